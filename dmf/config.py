@@ -1,0 +1,219 @@
+"""Configuration as frozen plain data: names and numbers, never objects, saved with the run and enough to rebuild it.
+
+Field descriptions are the one source of the help texts: command line, page tooltips and docs show them.
+"""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+class FrozenConfig(BaseModel):
+    """Immutable; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataConfig(FrozenConfig):
+    """Which cases, and how they are prepared. Everything here is shared by all runs of an experiment."""
+
+    dataset: str = Field("phantom", description="Where images and masks come from.")
+    root: str | None = Field(None, description="Folder the dataset lies in; default data/raw/<dataset>.")
+    dataset_options: dict[str, bool | int | float | str] = Field(
+        default_factory=dict, description="Options of the dataset, e.g. normal=true for busi."
+    )
+    limit: int | None = Field(None, ge=4, description="Use only the first N cases of the seeded order.")
+    image_size: int = Field(128, ge=16, le=2048, description="Side of the square images the network sees, in pixels.")
+    fit: Literal["stretch", "pad"] = Field(
+        "stretch", description="How an image is made square: stretched as in the paper, or padded to keep its shape."
+    )
+    filter: bool = Field(False, description="Smooth speckle with a bilateral filter before resizing.")
+    filter_diameter: int = Field(9, ge=1, le=31, description="Diameter of the bilateral filter, in pixels.")
+    filter_sigma_space: Positive = Field(75.0, description="Reach of the bilateral filter in space, in pixels.")
+    filter_sigma_intensity: Positive = Field(75.0, description="Reach of the bilateral filter in grey levels (0-255).")
+    split: tuple[Fraction, Fraction, Fraction] = Field(
+        (0.70, 0.15, 0.15), description="Shares of cases for training, validation and test; they sum to 1."
+    )
+
+    @field_validator("split")
+    @classmethod
+    def _split_sums_to_one(cls, split: tuple[float, float, float]) -> tuple[float, float, float]:
+        if abs(sum(split) - 1) > 1e-9:
+            raise ValueError(f"the three shares must sum to 1, got {split} which sum to {sum(split):g}")
+        if min(split) <= 0:
+            raise ValueError(f"every share must be above 0, got {split}")
+        return split
+
+
+class ModelConfig(FrozenConfig):
+    """The network every run of an experiment starts from."""
+
+    model: str = Field("unet", description="'unet' (the paper's) or smp:<architecture>/<encoder>.")
+    filters: int = Field(16, ge=1, le=256, description="Filters of the U-Net's first level; each level doubles them.")
+    pretrained: bool = Field(False, description="Download ImageNet weights for the encoder of an smp: model.")
+
+
+class TrainingConfig(FrozenConfig):
+    """How long, how fast and where; shared by all runs of an experiment."""
+
+    epochs: int = Field(20, ge=1, le=100_000, description="Passes over the training images.")
+    batch_size: int = Field(8, ge=1, le=4096, description="Images per optimizer step; the last incomplete batch is dropped.")
+    lr: Positive = Field(1e-3, description="Learning rate of the Adam optimizer.")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="Same seed, same split, batches and initial network.")
+    device: str = Field("auto", description="auto takes cuda, then mps, then cpu.")
+    deterministic: bool = Field(False, description="On cuda, use only bit-reproducible kernels (slower).")
+    precision: Literal["float32", "tf32", "bfloat16"] = Field(
+        "float32", description="Arithmetic of the network; losses and weights are always computed in float32 or better."
+    )
+    threads: int = Field(2, ge=1, le=256, description="CPU threads one training step uses; part of the result's bits.")
+    memory_format: Literal["auto", "channels_last", "contiguous"] = Field(
+        "auto", description="How image tensors lie in memory; auto takes the faster one of the device."
+    )
+    test_at: Literal["best", "last"] = Field(
+        "best", description="Epoch whose network is tested: the best validation CB-Dice (as the paper) or the last one."
+    )
+    absent: Literal["one", "zero", "ignore"] = Field(
+        "one", description="Score of a class found in neither truth nor prediction: 1, 0 (the notebook) or left out."
+    )
+
+
+class FusionConfig(FrozenConfig):
+    """How one run combines its losses. Runs of an experiment may differ in anything here."""
+
+    terms: tuple[str, ...] = Field(
+        ("ce", "iou", "dice"), min_length=1, max_length=6, description="The losses L1..LK that are weighted."
+    )
+    weighting: str = Field("variance", description="The rule that sets the weights W1..WK.")
+    weights: tuple[NonNegative, ...] | None = Field(
+        None, description="Fixed weights, or the weights an adaptive rule starts from; equal when not given."
+    )
+    history_min: int = Field(10, ge=2, description="Losses collected before the weights first move, in steps.")
+    history_max: int = Field(100, ge=2, le=100_000, description="Most recent losses remembered, in steps.")
+    symlog: bool = Field(True, description="Compress each loss history with sign(x) log(1+|x|) first.")
+    minmax: bool = Field(True, description="Then stretch each history to 0..1, so that only its shape counts.")
+    eps: Positive = Field(1e-7, description="Guards the divisions of min-max scaling and of 1/MAD.")
+    floor: NonNegative | None = Field(
+        None, description="Least variance or MAD a loss counts with; default 1e-6 for variance, 1e-3 for MAD and Bayesian."
+    )
+    median: Literal["true", "notebook"] = Field(
+        "true", description="The true median, or the notebook's, which swaps the even and the odd case."
+    )
+    prior: Literal["tempered", "fixed", "compound"] = Field(
+        "tempered",
+        description="Bayesian prior: tempered forgets slowly, fixed never moves (uniform: equal to MAD), compound (the "
+        "notebook) multiplies every step and ends with one weight taking all.",
+    )
+    prior_weights: tuple[Positive, ...] | None = Field(None, description="Prior belief per loss; equal when not given.")
+    rho: Fraction = Field(0.9, description="Memory of the tempered prior: 0 is fixed, towards 1 is compound.")
+    weight_min: NonNegative = Field(0.0, description="No weight falls below this.")
+    weight_max: Positive | None = Field(None, description="No weight rises above this.")
+    smoothing: Fraction = Field(0.0, description="Exponential smoothing of the weights: share kept of the last step's.")
+    sum_to: Literal["1", "K"] = Field("1", description="What the weights sum to: 1, or the number of losses K.")
+    detach_weights: bool = Field(
+        True, description="Treat weights as constants in the gradient; false is the notebook, which differentiates them."
+    )
+    auxiliary: str = Field("cb-dice", description="Extra loss that helps early and fades; none leaves it out.")
+    gamma: NonNegative = Field(1.0, description="Weight of the auxiliary loss at the start, gamma_0.")
+    schedule: Literal["exponential", "linear", "cosine", "constant"] = Field(
+        "exponential", description="How the auxiliary weight falls; linear and cosine reach 0 after 1/decay-rate periods."
+    )
+    decay_rate: NonNegative = Field(0.05, description="How fast the auxiliary weight falls, per decay period.")
+    decay_every: Literal["epoch"] | Annotated[int, Field(ge=1)] = Field(
+        "epoch", description="Length of one decay period: epoch, or a number of steps."
+    )
+    loss_counts: Literal["soft", "hard"] = Field(
+        "soft", description="Soft overlaps carry gradient; hard counts the argmax as the notebook does: no gradient."
+    )
+    smooth: NonNegative = Field(1e-6, description="Added to numerator and denominator of overlap ratios, in pixels.")
+    fp_weight: NonNegative = Field(0.3, description="Tversky: penalty of a false positive (the notebook: 0.7).")
+    fn_weight: NonNegative = Field(0.7, description="Tversky: penalty of a false negative (the notebook: 0.3).")
+    focal_gamma: NonNegative = Field(2.0, description="Focal: how strongly easy pixels are discounted.")
+    focal_alpha: Positive = Field(0.25, description="Focal: overall factor.")
+    cb_weights: Literal["complement", "inverse"] = Field(
+        "complement", description="CB-Dice class weights: 1 - share (paper) or 1 / share (notebook), normalised."
+    )
+    cb_ratios: Literal["image", "batch", "dataset"] = Field(
+        "image", description="CB-Dice class shares: of each image (paper), of the batch (notebook) or of the training set."
+    )
+
+    @field_validator("decay_every", mode="before")
+    @classmethod
+    def _number_in_words(cls, value: Any) -> Any:
+        return int(value) if isinstance(value, str) and value.isdigit() else value
+
+    @model_validator(mode="after")
+    def _settings_fit_together(self) -> Self:
+        count = len(self.terms)
+        if len(set(self.terms)) < count:
+            raise ValueError(f"terms: each loss may appear once, got {':'.join(self.terms)}")
+        for name in ("weights", "prior_weights"):
+            values = getattr(self, name)
+            if values is not None and len(values) != count:
+                raise ValueError(f"{name}: expected {count} numbers, one per loss term, got {len(values)}")
+        if self.weights is not None and not any(self.weights):
+            raise ValueError("weights: at least one must be above 0")
+        if self.history_min > self.history_max:
+            raise ValueError(
+                f"history_min: {self.history_min} is above history_max ({self.history_max}), so the weights would never "
+                "move; lower it or raise history_max"
+            )
+        total = 1 if self.sum_to == "1" else count
+        if self.weight_min * count > total:
+            raise ValueError(f"weight_min: {count} weights of at least {self.weight_min:g} cannot sum to {total}")
+        if self.weight_max is not None and self.weight_max * count < total:
+            raise ValueError(f"weight_max: {count} weights of at most {self.weight_max:g} cannot sum to {total}")
+        if self.weight_max is not None and self.weight_min > self.weight_max:
+            raise ValueError(f"weight_min: {self.weight_min:g} is above weight_max ({self.weight_max:g})")
+        if self.fp_weight + self.fn_weight == 0:
+            raise ValueError("fp_weight: fp_weight and fn_weight cannot both be 0")
+        return self
+
+
+class RunConfig(FrozenConfig):
+    """One run of an experiment: a label and its fusion."""
+
+    label: str
+    fusion: FusionConfig
+
+
+class ExperimentConfig(FrozenConfig):
+    """One launch: the same data, network and training for 1..M runs that differ in their fusion."""
+
+    name: str = Field("", max_length=200, description="A name to find the experiment by.")
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    runs: tuple[RunConfig, ...] = Field(min_length=1, max_length=64)
+
+    @field_validator("runs")
+    @classmethod
+    def _labels_differ(cls, runs: tuple[RunConfig, ...]) -> tuple[RunConfig, ...]:
+        labels = [run.label for run in runs]
+        twice = sorted({label for label in labels if labels.count(label) > 1})
+        if twice:
+            raise ValueError(f"runs: {', '.join(twice)} appears more than once; make the runs differ")
+        return runs
+
+
+NOTEBOOK = {
+    "history_min": 50,
+    "history_max": 150,
+    "floor": 0.0,
+    "median": "notebook",
+    "prior": "compound",
+    "detach_weights": False,
+    "gamma": 5.0,
+    "decay_rate": 0.05,
+    "decay_every": 100,
+    "loss_counts": "hard",
+    "fp_weight": 0.7,
+    "fn_weight": 0.3,
+    "cb_weights": "inverse",
+    "cb_ratios": "batch",
+}
+"""Fields of :class:`FusionConfig` at the values of the authors' notebook."""

@@ -1,0 +1,175 @@
+"""What training writes and the store keeps: frozen records and the ``Sink`` protocol between them.
+
+Imports neither torch nor any of our packages, so that training and the run store can both rest on it.
+"""
+
+import enum
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class RunState(enum.StrEnum):
+    """queued -> running <-> paused -> finished | stopped | failed | interrupted; the last three can be resumed."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the run still has an owner that trains it or is about to."""
+        return self in (RunState.QUEUED, RunState.RUNNING, RunState.PAUSED)
+
+    @property
+    def is_resumable(self) -> bool:
+        """Whether a new attempt may continue the run."""
+        return self in (RunState.STOPPED, RunState.FAILED, RunState.INTERRUPTED)
+
+
+Split: TypeAlias = Literal["train", "validation", "test"]
+
+
+@dataclass(frozen=True)
+class TelemetryBlock:
+    """Consecutive steps of one run, as named float32 columns.
+
+    Columns are ``loss_<term>`` and ``weight_<term>`` per term, then ``auxiliary`` (the unweighted auxiliary loss, 0
+    without one), ``gamma``, ``total``, ``lr`` and ``finite`` (1, or 0 for a step that changed nothing).
+
+    Attributes:
+        first_step: Step of row 0; rows are consecutive.
+        values: (steps, columns) float32.
+        started, ended: Unix time in seconds of the first and the last row.
+    """
+
+    run: str
+    attempt: int
+    first_step: int
+    columns: tuple[str, ...]
+    values: NDArray[np.float32]
+    started: float
+    ended: float
+
+
+@dataclass(frozen=True)
+class EpochMetrics:
+    """Metrics of one run on one split after ``epoch`` epochs (0: the untrained network).
+
+    ``metrics`` maps a metric's name to its value; ``images`` says over how many. ``lesion_dice_per_image`` and other
+    names ending in ``_per_image`` are averages over images, all others are pooled over the split.
+    """
+
+    run: str
+    epoch: int
+    step: int
+    split: Split
+    images: int
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class CaseScores:
+    """Per-case confusion counts of one run on one split after ``epoch`` epochs.
+
+    Attributes:
+        cases: One id per row.
+        counts: (cases, classes, 3) int64: true positives, false positives, false negatives, in pixels of the network.
+        sizes: (cases, 2) int64: height and width of the original image.
+    """
+
+    run: str
+    epoch: int
+    split: Split
+    cases: tuple[str, ...]
+    counts: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture of the sample strip, an 8-bit PNG. Image and truth belong to the experiment, predictions to a run.
+
+    ``png`` of kind ``image`` is the network's input, of ``truth`` and ``prediction`` the class number of each pixel.
+    """
+
+    experiment: str
+    run: str | None
+    case: str
+    epoch: int
+    step: int
+    kind: Literal["image", "truth", "prediction"]
+    png: bytes
+    dice: float | None = None
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened at a step: a state change, a knob, a skipped step, a flat loss, a message."""
+
+    run: str
+    step: int
+    kind: str
+    data: dict[str, Any] = field(default_factory=dict)
+    time: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True)
+class StateChange:
+    """The run entered ``state`` at ``step``; stored on the run's row and as an event."""
+
+    run: str
+    step: int
+    state: RunState
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file kept beside the store. ``path`` is relative to the store's artifact folder."""
+
+    run: str
+    kind: Literal["checkpoint_last", "checkpoint_best"]
+    epoch: int
+    step: int
+    path: str
+    bytes: int
+
+
+Record: TypeAlias = TelemetryBlock | EpochMetrics | CaseScores | Sample | Event | StateChange | Artifact
+
+
+@dataclass(frozen=True)
+class Control:
+    """A wish of a user about one run: ``pause``, ``resume``, ``step``, ``stop``, or ``set`` a knob to a value."""
+
+    id: int
+    run: str
+    command: Literal["pause", "resume", "step", "stop", "set"]
+    field: str | None = None
+    value: Any = None
+
+
+class Sink(Protocol):
+    """Where training writes. Called from the training thread, so it must return quickly."""
+
+    def write(self, record: Record) -> None:
+        """Take one record; may keep it for a while before it is stored."""
+
+    def flush(self) -> None:
+        """Return once everything written so far is stored; raises what storing raised."""
+
+
+class Controls(Protocol):
+    """Where training looks for wishes. Called before every step, so it must not wait."""
+
+    def take(self, run: str) -> Sequence[Control]:
+        """Wishes about this run not taken before, oldest first."""
