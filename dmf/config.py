@@ -62,7 +62,9 @@ class TrainingConfig(FrozenConfig):
     """How long, how fast and where; shared by all runs of an experiment."""
 
     epochs: int = Field(20, ge=1, le=100_000, description="Passes over the training images.")
-    batch_size: int = Field(8, ge=1, le=4096, description="Images per optimizer step; the last incomplete batch is dropped.")
+    batch_size: int = Field(
+        8, ge=1, le=4096, description="Images per optimizer step; the last incomplete batch is dropped."
+    )
     lr: Positive = Field(1e-3, description="Learning rate of the Adam optimizer.")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Same seed, same split, batches and initial network.")
     device: str = Field("auto", description="auto takes cuda, then mps, then cpu.")
@@ -98,7 +100,8 @@ class FusionConfig(FrozenConfig):
     minmax: bool = Field(True, description="Then stretch each history to 0..1, so that only its shape counts.")
     eps: Positive = Field(1e-7, description="Guards the divisions of min-max scaling and of 1/MAD.")
     floor: NonNegative | None = Field(
-        None, description="Least variance or MAD a loss counts with; default 1e-6 for variance, 1e-3 for MAD and Bayesian."
+        None,
+        description="Least variance or MAD a loss counts with; default 1e-6 for variance, 1e-3 for MAD and Bayesian.",
     )
     median: Literal["true", "notebook"] = Field(
         "true", description="The true median, or the notebook's, which swaps the even and the odd case."
@@ -115,12 +118,14 @@ class FusionConfig(FrozenConfig):
     smoothing: Fraction = Field(0.0, description="Exponential smoothing of the weights: share kept of the last step's.")
     sum_to: Literal["1", "K"] = Field("1", description="What the weights sum to: 1, or the number of losses K.")
     detach_weights: bool = Field(
-        True, description="Treat weights as constants in the gradient; false is the notebook, which differentiates them."
+        True,
+        description="Treat weights as constants in the gradient; false is the notebook, which differentiates them.",
     )
     auxiliary: str = Field("cb-dice", description="Extra loss that helps early and fades; none leaves it out.")
     gamma: NonNegative = Field(1.0, description="Weight of the auxiliary loss at the start, gamma_0.")
     schedule: Literal["exponential", "linear", "cosine", "constant"] = Field(
-        "exponential", description="How the auxiliary weight falls; linear and cosine reach 0 after 1/decay-rate periods."
+        "exponential",
+        description="How the auxiliary weight falls; linear and cosine reach 0 after 1/decay-rate periods.",
     )
     decay_rate: NonNegative = Field(0.05, description="How fast the auxiliary weight falls, per decay period.")
     decay_every: Literal["epoch"] | Annotated[int, Field(ge=1)] = Field(
@@ -138,7 +143,8 @@ class FusionConfig(FrozenConfig):
         "complement", description="CB-Dice class weights: 1 - share (paper) or 1 / share (notebook), normalised."
     )
     cb_ratios: Literal["image", "batch", "dataset"] = Field(
-        "image", description="CB-Dice class shares: of each image (paper), of the batch (notebook) or of the training set."
+        "image",
+        description="CB-Dice class shares: of each image (paper), of the batch (notebook) or of the training set.",
     )
 
     @field_validator("decay_every", mode="before")
@@ -159,8 +165,8 @@ class FusionConfig(FrozenConfig):
             raise ValueError("weights: at least one must be above 0")
         if self.history_min > self.history_max:
             raise ValueError(
-                f"history_min: {self.history_min} is above history_max ({self.history_max}), so the weights would never "
-                "move; lower it or raise history_max"
+                f"history_min: {self.history_min} is above history_max ({self.history_max}), so the weights would "
+                "never move; lower it or raise history_max"
             )
         total = 1 if self.sum_to == "1" else count
         if self.weight_min * count > total:

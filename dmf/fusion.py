@@ -1,0 +1,128 @@
+"""Fusion: several losses in, one total to call ``backward`` on out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from dmf.errors import ConfigError
+from dmf.losses import Parts
+from dmf.schedule import AuxiliarySchedule
+from dmf.weighting import Combined, LossHistory, StepState, Weighting
+
+
+@dataclass(frozen=True)
+class Fused:
+    """What came out of one step.
+
+    Attributes:
+        total: () the value to minimise, with gradient.
+        terms: (K,) the losses L1..LK, detached.
+        weights: (K,) the weights W1..WK used, detached.
+        auxiliary: () the auxiliary loss before its weight, detached, or None without one.
+        gamma: Weight of the auxiliary loss at this step.
+        finite: () bool on the device: all losses were finite. If not, nothing was learned and ``total`` is not finite
+            either, so that a gradient scaler skips the step.
+    """
+
+    total: Tensor
+    terms: Tensor
+    weights: Tensor
+    auxiliary: Tensor | None
+    gamma: float
+    finite: Tensor
+
+
+class Fusion(nn.Module):
+    r"""Weighs several losses into one total, and adds an auxiliary loss that fades.
+
+    .. math:: \text{total} = \sum_k w_k(t) L_k + \gamma(t) L_a
+
+    In training mode a call is one step: the losses enter the memory, the weighting sees it *including* this step, and
+    the step counter moves. In evaluation mode (``fusion.eval()``) the last weights are used and nothing changes. No
+    call copies from the device to the host.
+
+    Args:
+        weighting: The rule for W1..WK.
+        history_max: Losses remembered, in steps.
+        schedule: Weight of the auxiliary loss over the steps.
+        detach_weights: Treat weights as constants in the gradient. False is the authors' notebook.
+
+    Shape:
+        - input: ``Parts`` from a ``LossBank``, a tensor (K,), or K scalar tensors.
+
+    Raises:
+        ConfigError: If the number of losses is not the weighting's.
+
+    Reference:
+        Golnari & Diba, arXiv 2410.19745, eq. (1)-(2).
+    """
+
+    skipped: Tensor
+    skipped_in_row: Tensor
+
+    def __init__(
+        self,
+        weighting: Weighting,
+        *,
+        history_max: int = 100,
+        schedule: AuxiliarySchedule | None = None,
+        detach_weights: bool = True,
+    ) -> None:
+        super().__init__()
+        self.weighting = weighting
+        self.history = LossHistory(weighting.count, history_max, weighting.weights.dtype)
+        self.schedule = schedule or AuxiliarySchedule()
+        self.detach_weights = detach_weights
+        self.step = 0
+        # Non-finite steps are counted on the device, to be read whenever the host copies anyway.
+        self.register_buffer("skipped", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("skipped_in_row", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, losses: Parts | Tensor | Sequence[Tensor]) -> Fused:
+        terms, auxiliary = self._split(losses)
+        gamma = self.schedule(self.step) if auxiliary is not None else 0.0
+        finite = torch.isfinite(terms.detach()).all()
+        if auxiliary is not None:
+            finite = finite & torch.isfinite(auxiliary.detach())
+        combined = self._learn(terms, finite) if self.training else self.weighting.current(terms)
+        total = combined.total if auxiliary is None else combined.total + gamma * auxiliary
+        return Fused(
+            total=total,
+            terms=terms.detach(),
+            weights=combined.weights,
+            auxiliary=None if auxiliary is None else auxiliary.detach(),
+            gamma=gamma,
+            finite=finite,
+        )
+
+    def _learn(self, terms: Tensor, finite: Tensor) -> Combined:
+        window = self.history.push(terms.detach() if self.detach_weights else terms, finite)
+        state = StepState(step=self.step, terms=terms, window=window, filled=self.history.filled, finite=finite)
+        combined = self.weighting(state)
+        self.skipped = self.skipped + ~finite
+        self.skipped_in_row = torch.where(finite, 0, self.skipped_in_row + 1)
+        self.step += 1
+        return combined
+
+    def _split(self, losses: Parts | Tensor | Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
+        if isinstance(losses, Parts):
+            terms, auxiliary = losses.terms, losses.auxiliary
+        else:
+            terms, auxiliary = losses if isinstance(losses, Tensor) else torch.stack(tuple(losses)), None
+        if terms.shape != (self.weighting.count,):
+            raise ConfigError(
+                f"`losses` must be {self.weighting.count} scalar losses, got shape {tuple(terms.shape)}. "
+                "Build the weighting for as many losses as you pass.",
+                "terms",
+            )
+        return (terms.float() if terms.dtype in (torch.float16, torch.bfloat16) else terms), auxiliary
+
+    def get_extra_state(self) -> Tensor:
+        """The step counter: host state, which buffers cannot hold without waiting for the device."""
+        return torch.tensor(self.step)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Restore the step counter."""
+        self.step = int(state)

@@ -1,0 +1,9 @@
+"""Replay: the weights a recorded loss history would have got under any weighting.
+
+Imports torch only when something is computed, so that listing and reading stay light.
+"""
+
+from dmf.replay.csv import read_losses, write_weights
+from dmf.replay.replay import replay
+
+__all__ = ["read_losses", "replay", "write_weights"]

@@ -1,0 +1,36 @@
+"""Weights of a recorded history, computed by the very functions that run live."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dmf.config import FusionConfig
+from dmf.errors import DataError
+
+
+def replay(losses: NDArray[np.floating], config: FusionConfig) -> NDArray[np.float64]:
+    """Weights that ``config`` would have given at every step of a recorded history.
+
+    Args:
+        losses: (S, K) one row per step, one column per term of ``config``. A row with a NaN or infinite value is a step
+            that changes nothing: it keeps the last weights, as in training.
+        config: Only what concerns the weighting and its memory is read.
+
+    Returns:
+        (S, K) float64 weights, each row used for the losses of the same row.
+
+    Raises:
+        DataError: If ``losses`` has not one column per term.
+        ConfigError: If the weighting is unknown, its options do not fit, or it needs more than loss values.
+    """
+    import torch
+
+    from dmf.weighting import build_weighting
+
+    if losses.ndim != 2 or losses.shape[1] != len(config.terms):
+        raise DataError(
+            f"`losses` must have shape (steps, {len(config.terms)}), got {losses.shape}. Pass one row per step and one "
+            f"column for each of {', '.join(config.terms)}."
+        )
+    weighting = build_weighting(config)
+    weights = weighting.replay(torch.from_numpy(np.array(losses, dtype=np.float64)), config.history_max)
+    return weights.numpy()

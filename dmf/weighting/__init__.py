@@ -1,0 +1,47 @@
+"""Weightings: rules that set the weights of several losses while a network learns.
+
+To add one: a file here, a line in :data:`WEIGHTINGS`, a test of its value by hand.
+"""
+
+import torch
+
+from dmf.config import FusionConfig
+from dmf.registry import Registry
+from dmf.weighting.base import Combined, StepState, Weighting, WindowWeighting
+from dmf.weighting.bayesian import BayesianWeighting
+from dmf.weighting.fixed import FixedWeighting
+from dmf.weighting.history import LossHistory
+from dmf.weighting.mad import MADWeighting
+from dmf.weighting.variance import VarianceWeighting
+
+__all__ = [
+    "WEIGHTINGS",
+    "BayesianWeighting",
+    "Combined",
+    "FixedWeighting",
+    "LossHistory",
+    "MADWeighting",
+    "StepState",
+    "VarianceWeighting",
+    "Weighting",
+    "WindowWeighting",
+    "build_weighting",
+]
+
+WEIGHTINGS: Registry[Weighting] = Registry(
+    "weighting",
+    {"fixed": FixedWeighting, "variance": VarianceWeighting, "mad": MADWeighting, "bayesian": BayesianWeighting},
+)
+
+
+def build_weighting(config: FusionConfig, dtype: torch.dtype = torch.float64) -> Weighting:
+    """The weighting that ``config`` names, fresh, with the options it takes.
+
+    Raises:
+        UnknownNameError: If no weighting has this name.
+        ConfigError: If an option does not fit.
+    """
+    options = WEIGHTINGS[config.weighting].options  # type: ignore[attr-defined]
+    return WEIGHTINGS.build(
+        config.weighting, len(config.terms), dtype=dtype, **{name: getattr(config, name) for name in options}
+    )

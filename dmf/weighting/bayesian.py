@@ -1,0 +1,80 @@
+"""DMF's Bayesian rule, with three kinds of prior."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from dmf.errors import ConfigError
+from dmf.registry import unknown
+from dmf.weighting import functional
+from dmf.weighting.base import per_loss
+from dmf.weighting.mad import MADWeighting
+
+_PRIORS = {"tempered": 0, "fixed": 0, "compound": 0}
+
+
+class BayesianWeighting(MADWeighting):
+    r"""Updates a prior over the losses with the likelihood 1/MAD.
+
+    .. math:: w_k \propto l_k q_k
+
+    What the prior q becomes after an adaptive step:
+
+    - ``fixed``: it stays at its start. With a uniform prior this *is* the MAD rule: eq. (8) becomes eq. (6).
+    - ``compound``: it becomes w (the authors' notebook). The evidence of every step multiplies, so one weight ends
+      above 0.999, typically within 150 adaptive steps. In logarithms, so the others shrink but never vanish for good.
+    - ``tempered`` (default): :math:`q \propto w^\rho q_0^{1-\rho}`, which forgets: constant likelihoods end at
+      :math:`w \propto q_0\, l^{1/(1-\rho)}`. ``rho = 0`` is fixed, towards 1 is compound.
+
+    Args:
+        prior: The kind of prior.
+        prior_weights: (K,) the prior at the start, above 0; equal when not given.
+        rho: Memory of the tempered prior, 0 <= rho < 1.
+
+    Shape:
+        - window: (K, T); returns (K,), non-negative, sums to ``sum_to``.
+
+    Reference:
+        Golnari & Diba, arXiv 2410.19745, eq. (7)-(8).
+    """
+
+    options: ClassVar[tuple[str, ...]] = (*MADWeighting.options, "prior", "prior_weights", "rho")
+
+    log_prior: Tensor
+    log_initial: Tensor
+
+    def __init__(
+        self,
+        count: int,
+        *,
+        prior: str = "tempered",
+        prior_weights: Sequence[float] | None = None,
+        rho: float = 0.9,
+        dtype: torch.dtype = torch.float64,
+        **options: Any,
+    ) -> None:
+        super().__init__(count, dtype=dtype, **options)
+        if prior not in _PRIORS:
+            raise ConfigError(unknown("prior", prior, _PRIORS), "prior")
+        if not 0 <= rho < 1:
+            raise ConfigError(f"`rho` must be at least 0 and below 1, got {rho}.", "rho")
+        start = per_loss("prior_weights", prior_weights, count, dtype)
+        if not bool((start > 0).all()):
+            raise ConfigError(f"`prior_weights` must all be above 0, got {start.tolist()}.", "prior_weights")
+        self.prior, self.rho = prior, rho
+        self.register_buffer("log_initial", torch.log(functional.proportional(start)))
+        self.register_buffer("log_prior", self.log_initial.clone())
+
+    @property
+    def is_recursive(self) -> bool:
+        return self.prior != "fixed" or super().is_recursive
+
+    def propose(self, statistic: Tensor) -> Tensor:
+        return (statistic + self.log_prior).softmax(-1)
+
+    def learn(self, statistic: Tensor, adapting: Tensor) -> None:
+        log_posterior = (statistic + self.log_prior).log_softmax(-1)
+        following = functional.next_log_prior(log_posterior, self.log_initial, self.prior, self.rho)
+        self.log_prior = torch.where(adapting, following, self.log_prior)

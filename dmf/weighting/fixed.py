@@ -1,0 +1,38 @@
+"""Weights that never change."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from dmf.weighting.base import Combined, StepState, Weighting, per_loss
+
+
+class FixedWeighting(Weighting):
+    """The weights of the user, as they are given; equal and summing to ``sum_to`` when none are given.
+
+    Given weights are not rescaled, so 1:1:1 is the plain sum of three losses. They may sum to anything, hence
+    ``simplex`` is false.
+
+    Args:
+        count: Number of losses K.
+        weights: (K,), finite, at least 0 and not all 0.
+        sum_to: Sum of the equal weights, ``"1"`` or ``"K"``; without effect on given ones.
+
+    Raises:
+        ConfigError: If the weights do not fit.
+    """
+
+    simplex: ClassVar[bool] = False
+
+    def _starting_weights(self, weights: Sequence[float] | None, dtype: torch.dtype) -> Tensor:
+        if weights is None:
+            return super()._starting_weights(None, dtype)
+        return per_loss("weights", weights, self.count, dtype)
+
+    def forward(self, state: StepState) -> Combined:
+        return self.current(state.terms)
+
+    def replay(self, losses: Tensor, history_max: int) -> Tensor:
+        return self.weights.expand(len(losses), self.count).clone()

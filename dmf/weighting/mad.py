@@ -1,0 +1,51 @@
+"""DMF's median-absolute-deviation rule."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from dmf.errors import ConfigError
+from dmf.registry import unknown
+from dmf.weighting import functional
+from dmf.weighting.base import WindowWeighting
+
+_MEDIANS = {"true": 0, "notebook": 0}
+
+
+class MADWeighting(WindowWeighting):
+    r"""Weights each loss by the inverse spread of its recent, scaled values: more spread, less weight.
+
+    .. math:: w_k = \frac{l_k}{\sum_j l_j}, \qquad l_k = \frac{1}{\max(m_k, \text{floor}) + \epsilon}
+
+    where :math:`m_k` is the median absolute deviation of row k of the window after symmetric-log and min-max scaling. A
+    straight descent has m = 1/4; one outlier squeezes the rest together, so that a spiky loss gets *more* weight.
+
+    Args:
+        floor: Least deviation, default 1e-3; 0 is the authors' notebook, where a flat loss takes nearly all weight.
+        median: ``"true"``, or ``"notebook"`` for the authors' median, which swaps the even and the odd case.
+
+    Shape:
+        - window: (K, T); returns (K,), positive, sums to ``sum_to``.
+
+    Reference:
+        Golnari & Diba, arXiv 2410.19745, eq. (5)-(6).
+    """
+
+    options: ClassVar[tuple[str, ...]] = (*WindowWeighting.options, "median")
+    default_floor: ClassVar[float] = 1e-3
+
+    def __init__(
+        self, count: int, *, median: str = "true", weights: Sequence[float] | None = None, **options: Any
+    ) -> None:
+        super().__init__(count, weights=weights, **options)
+        if median not in _MEDIANS:
+            raise ConfigError(unknown("median", median, _MEDIANS), "median")
+        self.median = median
+
+    def statistic(self, scaled: Tensor, filled: Tensor) -> Tensor:
+        """Logarithm of the likelihood, eq. (7)."""
+        return functional.log_likelihood(functional.mad(scaled, filled, self.median), self.floor, self.eps)
+
+    def propose(self, statistic: Tensor) -> Tensor:
+        return statistic.softmax(-1)

@@ -1,0 +1,39 @@
+"""DMF's variance rule."""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from dmf.weighting import functional
+from dmf.weighting.base import WindowWeighting
+
+
+class VarianceWeighting(WindowWeighting):
+    r"""Weights each loss by the variance of its recent, scaled values: more spread, more weight.
+
+    .. math:: w_k = \frac{v_k}{\sum_j v_j}, \qquad v_k = \max(\operatorname{var}(h_k), \text{floor})
+
+    where :math:`h_k` is row k of the window after symmetric-log and min-max scaling. Because every row is stretched to
+    0..1, the *shape* of a window counts, not its size: a straight descent has v = 1/12 whatever its slope, and one
+    outlier squeezes the rest together, so that a spiky loss gets *less* weight.
+
+    Args:
+        floor: Least variance, default 1e-6; 0 is the authors' notebook, where a flat loss gets weight exactly 0.
+
+    Note:
+        The notebook divides 0 by 0 when all losses are flat; here the weights are then equal.
+
+    Shape:
+        - window: (K, T); returns (K,), non-negative, sums to ``sum_to``.
+
+    Reference:
+        Golnari & Diba, arXiv 2410.19745, eq. (3)-(4).
+    """
+
+    default_floor: ClassVar[float] = 1e-6
+
+    def statistic(self, scaled: Tensor, filled: Tensor) -> Tensor:
+        return functional.variance(scaled, filled).clamp(min=self.floor)
+
+    def propose(self, statistic: Tensor) -> Tensor:
+        return functional.proportional(statistic)
