@@ -1,0 +1,14 @@
+"""The run store: what was trained, how it went, who owns it. Opens without torch."""
+
+from dmf.runs.rows import EventRow, ExperimentRow, RunRow, SampleRow, Telemetry
+from dmf.runs.store import LEASE_SECONDS, RunStore
+
+__all__ = [
+    "LEASE_SECONDS",
+    "EventRow",
+    "ExperimentRow",
+    "RunRow",
+    "RunStore",
+    "SampleRow",
+    "Telemetry",
+]

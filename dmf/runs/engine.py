@@ -1,0 +1,114 @@
+"""Where the store lies, how it is opened, and what its database's errors mean. All that is SQLite's own is here."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
+
+from dmf.errors import StoreError
+
+DEFAULT_STORE = "data/runs.sqlite"
+BUSY_SECONDS = 5.0  # how long one statement waits for another process that writes
+
+_WAY_OUT = {
+    "SQLITE_BUSY": "is locked by another process. Close what else writes to it, or try again in a moment.",
+    "SQLITE_LOCKED": "is locked by another process. Close what else writes to it, or try again in a moment.",
+    "SQLITE_READONLY": "is read-only. Make the file and its folder writable, or choose another with `--store`.",
+    "SQLITE_FULL": "cannot grow: the disk is full. Free some space, then resume.",
+    "SQLITE_CANTOPEN": "cannot be opened. Check that its folder exists and is writable, or choose another with "
+    "`--store`.",
+    "SQLITE_NOTADB": "is not an SQLite database. Choose another file with `--store`.",
+    "SQLITE_CORRUPT": "is damaged. Restore a copy, or choose another file with `--store`.",
+    "SQLITE_IOERR": "cannot be read or written: the disk reports an error. Check the disk and the free space.",
+}
+
+
+def store_url(url: str | Path | None = None) -> URL:
+    """``url``, else the environment's ``DMF_STORE``, else ``data/runs.sqlite``. A plain path means an SQLite file.
+
+    Raises:
+        StoreError: If it is neither a path nor a database URL, or an SQLite database without a file.
+    """
+    text = str(url or os.environ.get("DMF_STORE") or DEFAULT_STORE)
+    try:
+        parsed = make_url(text) if "://" in text else URL.create("sqlite", database=text)
+    except ArgumentError:
+        raise StoreError(f"{text!r} is no store. Pass a file, or a URL such as sqlite:///data/runs.sqlite.") from None
+    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise StoreError("The store must be a file, because several threads and processes share it. Pass a path.")
+    return parsed
+
+
+def store_file(url: URL) -> Path | None:
+    """The file of an SQLite store, absolute; None for a database server."""
+    if url.get_backend_name() != "sqlite":
+        return None
+    return Path(str(url.database).removeprefix("file:")).absolute()
+
+
+def open_engine(url: URL, busy_seconds: float = BUSY_SECONDS) -> Engine:
+    """An engine whose transactions begin at once as writers where ``execution_options(write=True)`` asks for it.
+
+    Raises:
+        StoreError: If the database's driver is not installed or the folder of the file cannot be made.
+    """
+    file = store_file(url)
+    if file is not None:
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"Cannot make the folder {file.parent} for the store: {error.strerror}.") from error
+    try:
+        engine = create_engine(url, pool_size=8, max_overflow=32)
+    except (ImportError, SQLAlchemyError) as error:
+        name = url.get_backend_name()
+        raise StoreError(f"No driver for a {name} store: {error}. Install the extra `dmf[scale]`.") from error
+    if file is not None:
+        _prepare_sqlite(engine, busy_seconds)
+    return engine
+
+
+def _prepare_sqlite(engine: Engine, busy_seconds: float) -> None:
+    @event.listens_for(engine, "connect")
+    def connect(connection: sqlite3.Connection, _: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        connection.execute(f"PRAGMA busy_timeout = {int(busy_seconds * 1000)}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A transaction that starts by reading and then writes fails at once when another wrote in between, without
+        # waiting; so writers take the write lock first.
+        write = connection.get_execution_options().get("write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+@contextmanager
+def explained(where: str) -> Iterator[None]:
+    """Turn an error of the database into one ``StoreError`` that says what, where and the way out."""
+    try:
+        yield
+    except DatabaseError as error:
+        name = _sqlite_name(error)
+        fallback = f"reports an error: {error.orig}. Check that it is reachable and try again."
+        raise StoreError(f"The run store {where} {_WAY_OUT.get(name, fallback)}") from error
+    except SQLAlchemyError as error:
+        raise StoreError(f"The run store {where} reports an error: {error}.") from error
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether ``error`` only says that another process was writing, so that trying again may work."""
+    cause = error.__cause__
+    return isinstance(cause, DatabaseError) and _sqlite_name(cause) in ("SQLITE_BUSY", "SQLITE_LOCKED")
+
+
+def _sqlite_name(error: DatabaseError) -> str:
+    """SQLite's primary error name ("SQLITE_IOERR" of "SQLITE_IOERR_WRITE"); "" for another database."""
+    return "_".join(getattr(error.orig, "sqlite_errorname", "").split("_")[:2])

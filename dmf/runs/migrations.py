@@ -1,0 +1,66 @@
+"""Brings a store of an older version of this project to the present tables.
+
+``MIGRATIONS[i]`` turns version i + 1 into version i + 2, in one transaction with the new version number. A function
+that stands here is never edited, because stores that it already changed are out there.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from sqlalchemy import Connection, inspect, select, update
+
+from dmf.errors import StoreError
+from dmf.runs.schema import meta, metadata
+
+Migration: TypeAlias = Callable[[Connection], None]
+
+MIGRATIONS: tuple[Migration, ...] = ()
+
+
+def schema_version(connection: Connection) -> int | None:
+    """Version of the tables, None for an empty database.
+
+    Raises:
+        StoreError: If the database holds tables, but not those of a run store.
+    """
+    tables = inspect(connection).get_table_names()
+    if not tables:
+        return None
+    value = None
+    if meta.name in tables:
+        value = connection.scalar(select(meta.c.value).where(meta.c.key == "schema_version"))
+    if value is None:
+        raise StoreError("This database holds tables of something else. Choose another store with `--store`.")
+    return int(value)
+
+
+def migrate(connection: Connection, migrations: Sequence[Migration] | None = None) -> None:
+    """Create the tables of an empty database, or run the migrations that it lacks. Call inside a write transaction.
+
+    Raises:
+        StoreError: If the store was written by a newer version of this project, or is no run store.
+    """
+    steps = MIGRATIONS if migrations is None else migrations
+    newest = len(steps) + 1
+    version = schema_version(connection)
+    if version is None:
+        metadata.create_all(connection)
+        connection.execute(meta.insert().values(key="schema_version", value=str(newest)))
+        return
+    if version > newest:
+        raise StoreError(
+            f"The run store has version {version}, this program knows versions up to {newest}. Update the program, or "
+            "choose another store with `--store`."
+        )
+    for step in steps[version - 1 :]:
+        step(connection)
+    connection.execute(update(meta).where(meta.c.key == "schema_version").values(value=str(newest)))
+
+
+def is_current(connection: Connection) -> bool:
+    """Whether the store needs no migration; cheaper than ``migrate``, because it only reads.
+
+    Raises:
+        StoreError: If the database is no run store.
+    """
+    return schema_version(connection) == len(MIGRATIONS) + 1

@@ -1,0 +1,103 @@
+"""What readers of the store get: frozen rows with parsed values."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dmf.records import RunState
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One run. Times are Unix times in seconds.
+
+    Attributes:
+        summary: ``step`` (the latest step stored, -1 before the first), ``epoch`` (the latest evaluated, 0 before the
+            first), ``metrics`` (split -> name -> value, the latest of each split), ``steps_per_second`` (smoothed over
+            about 5 s, None before it is known).
+        attempt: 1 at first, one more after each resume.
+        lease: Until when the owner holds the run; an active run whose lease has passed is interrupted.
+    """
+
+    id: str
+    experiment: str
+    position: int
+    label: str
+    task: str
+    config: dict[str, Any]
+    tags: tuple[str, ...]
+    notes: str
+    summary: dict[str, Any]
+    state: RunState
+    reason: str
+    attempt: int
+    owner: str | None
+    lease: float
+    heartbeat: float | None
+    created: float
+    started: float | None
+    ended: float | None
+    study_cell: str | None
+
+
+@dataclass(frozen=True)
+class ExperimentRow:
+    """One experiment with its runs, in the order they were given."""
+
+    id: str
+    name: str
+    task: str
+    config: dict[str, Any]
+    environment: dict[str, Any]
+    tags: tuple[str, ...]
+    notes: str
+    created: float
+    runs: tuple[RunRow, ...]
+
+
+@dataclass(frozen=True)
+class Telemetry:
+    """Steps of one run.
+
+    Attributes:
+        attempt: A reader that holds steps of another attempt drops them and reads from the start.
+        steps: (n,) int64, rising.
+        values: (n, columns) float32; NaN where a step was stored without a column that others have.
+        times: (n,) float64, Unix time in seconds, straight between the first and the last step of each stored block.
+    """
+
+    run: str
+    attempt: int
+    columns: tuple[str, ...]
+    steps: NDArray[np.int64]
+    values: NDArray[np.float32]
+    times: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class EventRow:
+    """One event as it is stored; ids rise in the order of writing."""
+
+    id: int
+    run: str
+    attempt: int
+    step: int
+    kind: str
+    data: dict[str, Any]
+    time: float
+
+
+@dataclass(frozen=True)
+class SampleRow:
+    """One picture without its bytes, which ``RunStore.sample_png`` gives."""
+
+    id: int
+    experiment: str
+    run: str | None
+    case: str
+    epoch: int
+    step: int
+    kind: Literal["image", "truth", "prediction"]
+    dice: float | None
