@@ -1,14 +1,20 @@
 """The run store: what was trained, how it went, who owns it. Opens without torch."""
 
+from dmf.runs.export import ExportFormat, export_run
 from dmf.runs.rows import EventRow, ExperimentRow, RunRow, SampleRow, Telemetry
+from dmf.runs.sink import StoreControls, StoreSink
 from dmf.runs.store import LEASE_SECONDS, RunStore
 
 __all__ = [
     "LEASE_SECONDS",
     "EventRow",
     "ExperimentRow",
+    "ExportFormat",
     "RunRow",
     "RunStore",
     "SampleRow",
+    "StoreControls",
+    "StoreSink",
     "Telemetry",
+    "export_run",
 ]

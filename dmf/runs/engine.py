@@ -100,7 +100,8 @@ def explained(where: str) -> Iterator[None]:
         fallback = f"reports an error: {error.orig}. Check that it is reachable and try again."
         raise StoreError(f"The run store {where} {_WAY_OUT.get(name, fallback)}") from error
     except SQLAlchemyError as error:
-        raise StoreError(f"The run store {where} reports an error: {error}.") from error
+        reason = getattr(error, "orig", None) or error
+        raise StoreError(f"The run store {where} cannot take this: {reason}.") from error
 
 
 def is_transient(error: BaseException) -> bool:

@@ -1,0 +1,84 @@
+"""Writes one run to a file that other programs read: CSV, Parquet or JSON."""
+
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+import pandas as pd
+
+from dmf.errors import ConfigError, StoreError
+from dmf.registry import unknown
+from dmf.runs.rows import Telemetry
+from dmf.runs.store import RunStore
+
+ExportFormat: TypeAlias = Literal["csv", "parquet", "json"]
+
+_TAIL = ("auxiliary", "gamma", "total", "lr", "finite")
+
+
+def export_run(store: RunStore, run_id: str, format: ExportFormat, path: str | Path) -> None:
+    """Write a run to ``path``, replacing a file that is there.
+
+    ``csv`` and ``parquet``: one row per step with the columns step, loss_<term>, weight_<term>, auxiliary, gamma,
+    total, lr, finite; every float32 as the shortest text that reads back the same. ``json``: one document with
+    experiment, run, environment, telemetry (column -> values), epoch metrics and events; a number that is not finite
+    is null.
+
+    Raises:
+        RunNotFoundError: If there is no such run.
+        ConfigError: If the format is unknown.
+        StoreError: If the file cannot be written.
+    """
+    formats = get_args(ExportFormat)
+    if format not in formats:
+        raise ConfigError(unknown("export format", format, dict.fromkeys(formats)), "format")
+    run = store.run(run_id)
+    telemetry = store.telemetry(run_id)
+    try:
+        if format == "csv":
+            _frame(telemetry).to_csv(path, index=False)
+        elif format == "parquet":
+            _frame(telemetry).to_parquet(path, index=False)
+        else:
+            experiment = store.experiment(run.experiment)
+            document = {
+                "experiment": {"id": experiment.id, "name": experiment.name, "config": experiment.config},
+                "run": asdict(run),
+                "environment": experiment.environment,
+                "telemetry": _frame(telemetry).assign(time=telemetry.times).to_dict("list"),
+                "epoch_metrics": store.epoch_metrics([run_id]).drop(columns="run").to_dict("records"),
+                "events": [asdict(event) for event in store.events([run_id])],
+            }
+            Path(path).write_text(json.dumps(_finite(document), allow_nan=False), encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"Cannot write {path}: {error.strerror or error}. Choose another file with `-o`.") from error
+
+
+def _frame(telemetry: Telemetry) -> pd.DataFrame:
+    """One row per step; losses first, then weights, then the rest in the order of the documentation."""
+
+    def place(name: str) -> int:
+        if name.startswith("loss_"):
+            return -2
+        if name.startswith("weight_"):
+            return -1
+        return _TAIL.index(name) if name in _TAIL else len(_TAIL)
+
+    frame = pd.DataFrame(telemetry.values, columns=list(telemetry.columns))
+    frame = frame[sorted(telemetry.columns, key=place)]
+    frame.insert(0, "step", telemetry.steps)
+    return frame
+
+
+def _finite(value: Any) -> Any:
+    """``value`` with None in place of NaN and infinities, which JSON does not know."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float | np.floating):
+        return float(value) if math.isfinite(value) else None
+    return value

@@ -1,0 +1,186 @@
+"""What training sees of the store: a sink that never waits for the disk, and wishes read from memory."""
+
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+
+from dmf.errors import NotOwnerError, StoreError
+from dmf.records import Control, Record
+from dmf.runs.engine import is_transient
+from dmf.runs.store import RunStore
+
+COMMIT_SECONDS = 0.25  # how often the writer thread commits
+RETRY_SECONDS = 30.0  # how long a locked database is tried again
+POLL_SECONDS = 0.1
+HEARTBEAT_SECONDS = 2.0
+
+
+class StoreSink:
+    """Implements ``dmf.records.Sink``: a thread commits what was written about four times a second.
+
+    A storing error is kept and raised by the next ``write``, ``flush`` or ``close`` and every one after, so that
+    training stops with one message. A locked database is tried again for 30 s first.
+
+    Args:
+        store: Where the records go.
+        owner: Who owns the runs that are written; see ``RunStore.write``.
+    """
+
+    def __init__(self, store: RunStore, owner: str | None) -> None:
+        self._store = store
+        self._owner = owner
+        self._queue: queue.SimpleQueue[Record | threading.Event] = queue.SimpleQueue()
+        self._wake = threading.Event()
+        self._closing = False
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._work, name="dmf-store-writer", daemon=True)
+        self._thread.start()
+
+    def write(self, record: Record) -> None:
+        """Take one record; it is stored within about 0.25 s.
+
+        Raises:
+            StoreError: What storing an earlier record raised, or that the sink is closed.
+        """
+        self._raise_error()
+        if self._closing:
+            raise StoreError("This sink is closed; open another to write more.")
+        self._queue.put(record)
+
+    def flush(self) -> None:
+        """Return once everything written so far is stored.
+
+        Raises:
+            StoreError: What storing raised.
+        """
+        if self._thread.is_alive():
+            stored = threading.Event()
+            self._queue.put(stored)
+            self._wake.set()
+            # The writer may have stopped between the question and the mark; a mark after its end is never answered.
+            while not stored.wait(0.05) and self._thread.is_alive():
+                pass
+        self._raise_error()
+
+    def close(self) -> None:
+        """Store what is left and end the thread; closing again does nothing more.
+
+        Raises:
+            StoreError: What storing raised.
+        """
+        self._closing = True
+        self._wake.set()
+        self._thread.join()
+        self._raise_error()
+
+    def _raise_error(self) -> None:
+        if self._error is not None:
+            raise type(self._error)(*self._error.args) from self._error
+
+    def _work(self) -> None:
+        while True:
+            self._wake.wait(COMMIT_SECONDS)
+            self._wake.clear()
+            closing = self._closing  # read before the queue, so that nothing written before closing is left behind
+            records: list[Record] = []
+            marks: list[threading.Event] = []
+            while not self._queue.empty():
+                item = self._queue.get()
+                if isinstance(item, threading.Event):
+                    marks.append(item)
+                else:
+                    records.append(item)
+            if self._error is None:
+                try:
+                    self._store_batch(records)
+                except Exception as error:  # whatever it is, the training thread has to learn of it
+                    self._error = error
+            for mark in marks:
+                mark.set()
+            if closing:
+                return
+
+    def _store_batch(self, records: Sequence[Record]) -> None:
+        give_up = time.monotonic() + RETRY_SECONDS
+        while True:
+            try:
+                return self._store.write(records, self._owner)
+            except StoreError as error:
+                if not is_transient(error) or time.monotonic() > give_up:
+                    raise
+                time.sleep(COMMIT_SECONDS)
+
+
+class StoreControls:
+    """Implements ``dmf.records.Controls``: a thread fetches wishes ten times a second and keeps the lease alive.
+
+    The heartbeat comes from this thread, so that it goes on while training is paused or in a long step.
+
+    Args:
+        store: Where wishes are left.
+        run_ids: Runs that ``owner`` has claimed.
+        owner: Whose lease is renewed.
+
+    Attributes:
+        lost: Runs that ``owner`` turned out not to own any more.
+    """
+
+    def __init__(self, store: RunStore, run_ids: Sequence[str], owner: str) -> None:
+        self.lost: frozenset[str] = frozenset()
+        self._store = store
+        self._runs = tuple(run_ids)
+        self._owner = owner
+        self._waiting: dict[str, deque[Control]] = {run: deque() for run in self._runs}
+        self._error: StoreError | None = None
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="dmf-store-controls", daemon=True)
+        self._thread.start()
+
+    def take(self, run: str) -> Sequence[Control]:
+        """Wishes about this run not taken before, oldest first.
+
+        Raises:
+            NotOwnerError: If the run was lost to another owner, or counted as interrupted.
+            StoreError: If the store cannot be read any more.
+        """
+        if run in self.lost:
+            raise NotOwnerError(f"Run {run!r} was interrupted or taken over while it trained here. Resume it to go on.")
+        if self._error is not None:
+            raise type(self._error)(*self._error.args) from self._error
+        waiting = self._waiting[run]
+        return [waiting.popleft() for _ in range(len(waiting))]
+
+    def close(self) -> None:
+        """End the thread; the lease then runs out unless the runs are released."""
+        self._closing.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        beat = 0.0
+        while not self._closing.is_set():
+            try:
+                if time.monotonic() - beat >= HEARTBEAT_SECONDS:
+                    self._beat()
+                    beat = time.monotonic()
+                self._poll()
+            except StoreError as error:
+                if not is_transient(error):
+                    self._error = error
+                    return
+            self._closing.wait(POLL_SECONDS)
+
+    def _beat(self) -> None:
+        held = [run for run in self._runs if run not in self.lost]
+        try:
+            self._store.heartbeat(held, self._owner)
+        except NotOwnerError:
+            self.lost |= {run for run in held if self._store.run(run).owner != self._owner}
+
+    def _poll(self) -> None:
+        controls = self._store.pending_controls(self._runs)
+        if controls:
+            self._store.mark_taken([control.id for control in controls])
+            for control in controls:
+                self._waiting[control.run].append(control)
