@@ -1,0 +1,47 @@
+"""Mean intersection over union (Jaccard) loss."""
+
+from collections.abc import Sequence
+from typing import Self
+
+from torch import Tensor
+
+from dmf.config import FusionConfig
+from dmf.losses.base import Loss, require_non_negative
+from dmf.losses.prediction import Prediction
+
+
+class MeanIoU(Loss):
+    r"""One minus the mean over all classes of intersection over union.
+
+    .. math:: mIoU = 1 - \frac{1}{C} \sum_c \frac{TP_c + s}{TP_c + FP_c + FN_c + s}
+
+    Counts are summed over pixels and batch. A class in neither target nor prediction has ratio 1, thus loss 0.
+
+    (!) The notebook uses argmax counts here, which carry no gradient: ``Prediction(..., counts="hard")``.
+
+    Args:
+        smooth: s, added to numerator and denominator, in pixels. At least 0; with 0 an absent class that is not
+            predicted at all gives 0/0.
+
+    Raises:
+        ConfigError: If ``smooth`` is negative or not finite.
+
+    Reference:
+        Golnari & Diba, arXiv 2410.19745, eq. (17).
+    """
+
+    uses_counts = True
+
+    def __init__(self, smooth: float = 1e-6) -> None:
+        super().__init__()
+        require_non_negative(smooth=smooth)
+        self.smooth = smooth
+
+    @classmethod
+    def from_config(cls, config: FusionConfig, class_ratios: Sequence[float] | None = None) -> Self:
+        return cls(smooth=config.smooth)
+
+    def forward(self, prediction: Prediction) -> Tensor:
+        tp = prediction.batch_tp
+        union = prediction.batch_predicted + prediction.batch_actual - tp
+        return 1 - ((tp + self.smooth) / (union + self.smooth)).mean()

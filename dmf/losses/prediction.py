@@ -1,0 +1,148 @@
+"""What all losses of one step share: log-probabilities and per-class counts, each computed once."""
+
+from functools import cached_property
+from typing import Literal, TypeAlias
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from dmf.errors import ConfigError
+
+Counts: TypeAlias = Literal["soft", "hard"]
+
+
+class Prediction:
+    r"""Shared statistics of one step, computed when first asked for and then kept.
+
+    .. math:: TP_c = \sum p_c y_c, \quad FP_c = \sum p_c (1 - y_c), \quad FN_c = \sum (1 - p_c) y_c
+
+    summed over the pixels of each image. Everything is float32 at least: logits of less precision are promoted, since
+    the counts of a 512 x 512 mask overflow float16. Nothing here copies from the device to the host.
+
+    Args:
+        logits: Raw scores of the network.
+        target: Class number of every pixel, 0..C-1. A value outside that range is not looked for, because that would
+            make the host wait for the device at every step; cross-entropy fails on it.
+        counts: ``soft`` counts carry gradient. ``hard`` counts are those of the most likely class, without gradient.
+            (!) The authors' notebook uses hard counts in its IoU, Dice, Tversky and class-balanced Dice losses, so that
+            only its cross-entropy trains the network.
+
+    Shape:
+        - logits: (B, C, H, W), floating, C >= 2.
+        - target: (B, H, W), int64, on the device of ``logits``.
+
+    Raises:
+        ConfigError: If a shape, type or device is not as above, or ``counts`` is neither word.
+
+    Reference:
+        Golnari & Diba, arXiv 2410.19745, eq. (16)-(25).
+    """
+
+    def __init__(self, logits: Tensor, target: Tensor, *, counts: Counts = "soft") -> None:
+        _validate(logits, target, counts)
+        self.logits = logits if logits.dtype == torch.float64 else logits.float()
+        self.target = target
+        self.counts = counts
+
+    @property
+    def classes(self) -> int:
+        """Number of classes C."""
+        return self.logits.shape[1]
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of one image, H * W."""
+        return self.logits.shape[2] * self.logits.shape[3]
+
+    @cached_property
+    def log_probs(self) -> Tensor:
+        """(B, C, H, W) log-probabilities."""
+        return F.log_softmax(self.logits, dim=1)
+
+    @cached_property
+    def probs(self) -> Tensor:
+        """(B, C, H, W) probabilities, summing to 1 over the classes."""
+        return self.log_probs.exp()
+
+    @cached_property
+    def log_prob_true(self) -> Tensor:
+        """(B, H, W) log-probability of each pixel's true class."""
+        return -F.nll_loss(self.log_probs, self.target, reduction="none")
+
+    @cached_property
+    def onehot(self) -> Tensor:
+        """(B, C, H, W) the target as 0 and 1, no gradient."""
+        return self._onehot(self.target)
+
+    @cached_property
+    def tp(self) -> Tensor:
+        """(B, C) true positives, in pixels."""
+        return (self._membership * self.onehot).sum((2, 3))
+
+    @cached_property
+    def predicted(self) -> Tensor:
+        """(B, C) predicted positives TP + FP, in pixels."""
+        return self._membership.sum((2, 3))
+
+    @cached_property
+    def actual(self) -> Tensor:
+        """(B, C) positives of the target TP + FN, in pixels, no gradient."""
+        return self.onehot.sum((2, 3))
+
+    @property
+    def fp(self) -> Tensor:
+        """(B, C) false positives, in pixels."""
+        return self.predicted - self.tp
+
+    @property
+    def fn(self) -> Tensor:
+        """(B, C) false negatives, in pixels."""
+        return self.actual - self.tp
+
+    @cached_property
+    def batch_tp(self) -> Tensor:
+        """(C,) true positives of the whole batch."""
+        return self.tp.sum(0)
+
+    @cached_property
+    def batch_predicted(self) -> Tensor:
+        """(C,) predicted positives of the whole batch."""
+        return self.predicted.sum(0)
+
+    @cached_property
+    def batch_actual(self) -> Tensor:
+        """(C,) positives of the whole batch's target, no gradient."""
+        return self.actual.sum(0)
+
+    @cached_property
+    def _membership(self) -> Tensor:
+        """(B, C, H, W) how much each pixel counts for each class: its probability, or 1 for the most likely class."""
+        return self.probs if self.counts == "soft" else self._onehot(self.logits.detach().argmax(1))
+
+    def _onehot(self, labels: Tensor) -> Tensor:
+        # A comparison, because F.one_hot checks the values and so makes the host wait for the device.
+        classes = torch.arange(self.classes, device=labels.device)[:, None, None]
+        return (labels[:, None] == classes).to(self.logits.dtype)
+
+
+def _validate(logits: Tensor, target: Tensor, counts: str) -> None:
+    if logits.ndim != 4 or logits.shape[1] < 2 or not logits.is_floating_point():
+        raise ConfigError(
+            f"`logits` must be floating with shape (B, C, H, W) and C >= 2, got {logits.dtype} {tuple(logits.shape)}. "
+            "A network with one output channel needs a second one: give it two classes."
+        )
+    expected = (logits.shape[0], *logits.shape[2:])
+    if target.shape != expected:
+        raise ConfigError(
+            f"`target` must have shape (B, H, W) = {expected} to match `logits`, got {tuple(target.shape)}. "
+            "Pass class numbers, not one channel per class."
+        )
+    if target.dtype != torch.int64:
+        raise ConfigError(f"`target` must hold class numbers as int64, got {target.dtype}. Convert it with .long().")
+    if target.device != logits.device:
+        raise ConfigError(f"`target` is on {target.device}, `logits` on {logits.device}. Move both to one device.")
+    if target.numel() == 0:
+        raise ConfigError(f"`target` has no pixels, got shape {tuple(target.shape)}. Pass at least one image.")
+    if counts not in ("soft", "hard"):
+        raise ConfigError(f"`counts` must be 'soft' or 'hard', got {counts!r}.", field="loss_counts")
