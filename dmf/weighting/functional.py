@@ -103,16 +103,19 @@ def limit(weights: Tensor, low: float, high: float, total: float) -> Tensor:
     """
     pinned = torch.zeros_like(weights, dtype=torch.bool)
     bounds = torch.zeros_like(weights)
+    lows, highs = torch.full_like(weights, low), torch.full_like(weights, high)
     result = weights
     for _ in range(weights.shape[-1]):
         below, above = (low - result).clamp(min=0), (result - high).clamp(min=0)
         pin_low = below.sum(-1, keepdim=True) >= above.sum(-1, keepdim=True)
         newly = ~pinned & torch.where(pin_low, below > 0, above > 0)
-        bounds = torch.where(newly, torch.where(pin_low, low, high).to(weights.dtype), bounds)
+        bounds = torch.where(newly, torch.where(pin_low, lows, highs), bounds)
         pinned = pinned | newly
         rest = total - bounds.sum(-1, keepdim=True)
         free = torch.where(pinned, 0, weights)
         none_free = free.sum(-1, keepdim=True) == 0
         free = torch.where(none_free & ~pinned, 1, free)
-        result = torch.where(pinned, bounds, free * rest / free.sum(-1, keepdim=True).clamp(min=1e-30))
+        total_free = free.sum(-1, keepdim=True)
+        # Shares before the product: free weights may be as small as a compound prior makes them.
+        result = torch.where(pinned, bounds, free / torch.where(total_free == 0, 1, total_free) * rest)
     return result
