@@ -1,0 +1,57 @@
+"""Datasets, and what turns them into batches: filter, resize, cache, split.
+
+Adding a dataset is one file and one line in ``DATASETS``. Batches are in :mod:`dmf.data.batches`, which alone needs
+torch.
+"""
+
+from pathlib import Path
+
+from dmf.config import DataConfig
+from dmf.data.base import Case, Dataset, Problem, RawPair
+from dmf.data.paths import cache_folder, data_home, raw_folder
+from dmf.data.phantom import Phantom, Phantom4
+from dmf.data.prepare import PreparedData, class_ratios, prepare
+from dmf.data.split import Indices, split_cases
+from dmf.registry import Registry
+
+__all__ = [
+    "DATASETS",
+    "Case",
+    "Dataset",
+    "Indices",
+    "Phantom",
+    "Phantom4",
+    "PreparedData",
+    "Problem",
+    "RawPair",
+    "build_dataset",
+    "cache_folder",
+    "class_ratios",
+    "data_home",
+    "prepare",
+    "raw_folder",
+    "split_cases",
+]
+
+DATASETS: Registry[Dataset] = Registry(
+    "dataset",
+    {
+        "phantom": Phantom,
+        "phantom-4": Phantom4,
+    },
+)
+
+
+def build_dataset(config: DataConfig, seed: int = 0) -> Dataset:
+    """The dataset a configuration names.
+
+    Args:
+        config: Its ``dataset``, ``root`` and ``dataset_options`` are used.
+        seed: Seeds simulated images and the order of ``limit``.
+
+    Raises:
+        UnknownNameError: If no dataset has this name.
+        ConfigError: If the dataset does not take one of the options.
+    """
+    root = None if config.root is None else Path(config.root).expanduser()
+    return DATASETS.build(config.dataset, root, seed, **config.dataset_options)

@@ -1,0 +1,133 @@
+"""What a dataset is: a list of cases, and a way to load one of them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dmf.data.paths import raw_folder
+from dmf.errors import ConfigError
+
+OptionValue: TypeAlias = bool | int | float | str
+Pixels: TypeAlias = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One image and its truth.
+
+    Attributes:
+        id: Unique within the dataset.
+        label: What the image shows, e.g. its class folder; not what is segmented.
+        group: Cases of one group (a patient) never straddle a split; None for a case of its own.
+        image: File of the image; None where the image is made, not read.
+        masks: Files whose union is the truth; empty where the truth is made, or where the file is missing.
+    """
+
+    id: str
+    label: str
+    group: str | None = None
+    image: Path | None = None
+    masks: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class RawPair:
+    """An image and its truth at original size.
+
+    Attributes:
+        image: (H, W) or (H, W, C) uint8.
+        mask: (H, W) uint8, the class number of each pixel.
+    """
+
+    image: Pixels
+    mask: Pixels
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong with a dataset: the file or folder to blame, what is wrong, and the way out."""
+
+    where: str
+    what: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}. {self.remedy}"
+
+
+class Dataset(ABC):
+    """Images with one class number per pixel.
+
+    A subclass sets the class attributes, lists its options in ``defaults`` and implements :meth:`cases` and
+    :meth:`load`. Building one touches no file, so that a missing dataset can still be described.
+
+    Args:
+        root: Folder the files lie in; ``data/raw/<name>`` when not given.
+        seed: Seeds whatever the dataset draws at random; datasets read from files ignore it.
+        **options: Options of this dataset; ``defaults`` names them, and each keeps the type of its default.
+
+    Raises:
+        ConfigError: For an option this dataset does not have, or a value of another type.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    class_names: ClassVar[tuple[str, ...]]  # the first is the background
+    in_channels: ClassVar[int] = 1
+    needs_download: ClassVar[bool] = True
+    how_to_get: ClassVar[str]
+    defaults: ClassVar[Mapping[str, OptionValue]] = {}
+
+    def __init__(self, root: Path | None = None, seed: int = 0, **options: OptionValue) -> None:
+        self.root = raw_folder(self.name) if root is None else Path(root)
+        self.seed = seed
+        for option, value in options.items():
+            self._refuse_wrong_option(option, value)
+        self.options: dict[str, OptionValue] = {**self.defaults, **options}
+
+    @abstractmethod
+    def cases(self) -> list[Case]:
+        """Every case, in an order that does not depend on the machine.
+
+        Raises:
+            DataError: If there is nothing to list; says what to fetch and where to put it.
+        """
+
+    @abstractmethod
+    def load(self, case: Case) -> RawPair:
+        """Read or make one case.
+
+        Raises:
+            DataError: If a file is missing, unreadable or of the wrong size; names the file and the way out.
+        """
+
+    def problems(self) -> list[Problem]:
+        """What is wrong with the files as a whole, beyond what loading each case would say."""
+        return []
+
+    def fingerprint(self) -> str:
+        """A text that differs whenever :meth:`load` could return other pixels; the cache key depends on it."""
+        lines = [self.name, *(f"{option}={self.options[option]!r}" for option in sorted(self.options))]
+        for case in self.cases():
+            files = [file for file in (case.image, *case.masks) if file is not None]
+            lines.append(f"{case.id} {case.label} {case.group}")
+            lines += [f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
+        return "\n".join(lines)
+
+    def _refuse_wrong_option(self, option: str, value: OptionValue) -> None:
+        if option not in self.defaults:
+            known = f"It has: {', '.join(self.defaults)}." if self.defaults else "It has none."
+            raise ConfigError(f"Dataset {self.name!r} has no option {option!r}. {known}", field="dataset_options")
+        wanted = type(self.defaults[option])
+        accepted = (int, float) if wanted is float else (wanted,)
+        if not isinstance(value, accepted) or (isinstance(value, bool) and wanted is not bool):
+            raise ConfigError(
+                f"Option {option!r} of dataset {self.name!r} must be of type {wanted.__name__}, got {value!r}; "
+                f"the default is {self.defaults[option]!r}.",
+                field="dataset_options",
+            )

@@ -1,0 +1,20 @@
+"""Where data lies on this machine; the only module that decides it."""
+
+import os
+from pathlib import Path
+
+
+def data_home() -> Path:
+    """The folder of everything users bring or make: ``DMF_HOME`` where set, else ``data`` in the current folder."""
+    home = os.environ.get("DMF_HOME")
+    return Path(home).expanduser() if home else Path.cwd() / "data"
+
+
+def raw_folder(name: str) -> Path:
+    """Where the files of the dataset called ``name`` lie unless a root is given."""
+    return data_home() / "raw" / name
+
+
+def cache_folder() -> Path:
+    """Where prepared arrays are kept; may be deleted at any time."""
+    return data_home() / "cache"

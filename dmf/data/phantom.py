@@ -1,0 +1,214 @@
+"""Simulated breast ultrasound: speckle images of layered tissue with lesions of exactly known shape.
+
+Scatterers of random strength fill a grid twice as fine as the image. Their spread follows the echogenicity of the
+tissue they lie in (in dB); a pulse with a carrier, and a beam that widens away from its focus, blur them into an
+interference pattern; its quadrature envelope, attenuated with depth and compressed logarithmically, is the image.
+
+Reference:
+    Burckhardt, Speckle in ultrasound B-mode scans, IEEE Trans. Sonics Ultrason. 25 (1978), 1-6.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dmf.data.base import Case, Dataset, RawPair
+from dmf.errors import ConfigError, DataError
+from dmf.seeding import derive
+
+SIZE = 128  # side of an image, in pixels
+FINE = 2  # grid cells per pixel along each side
+DYNAMIC_RANGE = 58.0  # dB from black to white
+
+Field = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How lesions of one kind look. Pairs are the ends of a uniform range.
+
+    Attributes:
+        level: Echogenicity of the inside, in dB of the scale where gland lies near 0.
+        texture: Unevenness of the inside, in dB.
+        behind: Added at the far side of the lesion, in dB: below 0 a shadow, above 0 an enhancement.
+        elongation: Width over height.
+        lobes: Amplitudes of the slow (harmonics 2 to 4) outline waves, as a share of the radius.
+        spicules: Amplitudes of the fast (harmonics 6 to 13) outline waves, as a share of the radius.
+        rim: Brightness of the margin, in dB.
+    """
+
+    level: tuple[float, float]
+    texture: tuple[float, float]
+    behind: tuple[float, float]
+    elongation: tuple[float, float]
+    lobes: tuple[float, float]
+    spicules: tuple[float, float]
+    rim: tuple[float, float]
+
+
+KINDS = {
+    "cyst": Kind((-60, -45), (0, 1), (7, 12), (1.0, 1.6), (0.0, 0.02), (0, 0), (3, 6)),
+    "benign": Kind((-21, -13), (1, 3), (0, 6), (1.2, 2.1), (0.0, 0.05), (0, 0), (2, 6)),
+    "malignant": Kind((-27, -16), (3, 6), (-16, -3), (0.75, 1.25), (0.05, 0.12), (0.03, 0.08), (-2, 3)),
+}
+
+
+class Phantom(Dataset):
+    """Breast-ultrasound phantom with one lesion per image; labels say benign or malignant, classes only lesion."""
+
+    name = "phantom"
+    title = "Simulated breast ultrasound"
+    class_names = ("background", "lesion")
+    needs_download = False
+    how_to_get = "Nothing to get: the images are simulated."
+    defaults = {"images": 256}
+    shares = {"benign": 0.6, "malignant": 0.4}
+
+    def cases(self) -> list[Case]:
+        """One case per image; image ``i`` does not depend on how many there are."""
+        count = int(self.options["images"])
+        if count < 1:
+            raise ConfigError(f"Option 'images' of dataset {self.name!r} must be at least 1, got {count}.")
+        return [Case(f"{self.name}-{number:05d}", self._label(number)) for number in range(count)]
+
+    def load(self, case: Case) -> RawPair:
+        """Simulate the image: (128, 128) uint8, and its mask."""
+        prefix, _, number = case.id.rpartition("-")
+        if prefix != self.name or not number.isdigit():
+            raise DataError(f"Case {case.id!r} is not of dataset {self.name!r}; take cases from its cases().")
+        rng = np.random.default_rng(derive(self.seed, self.name, int(number)))
+        kind = self._label(int(number))
+        image, lesion = simulate(rng, KINDS[kind])
+        return RawPair(image, lesion * np.uint8(self._class_of(kind)))
+
+    def fingerprint(self) -> str:
+        """Name, options, seed and version of the simulation."""
+        return f"{super().fingerprint()}\nseed={self.seed} version=1"
+
+    def _label(self, number: int) -> str:
+        rng = np.random.default_rng(derive(self.seed, self.name, "label", number))
+        return str(rng.choice(list(self.shares), p=list(self.shares.values())))
+
+    def _class_of(self, kind: str) -> int:
+        return 1
+
+
+class Phantom4(Phantom):
+    """The phantom with the kinds of lesion told apart, and unequally often."""
+
+    name = "phantom-4"
+    title = "Simulated breast ultrasound, four classes"
+    class_names = ("background", "cyst", "benign", "malignant")
+    shares = {"cyst": 0.15, "benign": 0.55, "malignant": 0.30}
+
+    def _class_of(self, kind: str) -> int:
+        return self.class_names.index(kind)
+
+
+def simulate(rng: np.random.Generator, kind: Kind) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """One image with one lesion.
+
+    Returns:
+        image (128, 128) uint8, and lesion (128, 128) uint8, 1 inside.
+    """
+    depth, across = np.meshgrid(*[(np.arange(SIZE * FINE, dtype=np.float32) + 0.5) / (SIZE * FINE)] * 2, indexing="ij")
+    echo = _tissue(rng, depth)
+    distance = _outline(rng, kind, depth, across)
+    inside = _inside(distance)
+    level = rng.uniform(*kind.level) + rng.uniform(*kind.texture) * _cloud(rng, 14, 14)
+    echo = echo + inside * (level - echo)
+    echo += rng.uniform(*kind.rim) * np.exp(-(((distance - 1.06) / 0.05) ** 2))
+    echo += _behind(inside, rng.uniform(*kind.behind))
+    echo -= rng.uniform(8, 16) * depth  # what the gain does not make up for
+    image = _compress(_insonify(rng, echo), rng.uniform(-3, 3))
+    lesion = cv2.resize(inside, (SIZE, SIZE), interpolation=cv2.INTER_AREA) >= 0.5
+    return image, lesion.astype(np.uint8)
+
+
+def _cloud(rng: np.random.Generator, rows: int, columns: int) -> Field:
+    """Smooth noise of unit spread with about ``rows`` x ``columns`` blobs."""
+    coarse = rng.standard_normal((rows, columns), dtype=np.float32)
+    return np.asarray(cv2.resize(coarse, (SIZE * FINE, SIZE * FINE), interpolation=cv2.INTER_CUBIC))
+
+
+def _boundary(rng: np.random.Generator, middle: float, swing: float) -> Field:
+    """Depth (1, W) of a wavy interface between two layers."""
+    return np.float32(middle) + np.float32(swing) * _cloud(rng, 1, 5)[:1]
+
+
+def _tissue(rng: np.random.Generator, depth: Field) -> Field:
+    """Echogenicity of skin, fat, gland and muscle, in dB."""
+    skin = _boundary(rng, rng.uniform(0.05, 0.08), 0.004)
+    fat = _boundary(rng, rng.uniform(0.18, 0.32), 0.03)
+    gland = _boundary(rng, rng.uniform(0.66, 0.84), 0.03)
+    layers = [depth < skin, depth < fat, depth < gland]
+    septa = np.exp(-((_cloud(rng, 6, 5) / 0.12) ** 2))  # zero lines of smooth noise wind like ligaments
+    fibres = _cloud(rng, 34, 7)
+    textures = [
+        2 * fibres + 2,
+        -15 + 2.5 * _cloud(rng, 8, 8) + 9 * septa,
+        -3 + 3.5 * fibres + 3 * _cloud(rng, 7, 5),
+    ]
+    muscle = -13 + 5 * _cloud(rng, 40, 4)
+    echo = np.select(layers, textures, muscle)
+    for interface, brightness in ((skin, 6), (fat, 5), (gland, 11)):
+        echo = echo + brightness * np.exp(-(((depth - interface) / 0.008) ** 2))
+    return echo.astype(np.float32)
+
+
+def _outline(rng: np.random.Generator, kind: Kind, depth: Field, across: Field) -> Field:
+    """Distance from the centre of the lesion in units of its radius in that direction: below 1 is inside."""
+    angles = np.linspace(-np.pi, np.pi, 361, dtype=np.float32)
+    width = np.sqrt(rng.uniform(*kind.elongation))
+    radius = 1 / np.hypot(np.cos(angles) / width, np.sin(angles) * width)
+    for harmonics, amplitude in ((range(2, 5), rng.uniform(*kind.lobes)), (range(6, 14), rng.uniform(*kind.spicules))):
+        for harmonic in harmonics:
+            phase = rng.uniform(0, 2 * np.pi)
+            radius = radius * (1 + amplitude * np.cos(harmonic * angles + phase))
+    area = np.exp(rng.uniform(np.log(0.022), np.log(0.14)))  # share of the image
+    radius *= np.sqrt(area / (np.mean(radius[:-1] ** 2) * np.pi))  # a polar curve encloses pi * mean(r^2)
+    high, wide = np.abs(radius * np.sin(angles)).max(), np.abs(radius * np.cos(angles)).max()
+    centre = rng.uniform(0.10 + high, max(0.12 + high, 0.88 - high)), rng.uniform(0.01 + wide, 0.99 - wide)
+    tilt = rng.normal(0, 0.2)
+    down, right = depth - np.float32(centre[0]), across - np.float32(centre[1])
+    direction = np.remainder(np.arctan2(down, right) + tilt + np.pi, 2 * np.pi) - np.pi
+    return (np.hypot(down, right) / np.interp(direction, angles, radius)).astype(np.float32)
+
+
+def _inside(distance: Field) -> Field:
+    return (distance < 1).astype(np.float32)
+
+
+def _behind(inside: Field, change: float) -> Field:
+    """Sound that crossed the lesion is weaker or stronger, in dB, in proportion to the path inside."""
+    path = np.cumsum(inside, axis=0)
+    spread = cv2.GaussianBlur(path, (0, 0), sigmaX=4, sigmaY=1)
+    return np.asarray(spread * np.float32(change / max(float(path.max()), 1.0)))
+
+
+def _insonify(rng: np.random.Generator, echo: Field) -> Field:
+    """Echo envelope (H, W) of scatterers whose strength is ``echo`` dB, before compression."""
+    rows, columns = echo.shape
+    scatterers = rng.standard_normal(echo.shape, dtype=np.float32) * 10 ** (echo / 20)
+    # Axially a Gaussian pulse on a carrier of 4 cells. Keeping its positive frequencies alone gives the analytic
+    # signal, whose magnitude is the envelope that quadrature detection measures.
+    frequency = np.fft.fftfreq(rows).astype(np.float32)[:, None]
+    pulse = np.exp(-0.5 * ((frequency - 0.25) / 0.10) ** 2) * (frequency > 0)
+    signal = np.fft.ifft(np.fft.fft(scatterers, axis=0) * pulse.astype(np.float32), axis=0)
+    # Laterally a Gaussian beam, narrowest at the focus.
+    focus = rng.uniform(0.3, 0.6)
+    beam = 1.6 + 3.0 * np.abs(np.linspace(0, 1, rows, dtype=np.float32)[:, None] - focus)
+    frequency = np.fft.fftfreq(columns).astype(np.float32)[None]
+    blur = np.exp(-0.5 * (2 * np.pi * frequency * beam) ** 2) * np.sqrt(beam)  # equal energy at every depth
+    signal = np.fft.ifft(np.fft.fft(signal, axis=1) * blur.astype(np.float32), axis=1)
+    return np.abs(signal).astype(np.float32)
+
+
+def _compress(envelope: Field, gain: float) -> NDArray[np.uint8]:
+    """Log-compressed grey levels (128, 128) of an envelope on the fine grid."""
+    small = cv2.resize(envelope, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    white = float(np.quantile(small, 0.995))
+    decibels = 20 * np.log10(small / white + 1e-4) + gain
+    return np.clip(255 * (1 + decibels / DYNAMIC_RANGE), 0, 255).round().astype(np.uint8)

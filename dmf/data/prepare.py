@@ -1,0 +1,149 @@
+"""Every case filtered and resized once, kept on disk under a key of everything that decided its pixels."""
+
+import hashlib
+import json
+import os
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dmf.config import DataConfig
+from dmf.data.base import Case, Dataset, Pixels
+from dmf.data.filtering import bilateral, square
+from dmf.data.paths import cache_folder
+from dmf.errors import DataError
+from dmf.seeding import derive
+
+VERSION = 1  # raise it when the same settings give other pixels
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """Images and masks of one size, ready for a network.
+
+    Attributes:
+        images: (N, C, S, S) uint8.
+        masks: (N, S, S) uint8 class numbers.
+        cases: The N cases, in this order.
+        sizes: (N, 2) int64, height and width of the original image.
+        class_names: The first is the background.
+    """
+
+    images: Pixels
+    masks: Pixels
+    cases: tuple[Case, ...]
+    sizes: NDArray[np.int64]
+    class_names: tuple[str, ...]
+
+
+def prepare(
+    dataset: Dataset, config: DataConfig, *, on_progress: Callable[[int, int], None] | None = None
+) -> PreparedData:
+    """Load, filter and resize the cases of a dataset, or read them back from the cache.
+
+    Args:
+        dataset: What :func:`dmf.data.build_dataset` made of ``config``.
+        config: Image size, fit, filter and limit; ``limit`` takes the first cases of an order seeded by the dataset.
+        on_progress: Called with (cases done, cases in all); only while something has to be computed.
+
+    Raises:
+        DataError: If there are no cases, or one cannot be loaded.
+    """
+    cases = choose_cases(dataset, config.limit)
+    path = cache_folder() / f"{dataset.name}-{_key(dataset, config, cases)}.npz"
+    arrays = _read(path)
+    if arrays is None:
+        arrays = _compute(dataset, config, cases, on_progress)
+        _write(path, arrays)
+    return PreparedData(arrays["images"], arrays["masks"], tuple(cases), arrays["sizes"], dataset.class_names)
+
+
+def choose_cases(dataset: Dataset, limit: int | None) -> list[Case]:
+    """All cases, or the first ``limit`` of the seeded order; a larger limit keeps what a smaller one chose.
+
+    Raises:
+        DataError: If there are no cases.
+    """
+    cases = dataset.cases()
+    if not cases:
+        raise DataError(f"Dataset {dataset.name!r} has no cases. {dataset.how_to_get}")
+    order = np.random.default_rng(derive(dataset.seed, "limit")).permutation(len(cases))
+    return cases if limit is None else [cases[position] for position in order[:limit]]
+
+
+def class_ratios(masks: Pixels, classes: int) -> NDArray[np.float64]:
+    """Share of the pixels of each class over all masks, (classes,), sums to 1."""
+    return np.bincount(masks.ravel(), minlength=classes) / masks.size
+
+
+def _key(dataset: Dataset, config: DataConfig, cases: Sequence[Case]) -> str:
+    settings = {
+        "version": VERSION,
+        "dataset": dataset.fingerprint(),
+        "root": str(dataset.root.resolve()),
+        "cases": [case.id for case in cases],
+        "image_size": config.image_size,
+        "fit": config.fit,
+        "filter": [config.filter_diameter, config.filter_sigma_space, config.filter_sigma_intensity]
+        if config.filter
+        else None,
+    }
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:20]
+
+
+def _compute(
+    dataset: Dataset, config: DataConfig, cases: Sequence[Case], on_progress: Callable[[int, int], None] | None
+) -> dict[str, NDArray[np.generic]]:
+    size = config.image_size
+    images = np.empty((len(cases), dataset.in_channels, size, size), dtype=np.uint8)
+    masks = np.empty((len(cases), size, size), dtype=np.uint8)
+    sizes = np.empty((len(cases), 2), dtype=np.int64)
+    for position, case in enumerate(cases):
+        pair = dataset.load(case)
+        image = pair.image
+        if config.filter:
+            image = bilateral(image, config.filter_diameter, config.filter_sigma_space, config.filter_sigma_intensity)
+        image = square(image, size, config.fit)
+        images[position] = image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
+        masks[position] = square(pair.mask, size, config.fit, is_mask=True)
+        sizes[position] = pair.mask.shape
+        if on_progress is not None:
+            on_progress(position + 1, len(cases))
+    return {"images": images, "masks": masks, "sizes": sizes}
+
+
+def _read(path: Path) -> dict[str, NDArray[np.generic]] | None:
+    if not path.exists():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in ("images", "masks", "sizes")}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        warnings.warn(f"Cache file {path} is damaged ({error}); preparing its images again.", stacklevel=3)
+        return None
+
+
+def _write(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
+    """Write beside the target, then rename: a reader sees the whole file or none, and two writers cannot mix."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".part")
+        part = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                np.savez(file, **arrays)
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise DataError(
+            f"Cannot write the prepared images to {path.parent}: {error.strerror}. "
+            "Free some space, or set DMF_HOME to a folder that can be written."
+        ) from error
