@@ -179,8 +179,10 @@ class WindowWeighting(Weighting):
             raise ConfigError(f"`floor` must be at least 0, got {floor}.", "floor")
         if not 0 <= smoothing < 1:
             raise ConfigError(f"`smoothing` must be at least 0 and below 1, got {smoothing}.", "smoothing")
+        if not weight_min >= 0:
+            raise ConfigError(f"`weight_min` must be at least 0, got {weight_min}.", "weight_min")
         high = torch.inf if weight_max is None else weight_max
-        if not 0 <= weight_min * count <= self.total <= high * count:
+        if not weight_min * count <= self.total <= high * count:
             raise ConfigError(
                 f"{count} weights between {weight_min:g} and {high:g} cannot sum to {self.total:g}.",
                 "weight_min" if weight_min * count > self.total else "weight_max",
@@ -249,6 +251,8 @@ class WindowWeighting(Weighting):
 
     def _statistics(self, losses: Tensor, filled: Tensor, history_max: int) -> Tensor:
         """The statistic of every step's window, (S, K), in chunks that keep memory bounded."""
+        if not len(losses):
+            return losses
         padded = torch.cat((losses.new_zeros(history_max - 1, self.count), losses)).T
         windows = padded.unfold(1, history_max, 1).transpose(0, 1)  # (S, K, T), a view
         chunk = max(1, REPLAY_VALUES // (self.count * history_max))
@@ -256,4 +260,4 @@ class WindowWeighting(Weighting):
             self.statistic(self.scale(window, fill), fill)
             for window, fill in zip(torch.split(windows, chunk), torch.split(filled, chunk), strict=True)
         ]
-        return torch.cat(parts) if len(losses) else losses
+        return torch.cat(parts)

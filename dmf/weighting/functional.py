@@ -58,7 +58,7 @@ def median(window: Tensor, count: Tensor, kind: str = "true") -> Tensor:
     if kind == "notebook":
         lower = torch.where(count % 2 == 1, (upper - 1).clamp(min=0), upper)
     else:
-        lower = (count - 1) // 2
+        lower = ((count - 1) // 2).clamp(min=0)  # an empty window: the first step was not finite
     rows = window.shape[:-1]
     middle = torch.stack((lower, upper), -1)[..., None, :].expand(*rows, 2)
     return ordered.gather(-1, middle).mean(-1)
