@@ -46,4 +46,4 @@ def require_non_negative(**options: float) -> None:
     """
     for name, value in options.items():
         if not 0 <= value < float("inf"):
-            raise ConfigError(f"`{name}` must be a number of at least 0, got {value}.", field=name)
+            raise ConfigError(f"`{name}` must be a number of at least 0, got {value}.")

@@ -35,7 +35,7 @@ class Focal(Loss):
 
     def __init__(self, gamma: float = 2.0, alpha: float = 0.25) -> None:
         super().__init__()
-        require_non_negative(focal_gamma=gamma, focal_alpha=alpha)
+        require_non_negative(gamma=gamma, alpha=alpha)
         self.gamma = gamma
         self.alpha = alpha
 

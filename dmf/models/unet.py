@@ -40,8 +40,8 @@ class UNet(nn.Module):
     """The paper's U-Net, as the authors' notebook builds it: one convolution per level, none at the bottom.
 
     Each encoder level is a 3x3 convolution, batch norm and ReLU, kept as the skip, then max pooling by 2; filters
-    double per level. Each decoder level is a transposed 3x3 convolution of stride 2 to that level's filters, batch norm and
-    ReLU, then concatenation with the skip, without a convolution after it. A 1x1 convolution gives the logits.
+    double per level. Each decoder level is a transposed 3x3 convolution of stride 2 to that level's filters, batch norm
+    and ReLU, then concatenation with the skip, without a convolution after it. A 1x1 convolution gives the logits.
 
     (!) Most U-Nets have two convolutions per level, a bottom level and convolutions after each concatenation.
 

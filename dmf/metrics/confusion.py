@@ -1,0 +1,84 @@
+"""Hard confusion counts per case, kept on the device."""
+
+import torch
+from torch import Tensor
+
+
+def class_counts(prediction: Tensor, target: Tensor, classes: int) -> Tensor:
+    """Count true positives, false positives and false negatives of each image and class, without a device sync.
+
+    Args:
+        prediction: Predicted class number of every pixel.
+        target: True class number of every pixel.
+        classes: Number of classes C; a number outside 0..C-1 counts for no class.
+
+    Shape:
+        - prediction, target: (B, H, W), an integer type, on one device.
+        - returns: (B, C, 3) int64, in pixels.
+
+    Raises:
+        ValueError: If the shapes differ or are not (B, H, W), or a type is not an integer.
+    """
+    if prediction.ndim != 3 or prediction.shape != target.shape:
+        raise ValueError(
+            f"`prediction` and `target` must both have shape (B, H, W), got {tuple(prediction.shape)} and "
+            f"{tuple(target.shape)}. Take the argmax of logits first."
+        )
+    for name, labels in (("prediction", prediction), ("target", target)):
+        if labels.is_floating_point() or labels.is_complex():
+            raise ValueError(f"`{name}` must hold class numbers of an integer type, got {labels.dtype}.")
+    # Comparisons, because bincount and one_hot look at the values and so make the host wait for the device.
+    numbers = torch.arange(classes, device=target.device)[:, None, None]
+    predicted, actual = prediction[:, None] == numbers, target[:, None] == numbers
+    tp = (predicted & actual).sum((2, 3))
+    return torch.stack([tp, predicted.sum((2, 3)) - tp, actual.sum((2, 3)) - tp], dim=2)
+
+
+class ConfusionCounts:
+    """Confusion counts of a split, collected batch by batch on the device, each case kept.
+
+    Args:
+        classes: Number of classes C.
+    """
+
+    def __init__(self, classes: int) -> None:
+        self.classes = classes
+        self.pixels = 0
+        self._batches: list[Tensor] = []
+
+    def update(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Add a batch and return its counts (B, C, 3); see :func:`class_counts`.
+
+        Raises:
+            ValueError: If its images are not as large as the earlier ones, or as :func:`class_counts` does.
+        """
+        counts = class_counts(prediction, target, self.classes)
+        pixels = target[0].numel()
+        if self._batches and pixels != self.pixels:
+            raise ValueError(
+                f"Images of {pixels} pixels cannot be pooled with images of {self.pixels}. Collect each size by itself."
+            )
+        self.pixels = pixels
+        self._batches.append(counts)
+        return counts
+
+    @property
+    def per_case(self) -> Tensor:
+        """(N, C, 3) int64 TP, FP, FN of each case, in the order they came.
+
+        Raises:
+            ValueError: If no batch was added.
+        """
+        if not self._batches:
+            raise ValueError("No images were counted. Call update with at least one batch.")
+        return torch.cat(self._batches)
+
+    @property
+    def pooled(self) -> Tensor:
+        """(C, 3) int64 TP, FP, FN summed over all cases."""
+        return self.per_case.sum(0)
+
+    @property
+    def true_negatives(self) -> Tensor:
+        """(N, C) int64: what TP, FP and FN leave of the pixels of an image."""
+        return self.pixels - self.per_case.sum(2)

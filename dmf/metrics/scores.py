@@ -1,0 +1,174 @@
+"""Scores from hard confusion counts: numbers in, numbers out, numpy only.
+
+``counts`` is always (..., C, 3): true positives, false positives and false negatives of C classes, in pixels; class 0
+is the background. True negatives follow from the number of pixels.
+
+A ratio is num / (den + e) with e = 1e-7, as the authors' notebook has it. The ``absent`` policy says what a class
+scores that is in neither target nor prediction: ``one`` (nothing was there, nothing was found), ``zero`` (the notebook)
+or ``ignore``: NaN, left out of every mean; a mean over nothing is NaN.
+
+Reference:
+    Golnari & Diba, arXiv 2410.19745, eq. (11)-(15).
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Absent: TypeAlias = Literal["one", "zero", "ignore"]
+Counts: TypeAlias = NDArray[np.int64]
+Scores: TypeAlias = NDArray[np.float64]
+
+EPS = 1e-7
+_ABSENT_SCORES = {"one": 1.0, "zero": 0.0, "ignore": np.nan}
+
+
+def dice(counts: Counts, absent: Absent = "one") -> Scores:
+    """(..., C) Dice, 2 TP / (2 TP + FP + FN)."""
+    tp, fp, fn = _split(counts)
+    return _score(2 * tp, 2 * tp + fp + fn, tp + fp + fn == 0, absent)
+
+
+def iou(counts: Counts, absent: Absent = "one") -> Scores:
+    """(..., C) intersection over union, TP / (TP + FP + FN)."""
+    tp, fp, fn = _split(counts)
+    return _score(tp, tp + fp + fn, tp + fp + fn == 0, absent)
+
+
+def precision(counts: Counts, absent: Absent = "one") -> Scores:
+    """(..., C) precision, TP / (TP + FP); 0 for a class of the target that is never predicted."""
+    tp, fp, fn = _split(counts)
+    return _score(tp, tp + fp, tp + fp + fn == 0, absent)
+
+
+def recall(counts: Counts, absent: Absent = "one") -> Scores:
+    """(..., C) recall (sensitivity), TP / (TP + FN); 0 for a predicted class that is not in the target."""
+    tp, fp, fn = _split(counts)
+    return _score(tp, tp + fn, tp + fp + fn == 0, absent)
+
+
+def accuracy(counts: Counts, pixels: int) -> Scores:
+    """(..., C) accuracy, (TP + TN) / all, where ``pixels`` is the number of pixels behind each count."""
+    _, fp, fn = _split(counts)
+    return _score(pixels - fp - fn, np.full_like(fp, pixels), np.zeros(fp.shape, bool), "one")
+
+
+def specificity(counts: Counts, pixels: int, absent: Absent = "one") -> Scores:
+    """(..., C) recall of not-class, TN / (TN + FP). The policy holds where target and prediction are all this class."""
+    tp, fp, fn = _split(counts)
+    tn = pixels - tp - fp - fn
+    return _score(tn, tn + fp, tn + fp + fn == 0, absent)
+
+
+def f1(counts: Counts, absent: Absent = "one") -> Scores:
+    """(...) the paper's F1: the harmonic mean of macro precision and macro recall.
+
+    (!) Not scikit-learn's macro F1, the mean over classes, which equals the mean Dice; they differ by 0.05 or more on
+    imbalanced masks. See :func:`f1_macro`.
+    """
+    p, r = macro(precision(counts, absent)), macro(recall(counts, absent))
+    return np.asarray(2 * p * r / (p + r + EPS), np.float64)
+
+
+def f1_macro(counts: Counts, absent: Absent = "one") -> Scores:
+    """(...) scikit-learn's macro F1: the mean over classes of the class F1, which is Dice."""
+    return macro(dice(counts, absent))
+
+
+def cb_dice(
+    counts: Counts, cb_weights: Literal["complement", "inverse"] = "complement", absent: Absent = "one"
+) -> Scores:
+    """(...) Dice weighted by 1 - share (paper) or 1 / share (notebook) of each class in the target.
+
+    Shares are those of whatever ``counts`` was summed over: of the split, if pooled over a split. Weights are
+    normalised to sum 1; a class absent from the target has weight 0, a single class present has weight 1. Higher is better.
+
+    Raises:
+        ValueError: If ``cb_weights`` is neither word.
+    """
+    if cb_weights not in ("complement", "inverse"):
+        raise ValueError(f"`cb_weights` must be 'complement' or 'inverse', got {cb_weights!r}.")
+    tp, _, fn = _split(counts)
+    actual = (tp + fn).astype(np.float64)
+    ratios = actual / np.maximum(actual.sum(-1, keepdims=True), 1)
+    present = actual > 0
+    weights = present * (1 - ratios if cb_weights == "complement" else 1 / (ratios + 1e-6))
+    weights = np.where(present.sum(-1, keepdims=True) == 1, present, weights)
+    # A class of weight 0 may score NaN, which must not spread.
+    weighted = np.where(present, weights * dice(counts, absent), 0).sum(-1)
+    total = weights.sum(-1)
+    return np.asarray(np.divide(weighted, total, out=np.full(total.shape, np.nan), where=total > 0), np.float64)
+
+
+def macro(scores: Scores) -> Scores:
+    """Mean over the last axis without the NaN of ignored classes; NaN where nothing is left."""
+    valid = ~np.isnan(scores)
+    number = valid.sum(-1)
+    total = np.where(valid, scores, 0).sum(-1)
+    return np.asarray(np.divide(total, number, out=np.full(total.shape, np.nan), where=number > 0), np.float64)
+
+
+def summarise(
+    counts: Counts,
+    pixels: int,
+    class_names: Sequence[str],
+    absent: Absent = "one",
+    cb_weights: Literal["complement", "inverse"] = "complement",
+) -> dict[str, float]:
+    """Every score of a split, by the names of ``METRIC_INFO``, then each class's as ``dice/<class name>`` and so on.
+
+    All are pooled over the split (counts are summed over images first), except ``lesion_dice_per_image``: for each
+    image the mean over the lesion classes, then the mean over images.
+
+    Args:
+        counts: (N, C, 3) TP, FP, FN of N >= 1 images and C >= 2 classes, in pixels.
+        pixels: Pixels of one image.
+        class_names: C names, the background first.
+        absent: What an absent class scores; for pooled scores a class absent from the whole split.
+        cb_weights: Class weights of ``cb_dice``.
+
+    Returns:
+        Name to value, 0..1, or NaN where nothing was left to average.
+
+    Raises:
+        ValueError: If ``counts`` is not (N, C, 3), has more counts than ``pixels``, or ``class_names`` are not C.
+    """
+    if counts.ndim != 3 or counts.shape[0] < 1 or counts.shape[1] < 2 or counts.shape[2] != 3:
+        raise ValueError(f"`counts` must have shape (N, C, 3) with N >= 1 and C >= 2, got {counts.shape}.")
+    if len(class_names) != counts.shape[1]:
+        raise ValueError(f"`class_names` must name {counts.shape[1]} classes, got {list(class_names)}.")
+    if counts.sum(2).max() > pixels:
+        raise ValueError(f"`counts` has {counts.sum(2).max()} pixels in one image, more than `pixels` = {pixels}.")
+    pooled, total = counts.sum(0), pixels * len(counts)
+    per_class = {
+        "dice": dice(pooled, absent),
+        "iou": iou(pooled, absent),
+        "precision": precision(pooled, absent),
+        "recall": recall(pooled, absent),
+        "accuracy": accuracy(pooled, total),
+        "specificity": specificity(pooled, total, absent),
+    }
+    summary = {name: macro(scores) for name, scores in per_class.items()} | {
+        "f1": f1(pooled, absent),
+        "f1_macro": f1_macro(pooled, absent),
+        "cb_dice": cb_dice(pooled, cb_weights, absent),
+        "lesion_dice": macro(per_class["dice"][1:]),
+        "lesion_iou": macro(per_class["iou"][1:]),
+        "lesion_dice_per_image": macro(macro(dice(counts, absent)[:, 1:])),
+    }
+    for name, scores in per_class.items():
+        summary |= {f"{name}/{label}": score for label, score in zip(class_names, scores, strict=True)}
+    return {name: float(value) for name, value in summary.items()}
+
+
+def _split(counts: Counts) -> tuple[Counts, Counts, Counts]:
+    return counts[..., 0], counts[..., 1], counts[..., 2]
+
+
+def _score(numerator: Counts, denominator: Counts, is_absent: NDArray[np.bool_], absent: str) -> Scores:
+    if absent not in _ABSENT_SCORES:
+        raise ValueError(f"`absent` must be one of {', '.join(_ABSENT_SCORES)}, got {absent!r}.")
+    scores: Any = np.where(is_absent, _ABSENT_SCORES[absent], numerator / (denominator + EPS))
+    return np.asarray(scores, np.float64)
