@@ -150,7 +150,11 @@ class FusionConfig(FrozenConfig):
     @field_validator("decay_every", mode="before")
     @classmethod
     def _number_in_words(cls, value: Any) -> Any:
-        return int(value) if isinstance(value, str) and value.isdigit() else value
+        if isinstance(value, str) and value.isdigit():
+            value = int(value)
+        if value != "epoch" and not (isinstance(value, int) and value >= 1):
+            raise ValueError(f"expected epoch, or a number of steps of at least 1, got {value!r}")
+        return value
 
     @model_validator(mode="after")
     def _settings_fit_together(self) -> Self:

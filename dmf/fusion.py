@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from dmf.errors import ConfigError
 from dmf.losses import Parts
 from dmf.schedule import AuxiliarySchedule
-from dmf.weighting import Combined, LossHistory, StepState, Weighting
+from dmf.weighting import Combined, LossHistory, StepState, Weighting, WindowWeighting
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Fusion(nn.Module):
         - input: ``Parts`` from a ``LossBank``, a tensor (K,), or K scalar tensors.
 
     Raises:
-        ConfigError: If the number of losses is not the weighting's.
+        ConfigError: If the number of losses is not the weighting's, or the memory is too short for it to ever adapt.
 
     Reference:
         Golnari & Diba, arXiv 2410.19745, eq. (1)-(2).
@@ -71,6 +71,12 @@ class Fusion(nn.Module):
         detach_weights: bool = True,
     ) -> None:
         super().__init__()
+        if isinstance(weighting, WindowWeighting) and history_max < weighting.history_min:
+            raise ConfigError(
+                f"`history_max` must be at least {weighting.history_min}, the weighting's `history_min`, got "
+                f"{history_max}; the weights would never move.",
+                "history_max",
+            )
         self.weighting = weighting
         self.history = LossHistory(weighting.count, history_max, weighting.weights.dtype)
         self.schedule = schedule or AuxiliarySchedule()

@@ -34,6 +34,11 @@ class LossHistory(nn.Module):
         self.register_buffer("values", torch.zeros(count, size, dtype=dtype))
         self.register_buffer("filled", torch.zeros((), dtype=torch.int64))
 
+    @property
+    def size(self) -> int:
+        """Values remembered per loss."""
+        return self.values.shape[1]
+
     def push(self, terms: Tensor, finite: Tensor) -> Tensor:
         """Append the K current values and drop the oldest; leave everything as it is where ``finite`` is false.
 

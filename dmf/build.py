@@ -1,0 +1,225 @@
+"""From configuration to objects: the only place that knows every registry."""
+
+import hashlib
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dmf import __version__
+from dmf.config import ExperimentConfig, FusionConfig, RunConfig
+from dmf.data import DATASETS, PreparedData, build_dataset, class_ratios, prepare, split_cases
+from dmf.data.batches import DeviceData
+from dmf.errors import ConfigError
+from dmf.fusion import Fusion
+from dmf.losses import LOSSES, build_bank
+from dmf.models import MODELS, build_model
+from dmf.schedule import AuxiliarySchedule
+from dmf.seeding import derive
+from dmf.tasks import Feed, SampleCase, Segmentation
+from dmf.training import Numerics, Plan, TrainingRun
+from dmf.weighting import WEIGHTINGS, build_weighting
+
+SAMPLES = 4  # validation images whose predictions are shown
+
+
+def choices() -> dict[str, tuple[str, ...]]:
+    """Names a configuration may use, by field."""
+    return {
+        "dataset": tuple(DATASETS),
+        "model": tuple(MODELS),
+        "terms": tuple(LOSSES),
+        "weighting": tuple(WEIGHTINGS),
+        "auxiliary": ("none", *LOSSES),
+    }
+
+
+def build_fusion(config: FusionConfig, steps_per_epoch: int = 1, dtype: torch.dtype = torch.float64) -> Fusion:
+    """The fusion that ``config`` names; ``decay_every="epoch"`` becomes ``steps_per_epoch`` steps.
+
+    Raises:
+        ConfigError: If a name is unknown or an option does not fit.
+    """
+    every = steps_per_epoch if config.decay_every == "epoch" else config.decay_every
+    return Fusion(
+        build_weighting(config, dtype),
+        history_max=config.history_max,
+        schedule=AuxiliarySchedule(config.gamma, config.decay_rate, every, config.schedule),
+        detach_weights=config.detach_weights,
+    )
+
+
+def validate(config: ExperimentConfig) -> None:
+    """Build everything that needs no data and throw it away, to refuse early what cannot work.
+
+    Raises:
+        ConfigError: With the field to blame.
+    """
+    dataset = build_dataset(config.data, config.training.seed)
+    resolve_device(config.training.device)
+    build_model(config.model, dataset.in_channels, len(dataset.class_names), config.data.image_size, 0)
+    for run in config.runs:
+        build_fusion(run.fusion)
+        build_bank(run.fusion, [1 / len(dataset.class_names)] * len(dataset.class_names))
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device ``name`` stands for; ``auto`` takes cuda, then mps, then cpu.
+
+    Raises:
+        ConfigError: If there is no such device here.
+    """
+    available = devices()[1:]
+    if name == "auto":
+        return torch.device(available[0])
+    wanted = "cuda:0" if name == "cuda" else name
+    if wanted not in available:
+        raise ConfigError(f"There is no device {name!r} here. Choose one of: auto, {', '.join(available)}.", "device")
+    return torch.device(wanted)
+
+
+def devices() -> tuple[str, ...]:
+    """Devices a configuration may name here, ``auto`` first."""
+    cuda = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    return ("auto", *cuda, *(("mps",) if torch.backends.mps.is_available() else ()), "cpu")
+
+
+def numerics(config: ExperimentConfig) -> Numerics:
+    """How the networks of ``config`` compute here; ``memory_format="auto"`` becomes the faster one of the device.
+
+    Raises:
+        ConfigError: If there is no such device here, or the precision needs another one.
+    """
+    training = config.training
+    device = resolve_device(training.device)
+    if training.precision == "tf32" and device.type != "cuda":
+        raise ConfigError(f"Precision tf32 needs a cuda device, this is {device}; choose float32.", "precision")
+    # Measured: channels-last is faster on CPUs and on tensor cores, slower for float32 on cuda and on mps.
+    is_faster = device.type == "cpu" or (device.type == "cuda" and training.precision != "float32")
+    channels_last = is_faster if training.memory_format == "auto" else training.memory_format == "channels_last"
+    return Numerics(device, training.precision, training.threads, channels_last, training.deterministic)
+
+
+def environment(config: ExperimentConfig) -> dict[str, Any]:
+    """What else decided the result: versions, device, processor."""
+    device = resolve_device(config.training.device)
+    packages = ("torch", "numpy", "opencv-python-headless", "segmentation-models-pytorch")
+    return {
+        "dmf": __version__,
+        "python": platform.python_version(),
+        "packages": {name: found for name in packages if (found := _version(name))},
+        "platform": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "device": str(device),
+        "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
+    }
+
+
+def fingerprint(config: ExperimentConfig, run: RunConfig) -> str:
+    """Identifies everything that decides the result of a run, so that no checkpoint is continued under another."""
+    decisive = config.model_copy(update={"name": "", "runs": (run.model_copy(update={"label": ""}),)})
+    return hashlib.sha256(decisive.model_dump_json().encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """Everything the runs of one experiment share, ready to train.
+
+    Attributes:
+        ratios: (C,) share of each class in the pixels of the training split.
+    """
+
+    config: ExperimentConfig
+    data: PreparedData
+    feed: Feed
+    task: Segmentation
+    samples: tuple[SampleCase, ...]
+    numerics: Numerics
+    ratios: tuple[float, ...]
+
+    def run(self, id: str, config: RunConfig, folder: Path) -> TrainingRun:
+        """A fresh run; its network starts from the same weights as every other's.
+
+        Raises:
+            ConfigError: If something does not fit.
+        """
+        training, seed = self.config.training, self.config.training.seed
+        channels, classes = self.data.images.shape[1], len(self.data.class_names)
+        device = self.numerics.device
+        model = build_model(self.config.model, channels, classes, self.config.data.image_size, seed)
+        statistics = torch.float32 if device.type == "mps" else torch.float64  # mps has no float64
+        fusion = build_fusion(config.fusion, self.feed.steps_per_epoch, statistics)
+        return TrainingRun(
+            id=id,
+            label=config.label,
+            terms=config.fusion.terms,
+            model=model.to(device, memory_format=self.numerics.memory_format),
+            bank=build_bank(config.fusion, self.ratios).to(device),
+            fusion=fusion.to(device),
+            lr=training.lr,
+            numerics=self.numerics,
+            seed=derive(seed, "run"),
+            folder=folder,
+            fingerprint=fingerprint(self.config, config),
+        )
+
+    def plan(self, experiment: str) -> Plan:
+        """How far to train, and how to judge."""
+        training = self.config.training
+        return Plan(experiment, training.epochs, training.test_at, self.config.data.image_size)
+
+    def facts(self) -> dict[str, Any]:
+        """What the page says about the experiment before the first step."""
+        choice = asdict(self.numerics) | {"device": str(self.numerics.device)}
+        steps = self.feed.steps_per_epoch
+        return {
+            **choice,
+            "bit_reproducible": self.numerics.is_bit_reproducible,
+            "images": self.feed.images,
+            "class_names": list(self.data.class_names),
+            "class_shares": list(self.ratios),
+            "steps_per_epoch": steps,
+            "steps_total": steps * self.config.training.epochs,
+        }
+
+
+def build_workbench(config: ExperimentConfig, on_progress: Callable[[int, int], None] | None = None) -> Workbench:
+    """Prepare data, splits and batches of an experiment.
+
+    Args:
+        config: The experiment.
+        on_progress: Called with (cases prepared, cases in all) while images are prepared.
+
+    Raises:
+        ConfigError: If something does not fit.
+        DataError: If the dataset is missing or damaged.
+    """
+    seed = config.training.seed
+    choice = numerics(config)
+    data = prepare(build_dataset(config.data, seed), config.data, on_progress=on_progress)
+    indices = split_cases(data.cases, config.data.split, seed)
+    device_data = DeviceData(data, choice.device, channels_last=choice.channels_last)
+    feed = Feed(data, device_data, indices, batch_size=config.training.batch_size, seed=seed)
+    shown = [int(position) for position in indices.validation[:SAMPLES]]
+    return Workbench(
+        config=config,
+        data=data,
+        feed=feed,
+        task=Segmentation(data.class_names, config.training.absent),
+        samples=tuple(SampleCase(feed.case_id(position), feed.sample(position)) for position in shown),
+        numerics=choice,
+        ratios=tuple(class_ratios(data.masks[indices.train], len(data.class_names)).tolist()),
+    )
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

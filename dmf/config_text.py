@@ -1,0 +1,160 @@
+"""Configuration as people type it: one text per field, and a short form for the runs of a race."""
+
+import types
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from dmf.config import DataConfig, ExperimentConfig, FusionConfig, ModelConfig, RunConfig, TrainingConfig
+from dmf.errors import ConfigError
+from dmf.registry import unknown
+
+SECTIONS: dict[str, type[BaseModel]] = {
+    "data": DataConfig,
+    "model": ModelConfig,
+    "training": TrainingConfig,
+    "fusion": FusionConfig,
+}
+"""Parts of a configuration in the order people meet them."""
+
+DEFAULT_WEIGHTINGS = ("variance", "mad", "bayesian")
+
+
+def is_flag(model: type[BaseModel], name: str) -> bool:
+    """Whether a field is a plain yes or no."""
+    return model.model_fields[name].annotation is bool
+
+
+def from_text(model: type[BaseModel], name: str, text: str) -> Any:
+    """What a typed text means for a field: lists split at commas or colons, ``none`` where a field may be empty."""
+    annotation = model.model_fields[name].annotation
+    options = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
+    if type(None) in options and text.strip().lower() in ("", "none"):
+        return None
+    if any(get_origin(option) is tuple for option in options):
+        return tuple(part.strip() for part in text.replace(":", ",").split(",") if part.strip())
+    if any(get_origin(option) is dict for option in options):
+        return dict(_pair(part, name) for part in text.split(",") if part.strip())
+    return text.strip()
+
+
+def to_text(value: Any) -> str:
+    """The text that :func:`from_text` reads back as ``value``."""
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return str(value).lower()
+        case tuple() | list():
+            return ":".join(to_text(part) for part in value)
+        case dict():
+            return ",".join(f"{key}={to_text(part)}" for key, part in value.items())
+        case float():
+            return repr(value)
+        case _:
+            return str(value)
+
+
+def parse(model: type[BaseModel], texts: Mapping[str, Any]) -> Any:
+    """Build ``model`` from typed texts; values that are not texts are taken as they are.
+
+    Raises:
+        ConfigError: With one clear line, and the field to blame.
+    """
+    values = {name: from_text(model, name, value) if isinstance(value, str) else value for name, value in texts.items()}
+    return build(model, values)
+
+
+def build(model: type[BaseModel], values: Mapping[str, Any]) -> Any:
+    """Build ``model`` from values, with our own errors.
+
+    Raises:
+        ConfigError: With one clear line, and the field to blame.
+    """
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        field, message = problems(error)[0]
+        raise ConfigError(message, field) from error
+
+
+def problems(error: ValidationError) -> list[tuple[str | None, str]]:
+    """Each thing a validation found wrong, as (field, sentence)."""
+    found: list[tuple[str | None, str]] = []
+    for item in error.errors():
+        field = next((str(part) for part in item["loc"] if isinstance(part, str)), None)
+        message = item["msg"].removeprefix("Value error, ")
+        head, _, tail = message.partition(": ")
+        if field is None and tail and head.replace("_", "").isalnum():
+            field, message = head, tail  # a check over several fields begins with the one to blame
+        if not any(known == field for known, _ in found):
+            found.append((field, _sentence(field, message, item)))
+    return found
+
+
+def parse_run(base: FusionConfig, text: str) -> RunConfig:
+    """One run of a race: ``weighting`` then any ``field=value`` of the fusion, e.g. ``bayesian,prior=compound``.
+
+    Inside a run lists are written with colons (``weights=1:0:0``), because commas part the fields.
+
+    Raises:
+        ConfigError: For an unknown field, a field without value, or a value that cannot work.
+    """
+    first, *rest = [part.strip() for part in text.split(",") if part.strip()] or [""]
+    pairs = [_pair(part, "run") for part in rest]
+    if "=" in first:
+        pairs.insert(0, _pair(first, "run"))
+    elif first:
+        pairs.insert(0, ("weighting", first))
+    if not pairs:
+        raise ConfigError("A run needs a weighting, e.g. --run 'bayesian,prior=compound'.", "run")
+    changes = {}
+    for key, value in pairs:
+        name = key.replace("-", "_")
+        if name not in FusionConfig.model_fields:
+            raise ConfigError(unknown("field of a run", key, FusionConfig.model_fields), "run")
+        changes[name] = value
+    fusion = parse(FusionConfig, base.model_dump() | changes)
+    words = [fusion.weighting, *(f"{name}={value}" for name, value in changes.items() if name != "weighting")]
+    return RunConfig(label=" ".join(words), fusion=fusion)
+
+
+def experiment(
+    texts: Mapping[str, Any], *, weightings: Sequence[str] = (), runs: Iterable[str] = (), name: str = ""
+) -> ExperimentConfig:
+    """A whole experiment from typed texts: one run per weighting, then the runs written out.
+
+    Args:
+        texts: Field name to text, for any fields of data, model, training and fusion.
+        weightings: One run each with the common fusion; the three of the paper when neither these nor runs are given.
+        runs: Runs as :func:`parse_run` reads them.
+        name: Name of the experiment.
+
+    Raises:
+        ConfigError: With one clear line, and the field to blame.
+    """
+    parts = {
+        section: parse(model, {field: texts[field] for field in model.model_fields if field in texts})
+        for section, model in SECTIONS.items()
+    }
+    base: FusionConfig = parts.pop("fusion")
+    written = [parse_run(base, run) for run in runs]
+    chosen = list(weightings) or ([] if written else list(DEFAULT_WEIGHTINGS))
+    raced = [RunConfig(label=word, fusion=base.model_copy(update={"weighting": word})) for word in chosen]
+    config: ExperimentConfig = build(ExperimentConfig, {"name": name, **parts, "runs": (*raced, *written)})
+    return config
+
+
+def _pair(text: str, field: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip() or not value.strip():
+        raise ConfigError(f"Expected key=value, got {text.strip()!r}.", field)
+    return key.strip(), value.strip()
+
+
+def _sentence(field: str | None, message: str, item: Any) -> str:
+    if item["type"] == "extra_forbidden":
+        return f"There is no setting {field!r}."
+    got = "" if item["type"] in ("value_error", "too_short", "missing") else f", got {item['input']!r}"
+    return f"{f'{field}: ' if field else ''}{message[:1].lower() + message[1:]}{got}."

@@ -1,0 +1,213 @@
+"""Experiments in background threads: a queue per device, one experiment at a time on each."""
+
+import logging
+import os
+import queue
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from dmf import build
+from dmf.config import ExperimentConfig
+from dmf.errors import DMFError, NotOwnerError, RunFinishedError, StoreError
+from dmf.records import Event, RunState, StateChange
+from dmf.runs import ExperimentRow, RunRow, RunStore, StoreControls, StoreSink
+from dmf.training import Lockstep, TrainingRun
+
+logger = logging.getLogger(__name__)
+
+OnStep = Callable[[Sequence[TrainingRun]], None]
+
+
+def new_owner(kind: str) -> str:
+    """A name for this process as an owner of runs, fit to be shown: kind, host, process and a random part."""
+    return f"{kind} on {socket.gethostname()} (process {os.getpid()}, {secrets.token_hex(2)})"
+
+
+def create_experiment(store: RunStore, config: ExperimentConfig) -> ExperimentRow:
+    """Check ``config`` and put its runs into the store, queued.
+
+    Raises:
+        ConfigError: If something cannot work; nothing is stored then.
+        StoreError: If the store refuses.
+    """
+    build.validate(config)
+    build.numerics(config)
+    return store.create_experiment(
+        config.model_dump(mode="json"),
+        name=config.name or f"{config.data.dataset}: {', '.join(run.label for run in config.runs)}",
+        labels=[run.label for run in config.runs],
+        run_configs=[run.fusion.model_dump(mode="json") for run in config.runs],
+        environment=build.environment(config),
+    )
+
+
+class Job:
+    """One claimed experiment: from the moment it is queued, its lease is kept and wishes are heard.
+
+    Args:
+        store: Where it is kept.
+        experiment: Its runs that are queued or can be resumed are claimed; those that are finished stay as they are.
+        owner: Who trains it.
+
+    Raises:
+        RunFinishedError: If there is nothing left to train.
+        NotOwnerError: If another process owns a run.
+    """
+
+    def __init__(self, store: RunStore, experiment: ExperimentRow, owner: str) -> None:
+        self.store, self.owner = store, owner
+        self.experiment = experiment
+        self.config = ExperimentConfig.model_validate(experiment.config)
+        self.stop = threading.Event()
+        self.runs = [run for run in experiment.runs if run.state is RunState.QUEUED or run.state.is_resumable]
+        ids = [run.id for run in self.runs]
+        if not ids:
+            states = ", ".join(sorted({run.state.value for run in experiment.runs}))
+            raise RunFinishedError(f"Nothing to train in experiment {experiment.id!r}: its runs are {states}.")
+        store.claim(ids, owner)
+        self._controls = StoreControls(store, ids, owner)
+
+    def train(self, on_step: OnStep | None = None, on_progress: Callable[[int, int], None] | None = None) -> None:
+        """Train until every run has ended. What goes wrong with the data or a run is stored as its state.
+
+        Raises:
+            StoreError: If what happens can no longer be kept, or another process took the runs over.
+        """
+        ids = [run.id for run in self.runs]
+        sink = StoreSink(self.store, self.owner)
+        try:
+            try:
+                lockstep = self._prepare(sink, on_step, on_progress)
+            except StoreError:
+                raise
+            except Exception as error:
+                self._fail(sink, error)
+            else:
+                lockstep.train()
+        finally:
+            with suppress(StoreError):  # the first error is the one to tell; this one would hide it
+                sink.close()
+            self._controls.close()
+            with suppress(StoreError):
+                self.store.release(ids, self.owner)
+
+    def abandon(self) -> None:
+        """Give the runs up without training them; they count as interrupted."""
+        self._controls.close()
+        self.store.release([run.id for run in self.runs], self.owner)
+
+    def _prepare(
+        self, sink: StoreSink, on_step: OnStep | None, on_progress: Callable[[int, int], None] | None
+    ) -> Lockstep:
+        workbench = build.build_workbench(self.config, on_progress)
+        runs = []
+        for row in self.runs:
+            config = self.config.runs[row.position]
+            run = workbench.run(row.id, config, self.store.artifact_folder(row.id))
+            self._continue(run, row, sink)
+            sink.write(Event(row.id, run.step, "prepared", workbench.facts()))
+            runs.append(run)
+        return Lockstep(
+            runs,
+            feed=workbench.feed,
+            task=workbench.task,
+            samples=workbench.samples,
+            sink=sink,
+            controls=self._controls,
+            plan=workbench.plan(self.experiment.id),
+            numerics=workbench.numerics,
+            stop=self.stop,
+            on_step=on_step,
+        )
+
+    def _continue(self, run: TrainingRun, row: RunRow, sink: StoreSink) -> None:
+        """Go on from the last checkpoint of an earlier attempt, or from the start if it never came to one."""
+        if row.state is RunState.QUEUED:
+            return
+        if any(artifact.kind == "checkpoint_last" for artifact in self.store.artifacts(row.id)):
+            run.restore()
+        run.begin_attempt(self.store.begin_attempt(row.id, run.step, self.owner))
+
+    def _fail(self, sink: StoreSink, error: Exception) -> None:
+        if not isinstance(error, DMFError):
+            logger.error("Experiment %s could not start", self.experiment.id, exc_info=error)
+        reason = str(error) if isinstance(error, DMFError) else f"{type(error).__name__}: {error}"
+        for row in self.runs:
+            sink.write(StateChange(row.id, max(0, row.summary["step"] + 1), RunState.FAILED, reason))
+
+
+class JobManager:
+    """Trains experiments in threads of this process. One per server; survives page reruns and closed tabs.
+
+    Args:
+        store: Where everything is kept.
+        kind: Named in the owner of the runs, e.g. "dashboard".
+    """
+
+    def __init__(self, store: RunStore, kind: str = "dashboard") -> None:
+        self.store = store
+        self.owner = new_owner(kind)
+        self._lock = threading.Lock()
+        self._queues: dict[str, queue.SimpleQueue[Job]] = {}
+        self._jobs: dict[str, Job] = {}
+
+    def launch(self, config: ExperimentConfig) -> str:
+        """Queue a new experiment on its device; returns its id.
+
+        Raises:
+            ConfigError: If something cannot work; nothing is stored then.
+        """
+        experiment = create_experiment(self.store, config)
+        self._enqueue(experiment)
+        return experiment.id
+
+    def resume(self, experiment_id: str) -> None:
+        """Queue what is left of an experiment.
+
+        Raises:
+            RunNotFoundError: If there is no such experiment.
+            RunFinishedError: If there is nothing left to train.
+            NotOwnerError: If another process trains it.
+        """
+        self.store.sweep_interrupted()
+        self._enqueue(self.store.experiment(experiment_id))
+
+    def is_busy(self) -> bool:
+        """Whether anything is queued or training here."""
+        with self._lock:
+            return bool(self._jobs)
+
+    def stop_all(self) -> None:
+        """Ask everything here to stop, with checkpoints."""
+        with self._lock:
+            for job in self._jobs.values():
+                job.stop.set()
+
+    def _enqueue(self, experiment: ExperimentRow) -> None:
+        with self._lock:
+            if experiment.id in self._jobs:
+                raise NotOwnerError(f"Experiment {experiment.id!r} is already queued or training here.")
+            job = Job(self.store, experiment, self.owner)
+            self._jobs[experiment.id] = job
+            device = str(build.resolve_device(job.config.training.device))
+            if device not in self._queues:
+                self._queues[device] = queue.SimpleQueue()
+                name = f"dmf-train-{device}"
+                threading.Thread(target=self._work, args=(self._queues[device],), name=name, daemon=True).start()
+            self._queues[device].put(job)
+
+    def _work(self, jobs: "queue.SimpleQueue[Job]") -> None:
+        while True:
+            job = jobs.get()
+            try:
+                job.train()
+            except StoreError as error:
+                logger.error("Experiment %s stopped: %s", job.experiment.id, error)
+            except Exception:
+                logger.exception("Experiment %s stopped", job.experiment.id)
+            finally:
+                with self._lock:
+                    del self._jobs[job.experiment.id]

@@ -1,0 +1,71 @@
+"""The data of an experiment as the loop asks for it: a training batch by step, a split by name."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dmf.data import Indices, PreparedData
+from dmf.data.batches import Batch, DeviceData, TrainingBatches, evaluation_batches
+from dmf.records import Split
+
+
+class Feed:
+    """Batches on the device.
+
+    Args:
+        data: The prepared cases.
+        device_data: Their pixels where the networks can reach them.
+        indices: Which cases are in which split.
+        batch_size: Images per batch.
+        seed: Decides, with the epoch, the order.
+
+    Raises:
+        ConfigError: If not even one training batch can be filled.
+    """
+
+    def __init__(
+        self, data: PreparedData, device_data: DeviceData, indices: Indices, *, batch_size: int, seed: int
+    ) -> None:
+        self._data, self._device_data, self._indices = data, device_data, indices
+        self._training = TrainingBatches(device_data, indices.train, batch_size, seed)
+        self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, dtype=np.int64))
+        self.batch_size = batch_size
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps in one epoch."""
+        return len(self._training)
+
+    @property
+    def images(self) -> dict[Split, int]:
+        """Images of each split."""
+        return {
+            "train": len(self._indices.train),
+            "validation": len(self._indices.validation),
+            "test": len(self._indices.test),
+        }
+
+    def training_batch(self, step: int) -> Batch:
+        """The batch of an optimizer step, a function of seed and step alone."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        if self._order[0] != epoch:
+            self._order = (epoch, self._training.order(epoch))
+        return self._device_data.batch(torch.from_numpy(self._order[1][position]))
+
+    def evaluation(self, split: Split) -> Iterator[Batch]:
+        """Every case of a split once; the last batch may be smaller."""
+        return evaluation_batches(self._device_data, getattr(self._indices, split), self.batch_size)
+
+    def sample(self, position: int) -> Batch:
+        """One case as a batch of one."""
+        return self._device_data.batch(torch.tensor([position]))
+
+    def case_id(self, position: int) -> str:
+        """Id of the case at a position of the prepared data."""
+        return self._data.cases[position].id
+
+    def original_sizes(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(n, 2) height and width of the original images."""
+        return self._data.sizes[positions]

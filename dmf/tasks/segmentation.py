@@ -1,0 +1,103 @@
+"""Segmentation: scores of a network on a split, and pictures of what it predicts."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from dmf.data.batches import Batch
+from dmf.metrics import class_counts, summarise
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of one network on one split.
+
+    Attributes:
+        metrics: Name to value; see ``dmf.metrics.scores.METRIC_INFO`` for what each is over.
+        counts: (cases, classes, 3) int64 true positives, false positives, false negatives in pixels.
+        index: (cases,) int64 positions of the cases in the prepared data.
+    """
+
+    metrics: dict[str, float]
+    counts: NDArray[np.int64]
+    index: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SampleCase:
+    """A case whose prediction is shown while the network learns: its id and its batch of one."""
+
+    case: str
+    batch: Batch
+
+
+class Segmentation:
+    """One class per pixel.
+
+    Args:
+        class_names: The first is the background.
+        absent: Score of a class found in neither truth nor prediction: ``one``, ``zero`` or ``ignore``.
+    """
+
+    headline: ClassVar[str] = "cb_dice"  # the metric that chooses the best epoch, as in the paper
+
+    def __init__(self, class_names: Sequence[str], absent: str = "one") -> None:
+        self.class_names = tuple(class_names)
+        self.absent = absent
+
+    def evaluate(self, predict: Callable[[Tensor], Tensor], batches: Iterable[Batch]) -> Evaluation:
+        """Score ``predict`` (images to logits) over a split; counts stay on the device until the last batch is done."""
+        counts, index, pixels = [], [], 0
+        for batch in batches:
+            labels = predict(batch.input).argmax(1)
+            counts.append(class_counts(labels, batch.target, len(self.class_names)))
+            index.append(batch.index)
+            pixels = batch.target[0].numel()
+        table = torch.cat(counts).cpu().numpy()
+        metrics = summarise(table, pixels, self.class_names, absent=self.absent)
+        return Evaluation(metrics, table, torch.cat(index).cpu().numpy())
+
+    def input_png(self, sample: SampleCase) -> bytes:
+        """The image as the network sees it."""
+        image = (sample.batch.input[0].permute(1, 2, 0) * 255).round().to(torch.uint8).cpu().numpy()
+        return encode_png(image[..., ::-1] if image.shape[-1] == 3 else image[..., 0])
+
+    def truth_png(self, sample: SampleCase) -> bytes:
+        """The class number of every pixel of the truth."""
+        return encode_png(sample.batch.target[0].to(torch.uint8).cpu().numpy())
+
+    def predict_png(self, predict: Callable[[Tensor], Tensor], sample: SampleCase) -> tuple[bytes, float]:
+        """The predicted class number of every pixel, and the Dice of the classes other than background."""
+        labels = predict(sample.batch.input).argmax(1)
+        counts = class_counts(labels, sample.batch.target, len(self.class_names)).cpu().numpy()
+        scores = summarise(counts, labels[0].numel(), self.class_names, absent=self.absent)
+        return encode_png(labels[0].to(torch.uint8).cpu().numpy()), scores["lesion_dice"]
+
+
+def predictor(model: nn.Module, autocast: Callable[[], torch.autocast]) -> Callable[[Tensor], Tensor]:
+    """A function from images (B, C, H, W) to logits of ``model`` in evaluation mode, without gradient."""
+
+    @torch.no_grad()
+    def predict(images: Tensor) -> Tensor:
+        was_training = model.training
+        model.eval()
+        try:
+            with autocast():
+                logits: Tensor = model(images)
+        finally:
+            model.train(was_training)
+        return logits
+
+    return predict
+
+
+def encode_png(image: NDArray[np.uint8]) -> bytes:
+    """An 8-bit image (H, W), or (H, W, 3) in BGR, as PNG."""
+    _, data = cv2.imencode(".png", np.ascontiguousarray(image))
+    return data.tobytes()

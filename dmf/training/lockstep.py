@@ -1,0 +1,272 @@
+"""The loop: several runs race on the same batches, each steered, recorded, evaluated and checkpointed on its own."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from dmf.errors import DeviceMemoryError, DMFError, NonFiniteLossError, StoreError
+from dmf.records import CaseScores, Controls, EpochMetrics, RunState, Sample, Sink, Split, StateChange
+from dmf.tasks import Batch, Evaluation, Feed, SampleCase, Segmentation
+from dmf.training.control import RunControl
+from dmf.training.numerics import Numerics
+from dmf.training.run import TrainingRun
+from dmf.training.watch import Watch
+
+logger = logging.getLogger(__name__)
+
+DRAIN_EVERY = 0.25  # s, how often telemetry is copied to the host
+CHECKPOINT_EVERY = 60.0  # s
+IDLE = 0.02  # s, how often a paused experiment looks for wishes
+MAX_BAD_STEPS = 10  # non-finite losses in a row that fail a run
+
+
+@dataclass
+class Lane:
+    """A run with what the loop keeps about it."""
+
+    run: TrainingRun
+    watch: Watch
+    control: RunControl = field(default_factory=RunControl)
+    saved_at: float = field(default_factory=time.monotonic)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How far and how to judge.
+
+    Attributes:
+        experiment: Id of the experiment.
+        epochs: Passes over the training split.
+        test_at: ``best`` or ``last``: the epoch whose network is tested, once.
+        image_size: Side of the images in pixels, for messages.
+    """
+
+    experiment: str
+    epochs: int
+    test_at: str
+    image_size: int
+
+
+class Lockstep:
+    """Trains the runs of one experiment together.
+
+    At every turn the runs that are furthest behind take one step on the same batch, so that a paused or resumed run
+    catches up and the race stays fair. A run that fails stops alone.
+
+    Args:
+        runs: The runs, fresh or restored.
+        feed: Batches of every split.
+        task: Scores and pictures.
+        samples: Cases whose predictions are shown.
+        sink: Where everything is written.
+        controls: Where wishes come from.
+        plan: How far.
+        numerics: How it computes.
+        stop: Once set, from any thread, every run stops before its next step.
+        on_step: Called after every turn with the runs, for a progress bar.
+    """
+
+    def __init__(
+        self,
+        runs: Sequence[TrainingRun],
+        *,
+        feed: Feed,
+        task: Segmentation,
+        samples: Sequence[SampleCase],
+        sink: Sink,
+        controls: Controls,
+        plan: Plan,
+        numerics: Numerics,
+        stop: threading.Event | None = None,
+        on_step: Callable[[Sequence[TrainingRun]], None] | None = None,
+    ) -> None:
+        self._lanes = [Lane(run, Watch(run.id, run.terms, run.fusion.history.size)) for run in runs]
+        self._feed, self._task, self._samples = feed, task, samples
+        self._sink, self._controls, self._plan, self._numerics = sink, controls, plan, numerics
+        self._on_step = on_step
+        self._stop = stop or threading.Event()
+        self._drained_at = time.monotonic()
+
+    @property
+    def steps_total(self) -> int:
+        """Steps every run is to take."""
+        return self._plan.epochs * self._feed.steps_per_epoch
+
+    def train(self) -> dict[str, RunState]:
+        """Train until every run has ended; returns how each ended.
+
+        Raises:
+            StoreError: If what happens can no longer be kept, or another process took the runs over.
+        """
+        with self._numerics.applied():
+            for sample in self._samples:
+                for kind, png in (("image", self._task.input_png(sample)), ("truth", self._task.truth_png(sample))):
+                    self._sink.write(Sample(self._plan.experiment, None, sample.case, 0, 0, kind, png))
+            for lane in self._lanes:
+                self._guarded(lane, self._begin)
+            while turn := self._next_turn():
+                batch = self._feed.training_batch(turn[0].run.step)
+                for lane in turn:
+                    self._obey(lane)
+                    if lane.control.may_step:
+                        self._guarded(lane, self._step, batch)
+                self._housekeeping()
+                if self._on_step:
+                    self._on_step([lane.run for lane in self._lanes])
+        self._sink.flush()
+        return {lane.run.id: lane.control.state for lane in self._lanes}
+
+    def _next_turn(self) -> list[Lane]:
+        """The runs whose turn it is; waits while all are paused; empty when all have ended."""
+        while open_lanes := [lane for lane in self._lanes if not lane.control.is_over]:
+            for lane in open_lanes:
+                self._obey(lane)
+            ready = [lane for lane in open_lanes if lane.control.may_step]
+            if ready:
+                behind = min(lane.run.step for lane in ready)
+                return [lane for lane in ready if lane.run.step == behind]
+            if all(lane.control.is_over for lane in open_lanes):
+                continue
+            self._housekeeping()
+            time.sleep(IDLE)
+        return []
+
+    def _begin(self, lane: Lane) -> None:
+        self._change(lane, RunState.RUNNING)
+        if lane.run.step >= self.steps_total:
+            self._finish(lane)
+        elif lane.run.step == 0:
+            self._end_epoch(lane)  # epoch 0: the untrained network, and samples of its guesses
+
+    def _step(self, lane: Lane, batch: Batch) -> None:
+        run = lane.run
+        run.take_step(batch)
+        lane.control.stepped()
+        if run.needs_drain:
+            self._drain(lane)
+        if run.step % self._feed.steps_per_epoch == 0:
+            self._drain(lane)
+            self._end_epoch(lane)
+        if run.step == self.steps_total:
+            self._finish(lane)
+
+    def _obey(self, lane: Lane) -> None:
+        if lane.control.is_over:
+            return
+        if self._stop.is_set():
+            self._guarded(lane, self._halt, RunState.STOPPED)
+            return
+        for wish in self._controls.take(lane.run.id):
+            changed = lane.control.obey(wish)
+            if changed in (RunState.PAUSED, RunState.STOPPED):
+                self._guarded(lane, self._halt, changed)
+            elif changed is RunState.RUNNING:
+                self._change(lane, RunState.RUNNING)
+            if lane.control.is_over:
+                return
+
+    def _halt(self, lane: Lane, state: RunState) -> None:
+        """Pause or stop, with everything kept."""
+        self._drain(lane)
+        self._change(lane, state)
+        self._save(lane)
+
+    def _housekeeping(self) -> None:
+        now = time.monotonic()
+        if now - self._drained_at >= DRAIN_EVERY:
+            self._drained_at = now
+            for lane in self._lanes:
+                if not lane.control.is_over:
+                    self._guarded(lane, self._drain)
+        for lane in self._lanes:
+            if now - lane.saved_at >= CHECKPOINT_EVERY and lane.control.state is RunState.RUNNING:
+                self._guarded(lane, self._save)
+
+    def _drain(self, lane: Lane) -> None:
+        self._keep_telemetry(lane)
+        if lane.run.progress.bad_in_row >= MAX_BAD_STEPS:
+            raise NonFiniteLossError(lane.watch.explain(lane.run.progress.bad_in_row, lane.run.step))
+
+    def _keep_telemetry(self, lane: Lane) -> None:
+        block = lane.run.drain()
+        if block is not None:
+            self._sink.write(block)
+            for event in lane.watch.look(block):
+                self._sink.write(event)
+
+    def _end_epoch(self, lane: Lane) -> None:
+        """Evaluate, keep pictures and checkpoints."""
+        run, epoch = lane.run, lane.run.step // self._feed.steps_per_epoch
+        evaluation = self._task.evaluate(run.predict, self._feed.evaluation("validation"))
+        self._write_scores(run, epoch, "validation", evaluation)
+        for sample in self._samples:
+            png, dice = self._task.predict_png(run.predict, sample)
+            self._sink.write(
+                Sample(self._plan.experiment, run.id, sample.case, epoch, run.step, "prediction", png, dice)
+            )
+        if run.score(epoch, evaluation.metrics[self._task.headline]):
+            self._sink.write(run.save_best(epoch))
+        self._save(lane)
+
+    def _finish(self, lane: Lane) -> None:
+        """Test once, at the epoch the plan names."""
+        run = lane.run
+        epoch = run.step // self._feed.steps_per_epoch
+        if self._plan.test_at == "best" and run.progress.best_epoch not in (-1, epoch):
+            epoch = run.progress.best_epoch
+            run.load_best()
+        for split in ("train", "test"):
+            self._write_scores(run, epoch, split, self._task.evaluate(run.predict, self._feed.evaluation(split)))
+        self._change(lane, RunState.FINISHED)
+
+    def _write_scores(self, run: TrainingRun, epoch: int, split: Split, evaluation: Evaluation) -> None:
+        images = len(evaluation.index)
+        self._sink.write(EpochMetrics(run.id, epoch, run.step, split, images, evaluation.metrics))
+        if split != "train":
+            cases = tuple(self._feed.case_id(position) for position in evaluation.index)
+            sizes = self._feed.original_sizes(evaluation.index)
+            self._sink.write(CaseScores(run.id, epoch, split, cases, evaluation.counts, sizes))
+
+    def _save(self, lane: Lane) -> None:
+        lane.saved_at = time.monotonic()
+        self._keep_telemetry(lane)
+        # A checkpoint must never be ahead of the telemetry that is stored, or resuming from it would leave a gap.
+        self._sink.flush()
+        self._sink.write(lane.run.save_last(lane.run.step // self._feed.steps_per_epoch))
+
+    def _change(self, lane: Lane, state: RunState, reason: str = "") -> None:
+        lane.control.state = state
+        self._sink.write(StateChange(lane.run.id, lane.run.step, state, reason))
+
+    def _guarded(self, lane: Lane, action: Callable[..., None], *args: object) -> None:
+        """Run ``action``; if it fails, fail this run alone. A store that fails ends the experiment."""
+        try:
+            action(lane, *args)
+        except StoreError:
+            raise
+        except Exception as error:
+            self._fail(lane, error)
+
+    def _fail(self, lane: Lane, error: Exception) -> None:
+        run = lane.run
+        if _is_out_of_memory(error):
+            size = self._plan.image_size
+            error = DeviceMemoryError(
+                f"Out of memory on {self._numerics.device}: batches of {self._feed.batch_size} images of {size}x{size} "
+                f"pixels, {len(self._lanes)} runs. Use a smaller batch or image size, fewer filters or fewer runs."
+            )
+            run.release()
+        expected = isinstance(error, DMFError)
+        if not expected:
+            logger.error("Run %s failed at step %d", run.id, run.step, exc_info=error)
+        self._keep_telemetry(lane)
+        self._change(lane, RunState.FAILED, str(error) if expected else f"{type(error).__name__}: {error}")
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    is_allocator = isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    return isinstance(error, torch.OutOfMemoryError) or is_allocator

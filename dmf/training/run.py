@@ -1,0 +1,174 @@
+"""One run of an experiment: a network, its fusion and its optimizer, and where they stand."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dmf.fusion import Fused, Fusion
+from dmf.records import Artifact, TelemetryBlock
+from dmf.tasks import Batch, predictor
+from dmf.training import checkpoint
+from dmf.training.checkpoint import Progress
+from dmf.training.numerics import BufferGuard, Numerics, RandomState
+from dmf.training.telemetry import TelemetryBuffer
+
+LAST = "last.safetensors"
+
+
+class TrainingRun:
+    """Everything one run owns. It never looks at another run, so racing changes nothing about its result.
+
+    Args:
+        id: Id of the run in the store.
+        label: Name people see.
+        terms: Names of the K loss terms.
+        model: The network, on the device and in its memory format.
+        bank: The losses.
+        fusion: What weighs them.
+        lr: Learning rate of Adam.
+        numerics: How it computes.
+        seed: Of the run's own random state.
+        folder: Where its checkpoints go.
+        fingerprint: Identifies the configuration; a checkpoint of another one is refused.
+    """
+
+    def __init__(
+        self,
+        *,
+        id: str,
+        label: str,
+        terms: tuple[str, ...],
+        model: nn.Module,
+        bank: nn.Module,
+        fusion: Fusion,
+        lr: float,
+        numerics: Numerics,
+        seed: int,
+        folder: Path,
+        fingerprint: str,
+    ) -> None:
+        self.id, self.label, self.terms = id, label, terms
+        self.model, self.bank, self.fusion = model.train(), bank.train(), fusion.train()
+        # The fused Adam can skip a step on the device's own word (found_inf), as gradient scalers use it.
+        self.optimizer = torch.optim.Adam((*model.parameters(), *fusion.parameters()), lr=lr, fused=True)
+        self.predict: Callable[[Tensor], Tensor] = predictor(model, numerics.autocast)
+        self.progress = Progress()
+        self.folder, self.fingerprint = folder, fingerprint
+        self._numerics = numerics
+        self._random = RandomState(numerics.device, seed)
+        self._buffers = BufferGuard(model)
+        self._telemetry = TelemetryBuffer(id, terms, numerics.device)
+
+    @property
+    def step(self) -> int:
+        """Steps taken so far."""
+        return self.progress.step
+
+    @property
+    def lr(self) -> float:
+        """Learning rate of the next step."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    @property
+    def needs_drain(self) -> bool:
+        """Whether telemetry must be drained before the next step."""
+        return self._telemetry.is_full
+
+    def take_step(self, batch: Batch) -> Fused:
+        """One optimizer step, without waiting for the device. A step with a non-finite loss changes nothing."""
+        with self._random.active():
+            restore_where = self._buffers.save()
+            with self._numerics.autocast():
+                logits = self.model(batch.input)  # (B, C, H, W)
+            fused: Fused = self.fusion(self.bank(logits, batch.target))
+            self.optimizer.zero_grad()
+            fused.total.backward()
+            bad = ~fused.finite
+            self.optimizer.found_inf = bad.float()  # type: ignore[attr-defined]
+            self.optimizer.step()
+            restore_where(bad)
+        self._telemetry.write(self.step, fused, self.lr)
+        self.progress = replace(self.progress, step=self.step + 1)
+        return fused
+
+    def drain(self) -> TelemetryBlock | None:
+        """Telemetry since the last drain; also counts the non-finite steps in a row up to now."""
+        block = self._telemetry.drain()
+        if block is not None:
+            bad = block.values[:, -1] == 0
+            row = len(bad) - np.flatnonzero(~bad).max() - 1 if not bad.all() else self.progress.bad_in_row + len(bad)
+            self.progress = replace(self.progress, bad_in_row=int(row))
+        return block
+
+    def score(self, epoch: int, value: float) -> bool:
+        """Take note of a validation score; returns whether it is the best so far."""
+        best = self.progress.best_score
+        is_best = not math.isnan(value) and (best is None or value > best)
+        if is_best:
+            self.progress = replace(self.progress, best_epoch=epoch, best_score=value)
+        return is_best
+
+    def save_last(self, epoch: int) -> Artifact:
+        """Write everything needed to continue bit for bit."""
+        tensors = {
+            **self._model_tensors(),
+            **checkpoint.with_prefix("fusion", self.fusion.state_dict()),
+            **checkpoint.with_prefix("optimizer", checkpoint.optimizer_tensors(self.optimizer)),
+            **checkpoint.with_prefix("random", self._random.state_dict()),
+        }
+        artifact = self._artifact("checkpoint_last", LAST, epoch, tensors)
+        for file in self.folder.glob("best-*.safetensors"):
+            if file.name != self._best:  # no checkpoint to resume from names it any more
+                file.unlink(missing_ok=True)
+        return artifact
+
+    def save_best(self, epoch: int) -> Artifact:
+        """Write the network as it is now, as the best one."""
+        return self._artifact("checkpoint_best", self._best, epoch, self._model_tensors())
+
+    def begin_attempt(self, attempt: int) -> None:
+        """Label what follows as another attempt at this run."""
+        self._telemetry.attempt = attempt
+
+    def restore(self) -> None:
+        """Continue from the last checkpoint.
+
+        Raises:
+            CheckpointError: If it is missing, damaged or of another configuration.
+        """
+        tensors, self.progress = checkpoint.load(self.folder / LAST, self.fingerprint)
+        self.model.load_state_dict(checkpoint.under_prefix("model", tensors))
+        self.fusion.load_state_dict(checkpoint.under_prefix("fusion", tensors))
+        checkpoint.restore_optimizer(self.optimizer, checkpoint.under_prefix("optimizer", tensors))
+        self._random.load_state_dict(checkpoint.under_prefix("random", tensors))
+
+    def load_best(self) -> None:
+        """Go back to the network with the best validation score; training cannot continue from here.
+
+        Raises:
+            CheckpointError: If its checkpoint is missing, damaged or of another configuration.
+        """
+        tensors, _ = checkpoint.load(self.folder / self._best, self.fingerprint)
+        self.model.load_state_dict(checkpoint.under_prefix("model", tensors))
+
+    def release(self) -> None:
+        """Give the memory of the network and the optimizer to the other runs; the run cannot go on."""
+        self.optimizer.state.clear()
+        self.optimizer.zero_grad()
+        self.model.to("meta")
+
+    @property
+    def _best(self) -> str:
+        return f"best-{self.progress.best_epoch}.safetensors"
+
+    def _model_tensors(self) -> dict[str, Tensor]:
+        return checkpoint.with_prefix("model", self.model.state_dict())
+
+    def _artifact(self, kind: str, name: str, epoch: int, tensors: dict[str, Tensor]) -> Artifact:
+        size = checkpoint.save(self.folder / name, tensors, self.progress, self.fingerprint)
+        return Artifact(self.id, kind, epoch, self.step, name, size)  # type: ignore[arg-type]
