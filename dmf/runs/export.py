@@ -39,7 +39,7 @@ def export_run(store: RunStore, run_id: str, format: ExportFormat, path: str | P
     telemetry = store.telemetry(run_id)
     try:
         if format == "csv":
-            _frame(telemetry).to_csv(path, index=False)
+            _frame(telemetry).to_csv(path, index=False, na_rep="nan")
         elif format == "parquet":
             _frame(telemetry).to_parquet(path, index=False)
         else:

@@ -17,8 +17,8 @@ Migration: TypeAlias = Callable[[Connection], None]
 MIGRATIONS: tuple[Migration, ...] = ()
 
 
-def schema_version(connection: Connection) -> int | None:
-    """Version of the tables, None for an empty database.
+def schema_version(connection: Connection, where: str) -> int | None:
+    """Version of the tables, None for an empty database. ``where`` names the store in messages.
 
     Raises:
         StoreError: If the database holds tables, but not those of a run store.
@@ -30,11 +30,11 @@ def schema_version(connection: Connection) -> int | None:
     if meta.name in tables:
         value = connection.scalar(select(meta.c.value).where(meta.c.key == "schema_version"))
     if value is None:
-        raise StoreError("This database holds tables of something else. Choose another store with `--store`.")
+        raise StoreError(f"{where} holds tables of something else, not a run store. Choose another with `--store`.")
     return int(value)
 
 
-def migrate(connection: Connection, migrations: Sequence[Migration] | None = None) -> None:
+def migrate(connection: Connection, where: str, migrations: Sequence[Migration] | None = None) -> None:
     """Create the tables of an empty database, or run the migrations that it lacks. Call inside a write transaction.
 
     Raises:
@@ -42,25 +42,25 @@ def migrate(connection: Connection, migrations: Sequence[Migration] | None = Non
     """
     steps = MIGRATIONS if migrations is None else migrations
     newest = len(steps) + 1
-    version = schema_version(connection)
+    version = schema_version(connection, where)
     if version is None:
         metadata.create_all(connection)
         connection.execute(meta.insert().values(key="schema_version", value=str(newest)))
         return
     if version > newest:
         raise StoreError(
-            f"The run store has version {version}, this program knows versions up to {newest}. Update the program, or "
-            "choose another store with `--store`."
+            f"The run store {where} has version {version}, this program knows versions up to {newest}. Update the "
+            "program, or choose another store with `--store`."
         )
     for step in steps[version - 1 :]:
         step(connection)
     connection.execute(update(meta).where(meta.c.key == "schema_version").values(value=str(newest)))
 
 
-def is_current(connection: Connection) -> bool:
+def is_current(connection: Connection, where: str) -> bool:
     """Whether the store needs no migration; cheaper than ``migrate``, because it only reads.
 
     Raises:
         StoreError: If the database is no run store.
     """
-    return schema_version(connection) == len(MIGRATIONS) + 1
+    return schema_version(connection, where) == len(MIGRATIONS) + 1

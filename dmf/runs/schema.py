@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     Dialect,
     Float,
@@ -174,5 +175,5 @@ artifacts = Table(
     Column("epoch", Integer, nullable=False),
     Column("step", Integer, nullable=False),
     Column("path", String, nullable=False),
-    Column("bytes", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
 )

@@ -158,9 +158,10 @@ class StoreControls:
         self._thread.join()
 
     def _work(self) -> None:
-        beat = 0.0
+        beat = -HEARTBEAT_SECONDS
         while not self._closing.is_set():
             try:
+                # Before the wishes: after a long standstill (a laptop asleep) the runs may be another's by now.
                 if time.monotonic() - beat >= HEARTBEAT_SECONDS:
                     self._beat()
                     beat = time.monotonic()
@@ -171,15 +172,18 @@ class StoreControls:
                     return
             self._closing.wait(POLL_SECONDS)
 
+    def _held(self) -> list[str]:
+        # Wishes about a lost run are for its new owner.
+        return [run for run in self._runs if run not in self.lost]
+
     def _beat(self) -> None:
-        held = [run for run in self._runs if run not in self.lost]
         try:
-            self._store.heartbeat(held, self._owner)
+            self._store.heartbeat(self._held(), self._owner)
         except NotOwnerError:
-            self.lost |= {run for run in held if self._store.run(run).owner != self._owner}
+            self.lost |= {run for run in self._held() if self._store.run(run).owner != self._owner}
 
     def _poll(self) -> None:
-        controls = self._store.pending_controls(self._runs)
+        controls = self._store.pending_controls(self._held())
         if controls:
             self._store.mark_taken([control.id for control in controls])
             for control in controls:

@@ -65,10 +65,10 @@ class RunStore:
         self._engine = open_engine(self.url, busy_seconds)
         self._identity: tuple[int, int] | None = None
         with self._reading() as connection:
-            current = is_current(connection)
+            current = is_current(connection, self._where)
         if not current:
             with self._writing() as connection:
-                migrate(connection)
+                migrate(connection, self._where)
         if self.file is not None:
             self._identity = _identity(self.file)
 

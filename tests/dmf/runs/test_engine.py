@@ -1,0 +1,151 @@
+"""What SQLite does when its file cannot be used, and where the store lies."""
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dmf.errors import StoreError
+from dmf.records import Event
+from dmf.runs import RunStore
+from dmf.runs.engine import is_transient, open_engine, store_file, store_url
+
+
+def test_a_store_is_named_by_argument_then_environment_then_default(monkeypatch):
+    monkeypatch.delenv("DMF_STORE", raising=False)
+    assert store_file(store_url()) == Path("data/runs.sqlite").absolute()
+    monkeypatch.setenv("DMF_STORE", "elsewhere/x.sqlite")
+    assert store_file(store_url()) == Path("elsewhere/x.sqlite").absolute()
+    assert store_file(store_url(Path("/a/b.sqlite"))) == Path("/a/b.sqlite").absolute()
+    assert store_file(store_url("sqlite:////a/b.sqlite")) == Path("/a/b.sqlite").absolute()
+    assert store_file(store_url("postgresql://host/name")) is None
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", ":memory:"])
+def test_a_store_in_memory_is_refused(url):
+    with pytest.raises(StoreError, match="must be a file"):
+        store_url(url)
+
+
+def test_a_url_that_is_none_is_refused():
+    with pytest.raises(StoreError, match=r"'://x' is no store.*sqlite:///data/runs.sqlite"):
+        store_url("://x")
+
+
+@pytest.mark.parametrize("url", ["nosuchdb://host/name", "sqlite+nosuchdriver:///x.sqlite"])
+def test_a_database_without_a_driver_names_the_extra(url):
+    with pytest.raises(StoreError, match=r"No driver for a .* store.*dmf\[scale\]"):
+        open_engine(store_url(url))
+
+
+def test_missing_folders_are_made(tmp_path):
+    store = RunStore(tmp_path / "a" / "b" / "runs.sqlite")
+    assert store.file.exists()
+    store.close()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"Cannot make the folder .*file/x"):
+        RunStore(tmp_path / "file" / "x" / "runs.sqlite")
+
+
+def test_a_folder_in_place_of_the_file_is_named(tmp_path):
+    with pytest.raises(StoreError, match=f"The run store {tmp_path} cannot be opened"):
+        RunStore(tmp_path)
+
+
+def test_a_file_that_is_no_database_is_left_alone(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database " * 100)
+    with pytest.raises(StoreError, match=r"notes.txt is not an SQLite database. Choose another"):
+        RunStore(path)
+    assert path.read_text() == "not a database " * 100
+
+
+def test_write_ahead_logging_and_foreign_keys_are_on(tmp_path):
+    store = RunStore(tmp_path / "runs.sqlite")
+    with store._reading() as connection:
+        pragmas = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "foreign_keys")]
+        assert pragmas == ["wal", 1]
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1  # normal
+    store.close()
+
+
+HOLD = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+print("held", flush=True)
+sys.stdin.readline()
+connection.execute("COMMIT")
+connection.close()
+"""
+
+
+def test_a_lock_held_by_another_process_is_one_clear_message_and_readers_go_on(tmp_path):
+    store = RunStore(tmp_path / "runs.sqlite", busy_seconds=0.1)
+    row = store.create_experiment({}, name="", labels=["a"], run_configs=[{}], environment={})
+    run = row.runs[0].id
+    command = [sys.executable, "-c", HOLD, str(store.file)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(StoreError, match=r"runs.sqlite is locked by another process. Close what else") as caught:
+            store.write([Event(run, 0, "note")], None)
+        assert is_transient(caught.value)
+        assert store.run(run).id == run
+        process.communicate("go\n", timeout=30)
+    store.write([Event(run, 0, "note")], None)
+    store.close()
+
+
+def test_a_read_only_store_is_read_but_not_written(tmp_path):
+    path = tmp_path / "runs.sqlite"
+    writer = RunStore(path)
+    row = writer.create_experiment({}, name="", labels=["a"], run_configs=[{}], environment={})
+    reader = RunStore(f"sqlite:///file:{path}?mode=ro&uri=true")
+
+    assert reader.file == path
+    assert reader.experiment(row.id) == row
+    with pytest.raises(StoreError, match=r"runs.sqlite is read-only. Make the file and its folder writable") as caught:
+        reader.add_control(row.runs[0].id, "stop")
+    assert not is_transient(caught.value)
+    reader.close()
+    writer.close()
+
+
+def test_a_full_disk_is_one_clear_message(tmp_path):
+    path = tmp_path / "runs.sqlite"
+    store = RunStore(path)
+    with store._reading() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreError, match=r"runs.sqlite cannot grow: the disk is full. Free some space, then resume"):
+        store.create_experiment({"x": "x" * 100_000}, name="", labels=["a"], run_configs=[{}], environment={})
+    assert store.experiments() == []
+    store.close()
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_store_deleted_or_replaced_while_in_use_is_noticed(tmp_path, replaced):
+    store = RunStore(tmp_path / "runs.sqlite")
+    # Renamed rather than deleted: a file made right after might get the same number.
+    store.file.rename(tmp_path / "gone.sqlite")
+    if replaced:
+        sqlite3.connect(store.file).close()
+        store.file.touch()
+    for use in (store.experiments, lambda: store.write([Event("r", 0, "note")], None)):
+        with pytest.raises(StoreError, match=r"runs.sqlite was deleted, moved or replaced.*Put it back"):
+            use()
+    store.close()
+
+
+def test_a_damaged_store_is_one_clear_message(tmp_path):
+    path = tmp_path / "runs.sqlite"
+    RunStore(path).close()
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
+    with pytest.raises(StoreError, match=r"runs.sqlite is damaged. Restore a copy"):
+        RunStore(path)

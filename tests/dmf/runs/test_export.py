@@ -1,0 +1,99 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dmf.errors import ConfigError, RunNotFoundError, StoreError
+from dmf.records import EpochMetrics, RunState, StateChange, TelemetryBlock
+from dmf.runs import export_run
+
+STORED = ("loss_ce", "weight_ce", "loss_dice", "weight_dice", "auxiliary", "gamma", "total", "lr", "finite")
+WRITTEN = ("loss_ce", "loss_dice", "weight_ce", "weight_dice", "auxiliary", "gamma", "total", "lr", "finite")
+
+
+@pytest.fixture
+def values():
+    """Numbers that need all nine digits, from the smallest to the largest float32, and some that are not finite."""
+    values = np.random.default_rng(0).random((50, len(STORED)), np.float32)
+    values[:4, 0] = [1e-45, np.finfo(np.float32).max, np.nan, np.inf]
+    return values
+
+
+@pytest.fixture
+def trained(store, run, values):
+    store.write(
+        [
+            StateChange(run, 0, RunState.RUNNING),
+            TelemetryBlock(run, 1, 0, STORED, values, 100.0, 149.0),
+            EpochMetrics(run, 1, 50, "validation", 7, {"dice": 0.5, "iou": float("nan")}),
+        ],
+        "me",
+    )
+    return run
+
+
+def in_order(values):
+    return values[:, [STORED.index(name) for name in WRITTEN]]
+
+
+def test_csv_has_one_row_per_step_and_loses_no_bit(store, trained, values, tmp_path):
+    path = tmp_path / "run.csv"
+    export_run(store, trained, "csv", path)
+
+    assert path.read_text().splitlines()[0] == "step," + ",".join(WRITTEN)
+    read = np.loadtxt(path, delimiter=",", skiprows=1)
+    assert read[:, 0].tolist() == list(range(50))
+    np.testing.assert_array_equal(read[:, 1:].astype(np.float32), in_order(values))
+
+
+def test_parquet_holds_the_same_table(store, trained, values, tmp_path):
+    export_run(store, trained, "parquet", tmp_path / "run.parquet")
+    frame = pd.read_parquet(tmp_path / "run.parquet")
+    assert frame.columns.tolist() == ["step", *WRITTEN]
+    assert frame["step"].dtype == np.int64
+    np.testing.assert_array_equal(frame[list(WRITTEN)].to_numpy(np.float32), in_order(values))
+
+
+def test_json_holds_everything_about_the_run(store, experiment, trained, values, tmp_path):
+    path = tmp_path / "run.json"
+    export_run(store, trained, "json", path)
+
+    document = json.loads(path.read_text(), parse_constant=pytest.fail)
+
+    assert document["experiment"] == {"id": experiment.id, "name": "a race", "config": experiment.config}
+    assert document["run"]["config"] == {"weighting": "mad"}
+    assert document["run"]["state"] == "running"
+    assert document["environment"] == {"torch": "2.15.0"}
+    assert document["telemetry"]["step"] == list(range(50))
+    assert document["telemetry"]["time"] == list(range(100, 150))
+    assert document["telemetry"]["loss_ce"][2:4] == [None, None]
+    assert np.float32(document["telemetry"]["total"]).tobytes() == values[:, 6].tobytes()
+    assert document["epoch_metrics"] == [
+        {"epoch": 1, "step": 50, "split": "validation", "images": 7, "metric": "dice", "value": 0.5},
+        {"epoch": 1, "step": 50, "split": "validation", "images": 7, "metric": "iou", "value": None},
+    ]
+    assert [event["data"]["state"] for event in document["events"]] == ["running"]
+
+
+@pytest.mark.parametrize("format", ["csv", "parquet", "json"])
+def test_a_run_without_steps_is_exported_as_an_empty_table(store, run, tmp_path, format):
+    export_run(store, run, format, tmp_path / "run")
+    assert (tmp_path / "run").stat().st_size > 0
+
+
+def test_an_unknown_format_is_refused(store, trained, tmp_path):
+    with pytest.raises(ConfigError, match=r"Unknown export format 'cvs'. Choose one of: csv, parquet, json.*'csv'"):
+        export_run(store, trained, "cvs", tmp_path / "run.csv")
+
+
+@pytest.mark.parametrize("format", ["csv", "parquet", "json"])
+def test_a_place_that_cannot_be_written_is_one_clear_message(store, trained, tmp_path, format):
+    with pytest.raises(StoreError, match=r"Cannot write .*missing.*Choose another file with `-o`"):
+        export_run(store, trained, format, tmp_path / "missing" / "run")
+
+
+def test_an_unknown_run_is_refused_before_a_file_is_made(store, tmp_path):
+    with pytest.raises(RunNotFoundError, match="No run 'r-0'"):
+        export_run(store, "r-0", "csv", tmp_path / "run.csv")
+    assert list(tmp_path.glob("*.csv")) == []

@@ -1,0 +1,188 @@
+import sqlite3
+import time
+
+import pytest
+
+from dmf.errors import NotOwnerError, StoreError
+from dmf.records import Event, RunState, StateChange
+from dmf.runs import RunStore, StoreControls, StoreSink, sink
+
+
+@pytest.fixture
+def store(location):
+    """With the true clock, because the threads here live in true time."""
+    store = RunStore(location, busy_seconds=0.05)
+    yield store
+    store.close()
+
+
+def eventually(claim, seconds=5.0):
+    end = time.monotonic() + seconds
+    while not claim():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_records_are_stored_without_being_asked(store, run, make_block):
+    writer = StoreSink(store, "me")
+    writer.write(make_block(run, 0, 3))
+    eventually(lambda: store.latest_step(run) == 2)
+    writer.close()
+
+
+def test_flush_returns_once_everything_is_stored_in_order(store, run, make_block):
+    writer = StoreSink(store, "me")
+    for step in range(100):
+        writer.write(make_block(run, step, 1))
+        writer.write(Event(run, step, "note"))
+    writer.flush()
+    assert store.latest_step(run) == 99
+    assert [event.step for event in store.events([run])] == list(range(100))
+    writer.close()
+
+
+def test_closing_stores_what_is_left_and_refuses_more(store, run):
+    writer = StoreSink(store, "me")
+    writer.write(Event(run, 0, "note"))
+    writer.close()
+    assert len(store.events([run])) == 1
+    with pytest.raises(StoreError, match="This sink is closed"):
+        writer.write(Event(run, 1, "note"))
+    writer.flush()
+    writer.close()
+
+
+def test_keeping_a_step_costs_the_training_thread_at_most_a_tenth_of_a_millisecond(store, run, make_block):
+    writer, controls = StoreSink(store, "me"), StoreControls(store, [run], "me")
+    blocks = [make_block(run, step, 1) for step in range(1000)]
+    cost = 0.0
+    for block in blocks:
+        start = time.thread_time()
+        writer.write(block)
+        controls.take(run)
+        cost += time.thread_time() - start
+        time.sleep(0.0005)
+    writer.close()
+    controls.close()
+    print(f"keeping a step costs {1e6 * cost / len(blocks):.1f} µs")
+    assert store.latest_step(run) == 999
+    assert cost / len(blocks) < 1e-4
+
+
+def test_a_storing_error_is_raised_by_the_next_write_and_by_every_call_after(store, run):
+    writer = StoreSink(store, "you")
+    writer.write(Event(run, 0, "note"))
+    with pytest.raises(NotOwnerError, match="owned by 'me', not by 'you'"):
+        writer.flush()
+    for use in (lambda: writer.write(Event(run, 1, "note")), writer.flush, writer.close):
+        with pytest.raises(NotOwnerError, match="owned by 'me', not by 'you'"):
+            use()
+    assert store.events([run]) == []
+
+
+def test_an_error_of_a_wrong_record_reaches_the_training_thread_too(store, run, make_block):
+    writer = StoreSink(store, "me")
+    block = make_block(run, 0, 1)
+    object.__setattr__(block, "values", block.values[0])
+    writer.write(block)
+    with pytest.raises(ValueError, match="`values` must have shape"):
+        writer.flush()
+    with pytest.raises(ValueError, match="`values` must have shape"):
+        writer.close()
+
+
+def test_a_locked_database_is_tried_again_until_it_is_free(store, sqlite_file, run):
+    other = sqlite3.connect(sqlite_file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    writer = StoreSink(store, "me")
+    writer.write(Event(run, 0, "note"))
+    time.sleep(0.5)
+    writer.write(Event(run, 1, "note"))
+    other.execute("COMMIT")
+    other.close()
+    writer.close()
+    assert [event.step for event in store.events([run])] == [0, 1]
+
+
+def test_a_database_that_stays_locked_ends_the_training_with_one_message(store, sqlite_file, run, monkeypatch):
+    monkeypatch.setattr(sink, "RETRY_SECONDS", 0.1)
+    other = sqlite3.connect(sqlite_file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    writer = StoreSink(store, "me")
+    writer.write(Event(run, 0, "note"))
+    with pytest.raises(StoreError, match="is locked by another process"):
+        writer.close()
+    other.execute("ROLLBACK")
+    other.close()
+
+
+def test_a_wish_arrives_once_and_for_its_run_within_half_a_second(store, experiment, run):
+    other = experiment.runs[1].id
+    controls = StoreControls(store, [run, other], "me")
+    assert list(controls.take(run)) == []
+    start = time.monotonic()
+    store.add_control(run, "pause")
+    store.add_control(run, "set", "gamma", 0.5)
+    taken = []
+    eventually(lambda: taken.extend(controls.take(run)) or len(taken) == 2)
+    assert time.monotonic() - start < 0.5
+    assert [(control.command, control.value) for control in taken] == [("pause", None), ("set", 0.5)]
+    assert list(controls.take(run)) == list(controls.take(other)) == []
+    assert store.pending_controls([run]) == []
+    controls.close()
+
+
+def test_the_lease_is_renewed_whatever_training_does(store, run, monkeypatch):
+    monkeypatch.setattr(sink, "HEARTBEAT_SECONDS", 0.05)
+    before = store.run(run).lease
+    controls = StoreControls(store, [run], "me")
+    eventually(lambda: store.run(run).lease > before + 0.05)
+    controls.close()
+
+
+def test_a_lost_run_is_noticed_and_the_others_go_on(store, experiment, run, monkeypatch):
+    monkeypatch.setattr(sink, "HEARTBEAT_SECONDS", 0.05)
+    other = experiment.runs[1].id
+    controls = StoreControls(store, [run, other], "me")
+    store.write([StateChange(run, 0, RunState.STOPPED)], "me")
+    store.release([run], "me")
+    store.claim([run], "you")
+
+    eventually(lambda: controls.lost == {run})
+
+    with pytest.raises(NotOwnerError, match=f"Run '{run}' was interrupted or taken over.*Resume it"):
+        controls.take(run)
+    store.add_control(other, "stop")
+    eventually(lambda: [control.command for control in controls.take(other)] == ["stop"])
+    controls.close()
+
+
+def test_a_locked_database_only_delays_wishes(store, sqlite_file, run, monkeypatch):
+    monkeypatch.setattr(sink, "HEARTBEAT_SECONDS", 0.01)
+    controls = StoreControls(store, [run], "me")
+    other = sqlite3.connect(sqlite_file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    time.sleep(0.4)
+    other.execute("COMMIT")
+    other.close()
+    store.add_control(run, "stop")
+    taken = []
+    eventually(lambda: taken.extend(controls.take(run)) or bool(taken))
+    controls.close()
+
+
+def test_a_store_that_goes_away_is_reported_to_training(store, sqlite_file, run, tmp_path):
+    controls = StoreControls(store, [run], "me")
+    sqlite_file.rename(tmp_path / "gone.sqlite")
+
+    def refused():
+        try:
+            controls.take(run)
+        except StoreError:
+            return True
+        return False
+
+    eventually(refused)
+    with pytest.raises(StoreError, match="was deleted, moved or replaced"):
+        controls.take(run)
+    controls.close()
