@@ -1,0 +1,360 @@
+"""What every weighting of the registry promises."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from dmf.config import FusionConfig
+from dmf.errors import ConfigError, UnknownNameError
+from dmf.fusion import Fusion
+from dmf.weighting import WEIGHTINGS, StepState, Weighting, build_weighting
+
+NAMES = ("a", "b", "c", "d", "e", "f")
+
+CONFIGS = [
+    *({"weighting": name} for name in WEIGHTINGS),
+    {"weighting": "variance", "smoothing": 0.7, "weight_min": 0.1},
+    {"weighting": "variance", "symlog": False, "minmax": False, "floor": 0.0},
+    {"weighting": "mad", "median": "notebook", "floor": 0.0},
+    {"weighting": "mad", "sum_to": "K", "weight_max": 0.5 * 3},
+    {"weighting": "bayesian", "prior": "fixed"},
+    {"weighting": "bayesian", "prior": "compound", "floor": 0.0, "median": "notebook"},
+    {"weighting": "bayesian", "rho": 0.5, "smoothing": 0.3, "sum_to": "K"},
+]
+every_config = pytest.mark.parametrize(
+    "options", CONFIGS, ids=[" ".join(f"{key}={value}" for key, value in config.items()) for config in CONFIGS]
+)
+
+
+def config_of(options: dict[str, Any], count: int = 3) -> FusionConfig:
+    return FusionConfig(**({"terms": NAMES[:count], "history_min": 4, "history_max": 9} | options))
+
+
+def build(options: dict[str, Any], count: int = 3, dtype: torch.dtype = torch.float64) -> Weighting:
+    return build_weighting(config_of(options, count), dtype)
+
+
+def fusion(options: dict[str, Any], count: int = 3, detach_weights: bool = True) -> Fusion:
+    return Fusion(build(options, count), history_max=9, detach_weights=detach_weights)
+
+
+@pytest.fixture
+def losses() -> Tensor:
+    """(40, 3) noisy descents of different scale, with a flat stretch, a spike and two steps that are not finite."""
+    generator = torch.Generator().manual_seed(0)
+    falling = torch.linspace(1, 0.2, 40, dtype=torch.float64)[:, None] * torch.tensor([1.0, 0.5, 30.0])
+    values = falling * (1 + 0.1 * torch.randn(40, 3, generator=generator, dtype=torch.float64))
+    values[12:26, 1] = 0.3
+    values[30, 2] = 90.0
+    values[17, 0] = torch.nan
+    values[0, 1] = torch.inf
+    return values
+
+
+@every_config
+def test_weights_form_a_simplex(options: dict[str, Any], losses: Tensor, live: Any) -> None:
+    weighting = build(options)
+    weights = live(weighting, losses, 9)
+    assert weights.shape == losses.shape
+    assert torch.isfinite(weights).all()
+    assert (weights >= 0).all()
+    if weighting.simplex:
+        torch.testing.assert_close(weights.sum(-1), torch.full((40,), weighting.total, dtype=torch.float64))
+
+
+@every_config
+def test_reordering_the_losses_reorders_the_weights(options: dict[str, Any], losses: Tensor, live: Any) -> None:
+    order = torch.tensor([2, 0, 1])
+    weights = live(build(options), losses, 9)
+    torch.testing.assert_close(live(build(options), losses[:, order], 9), weights[:, order], rtol=1e-10, atol=1e-12)
+
+
+@every_config
+def test_adaptive_weights_move_after_history_min_steps_and_not_before(options: dict[str, Any], live: Any) -> None:
+    losses = torch.rand(6, 3, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    weights = live(build(options), losses, 9)
+    start = build(options).weights
+    assert torch.equal(weights[:3], start.expand(3, 3))
+    if options["weighting"] != "fixed":
+        assert not torch.allclose(weights[3], start)
+
+
+@every_config
+def test_replay_equals_stepping_live(options: dict[str, Any], losses: Tensor, live: Any) -> None:
+    if not WEIGHTINGS[options["weighting"]].replayable:
+        pytest.skip("needs more than loss values")
+    torch.testing.assert_close(build(options).replay(losses, 9), live(build(options), losses, 9), rtol=0, atol=1e-12)
+
+
+@every_config
+def test_replay_equals_a_fusion_fed_float32_losses(options: dict[str, Any], losses: Tensor) -> None:
+    if not WEIGHTINGS[options["weighting"]].replayable:
+        pytest.skip("needs more than loss values")
+    model, single = fusion(options), losses.float()
+    weights = torch.stack([model(row).weights for row in single])
+    torch.testing.assert_close(weights, build(options).replay(single.double(), 9), rtol=0, atol=1e-12)
+
+
+@every_config
+@pytest.mark.parametrize("at", [2, 11, 25])
+def test_a_restored_fusion_goes_on_bit_for_bit(options: dict[str, Any], losses: Tensor, at: int) -> None:
+    whole = fusion(options)
+    expected = [whole(row).weights for row in losses]
+    first = fusion(options)
+    for row in losses[:at]:
+        first(row)
+    saved = copy.deepcopy(dict(first.state_dict()))
+    for row in losses[at:]:
+        first(row)  # a state that was saved must not follow the object it came from
+    second = fusion(options)
+    second.load_state_dict(saved)
+    assert second.step == at
+    assert all(torch.equal(second(row).weights, expected[at + i]) for i, row in enumerate(losses[at:]))
+
+
+@every_config
+def test_evaluation_reads_the_last_weights_and_changes_nothing(options: dict[str, Any], losses: Tensor) -> None:
+    model = fusion(options)
+    for row in losses[:20]:
+        last = model(row)
+    before = copy.deepcopy(dict(model.state_dict()))
+    model.eval()
+    for row in losses[20:]:
+        assert torch.equal(model(row).weights, last.weights)
+    after = model.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+@every_config
+def test_a_memory_longer_than_the_history_uses_what_there_is(options: dict[str, Any], live: Any) -> None:
+    losses = torch.rand(12, 3, generator=torch.Generator().manual_seed(6), dtype=torch.float64)
+    weights = live(build(options), losses, 500)
+    torch.testing.assert_close(weights, live(build(options), losses, 12), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("options", [{"weighting": "variance"}, {"weighting": "mad"}], ids=str)
+def test_old_losses_are_forgotten_by_the_window(options: dict[str, Any], losses: Tensor, live: Any) -> None:
+    recent = losses[-9:]
+    torch.testing.assert_close(live(build(options), losses, 9)[-1], live(build(options), recent, 9)[-1])
+
+
+@every_config
+def test_one_loss_takes_everything(options: dict[str, Any]) -> None:
+    single = {key: value for key, value in options.items() if key not in ("weight_min", "weight_max")}
+    model = fusion(single, count=1)
+    for value in torch.rand(12, generator=torch.Generator().manual_seed(7)):
+        assert model(value[None]).weights.tolist() == [1.0]
+
+
+@every_config
+def test_negative_losses_are_allowed(options: dict[str, Any], losses: Tensor, live: Any) -> None:
+    weights = live(build(options), -losses, 9)
+    assert torch.isfinite(weights).all()
+    if options.get("symlog", True) and options["weighting"] == "variance":  # mirrored windows have the same variance
+        torch.testing.assert_close(weights, live(build(options), losses, 9), rtol=1e-4, atol=0)
+
+
+@every_config
+def test_flat_losses_leave_equal_weights(options: dict[str, Any], live: Any) -> None:
+    flat = torch.tensor([0.5, 0.0, -3.0], dtype=torch.float64).expand(15, 3)
+    weighting = build(options)
+    expected = torch.full((15, 3), weighting.total / 3, dtype=torch.float64)
+    torch.testing.assert_close(live(weighting, flat, 9), expected)
+
+
+@every_config
+def test_weights_carry_no_gradient_by_default(options: dict[str, Any], losses: Tensor) -> None:
+    model = fusion(options)
+    for row in losses[20:29]:
+        terms = row.clone().requires_grad_()
+        fused = model(terms)
+        fused.total.backward()
+        assert not fused.weights.requires_grad
+        assert torch.equal(terms.grad, fused.weights)  # d total / d L_k = w_k and nothing else
+
+
+@every_config
+def test_attached_weights_add_the_notebooks_gradient(options: dict[str, Any], losses: Tensor) -> None:
+    model = fusion(options, detach_weights=False)
+    for row in losses[2:8]:
+        model(row)
+    terms = losses[8].clone().requires_grad_()
+    fused = model(terms)
+    fused.total.backward()
+    assert torch.isfinite(terms.grad).all()
+    assert not fused.weights.requires_grad
+    if options["weighting"] == "fixed":
+        assert torch.equal(terms.grad, fused.weights)
+    else:
+        assert not torch.allclose(terms.grad, fused.weights, rtol=1e-3)
+
+
+@every_config
+def test_attached_gradient_is_the_slope_of_the_total(options: dict[str, Any], losses: Tensor) -> None:
+    # numerical slope of the same step, taken from copies of the same state
+    def total(terms: Tensor) -> Tensor:
+        return copy.deepcopy(model)(terms).total
+
+    model = fusion(options, detach_weights=False)
+    for row in losses[2:11]:
+        model(row)
+    generator = torch.Generator().manual_seed(8)
+    terms = losses[11] * (1 + 0.01 * torch.rand(3, generator=generator, dtype=torch.float64))
+    assert torch.autograd.gradcheck(total, terms.requires_grad_(), eps=1e-7, atol=1e-4, rtol=1e-3)
+
+
+@every_config
+def test_works_under_autocast(options: dict[str, Any]) -> None:
+    model = fusion(options)
+    weight = torch.ones(3, 4, requires_grad=True)
+    generator = torch.Generator().manual_seed(9)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        for _ in range(6):
+            terms = (torch.rand(1, 4, generator=generator) @ weight.T).reshape(3)
+            assert terms.dtype == torch.bfloat16
+            fused = model(terms)
+    assert fused.total.dtype == torch.float32
+    assert fused.weights.dtype == torch.float64
+    assert fused.weights.sum().item() == pytest.approx(model.weighting.total, rel=1e-9)
+    fused.total.backward()
+    assert torch.isfinite(weight.grad).all()
+
+
+@every_config
+def test_single_precision_is_close_to_double(options: dict[str, Any], losses: Tensor, live: Any) -> None:
+    double = live(build(options), losses, 9)
+    single = live(build(options, dtype=torch.float32), losses.float(), 9)
+    assert single.dtype == torch.float32
+    torch.testing.assert_close(single.double(), double, rtol=0, atol=1e-3)
+
+
+def _refuse(name: str) -> Callable[..., Any]:
+    def host_read(*_: Any, **__: Any) -> Any:
+        raise AssertionError(f"Tensor.{name} waits for the device")
+
+    return host_read
+
+
+@every_config
+def test_a_step_reads_nothing_back_to_the_host(
+    options: dict[str, Any], losses: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = fusion(options)
+    if model.weighting.host_sync:
+        pytest.skip("says that it waits for the device")
+    rows = list(losses)
+    with monkeypatch.context() as patch:
+        for name in ("item", "tolist", "cpu", "numpy", "__bool__", "__int__", "__float__", "__index__", "nonzero"):
+            patch.setattr(Tensor, name, _refuse(name))
+        for row in rows:
+            model(row)
+    assert model.step == len(rows)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@every_config
+def test_a_step_on_a_gpu_never_waits_for_it(options: dict[str, Any], losses: Tensor) -> None:
+    model = fusion(options).cuda()
+    if model.weighting.host_sync:
+        pytest.skip("says that it waits for the device")
+    rows = list(losses.cuda().float().requires_grad_())
+    last = model.weighting.weights
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for row in rows:
+            fused = model(row)
+            fused.total.backward(retain_graph=True)
+            last = fused.weights
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    expected = fusion(options)
+    for row in losses.float():
+        on_cpu = expected(row).weights
+    torch.testing.assert_close(last.cpu(), on_cpu, rtol=1e-9, atol=1e-12)
+
+
+histories = st.integers(1, 4).flatmap(
+    lambda count: st.lists(
+        st.lists(
+            st.one_of(
+                st.floats(-1e6, 1e6), st.sampled_from([0.0, 1.0, 1.0, 0.5, float("nan"), float("inf"), -float("inf")])
+            ),
+            min_size=count,
+            max_size=count,
+        ),
+        min_size=1,
+        max_size=25,
+    )
+)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"weighting": "variance"},
+        {"weighting": "variance", "floor": 0.0, "smoothing": 0.5},
+        {"weighting": "mad"},
+        {"weighting": "mad", "floor": 0.0, "median": "notebook"},
+        {"weighting": "bayesian"},
+        {"weighting": "bayesian", "floor": 0.0, "prior": "compound"},
+    ],
+    ids=str,
+)
+@given(rows=histories)
+def test_any_history_gives_finite_weights_on_the_simplex(options: dict[str, Any], rows: list[list[float]]) -> None:
+    losses = torch.tensor(rows, dtype=torch.float64)
+    count = losses.shape[1]
+    weighting = build({"history_max": 8} | options, count)
+    weights = weighting.replay(losses, 8)
+    assert torch.isfinite(weights).all()
+    assert (weights >= 0).all()
+    torch.testing.assert_close(weights.sum(-1), torch.ones(len(rows), dtype=torch.float64))
+    model = Fusion(build({"history_max": 8} | options, count), history_max=8)
+    stepped = torch.stack([model(row).weights for row in losses])
+    torch.testing.assert_close(stepped, weights, rtol=0, atol=1e-9)
+
+
+def test_every_weighting_names_options_that_the_configuration_has() -> None:
+    for name in WEIGHTINGS:
+        assert set(WEIGHTINGS[name].options) <= set(FusionConfig.model_fields), name
+
+
+def test_options_reach_the_weighting_that_is_built() -> None:
+    built = build({"weighting": "bayesian", "rho": 0.25, "eps": 1e-5, "floor": 0.02, "smoothing": 0.1, "minmax": False})
+    assert (built.rho, built.eps, built.floor, built.smoothing) == (0.25, 1e-5, 0.02, 0.1)
+    assert not built.minmax
+    assert built.history_min == 4
+
+
+def test_an_unknown_weighting_is_refused_with_the_closest_name() -> None:
+    with pytest.raises(
+        UnknownNameError, match=r"Unknown weighting 'madd'\. Choose one of: fixed, .*Did you mean 'mad'"
+    ):
+        build({"weighting": "madd"})
+
+
+def test_a_memory_too_short_to_ever_adapt_is_refused() -> None:
+    with pytest.raises(
+        ValueError, match=r"history_min: 10 is above history_max \(9\), so the weights would never move"
+    ):
+        config_of({"history_min": 10})
+    with pytest.raises(ConfigError, match=r"`history_max` must be at least 9, the weighting's `history_min`, got 8"):
+        Fusion(build({"weighting": "mad", "history_min": 9}), history_max=8)
+
+
+def test_a_state_of_one_step_is_all_a_weighting_needs() -> None:
+    terms = torch.tensor([1.0, 2.0, 3.0])
+    window = torch.rand(3, 9, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    state = StepState(step=0, terms=terms, window=window, filled=torch.tensor(9), finite=torch.tensor(True))
+    for name in WEIGHTINGS:
+        combined = build({"weighting": name})(state)
+        torch.testing.assert_close(combined.total, (combined.weights.float() * terms).sum())

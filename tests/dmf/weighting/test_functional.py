@@ -1,0 +1,197 @@
+import math
+import statistics
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from dmf.weighting import functional
+
+
+def rows(*values: list[float]) -> tuple[Tensor, Tensor]:
+    """A full window (K, T) and its count."""
+    return torch.tensor(values, dtype=torch.float64), torch.tensor(len(values[0]))
+
+
+def padded(values: list[float], size: int) -> tuple[Tensor, Tensor]:
+    """A window (1, size) of which only the last columns are filled; the others hold a number that would be noticed."""
+    return torch.tensor([[-1e6] * (size - len(values)) + values], dtype=torch.float64), torch.tensor(len(values))
+
+
+finite_losses = st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=12)
+
+
+def test_symlog_is_the_logarithm_of_one_plus_the_size_with_its_sign() -> None:
+    # symlog(e - 1) = log(e) = 1, symlog(-(e^2 - 1)) = -log(e^2) = -2
+    x = torch.tensor([0.0, math.e - 1, -(math.e**2 - 1)], dtype=torch.float64)
+    torch.testing.assert_close(functional.symlog(x), torch.tensor([0.0, 1.0, -2.0], dtype=torch.float64))
+
+
+@pytest.mark.parametrize("at", [1.0, -1.0, 3.0, -3.0])
+def test_gradient_of_symlog_is_finite_where_the_notebook_has_nan(at: float) -> None:
+    x = torch.tensor(at, dtype=torch.float64, requires_grad=True)
+    functional.symlog(x).backward()
+    assert x.grad is not None
+    assert x.grad.item() == pytest.approx(1 / (1 + abs(at)))  # d/dx sign(x) log(1 + |x|) = 1 / (1 + |x|)
+
+
+def test_minmax_stretches_each_row_to_its_own_range() -> None:
+    # row 1: (2 - 2) / 4, (3 - 2) / 4, (6 - 2) / 4; row 2 the other way round
+    scaled = functional.minmax(*rows([2, 3, 6], [600, 300, 200]), eps=1e-12)
+    expected = torch.tensor([[0, 0.25, 1], [1, 0.25, 0]], dtype=torch.float64)
+    torch.testing.assert_close(scaled, expected)
+
+
+def test_minmax_adds_eps_to_the_range() -> None:
+    # (3 - 1) / (3 - 1 + 2) = 0.5, so the largest value stays below 1
+    assert functional.minmax(*rows([1, 3]), eps=2.0)[0].tolist() == [0.0, 0.5]
+
+
+def test_minmax_of_a_flat_row_is_zero() -> None:
+    assert functional.minmax(*rows([0.3, 0.3, 0.3])).tolist() == [[0.0, 0.0, 0.0]]
+
+
+def test_minmax_ignores_columns_that_are_not_filled() -> None:
+    window, count = padded([2.0, 4.0, 3.0], 6)
+    torch.testing.assert_close(
+        functional.minmax(window, count, eps=1e-12)[0, 3:], torch.tensor([0, 1, 0.5], dtype=torch.float64)
+    )
+
+
+def test_scaling_takes_the_logarithm_before_the_range() -> None:
+    # log(1 + (e^x - 1)) = x: 0, 1, 3 -> 0, 1/3, 1. The other order would give log(1 + 1.718/19.09) / log(2) = 0.124.
+    window, count = rows([math.expm1(0), math.expm1(1), math.expm1(3)])
+    scaled = functional.scale(window, count, eps=1e-12)[0]
+    torch.testing.assert_close(scaled, torch.tensor([0, 1 / 3, 1], dtype=torch.float64))
+
+
+def test_either_scaling_can_be_left_out() -> None:
+    window, count = rows([math.expm1(1), math.expm1(3)])
+    assert functional.scale(window, count, symlog_on=False, minmax_on=False) is window
+    only_log = functional.scale(window, count, minmax_on=False)[0]
+    torch.testing.assert_close(only_log, torch.tensor([1, 3], dtype=torch.float64))
+    only_range = functional.scale(window, count, symlog_on=False, eps=1e-12)[0]
+    torch.testing.assert_close(only_range, torch.tensor([0, 1], dtype=torch.float64))
+
+
+def test_variance_divides_by_the_number_of_values() -> None:
+    # mean 4; (9 + 4 + 25) / 3
+    torch.testing.assert_close(functional.variance(*rows([1, 2, 9])), torch.tensor([38 / 3], dtype=torch.float64))
+
+
+def test_variance_of_a_straight_line_tends_to_a_twelfth() -> None:
+    # n equally spaced values on [0, 1] have variance (n + 1) / (12 (n - 1)); for n = 1001: 1002 / 12000 = 0.0835
+    line = torch.linspace(1, 0, 1001, dtype=torch.float64)[None]
+    assert functional.variance(line, torch.tensor(1001)).item() == pytest.approx(0.0835)
+
+
+@pytest.mark.parametrize(
+    ("values", "true", "notebook"),
+    [
+        ([30, 1, 2], 2, 1.5),  # odd: the middle | the mean of sorted[0] and sorted[1]
+        ([30, 1, 40, 2], 16, 30),  # even: (2 + 30) / 2 | sorted[2]
+        ([5], 5, 5),  # one value: the notebook would read sorted[-1], which is the same
+        ([7, 3], 5, 7),
+        ([5, 4, 3, 2, 1], 3, 2.5),
+    ],
+)
+@pytest.mark.parametrize("size", [5, 8])
+def test_medians_of_both_kinds(values: list[float], true: float, notebook: float, size: int) -> None:
+    window, count = padded([float(value) for value in values], size)
+    assert functional.median(window, count).tolist() == [true]
+    assert functional.median(window, count, "notebook").tolist() == [notebook]
+
+
+def test_mad_is_the_median_distance_from_the_median() -> None:
+    # 0, 0, 1, 8, 8: median 1, distances 1, 1, 0, 7, 7, their median 1. Line: median 2, distances 2 1 0 1 2.
+    assert functional.mad(*rows([8, 0, 1, 0, 8], [4, 3, 2, 1, 0])).tolist() == [1, 1]
+
+
+def test_mad_with_the_notebook_median_uses_it_twice() -> None:
+    # 0, 0, 1, 8, 8: (0 + 1) / 2 = 0.5; distances 0.5 0.5 0.5 7.5 7.5 -> (0.5 + 0.5) / 2
+    assert functional.mad(*rows([8, 0, 1, 0, 8]), kind="notebook").tolist() == [0.5]
+
+
+@given(finite_losses, st.integers(0, 5))
+def test_window_statistics_agree_with_the_standard_library(values: list[float], unfilled: int) -> None:
+    window, count = padded(values, len(values) + unfilled)
+    centre = statistics.median(values)
+    assert functional.median(window, count).item() == pytest.approx(centre)
+    mad = statistics.median(abs(value - centre) for value in values)
+    assert functional.mad(window, count).item() == pytest.approx(mad)
+    assert functional.variance(window, count).item() == pytest.approx(statistics.pvariance(values), abs=1e-9)
+
+
+def test_functions_are_batched_over_leading_dimensions() -> None:
+    windows = torch.rand(4, 3, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    counts = torch.tensor([7, 5, 2, 1])
+    for function in (functional.minmax, functional.variance, functional.median, functional.mad):
+        together = function(windows, counts)
+        for index in range(4):
+            assert torch.equal(together[index], function(windows[index], counts[index]))
+
+
+def test_proportional_gives_shares_and_is_uniform_for_zeros() -> None:
+    shares = functional.proportional(torch.tensor([[1.0, 3.0], [0.0, 0.0]]))
+    assert shares.tolist() == [[0.25, 0.75], [0.5, 0.5]]
+
+
+def test_log_likelihood_adds_eps_to_the_floored_deviation() -> None:
+    # 1 / (0.25 + 0.25) = 2; 1 / (0.75 + 0.25) = 1, the floor 0.75 replacing 0.5
+    high = functional.log_likelihood(torch.tensor(0.25, dtype=torch.float64), floor=0.0, eps=0.25)
+    floored = functional.log_likelihood(torch.tensor(0.5, dtype=torch.float64), floor=0.75, eps=0.25)
+    assert high.item() == pytest.approx(math.log(2))
+    assert floored.item() == pytest.approx(0)
+
+
+@pytest.mark.parametrize(
+    ("prior", "expected"),
+    [("fixed", [-1.0, -3.0]), ("compound", [-2.0, -5.0]), ("tempered", [-1.25, -3.5])],
+)
+def test_next_prior_of_every_kind(prior: str, expected: list[float]) -> None:
+    # tempered with rho 0.25: 0.25 (-2) + 0.75 (-1) = -1.25 and 0.25 (-5) + 0.75 (-3) = -3.5
+    following = functional.next_log_prior(torch.tensor([-2.0, -5.0]), torch.tensor([-1.0, -3.0]), prior, 0.25)
+    assert following.tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("weights", "low", "high", "expected"),
+    [
+        ([0.5, 0.3, 0.2], 0.1, 0.6, [0.5, 0.3, 0.2]),  # nothing to do
+        ([0.98, 0.01, 0.01], 0.1, 1.0, [0.8, 0.1, 0.1]),  # two raised, the rest fills 1 - 0.2
+        # 0.7 is 0.1 too high, 0.1 is 0.05 too low: pin 0.6 first; 0.2 and 0.1 share 0.4 as 0.2667 and 0.1333;
+        # the second is still too low: pin 0.15; 1 - 0.6 - 0.15 is left
+        ([0.7, 0.2, 0.1], 0.15, 0.6, [0.6, 0.25, 0.15]),
+        # 0.9 is 0.5 too high, the others 0.05 too low each: pin 0.4, and the others fill 0.6
+        ([0.9, 0.05, 0.05], 0.1, 0.4, [0.4, 0.3, 0.3]),
+        ([1.0, 0.0, 0.0], 0.0, 0.5, [0.5, 0.25, 0.25]),  # the free ones are all 0: they share equally
+        ([1.0, 1e-60, 1e-70], 0.0, 0.6, [0.6, 0.4, 4e-11]),  # proportions hold however small
+        ([0.2, 0.3, 0.5], 1 / 3, 1 / 3, [1 / 3, 1 / 3, 1 / 3]),  # no room at all
+    ],
+)
+def test_limited_weights_by_hand(weights: list[float], low: float, high: float, expected: list[float]) -> None:
+    limited = functional.limit(torch.tensor(weights, dtype=torch.float64), low, high, 1.0)
+    torch.testing.assert_close(limited, torch.tensor(expected, dtype=torch.float64), rtol=1e-9, atol=1e-9)
+
+
+@given(
+    st.lists(st.one_of(st.just(0.0), st.floats(1e-300, 1.0)), min_size=1, max_size=6).filter(any),
+    st.floats(0, 1),
+    st.floats(0, 1),
+    st.sampled_from(["1", "K"]),
+)
+def test_limited_weights_stay_within_their_limits_and_keep_their_sum(
+    values: list[float], down: float, up: float, sum_to: str
+) -> None:
+    count = len(values)
+    total = 1.0 if sum_to == "1" else float(count)
+    weights = functional.proportional(torch.tensor(values, dtype=torch.float64)) * total
+    low, high = down * total / count, total / count * (1 + up * (count - 1))  # feasible: low <= total / K <= high
+    limited = functional.limit(weights, low, high, total)
+    assert limited.sum().item() == pytest.approx(total, rel=1e-9)
+    assert (limited >= low - 1e-9).all()
+    assert (limited <= high + 1e-9).all()
+    order = weights.argsort()
+    assert (limited[order].diff() >= -1e-9).all(), "limits must not change which loss weighs more"
