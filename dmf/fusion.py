@@ -106,7 +106,7 @@ class Fusion(nn.Module):
     def _learn(self, terms: Tensor, finite: Tensor) -> Combined:
         window = self.history.push(terms.detach() if self.detach_weights else terms, finite)
         state = StepState(step=self.step, terms=terms, window=window, filled=self.history.filled, finite=finite)
-        combined = self.weighting(state)
+        combined: Combined = self.weighting(state)
         self.skipped = self.skipped + ~finite
         self.skipped_in_row = torch.where(finite, 0, self.skipped_in_row + 1)
         self.step += 1
