@@ -83,7 +83,7 @@ def cb_dice(
     """(...) Dice weighted by 1 - share (paper) or 1 / share (notebook) of each class in the target.
 
     Shares are those of whatever ``counts`` was summed over: of the split, if pooled over a split. Weights are
-    normalised to sum 1; a class absent from the target has weight 0, a single class present has weight 1. Higher is better.
+    normalised to sum 1; a class absent from the target has weight 0, a single class present has weight 1.
 
     Raises:
         ValueError: If ``cb_weights`` is neither word.

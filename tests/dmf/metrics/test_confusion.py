@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import multilabel_confusion_matrix
+
+from dmf.metrics import ConfusionCounts, class_counts
+
+TARGET = torch.tensor([[[0, 0, 1], [1, 2, 2]], [[0, 0, 0], [0, 0, 0]]])
+PREDICTION = torch.tensor([[[0, 1, 1], [1, 2, 0]], [[0, 0, 0], [0, 0, 1]]])
+
+
+def test_counts_by_hand():
+    # Image 1: class 0 right once, once missed, once invented; class 1 right twice, invented once; class 2 right once
+    # and missed once.
+    # Image 2: class 0 right five times, missed once; class 1 invented once; class 2 nowhere.
+    expected = [[[1, 1, 1], [2, 1, 0], [1, 0, 1]], [[5, 0, 1], [0, 1, 0], [0, 0, 0]]]
+    counts = class_counts(PREDICTION, TARGET, 3)
+    assert counts.dtype == torch.int64
+    assert counts.tolist() == expected
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int32, torch.uint8])
+def test_any_integer_type_counts_the_same(dtype):
+    assert torch.equal(class_counts(PREDICTION.to(dtype), TARGET, 3), class_counts(PREDICTION, TARGET, 3))
+
+
+def test_agrees_with_scikit_learn():
+    generator = torch.Generator().manual_seed(0)
+    prediction, target = (torch.randint(4, (3, 16, 16), generator=generator) for _ in range(2))
+    confusion = ConfusionCounts(4)
+    confusion.update(prediction, target)
+    theirs = multilabel_confusion_matrix(target.flatten().numpy(), prediction.flatten().numpy())  # [[TN, FP], [FN, TP]]
+    np.testing.assert_array_equal(confusion.pooled.numpy(), theirs.reshape(4, 4)[:, [3, 1, 2]])
+    np.testing.assert_array_equal(confusion.true_negatives.sum(0).numpy(), theirs[:, 0, 0])
+
+
+def test_batches_keep_each_case_and_pool_to_the_same_as_one():
+    parts = ConfusionCounts(3)
+    for index in range(2):
+        parts.update(PREDICTION[index : index + 1], TARGET[index : index + 1])
+    whole = ConfusionCounts(3)
+    assert torch.equal(whole.update(PREDICTION, TARGET), parts.per_case)
+    assert torch.equal(whole.pooled, parts.pooled)
+    assert parts.pixels == 6
+    # Image 1 has 6 pixels: class 0 leaves 6 - 3, class 1 leaves 6 - 3, class 2 leaves 6 - 2.
+    assert parts.true_negatives.tolist() == [[3, 3, 4], [0, 5, 6]]
+
+
+@pytest.mark.parametrize(
+    ("prediction", "target", "words"),
+    [
+        (PREDICTION[0], TARGET[0], r"shape \(B, H, W\), got \(2, 3\)"),
+        (PREDICTION[:1], TARGET, r"got \(1, 2, 3\) and \(2, 2, 3\). Take the argmax"),
+        (PREDICTION.float(), TARGET, "`prediction` must hold class numbers .* got torch.float32"),
+        (PREDICTION, TARGET.float(), "`target` must hold class numbers"),
+    ],
+)
+def test_wrong_input_is_refused(prediction, target, words):
+    with pytest.raises(ValueError, match=words):
+        class_counts(prediction, target, 3)
+
+
+def test_images_of_another_size_are_refused():
+    confusion = ConfusionCounts(3)
+    confusion.update(PREDICTION, TARGET)
+    with pytest.raises(ValueError, match="Images of 4 pixels cannot be pooled with images of 6"):
+        confusion.update(PREDICTION[:, :, :2], TARGET[:, :, :2])
+
+
+def test_nothing_counted_is_refused():
+    with pytest.raises(ValueError, match="No images were counted"):
+        _ = ConfusionCounts(2).pooled
