@@ -44,10 +44,10 @@ class AuxiliarySchedule:
     kind: ScheduleKind = "exponential"
 
     def __post_init__(self) -> None:
-        for name in ("gamma", "rate"):
+        for name, field in (("gamma", "gamma"), ("rate", "decay_rate")):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
-                raise ConfigError(f"`{name}` must be a finite number of at least 0, got {value}.", name)
+                raise ConfigError(f"`{name}` must be a finite number of at least 0, got {value}.", field)
         if self.every < 1:
             raise ConfigError(f"`every` must be at least 1 step, got {self.every}.", "decay_every")
         if self.kind not in _KINDS:
