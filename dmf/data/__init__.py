@@ -7,7 +7,10 @@ torch.
 from pathlib import Path
 
 from dmf.config import DataConfig
-from dmf.data.base import Case, Dataset, Problem, RawPair
+from dmf.data.base import BrokenDataError, Case, Dataset, Problem, RawPair
+from dmf.data.busi import Busi
+from dmf.data.check import Report, check
+from dmf.data.get import download
 from dmf.data.paths import cache_folder, data_home, raw_folder
 from dmf.data.phantom import Phantom, Phantom4
 from dmf.data.prepare import PreparedData, class_ratios, prepare
@@ -16,6 +19,8 @@ from dmf.registry import Registry
 
 __all__ = [
     "DATASETS",
+    "BrokenDataError",
+    "Busi",
     "Case",
     "Dataset",
     "Indices",
@@ -24,10 +29,13 @@ __all__ = [
     "PreparedData",
     "Problem",
     "RawPair",
+    "Report",
     "build_dataset",
     "cache_folder",
+    "check",
     "class_ratios",
     "data_home",
+    "download",
     "prepare",
     "raw_folder",
     "split_cases",
@@ -38,6 +46,7 @@ DATASETS: Registry[Dataset] = Registry(
     {
         "phantom": Phantom,
         "phantom-4": Phantom4,
+        "busi": Busi,
     },
 )
 

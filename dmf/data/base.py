@@ -1,7 +1,7 @@
 """What a dataset is: a list of cases, and a way to load one of them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, TypeAlias
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmf.data.paths import raw_folder
-from dmf.errors import ConfigError
+from dmf.errors import ConfigError, DataError
 
 OptionValue: TypeAlias = bool | int | float | str
 Pixels: TypeAlias = NDArray[np.uint8]
@@ -42,10 +42,12 @@ class RawPair:
     Attributes:
         image: (H, W) or (H, W, C) uint8.
         mask: (H, W) uint8, the class number of each pixel.
+        notes: What was unusual about the files, and how it was read; nothing is wrong.
     """
 
     image: Pixels
     mask: Pixels
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,14 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}. {self.remedy}"
+
+
+class BrokenDataError(DataError):
+    """Files of a dataset cannot be used; ``problems`` has them one by one, the text has them all."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = tuple(problems)
 
 
 class Dataset(ABC):
@@ -81,6 +91,7 @@ class Dataset(ABC):
     in_channels: ClassVar[int] = 1
     needs_download: ClassVar[bool] = True
     how_to_get: ClassVar[str]
+    kaggle: ClassVar[tuple[str, ...]] = ()  # places of the same files on Kaggle, tried in this order
     defaults: ClassVar[Mapping[str, OptionValue]] = {}
 
     def __init__(self, root: Path | None = None, seed: int = 0, **options: OptionValue) -> None:
@@ -95,7 +106,7 @@ class Dataset(ABC):
         """Every case, in an order that does not depend on the machine.
 
         Raises:
-            DataError: If there is nothing to list; says what to fetch and where to put it.
+            BrokenDataError: If there is nothing to list; says what to fetch and where to put it.
         """
 
     @abstractmethod
@@ -103,11 +114,15 @@ class Dataset(ABC):
         """Read or make one case.
 
         Raises:
-            DataError: If a file is missing, unreadable or of the wrong size; names the file and the way out.
+            BrokenDataError: If files are missing, unreadable or of the wrong size; names every one and the way out.
         """
 
     def problems(self) -> list[Problem]:
-        """What is wrong with the files as a whole, beyond what loading each case would say."""
+        """What is wrong with the folders as a whole, beyond what loading each case would say."""
+        return []
+
+    def remarks(self) -> list[str]:
+        """What is unusual about the folders, though nothing is wrong."""
         return []
 
     def fingerprint(self) -> str:

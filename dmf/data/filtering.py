@@ -59,7 +59,7 @@ def square(image: Pixels, size: int, fit: Literal["stretch", "pad"], *, is_mask:
     if (new_height, new_width) != (height, width):
         shrinks = new_height * new_width < height * width
         how = cv2.INTER_NEAREST_EXACT if is_mask else cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        resized = cv2.resize(image, (new_width, new_height), interpolation=how)
+        resized = np.asarray(cv2.resize(image, (new_width, new_height), interpolation=how), dtype=np.uint8)
         resized = resized.reshape(new_height, new_width, *image.shape[2:])  # OpenCV drops a single channel
     if (new_height, new_width) == (size, size):
         return resized

@@ -8,21 +8,23 @@ Reference:
     Burckhardt, Speckle in ultrasound B-mode scans, IEEE Trans. Sonics Ultrason. 25 (1978), 1-6.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dmf.data.base import Case, Dataset, RawPair
+from dmf.data.base import Case, Dataset, OptionValue, Pixels, RawPair
 from dmf.errors import ConfigError, DataError
 from dmf.seeding import derive
 
 SIZE = 128  # side of an image, in pixels
 FINE = 2  # grid cells per pixel along each side
-DYNAMIC_RANGE = 58.0  # dB from black to white
+DYNAMIC_RANGE = 46.0  # dB from black to white
 
-Field = NDArray[np.float32]
+Field = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,9 @@ class Kind:
 
 
 KINDS = {
-    "cyst": Kind((-60, -45), (0, 1), (7, 12), (1.0, 1.6), (0.0, 0.02), (0, 0), (3, 6)),
-    "benign": Kind((-21, -13), (1, 3), (0, 6), (1.2, 2.1), (0.0, 0.05), (0, 0), (2, 6)),
-    "malignant": Kind((-27, -16), (3, 6), (-16, -3), (0.75, 1.25), (0.05, 0.12), (0.03, 0.08), (-2, 3)),
+    "cyst": Kind((-46, -36), (0, 1), (7, 12), (1.0, 1.6), (0.0, 0.02), (0, 0), (3, 6)),
+    "benign": Kind((-25, -16), (1, 3), (0, 6), (1.2, 2.1), (0.0, 0.09), (0, 0), (1, 5)),
+    "malignant": Kind((-29, -19), (3, 6), (-14, -3), (0.75, 1.25), (0.10, 0.22), (0.05, 0.11), (-2, 3)),
 }
 
 
@@ -60,11 +62,11 @@ class Phantom(Dataset):
 
     name = "phantom"
     title = "Simulated breast ultrasound"
-    class_names = ("background", "lesion")
+    class_names: ClassVar[tuple[str, ...]] = ("background", "lesion")
     needs_download = False
     how_to_get = "Nothing to get: the images are simulated."
-    defaults = {"images": 256}
-    shares = {"benign": 0.6, "malignant": 0.4}
+    defaults: ClassVar[Mapping[str, OptionValue]] = {"images": 256}
+    shares: ClassVar[Mapping[str, float]] = {"benign": 0.6, "malignant": 0.4}
 
     def cases(self) -> list[Case]:
         """One case per image; image ``i`` does not depend on how many there are."""
@@ -101,61 +103,68 @@ class Phantom4(Phantom):
     name = "phantom-4"
     title = "Simulated breast ultrasound, four classes"
     class_names = ("background", "cyst", "benign", "malignant")
-    shares = {"cyst": 0.15, "benign": 0.55, "malignant": 0.30}
+    shares: ClassVar[Mapping[str, float]] = {"cyst": 0.15, "benign": 0.55, "malignant": 0.30}
 
     def _class_of(self, kind: str) -> int:
         return self.class_names.index(kind)
 
 
-def simulate(rng: np.random.Generator, kind: Kind) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def simulate(rng: np.random.Generator, kind: Kind) -> tuple[Pixels, Pixels]:
     """One image with one lesion.
 
     Returns:
         image (128, 128) uint8, and lesion (128, 128) uint8, 1 inside.
     """
-    depth, across = np.meshgrid(*[(np.arange(SIZE * FINE, dtype=np.float32) + 0.5) / (SIZE * FINE)] * 2, indexing="ij")
+    cells = (np.arange(SIZE * FINE, dtype=np.float32) + 0.5) / (SIZE * FINE)
+    depth, across = cells[:, None], cells[None]
     echo = _tissue(rng, depth)
     distance = _outline(rng, kind, depth, across)
-    inside = _inside(distance)
+    inside = np.asarray(distance < 1, dtype=np.float32)
     level = rng.uniform(*kind.level) + rng.uniform(*kind.texture) * _cloud(rng, 14, 14)
     echo = echo + inside * (level - echo)
     echo += rng.uniform(*kind.rim) * np.exp(-(((distance - 1.06) / 0.05) ** 2))
     echo += _behind(inside, rng.uniform(*kind.behind))
-    echo -= rng.uniform(8, 16) * depth  # what the gain does not make up for
-    image = _compress(_insonify(rng, echo), rng.uniform(-3, 3))
+    echo = echo - rng.uniform(10, 24) * depth**1.5  # what the gain does not make up for
+    image = _compress(_insonify(rng, echo), rng.uniform(-5, 0))
     lesion = cv2.resize(inside, (SIZE, SIZE), interpolation=cv2.INTER_AREA) >= 0.5
-    return image, lesion.astype(np.uint8)
+    return image, np.asarray(lesion, dtype=np.uint8)
 
 
 def _cloud(rng: np.random.Generator, rows: int, columns: int) -> Field:
     """Smooth noise of unit spread with about ``rows`` x ``columns`` blobs."""
     coarse = rng.standard_normal((rows, columns), dtype=np.float32)
-    return np.asarray(cv2.resize(coarse, (SIZE * FINE, SIZE * FINE), interpolation=cv2.INTER_CUBIC))
+    fine = cv2.resize(coarse, (SIZE * FINE, SIZE * FINE), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(fine, dtype=np.float32)
 
 
 def _boundary(rng: np.random.Generator, middle: float, swing: float) -> Field:
     """Depth (1, W) of a wavy interface between two layers."""
-    return np.float32(middle) + np.float32(swing) * _cloud(rng, 1, 5)[:1]
+    return np.asarray(middle + swing * _cloud(rng, 1, 5)[:1], dtype=np.float32)
 
 
 def _tissue(rng: np.random.Generator, depth: Field) -> Field:
-    """Echogenicity of skin, fat, gland and muscle, in dB."""
-    skin = _boundary(rng, rng.uniform(0.05, 0.08), 0.004)
-    fat = _boundary(rng, rng.uniform(0.18, 0.32), 0.03)
-    gland = _boundary(rng, rng.uniform(0.66, 0.84), 0.03)
-    layers = [depth < skin, depth < fat, depth < gland]
-    septa = np.exp(-((_cloud(rng, 6, 5) / 0.12) ** 2))  # zero lines of smooth noise wind like ligaments
-    fibres = _cloud(rng, 34, 7)
+    """Echogenicity (H, W) of skin, fat, gland and muscle, in dB."""
+    skin = _boundary(rng, rng.uniform(0.025, 0.045), 0.003)
+    fat = _boundary(rng, rng.uniform(0.14, 0.34), 0.04)
+    gland = _boundary(rng, rng.uniform(0.62, 0.88), 0.04)
+    fibres = _cloud(rng, 30, 6)
     textures = [
-        2 * fibres + 2,
-        -15 + 2.5 * _cloud(rng, 8, 8) + 9 * septa,
-        -3 + 3.5 * fibres + 3 * _cloud(rng, 7, 5),
+        -6 + fibres,
+        -17 + 2 * _cloud(rng, 8, 8) + 17 * _strands(rng, 8, 4),
+        -7 + 2.5 * fibres + 3.5 * _cloud(rng, 7, 5) + 11 * _strands(rng, 18, 4),
     ]
-    muscle = -13 + 5 * _cloud(rng, 40, 4)
-    echo = np.select(layers, textures, muscle)
-    for interface, brightness in ((skin, 6), (fat, 5), (gland, 11)):
-        echo = echo + brightness * np.exp(-(((depth - interface) / 0.008) ** 2))
-    return echo.astype(np.float32)
+    muscle = -15 + 3 * _cloud(rng, 8, 4) + 14 * _strands(rng, 22, 2)
+    echo = np.select([depth < skin, depth < fat, depth < gland], textures, muscle)
+    for interface, brightness in ((skin, 5), (fat, 7), (gland, 11)):
+        patchy = np.clip(_cloud(rng, 5, 5) + 0.6, 0, 1)  # an interface is bright where the beam meets it squarely
+        echo = echo + brightness * patchy * np.exp(-(((depth - interface) / 0.009) ** 2))
+    return np.asarray(echo + 2.5 * _cloud(rng, 3, 3), dtype=np.float32)
+
+
+def _strands(rng: np.random.Generator, rows: int, columns: int) -> Field:
+    """Thin winding lines of height 1, like ligaments and fascia: the zero lines of smooth noise, here and there."""
+    lines = np.exp(-((_cloud(rng, rows, columns) / 0.14) ** 2))
+    return np.asarray(lines * np.clip(_cloud(rng, 7, 5) + 0.5, 0, 1), dtype=np.float32)
 
 
 def _outline(rng: np.random.Generator, kind: Kind, depth: Field, across: Field) -> Field:
@@ -166,19 +175,18 @@ def _outline(rng: np.random.Generator, kind: Kind, depth: Field, across: Field) 
     for harmonics, amplitude in ((range(2, 5), rng.uniform(*kind.lobes)), (range(6, 14), rng.uniform(*kind.spicules))):
         for harmonic in harmonics:
             phase = rng.uniform(0, 2 * np.pi)
-            radius = radius * (1 + amplitude * np.cos(harmonic * angles + phase))
+            radius = radius * (1 + amplitude * rng.uniform(-1, 1) * np.cos(harmonic * angles + phase))
     area = np.exp(rng.uniform(np.log(0.022), np.log(0.14)))  # share of the image
     radius *= np.sqrt(area / (np.mean(radius[:-1] ** 2) * np.pi))  # a polar curve encloses pi * mean(r^2)
     high, wide = np.abs(radius * np.sin(angles)).max(), np.abs(radius * np.cos(angles)).max()
-    centre = rng.uniform(0.10 + high, max(0.12 + high, 0.88 - high)), rng.uniform(0.01 + wide, 0.99 - wide)
+    centre = [  # the largest lesions do not fit between the margins and sit in the middle of them
+        rng.uniform(min(near + reach, middle), max(far - reach, middle))
+        for near, middle, far, reach in ((0.10, 0.5, 0.90, high), (0.01, 0.5, 0.99, wide))
+    ]
     tilt = rng.normal(0, 0.2)
     down, right = depth - np.float32(centre[0]), across - np.float32(centre[1])
     direction = np.remainder(np.arctan2(down, right) + tilt + np.pi, 2 * np.pi) - np.pi
-    return (np.hypot(down, right) / np.interp(direction, angles, radius)).astype(np.float32)
-
-
-def _inside(distance: Field) -> Field:
-    return (distance < 1).astype(np.float32)
+    return np.asarray(np.hypot(down, right) / np.interp(direction, angles, radius), dtype=np.float32)
 
 
 def _behind(inside: Field, change: float) -> Field:
@@ -189,26 +197,29 @@ def _behind(inside: Field, change: float) -> Field:
 
 
 def _insonify(rng: np.random.Generator, echo: Field) -> Field:
-    """Echo envelope (H, W) of scatterers whose strength is ``echo`` dB, before compression."""
+    """Echo envelope (H / 2, W) of scatterers on a grid (H, W) whose strength is ``echo`` dB."""
     rows, columns = echo.shape
     scatterers = rng.standard_normal(echo.shape, dtype=np.float32) * 10 ** (echo / 20)
-    # Axially a Gaussian pulse on a carrier of 4 cells. Keeping its positive frequencies alone gives the analytic
-    # signal, whose magnitude is the envelope that quadrature detection measures.
-    frequency = np.fft.fftfreq(rows).astype(np.float32)[:, None]
-    pulse = np.exp(-0.5 * ((frequency - 0.25) / 0.10) ** 2) * (frequency > 0)
-    signal = np.fft.ifft(np.fft.fft(scatterers, axis=0) * pulse.astype(np.float32), axis=0)
-    # Laterally a Gaussian beam, narrowest at the focus.
-    focus = rng.uniform(0.3, 0.6)
-    beam = 1.6 + 3.0 * np.abs(np.linspace(0, 1, rows, dtype=np.float32)[:, None] - focus)
-    frequency = np.fft.fftfreq(columns).astype(np.float32)[None]
-    blur = np.exp(-0.5 * (2 * np.pi * frequency * beam) ** 2) * np.sqrt(beam)  # equal energy at every depth
-    signal = np.fft.ifft(np.fft.fft(signal, axis=1) * blur.astype(np.float32), axis=1)
-    return np.abs(signal).astype(np.float32)
+    # Axially a pulse with a Gaussian spectrum around its carrier, 4 cells long. Positive frequencies alone make the
+    # analytic signal, whose magnitude is what quadrature detection measures. Moving their band down to 0 leaves the
+    # magnitude as it is, and half as many rows carry it.
+    spectrum = np.fft.rfft(scatterers, axis=0)[: rows // 2]
+    frequency = np.arange(rows // 2, dtype=np.float32)[:, None] / rows
+    signal = np.fft.ifft(spectrum * np.exp(-0.5 * ((frequency - 0.25) / 0.11) ** 2), axis=0)
+    # Laterally a Gaussian beam, narrowest at the focus; its energy is the same at every depth.
+    beam = 1.3 + 2.5 * np.abs(np.linspace(0, 1, rows // 2, dtype=np.float32)[:, None] - rng.uniform(0.3, 0.6))
+    wave = np.fft.fftfreq(columns).astype(np.float32)[None]
+    envelopes = []
+    spectrum = np.fft.fft(signal, axis=1)
+    for angle in (-1, 1):  # two looks from the left and right half of the aperture, as in spatial compounding
+        look = np.exp(-0.5 * (2 * np.pi * (wave - angle * 0.06) * beam) ** 2) * np.sqrt(beam)
+        envelopes.append(np.abs(np.fft.ifft(spectrum * look, axis=1)))
+    return np.asarray((envelopes[0] + envelopes[1]) / 2, dtype=np.float32)
 
 
-def _compress(envelope: Field, gain: float) -> NDArray[np.uint8]:
-    """Log-compressed grey levels (128, 128) of an envelope on the fine grid."""
-    small = cv2.resize(envelope, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
-    white = float(np.quantile(small, 0.995))
+def _compress(envelope: Field, gain: float) -> Pixels:
+    """Log-compressed grey levels (128, 128) of an envelope."""
+    small = np.asarray(cv2.resize(envelope, (SIZE, SIZE), interpolation=cv2.INTER_AREA), dtype=np.float32)
+    white = float(np.quantile(small, 0.998))
     decibels = 20 * np.log10(small / white + 1e-4) + gain
-    return np.clip(255 * (1 + decibels / DYNAMIC_RANGE), 0, 255).round().astype(np.uint8)
+    return np.asarray(np.clip(255 * (1 + decibels / DYNAMIC_RANGE), 0, 255).round(), dtype=np.uint8)

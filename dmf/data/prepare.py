@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,9 +69,13 @@ def choose_cases(dataset: Dataset, limit: int | None) -> list[Case]:
     """All cases, or the first ``limit`` of the seeded order; a larger limit keeps what a smaller one chose.
 
     Raises:
-        DataError: If there are no cases.
+        DataError: If there are no cases, or the folders have a problem that would leave some out.
     """
     cases = dataset.cases()
+    problems = dataset.problems()
+    if problems:
+        more = f" There are {len(problems) - 1} more problems." if len(problems) > 1 else ""
+        raise DataError(f"{problems[0]}{more} `dmf data check {dataset.name}` lists all there is.")
     if not cases:
         raise DataError(f"Dataset {dataset.name!r} has no cases. {dataset.how_to_get}")
     order = np.random.default_rng(derive(dataset.seed, "limit")).permutation(len(cases))
@@ -99,7 +104,7 @@ def _key(dataset: Dataset, config: DataConfig, cases: Sequence[Case]) -> str:
 
 def _compute(
     dataset: Dataset, config: DataConfig, cases: Sequence[Case], on_progress: Callable[[int, int], None] | None
-) -> dict[str, NDArray[np.generic]]:
+) -> dict[str, NDArray[Any]]:
     size = config.image_size
     images = np.empty((len(cases), dataset.in_channels, size, size), dtype=np.uint8)
     masks = np.empty((len(cases), size, size), dtype=np.uint8)
@@ -118,7 +123,7 @@ def _compute(
     return {"images": images, "masks": masks, "sizes": sizes}
 
 
-def _read(path: Path) -> dict[str, NDArray[np.generic]] | None:
+def _read(path: Path) -> dict[str, NDArray[Any]] | None:
     if not path.exists():
         return None
     try:
@@ -129,7 +134,7 @@ def _read(path: Path) -> dict[str, NDArray[np.generic]] | None:
         return None
 
 
-def _write(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
+def _write(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
     """Write beside the target, then rename: a reader sees the whole file or none, and two writers cannot mix."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -137,7 +142,7 @@ def _write(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
         part = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
-                np.savez(file, **arrays)
+                np.savez(file, images=arrays["images"], masks=arrays["masks"], sizes=arrays["sizes"])
             part.replace(path)
         except BaseException:
             part.unlink(missing_ok=True)

@@ -1,0 +1,104 @@
+"""What a dataset holds, and everything that is wrong with it, in one pass."""
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from dmf.data.base import BrokenDataError, Dataset, Problem
+
+
+@dataclass(frozen=True)
+class Report:
+    """Findings about a dataset. Sizes and shares cover the cases that could be loaded.
+
+    Attributes:
+        name, root: The dataset, and where it was looked for; the root is empty where nothing lies on disk.
+        cases: Cases listed.
+        masks: Mask files listed.
+        labels: Cases per label.
+        heights, widths: Smallest, median and largest, in pixels; None where nothing could be loaded.
+        class_shares: Share of all pixels per class name.
+        problems: All that is wrong; training refuses to start until they are gone.
+        notes: What is unusual, and how it is read.
+    """
+
+    name: str
+    root: str
+    cases: int
+    masks: int
+    labels: dict[str, int]
+    heights: tuple[int, int, int] | None
+    widths: tuple[int, int, int] | None
+    class_shares: dict[str, float]
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+    def __str__(self) -> str:
+        labels = ", ".join(f"{count} {label}" for label, count in self.labels.items())
+        lines = [f"{self.name}: {self.cases} cases ({labels or 'none'}), {self.masks} mask files"]
+        if self.root:
+            lines.append(f"  in {self.root}")
+        if self.heights and self.widths:
+            for side, values in (("height", self.heights), ("width", self.widths)):
+                lines.append(f"  {side}: {values[0]} to {values[2]} pixels, median {values[1]}")
+            shares = ", ".join(f"{name} {share:.2%}" for name, share in self.class_shares.items())
+            lines.append(f"  share of pixels: {shares}")
+        for title, found in (("problems", self.problems), ("notes", self.notes)):
+            lines.append(f"  {title}: {len(found) or 'none'}")
+            lines += [f"    {entry}" for entry in found]
+        return "\n".join(lines)
+
+
+def check(dataset: Dataset) -> Report:
+    """Load every case and report counts, sizes, class shares and every problem; stops at none of them."""
+    problems = dataset.problems()
+    notes = dataset.remarks()
+    try:
+        cases = dataset.cases()
+    except BrokenDataError as error:
+        cases = []
+        problems += error.problems
+    sizes: list[tuple[int, ...]] = []
+    pixels = np.zeros(len(dataset.class_names), dtype=np.int64)
+    twins: dict[bytes, list[str]] = {}
+    for case in cases:
+        try:
+            pair = dataset.load(case)
+        except BrokenDataError as error:
+            problems += error.problems
+            continue
+        notes += pair.notes
+        sizes.append(pair.mask.shape)
+        pixels += np.bincount(pair.mask.ravel(), minlength=len(pixels))
+        content = hashlib.sha256(repr(pair.image.shape).encode() + pair.image.tobytes()).digest()
+        twins.setdefault(content, []).append(case.id)
+    notes += [
+        f"{' and '.join(ids)}: the same picture, so they may fall into different splits"
+        for ids in twins.values()
+        if len(ids) > 1
+    ]
+    heights, widths = (_range(side) for side in zip(*sizes, strict=True)) if sizes else (None, None)
+    shares = pixels / max(int(pixels.sum()), 1)
+    return Report(
+        dataset.name,
+        str(dataset.root) if dataset.needs_download else "",
+        len(cases),
+        sum(len(case.masks) for case in cases),
+        dict(Counter(case.label for case in cases)),
+        heights,
+        widths,
+        dict(zip(dataset.class_names, shares.tolist(), strict=True)),
+        tuple(problems),
+        tuple(notes),
+    )
+
+
+def _range(values: tuple[int, ...]) -> tuple[int, int, int]:
+    return min(values), int(np.median(values)), max(values)
