@@ -1,9 +1,10 @@
 """Loss histories in and weights out as CSV: a header of loss names, then one row per step."""
 
+import csv
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from dmf.errors import DataError
@@ -13,38 +14,48 @@ def read_losses(path: Path) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     """Read loss names and values (S, K). Empty cells and ``nan`` are steps whose loss was not finite.
 
     Raises:
-        DataError: If the file is missing, empty, has no or a repeated name in its header, or holds something that is not
-            a number; names the line.
+        DataError: If the file is missing, empty, has no or a repeated name in its header, or holds a row of another
+            length or something that is not a number; names the line.
     """
     if not path.is_file():
         raise DataError(f"No file {path}. Give a CSV file: a header of loss names, then one row of losses per step.")
     try:
-        table = pd.read_csv(path, header=None, dtype=str, skip_blank_lines=True, skipinitialspace=True)
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, skipinitialspace=True)
+            return _parse(path, ((reader.line_num, [cell.strip() for cell in row]) for row in reader if row))
+    except (csv.Error, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not a CSV file with one column per loss: {error}.") from error
-    names = tuple(str(name).strip() for name in table.iloc[0])
-    if all(_is_number(name) for name in names):
-        raise DataError(f"{path} begins with numbers ({', '.join(names)}). Its first line must name the losses.")
-    if table.iloc[0].isna().any() or len(set(names)) < len(names):
-        raise DataError(f"{path}: every loss in the header needs a name of its own, got {', '.join(names)}.")
-    cells = table.iloc[1:]
-    if cells.empty:
-        raise DataError(f"{path} has a header but no rows; expected one row of losses per step.")
-    values = cells.apply(pd.to_numeric, errors="coerce")
-    given = cells.notna() & ~cells.apply(lambda column: column.str.strip().str.lower().isin(["nan", ""]))
-    wrong = given & values.isna()
-    if wrong.to_numpy().any():
-        row, column = np.argwhere(wrong.to_numpy())[0]
-        raise DataError(
-            f"{path}, line {row + 2}: {cells.iloc[row, column]!r} in column {names[column]!r} is not a number."
-        )
-    return names, values.to_numpy(dtype=np.float64)
 
 
 def write_weights(path: Path, names: tuple[str, ...], weights: NDArray[np.float64]) -> None:
     """Write weights (S, K) under the header ``names``, with as many digits as float64 needs to round-trip."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(weights, columns=list(names)).to_csv(path, index=False)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows(weights.tolist())
+
+
+def _parse(path: Path, lines: Iterable[tuple[int, list[str]]]) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    lines = iter(lines)
+    names = tuple(next(lines, (0, []))[1])
+    if not names:
+        raise DataError(f"{path} is empty. Its first line must name the losses.")
+    if all(_is_number(name) for name in names):
+        raise DataError(f"{path} begins with numbers ({', '.join(names)}). Its first line must name the losses.")
+    if not all(names) or len(set(names)) < len(names):
+        raise DataError(f"{path}: every loss in the header needs a name of its own, got {', '.join(map(repr, names))}.")
+    values = []
+    for line, cells in lines:
+        if len(cells) != len(names):
+            raise DataError(f"{path}, line {line}: expected {len(names)} losses, as in the header, got {len(cells)}.")
+        for name, cell in zip(names, cells, strict=True):
+            if cell and not _is_number(cell):
+                raise DataError(f"{path}, line {line}: {cell!r} in column {name!r} is not a number.")
+        values.append([float(cell or "nan") for cell in cells])
+    if not values:
+        raise DataError(f"{path} has a header but no rows; expected one row of losses per step.")
+    return names, np.array(values, dtype=np.float64)
 
 
 def _is_number(text: str) -> bool:
@@ -52,4 +63,4 @@ def _is_number(text: str) -> bool:
         float(text)
     except ValueError:
         return False
-    return text.lower() != "nan"
+    return True
