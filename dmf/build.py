@@ -159,7 +159,7 @@ class Workbench:
             id=id,
             label=config.label,
             terms=config.fusion.terms,
-            model=model.to(device, memory_format=self.numerics.memory_format),
+            model=model.to(device).to(memory_format=self.numerics.memory_format),
             bank=build_bank(config.fusion, self.ratios).to(device),
             fusion=fusion.to(device),
             lr=training.lr,

@@ -62,6 +62,7 @@ class Job:
         self.experiment = experiment
         self.config = ExperimentConfig.model_validate(experiment.config)
         self.stop = threading.Event()
+        self.steps_total: int | None = None  # known once the data are prepared
         self.runs = [run for run in experiment.runs if run.state is RunState.QUEUED or run.state.is_resumable]
         ids = [run.id for run in self.runs]
         if not ids:
@@ -103,6 +104,7 @@ class Job:
         self, sink: StoreSink, on_step: OnStep | None, on_progress: Callable[[int, int], None] | None
     ) -> Lockstep:
         workbench = build.build_workbench(self.config, on_progress)
+        self.steps_total = workbench.facts()["steps_total"]
         runs = []
         for row in self.runs:
             config = self.config.runs[row.position]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import cv2
 import numpy as np
@@ -47,7 +47,7 @@ class Segmentation:
 
     headline: ClassVar[str] = "cb_dice"  # the metric that chooses the best epoch, as in the paper
 
-    def __init__(self, class_names: Sequence[str], absent: str = "one") -> None:
+    def __init__(self, class_names: Sequence[str], absent: Literal["one", "zero", "ignore"] = "one") -> None:
         self.class_names = tuple(class_names)
         self.absent = absent
 

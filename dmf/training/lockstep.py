@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 
@@ -104,8 +105,8 @@ class Lockstep:
         """
         with self._numerics.applied():
             for sample in self._samples:
-                for kind, png in (("image", self._task.input_png(sample)), ("truth", self._task.truth_png(sample))):
-                    self._sink.write(Sample(self._plan.experiment, None, sample.case, 0, 0, kind, png))
+                self._sink.write(self._shared_picture(sample, "image", self._task.input_png(sample)))
+                self._sink.write(self._shared_picture(sample, "truth", self._task.truth_png(sample)))
             for lane in self._lanes:
                 self._guarded(lane, self._begin)
             while turn := self._next_turn():
@@ -119,6 +120,9 @@ class Lockstep:
                     self._on_step([lane.run for lane in self._lanes])
         self._sink.flush()
         return {lane.run.id: lane.control.state for lane in self._lanes}
+
+    def _shared_picture(self, sample: SampleCase, kind: Literal["image", "truth"], png: bytes) -> Sample:
+        return Sample(self._plan.experiment, None, sample.case, 0, 0, kind, png)
 
     def _next_turn(self) -> list[Lane]:
         """The runs whose turn it is; waits while all are paused; empty when all have ended."""
@@ -208,7 +212,8 @@ class Lockstep:
             self._sink.write(
                 Sample(self._plan.experiment, run.id, sample.case, epoch, run.step, "prediction", png, dice)
             )
-        if run.score(epoch, evaluation.metrics[self._task.headline]):
+        # The untrained network (epoch 0) is shown but never chosen.
+        if epoch > 0 and run.score(epoch, evaluation.metrics[self._task.headline]):
             self._sink.write(run.save_best(epoch))
         self._save(lane)
 

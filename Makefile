@@ -1,0 +1,45 @@
+# make app, make test, make check, make bench, make screenshots: each sets up what it needs, once.
+#   TORCH_INDEX=URL  take torch from this index first, e.g. PyTorch's CPU-only one (the default CUDA build is about 6 GB)
+#   PORT=8501        where the dashboard listens
+PYTHON ?= python3
+PORT ?= 8501
+VENV := .venv
+BIN := $(VENV)/bin
+TORCH := $(shell grep -E '^torch(vision)?==' requirements.txt)
+
+.PHONY: app test check format bench screenshots clean
+
+app: $(VENV)/ready
+	$(BIN)/dmf app --port $(PORT)
+
+test: $(VENV)/ready
+	$(BIN)/python -m pytest
+
+check: $(VENV)/ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/ready
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/ready
+	$(BIN)/python -m benchmarks
+
+screenshots: $(VENV)/ready
+	$(BIN)/python docs/screenshots.py
+
+# Up to date until requirements or project metadata change; a broken install is repeated.
+$(VENV)/ready: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed, $(PYTHON) is older. Try: make app PYTHON=python3.12"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+ifdef TORCH_INDEX
+	$(BIN)/python -m pip install --index-url $(TORCH_INDEX) $(TORCH)
+endif
+	$(BIN)/python -m pip install -r requirements.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

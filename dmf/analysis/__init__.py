@@ -1,0 +1,1 @@
+"""Numbers in, numbers out: what recorded runs say. No torch."""

@@ -1,0 +1,8 @@
+"""The command line: ``dmf app | train | resume | replay | runs | export | data``.
+
+Heavy imports wait inside the commands, so that help and mistakes answer at once.
+"""
+
+from dmf.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,80 @@
+"""The commands put together, and what a mistake looks like: one clear line, exit status 2."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from dmf import __version__
+from dmf.cli.data import data_app
+from dmf.cli.replay import replay
+from dmf.cli.runs import export, resume, runs
+from dmf.cli.shared import STORE, console
+from dmf.cli.train import train
+from dmf.errors import ConfigError, DataError, DMFError, StoreError
+
+app = typer.Typer(
+    name="dmf",
+    help="A laboratory for adaptive multi-loss weighting: train, watch, replay.",
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("train")(train)
+app.command("resume")(resume)
+app.command("replay")(replay)
+app.command("runs")(runs)
+app.command("export")(export)
+app.add_typer(data_app, name="data")
+
+
+@app.command("app")
+def dashboard(
+    store: Annotated[str | None, STORE] = None,
+    port: Annotated[int, typer.Option(help="Port on this machine.", min=1, max=65535)] = 8501,
+) -> None:
+    """Open the dashboard in the browser: http://localhost:8501."""
+    import app as pages
+    from dmf.data import data_home
+
+    main = Path(next(iter(pages.__path__))) / "main.py"
+    environment = os.environ | {"DMF_HOME": str(data_home().absolute())}
+    if store is not None:
+        environment["DMF_STORE"] = store if "://" in store else str(Path(store).absolute())
+    os.chdir(main.parent.parent)  # Streamlit reads .streamlit/config.toml from the current folder
+    command = [sys.executable, "-m", "streamlit", "run", str(main), "--server.port", str(port)]
+    os.execve(sys.executable, command, environment)
+
+
+@app.callback(invoke_without_command=True)
+def version(show: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False) -> None:
+    """A laboratory for adaptive multi-loss weighting: train, watch, replay."""
+    if show:
+        typer.echo(f"dmf {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line. Wrong values exit with 2, other failures of ours with 1, each with one line."""
+    group: TyperGroup = typer.main.get_command(app)  # type: ignore[assignment]
+    try:
+        status = group.main(standalone_mode=False, prog_name="dmf")
+        sys.exit(status if isinstance(status, int) else 0)
+    except (ConfigError, DataError) as error:
+        _leave(str(error), 2)
+    except (DMFError, StoreError) as error:
+        _leave(str(error), 1)
+    except (typer.Abort, KeyboardInterrupt):
+        _leave("Interrupted.", 130)
+    except typer.TyperException as error:
+        if message := error.format_message():  # empty where the help was shown instead of a command
+            _leave(message, error.exit_code)
+        sys.exit(error.exit_code)
+
+
+def _leave(message: str, status: int) -> None:
+    console.print(f"[bold red]Error[/] {message}", highlight=False, soft_wrap=True)
+    sys.exit(status)

@@ -1,0 +1,149 @@
+"""``dmf train``: every choice of the page, headless."""
+
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from dmf.cli.options import given, options_of, with_options
+from dmf.cli.shared import STORE, console, print_json
+from dmf.config_text import DEFAULT_WEIGHTINGS, SECTIONS, experiment
+
+if TYPE_CHECKING:
+    from dmf.jobs import Job
+    from dmf.runs import RunStore
+    from dmf.training import TrainingRun
+
+
+def _train(
+    weighting: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Rule that sets the weights: fixed, variance, mad or bayesian; one run each, trained in lockstep. "
+            f"(default: {', '.join(DEFAULT_WEIGHTINGS)})",
+            rich_help_panel="Race",
+        ),
+    ] = None,
+    run: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="One more run with settings of its own: a weighting, then any setting under Fusion, e.g. "
+            "'bayesian,prior=compound,auxiliary=none' or 'fixed,weights=1:0:0'.",
+            rich_help_panel="Race",
+        ),
+    ] = None,
+    name: Annotated[str, typer.Option(help="A name to find the experiment by.", rich_help_panel="Race")] = "",
+    store: Annotated[str | None, STORE] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+    **settings: Any,
+) -> None:
+    """Train one network per weighting on the same batches, and keep everything in the store.
+
+    Ctrl-C stops cleanly: checkpoints are written and `dmf resume` goes on.
+    """
+    config = experiment(given(settings), weightings=weighting or (), runs=run or (), name=name)
+
+    from dmf.jobs import Job, create_experiment, new_owner
+    from dmf.runs import RunStore
+
+    opened = RunStore(store)
+    row = create_experiment(opened, config)
+    run_job(opened, Job(opened, row, new_owner("dmf train")), as_json=json)
+
+
+train = with_options(
+    _train,
+    [
+        parameter
+        for section, model in SECTIONS.items()
+        for parameter in options_of(model, section.capitalize(), skip=("weighting",))
+    ],
+)
+
+
+def run_job(store: "RunStore", job: "Job", *, as_json: bool) -> None:
+    """Train an experiment in the foreground, show how it goes and what came out; exit 1 if a run failed."""
+    from dmf.analysis.results import experiment_document
+
+    id = job.experiment.id
+    console.print(f"Experiment [bold]{id}[/] in {store.url.render_as_string()}", highlight=False, soft_wrap=True)
+    with _clean_stop(job), _progress(job) as on_step:
+        job.train(on_step)
+    document = experiment_document(store, id)
+    failed = [run for run in document["runs"] if run["state"] == "failed"]
+    if as_json:
+        print_json(document)
+    else:
+        console.print(_results(document))
+    for run in failed:
+        console.print(f"[bold red]{run['label']} failed:[/] {run['reason']}", highlight=False, soft_wrap=True)
+    if any(run["state"] == "stopped" for run in document["runs"]):
+        console.print(f"Stopped. Go on with: dmf resume {id}", highlight=False)
+    if failed:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _clean_stop(job: "Job") -> Iterator[None]:
+    """The first Ctrl-C (or SIGTERM) stops the runs and keeps them; a second one breaks off."""
+
+    def on_signal(number: int, _: object) -> None:
+        if job.stop.is_set():
+            raise KeyboardInterrupt
+        job.stop.set()
+        console.print("Stopping and writing checkpoints…")
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _progress(job: "Job") -> Iterator[Any]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[score]}"),
+    )
+    with Progress(*columns, console=console) as progress:
+        bars = {run.id: progress.add_task(run.label, total=None, score="preparing data") for run in job.runs}
+
+        def on_step(runs: "Sequence[TrainingRun]") -> None:
+            for run in runs:
+                best = run.progress.best_score
+                score = "" if best is None else f"validation CB-Dice {best:.3f} (best, epoch {run.progress.best_epoch})"
+                progress.update(bars[run.id], completed=run.step, total=job.steps_total, score=score)
+
+        yield on_step
+
+
+def _results(document: dict[str, Any]) -> Table:
+    table = Table(title=f"Experiment {document['experiment']}: pooled over the split, at the tested epoch")
+    for heading in ("run", "state", "steps", "weights", "epoch", "split", "lesion Dice", "CB-Dice", "IoU", "F1"):
+        table.add_column(heading)
+    for run in document["runs"]:
+        first = True
+        for split in ("validation", "test"):
+            metrics = run[split]
+            if metrics:
+                values = [_number(metrics.get(key)) for key in ("lesion_dice", "cb_dice", "iou", "f1")]
+                weights = " ".join(_number(weight) for weight in run["weights"])
+                head = [run["label"], run["state"], str(run["steps"]), weights] if first else [""] * 4
+                table.add_row(*head, str(run["epoch"]), split, *values)
+                first = False
+        if first:
+            table.add_row(run["label"], run["state"], str(run["steps"]), *[""] * 7)
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
