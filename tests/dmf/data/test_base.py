@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import pytest
+
+from dmf.data import DATASETS, BrokenDataError, Phantom, Problem
+from dmf.data.base import Dataset
+from dmf.errors import ConfigError, DataError
+
+
+def test_an_unknown_option_is_refused_with_those_that_exist() -> None:
+    with pytest.raises(ConfigError, match=r"'phantom' has no option 'image'. It has: images\.") as caught:
+        Phantom(image=3)
+    assert caught.value.field == "dataset_options"
+
+
+def test_a_dataset_without_options_says_so(counting: type[Dataset]) -> None:
+    with pytest.raises(ConfigError, match=r"'counting' has no option 'normal'. It has none\."):
+        counting(normal=True)
+
+
+@pytest.mark.parametrize("value", ["8", 8.0, True])
+def test_an_option_of_another_type_is_refused(value: object) -> None:
+    with pytest.raises(
+        ConfigError, match=r"'images' of dataset 'phantom' must be of type int, got .*; the default is 256"
+    ):
+        Phantom(images=value)  # type: ignore[arg-type]
+
+
+def test_a_whole_number_may_stand_for_a_decimal_one(counting: type[Dataset], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting, "defaults", {"threshold": 0.5})
+    assert counting(threshold=1).options == {"threshold": 1}
+
+
+def test_the_root_defaults_to_the_raw_folder(home: Path) -> None:
+    assert Phantom().root == home / "raw" / "phantom"
+    assert Phantom(Path("elsewhere")).root == Path("elsewhere")
+
+
+def test_the_fingerprint_follows_name_options_and_cases(counting: type[Dataset]) -> None:
+    prints = {Phantom().fingerprint(), Phantom(images=8).fingerprint(), counting().fingerprint()}
+    assert len(prints) == 3
+    assert Phantom().fingerprint() == Phantom(images=256).fingerprint()
+
+
+def test_a_broken_data_error_names_every_problem() -> None:
+    problems = [Problem("a.png", "has no mask", "Add one."), Problem("b.png", "is empty", "Fetch it.")]
+    error = BrokenDataError(problems)
+    assert isinstance(error, DataError)
+    assert str(error) == "a.png: has no mask. Add one.\nb.png: is empty. Fetch it."
+    assert error.problems == tuple(problems)
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_every_dataset_can_be_described_without_its_files(name: str) -> None:
+    dataset = DATASETS.build(name)
+    assert dataset.name == name
+    assert dataset.title
+    assert dataset.how_to_get
+    assert len(dataset.class_names) >= 2
+    assert dataset.class_names[0] == "background"
+    assert dataset.in_channels >= 1
+    assert type(dataset.needs_download) is bool
+
+
+def test_a_dataset_that_keeps_no_folder_has_no_remarks(counting: type[Dataset]) -> None:
+    assert counting().problems() == []
+    assert counting().remarks() == []

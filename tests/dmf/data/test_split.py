@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+
+from dmf.data import Case, split_cases
+from dmf.errors import DataError
+
+SHARES = (0.70, 0.15, 0.15)
+
+
+def cases(count: int, groups: int | None = None) -> list[Case]:
+    return [Case(f"c{n}", "benign", None if groups is None else f"patient {n % groups}") for n in range(count)]
+
+
+def test_shares_become_counts() -> None:
+    split = split_cases(cases(100), SHARES, seed=0)
+    assert [len(part) for part in (split.train, split.validation, split.test)] == [70, 15, 15]
+
+
+@pytest.mark.parametrize("count", [3, 4, 5, 17, 256])
+def test_every_case_is_dealt_once_and_no_split_is_empty(count: int) -> None:
+    split = split_cases(cases(count), SHARES, seed=1)
+    parts = (split.train, split.validation, split.test)
+    assert sorted(np.concatenate(parts)) == list(range(count))
+    assert all(len(part) > 0 for part in parts)
+    assert all(part.dtype == np.int64 for part in parts)
+
+
+def test_the_seed_decides_the_split() -> None:
+    first, again, other = (split_cases(cases(60), SHARES, seed).test.tolist() for seed in (0, 0, 1))
+    assert first == again != other
+
+
+def test_a_group_never_straddles_a_split() -> None:
+    data = cases(90, groups=17)
+    for seed in range(20):
+        split = split_cases(data, SHARES, seed)
+        patients = [{data[n].group for n in part} for part in (split.train, split.validation, split.test)]
+        assert sum(len(part) for part in patients) == 17
+        assert abs(len(split.train) - 63) <= 3  # a patient has 5 or 6 images, so half of that at most
+
+
+def test_one_huge_group_leaves_something_for_the_others() -> None:
+    data = [Case(f"c{n}", "benign", "big" if n < 50 else None) for n in range(52)]
+    split = split_cases(data, SHARES, seed=3)
+    assert sorted(len(part) for part in (split.train, split.validation, split.test)) == [1, 1, 50]
+
+
+def test_a_case_without_a_group_is_alone_whatever_the_groups_are_called() -> None:
+    data = [Case("a", "x", "0"), Case("b", "x"), Case("c", "x")]
+    assert len(split_cases(data, SHARES, seed=0).train) == 1
+
+
+def test_too_few_cases_are_refused_with_how_many_are_needed() -> None:
+    with pytest.raises(DataError, match=r"needs at least 3 cases, got 2\. Raise the limit or add cases"):
+        split_cases(cases(2), SHARES, seed=0)
+
+
+def test_too_few_groups_are_refused() -> None:
+    with pytest.raises(DataError, match=r"at least 3 cases, got 40 in 2 group\(s\), which stay together"):
+        split_cases(cases(40, groups=2), SHARES, seed=0)
