@@ -2,6 +2,7 @@
 
 import types
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -35,7 +36,8 @@ def from_text(model: type[BaseModel], name: str, text: str) -> Any:
     if any(get_origin(option) is tuple for option in options):
         return tuple(part.strip() for part in text.replace(":", ",").split(",") if part.strip())
     if any(get_origin(option) is dict for option in options):
-        return dict(_pair(part, name) for part in text.split(",") if part.strip())
+        pairs = (_pair(part, name) for part in text.split(",") if part.strip())
+        return {key: _scalar(value) for key, value in pairs}
     return text.strip()
 
 
@@ -151,6 +153,16 @@ def _pair(text: str, field: str) -> tuple[str, str]:
     if not equals or not key.strip() or not value.strip():
         raise ConfigError(f"Expected key=value, got {text.strip()!r}.", field)
     return key.strip(), value.strip()
+
+
+def _scalar(text: str) -> bool | int | float | str:
+    """The narrowest type that ``text`` reads as; where any of them is allowed, nothing else tells them apart."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for number in (int, float):
+        with suppress(ValueError):
+            return number(text)
+    return text
 
 
 def _sentence(field: str | None, message: str, item: Any) -> str:
