@@ -1,0 +1,224 @@
+"""The one live chart of the app: lines that grow while a run trains, without losing zoom, legend choices or cursor.
+
+uPlot draws in the browser. One chart object lives per ``key`` and is fed with new data at every call, so a fragment may
+call `live_chart` on each tick. Two elements are mounted: the engine (uPlot and our script, the same bytes each time,
+which Streamlit therefore sends once and then names by hash) and the chart, whose message holds little but the data.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+_HERE = Path(__file__).parent
+_COLOR = re.compile(r"#[0-9a-fA-F]{6}")
+
+Color = str | tuple[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """One line.
+
+    Args:
+        name: Unique within the chart; shown on hover.
+        x: (N,) ascending and finite.
+        y: (N,) values; a non-finite one is drawn as a gap.
+        color: ``#rrggbb``, or a pair of them for the light and the dark theme.
+        dash: Lengths of dashes and gaps in CSS pixels; empty for a solid line.
+        width: Line width in CSS pixels.
+        run: Legend entry shared by the lines of one run, told apart by dash; may be empty.
+        term: Legend entry shared by the lines of one loss term, told apart by colour; the name where it is empty.
+        fill: Shade the area below the line.
+    """
+
+    name: str
+    x: np.ndarray
+    y: np.ndarray
+    color: Color
+    dash: tuple[int, ...] = ()
+    width: float = 1.75
+    run: str = ""
+    term: str = ""
+    fill: bool = False
+
+    def __post_init__(self) -> None:
+        x, y = np.asarray(self.x), np.asarray(self.y)
+        if x.ndim != 1 or x.shape != y.shape:
+            raise ValueError(
+                f"Series {self.name!r}: `x` and `y` must have one shape (N,), got {x.shape} and {y.shape}."
+            )
+        if not np.isfinite(x).all() or (np.diff(x) < 0).any():
+            raise ValueError(f"Series {self.name!r}: `x` must be finite and ascending; sort it first.")
+        for color in _pair(self.color):
+            if not _COLOR.fullmatch(color):
+                raise ValueError(f"Series {self.name!r}: `color` must be #rrggbb, got {color!r}.")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """An event at ``x``, drawn as a vertical line whose ``text`` shows on hover.
+
+    ``kind`` picks the colour: change, warning, error; any other kind (such as state) is neutral.
+    """
+
+    x: float
+    text: str
+    kind: str = "state"
+
+
+def live_chart(
+    series: Sequence[Series],
+    *,
+    key: str,
+    x_label: str,
+    y_label: str,
+    y_unit: str = "",
+    y_range: tuple[float | None, float | None] | None = None,
+    log_y: bool = False,
+    marks: Sequence[Mark] = (),
+    height: int = 320,
+    sync: str = "cursor group",
+    note: str = "",
+    title: str = "",
+    legend: bool = True,
+) -> tuple[float, float] | None:
+    """Draw the lines, or feed them to the chart that ``key`` already has on the page.
+
+    Drag to zoom along x, double click (or Escape) to see everything again; arrow keys move the cursor. Send at most
+    about 1,000 points per line (`app.charts.decimate`); they travel as raw float32 (x as float64 where needed).
+
+    Args:
+        series: The lines, in the order of legend and hover; empty while there is nothing yet.
+        key: Unique on the page and stable over ticks.
+        x_label: With its unit, e.g. ``"Optimizer step"`` or ``"Time (s)"``.
+        y_label: With its unit where it has one.
+        y_unit: Follows each value shown on hover.
+        y_range: Fixed limits; None at either end follows the data.
+        log_y: Logarithmic y; values that are not positive are left out.
+        marks: Events, as vertical lines.
+        height: Of the whole chart with title and legend, in CSS pixels; it never changes while data arrive.
+        sync: Charts of one page with the same word share the cursor's x; empty for none.
+        note: Shown above the plot, or in its middle while there is nothing to draw.
+        title: Heads the chart and its PNG.
+        legend: Terms by colour and runs by dash, as buttons that hide and show them.
+
+    Returns:
+        The x range the reader has zoomed to, or None; a page may answer with more detail in it.
+
+    Raises:
+        ValueError: If ``key`` is empty, two series share a name, or ``y_range`` is not ascending.
+    """
+    if not key:
+        raise ValueError("`key` must not be empty: it keeps the chart's zoom over reruns. Pass e.g. 'weights'.")
+    names = [line.name for line in series]
+    if len(set(names)) < len(names):
+        raise ValueError(f"Series names must be unique, got {names}.")
+    if y_range is not None and None not in y_range and not y_range[0] < y_range[1]:  # type: ignore[operator]
+        raise ValueError(f"`y_range` must be (low, high) with low < high, got {y_range}.")
+    header = {
+        "key": key,
+        "title": title,
+        "note": note,
+        "xLabel": x_label,
+        "yLabel": y_label,
+        "yUnit": y_unit,
+        "yRange": y_range,
+        "logY": log_y,
+        "legend": legend,
+        "height": height,
+        "sync": sync,
+        "marks": [[float(mark.x), mark.text, mark.kind] for mark in marks],
+    }
+    engine, chart = _components()
+    with st.container(gap=None):
+        engine(key=f"{key}-engine", height="content")
+        result = chart(key=key, data=pack(header, series), height=height, on_zoom_change=_rerun_only)
+    zoom = result.get("zoom")
+    return (float(zoom[0]), float(zoom[1])) if zoom else None
+
+
+def pack(header: dict[str, Any], series: Sequence[Series]) -> bytes:
+    """Header and lines as one message: uint32 length of the header, the header as JSON, then the columns.
+
+    Padded so that every column starts at a multiple of its item size. Equal x columns are sent once. Little endian.
+    """
+    columns: list[np.ndarray] = []
+    places: dict[bytes, int] = {}
+    lines: list[dict[str, Any]] = []
+    for line in series:
+        x = _narrow(np.asarray(line.x))
+        raw = x.dtype.str.encode() + x.tobytes()
+        if raw not in places:
+            places[raw] = len(columns)
+            columns.append(x)
+        lines.append(
+            {
+                "name": line.name,
+                "run": line.run,
+                "term": line.term or line.name,
+                "color": _pair(line.color),
+                "dash": line.dash,
+                "width": line.width,
+                "fill": line.fill,
+                "x": places[raw],
+                "y": len(columns),
+            }
+        )
+        columns.append(np.ascontiguousarray(line.y, dtype="<f4"))
+    body = bytearray()
+    table = []
+    for column in columns:
+        body += b"\0" * (-len(body) % column.itemsize)
+        table.append([column.itemsize, len(body), len(column)])
+        body += column.tobytes()
+    text = json.dumps({**header, "series": lines, "columns": table}, separators=(",", ":")).encode()
+    text += b" " * (-(4 + len(text)) % 8)
+    return len(text).to_bytes(4, "little") + text + bytes(body)
+
+
+def _narrow(x: np.ndarray) -> np.ndarray:
+    """As float32 where that is exact (steps up to 2**24), else float64 (Unix times)."""
+    wide = np.ascontiguousarray(x, dtype="<f8")
+    narrow = wide.astype("<f4")
+    return narrow if np.array_equal(narrow, wide) else wide
+
+
+def _pair(color: Color) -> tuple[str, str]:
+    return (color, color) if isinstance(color, str) else color
+
+
+def _rerun_only() -> None:
+    """Named as a callback, which is how a component declares a state; the rerun itself delivers the zoom."""
+
+
+# Waits for the engine, wherever on the page it is mounted first. Small, because it travels with every tick.
+_CHART_SCRIPT = """
+const engine = (globalThis.dmfLiveChart ??= {});
+engine.ready ??= new Promise((resolve) => { engine.start = resolve; });
+export default async (component) => (await engine.ready)(component);
+"""
+
+
+@cache
+def _components() -> tuple[Any, Any]:
+    """Engine and chart. Streamlit takes a script for inline text, not a path, because it holds line breaks."""
+    uplot = _HERE / "vendor" / "uplot"
+    styles = (uplot / "uPlot.min.css").read_text("utf-8") + (_HERE / "live_chart.css").read_text("utf-8")
+    script = "\n".join(
+        [
+            (uplot / "uPlot.iife.min.js").read_text("utf-8"),
+            f"const STYLES = {json.dumps(styles)};",
+            (_HERE / "live_chart.js").read_text("utf-8"),
+        ]
+    )
+    return (
+        st.components.v2.component("dmf_live_chart_engine", js=script),
+        st.components.v2.component("dmf_live_chart", html='<div class="live-chart"></div>', js=_CHART_SCRIPT),
+    )

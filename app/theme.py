@@ -1,0 +1,117 @@
+"""The one palette: a colour per loss term, a dash per run, overlay colours and state badges, for light and dark.
+
+Colours were searched for in OKLab so that any two of them stay apart for normal, protan, deutan and tritan sight
+(distance at least 0.1) and have a contrast of at least 3:1 with the page; `tests/app/test_theme.py` holds both.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Mode = Literal["light", "dark"]
+Dash = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Color:
+    """One meaning, two shades, as ``#rrggbb``."""
+
+    light: str
+    dark: str
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """(light, dark), as the live chart takes it."""
+        return self.light, self.dark
+
+    def of(self, mode: Mode) -> str:
+        """The shade for a page of this mode."""
+        return self.light if mode == "light" else self.dark
+
+
+@dataclass(frozen=True)
+class Badge:
+    """How a run's state is shown: arguments of ``st.badge``."""
+
+    label: str
+    color: Literal["gray", "blue", "green", "orange", "red"]
+    icon: str
+
+
+# Page backgrounds and texts; .streamlit/config.toml says the same.
+BACKGROUND = Color("#ffffff", "#0f141b")
+TEXT = Color("#1b2430", "#e3e8ef")
+
+TERM_COLORS = {
+    "ce": Color("#4a64e7", "#6397ee"),  # blue
+    "iou": Color("#c67c0c", "#d69226"),  # amber
+    "dice": Color("#0a4627", "#7fe196"),  # green
+    "focal": Color("#ab4b16", "#b46549"),  # rust
+    "tversky": Color("#5e1683", "#e5c2f6"),  # violet
+    "cb-dice": Color("#1aa0b9", "#387e98"),  # teal
+}
+AUXILIARY_COLOR = Color("#5b6470", "#a3adb8")  # grey: outside the weights that sum to one
+
+# Lengths of dashes and gaps in CSS pixels. Neighbours differ in rhythm, not only in length.
+DASHES: tuple[Dash, ...] = (
+    (),
+    (8, 4),
+    (2, 3),
+    (10, 3, 2, 3),
+    (16, 5),
+    (6, 3, 2, 3, 2, 3),
+    (4, 8),
+    (14, 3, 5, 3),
+    (2, 8),
+    (16, 3, 2, 3, 2, 3, 2, 3),
+)
+METHOD_DASHES = {"variance": DASHES[0], "mad": DASHES[1], "bayesian": DASHES[2], "fixed": DASHES[3]}
+
+# Over grey-scale images; the same in both modes. Red, green, blue in 0..255.
+OVERLAY_COLORS = {
+    "true positive": (0x56, 0xB4, 0xE9),  # sky blue
+    "false positive": (0xF5, 0xA6, 0x23),  # amber
+    "false negative": (0xD8, 0x1B, 0x60),  # magenta
+}
+
+STATE_BADGES = {
+    "queued": Badge("queued", "gray", ":material/schedule:"),
+    "running": Badge("running", "blue", ":material/play_arrow:"),
+    "paused": Badge("paused", "orange", ":material/pause:"),
+    "finished": Badge("finished", "green", ":material/check:"),
+    "stopped": Badge("stopped", "gray", ":material/stop:"),
+    "failed": Badge("failed", "red", ":material/error:"),
+    "interrupted": Badge("interrupted", "orange", ":material/link_off:"),
+}
+
+
+def term_colors(terms: Sequence[str]) -> dict[str, Color]:
+    """A colour for each term: known names keep theirs everywhere, others take the colours still free, in order.
+
+    Raises:
+        ValueError: If there are more terms than colours, which would draw two of them alike.
+    """
+    if len(set(terms)) > len(TERM_COLORS):
+        raise ValueError(f"At most {len(TERM_COLORS)} terms can be told apart by colour, got {list(terms)}.")
+    free = [color for name, color in TERM_COLORS.items() if name not in terms]
+    return {term: TERM_COLORS[term] if term in TERM_COLORS else free.pop(0) for term in dict.fromkeys(terms)}
+
+
+def run_dashes(methods: Sequence[str]) -> list[Dash]:
+    """A dash for each run, by its method: the first run of a known method has that method's own dash, other runs
+    take the dashes still free, in order. With more runs than dashes they repeat.
+    """
+    taken: dict[int, Dash] = {}
+    for index, method in enumerate(methods):
+        if method in METHOD_DASHES and METHOD_DASHES[method] not in taken.values():
+            taken[index] = METHOD_DASHES[method]
+    free = [dash for dash in DASHES if dash not in taken.values()]
+    for index in range(len(methods)):
+        if index not in taken:
+            taken[index] = free.pop(0) if free else DASHES[index % len(DASHES)]
+    return [taken[index] for index in range(len(methods))]
+
+
+def plotly_dash(dash: Dash) -> str:
+    """The same dash in plotly's words: ``"8px,4px"``, or ``"solid"``."""
+    return ",".join(f"{length}px" for length in dash) or "solid"

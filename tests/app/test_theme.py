@@ -1,0 +1,151 @@
+"""The palette can be told apart and read, by everyone, in both modes."""
+
+import itertools
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.theme import (
+    AUXILIARY_COLOR,
+    BACKGROUND,
+    DASHES,
+    METHOD_DASHES,
+    OVERLAY_COLORS,
+    STATE_BADGES,
+    TERM_COLORS,
+    TEXT,
+    plotly_dash,
+    run_dashes,
+    term_colors,
+)
+from dmf.records import RunState
+
+MODES = ("light", "dark")
+# Linear RGB as seen without one kind of cone: Machado, Oliveira and Fernandes (2009), severity 1.
+SIGHTS = {
+    "normal": np.eye(3),
+    "protan": np.array(
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+    ),
+    "deutan": np.array(
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+    ),
+    "tritan": np.array(
+        [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]]
+    ),
+}
+# OKLab: Ottosson (2020), linear RGB to cone responses, their cube roots to lightness and two opponents.
+TO_CONES = np.array(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+)
+TO_LAB = np.array(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+)
+CONFIG = tomllib.loads((Path(__file__).parents[2] / ".streamlit" / "config.toml").read_text("utf-8"))["theme"]
+
+
+def rgb(color: str) -> np.ndarray:
+    return np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)])
+
+
+def linear(values: np.ndarray) -> np.ndarray:
+    share = values / 255
+    return np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+
+
+def contrast(one: np.ndarray, other: np.ndarray) -> float:
+    """WCAG 2.2: (L1 + 0.05) / (L2 + 0.05) of relative luminances."""
+    low, high = sorted(float(linear(color) @ [0.2126, 0.7152, 0.0722]) for color in (one, other))
+    return (high + 0.05) / (low + 0.05)
+
+
+def seen(color: np.ndarray, sight: str) -> np.ndarray:
+    return TO_LAB @ np.cbrt(TO_CONES @ np.clip(SIGHTS[sight] @ linear(color), 0, 1))
+
+
+def smallest_distance(colors: list[np.ndarray], sight: str) -> float:
+    return min(float(np.linalg.norm(seen(a, sight) - seen(b, sight))) for a, b in itertools.combinations(colors, 2))
+
+
+def test_the_contrast_of_black_on_white_is_21():
+    assert contrast(rgb("#000000"), rgb("#ffffff")) == pytest.approx(21)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_line_stands_out_from_the_page(mode):
+    for color in [*TERM_COLORS.values(), AUXILIARY_COLOR]:
+        assert contrast(rgb(color.of(mode)), rgb(BACKGROUND.of(mode))) >= 3
+
+
+@pytest.mark.parametrize("sight", SIGHTS)
+@pytest.mark.parametrize("mode", MODES)
+def test_any_two_terms_can_be_told_apart(mode, sight):
+    colors = [rgb(color.of(mode)) for color in [*TERM_COLORS.values(), AUXILIARY_COLOR]]
+    assert smallest_distance(colors, sight) >= 0.1
+
+
+@pytest.mark.parametrize("sight", SIGHTS)
+def test_overlays_can_be_told_apart(sight):
+    assert smallest_distance([np.array(color) for color in OVERLAY_COLORS.values()], sight) >= 0.2
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_configured_pages_are_the_ones_the_palette_was_made_for(mode):
+    assert CONFIG[mode]["backgroundColor"] == BACKGROUND.of(mode)
+    assert CONFIG[mode]["textColor"] == TEXT.of(mode)
+    palette = [color.of(mode) for color in [*TERM_COLORS.values(), AUXILIARY_COLOR]]
+    assert CONFIG[mode]["chartCategoricalColors"] == palette
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_texts_can_be_read(mode):
+    page, text = rgb(CONFIG[mode]["backgroundColor"]), rgb(CONFIG[mode]["textColor"])
+    assert contrast(text, page) >= 7
+    muted = 0.74 * text + 0.26 * page  # axis labels and notes: --muted in live_chart.css
+    assert contrast(muted, page) >= 4.5
+    assert contrast(rgb(CONFIG[mode]["primaryColor"]), page) >= 4.5
+    assert contrast(text, rgb(CONFIG[mode]["secondaryBackgroundColor"])) >= 7
+
+
+def test_known_terms_keep_their_colour_and_others_take_a_free_one():
+    colors = term_colors(["dice", "hausdorff", "ce"])
+    assert colors["dice"] == TERM_COLORS["dice"]
+    assert colors["ce"] == TERM_COLORS["ce"]
+    assert colors["hausdorff"] == TERM_COLORS["iou"]
+    assert len(set(term_colors(list("abcdef")).values())) == 6
+
+
+def test_more_terms_than_colours_are_refused():
+    with pytest.raises(ValueError, match="At most 6 terms"):
+        term_colors(list("abcdefg"))
+
+
+def test_runs_are_told_apart_by_dash():
+    assert len(set(DASHES)) == len(DASHES) >= 8
+    assert run_dashes(["variance", "mad"]) == [METHOD_DASHES["variance"], METHOD_DASHES["mad"]]
+    # The second bayesian and the unknown method take free dashes; mad comes later but keeps its own.
+    dashes = run_dashes(["bayesian", "bayesian", "gradnorm", "mad"])
+    assert (dashes[0], dashes[3]) == (METHOD_DASHES["bayesian"], METHOD_DASHES["mad"])
+    assert len(set(dashes)) == 4
+    assert len(set(run_dashes(["mad"] * len(DASHES)))) == len(DASHES)
+    assert len(run_dashes(["mad"] * 30)) == 30
+
+
+def test_dashes_speak_plotly():
+    assert plotly_dash(()) == "solid"
+    assert plotly_dash((8, 4)) == "8px,4px"
+
+
+def test_every_state_has_a_badge():
+    assert set(STATE_BADGES) == {state.value for state in RunState}
+    assert len({badge.icon for badge in STATE_BADGES.values()}) == len(STATE_BADGES)
