@@ -91,7 +91,7 @@ LIGHT = ("dmf.config", "dmf.records", "dmf.runs", "dmf.replay", "dmf.analysis", 
 
 # Importing these must work where only torch, numpy and pydantic are installed, so what they import may need no more
 # either. (Training reaches OpenCV through tasks and data.)
-PORTABLE = ("dmf.losses", "dmf.weighting", "dmf.fusion", "dmf.models.unet")
+PORTABLE = ("dmf.losses", "dmf.weighting", "dmf.fusion", "dmf.models.unet", "dmf.training")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,6 @@
 
 from dmf.data.batches import Batch
 from dmf.tasks.feed import Feed
-from dmf.tasks.segmentation import Evaluation, SampleCase, Segmentation, predictor
+from dmf.tasks.segmentation import Evaluation, SampleCase, Segmentation
 
-__all__ = ["Batch", "Evaluation", "Feed", "SampleCase", "Segmentation", "predictor"]
+__all__ = ["Batch", "Evaluation", "Feed", "SampleCase", "Segmentation"]

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from dmf.data.batches import Batch
 from dmf.metrics import class_counts, summarise
@@ -78,23 +78,6 @@ class Segmentation:
         counts = class_counts(labels, sample.batch.target, len(self.class_names)).cpu().numpy()
         scores = summarise(counts, labels[0].numel(), self.class_names, absent=self.absent)
         return encode_png(labels[0].to(torch.uint8).cpu().numpy()), scores["lesion_dice"]
-
-
-def predictor(model: nn.Module, autocast: Callable[[], torch.autocast]) -> Callable[[Tensor], Tensor]:
-    """A function from images (B, C, H, W) to logits of ``model`` in evaluation mode, without gradient."""
-
-    @torch.no_grad()
-    def predict(images: Tensor) -> Tensor:
-        was_training = model.training
-        model.eval()
-        try:
-            with autocast():
-                logits: Tensor = model(images)
-        finally:
-            model.train(was_training)
-        return logits
-
-    return predict
 
 
 def encode_png(image: NDArray[np.uint8]) -> bytes:

@@ -5,17 +5,19 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
 from dmf.errors import DeviceMemoryError, DMFError, NonFiniteLossError, StoreError
 from dmf.records import CaseScores, Controls, EpochMetrics, RunState, Sample, Sink, Split, StateChange
-from dmf.tasks import Batch, Evaluation, Feed, SampleCase, Segmentation
 from dmf.training.control import RunControl
 from dmf.training.numerics import Numerics
 from dmf.training.run import TrainingRun
 from dmf.training.watch import Watch
+
+if TYPE_CHECKING:  # the task needs OpenCV, the loop does not
+    from dmf.tasks import Batch, Evaluation, Feed, SampleCase, Segmentation
 
 logger = logging.getLogger(__name__)
 
@@ -75,9 +77,9 @@ class Lockstep:
         self,
         runs: Sequence[TrainingRun],
         *,
-        feed: Feed,
-        task: Segmentation,
-        samples: Sequence[SampleCase],
+        feed: "Feed",
+        task: "Segmentation",
+        samples: "Sequence[SampleCase]",
         sink: Sink,
         controls: Controls,
         plan: Plan,
@@ -121,7 +123,7 @@ class Lockstep:
         self._sink.flush()
         return {lane.run.id: lane.control.state for lane in self._lanes}
 
-    def _shared_picture(self, sample: SampleCase, kind: Literal["image", "truth"], png: bytes) -> Sample:
+    def _shared_picture(self, sample: "SampleCase", kind: Literal["image", "truth"], png: bytes) -> Sample:
         return Sample(self._plan.experiment, None, sample.case, 0, 0, kind, png)
 
     def _next_turn(self) -> list[Lane]:
@@ -146,7 +148,7 @@ class Lockstep:
         elif lane.run.step == 0:
             self._end_epoch(lane)  # epoch 0: the untrained network, and samples of its guesses
 
-    def _step(self, lane: Lane, batch: Batch) -> None:
+    def _step(self, lane: Lane, batch: "Batch") -> None:
         run = lane.run
         run.take_step(batch)
         lane.control.stepped()
@@ -228,7 +230,7 @@ class Lockstep:
             self._write_scores(run, epoch, split, self._task.evaluate(run.predict, self._feed.evaluation(split)))
         self._change(lane, RunState.FINISHED)
 
-    def _write_scores(self, run: TrainingRun, epoch: int, split: Split, evaluation: Evaluation) -> None:
+    def _write_scores(self, run: TrainingRun, epoch: int, split: Split, evaluation: "Evaluation") -> None:
         images = len(evaluation.index)
         self._sink.write(EpochMetrics(run.id, epoch, run.step, split, images, evaluation.metrics))
         if split != "train":

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,11 +12,14 @@ from torch import Tensor, nn
 
 from dmf.fusion import Fused, Fusion
 from dmf.records import Artifact, TelemetryBlock
-from dmf.tasks import Batch, predictor
 from dmf.training import checkpoint
 from dmf.training.checkpoint import Progress
+from dmf.training.evaluation import predictor
 from dmf.training.numerics import BufferGuard, Numerics, RandomState
 from dmf.training.telemetry import TelemetryBuffer
+
+if TYPE_CHECKING:  # the task needs OpenCV, the loop does not
+    from dmf.tasks import Batch
 
 LAST = "last.safetensors"
 
@@ -79,7 +83,7 @@ class TrainingRun:
         """Whether telemetry must be drained before the next step."""
         return self._telemetry.is_full
 
-    def take_step(self, batch: Batch) -> Fused:
+    def take_step(self, batch: "Batch") -> Fused:
         """One optimizer step, without waiting for the device. A step with a non-finite loss changes nothing."""
         with self._random.active():
             restore_where = self._buffers.save()

@@ -1,0 +1,23 @@
+"""A network as a function, for whoever judges it."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+
+def predictor(model: nn.Module, autocast: Callable[[], torch.autocast]) -> Callable[[Tensor], Tensor]:
+    """A function from images (B, C, H, W) to logits of ``model`` in evaluation mode, without gradient."""
+
+    @torch.no_grad()
+    def predict(images: Tensor) -> Tensor:
+        was_training = model.training
+        model.eval()
+        try:
+            with autocast():
+                logits: Tensor = model(images)
+        finally:
+            model.train(was_training)
+        return logits
+
+    return predict
