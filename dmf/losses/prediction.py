@@ -23,7 +23,7 @@ class Prediction:
     Args:
         logits: Raw scores of the network.
         target: Class number of every pixel, 0..C-1. A value outside that range is not looked for, because that would
-            make the host wait for the device at every step; cross-entropy fails on it.
+            make the host wait for the device at every step; such a pixel counts for no class.
         counts: ``soft`` counts carry gradient. ``hard`` counts are those of the most likely class, without gradient.
             (!) The authors' notebook uses hard counts in its IoU, Dice, Tversky and class-balanced Dice losses, so that
             only its cross-entropy trains the network.
@@ -41,7 +41,8 @@ class Prediction:
 
     def __init__(self, logits: Tensor, target: Tensor, *, counts: Counts = "soft") -> None:
         _validate(logits, target, counts)
-        self.logits = logits if logits.dtype == torch.float64 else logits.float()
+        # One memory layout for all that follows: mixing channels-last logits with other layouts costs more than a copy.
+        self.logits = (logits if logits.dtype == torch.float64 else logits.float()).contiguous()
         self.target = target
         self.counts = counts
 
@@ -68,7 +69,8 @@ class Prediction:
     @cached_property
     def log_prob_true(self) -> Tensor:
         """(B, H, W) log-probability of each pixel's true class."""
-        return -F.nll_loss(self.log_probs, self.target, reduction="none")
+        # Twice as fast as nll_loss on a CPU, which gathers pixel by pixel.
+        return (self.log_probs * self.onehot).sum(1)
 
     @cached_property
     def onehot(self) -> Tensor:
@@ -121,9 +123,11 @@ class Prediction:
         return self.probs if self.counts == "soft" else self._onehot(self.logits.detach().argmax(1))
 
     def _onehot(self, labels: Tensor) -> Tensor:
-        # A comparison, because F.one_hot checks the values and so makes the host wait for the device.
-        classes = torch.arange(self.classes, device=labels.device)[:, None, None]
-        return (labels[:, None] == classes).to(self.logits.dtype)
+        # A comparison, because F.one_hot checks the values and so makes the host wait for the device. Comparing floats
+        # into a float takes half the time of comparing integers into a bool and converting that.
+        classes = torch.arange(self.classes, dtype=self.logits.dtype, device=labels.device)[:, None, None]
+        onehot = torch.empty_like(self.logits, requires_grad=False)
+        return torch.eq(labels.to(self.logits.dtype)[:, None], classes, out=onehot)
 
 
 def _validate(logits: Tensor, target: Tensor, counts: str) -> None:
