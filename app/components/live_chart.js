@@ -498,7 +498,9 @@ class LiveChart {
       this.tip.hidden = true;
       return;
     }
-    const room = Math.max(2, Math.floor((this.plot.clientHeight - 40) / 16) - events.length);
+    const frame = this.plot.getBoundingClientRect();
+    const narrow = frame.width < 480; // a phone: leave some of the plot to be seen
+    const room = Math.max(2, Math.min(narrow ? 8 : 24, Math.floor((plot.over.clientHeight - 40) / 16)) - events.length);
     const more = rows.length - room;
     if (more > 0) {
       // The lines next to the pointer; in the order of the chart.
@@ -506,9 +508,8 @@ class LiveChart {
       const kept = new Set([...rows].sort((a, b) => distance(a) - distance(b)).slice(0, room));
       rows = rows.filter((row) => kept.has(row));
     }
-    const frame = this.plot.getBoundingClientRect();
     const closest = rows.reduce((best, row) => (Math.abs(row.x - x) < Math.abs(best - x) ? row.x : best), rows[0]?.x ?? x);
-    const nodes = [element("div", "at", `${xLabel} ${number(closest)}${frame.width < 480 ? "" : ` · ${yLabel}`}`)];
+    const nodes = [element("div", "at", `${xLabel} ${number(closest)}${narrow ? "" : ` · ${yLabel}`}`)];
     for (const { line, y } of rows) {
       const node = element("div", "row");
       node.append(sample(this.colorOf(line), line.dash), element("span", "name", line.name));

@@ -113,7 +113,9 @@ def test_texts_can_be_read(mode):
     assert contrast(text, page) >= 7
     muted = 0.74 * text + 0.26 * page  # axis labels and notes: --muted in live_chart.css
     assert contrast(muted, page) >= 4.5
-    assert contrast(rgb(CONFIG[mode]["primaryColor"]), page) >= 4.5
+    assert contrast(rgb(CONFIG[mode]["linkColor"]), page) >= 4.5
+    assert contrast(rgb("#ffffff"), rgb(CONFIG[mode]["primaryColor"])) >= 4.5  # words on a button
+    assert contrast(rgb(CONFIG[mode]["primaryColor"]), page) >= 3  # its edge
     assert contrast(text, rgb(CONFIG[mode]["secondaryBackgroundColor"])) >= 7
 
 
