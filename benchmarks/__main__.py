@@ -1,0 +1,46 @@
+"""``python -m benchmarks``: measure, and print one table."""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+
+import torch
+
+from benchmarks import keeping, lockstep, losses, notebook, opening, reopen, step
+from benchmarks.harness import THREADS, Row, machine, table
+
+BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
+    "losses": losses.rows,
+    "step": step.rows,
+    "lockstep": lockstep.rows,
+    "keeping": keeping.rows,
+    "opening": opening.rows,
+    "notebook": notebook.rows,
+    "reopen": reopen.rows,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Measure dmf beside what you would otherwise use, in one run."
+    )
+    parser.add_argument("--only", action="append", choices=tuple(BENCHMARKS), help="measure only this; may repeat")
+    parser.add_argument(
+        "--quick", action="store_true", help="tiny settings: shows that it runs, the figures mean little"
+    )
+    arguments = parser.parse_args()
+    header = machine()  # before our own work raises the load
+    torch.set_num_threads(THREADS)
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["DMF_HOME"] = folder  # prepared images; nothing stays in data/
+        for name in arguments.only or BENCHMARKS:
+            print(f"measuring {name} ...", file=sys.stderr, flush=True)
+            rows += BENCHMARKS[name](arguments.quick)
+    print(f"{header}{' Quick settings: the figures mean little.' if arguments.quick else ''}\n\n{table(rows)}")
+
+
+if __name__ == "__main__":
+    main()

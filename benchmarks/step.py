@@ -1,0 +1,143 @@
+"""A whole training step of a run that is stored, beside a bare PyTorch loop with fixed weights."""
+
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from benchmarks.harness import Pair, Row, milliseconds, new_job, temporary_store
+from dmf.build import Workbench, build_workbench
+from dmf.config import DataConfig, ExperimentConfig, FusionConfig, ModelConfig, RunConfig, TrainingConfig
+from dmf.jobs import Job
+from dmf.losses import build_bank
+from dmf.models import build_model
+from dmf.tasks import Batch
+from dmf.training import TrainingRun
+
+TARGET = 1.03
+BLOCK = 10  # steps between two changes of side
+WARM_UP = 2  # blocks that are not counted
+
+
+def rows(quick: bool) -> list[Row]:
+    data = DataConfig(image_size=32, limit=64) if quick else DataConfig()
+    model = ModelConfig(filters=4) if quick else ModelConfig()
+    runs = (RunConfig(label="bayesian", fusion=FusionConfig(weighting="bayesian")),)
+    training = TrainingConfig(device="cpu", epochs=10_000)
+    config = ExperimentConfig(data=data, model=model, training=training, runs=runs)
+    size, filters = config.data.image_size, config.model.filters
+    taken = measure(config, blocks=3 if quick else 20)
+    beside = {"same": "bare loop, same losses", "hand": "bare loop, plain CE + Dice"}
+    written = []
+    for name, words in beside.items():
+        pair = Pair(taken["ours"], taken[name])
+        mine, other = pair.seconds
+        is_promised = name == "same"
+        written.append(
+            Row(
+                f"training step, bayesian + CB-Dice, stored, {size} px, {filters} filters, batch {training.batch_size}",
+                milliseconds(mine),
+                f"{words} {milliseconds(other)}",
+                f"{pair.ratio:.3f}",
+                f"<= {TARGET}" if is_promised else "",
+                pair.ratio <= TARGET if is_promised else None,
+            )
+        )
+    return written
+
+
+def measure(config: ExperimentConfig, blocks: int) -> dict[str, list[float]]:
+    """Seconds per step of each side, one entry per block of ``BLOCK`` steps."""
+    workbench = build_workbench(config)
+    with temporary_store() as store:
+        job = new_job(store, config)
+        pacer = Pacer(job, workbench, blocks)
+        job.train(on_step=pacer)
+    return {name: taken[WARM_UP:] for name, taken in pacer.taken.items()}
+
+
+class Pacer:
+    """Lets the real loop take a block of steps, then the bare loops, each on the same batches, and so on.
+
+    It is called after every step of the real loop, so what lies between two calls is all that a step costs there:
+    batch, wishes, step, telemetry and every drain to the sink. Steps that end an epoch, with their evaluation and
+    checkpoint, do not count.
+    """
+
+    def __init__(self, job: Job, workbench: Workbench, blocks: int) -> None:
+        self._job, self._feed = job, workbench.feed
+        self._bare = {"same": bare_step(workbench, same_losses), "hand": bare_step(workbench, hand_written)}
+        self._blocks = blocks + WARM_UP
+        self.taken: dict[str, list[float]] = {"ours": [], **{name: [] for name in self._bare}}
+        self._steps: list[float] = []
+        self._since: float | None = None  # the first call only starts the clock
+
+    def __call__(self, runs: Sequence[TrainingRun]) -> None:
+        now, step = time.perf_counter(), runs[0].step
+        if self._since is not None and step % self._feed.steps_per_epoch:
+            self._steps.append(now - self._since)
+        if len(self._steps) == BLOCK:
+            self.taken["ours"].append(sum(self._steps) / BLOCK)
+            self._steps = []
+            names = list(self._bare)
+            if len(self.taken["ours"]) % 2:
+                names.reverse()
+            for name in names:
+                self.taken[name].append(self._block(self._bare[name], step - BLOCK))
+            if len(self.taken["ours"]) == self._blocks:
+                self._job.stop.set()
+        self._since = time.perf_counter()
+
+    def _block(self, take: Callable[[Batch], None], first: int) -> float:
+        start = time.perf_counter()
+        for step in range(first, first + BLOCK):
+            take(self._feed.training_batch(step))
+        return (time.perf_counter() - start) / BLOCK
+
+
+LossFunction = Callable[[Tensor, Tensor], Tensor]
+
+
+def bare_step(workbench: Workbench, losses: Callable[[Workbench], LossFunction]) -> Callable[[Batch], None]:
+    """What one writes by hand: the same network, memory format and optimizer, and nothing kept."""
+    config, data, numerics = workbench.config, workbench.data, workbench.numerics
+    classes, size = len(data.class_names), config.data.image_size
+    model: nn.Module = build_model(config.model, data.images.shape[1], classes, size, config.training.seed)
+    model = model.to(memory_format=numerics.memory_format).train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.training.lr, fused=True)
+    loss = losses(workbench)
+
+    def take(batch: Batch) -> None:
+        total = loss(model(batch.input), batch.target)
+        optimizer.zero_grad()
+        total.backward()
+        optimizer.step()
+
+    return take
+
+
+def same_losses(workbench: Workbench) -> LossFunction:
+    """Our bank with fixed weights."""
+    bank = build_bank(workbench.config.runs[0].fusion, workbench.ratios)
+    weights = torch.full((len(bank.names),), 1 / len(bank.names))
+
+    def loss(logits: Tensor, target: Tensor) -> Tensor:
+        parts = bank(logits, target)
+        total: Tensor = (weights * parts.terms).sum()
+        return total if parts.auxiliary is None else total + parts.auxiliary
+
+    return loss
+
+
+def hand_written(workbench: Workbench) -> LossFunction:
+    """Cross-entropy plus soft Dice in plain PyTorch: two losses against the four of the run."""
+
+    def loss(logits: Tensor, target: Tensor) -> Tensor:
+        probs = logits.softmax(1)
+        onehot = F.one_hot(target, logits.shape[1]).movedim(-1, 1).to(probs.dtype)
+        overlap, sizes = (probs * onehot).sum((0, 2, 3)), (probs + onehot).sum((0, 2, 3))
+        return F.cross_entropy(logits, target) + 1 - ((2 * overlap + 1e-6) / (sizes + 1e-6)).mean()
+
+    return loss
