@@ -21,6 +21,7 @@ FLOOR = {
     "dmf.config_text",
     "dmf.records",
     "dmf.seeding",
+    "dmf.paths",
     "dmf.schedule",
 }
 

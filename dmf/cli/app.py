@@ -38,7 +38,7 @@ def dashboard(
 ) -> None:
     """Open the dashboard in the browser: http://localhost:8501."""
     import app as pages
-    from dmf.data import data_home
+    from dmf.paths import data_home
 
     main = Path(next(iter(pages.__path__))) / "main.py"
     environment = os.environ | {"DMF_HOME": str(data_home().absolute())}

@@ -11,7 +11,6 @@ from dmf.data.base import BrokenDataError, Case, Dataset, Problem, RawPair
 from dmf.data.busi import Busi
 from dmf.data.check import Report, check
 from dmf.data.get import download
-from dmf.data.paths import cache_folder, data_home, raw_folder
 from dmf.data.phantom import Phantom, Phantom4
 from dmf.data.prepare import PreparedData, class_ratios, prepare
 from dmf.data.split import Indices, split_cases
@@ -31,13 +30,10 @@ __all__ = [
     "RawPair",
     "Report",
     "build_dataset",
-    "cache_folder",
     "check",
     "class_ratios",
-    "data_home",
     "download",
     "prepare",
-    "raw_folder",
     "split_cases",
 ]
 

@@ -9,8 +9,8 @@ from typing import ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from dmf.data.paths import raw_folder
 from dmf.errors import ConfigError, DataError
+from dmf.paths import raw_folder
 
 OptionValue: TypeAlias = bool | int | float | str
 Pixels: TypeAlias = NDArray[np.uint8]

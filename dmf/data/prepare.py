@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from dmf.config import DataConfig
 from dmf.data.base import Case, Dataset, Pixels
 from dmf.data.filtering import bilateral, square
-from dmf.data.paths import cache_folder
 from dmf.errors import DataError
+from dmf.paths import cache_folder
 from dmf.seeding import derive
 
 VERSION = 1  # raise it when the same settings give other pixels

@@ -1,6 +1,5 @@
 """Where the store lies, how it is opened, and what its database's errors mean. All that is SQLite's own is here."""
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +10,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
 
 from dmf.errors import StoreError
+from dmf.paths import default_store
 
-DEFAULT_STORE = "data/runs.sqlite"
 BUSY_SECONDS = 5.0  # how long one statement waits for another process that writes
 
 _WAY_OUT = {
@@ -29,12 +28,12 @@ _WAY_OUT = {
 
 
 def store_url(url: str | Path | None = None) -> URL:
-    """``url``, else the environment's ``DMF_STORE``, else ``data/runs.sqlite``. A plain path means an SQLite file.
+    """``url``, else the environment's ``DMF_STORE``, else ``runs.sqlite`` in the data folder. A plain path means an SQLite file.
 
     Raises:
         StoreError: If it is neither a path nor a database URL, or an SQLite database without a file.
     """
-    text = str(url or os.environ.get("DMF_STORE") or DEFAULT_STORE)
+    text = str(url or default_store())
     try:
         parsed = make_url(text) if "://" in text else URL.create("sqlite", database=text)
     except ArgumentError:

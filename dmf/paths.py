@@ -1,4 +1,4 @@
-"""Where data lies on this machine; the only module that decides it."""
+"""Where data and runs lie on this machine; the only module that reads it from the environment."""
 
 import os
 from pathlib import Path
@@ -8,6 +8,11 @@ def data_home() -> Path:
     """The folder of everything users bring or make: ``DMF_HOME`` where set, else ``data`` in the current folder."""
     home = os.environ.get("DMF_HOME")
     return Path(home).expanduser() if home else Path.cwd() / "data"
+
+
+def default_store() -> str:
+    """File or URL of the run store: ``DMF_STORE`` where set, else ``runs.sqlite`` in the data folder."""
+    return os.environ.get("DMF_STORE") or str(data_home() / "runs.sqlite")
 
 
 def raw_folder(name: str) -> Path:
