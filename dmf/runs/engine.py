@@ -28,7 +28,7 @@ _WAY_OUT = {
 
 
 def store_url(url: str | Path | None = None) -> URL:
-    """``url``, else the environment's ``DMF_STORE``, else ``runs.sqlite`` in the data folder. A plain path means an SQLite file.
+    """``url``, else the default store. A plain path means an SQLite file.
 
     Raises:
         StoreError: If it is neither a path nor a database URL, or an SQLite database without a file.

@@ -6,7 +6,7 @@ from dmf.paths import cache_folder, data_home, default_store, raw_folder
 
 
 def test_data_lies_in_the_current_folder_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("DMF_HOME")
+    monkeypatch.delenv("DMF_HOME", raising=False)
     monkeypatch.chdir(tmp_path)
     assert data_home() == tmp_path / "data"
     assert raw_folder("busi") == tmp_path / "data" / "raw" / "busi"
