@@ -3,9 +3,11 @@
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -36,18 +38,23 @@ def save(path: Path, tensors: Mapping[str, Tensor], progress: Progress, fingerpr
     Raises:
         CheckpointError: If the file cannot be written.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     metadata = {"format": FORMAT, "fingerprint": fingerprint, "progress": json.dumps(asdict(progress))}
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, draft, metadata)
         draft.replace(path)
         return path.stat().st_size
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise CheckpointError(f"Cannot write checkpoint {path}: {error.strerror or error}. Free some space.") from error
+    except (OSError, SafetensorError) as error:  # safetensors wraps what the disk says
+        with suppress(OSError):
+            draft.unlink()
+        reason = getattr(error, "strerror", None) or error
+        raise CheckpointError(
+            f"Cannot write checkpoint {path}: {reason}. Check the folder and the free space of its disk."
+        ) from error
 
 
 def load(path: Path, fingerprint: str) -> tuple[dict[str, Tensor], Progress]:
@@ -91,8 +98,13 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 
 def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
     """Put back what :func:`optimizer_tensors` returned."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         number, name = key.split("/")
+        parameter = parameters[int(number)]
+        if tensor.shape == parameter.shape:
+            # The fused Adam walks through memory, so moments must lie there as their parameter does (channels-last).
+            tensor = torch.empty_like(parameter).copy_(tensor)  # noqa: PLW2901
         state.setdefault(int(number), {})[name] = tensor
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
