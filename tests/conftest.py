@@ -1,0 +1,53 @@
+"""For all tests: a home away from the user's data, an empty store, and the smallest experiment that learns."""
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data_folder(tmp_path_factory):
+    """One folder for prepared images, so that only the first test makes them."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def home(data_folder, tmp_path, monkeypatch):
+    """Nothing of the user's is read or written: ``DMF_HOME`` and ``DMF_STORE`` point to temporary folders."""
+    monkeypatch.setenv("DMF_HOME", str(data_folder))
+    monkeypatch.setenv("DMF_STORE", str(tmp_path / "runs.sqlite"))
+    return data_folder
+
+
+@pytest.fixture
+def store(home, tmp_path):
+    from dmf.runs import RunStore
+
+    store = RunStore(tmp_path / "runs.sqlite")
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="session")
+def tiny_texts():
+    """Settings, as typed, of a training of 4 steps per epoch that takes a few hundredths of a second."""
+    return {
+        "dataset_options": "images=24",  # 17 training images: 4 batches of 4, one image dropped
+        "image_size": "32",
+        "filters": "4",
+        "batch_size": "4",
+        "epochs": "2",
+        "threads": "1",
+        "device": "cpu",
+        "history_min": "3",  # so that weights move within the first epoch
+        "history_max": "6",
+    }
+
+
+@pytest.fixture
+def tiny(home, tiny_texts):
+    """Makes a tiny experiment from runs as typed after ``--run``, e.g. ``tiny("mad", "fixed,weights=1:0:0")``."""
+    from dmf.config_text import experiment
+
+    def make(*runs, **texts):
+        return experiment(tiny_texts | texts, runs=runs or ("mad",))
+
+    return make

@@ -1,0 +1,318 @@
+"""Runs that race do not touch each other, each is judged once, and what goes wrong in one stays there."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from dmf import build
+from dmf.records import Artifact, CaseScores, Control, EpochMetrics, Event, RunState, Sample, StateChange
+from dmf.training import lockstep
+
+RUNS = ("variance", "mad,auxiliary=none", "bayesian,prior=compound,gamma=3")
+LABELS = ("variance", "mad auxiliary=none", "bayesian prior=compound gamma=3")
+STEPS = 8  # 2 epochs of 4
+
+
+class Script:
+    """Wishes at the turn in which a run is asked the n-th time."""
+
+    def __init__(self, wishes):
+        self._wishes, self._asked, self._ids = wishes, {}, itertools.count()
+
+    def take(self, run):
+        turn = self._asked[run] = self._asked.get(run, -1) + 1
+        return [Control(next(self._ids), run, command) for command in self._wishes.get((run, turn), ())]
+
+
+def test_each_run_of_a_race_equals_the_same_run_alone_bit_for_bit(race, tiny, assert_same_bits):
+    together = race(tiny(*RUNS))
+    assert tuple(together.runs) == LABELS
+    for written, label in zip(RUNS, LABELS, strict=True):
+        alone = race(tiny(written))
+        np.testing.assert_array_equal(together.telemetry(label), alone.telemetry(label))
+        assert_same_bits(together.network(label), alone.network(label))
+        for kind in (EpochMetrics, Sample):
+            assert together.sink.of(kind, label) == alone.sink.of(kind, label)
+
+
+def test_weights_move_and_differ_between_the_methods(race, tiny):
+    result = race(tiny(*RUNS))
+    weights = [result.telemetry(label)[-1, 3:6] for label in LABELS]
+    for one, other in itertools.combinations(weights, 2):
+        assert not np.allclose(one, other)
+    assert not np.allclose(weights[0], 1 / 3)
+
+
+def test_a_network_with_dropout_raced_with_another_equals_itself_alone(race, tiny, monkeypatch, assert_same_bits):
+    own = build.build_model
+    monkeypatch.setattr(build, "build_model", lambda *args: nn.Sequential(nn.Dropout(0.3), own(*args)))
+    together, alone = race(tiny("mad", "variance")), race(tiny("variance"))
+    np.testing.assert_array_equal(together.telemetry("variance"), alone.telemetry("variance"))
+    assert_same_bits(together.network("variance"), alone.network("variance"))
+
+
+def test_the_same_seed_gives_the_same_result_and_another_seed_another(race, tiny, assert_same_bits):
+    first, again, other = race(tiny(seed="3")), race(tiny(seed="3")), race(tiny(seed="4"))
+    np.testing.assert_array_equal(first.telemetry("mad"), again.telemetry("mad"))
+    assert_same_bits(first.network("mad"), again.network("mad"))
+    assert not np.array_equal(first.telemetry("mad"), other.telemetry("mad"))
+
+
+def test_every_step_is_recorded_once_whether_telemetry_is_drained_often_or_not(race, tiny, monkeypatch):
+    seldom = race(tiny())
+    monkeypatch.setattr(lockstep, "DRAIN_EVERY", 0.0)
+    monkeypatch.setattr(lockstep, "CHECKPOINT_EVERY", 0.0)
+    often = race(tiny())
+    steps, values = often.sink.telemetry("mad")
+    np.testing.assert_array_equal(steps, np.arange(STEPS))
+    np.testing.assert_array_equal(values, seldom.telemetry("mad"))
+    assert len(often.sink.of(Artifact)) > len(seldom.sink.of(Artifact))
+
+
+def test_a_full_telemetry_buffer_is_drained_in_time(race, tiny, monkeypatch):
+    monkeypatch.setattr("dmf.training.telemetry.CAPACITY", 3)
+    np.testing.assert_array_equal(race(tiny()).sink.telemetry("mad")[0], np.arange(STEPS))
+
+
+def test_images_truths_and_guesses_of_the_untrained_network_are_kept_before_the_first_step(race, tiny):
+    records = race(tiny()).sink.records
+    first_artifact = next(number for number, record in enumerate(records) if isinstance(record, Artifact))
+    early = [record for record in records[:first_artifact] if isinstance(record, Sample)]
+    assert {(sample.kind, sample.run) for sample in early} == {("image", None), ("truth", None), ("prediction", "mad")}
+    assert {sample.epoch for sample in early} == {0}
+    assert all(sample.png.startswith(b"\x89PNG") for sample in early)
+    predictions = [sample for sample in early if sample.kind == "prediction"]
+    assert all(0 <= sample.dice <= 1 for sample in predictions)
+
+
+def test_validation_is_scored_each_epoch_and_test_once_at_the_best_one(race, tiny):
+    result = race(tiny(epochs="3"))
+    rows = result.sink.of(EpochMetrics)
+    assert [(row.split, row.epoch) for row in rows[:4]] == [("validation", epoch) for epoch in range(4)]
+    assert [row.split for row in rows[4:]] == ["train", "test"]
+    # The untrained network may well score best, and is never chosen.
+    trained = {row.epoch: row.metrics["cb_dice"] for row in rows if row.split == "validation" and row.epoch > 0}
+    best = max(trained, key=trained.get)
+    assert {row.epoch for row in rows[4:]} == {best}
+    assert [row.images for row in rows[-2:]] == [17, 4]
+    assert [(scores.split, scores.epoch) for scores in result.sink.of(CaseScores)][-1] == ("test", best)
+
+
+def test_the_network_that_is_tested_is_the_one_of_the_best_epoch(race, tiny, monkeypatch):
+    scores = iter([0.9, 0.5, 0.7, 0.6])  # epoch 0 is left out, so epoch 2 is best
+    seen = {}
+    own = lockstep.Lockstep._end_epoch
+
+    def remember(self, lane):
+        own(self, lane)
+        seen[lane.run.step // 4] = _weights(lane.run)
+
+    evaluate = build.Segmentation.evaluate
+
+    def scored(self, predict, batches):
+        evaluation = evaluate(self, predict, batches)
+        value = next(scores, None)
+        if value is not None:
+            evaluation.metrics["cb_dice"] = value
+        return evaluation
+
+    monkeypatch.setattr(lockstep.Lockstep, "_end_epoch", remember)
+    monkeypatch.setattr(build.Segmentation, "evaluate", scored)
+    result = race(tiny(epochs="3"))
+    tested = next(row for row in result.sink.of(EpochMetrics) if row.split == "test")
+    assert tested.epoch == 2
+    assert torch.equal(_weights(result.runs["mad"]), seen[2])
+    assert not torch.equal(seen[2], seen[3])
+
+
+def _weights(run):
+    return torch.cat([parameter.detach().flatten() for parameter in run.model.parameters()])
+
+
+def test_the_last_epoch_is_tested_on_request(race, tiny, monkeypatch):
+    monkeypatch.setattr("dmf.training.run.TrainingRun.score", lambda self, epoch, value: False)
+    rows = race(tiny(epochs="3", test_at="last")).sink.of(EpochMetrics)
+    assert [(row.split, row.epoch) for row in rows[-2:]] == [("train", 3), ("test", 3)]
+
+
+def test_a_run_whose_score_is_never_a_number_is_tested_at_the_last_epoch(race, tiny, monkeypatch):
+    own = build.Segmentation.evaluate
+
+    def unscored(self, predict, batches):
+        evaluation = own(self, predict, batches)
+        evaluation.metrics["cb_dice"] = math.nan
+        return evaluation
+
+    monkeypatch.setattr(build.Segmentation, "evaluate", unscored)
+    result = race(tiny())
+    assert result.states == {"mad": RunState.FINISHED}
+    assert [row.epoch for row in result.sink.of(EpochMetrics) if row.split == "test"] == [2]
+
+
+def test_a_step_with_a_loss_that_is_not_finite_is_stored_and_named_and_the_others_go_on(race, tiny, spoil):
+    result = race(tiny("mad", "variance"), change=lambda runs: spoil(runs["mad"], "iou", math.nan, {4}))
+    assert set(result.states.values()) == {RunState.FINISHED}
+    np.testing.assert_array_equal(result.telemetry("mad")[:, -1], [1, 1, 1, 1, 0, 1, 1, 1])
+    (event,) = result.sink.events("mad", "skipped")
+    assert (event.step, event.data) == (4, {"losses": ["iou"]})
+    alone = race(tiny("variance"))
+    np.testing.assert_array_equal(result.telemetry("variance"), alone.telemetry("variance"))
+
+
+def test_an_auxiliary_loss_that_is_not_finite_skips_the_step_too(race, tiny, spoil):
+    result = race(tiny(), change=lambda runs: spoil(runs["mad"], "auxiliary", math.inf, {2}))
+    assert result.telemetry("mad")[2, -1] == 0
+    assert [event.data for event in result.sink.events("mad", "skipped")] == [{"losses": ["auxiliary"]}]
+
+
+def test_ten_steps_in_a_row_that_are_not_finite_fail_that_run_alone_and_name_the_loss(race, tiny, spoil):
+    result = race(
+        tiny("mad", "variance", epochs="4"),
+        change=lambda runs: spoil(runs["mad"], "dice", math.nan, range(2, 99)),
+    )
+    assert result.states == {"mad": RunState.FAILED, "variance": RunState.FINISHED}
+    # Ten are reached at step 12, which ends an epoch; there telemetry is read for certain.
+    assert result.sink.reason("mad").startswith(
+        "Loss 'dice' was NaN or infinite for 10 steps in a row (from step 2). Nothing was learned from them."
+    )
+    assert len(result.telemetry("mad")) == 12
+    assert len(result.sink.events("mad", "skipped")) == 1
+
+
+def test_nine_steps_in_a_row_that_are_not_finite_do_not_fail_a_run(race, tiny, spoil):
+    result = race(tiny(epochs="4"), change=lambda runs: spoil(runs["mad"], "dice", math.nan, range(2, 11)))
+    assert result.states == {"mad": RunState.FINISHED}
+
+
+def test_a_loss_gone_flat_is_told_once(race, tiny, spoil):
+    result = race(tiny(epochs="4"), change=lambda runs: spoil(runs["mad"], "iou", 0.0, range(4, 99)))
+    (event,) = result.sink.events("mad", "flat")
+    assert event.data == {"loss": "iou", "steps": 6}
+
+
+def test_an_exception_in_the_step_of_a_run_fails_it_alone(race, tiny, caplog):
+    def change(runs):
+        def broken(logits, target):
+            raise ZeroDivisionError("a bug")
+
+        runs["mad"].bank = broken
+
+    result = race(tiny("mad", "variance"), change=change)
+    assert result.states == {"mad": RunState.FAILED, "variance": RunState.FINISHED}
+    assert result.sink.reason("mad") == "ZeroDivisionError: a bug"
+    assert "Run mad failed at step 0" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried ..."),
+    ],
+)
+def test_out_of_memory_fails_that_run_alone_says_what_to_lower_and_frees_its_network(race, tiny, error):
+    def change(runs):
+        own, calls = runs["mad"].bank, itertools.count()
+
+        def bank(logits, target):
+            if next(calls) == 2:
+                raise error
+            return own(logits, target)
+
+        runs["mad"].bank = bank
+
+    result = race(tiny("mad", "variance"), change=change)
+    assert result.states == {"mad": RunState.FAILED, "variance": RunState.FINISHED}
+    assert result.sink.reason("mad") == (
+        "Out of memory on cpu: batches of 4 images of 32x32 pixels, 2 runs. "
+        "Use a smaller batch or image size, fewer filters or fewer runs."
+    )
+    assert len(result.telemetry("mad")) == 2
+    assert {parameter.device.type for parameter in result.runs["mad"].model.parameters()} == {"meta"}
+
+
+def test_out_of_memory_in_the_first_look_at_a_network_fails_that_run_alone(race, tiny):
+    def change(runs):
+        def forward(images):
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+        runs["mad"].predict = forward
+
+    result = race(tiny("mad", "variance"), change=change)
+    assert result.states == {"mad": RunState.FAILED, "variance": RunState.FINISHED}
+
+
+def test_a_paused_run_waits_takes_one_step_when_asked_catches_up_and_ends_the_same(race, tiny):
+    order = []
+
+    def on_step(runs):
+        order.append(tuple(run.step for run in runs))
+
+    # Asked once per turn while open, and once more just before its step.
+    script = Script({("mad", 4): ["pause"], ("mad", 6): ["step"], ("mad", 9): ["resume"]})
+    result = race(tiny("mad", "variance"), controls=script, on_step=on_step)
+    assert set(result.states.values()) == {RunState.FINISHED}
+    changes = [(change.step, change.state.value) for change in result.sink.of(StateChange, "mad")]
+    assert changes == [(0, "running"), (2, "paused"), (3, "running"), (STEPS, "finished")]
+    assert max(variance - mad for mad, variance in order) >= 1  # variance went on meanwhile
+    np.testing.assert_array_equal(result.telemetry("mad"), race(tiny("mad")).telemetry("mad"))
+    # Whoever was behind caught up before the other went on: never again apart once level.
+    level = next(turn for turn, (mad, variance) in enumerate(order) if turn > 4 and mad == variance)
+    assert all(mad == variance for mad, variance in order[level:])
+
+
+def test_a_step_wished_while_running_and_a_second_pause_change_nothing(race, tiny):
+    script = Script({("mad", 2): ["step"], ("mad", 4): ["pause", "pause", "step", "step", "resume"]})
+    result = race(tiny(), controls=script)
+    np.testing.assert_array_equal(result.sink.telemetry("mad")[0], np.arange(STEPS))
+    states = [change.state.value for change in result.sink.of(StateChange, "mad")]
+    assert states == ["running", "paused", "running", "finished"]
+
+
+def test_a_stopped_run_takes_no_further_step_and_leaves_a_checkpoint(race, tiny):
+    result = race(tiny("mad", "variance"), controls=Script({("mad", 4): ["stop"]}))
+    assert result.states == {"mad": RunState.STOPPED, "variance": RunState.FINISHED}
+    assert len(result.telemetry("mad")) == result.runs["mad"].step == 2
+    last = result.sink.of(Artifact, "mad")[-1]
+    assert (last.kind, last.step) == ("checkpoint_last", 2)
+    assert (result.runs["mad"].folder / last.path).stat().st_size == last.bytes
+
+
+def test_a_checkpoint_that_cannot_be_written_fails_that_run_alone(race, tiny):
+    def change(runs):
+        folder = runs["mad"].folder
+        folder.parent.mkdir(parents=True)
+        folder.write_text("a file is in the way")
+
+    result = race(tiny("mad", "variance"), change=change)
+    assert result.states == {"mad": RunState.FAILED, "variance": RunState.FINISHED}
+
+
+def test_four_classes_train(race, tiny):
+    result = race(tiny(dataset="phantom-4"))
+    assert result.states == {"mad": RunState.FINISHED}
+    metrics = result.sink.of(EpochMetrics)[0].metrics
+    assert {"dice/cyst", "dice/benign", "dice/malignant"} <= metrics.keys()
+
+
+def test_bfloat16_trains_with_losses_and_weights_in_full_precision(race, tiny):
+    result, full = race(tiny(precision="bfloat16")), race(tiny())
+    assert result.states == {"mad": RunState.FINISHED}
+    assert np.isfinite(result.telemetry("mad")).all()
+    assert not np.array_equal(result.telemetry("mad"), full.telemetry("mad"))
+    np.testing.assert_allclose(result.telemetry("mad")[0], full.telemetry("mad")[0], rtol=0.05)
+    assert {tensor.dtype for tensor in result.network("mad").values()} == {torch.float32, torch.int64}
+
+
+def test_a_network_of_the_zoo_trains(race, tiny):
+    result = race(tiny(model="smp:Unet/resnet18", epochs="1"))
+    assert result.states == {"mad": RunState.FINISHED}
+
+
+def test_events_of_a_run_carry_its_id(race, tiny, spoil):
+    result = race(tiny("mad", "variance"), change=lambda runs: spoil(runs["mad"], "ce", math.inf, {1}))
+    assert {event.run for event in result.sink.of(Event)} == {"mad"}
