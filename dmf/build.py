@@ -15,6 +15,7 @@ from dmf import __version__
 from dmf.config import ExperimentConfig, FusionConfig, RunConfig
 from dmf.data import DATASETS, PreparedData, build_dataset, class_ratios, prepare, split_cases
 from dmf.data.batches import DeviceData
+from dmf.data.prepare import choose_cases
 from dmf.errors import ConfigError
 from dmf.fusion import Fusion
 from dmf.losses import LOSSES, build_bank
@@ -66,6 +67,44 @@ def validate(config: ExperimentConfig) -> None:
     for run in config.runs:
         build_fusion(run.fusion)
         build_bank(run.fusion, [1 / len(dataset.class_names)] * len(dataset.class_names))
+
+
+def foresee(config: ExperimentConfig) -> dict[str, int]:
+    """Images of each split and ``steps_per_epoch``, from listing the cases; no image is read.
+
+    Raises:
+        ConfigError: If not even one training batch can be filled.
+        DataError: If the dataset is missing, damaged or too small to be split.
+    """
+    seed, batch_size = config.training.seed, config.training.batch_size
+    cases = choose_cases(build_dataset(config.data, seed), config.data.limit)
+    indices = split_cases(cases, config.data.split, seed)
+    images = {split: len(getattr(indices, split)) for split in ("train", "validation", "test")}
+    if batch_size > images["train"]:
+        raise ConfigError(
+            f"A batch of {batch_size} cannot be filled from {images['train']} training images; "
+            f"the largest batch size that works is {images['train']}.",
+            field="batch_size",
+        )
+    return {**images, "steps_per_epoch": images["train"] // batch_size}
+
+
+def dataset_options(name: str) -> dict[str, bool | int | float | str]:
+    """Options of a dataset at their defaults.
+
+    Raises:
+        UnknownNameError: If no dataset has this name.
+    """
+    return dict(DATASETS[name].defaults)  # type: ignore[attr-defined]
+
+
+def dataset_title(name: str) -> str:
+    """What a dataset is called in full.
+
+    Raises:
+        UnknownNameError: If no dataset has this name.
+    """
+    return str(DATASETS[name].title)  # type: ignore[attr-defined]
 
 
 def resolve_device(name: str) -> torch.device:

@@ -1,0 +1,77 @@
+"""Pictures of a segmentation over its image: what was found, what was missed, what was made up."""
+
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+Color = tuple[int, int, int]
+
+
+def decode(png: bytes, *, grey: bool = True) -> Pixels:
+    """A PNG as (H, W), or as (H, W, 3) red, green, blue.
+
+    Raises:
+        ValueError: If it is not a picture.
+    """
+    flags = cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR
+    image = cv2.imdecode(np.frombuffer(png, np.uint8), flags) if png else None
+    if image is None:
+        raise ValueError(f"Expected a PNG, got {len(png)} bytes that are none.")
+    return np.asarray(image if grey else image[..., ::-1], np.uint8)
+
+
+def encode(image: Pixels) -> bytes:
+    """(H, W) or (H, W, 3) red, green, blue as PNG."""
+    data = cv2.imencode(".png", np.ascontiguousarray(image if image.ndim == 2 else image[..., ::-1]))[1]
+    return bytes(data)
+
+
+def compare(image: Pixels, truth: Pixels, prediction: Pixels, colors: Mapping[str, Color], opacity: float) -> Pixels:
+    """Colour each pixel by how the prediction did there.
+
+    Args:
+        image: (H, W, 3).
+        truth: (H, W) class numbers, 0 the background.
+        prediction: (H, W) class numbers.
+        colors: Of ``true positive``, ``false positive`` and ``false negative``; a lesion taken for another kind of
+            lesion counts as missed.
+        opacity: Of the colours, 0..1; outlines stay visible.
+
+    Returns:
+        (H, W, 3)
+    """
+    areas = {
+        "true positive": (truth > 0) & (truth == prediction),
+        "false positive": (truth == 0) & (prediction > 0),
+        "false negative": (truth > 0) & (truth != prediction),
+    }
+    for name, area in areas.items():
+        image = _tinted(image, area, colors[name], opacity)
+    return image
+
+
+def outline(image: Pixels, truth: Pixels, colors: Mapping[int, Color], opacity: float) -> Pixels:
+    """The truth over its image, (H, W, 3): each class but the background in its colour."""
+    for number, color in colors.items():
+        image = _tinted(image, truth == number, color, opacity)
+    return image
+
+
+def class_colors(classes: int) -> dict[int, Color]:
+    """A light colour for each class but the background; white where there is only one."""
+    if classes <= 2:
+        return {1: (255, 255, 255)}
+    hues = np.linspace(0, 180, classes - 1, endpoint=False)
+    wheel = np.array([[(hue, 90, 255) for hue in hues]], np.uint8)
+    return {index + 1: tuple(color) for index, color in enumerate(cv2.cvtColor(wheel, cv2.COLOR_HSV2RGB)[0].tolist())}
+
+
+def _tinted(image: Pixels, area: NDArray[np.bool_], color: Color, opacity: float) -> Pixels:
+    if not area.any():
+        return image
+    inside = cv2.erode(area.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1) > 0
+    share = np.where(inside, opacity, max(opacity, 0.9))[..., None] * area[..., None]
+    return np.asarray(np.rint(image * (1 - share) + np.array(color) * share), np.uint8)

@@ -1,0 +1,162 @@
+"""One widget per configuration field, made from its type, with its description as tooltip and room for what is wrong.
+
+Limits are not given to the browser, which would silently cut a value back: the form says what is wrong with it instead.
+"""
+
+import html
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, Union, get_args, get_origin
+
+import streamlit as st
+from pydantic import BaseModel
+
+from app.state import field_key
+from dmf.config_text import to_text
+
+NAMES = {
+    "ce": "Cross-entropy",
+    "iou": "IoU",
+    "dice": "Dice",
+    "focal": "Focal",
+    "tversky": "Tversky",
+    "cb-dice": "CB-Dice",
+    "none": "None",
+    "fixed": "Fixed",
+    "variance": "Variance",
+    "mad": "MAD",
+    "bayesian": "Bayesian",
+}
+"""How losses and methods are written for people."""
+
+LABELS = {
+    "dataset": "Dataset",
+    "weighting": "Weighting methods",
+    "terms": "Loss terms",
+    "auxiliary": "Auxiliary loss",
+    "gamma": "Initial auxiliary weight γ₀",
+    "decay_rate": "Decay rate",
+    "epochs": "Epochs",
+    "batch_size": "Batch size",
+    "image_size": "Image size",
+    "seed": "Seed",
+    "device": "Device",
+    "lr": "Learning rate",
+    "root": "Folder of the dataset",
+    "limit": "Use only the first cases",
+    "split": "Split (train : validation : test)",
+    "filter": "Bilateral filter",
+    "filter_sigma_space": "Filter sigma, space",
+    "filter_sigma_intensity": "Filter sigma, intensity",
+    "pretrained": "Pretrained encoder",
+    "threads": "CPU threads",
+    "test_at": "Test at epoch",
+    "absent": "Score of an absent class",
+    "weights": "Fixed or first weights",
+    "history_min": "History, least",
+    "history_max": "History, most",
+    "symlog": "Symmetric logarithm",
+    "minmax": "Min-max scaling",
+    "eps": "Epsilon",
+    "floor": "Floor of the spread",
+    "rho": "Prior memory ρ",
+    "sum_to": "Weights sum to",
+    "schedule": "Decay shape",
+    "decay_every": "Decay period",
+    "smooth": "Smoothing of ratios",
+    "smoothing": "Smoothing of weights",
+    "fp_weight": "Tversky: false positives",
+    "fn_weight": "Tversky: false negatives",
+    "focal_gamma": "Focal: gamma",
+    "focal_alpha": "Focal: alpha",
+    "cb_weights": "CB-Dice: class weights",
+    "cb_ratios": "CB-Dice: class shares",
+}
+
+
+def label(name: str) -> str:
+    """What a field is called."""
+    return LABELS.get(name, name.replace("_", " ").capitalize())
+
+
+def named(name: str) -> str:
+    """How a loss or a method is written for people."""
+    return NAMES.get(name, name)
+
+
+Slots = dict[str, Any]
+"""Field to the empty place under its widget, where :func:`complain` says what is wrong."""
+
+
+def field(model: type[BaseModel], name: str, slots: Slots, options: Sequence[str] | None = None) -> Any:
+    """A widget for a field; returns its value, a text where people type one.
+
+    Args:
+        model: Which configuration.
+        name: Which field.
+        slots: Gets a place for what is wrong.
+        options: Names to choose from, for a field that takes one or several.
+    """
+    info = model.model_fields[name]
+    default = info.get_default(call_default_factory=True)
+    value = widget(name, info.annotation, default, info.description or "", options)
+    slots[name] = st.empty()
+    return value
+
+
+def widget(name: str, annotation: Any, default: Any, help: str, options: Sequence[str] | None = None) -> Any:
+    """A widget for a value of a type; session state holds it, so that a preset can set it."""
+    kinds = get_args(annotation) if get_origin(annotation) in (Union, _Union) else (annotation,)
+    about: dict[str, Any] = {"key": field_key(name), "help": help, "persist_state": "session"}
+    words = next((get_args(kind) for kind in kinds if get_origin(kind) is Literal), ())
+    numbers = [kind for kind in (_plain(kind) for kind in kinds) if kind in (int, float)]
+    if annotation is bool:
+        return _held(st.checkbox, name, default, about)
+    if name == "terms":
+        return tuple(_held(st.multiselect, name, list(default), about, options=options, format_func=named))
+    if name == "model":
+        return _held(st.selectbox, name, default, about, options=options, accept_new_options=True)
+    if options is not None or len(words) == len(kinds) == 1 or (words and not numbers):
+        return _held(st.selectbox, name, default, about, options=options or words, format_func=named)
+    if numbers and not words and len(kinds) - len(numbers) <= (type(None) in kinds):
+        return _number(name, numbers[0], default, about, type(None) in kinds)
+    typed = _held(st.text_input, name, "" if default is None else to_text(default), about)
+    return typed if typed.strip() or type(None) not in kinds else None
+
+
+def complain(slots: Slots, problems: Mapping[str | None, str]) -> None:
+    """Say what is wrong, beside each field that has a place for it."""
+    for name, slot in slots.items():
+        if name in problems:
+            sentence = problems[name]
+            slot.html(f'<p class="problem" role="alert">{html.escape(sentence[:1].upper() + sentence[1:])}</p>')
+
+
+def _held(make: Callable[..., Any], name: str, default: Any, about: Mapping[str, Any], **options: Any) -> Any:
+    st.session_state.setdefault(field_key(name), default)
+    return make(label(name), **about, **options)
+
+
+def _number(name: str, kind: type, default: Any, about: Mapping[str, Any], is_optional: bool) -> Any:
+    options: dict[str, Any] = {"placeholder": "none"} if is_optional else {}
+    if is_optional:
+        options["value"] = None
+    if kind is int:
+        return _held(st.number_input, name, default, about, step=1, **options)
+    return _held(st.number_input, name, default, about, step=_step(default), format="%g", **options)
+
+
+def _step(default: float | None) -> float:
+    """One unit of the first digit: 0.01 for 0.05, a tenth of a power of ten for 1 or 0.001."""
+    if not default:
+        return 0.1
+    size = math.floor(math.log10(abs(default)) + 1e-9)
+    return float(10.0 ** (size - 1 if math.isclose(abs(default), 10.0**size) else size))
+
+
+_Union = type(int | None)
+
+
+def _plain(kind: Any) -> Any:
+    """The type itself where it comes with limits: ``Annotated[float, ...]`` is float."""
+    return get_args(kind)[0] if hasattr(kind, "__metadata__") else kind

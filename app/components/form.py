@@ -1,0 +1,218 @@
+"""The sidebar form: what to train. Every field of the configuration is here, the rest of them under "More"."""
+
+import html
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import streamlit as st
+
+from app.components.fields import Slots, complain, field, label, named, widget
+from app.components.gamma import gamma_curve
+from app.state import field_key
+from dmf.config import NOTEBOOK, DataConfig, FusionConfig, ModelConfig, TrainingConfig
+from dmf.config_text import DEFAULT_WEIGHTINGS, to_text
+from dmf.errors import DMFError
+
+AUXILIARIES = ("none", "tversky", "focal", "cb-dice")
+PRESETS = ("Defaults", "The authors' notebook")
+MODELS = ("unet", "smp:unet/resnet18", "smp:unetplusplus/resnet18", "smp:fpn/resnet18", "smp:deeplabv3plus/resnet18")
+
+MORE: dict[str, tuple[type, tuple[str, ...]]] = {
+    "Data": (
+        DataConfig,
+        ("root", "limit", "fit", "split", "filter", "filter_diameter", "filter_sigma_space", "filter_sigma_intensity"),
+    ),
+    "Network": (ModelConfig, ("model", "filters", "pretrained")),
+    "Training": (
+        TrainingConfig,
+        ("lr", "precision", "threads", "memory_format", "deterministic", "test_at", "absent"),
+    ),
+    "Weighting": (
+        FusionConfig,
+        (
+            *("weights", "history_min", "history_max", "symlog", "minmax", "eps", "floor", "median", "prior"),
+            *("prior_weights", "rho", "weight_min", "weight_max", "smoothing", "sum_to", "detach_weights"),
+        ),
+    ),
+    "Auxiliary weight": (FusionConfig, ("schedule", "decay_every")),
+    "Losses": (
+        FusionConfig,
+        (
+            *("loss_counts", "smooth", "fp_weight", "fn_weight", "focal_gamma", "focal_alpha"),
+            *("cb_weights", "cb_ratios"),
+        ),
+    ),
+}
+"""Group to its configuration and those of its fields that are not shown at the top."""
+
+
+class Choices(Protocol):
+    """Names to choose from, by field, and the options of each dataset."""
+
+    names: dict[str, tuple[str, ...]]
+    options: dict[str, dict[str, Any]]
+    titles: dict[str, str]
+
+
+class Checked(Protocol):
+    """What a filled form comes to; ``config`` is None if something cannot work."""
+
+    config: Any
+    problems: dict[str | None, str]
+    images: dict[str, int]
+
+
+Check = Callable[[Mapping[str, Any], Sequence[str], Sequence[str], str], Checked]
+
+
+@st.fragment
+def form(choices: Choices, check: Check, start: Callable[[Any], None]) -> None:
+    """Show the form; a click on Start hands a configuration that can work to ``start``, then the page runs again."""
+    slots: Slots = {}
+    names = choices.names
+    dataset = field(DataConfig, "dataset", slots, names["dataset"])
+    about_data = st.empty()
+    weightings = _methods(names["weighting"], slots)
+    values: dict[str, Any] = {"dataset": dataset}
+    values["terms"] = field(FusionConfig, "terms", slots, names["terms"])
+    values["auxiliary"] = field(FusionConfig, "auxiliary", slots, AUXILIARIES)
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    with left:
+        values["gamma"] = field(FusionConfig, "gamma", slots)
+    with right:
+        values["decay_rate"] = field(FusionConfig, "decay_rate", slots)
+    curve = st.container()
+    values |= _in_pairs(TrainingConfig, ("epochs", "batch_size"), slots)
+    left, right = st.columns(2)
+    with left:
+        values["image_size"] = field(DataConfig, "image_size", slots)
+    with right:
+        values["seed"] = field(TrainingConfig, "seed", slots)
+    values["device"] = field(TrainingConfig, "device", slots, names["device"])
+    with st.expander("More"):
+        more, runs, name = _more(dataset, choices, slots)
+    values |= more
+    checked = check(values, weightings, runs, name)
+    complain(slots, checked.problems)
+    about_data.caption(_about(choices.titles.get(dataset, ""), checked.images))
+    with curve:
+        gamma_curve(values, checked.images.get("steps_per_epoch"))
+    _start_button(checked, slots, start)
+
+
+def _methods(options: Sequence[str], slots: Slots) -> list[str]:
+    st.session_state.setdefault(field_key("weighting"), list(DEFAULT_WEIGHTINGS))
+    chosen = st.multiselect(
+        label("weighting"),
+        options,
+        key=field_key("weighting"),
+        format_func=named,
+        help="Rules that set the weights W1..WK. Several race in lockstep: same batches, same first network.",
+        persist_state="session",
+    )
+    slots["weighting"] = st.empty()
+    return chosen
+
+
+def _in_pairs(model: type, names: Sequence[str], slots: Slots) -> dict[str, Any]:
+    """Short fields, two beside each other."""
+    values = {}
+    for first in range(0, len(names), 2):
+        for place, name in zip(st.columns(2), names[first : first + 2], strict=False):
+            with place:
+                values[name] = field(model, name, slots)
+    return values
+
+
+def _more(dataset: str, choices: Choices, slots: Slots) -> tuple[dict[str, Any], list[str], str]:
+    st.selectbox(
+        "Preset",
+        PRESETS,
+        key="preset",
+        on_change=_apply_preset,
+        help="Sets the fields of weighting, decay and losses below and above; the notebook's values reproduce it.",
+        persist_state="session",
+    )
+    values: dict[str, Any] = {}
+    for group, (model, names) in MORE.items():
+        st.markdown(f"**{group}**")
+        for name in names:
+            values[name] = field(model, name, slots, MODELS if name == "model" else None)
+        if group == "Data":
+            values["dataset_options"] = _dataset_options(dataset, choices.options.get(dataset, {}))
+            slots["dataset_options"] = st.empty()
+    st.markdown("**Experiment**")
+    name = st.text_input("Name", key=field_key("name"), help="To find it by.", persist_state="session")
+    written = st.text_area(
+        "Further runs",
+        key=field_key("run"),
+        placeholder="bayesian,prior=compound\nfixed,weights=1:0:0,auxiliary=none",
+        help="One run per line: a method, then any setting of weighting, auxiliary or losses that differs.",
+        persist_state="session",
+    )
+    slots["run"] = st.empty()
+    return values, [line for line in written.splitlines() if line.strip()], name
+
+
+def _dataset_options(dataset: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Only what differs from the default, so that two ways to say the same are one configuration."""
+    chosen = {}
+    for name, default in options.items():
+        key = f"{dataset}-{name}"
+        value = widget(key, type(default), default, f"Option of the dataset {dataset}; default {to_text(default)}.")
+        if value != default:
+            chosen[name] = value
+    return chosen
+
+
+def _apply_preset() -> None:
+    preset = NOTEBOOK if st.session_state["preset"] == PRESETS[1] else {}
+    for name in NOTEBOOK:
+        default = FusionConfig.model_fields[name].get_default()
+        value = preset.get(name, default)
+        st.session_state[field_key(name)] = to_text(value) if name == "decay_every" else value
+
+
+def _about(title: str, images: Mapping[str, int]) -> str:
+    if not images:
+        return title
+    counts = f"{images['train']} train · {images['validation']} validation · {images['test']} test"
+    return f"{title}: {counts} images, {images['steps_per_epoch']} steps per epoch"
+
+
+def _start_button(checked: Checked, slots: Slots, start: Callable[[Any], None]) -> None:
+    hidden = [name for name in checked.problems if name in slots and not _is_at_top(name)]
+    for name in hidden:
+        sentence = html.escape(checked.problems[name])
+        st.html(f'<p class="problem">Under More, {html.escape(label(str(name)))}: {sentence}</p>')
+    for name, sentence in checked.problems.items():
+        if name not in slots:
+            st.error(sentence)
+    with st.container(key="start"):
+        clicked = st.button(
+            "Start training",
+            key="start-training",
+            type="primary",
+            icon=":material/play_arrow:",
+            width="stretch",
+            disabled=checked.config is None,
+        )
+    if clicked:
+        try:
+            start(checked.config)
+        except DMFError as error:
+            st.error(str(error))
+        else:
+            st.rerun()
+
+
+def _is_at_top(name: str | None) -> bool:
+    grouped = {field for _, names in MORE.values() for field in names} | {"run", "dataset_options"}
+    return name not in grouped
+
+
+def fields_shown() -> set[str]:
+    """Every configuration field that the form has a widget for."""
+    top = {"dataset", "terms", "auxiliary", "gamma", "decay_rate", "epochs", "batch_size", "image_size", "seed"}
+    top |= {"device", "weighting", "dataset_options"}
+    return top | {field for _, names in MORE.values() for field in names}

@@ -1,0 +1,62 @@
+"""The page's own style: a sheet sent once, and the few pieces of HTML that several components share."""
+
+import html
+import math
+from pathlib import Path
+
+import streamlit as st
+
+from app.theme import STATE_BADGES, Dash, Mode
+
+_CHIPS = {
+    "gray": ("#5b6470", "#a3adb8"),
+    "blue": ("#3347c9", "#8fa9f7"),
+    "green": ("#1b7a3d", "#6fd08c"),
+    "orange": ("#a85b00", "#f0ac4e"),
+    "red": ("#c62828", "#ff8a80"),
+}
+
+
+def use_style() -> None:
+    """Put the sheet on the page; takes no room."""
+    st.html(Path(__file__).with_name("style.css"))
+
+
+def mode() -> Mode:
+    """Whether the reader's page is light or dark."""
+    return "dark" if st.context.theme.type == "dark" else "light"
+
+
+def chip(state: str) -> str:
+    """A state as a coloured word."""
+    badge = STATE_BADGES[state]
+    color = _CHIPS[badge.color][mode() == "dark"]
+    return f'<span class="chip" style="--chip:{color}">{html.escape(badge.label)}</span>'
+
+
+def dash_sample(dash: Dash) -> str:
+    """A short line with a run's dash, in the colour of the text."""
+    if not dash:
+        return '<span class="dash" style="background:currentColor" aria-hidden="true"></span>'
+    stops, at = [], 0
+    for index, length in enumerate(dash):
+        color = "currentColor" if index % 2 == 0 else "transparent"
+        stops += [f"{color} {at}px", f"{color} {at + length}px"]
+        at += length
+    gradient = f"repeating-linear-gradient(90deg, {', '.join(stops)})"
+    return f'<span class="dash" style="background:{gradient}" aria-hidden="true"></span>'
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """A score fit for a table; a dash where there is none."""
+    return "–" if value is None or math.isnan(value) else f"{value:.{digits}f}"
+
+
+def seconds_in_words(seconds: float) -> str:
+    """``"42 s"``, ``"3 min 5 s"``, ``"2 h 10 min"``, ``"4 d 3 h"``."""
+    whole = max(0, round(seconds))
+    for size, unit, below, small in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= size:
+            rest = whole % size // below
+            return f"{whole // size:,} {unit} {rest} {small}" if rest else f"{whole // size:,} {unit}"
+    return f"{whole} s"

@@ -1,0 +1,222 @@
+"""The race as live charts: weights, losses, auxiliary loss, γ(t) and shares of the total, one line per run and term."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from app.charts.happenings import happenings
+from app.charts.lines import AXIS_LABELS, Axis, Happening, Line, Source, View, Window, draw, honest
+from app.components.fields import named
+from app.components.live_chart import Mark, Series, live_chart
+from app.theme import AUXILIARY_COLOR, Color, Dash, run_dashes, term_colors
+
+AXES: dict[str, Axis] = {"Step": "step", "Epoch": "epoch", "Time": "time"}
+SMOOTHINGS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
+AUXILIARY = "auxiliary"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the reader wants the charts."""
+
+    axis: Axis = "step"
+    smoothing: float = 0.0
+    log_y: bool = False
+    apart: bool = False
+
+
+@dataclass(frozen=True)
+class Race:
+    """What the charts of one experiment share.
+
+    Attributes:
+        snapshot: The experiment as of now.
+        dashes: One per run.
+    """
+
+    snapshot: Any
+    dashes: tuple[Dash, ...]
+    view: View
+    options: Options
+    marks: tuple[Happening, ...]
+
+    @property
+    def colors(self) -> dict[str, Color]:
+        """A colour per loss term of any run, and one for the auxiliary loss."""
+        terms = [term for live in self.snapshot.live for term in live.terms]
+        return {**term_colors(list(dict.fromkeys(terms))), AUXILIARY: AUXILIARY_COLOR}
+
+    def sources(self, column: str, *, auxiliary: bool = False) -> list[Source]:
+        """A column of each term of each run, such as ``weight``; ``auxiliary`` adds that of the auxiliary loss."""
+        made = []
+        for run, live in zip(self.snapshot.experiment.runs, self.snapshot.live, strict=True):
+            own = [AUXILIARY] if auxiliary and run.config["auxiliary"] != "none" else []
+            for term in [*live.terms, *own]:
+                made.append(Source(live, f"{column}_{term}", run.label, term, f"{named(term)} · {run.label}"))
+        return made
+
+    def of_auxiliary(self, column: str, name: str) -> list[Source]:
+        """``auxiliary`` or ``gamma`` of each run that has an auxiliary loss."""
+        return [
+            Source(live, column, run.label, AUXILIARY, f"{name} · {run.label}")
+            for run, live in zip(self.snapshot.experiment.runs, self.snapshot.live, strict=True)
+            if run.config["auxiliary"] != "none"
+        ]
+
+
+def dashes_of(snapshot: Any) -> tuple[Dash, ...]:
+    """A dash per run, by its method."""
+    return tuple(run_dashes([run.config["weighting"] for run in snapshot.experiment.runs]))
+
+
+def options() -> Options:
+    """The row of choices above the charts."""
+    with st.container(key="chart-options", horizontal=True, vertical_alignment="bottom", gap="medium"):
+        axis = st.segmented_control(
+            "Horizontal axis", list(AXES), default="Step", required=True, key="axis", persist_state="session"
+        )
+        smoothing = st.select_slider(
+            "Smoothing",
+            SMOOTHINGS,
+            key="smoothing",
+            width=190,
+            format_func=lambda share: "none" if share == 0 else f"{share:g}",
+            help="Exponential: the share of the average that is kept at each step.",
+            persist_state="session",
+        )
+        apart = st.segmented_control(
+            "Runs", ["Overlaid", "Apart"], default="Overlaid", required=True, key="apart", persist_state="session"
+        )
+        log_y = st.toggle("Log y", key="log-y", help="Logarithmic losses.", persist_state="session")
+    return Options(AXES[axis], smoothing, log_y, apart == "Apart")
+
+
+def prepared(snapshot: Any, dashes: Sequence[Dash], chosen: Options) -> Race:
+    """Bring together what the charts need."""
+    view = View(chosen.axis, snapshot.steps_per_epoch or 1, snapshot.origin, chosen.smoothing)
+    labels = {run.id: run.label for run in snapshot.experiment.runs}
+    return Race(snapshot, tuple(dashes), view, chosen, tuple(happenings(snapshot.events, labels, view)))
+
+
+def weights_chart(race: Race) -> None:
+    """W1..WK per run."""
+    counts = {1.0 if run.config["sum_to"] == "1" else float(len(run.config["terms"])) for run in _runs(race)}
+    with st.container(key="weights-chart"):
+        _charts(
+            race,
+            "weights",
+            "Weights",
+            race.sources("weight"),
+            y_label="Weight",
+            y_range=(0, max(counts)),
+            note=collecting(race.snapshot),
+        )
+
+
+def losses_chart(race: Race) -> None:
+    """L1..LK per run."""
+    with st.container(key="losses-chart"):
+        _charts(race, "losses", "Losses", race.sources("loss"), y_label="Loss", log_y=race.options.log_y)
+
+
+def auxiliary_chart(race: Race) -> None:
+    """The auxiliary loss, γ(t), and what each term contributes to the total."""
+    absent = "" if race.of_auxiliary(AUXILIARY, "") else "no run has an auxiliary loss"
+    panels: list[Callable[[], None]] = [
+        lambda: _charts(
+            race,
+            "auxiliary",
+            "Auxiliary loss",
+            race.of_auxiliary(AUXILIARY, _auxiliary_name(race)),
+            y_label="Loss",
+            log_y=race.options.log_y,
+            note=absent,
+            height=270,
+        ),
+        lambda: _charts(
+            race,
+            "gamma",
+            "Auxiliary weight γ(t)",
+            race.of_auxiliary("gamma", "γ"),
+            y_label="γ",
+            y_range=(0, None),
+            note=absent,
+            height=270,
+        ),
+        lambda: _charts(
+            race,
+            "shares",
+            "Share of the total",
+            race.sources("share", auxiliary=True),
+            y_label="Share",
+            y_range=(0, 1),
+            height=270,
+        ),
+    ]
+    with st.container(key="auxiliary-chart"):
+        for place, panel in zip(st.columns(len(panels)), panels, strict=True):
+            with place:
+                panel()
+
+
+def collecting(snapshot: Any) -> str:
+    """What the weights wait for: ``"collecting 7 of 10 losses, weights uniform until then"``; empty once they move."""
+    waiting = [
+        (live.collected, live.history_min, run.config["weights"])
+        for run, live in zip(snapshot.experiment.runs, snapshot.live, strict=True)
+        if run.config["weighting"] != "fixed" and live.collected < live.history_min
+    ]
+    if not waiting:
+        return ""
+    collected, needed, weights = max(waiting, key=lambda each: each[1] - each[0])
+    until = "weights uniform until then" if weights is None else "weights as given until then"
+    return f"collecting {collected} of {needed} losses, {until}"
+
+
+def _charts(
+    race: Race, key: str, title: str, sources: Sequence[Source], *, note: str = "", height: int = 340, **about: Any
+) -> None:
+    """One chart with every run, or one below the other."""
+    if not race.options.apart or len(_runs(race)) == 1:
+        _chart(race, key, title, sources, note=note, height=height, **about)
+        return
+    for index, run in enumerate(_runs(race)):
+        own = [source for source in sources if source.run == run.label]
+        _chart(race, f"{key}-{index}", f"{title} · {run.label}", own, note=note, height=min(height, 240), **about)
+
+
+def _chart(race: Race, key: str, title: str, sources: Sequence[Source], *, note: str, **about: Any) -> None:
+    key = f"{key}-{race.view.axis}"  # another axis is another zoom
+    lines = draw(sources, race.view, _zoom(key))
+    dashes = {run.label: dash for run, dash in zip(_runs(race), race.dashes, strict=True)}
+    live_chart(
+        [_series(line, race.colors[line.term], dashes[line.run]) for line in lines],
+        key=key,
+        title=title,
+        x_label=AXIS_LABELS[race.view.axis],
+        marks=[Mark(mark.x, mark.text, mark.kind) for mark in race.marks],
+        note=" · ".join(word for word in (note, honest(lines)) if word),
+        **about,
+    )
+
+
+def _series(line: Line, color: Color, dash: Dash) -> Series:
+    term = "auxiliary" if line.term == AUXILIARY else named(line.term)
+    return Series(line.name, line.x, line.y, color.pair, dash=dash, run=line.run, term=term)
+
+
+def _zoom(key: str) -> Window | None:
+    """What the reader has zoomed to, as the chart's component left it in session state."""
+    zoom = (st.session_state.get(key) or {}).get("zoom")
+    return (float(zoom[0]), float(zoom[1])) if zoom else None
+
+
+def _runs(race: Race) -> Sequence[Any]:
+    return race.snapshot.experiment.runs
+
+
+def _auxiliary_name(race: Race) -> str:
+    names = {run.config["auxiliary"] for run in _runs(race)} - {"none"}
+    return named(names.pop()) if len(names) == 1 else "Auxiliary"

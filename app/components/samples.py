@@ -1,0 +1,114 @@
+"""Sample predictions against the truth: the same images for every run, at any epoch that was kept."""
+
+import base64
+import html
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.charts.overlay import Color, Pixels, class_colors, compare, decode, encode, outline
+from app.components.page_style import dash_sample, mode, number
+from app.theme import OVERLAY_COLORS, Dash
+
+FOLLOW, EPOCH = "follow-newest", "sample-epoch"
+
+Pictures = Callable[[Sequence[int]], dict[int, bytes]]
+
+
+def samples(snapshot: Any, dashes: Sequence[Dash], pictures: Pictures) -> None:
+    """Image, truth and each run's prediction, with the Dice of each below it.
+
+    Args:
+        snapshot: The experiment as of now.
+        dashes: One per run.
+        pictures: Gives PNGs by sample id.
+    """
+    rows = snapshot.samples
+    with st.container(key="samples"):
+        st.markdown("#### Predictions against the truth")
+        epochs = sorted({row.epoch for row in rows if row.kind == "prediction"})
+        if not epochs:
+            st.caption("Sample images appear here as soon as the data are prepared.")
+            return
+        epoch, opacity = _choices(epochs)
+        st.html(_key(snapshot))
+        _gallery(snapshot, dashes, epoch, opacity, pictures)
+
+
+def _choices(epochs: Sequence[int]) -> tuple[int, float]:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="sample-options"):
+        follows = st.toggle("Follow the newest", value=True, key=FOLLOW, persist_state="session")
+        if follows or st.session_state.get(EPOCH) not in epochs:
+            st.session_state[EPOCH] = epochs[-1]
+        if len(epochs) > 1:
+            st.select_slider("Epoch", epochs, key=EPOCH, on_change=_stay, width=360, help="Move it to travel back.")
+        opacity = st.slider("Overlay", 0, 100, 55, 5, format="%d%%", key="opacity", width=180, persist_state="session")
+    return st.session_state[EPOCH], opacity / 100
+
+
+def _stay() -> None:
+    """Whoever moves the slider wants to stay there."""
+    st.session_state[FOLLOW] = False
+
+
+def _key(snapshot: Any) -> str:
+    colors = {"found": "true positive", "made up": "false positive", "missed": "false negative"}
+    parts = [
+        f'<span><i style="background:rgb{OVERLAY_COLORS[name]}"></i>{name} ({said})</span>'
+        for said, name in colors.items()
+    ]
+    names = snapshot.facts.get("class_names", ["background", "lesion"])
+    if len(names) > 2:
+        truth = class_colors(len(names))
+        parts += [f'<span><i style="background:rgb{truth[k]}"></i>{html.escape(names[k])}</span>' for k in truth]
+    return f'<div class="race key">{"".join(parts)}</div>'
+
+
+def _gallery(snapshot: Any, dashes: Sequence[Dash], epoch: int, opacity: float, pictures: Pictures) -> None:
+    rows, runs = snapshot.samples, snapshot.experiment.runs
+    shared = {(row.kind, row.case): row for row in rows if row.run is None}
+    predicted = {(row.run, row.case): row for row in rows if row.run is not None and row.epoch == epoch}
+    cases = [case for kind, case in shared if kind == "image" and ("truth", case) in shared]
+    needed = [*shared.values(), *predicted.values()]
+    pngs = pictures([row.id for row in needed])
+    classes = len(snapshot.facts.get("class_names", ("background", "lesion")))
+    cells = ['<div class="head">Image</div>', '<div class="head">Truth</div>']
+    cells += [
+        f'<div class="head">{dash_sample(dash)}{html.escape(run.label)}</div>'
+        for run, dash in zip(runs, dashes, strict=True)
+    ]
+    for case in cases:
+        image, truth = pngs[shared["image", case].id], pngs[shared["truth", case].id]
+        name = html.escape(case)
+        cells.append(_figure(image, f"Image {name}", name))
+        cells.append(_figure(_truth(image, truth, classes, opacity), f"Truth of {name}", "ground truth"))
+        for run in runs:
+            row = predicted.get((run.id, case))
+            if row is None:
+                cells.append('<figure><div class="none">not reached yet</div></figure>')
+                continue
+            picture = _prediction(image, truth, pngs[row.id], opacity)
+            words = f"Prediction of {html.escape(run.label)} for {name} at epoch {epoch}, Dice {number(row.dice, 3)}"
+            cells.append(_figure(picture, words, f"Dice <b>{number(row.dice, 3)}</b> · epoch {epoch}"))
+    st.html(f'<div class="race gallery dmf-{mode()}" style="--columns:{2 + len(runs)}">{"".join(cells)}</div>')
+
+
+def _figure(png: bytes, alt: str, caption: str) -> str:
+    source = base64.b64encode(png).decode()
+    return f'<figure><img src="data:image/png;base64,{source}" alt="{alt}"><figcaption>{caption}</figcaption></figure>'
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def _truth(image: bytes, truth: bytes, classes: int, opacity: float) -> bytes:
+    return encode(outline(_rgb(image), decode(truth), class_colors(classes), opacity * 0.6))
+
+
+@st.cache_data(max_entries=1024, show_spinner=False)
+def _prediction(image: bytes, truth: bytes, prediction: bytes, opacity: float) -> bytes:
+    colors: dict[str, Color] = OVERLAY_COLORS
+    return encode(compare(_rgb(image), decode(truth), decode(prediction), colors, opacity))
+
+
+def _rgb(png: bytes) -> Pixels:
+    return decode(png, grey=False)

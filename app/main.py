@@ -1,0 +1,13 @@
+"""Entry of the dashboard: ``streamlit run app/main.py``."""
+
+from pathlib import Path
+
+import streamlit as st
+
+st.set_page_config(
+    page_title="Adaptive loss weighting",
+    page_icon=Path(__file__).parent / "components" / "icon.svg",  # an icon by name would be fetched from the network
+    layout="wide",
+    initial_sidebar_state=330,
+)
+st.navigation([st.Page("pages/train.py", title="Train", icon=":material/model_training:", default=True)]).run()
