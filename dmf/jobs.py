@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from dmf import build
 from dmf.config import ExperimentConfig
-from dmf.errors import DMFError, NotOwnerError, RunFinishedError, StoreError
+from dmf.errors import CheckpointError, DMFError, NotOwnerError, RunFinishedError, StoreError
 from dmf.records import Event, RunState, StateChange
 from dmf.runs import ExperimentRow, RunRow, RunStore, StoreControls, StoreSink
 from dmf.training import Lockstep, TrainingRun
@@ -85,7 +85,7 @@ class Job:
             except StoreError:
                 raise
             except Exception as error:
-                self._fail(sink, error)
+                self._fail(sink, error, self.runs)
             else:
                 lockstep.train()
         finally:
@@ -109,7 +109,11 @@ class Job:
         for row in self.runs:
             config = self.config.runs[row.position]
             run = workbench.run(row.id, config, self.store.artifact_folder(row.id))
-            self._continue(run, row, sink)
+            try:
+                self._continue(run, row)
+            except CheckpointError as error:  # the other runs can go on
+                self._fail(sink, error, [row])
+                continue
             sink.write(Event(row.id, run.step, "prepared", workbench.facts()))
             runs.append(run)
         return Lockstep(
@@ -125,7 +129,7 @@ class Job:
             on_step=on_step,
         )
 
-    def _continue(self, run: TrainingRun, row: RunRow, sink: StoreSink) -> None:
+    def _continue(self, run: TrainingRun, row: RunRow) -> None:
         """Go on from the last checkpoint of an earlier attempt, or from the start if it never came to one."""
         if row.state is RunState.QUEUED:
             return
@@ -133,11 +137,11 @@ class Job:
             run.restore()
         run.begin_attempt(self.store.begin_attempt(row.id, run.step, self.owner))
 
-    def _fail(self, sink: StoreSink, error: Exception) -> None:
+    def _fail(self, sink: StoreSink, error: Exception, rows: Sequence[RunRow]) -> None:
         if not isinstance(error, DMFError):
             logger.error("Experiment %s could not start", self.experiment.id, exc_info=error)
         reason = str(error) if isinstance(error, DMFError) else f"{type(error).__name__}: {error}"
-        for row in self.runs:
+        for row in rows:
             sink.write(StateChange(row.id, max(0, row.summary["step"] + 1), RunState.FAILED, reason))
 
 
