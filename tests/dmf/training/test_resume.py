@@ -1,0 +1,225 @@
+"""A run that was stopped, or whose process died, goes on as if nothing had happened."""
+
+import sqlite3
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from dmf.jobs import Job, create_experiment
+from dmf.records import RunState
+from dmf.runs import RunStore
+from dmf.training import lockstep
+
+EPOCHS, STEPS = 3, 12  # 4 steps each
+RACE = ("mad", "bayesian,auxiliary=none")
+
+
+class Crash(BaseException):
+    """The process dies: nothing below catches this."""
+
+
+@pytest.fixture
+def config(tiny):
+    return tiny(*RACE, epochs=str(EPOCHS))
+
+
+@pytest.fixture
+def train():
+    """Trains a new experiment, or goes on with one, in a Job of its own; ``at(step, job)`` is called at every turn."""
+
+    def go(store, what, at=lambda step, job: None):
+        experiment = store.experiment(what) if isinstance(what, str) else create_experiment(store, what)
+        job = Job(store, experiment, f"owner of {experiment.id}")
+        job.train(on_step=lambda runs: at(max(run.step for run in runs), job))
+        return experiment.id
+
+    return go
+
+
+@pytest.fixture
+def uninterrupted(config, train, tmp_path):
+    store = RunStore(tmp_path / "uninterrupted" / "runs.sqlite")
+    yield store, train(store, config)
+    store.close()
+
+
+@pytest.fixture
+def assert_same_outcome(uninterrupted):
+    """Telemetry, metrics, scores, pictures and checkpoints equal those of the uninterrupted training bit for bit."""
+
+    def check(store, experiment_id):
+        whole_store, whole_id = uninterrupted
+        pairs = zip(store.experiment(experiment_id).runs, whole_store.experiment(whole_id).runs, strict=True)
+        for run, whole in pairs:
+            assert run.state is RunState.FINISHED
+            telemetry, expected = store.telemetry(run.id), whole_store.telemetry(whole.id)
+            np.testing.assert_array_equal(telemetry.steps, np.arange(STEPS))
+            assert telemetry.columns == expected.columns
+            assert telemetry.values.tobytes() == expected.values.tobytes()
+            metrics, expected_metrics = (
+                each.epoch_metrics([row.id]).drop(columns="run") for each, row in ((store, run), (whole_store, whole))
+            )
+            pd.testing.assert_frame_equal(metrics, expected_metrics, check_exact=True)
+            for split in ("validation", "test"):
+                scores, expected_scores = store.case_scores(run.id, split), whole_store.case_scores(whole.id, split)
+                assert [(row.epoch, row.cases) for row in scores] == [(row.epoch, row.cases) for row in expected_scores]
+                for row, expected_row in zip(scores, expected_scores, strict=True):
+                    np.testing.assert_array_equal(row.counts, expected_row.counts)
+            assert _files(store, run.id).keys() == _files(whole_store, whole.id).keys()
+            for name, tensors in _files(store, run.id).items():
+                for tensor_name, tensor in _files(whole_store, whole.id)[name].items():
+                    assert torch.equal(tensors[tensor_name], tensor), (name, tensor_name)
+        assert _pictures(store, experiment_id) == _pictures(whole_store, whole_id)
+
+    return check
+
+
+def _files(store, run_id):
+    return {file.name: load_file(file) for file in store.artifact_folder(run_id).glob("*.safetensors")}
+
+
+def _pictures(store, id):
+    label = {run.id: run.label for run in store.experiment(id).runs}
+    return {
+        (label.get(row.run), row.epoch, row.step, row.case, row.kind, row.dice): store.sample_png(row.id)
+        for row in store.samples(id)
+    }
+
+
+@pytest.mark.parametrize("step", [1, 4, 6, 11])  # within an epoch, at the end of one, with and without moved weights
+def test_a_stopped_race_goes_on_bit_for_bit(store, config, train, assert_same_outcome, step):
+    id = train(store, config, at=lambda now, job: now >= step and job.stop.set())
+    assert [run.state for run in store.experiment(id).runs] == [RunState.STOPPED] * 2
+    assert [store.latest_step(run.id) for run in store.experiment(id).runs] == [step - 1] * 2
+    train(store, id)
+    assert_same_outcome(store, id)
+    assert {run.attempt for run in store.experiment(id).runs} == {2}
+
+
+def test_a_race_stopped_again_and_again_goes_on_bit_for_bit(store, config, train, assert_same_outcome):
+    id = train(store, config, at=lambda now, job: now >= 3 and job.stop.set())
+    for stop in (4, 5, 9):
+        train(store, id, at=lambda now, job, stop=stop: now >= stop and job.stop.set())
+    train(store, id)
+    assert_same_outcome(store, id)
+
+
+@pytest.mark.parametrize(("step", "drain_every"), [(2, 0.0), (5, 60.0), (8, 0.0), (10, 0.0)])
+def test_a_race_whose_process_died_goes_on_bit_for_bit_without_gap_or_duplicate(  # noqa: PLR0917
+    store, config, train, assert_same_outcome, monkeypatch, step, drain_every
+):
+    monkeypatch.setattr(lockstep, "DRAIN_EVERY", drain_every)
+
+    def die(now, job):
+        if now >= step:
+            raise Crash
+
+    with pytest.raises(Crash):
+        train(store, config, at=die)
+    (experiment,) = store.experiments()
+    if drain_every == 0:  # telemetry is ahead of the checkpoint of the last epoch, unless that has just ended
+        assert store.latest_step(experiment.runs[0].id) == step - 1
+    assert {run.state for run in store.experiments()[0].runs} == {RunState.INTERRUPTED}
+    train(store, experiment.id)
+    assert_same_outcome(store, experiment.id)
+
+
+def test_a_crash_after_the_best_network_was_written_and_before_the_checkpoint_goes_on(
+    store, config, train, assert_same_outcome, monkeypatch
+):
+    from dmf.training.run import TrainingRun
+
+    own, calls = TrainingRun.save_last, iter(range(100))
+
+    def die(self, epoch):
+        if next(calls) == 4:  # both runs at epochs 0 and 1, then the first at epoch 2
+            raise Crash
+        return own(self, epoch)
+
+    monkeypatch.setattr(TrainingRun, "save_last", die)
+    with pytest.raises(Crash):
+        train(store, config)
+    monkeypatch.setattr(TrainingRun, "save_last", own)
+    (experiment,) = store.experiments()
+    train(store, experiment.id)
+    assert_same_outcome(store, experiment.id)
+
+
+def test_a_race_that_died_before_its_first_checkpoint_starts_over(
+    store, config, train, assert_same_outcome, monkeypatch
+):
+    from dmf.training.run import TrainingRun
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingRun, "save_last", lambda self, epoch: (_ for _ in ()).throw(Crash()))
+        with pytest.raises(Crash):
+            train(store, config)
+    (experiment,) = store.experiments()
+    assert not any(store.artifacts(run.id) for run in experiment.runs)
+    train(store, experiment.id)
+    assert_same_outcome(store, experiment.id)
+
+
+def test_a_race_that_had_taken_its_last_step_is_only_tested(store, config, train, assert_same_outcome, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(lockstep.Lockstep, "_finish", lambda self, lane: (_ for _ in ()).throw(Crash()))
+        with pytest.raises(Crash):
+            train(store, config)
+    (experiment,) = store.experiments()
+    steps = []
+    train(store, experiment.id, at=lambda now, job: steps.append(now))
+    assert set(steps) == {STEPS}
+    assert_same_outcome(store, experiment.id)
+
+
+def test_a_run_whose_checkpoint_is_gone_fails_alone_with_a_clear_message(store, config, train):
+    id = train(store, config, at=lambda now, job: now >= 6 and job.stop.set())
+    first, second = store.experiment(id).runs
+    (store.artifact_folder(first.id) / "last.safetensors").unlink()
+    train(store, id)
+    first, second = store.experiment(id).runs
+    assert (first.state, second.state) == (RunState.FAILED, RunState.FINISHED)
+    assert first.reason.startswith("No checkpoint at ")
+    assert "the run cannot be continued. Start a new run." in first.reason
+    assert store.latest_step(first.id) == 5  # what it had recorded stays
+
+
+def test_a_race_without_any_checkpoint_left_fails_as_a_whole(store, tiny, train):
+    id = train(store, tiny("mad"), at=lambda now, job: now >= 2 and job.stop.set())
+    (run,) = store.experiment(id).runs
+    (store.artifact_folder(run.id) / "last.safetensors").write_bytes(b"damaged")
+    train(store, id)
+    (run,) = store.experiment(id).runs
+    assert run.state is RunState.FAILED
+    assert "is damaged" in run.reason
+
+
+def test_a_checkpoint_of_another_configuration_is_refused(store, config, train):
+    id = train(store, config, at=lambda now, job: now >= 6 and job.stop.set())
+    with sqlite3.connect(store.file) as connection:
+        connection.execute("UPDATE experiments SET config = json_set(config, '$.training.lr', 0.5)")
+    connection.close()
+    train(store, id)
+    for run in store.experiment(id).runs:
+        assert run.state is RunState.FAILED
+        assert "was made under another configuration" in run.reason
+
+
+def test_a_finished_run_of_a_stopped_race_stays_as_it_is(store, config, train):
+    def stop_second(now, job):
+        if now == 2:
+            job.store.add_control(job.runs[1].id, "stop")
+            time.sleep(0.3)  # the wish is fetched by a thread
+
+    id = train(store, config, at=stop_second)
+    first, second = store.experiment(id).runs
+    assert (first.state, second.state) == (RunState.FINISHED, RunState.STOPPED)
+    train(store, id)
+    again, second = store.experiment(id).runs
+    assert again == first
+    assert second.state is RunState.FINISHED
+    np.testing.assert_array_equal(store.telemetry(second.id).steps, np.arange(STEPS))
