@@ -3,7 +3,8 @@
 import hashlib
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,7 +17,7 @@ from dmf.config import ExperimentConfig, FusionConfig, RunConfig
 from dmf.data import DATASETS, PreparedData, build_dataset, class_ratios, prepare, split_cases
 from dmf.data.batches import DeviceData
 from dmf.data.prepare import choose_cases
-from dmf.errors import ConfigError
+from dmf.errors import ConfigError, UnknownNameError
 from dmf.fusion import Fusion
 from dmf.losses import LOSSES, build_bank
 from dmf.models import MODELS, build_model
@@ -61,11 +62,13 @@ def validate(config: ExperimentConfig) -> None:
     Raises:
         ConfigError: With the field to blame.
     """
-    dataset = build_dataset(config.data, config.training.seed)
+    with _blaming("dataset"):
+        dataset = build_dataset(config.data, config.training.seed)
     resolve_device(config.training.device)
     build_model(config.model, dataset.in_channels, len(dataset.class_names), config.data.image_size, 0)
     for run in config.runs:
-        build_fusion(run.fusion)
+        with _blaming("weighting"):
+            build_fusion(run.fusion)
         build_bank(run.fusion, [1 / len(dataset.class_names)] * len(dataset.class_names))
 
 
@@ -105,6 +108,16 @@ def dataset_title(name: str) -> str:
         UnknownNameError: If no dataset has this name.
     """
     return str(DATASETS[name].title)  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _blaming(field: str) -> Iterator[None]:
+    """Name the field of a name that a registry refused: it cannot know where the name came from."""
+    try:
+        yield
+    except UnknownNameError as error:
+        error.field = error.field or field
+        raise
 
 
 def resolve_device(name: str) -> torch.device:

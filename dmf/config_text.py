@@ -64,7 +64,11 @@ def parse(model: type[BaseModel], texts: Mapping[str, Any]) -> Any:
     Raises:
         ConfigError: With one clear line, and the field to blame.
     """
-    values = {name: from_text(model, name, value) if isinstance(value, str) else value for name, value in texts.items()}
+    known = model.model_fields
+    values = {
+        name: from_text(model, name, value) if isinstance(value, str) and name in known else value
+        for name, value in texts.items()
+    }
     return build(model, values)
 
 
