@@ -84,6 +84,12 @@ def named(name: str) -> str:
     return NAMES.get(name, name)
 
 
+def run_title(label: str) -> str:
+    """A run's label with its method as people write it: ``"MAD prior=compound"`` for ``"mad prior=compound"``."""
+    method, space, rest = label.partition(" ")
+    return f"{named(method)}{space}{rest}"
+
+
 Slots = dict[str, Any]
 """Field to the empty place under its widget, where :func:`complain` says what is wrong."""
 

@@ -18,8 +18,12 @@ _CHIPS = {
 
 
 def use_style() -> None:
-    """Put the sheet on the page; takes no room."""
-    st.html(Path(__file__).with_name("style.css"))
+    """Put the sheet on the page; takes no room. What depends on the theme is said once, for all of the page."""
+    dark = mode() == "dark"
+    sheet = Path(__file__).with_name("style.css").read_text("utf-8")
+    shades = {"sidebar": ("#f7f8fa", "#131923")[dark], "problem": ("#c62828", "#ff8a80")[dark]}
+    variables = "".join(f"--{name}: {color};" for name, color in shades.items())
+    st.html(f"<style>:root {{ {variables} }}\n{sheet}</style>")
 
 
 def mode() -> Mode:

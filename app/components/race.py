@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.charts.happenings import happenings
 from app.charts.lines import AXIS_LABELS, Axis, Happening, Line, Source, View, Window, draw, honest
-from app.components.fields import named
+from app.components.fields import named, run_title
 from app.components.live_chart import Mark, Series, live_chart
 from app.theme import AUXILIARY_COLOR, Color, Dash, run_dashes, term_colors
 
@@ -54,13 +54,14 @@ class Race:
         for run, live in zip(self.snapshot.experiment.runs, self.snapshot.live, strict=True):
             own = [AUXILIARY] if auxiliary and run.config["auxiliary"] != "none" else []
             for term in [*live.terms, *own]:
-                made.append(Source(live, f"{column}_{term}", run.label, term, f"{named(term)} · {run.label}"))
+                title = run_title(run.label)
+                made.append(Source(live, f"{column}_{term}", title, term, f"{named(term)} · {title}"))
         return made
 
     def of_auxiliary(self, column: str, name: str) -> list[Source]:
         """``auxiliary`` or ``gamma`` of each run that has an auxiliary loss."""
         return [
-            Source(live, column, run.label, AUXILIARY, f"{name} · {run.label}")
+            Source(live, column, run_title(run.label), AUXILIARY, f"{name} · {run_title(run.label)}")
             for run, live in zip(self.snapshot.experiment.runs, self.snapshot.live, strict=True)
             if run.config["auxiliary"] != "none"
         ]
@@ -96,7 +97,7 @@ def options() -> Options:
 def prepared(snapshot: Any, dashes: Sequence[Dash], chosen: Options) -> Race:
     """Bring together what the charts need."""
     view = View(chosen.axis, snapshot.steps_per_epoch or 1, snapshot.origin, chosen.smoothing)
-    labels = {run.id: run.label for run in snapshot.experiment.runs}
+    labels = {run.id: run_title(run.label) for run in snapshot.experiment.runs}
     return Race(snapshot, tuple(dashes), view, chosen, tuple(happenings(snapshot.events, labels, view)))
 
 
@@ -183,14 +184,22 @@ def _charts(
         _chart(race, key, title, sources, note=note, height=height, **about)
         return
     for index, run in enumerate(_runs(race)):
-        own = [source for source in sources if source.run == run.label]
-        _chart(race, f"{key}-{index}", f"{title} · {run.label}", own, note=note, height=min(height, 240), **about)
+        own = [source for source in sources if source.run == run_title(run.label)]
+        _chart(
+            race,
+            f"{key}-{index}",
+            f"{title} · {run_title(run.label)}",
+            own,
+            note=note,
+            height=min(height, 240),
+            **about,
+        )
 
 
 def _chart(race: Race, key: str, title: str, sources: Sequence[Source], *, note: str, **about: Any) -> None:
     key = f"{key}-{race.view.axis}"  # another axis is another zoom
     lines = draw(sources, race.view, _zoom(key))
-    dashes = {run.label: dash for run, dash in zip(_runs(race), race.dashes, strict=True)}
+    dashes = {run_title(run.label): dash for run, dash in zip(_runs(race), race.dashes, strict=True)}
     live_chart(
         [_series(line, race.colors[line.term], dashes[line.run]) for line in lines],
         key=key,

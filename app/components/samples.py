@@ -8,7 +8,8 @@ from typing import Any
 import streamlit as st
 
 from app.charts.overlay import Color, Pixels, class_colors, compare, decode, encode, outline
-from app.components.page_style import dash_sample, mode, number
+from app.components.fields import run_title
+from app.components.page_style import dash_sample, number
 from app.theme import OVERLAY_COLORS, Dash
 
 FOLLOW, EPOCH = "follow-newest", "sample-epoch"
@@ -75,7 +76,7 @@ def _gallery(snapshot: Any, dashes: Sequence[Dash], epoch: int, opacity: float, 
     classes = len(snapshot.facts.get("class_names", ("background", "lesion")))
     cells = ['<div class="head">Image</div>', '<div class="head">Truth</div>']
     cells += [
-        f'<div class="head">{dash_sample(dash)}{html.escape(run.label)}</div>'
+        f'<div class="head">{dash_sample(dash)}{html.escape(run_title(run.label))}</div>'
         for run, dash in zip(runs, dashes, strict=True)
     ]
     for case in cases:
@@ -89,9 +90,10 @@ def _gallery(snapshot: Any, dashes: Sequence[Dash], epoch: int, opacity: float, 
                 cells.append('<figure><div class="none">not reached yet</div></figure>')
                 continue
             picture = _prediction(image, truth, pngs[row.id], opacity)
-            words = f"Prediction of {html.escape(run.label)} for {name} at epoch {epoch}, Dice {number(row.dice, 3)}"
-            cells.append(_figure(picture, words, f"Dice <b>{number(row.dice, 3)}</b> · epoch {epoch}"))
-    st.html(f'<div class="race gallery dmf-{mode()}" style="--columns:{2 + len(runs)}">{"".join(cells)}</div>')
+            dice = number(row.dice, 3)
+            words = f"Prediction of {html.escape(run_title(run.label))} for {name} at epoch {epoch}, Dice {dice}"
+            cells.append(_figure(picture, words, f"Dice <b>{dice}</b>"))
+    st.html(f'<div class="race gallery" style="--columns:{2 + len(runs)}">{"".join(cells)}</div>')
 
 
 def _figure(png: bytes, alt: str, caption: str) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from app.charts.lines import AXIS_LABELS
+from app.components.fields import run_title
 from app.components.live_chart import Mark, Series, live_chart
 from app.components.page_style import dash_sample, number
 from app.components.race import Race
@@ -54,9 +55,8 @@ def _chart(race: Race, metrics: pd.DataFrame, metric: str, info: Info) -> None:
         for run, live, dash in zip(race.snapshot.experiment.runs, race.snapshot.live, race.dashes, strict=True):
             rows = own[own["run"] == run.id].sort_values("epoch")
             x = [race.view.at(step, live.time_of(step)) for step in rows["step"]]
-            series.append(
-                Series(run.label, _array(x), rows["value"].to_numpy(), NEUTRAL.pair, dash=dash, run=run.label)
-            )
+            name, values = run_title(run.label), rows["value"].to_numpy()
+            series.append(Series(name, _array(x), values, NEUTRAL.pair, dash=dash, run=name, term=about.title))
     live_chart(
         series,
         key=key,
@@ -75,7 +75,8 @@ def table_html(
 ) -> str:
     """Scores of each split at its latest epoch: metrics down, runs across; the best of each row stands out."""
     head = "".join(
-        f"<th>{dash_sample(dash)}{html.escape(run.label)}</th>" for run, dash in zip(runs, dashes, strict=True)
+        f"<th>{dash_sample(dash)}{html.escape(run_title(run.label))}</th>"
+        for run, dash in zip(runs, dashes, strict=True)
     )
     body = "".join(_split(split, runs, metrics, names, info) for split in SPLITS) if len(metrics) else ""
     if not body:
@@ -102,7 +103,7 @@ def _split(split: str, runs: Sequence[Any], metrics: pd.DataFrame, names: Sequen
         cells = "".join(_cell(value, is_best=best is not None and value == best) for value in found)
         headline = ' class="headline"' if name in HEADLINES else ""
         lines.append(
-            f'<tr{headline}><td title="{html.escape(about.sentence)}">{html.escape(about.title)}'
+            f'<tr{headline}><td title="{html.escape(about.sentence)}">{html.escape(about.title)} '
             f'<span class="how">{about.pooling}, {html.escape(about.classes)}</span></td>{cells}</tr>'
         )
     return "".join(lines)

@@ -7,7 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from app.components.page_style import chip, dash_sample, mode, seconds_in_words
+from app.components.fields import run_title
+from app.components.page_style import chip, dash_sample, seconds_in_words
 from app.theme import STATE_BADGES, Dash
 from dmf.errors import DMFError
 from dmf.records import RunState
@@ -26,6 +27,13 @@ def summary_state(states: Sequence[RunState]) -> RunState:
     return min(states, key=lambda state: order.index(state.value))
 
 
+def heading(experiment: Any, command: Callable[[str, str], None]) -> None:
+    """The experiment's name, and the buttons beside it."""
+    with st.container(key="head", horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.markdown(f"### {experiment.name}", width="content")
+        buttons(experiment, command)
+
+
 def buttons(experiment: Any, command: Callable[[str, str], None]) -> None:
     """Pause, Resume, Step and Stop; each can be clicked where it means something. Keep them out of what ticks.
 
@@ -41,7 +49,7 @@ def buttons(experiment: Any, command: Callable[[str, str], None]) -> None:
         "step": RunState.PAUSED in states,
         "stop": is_active,
     }
-    with st.container(key="controls", horizontal=True, gap="small"):
+    with st.container(key="controls", horizontal=True, gap="small", width="content"):
         for word, (label, icon, help) in BUTTONS.items():
             clicked = st.button(label, key=f"control-{word}", icon=icon, help=help, disabled=not can[word])
             if clicked:
@@ -64,13 +72,13 @@ def status(snapshot: Any, dashes: Sequence[Dash]) -> None:
     color = {"gray": "#8a94a0", "orange": "#d08a1c", "green": "#2e9e58", "red": "#d64545", "blue": "#4a64e7"}
     bar = color[STATE_BADGES[state.value].color]
     runs = "".join(
-        f'<span class="run">{dash_sample(dash)}{html.escape(run.label)} '
+        f'<span class="run">{dash_sample(dash)}{html.escape(run_title(run.label))} '
         f"{chip(run.state.value) if run.state is not state else ''}</span>"
         for run, dash in zip(experiment.runs, dashes, strict=True)
     )
     with st.container(key="run-status"):
         st.html(
-            f'<div class="race status dmf-{mode()}"><div class="facts">{"".join(facts)}</div>'
+            f'<div class="race status"><div class="facts">{"".join(facts)}</div>'
             f'<div class="bar" style="--bar:{bar}" role="progressbar" aria-valuemin="0" aria-valuemax="100" '
             f'aria-valuenow="{share:.0%}"><i style="width:{share:.2%}"></i></div>'
             f'<div class="runs">{runs}<span class="muted">{html.escape(_where(snapshot))}</span></div></div>'
@@ -82,7 +90,7 @@ def reasons(experiment: Any) -> None:
     said: dict[tuple[str, str], list[str]] = {}
     for run in experiment.runs:
         if run.state in (RunState.FAILED, RunState.INTERRUPTED) and run.reason:
-            said.setdefault((run.state.value, run.reason), []).append(run.label)
+            said.setdefault((run.state.value, run.reason), []).append(run_title(run.label))
     for (state, reason), labels in said.items():
         whose = "Every run" if len(labels) == len(experiment.runs) else ", ".join(labels)
         show = st.error if state == "failed" else st.warning

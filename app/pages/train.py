@@ -36,10 +36,7 @@ def show_experiment(id: str | None) -> None:
         recent.missing(id)
         recent.recent(access.recent())
         return
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
-    left.markdown(f"### {snapshot.experiment.name}")
-    with right:
-        status.buttons(snapshot.experiment, access.command)
+    status.heading(snapshot.experiment, access.command)
     drawn = snapshot.states
 
     @st.fragment(run_every=TICK if snapshot.is_active else None)

@@ -7,7 +7,7 @@ that drawing costs the same whether a thousand or a million steps were recorded.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-BUCKETS = 4096  # at most; several times the points drawn, so that the second half has a choice
+BUCKETS = 2048  # at most; with two points each, several times what is drawn, so that the second half has a choice
 
 _Columns = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]
 
@@ -31,6 +31,7 @@ class Extremes:
         values = np.asarray(values, np.float64)
         if not len(values):
             return
+        values = np.where(np.isfinite(values), values, np.nan)
         while -(-(self.size + len(values)) // self.width) > self._limit:
             self._halve()
         self._first = values[0] if self.size == 0 else self._first
@@ -39,7 +40,7 @@ class Extremes:
         fresh = _bucketed(values, lead, self.width, self.size - lead)
         if lead:
             joined = _merged(_part(self._buckets, slice(-1, None)), _part(fresh, slice(0, 1)))
-            pieces = (_part(self._buckets, slice(0, -1)), joined, _part(fresh, slice(1, None)))
+            pieces: tuple[_Columns, ...] = (_part(self._buckets, slice(0, -1)), joined, _part(fresh, slice(1, None)))
         else:
             pieces = (self._buckets, fresh)
         self._buckets = _concatenated(*pieces)
@@ -51,22 +52,28 @@ class Extremes:
         The first and the last value are always among them; one position of every bucket with a gap has NaN.
         """
         low, low_value, high, high_value, gap = self._buckets
-        has = np.isfinite(low_value)
-        early = np.where(low <= high, low, high)[has]
-        late = np.where(low <= high, high, low)[has]
-        early_value = np.where(low <= high, low_value, high_value)[has]
-        late_value = np.where(low <= high, high_value, low_value)[has]
-        twice = early != late
-        keep = np.stack([np.ones_like(twice), twice], 1).ravel()
-        positions = np.stack([early, late], 1).ravel()[keep]
-        values = np.stack([early_value, late_value], 1).ravel()[keep]
-        ends = [(0, self._first), (self.size - 1, self._last)] if self.size else []
+        low_first = low <= high
+        # Early and late extreme of each bucket in turn; a bucket with a single value has only one.
+        positions = np.stack([np.where(low_first, low, high), np.where(low_first, high, low)], 1).ravel()
+        values = np.stack([np.where(low_first, low_value, high_value), np.where(low_first, high_value, low_value)], 1)
+        keep = np.isfinite(values)
+        keep[:, 1] &= low != high
+        positions, values = positions[keep.ravel()], values.ravel()[keep.ravel()]
         gaps = gap[gap >= 0]
-        extra = np.array([*(at for at, _ in ends), *gaps], np.int64)
-        extra_value = np.array([*(value for _, value in ends), *np.full(len(gaps), np.nan)])
-        positions, values = np.concatenate([positions, extra]), np.concatenate([values, extra_value])
-        positions, chosen = np.unique(positions, return_index=True)
-        return positions, values[chosen]
+        if len(gaps):
+            positions = np.concatenate([positions, gaps])
+            order = np.argsort(positions, kind="stable")
+            positions, values = positions[order], np.concatenate([values, np.full(len(gaps), np.nan)])[order]
+        return self._with_ends(positions, values)
+
+    def _with_ends(
+        self, positions: NDArray[np.int64], values: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        if self.size and (not len(positions) or positions[0] != 0):
+            positions, values = np.insert(positions, 0, 0), np.insert(values, 0, self._first)
+        if self.size and positions[-1] != self.size - 1:
+            positions, values = np.append(positions, self.size - 1), np.append(values, self._last)
+        return positions, values
 
     def _halve(self) -> None:
         count = len(self._buckets[0])
@@ -109,15 +116,15 @@ def _bucketed(values: NDArray[np.float64], lead: int, width: int, start: int) ->
     finite = np.isfinite(values)
     table = np.full((3, rows * width), [[np.inf], [-np.inf], [0.0]])
     table[:, lead : lead + len(values)] = np.where(finite, values, np.inf), np.where(finite, values, -np.inf), ~finite
-    table = table.reshape(3, rows, width)
+    cells = table.reshape(3, rows, width)
     offsets = start + width * np.arange(rows)
-    low, high, gap = table[0].argmin(1), table[1].argmax(1), table[2].argmax(1)
+    low, high, gap = cells[0].argmin(1), cells[1].argmax(1), cells[2].argmax(1)
     row = np.arange(rows)
-    has_gap = table[2, row, gap] > 0
+    has_gap = cells[2, row, gap] > 0
     return (
         offsets + low,
-        table[0, row, low],
+        cells[0, row, low],
         offsets + high,
-        table[1, row, high],
+        cells[1, row, high],
         np.where(has_gap, offsets + gap, -1),
     )

@@ -6,7 +6,8 @@ A refresh reads only steps after the last one it has; a new attempt starts over.
 import math
 import threading
 from collections import OrderedDict
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from dmf.runs import RunRow, RunStore, Telemetry
 Axis = Literal["step", "epoch", "time"]
 Window = tuple[float, float]
 
-SMOOTHINGS_KEPT = 3  # per run: people compare a few, not many
+LINES_KEPT = 96  # columns times smoothings, per run
 WINDOW_STEPS = 100_000  # a window of more steps is drawn from its extremes
 
 
@@ -72,7 +73,7 @@ class LiveRun:
     def last(self, column: str) -> float:
         """Latest value of a column; NaN where there is none."""
         with self._lock:
-            return float(self._rows.values[-1, self._columns.index(column)]) if self.size else math.nan
+            return float(self._values(column, self.size - 1, self.size)[0]) if self.size else math.nan
 
     def time_of(self, step: int) -> float:
         """Unix time by which ``step`` steps were taken; 0 where none was recorded."""
@@ -108,12 +109,11 @@ class LiveRun:
         with self._lock:
             if not self.size:
                 return np.empty(0), np.empty(0)
-            index = self._columns.index(column)
-            positions, values = self._smoothed(smoothing).extremes[index].points()
+            positions, values = self._line(column, smoothing).points()
             if window is not None:
                 first, last = self._positions(window, axis, steps_per_epoch, origin)
                 if last - first <= WINDOW_STEPS:
-                    inside, inner = self._in_full(index, first, last, smoothing)
+                    inside, inner = self._in_full(column, first, last, smoothing)
                     before, after = positions < first, positions >= last
                     positions = np.concatenate([positions[before], inside, positions[after]])
                     values = np.concatenate([values[before], inner, values[after]])
@@ -125,39 +125,44 @@ class LiveRun:
         self._columns: tuple[str, ...] = ()
         self._steps, self._times = Growing(np.dtype(np.int64)), Growing(np.dtype(np.float64))
         self._rows = Growing(np.dtype(np.float32))
-        self._smooth: OrderedDict[float, _Smoothed] = OrderedDict()
+        self._lines: OrderedDict[tuple[str, float], _Line] = OrderedDict()
 
     def _take(self, fresh: Telemetry) -> None:
-        shares = _shares(fresh, self.terms)
         if not self._columns:
-            self._columns = (*fresh.columns, *(f"share_{term}" for term in self.terms), "share_auxiliary")
-            self._rows = Growing(np.dtype(np.float32), len(self._columns))
-        rows = np.concatenate([fresh.values, shares], axis=1)
+            self._columns = fresh.columns
+            self._rows = Growing(np.dtype(np.float32), len(fresh.columns))
         self._steps.extend(fresh.steps)
         self._times.extend(fresh.times)
-        self._rows.extend(rows)
+        self._rows.extend(fresh.values)
         self._last = int(fresh.steps[-1])
         self._collected += int((fresh.values[:, fresh.columns.index("finite")] == 1).sum())
-        for smoothed in self._smooth.values():
-            smoothed.extend(rows)
 
-    def _smoothed(self, share: float) -> "_Smoothed":
-        if share not in self._smooth:
-            self._smooth[share] = _Smoothed(share, len(self._columns))
-            self._smooth[share].extend(self._rows.values)
-            if len(self._smooth) > SMOOTHINGS_KEPT:
-                self._smooth.popitem(last=False)
-        self._smooth.move_to_end(share)
-        return self._smooth[share]
+    def _values(self, column: str, first: int, last: int) -> NDArray[np.float32]:
+        """Rows ``first`` to ``last`` of a stored or derived column."""
+        if column not in self._columns and column.startswith("share_"):
+            term = column.removeprefix("share_")
+            names = ("auxiliary", "gamma") if term == "auxiliary" else (f"loss_{term}", f"weight_{term}")
+            loss, weight, total = (self._values(name, first, last) for name in (*names, "total"))
+            with np.errstate(divide="ignore", invalid="ignore"):
+                return loss * weight / total
+        return self._rows.values[first:last, self._columns.index(column)]
+
+    def _line(self, column: str, share: float) -> Extremes:
+        """Extremes of a column under a smoothing, brought up to date; only what is looked at is worked on."""
+        line = self._lines.setdefault((column, share), _Line(Extremes(), Smoother(share)))
+        self._lines.move_to_end((column, share))
+        if len(self._lines) > LINES_KEPT:
+            self._lines.popitem(last=False)
+        line.extremes.extend(line.smoother(self._values(column, line.extremes.size, self.size)))
+        return line.extremes
 
     def _in_full(
-        self, index: int, first: int, last: int, share: float
+        self, column: str, first: int, last: int, share: float
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         # Steps this far back weigh less than 1e-4 of the average, so smoothing may begin there.
         warm_up = 0 if share == 0 else math.ceil(math.log(1e-4) / math.log(share))
         begin = max(0, first - warm_up)
-        rows = self._rows.values[begin:last, index : index + 1]
-        return np.arange(first, last), Smoother(share, 1)(rows)[first - begin :, 0]
+        return np.arange(first, last), Smoother(share)(self._values(column, begin, last))[first - begin :]
 
     def _positions(self, window: Window, axis: Axis, steps_per_epoch: int, origin: float) -> tuple[int, int]:
         low, high = window
@@ -182,7 +187,7 @@ class LiveRun:
 class Growing:
     """Rows that are only ever added, in one array that doubles when it is full."""
 
-    def __init__(self, dtype: np.dtype, columns: int | None = None) -> None:
+    def __init__(self, dtype: np.dtype[Any], columns: int | None = None) -> None:
         self._rows = np.empty(64 if columns is None else (64, columns), dtype)
         self._count = 0
 
@@ -190,12 +195,15 @@ class Growing:
         return self._count
 
     @property
-    def values(self) -> NDArray:
+    def values(self) -> NDArray[Any]:
         """All rows so far, without a copy."""
         return self._rows[: self._count]
 
-    def extend(self, rows: NDArray) -> None:
-        """Add rows at the end."""
+    def extend(self, rows: NDArray[Any]) -> None:
+        """Add rows at the end. The first ones are taken over as they are, so leave them alone afterwards."""
+        if not self._count:
+            self._rows, self._count = rows, len(rows)
+            return
         needed = self._count + len(rows)
         if needed > len(self._rows):
             larger = np.empty((max(needed, 2 * len(self._rows)), *self._rows.shape[1:]), self._rows.dtype)
@@ -205,23 +213,7 @@ class Growing:
         self._count = needed
 
 
-class _Smoothed:
-    """Extremes of every column under one smoothing."""
-
-    def __init__(self, share: float, columns: int) -> None:
-        self.extremes = [Extremes() for _ in range(columns)]
-        self._smoother = Smoother(share, columns)
-
-    def extend(self, rows: NDArray[np.float32]) -> None:
-        values = self._smoother(rows)
-        for index, extremes in enumerate(self.extremes):
-            extremes.extend(values[:, index])
-
-
-def _shares(fresh: Telemetry, terms: tuple[str, ...]) -> NDArray[np.float32]:
-    """(n, K + 1): share of the total that each term, and the auxiliary loss, contributes."""
-    column = {name: fresh.values[:, index] for index, name in enumerate(fresh.columns)}
-    parts = [column[f"loss_{term}"] * column[f"weight_{term}"] for term in terms]
-    parts.append(column["auxiliary"] * column["gamma"])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.stack(parts, axis=1) / column["total"][:, None]
+@dataclass
+class _Line:
+    extremes: Extremes
+    smoother: Smoother

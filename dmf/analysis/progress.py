@@ -53,7 +53,7 @@ class Snapshot:
     @property
     def step(self) -> int:
         """Steps taken by the run that is furthest."""
-        return max(run.summary["step"] for run in self.experiment.runs) + 1
+        return 1 + max(int(run.summary["step"]) for run in self.experiment.runs)
 
     @property
     def origin(self) -> float:
