@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+import torch
+
+from dmf import build
+from dmf.errors import ConfigError
+from dmf.tasks import Feed
+
+
+@pytest.fixture
+def feed(tiny):
+    return build.build_workbench(tiny()).feed
+
+
+def test_images_of_each_split_and_steps_are_counted(feed):
+    assert feed.images == {"train": 17, "validation": 3, "test": 4}
+    assert feed.steps_per_epoch == 4
+    assert feed.batch_size == 4
+
+
+def test_a_training_batch_is_a_function_of_the_step_alone(feed):
+    forward = [feed.training_batch(step).index.tolist() for step in range(8)]
+    backward = [feed.training_batch(step).index.tolist() for step in reversed(range(8))]
+    assert forward == backward[::-1]
+
+
+def test_an_epoch_shows_no_image_twice_and_the_next_another_order(feed):
+    first, second = (
+        [position for step in range(start, start + 4) for position in feed.training_batch(step).index.tolist()]
+        for start in (0, 4)
+    )
+    assert len(set(first)) == len(set(second)) == 16
+    assert first != second
+
+
+def test_a_batch_is_ready_for_the_network(feed):
+    batch = feed.training_batch(0)
+    assert batch.input.shape == (4, 1, 32, 32)
+    assert batch.input.dtype is torch.float32
+    assert 0 <= batch.input.min() <= batch.input.max() <= 1
+    assert batch.target.shape == (4, 32, 32)
+    assert batch.target.dtype is torch.int64
+    assert batch.input.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_every_case_of_a_split_is_evaluated_once(feed, split):
+    positions = [position for batch in feed.evaluation(split) for position in batch.index.tolist()]
+    assert len(positions) == len(set(positions)) == feed.images[split]
+
+
+def test_splits_share_no_case(feed):
+    splits = [
+        {position for batch in feed.evaluation(split) for position in batch.index.tolist()}
+        for split in ("train", "validation", "test")
+    ]
+    assert sum(len(split) for split in splits) == len(set.union(*splits)) == 24
+
+
+def test_a_sample_is_a_batch_of_one_of_that_case(feed):
+    batch = feed.sample(5)
+    assert batch.index.tolist() == [5]
+    assert batch.input.shape == (1, 1, 32, 32)
+    assert feed.case_id(5) == "phantom-00005"
+
+
+def test_sizes_are_those_of_the_original_images(feed):
+    np.testing.assert_array_equal(feed.original_sizes(np.array([0, 3])), [[128, 128], [128, 128]])
+
+
+def test_a_batch_larger_than_the_training_split_is_refused(feed):
+    with pytest.raises(ConfigError, match="the largest batch size that works is 17") as caught:
+        Feed(feed._data, feed._device_data, feed._indices, batch_size=18, seed=0)
+    assert caught.value.field == "batch_size"

@@ -1,0 +1,89 @@
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from dmf.tasks import Batch, SampleCase, Segmentation
+from dmf.tasks.segmentation import encode_png
+
+
+@pytest.fixture
+def task():
+    return Segmentation(("background", "lesion"))
+
+
+def batch(*truths, first=0):
+    """Truths (H, W) of 0 and 1; the image is the truth at half brightness."""
+    target = torch.tensor(truths, dtype=torch.int64)
+    return Batch(target[:, None].float() / 2, target, torch.arange(first, first + len(truths)))
+
+
+def decode(png):
+    return cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
+
+
+def bright(images):
+    """A network that finds whatever is bright."""
+    return torch.cat((0.25 - images, images - 0.25), dim=1)
+
+
+def everything(images):
+    """A network that takes every pixel for a lesion."""
+    return torch.cat((images * 0, images * 0 + 1), dim=1)
+
+
+TRUTH = [[0, 1, 1, 0], [0, 0, 0, 0]]  # 2 of 8 pixels
+EMPTY = [[0, 0, 0, 0], [0, 0, 0, 0]]
+
+
+def test_a_perfect_network_scores_one(task):
+    metrics = task.evaluate(bright, [batch(TRUTH, EMPTY)]).metrics
+    for name in ("dice", "iou", "lesion_dice", "cb_dice"):
+        assert metrics[name] == pytest.approx(1, abs=1e-6), name
+
+
+def test_counts_are_kept_per_case_and_class(task):
+    evaluation = task.evaluate(everything, [batch(TRUTH, EMPTY), batch(TRUTH, first=2)])
+    # Of 8 pixels 2 are a lesion: background has 6 missed, lesion 2 found and 6 too many.
+    of_truth, of_empty = [[0, 0, 6], [2, 6, 0]], [[0, 0, 8], [0, 8, 0]]
+    np.testing.assert_array_equal(evaluation.counts, [of_truth, of_empty, of_truth])
+    np.testing.assert_array_equal(evaluation.index, [0, 1, 2])
+    # Pooled: 4 found, 20 too many, none missed: 2*4 / (2*4 + 20) = 8/28.
+    assert evaluation.metrics["lesion_dice"] == pytest.approx(8 / 28)
+    assert evaluation.metrics["dice/background"] == 0
+
+
+def test_the_policy_for_absent_classes_is_the_tasks():
+    scores = {}
+    for absent in ("one", "zero"):
+        task = Segmentation(("background", "lesion"), absent)
+        scores[absent] = task.evaluate(bright, [batch(EMPTY)]).metrics["lesion_dice"]
+    assert scores == {"one": 1.0, "zero": 0.0}
+
+
+def test_the_headline_is_a_metric(task):
+    assert task.headline in task.evaluate(bright, [batch(TRUTH)]).metrics
+
+
+def test_pictures_show_image_truth_and_prediction(task):
+    sample = SampleCase("c-1", batch(TRUTH))
+    np.testing.assert_array_equal(decode(task.truth_png(sample)), TRUTH)
+    np.testing.assert_array_equal(decode(task.input_png(sample)), np.array(TRUTH) * 128)  # 127.5 rounds to even
+    png, dice = task.predict_png(everything, sample)
+    np.testing.assert_array_equal(decode(png), np.ones((2, 4)))
+    assert dice == pytest.approx(2 * 2 / (2 * 2 + 6))
+
+
+def test_a_colour_image_keeps_its_channels(task):
+    image = torch.zeros(1, 3, 2, 2)
+    image[0, 0] = 1  # red
+    sample = SampleCase("c-1", Batch(image, torch.zeros(1, 2, 2, dtype=torch.int64), torch.tensor([0])))
+    picture = decode(task.input_png(sample))  # BGR, as OpenCV reads
+    np.testing.assert_array_equal(picture[0, 0], [0, 0, 255])
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (3, 5, 3)])
+def test_a_png_gives_back_every_pixel(shape):
+    image = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    np.testing.assert_array_equal(decode(encode_png(image)), image)
+    np.testing.assert_array_equal(decode(encode_png(image[::-1])), image[::-1])

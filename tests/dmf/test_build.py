@@ -1,0 +1,247 @@
+"""What cannot work is refused with the field to blame, and what decides a result identifies it."""
+
+import pytest
+import torch
+from pydantic import BaseModel
+
+from dmf import build
+from dmf.config import DataConfig, FusionConfig, ModelConfig, RunConfig, TrainingConfig
+from dmf.config_text import experiment
+from dmf.errors import ConfigError, DataError
+
+
+def test_choices_name_every_registered_member():
+    choices = build.choices()
+    assert {"phantom", "phantom-4", "busi"} <= set(choices["dataset"])
+    assert choices["weighting"] == ("fixed", "variance", "mad", "bayesian")
+    assert choices["auxiliary"] == ("none", *choices["terms"])
+    assert "unet" in choices["model"]
+
+
+def test_the_defaults_are_valid():
+    build.validate(experiment({}))
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "message"),
+    [
+        ("dataset", "busy", "Unknown dataset 'busy'. Choose one of: .* Did you mean 'busi'"),
+        ("dataset_options", "colour=true", "has no option 'colour'"),
+        ("dataset_options", "images=many", "must be of type int, got 'many'"),
+        ("device", "cuda:99", "There is no device 'cuda:99' here. Choose one of: auto, .*cpu"),
+        ("model", "unett", "Unknown model 'unett'"),
+        ("model", "smp:Unett/resnet18", "Unknown smp architecture 'unett'. Did you mean unet"),
+        ("image_size", "50", "48"),
+        ("terms", "ce:jaccard", "Unknown loss 'jaccard'. Choose one of: ce, iou"),
+        ("auxiliary", "cbdice", "Unknown loss 'cbdice'. Choose one of: none, .* Did you mean 'cb-dice'"),
+        ("weighting", "madd", "Unknown weighting 'madd'"),
+    ],
+)
+def test_each_wrong_setting_is_refused_with_its_field(field, text, message):
+    config = experiment({field: text} if field != "weighting" else {}, runs=[text if field == "weighting" else "mad"])
+    with pytest.raises(ConfigError, match=message) as caught:
+        build.validate(config)
+    assert caught.value.field == field
+    assert "\n" not in str(caught.value)
+
+
+def test_hard_counts_without_any_gradient_are_refused():
+    with pytest.raises(ConfigError, match="without gradient") as caught:
+        build.validate(experiment({"terms": "iou:dice", "loss_counts": "hard"}, runs=["mad"]))
+    assert caught.value.field == "loss_counts"
+
+
+def test_auto_takes_the_best_device_there_is():
+    available = build.devices()
+    assert available[0] == "auto"
+    assert available[-1] == "cpu"
+    assert str(build.resolve_device("auto")) == available[1]
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "expected"),
+    [(0, False, ("auto", "cpu")), (2, False, ("auto", "cuda:0", "cuda:1", "cpu")), (0, True, ("auto", "mps", "cpu"))],
+)
+def test_devices_are_those_of_the_machine(monkeypatch, cuda, mps, expected):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert build.devices() == expected
+    assert str(build.resolve_device("auto")) == expected[1]
+
+
+def test_cuda_without_a_number_is_the_first(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert build.resolve_device("cuda") == torch.device("cuda:0")
+    assert build.resolve_device("cuda:1") == torch.device("cuda:1")
+    with pytest.raises(ConfigError, match="There is no device 'cuda:2' here") as caught:
+        build.resolve_device("cuda:2")
+    assert caught.value.field == "device"
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "memory_format", "expected"),
+    [
+        ("cpu", "float32", "auto", True),
+        ("cpu", "float32", "contiguous", False),
+        ("cuda", "float32", "auto", False),
+        ("cuda", "float32", "channels_last", True),
+        ("cuda", "tf32", "auto", True),
+        ("cuda", "bfloat16", "auto", True),
+        ("mps", "float32", "auto", False),
+    ],
+)
+def test_the_faster_memory_format_of_a_device_is_taken(monkeypatch, device, precision, memory_format, expected):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    config = experiment({"device": device, "precision": precision, "memory_format": memory_format})
+    assert build.numerics(config).channels_last is expected
+
+
+def test_tf32_needs_a_cuda_device():
+    with pytest.raises(ConfigError, match="Precision tf32 needs a cuda device, this is cpu; choose float32") as caught:
+        build.numerics(experiment({"device": "cpu", "precision": "tf32"}))
+    assert caught.value.field == "precision"
+
+
+def test_a_decay_per_epoch_becomes_steps():
+    per_epoch = build.build_fusion(FusionConfig(decay_rate=0.05), steps_per_epoch=20)
+    every_20 = build.build_fusion(FusionConfig(decay_rate=0.05, decay_every=20), steps_per_epoch=3)
+    assert [per_epoch.schedule(step) for step in (0, 10, 40)] == [every_20.schedule(step) for step in (0, 10, 40)]
+    assert per_epoch.schedule(0) > per_epoch.schedule(40)
+
+
+# Other valid values of every field that is no number; numbers move by a little.
+OTHERS = {
+    "dataset": "busi",
+    "root": "elsewhere",
+    "dataset_options": {"images": 5},
+    "limit": 9,
+    "fit": "pad",
+    "split": (0.6, 0.2, 0.2),
+    "model": "smp:Unet/resnet18",
+    "device": "cpu",
+    "precision": "bfloat16",
+    "memory_format": "contiguous",
+    "test_at": "last",
+    "absent": "zero",
+    "terms": ("ce", "iou", "focal"),
+    "weighting": "mad",
+    "weights": (1.0, 0.0, 0.0),
+    "floor": 0.5,
+    "median": "notebook",
+    "prior": "fixed",
+    "prior_weights": (1.0, 2.0, 3.0),
+    "weight_max": 0.9,
+    "sum_to": "K",
+    "auxiliary": "tversky",
+    "schedule": "linear",
+    "decay_every": 7,
+    "loss_counts": "hard",
+    "cb_weights": "inverse",
+    "cb_ratios": "batch",
+}
+
+
+def other(model: type[BaseModel], name: str):
+    default = model.model_fields[name].get_default(call_default_factory=True)
+    if name in OTHERS:
+        assert OTHERS[name] != default
+        return OTHERS[name]
+    if isinstance(default, bool):
+        return not default
+    if isinstance(default, int):
+        return default + 1
+    return default + 0.125 if default < 0.5 else default - 0.125
+
+
+FIELDS = [
+    (section, model, name)
+    for section, model in (("data", DataConfig), ("model", ModelConfig), ("training", TrainingConfig))
+    for name in model.model_fields
+]
+
+
+def fingerprints(config):
+    return [build.fingerprint(config, run) for run in config.runs]
+
+
+@pytest.mark.parametrize(("section", "model", "name"), FIELDS)
+def test_every_shared_setting_changes_the_fingerprint(section, model, name):
+    config = experiment({})
+    changed = config.model_copy(update={section: model.model_validate({name: other(model, name)})})
+    for one, another in zip(fingerprints(config), fingerprints(changed), strict=True):
+        assert one != another
+
+
+@pytest.mark.parametrize("name", FusionConfig.model_fields)
+def test_every_setting_of_a_run_changes_its_fingerprint(name):
+    config = experiment({}, runs=["variance"])
+    run = config.runs[0]
+    changed = RunConfig(label=run.label, fusion=FusionConfig.model_validate({name: other(FusionConfig, name)}))
+    assert build.fingerprint(config, run) != build.fingerprint(config, changed)
+
+
+def test_names_and_the_other_runs_do_not_change_the_fingerprint():
+    config = experiment({}, runs=["mad", "variance"], name="one")
+    alone = experiment({}, runs=["mad"], name="another")
+    renamed = alone.model_copy(update={"runs": (alone.runs[0].model_copy(update={"label": "the best"}),)})
+    assert {build.fingerprint(each, each.runs[0]) for each in (config, alone, renamed)} == {fingerprints(config)[0]}
+
+
+def test_every_run_starts_from_the_same_network_and_another_seed_from_another(tiny, tmp_path):
+    workbench, other_bench = build.build_workbench(tiny("mad", "variance")), build.build_workbench(tiny(seed="1"))
+    one, two = (workbench.run("r", run, tmp_path).model.state_dict() for run in workbench.config.runs)
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    three = other_bench.run("r", other_bench.config.runs[0], tmp_path).model.state_dict()
+    assert not all(torch.equal(one[name], three[name]) for name in one)
+
+
+def test_a_workbench_shows_validation_images(tiny):
+    workbench = build.build_workbench(tiny())
+    assert len(workbench.samples) == 3  # all there are, at most 4
+    validation = {
+        workbench.feed.case_id(int(position))
+        for batch in workbench.feed.evaluation("validation")
+        for position in batch.index
+    }
+    assert {sample.case for sample in workbench.samples} == validation
+
+
+def test_class_shares_are_those_of_the_training_split(tiny):
+    workbench = build.build_workbench(tiny())
+    pixels = torch.cat([batch.target.flatten() for batch in workbench.feed.evaluation("train")])
+    expected = torch.bincount(pixels, minlength=2) / pixels.numel()
+    assert workbench.ratios == pytest.approx(expected.tolist(), rel=1e-6)
+
+
+def test_a_package_that_is_not_installed_is_left_out(monkeypatch, tiny):
+    monkeypatch.setattr(build, "version", lambda package: (_ for _ in ()).throw(build.PackageNotFoundError(package)))
+    assert build.environment(tiny())["packages"] == {}
+
+
+def test_what_is_foreseen_is_what_comes(tiny):
+    for config in (tiny(), tiny(limit="10"), tiny(batch_size="17")):
+        feed = build.build_workbench(config).feed
+        assert build.foresee(config) == {**feed.images, "steps_per_epoch": feed.steps_per_epoch}
+
+
+def test_a_batch_that_cannot_be_filled_is_foreseen_in_the_same_words(tiny):
+    config = tiny(batch_size="18")
+    with pytest.raises(ConfigError, match="the largest batch size that works is 17") as foreseen:
+        build.foresee(config)
+    with pytest.raises(ConfigError) as met:
+        build.build_workbench(config)
+    assert (str(foreseen.value), foreseen.value.field) == (str(met.value), "batch_size")
+
+
+def test_a_dataset_that_is_not_there_is_foreseen(tiny, tmp_path):
+    with pytest.raises(DataError, match="busi"):
+        build.foresee(tiny(dataset="busi", dataset_options="", root=str(tmp_path / "nowhere")))
+
+
+def test_options_and_title_of_a_dataset_are_told():
+    assert build.dataset_options("phantom") == {"images": 256}
+    assert build.dataset_title("phantom") == "Simulated breast ultrasound"
+    for tell in (build.dataset_options, build.dataset_title):
+        with pytest.raises(ConfigError, match="Unknown dataset 'fantom'.*Did you mean 'phantom'"):
+            tell("fantom")

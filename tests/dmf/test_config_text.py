@@ -1,0 +1,282 @@
+"""Texts as people type them mean the configuration they look like."""
+
+import inspect
+import json
+
+import pytest
+
+from dmf.cli.train import train
+from dmf.config import DataConfig, FusionConfig, ModelConfig, TrainingConfig
+from dmf.config_text import DEFAULT_WEIGHTINGS, SECTIONS, experiment, from_text, is_flag, parse, parse_run, to_text
+from dmf.errors import ConfigError
+
+FIELDS = [(model, name) for model in SECTIONS.values() for name in model.model_fields]
+
+# A value other than the default for every field, hand-chosen to be awkward where it can be.
+OTHERS = {
+    "dataset": "busi",
+    "root": "../shared data/BUSI",
+    "dataset_options": {"normal": True, "images": 12, "scale": 0.1, "kind": "a=b"},
+    "limit": 40,
+    "image_size": 96,
+    "fit": "pad",
+    "filter": True,
+    "filter_diameter": 5,
+    "filter_sigma_space": 12.5,
+    "filter_sigma_intensity": 1e-3,
+    "split": (0.5, 0.3, 0.2),
+    "model": "smp:Unet/resnet18",
+    "filters": 8,
+    "pretrained": True,
+    "epochs": 3,
+    "batch_size": 4,
+    "lr": 1.5e-05,
+    "seed": 2**31 - 1,
+    "device": "cuda:1",
+    "deterministic": True,
+    "precision": "bfloat16",
+    "threads": 1,
+    "memory_format": "contiguous",
+    "test_at": "last",
+    "absent": "ignore",
+    "terms": ("ce", "dice"),
+    "weighting": "bayesian",
+    "weights": (0.1, 0.0, 1e-9),
+    "history_min": 5,
+    "history_max": 50,
+    "symlog": False,
+    "minmax": False,
+    "eps": 1e-12,
+    "floor": 0.0,
+    "median": "notebook",
+    "prior": "compound",
+    "prior_weights": (1.0, 2.0, 1 / 3),
+    "rho": 0.1 + 0.2,
+    "weight_min": 0.05,
+    "weight_max": 0.8,
+    "smoothing": 0.25,
+    "sum_to": "K",
+    "detach_weights": False,
+    "auxiliary": "none",
+    "gamma": 5.0,
+    "schedule": "cosine",
+    "decay_rate": 0.0,
+    "decay_every": 100,
+    "loss_counts": "hard",
+    "smooth": 1.0,
+    "fp_weight": 0.7,
+    "fn_weight": 0.3,
+    "focal_gamma": 0.5,
+    "focal_alpha": 1.0,
+    "cb_weights": "inverse",
+    "cb_ratios": "dataset",
+}
+
+
+def test_the_sections_cover_every_configuration():
+    assert list(SECTIONS.values()) == [DataConfig, ModelConfig, TrainingConfig, FusionConfig]
+    assert set(OTHERS) == {name for _, name in FIELDS}
+    assert len(FIELDS) == len(set(OTHERS))  # a name means one thing, wherever it is typed
+
+
+@pytest.mark.parametrize(("model", "name"), FIELDS)
+def test_the_default_of_every_field_comes_back_from_its_text(model, name):
+    default = getattr(model(), name)
+    assert getattr(parse(model, {name: to_text(default)}), name) == default
+
+
+@pytest.mark.parametrize(("model", "name"), FIELDS)
+def test_another_value_of_every_field_comes_back_from_its_text(model, name):
+    value, context = OTHERS[name], {"terms": ("ce", "dice")} if name == "terms" else {}
+    assert value != getattr(model(), name)
+    back = getattr(parse(model, context | {name: to_text(value)}), name)
+    assert (back, type(back)) == (value, type(value))
+
+
+@pytest.mark.parametrize("name", [name for name in FusionConfig.model_fields if name != "weighting"])
+def test_every_fusion_field_can_be_set_for_a_run(name):
+    value = OTHERS[name]
+    run = parse_run(FusionConfig(), f"mad,{name}={to_text(value)}")
+    assert getattr(run.fusion, name) == value
+    with_dashes = parse_run(FusionConfig(), f"mad,{name.replace('_', '-')}={to_text(value)}")
+    assert with_dashes == run
+
+
+def test_every_field_is_an_option_of_train():
+    options = set(inspect.signature(train).parameters)
+    expected = {name for _, name in FIELDS} | {"run", "name", "store", "json"}
+    assert options == expected
+
+
+def test_the_help_of_train_shows_every_option_with_its_default():
+    from typer.testing import CliRunner
+
+    from dmf.cli.app import app
+
+    result = CliRunner().invoke(app, ["train", "--help"], env={"COLUMNS": "300", "TERM": "dumb", "NO_COLOR": "1"})
+    assert result.exit_code == 0
+    words = result.output.split()
+    for model, name in FIELDS:
+        flag = f"--{name.replace('_', '-')}"
+        assert any(word in (flag, f"{flag},") for word in words), flag
+        if is_flag(model, name):
+            assert f"--no-{flag[2:]}" in result.output
+
+
+def test_every_field_says_what_it_is():
+    for model, name in FIELDS:
+        assert (model.model_fields[name].description or "").endswith((".", ")")), name
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "text", "value"),
+    [
+        (DataConfig, "limit", "none", None),
+        (DataConfig, "limit", "", None),
+        (DataConfig, "root", " None ", None),
+        (FusionConfig, "auxiliary", "none", "none"),  # a name here, because this field is never empty
+        (FusionConfig, "weights", "1:0:0", ("1", "0", "0")),
+        (FusionConfig, "weights", "1, 0,0", ("1", "0", "0")),
+        (FusionConfig, "terms", "ce", ("ce",)),
+        (FusionConfig, "terms", "", ()),
+        (DataConfig, "dataset_options", "", {}),
+        (DataConfig, "dataset_options", "normal=TRUE, n=-3,", {"normal": True, "n": -3}),
+        (DataConfig, "dataset_options", "a=1.5,b=false,c=x", {"a": 1.5, "b": False, "c": "x"}),
+        (TrainingConfig, "lr", " 1e-3 ", "1e-3"),
+    ],
+)
+def test_a_text_means_what_it_looks_like(model, name, text, value):
+    found = from_text(model, name, text)
+    assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "none"),
+        (True, "true"),
+        (0.1, "0.1"),
+        (1e-7, "1e-07"),
+        (3, "3"),
+        ("K", "K"),
+        ((1.0, 0.5), "1.0:0.5"),
+        ([0.7, 0.3], "0.7:0.3"),
+        ({"a": False, "b": 2}, "a=false,b=2"),
+        ((), ""),
+    ],
+)
+def test_a_value_is_written_as_people_would_type_it(value, text):
+    assert to_text(value) == text
+
+
+def test_flags_are_plain_yes_or_no_fields():
+    flags = {name for model, name in FIELDS if is_flag(model, name)}
+    assert flags == {"filter", "pretrained", "deterministic", "symlog", "minmax", "detach_weights"}
+
+
+@pytest.mark.parametrize(
+    ("model", "texts", "field", "message"),
+    [
+        (TrainingConfig, {"epochs": "0"}, "epochs", "epochs: input should be greater than or equal to 1, got '0'."),
+        (TrainingConfig, {"epochs": "x"}, "epochs", "epochs: input should be a valid integer.*, got 'x'"),
+        (TrainingConfig, {"epoch": "3"}, "epoch", "There is no setting 'epoch'."),
+        (DataConfig, {"split": "0.5:0.5"}, "split", "split: "),
+        (DataConfig, {"split": "0.5:0.4:0.2"}, "split", "split: the three shares must sum to 1, got .* sum to 1.1"),
+        (DataConfig, {"dataset_options": "normal"}, "dataset_options", "Expected key=value, got 'normal'."),
+        (FusionConfig, {"history_min": "20", "history_max": "10"}, "history_min", "history_min: 20 is above history"),
+        (FusionConfig, {"decay_every": "0"}, "decay_every", "decay_every: expected epoch, or a number of steps"),
+        (FusionConfig, {"terms": ""}, "terms", "terms: "),
+        (FusionConfig, {"weights": "1:0"}, "weights", "weights: expected 3 numbers, one per loss term, got 2"),
+        (FusionConfig, {"sum_to": "2"}, "sum_to", "sum_to: input should be '1' or 'K', got '2'"),
+    ],
+)
+def test_a_wrong_value_is_refused_in_one_line_with_its_field(model, texts, field, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        parse(model, texts)
+    assert caught.value.field == field
+    assert "\n" not in str(caught.value)
+
+
+def test_values_that_are_no_texts_are_taken_as_they_are():
+    assert parse(FusionConfig, {"weights": (1.0, 0.0, 0.0), "symlog": False}).weights == (1.0, 0.0, 0.0)
+
+
+def test_a_run_keeps_the_common_settings_and_overrides_its_own():
+    base = FusionConfig(gamma=3.0, history_max=40)
+    run = parse_run(base, "bayesian, prior=compound , gamma=2")
+    assert run.label == "bayesian prior=compound gamma=2"
+    assert run.fusion == base.model_copy(update={"weighting": "bayesian", "prior": "compound", "gamma": 2.0})
+
+
+def test_a_run_without_a_weighting_in_front_keeps_the_common_one():
+    run = parse_run(FusionConfig(weighting="mad"), "gamma=2")
+    assert (run.fusion.weighting, run.label) == ("mad", "mad gamma=2")
+
+
+def test_a_run_may_name_its_weighting_like_any_field():
+    run = parse_run(FusionConfig(), "weighting=mad,gamma=2")
+    assert (run.fusion.weighting, run.label) == ("mad", "mad gamma=2")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"A run needs a weighting, e\.g\. --run 'bayesian,prior=compound'"),
+        (" , ", "A run needs a weighting"),
+        ("mad,prior", "Expected key=value, got 'prior'"),
+        ("mad,prior=", "Expected key=value, got 'prior='"),
+        ("mad,=3", "Expected key=value, got '=3'"),
+        ("mad,prio=fixed", "Unknown field of a run 'prio'.*Did you mean 'prior'"),
+        ("mad,epochs=3", "Unknown field of a run 'epochs'"),
+    ],
+)
+def test_a_run_that_cannot_be_read_is_refused(text, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        parse_run(FusionConfig(), text)
+    assert caught.value.field == "run"
+
+
+def test_a_run_with_a_wrong_value_blames_the_field():
+    with pytest.raises(ConfigError, match="rho: ") as caught:
+        parse_run(FusionConfig(), "bayesian,rho=1")
+    assert caught.value.field == "rho"
+
+
+def test_an_experiment_races_the_three_methods_of_the_paper_unless_told_otherwise():
+    assert [run.fusion.weighting for run in experiment({}).runs] == list(DEFAULT_WEIGHTINGS)
+    assert [run.label for run in experiment({}, weightings=["fixed"]).runs] == ["fixed"]
+    assert [run.label for run in experiment({}, runs=["mad,gamma=2"]).runs] == ["mad gamma=2"]
+    both = experiment({}, weightings=["fixed", "mad"], runs=["mad,gamma=2"])
+    assert [run.label for run in both.runs] == ["fixed", "mad", "mad gamma=2"]
+
+
+def test_texts_of_all_sections_reach_their_place():
+    config = experiment(
+        {
+            name: to_text(value)
+            for name, value in OTHERS.items()
+            if name not in ("terms", "weights", "prior_weights", "weight_max", "loss_counts", "sum_to")
+        },
+        name="mine",
+    )
+    assert config.name == "mine"
+    for section, model in (("data", DataConfig), ("model", ModelConfig), ("training", TrainingConfig)):
+        for name in model.model_fields:
+            assert getattr(getattr(config, section), name) == OTHERS[name]
+    assert {run.fusion.gamma for run in config.runs} == {5.0}
+
+
+def test_two_runs_alike_are_refused():
+    with pytest.raises(ConfigError, match="mad appears more than once; make the runs differ") as caught:
+        experiment({}, weightings=["mad", "mad"])
+    assert caught.value.field == "runs"
+
+
+def test_an_experiment_survives_json():
+    config = experiment({"dataset_options": "images=30"}, runs=["mad", "fixed,weights=1:0:0"])
+    assert type(config).model_validate(json.loads(config.model_dump_json())) == config
+
+
+def test_an_unknown_name_is_left_to_who_knows_the_names():
+    # Registries are looked at when the experiment is built, where all of them are known.
+    assert experiment({}, runs=["madd"]).runs[0].fusion.weighting == "madd"
