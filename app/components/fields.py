@@ -110,10 +110,23 @@ def field(model: type[BaseModel], name: str, slots: Slots, options: Sequence[str
     return value
 
 
-def widget(name: str, annotation: Any, default: Any, help: str, options: Sequence[str] | None = None) -> Any:
+def widget(
+    name: str,
+    annotation: Any,
+    default: Any,
+    help: str,
+    options: Sequence[str] | None = None,
+    *,
+    title: str | None = None,
+) -> Any:
     """A widget for a value of a type; session state holds it, so that a preset can set it."""
     kinds = get_args(annotation) if get_origin(annotation) in (Union, _Union) else (annotation,)
-    about: dict[str, Any] = {"key": field_key(name), "help": help, "persist_state": "session"}
+    about: dict[str, Any] = {
+        "label": title or label(name),
+        "key": field_key(name),
+        "help": help,
+        "persist_state": "session",
+    }
     words = next((get_args(kind) for kind in kinds if get_origin(kind) is Literal), ())
     numbers = [kind for kind in (_plain(kind) for kind in kinds) if kind in (int, float)]
     if annotation is bool:
@@ -140,7 +153,7 @@ def complain(slots: Slots, problems: Mapping[str | None, str]) -> None:
 
 def _held(make: Callable[..., Any], name: str, default: Any, about: Mapping[str, Any], **options: Any) -> Any:
     st.session_state.setdefault(field_key(name), default)
-    return make(label(name), **about, **options)
+    return make(**about, **options)
 
 
 def _number(name: str, kind: type, default: Any, about: Mapping[str, Any], is_optional: bool) -> Any:

@@ -159,7 +159,8 @@ def _dataset_options(dataset: str, options: Mapping[str, Any]) -> dict[str, Any]
     chosen = {}
     for name, default in options.items():
         key = f"{dataset}-{name}"
-        value = widget(key, type(default), default, f"Option of the dataset {dataset}; default {to_text(default)}.")
+        help = f"Option of the dataset {dataset}; default {to_text(default)}."
+        value = widget(key, type(default), default, help, title=name.replace("_", " ").capitalize())
         if value != default:
             chosen[name] = value
     return chosen

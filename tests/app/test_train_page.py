@@ -1,0 +1,326 @@
+"""The Train page as a person meets it: what it shows, what it refuses, what its buttons do."""
+
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dmf.config import DataConfig, ExperimentConfig, FusionConfig, ModelConfig, TrainingConfig
+from dmf.config_text import SECTIONS
+from dmf.records import EpochMetrics, Event, RunState, Sample, StateChange, TelemetryBlock
+from dmf.runs import RunStore
+
+MAIN = Path(__file__).parents[2] / "app" / "main.py"
+CONTAINERS = ("weights-chart", "losses-chart", "auxiliary-chart", "metrics-table", "samples", "run-status")
+LABELS = (
+    *("Dataset", "Weighting methods", "Loss terms", "Auxiliary loss", "Initial auxiliary weight γ₀", "Decay rate"),
+    *("Epochs", "Batch size", "Image size", "Seed", "Device"),
+)
+TERMS = ("ce", "iou", "dice")
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunStore:
+    """The store that the page opens, empty."""
+    monkeypatch.setenv("DMF_HOME", str(tmp_path))
+    monkeypatch.setenv("DMF_STORE", f"sqlite:///{tmp_path / 'runs.sqlite'}")
+    return RunStore()
+
+
+def page(experiment: str | None = None) -> AppTest:
+    test = AppTest.from_file(MAIN, default_timeout=60)
+    if experiment is not None:
+        test.query_params["experiment"] = experiment
+    test.run()
+    assert not test.exception
+    return test
+
+
+def record(store: RunStore, steps: int = 40, state: RunState = RunState.FINISHED) -> str:
+    """An experiment of two runs with everything a training leaves behind."""
+    fusions = [{**FusionConfig(weighting=name).model_dump(mode="json")} for name in ("variance", "mad")]
+    config = {"data": {"dataset": "phantom"}, "training": {"epochs": 2}}
+    experiment = store.create_experiment(
+        config, name="Two methods", labels=["variance", "mad"], run_configs=fusions, environment={}
+    )
+    owner = "test"
+    store.claim([run.id for run in experiment.runs], owner)
+    columns = (
+        *(f"loss_{term}" for term in TERMS),
+        *(f"weight_{term}" for term in TERMS),
+        *("auxiliary", "gamma", "total", "lr", "finite"),
+    )
+    values = np.tile(np.float32([0.9, 0.6, 0.3, 0.2, 0.3, 0.5, 0.8, 1.0, 1.0, 1e-3, 1.0]), (steps, 1))
+    facts = {
+        **{"device": "cpu", "precision": "float32", "bit_reproducible": True, "steps_per_epoch": 20, "steps_total": 40},
+        **{"images": {"train": 20, "validation": 4, "test": 4}, "class_names": ["background", "lesion"]},
+    }
+    picture = cv2.imencode(".png", np.eye(16, dtype=np.uint8))[1].tobytes()
+    shared = [Sample(experiment.id, None, "case-1", 0, 0, kind, picture) for kind in ("image", "truth")]
+    for run in experiment.runs:
+        now = time.time()
+        records = [
+            StateChange(run.id, 0, RunState.RUNNING),
+            Event(run.id, 0, "prepared", facts),
+            *shared,
+            Sample(experiment.id, run.id, "case-1", 0, 0, "prediction", picture, 0.25),
+            EpochMetrics(run.id, 0, 0, "validation", 4, {"lesion_dice": 0.1, "cb_dice": 0.2, "dice/lesion": 0.1}),
+        ]
+        if steps:
+            records.append(TelemetryBlock(run.id, 1, 0, columns, values, now - 4, now))
+        if state is RunState.FINISHED:
+            for split, images in (("validation", 4), ("test", 5)):
+                records.append(EpochMetrics(run.id, 2, 40, split, images, {"lesion_dice": 0.7, "cb_dice": 0.8}))
+            records.append(Sample(experiment.id, run.id, "case-1", 2, 40, "prediction", picture, 0.75))
+        records.append(StateChange(run.id, steps, state))
+        store.write(records, owner)
+    return experiment.id
+
+
+def html_of(test: AppTest, container: str) -> str:
+    return " ".join(element.value for element in test.container(key=container).get("html"))
+
+
+def problems(test: AppTest) -> list[str]:
+    return [element.value for element in test.sidebar.get("html") if "problem" in element.value]
+
+
+def test_without_an_experiment_the_page_says_what_it_is_and_what_to_do(store: RunStore) -> None:
+    test = page()
+    assert "weights" in test.title[0].value
+    assert any("Start training" in element.value for element in test.markdown)
+
+
+def test_the_form_has_its_labels(store: RunStore) -> None:
+    test = page()
+    widgets = (*test.sidebar.selectbox, *test.sidebar.multiselect, *test.sidebar.number_input)
+    assert set(LABELS) <= {widget.label for widget in widgets}
+    assert list(test.selectbox(key="form-auxiliary").options) == ["None", "Tversky", "Focal", "CB-Dice"]
+    assert [button.label for button in test.sidebar.button] == ["Start training"]
+
+
+def test_every_field_of_the_configuration_has_a_widget(store: RunStore) -> None:
+    test = page()
+    keys = {element.key for element in test.sidebar if getattr(element, "key", None)}
+    for name in (name for model in SECTIONS.values() for name in model.model_fields):
+        if name == "dataset_options":
+            assert "form-phantom-images" in keys
+        else:
+            assert f"form-{name}" in keys, name
+
+
+def test_the_form_starts_from_the_defaults_of_the_configuration(store: RunStore) -> None:
+    from app import access
+
+    started: list[ExperimentConfig] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(access, "start", lambda config: started.append(config) or "e-1")
+        page().button(key="start-training").click().run()
+    (config,) = started
+    assert config.data == DataConfig()
+    assert config.model == ModelConfig()
+    assert config.training == TrainingConfig()
+    assert [run.fusion for run in config.runs] == [
+        FusionConfig(weighting=name) for name in ("variance", "mad", "bayesian")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("epochs", 0, "greater than or equal to 1"),
+        ("image_size", 100, "104"),
+        ("batch_size", 500, "the largest batch size that works is 179"),
+        ("gamma", -1.0, "greater than or equal to 0"),
+        ("history_min", 200, "above history_max"),
+    ],
+)
+def test_a_value_that_cannot_work_is_refused_beside_its_field(
+    store: RunStore, field: str, value: float, said: str
+) -> None:
+    test = page()
+    test.number_input(key=f"form-{field}").set_value(value).run()
+    assert not test.exception
+    assert said in problems(test)[0]
+    assert test.button(key="start-training").disabled
+    assert test.number_input(key=f"form-{field}").value == value  # nothing is lost
+    assert store.experiments() == []
+
+
+def test_a_dataset_that_is_not_there_is_refused_with_the_way_to_get_it(store: RunStore) -> None:
+    test = page()
+    test.selectbox(key="form-dataset").set_value("busi").run()
+    assert "dmf data get busi" in problems(test)[0]
+    assert test.checkbox(key="form-busi-normal").label == "Normal"
+    assert test.button(key="start-training").disabled
+
+
+def test_no_method_at_all_is_refused(store: RunStore) -> None:
+    test = page()
+    test.multiselect(key="form-weighting").set_value([]).run()
+    assert "Choose at least one method" in problems(test)[0]
+
+
+def test_a_further_run_may_differ_in_any_setting(store: RunStore) -> None:
+    from app import access
+
+    started: list[ExperimentConfig] = []
+    test = page()
+    test.multiselect(key="form-weighting").set_value([]).run()
+    test.text_area(key="form-run").set_value("bayesian,prior=compound\nfixed,weights=1:0:0").run()
+    assert problems(test) == []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(access, "start", lambda config: started.append(config) or "e-1")
+        test.button(key="start-training").click().run()
+    assert [run.label for run in started[0].runs] == ["bayesian prior=compound", "fixed weights=1:0:0"]
+
+
+def test_a_wrong_further_run_is_refused_beside_it(store: RunStore) -> None:
+    test = page()
+    test.text_area(key="form-run").set_value("madd").run()
+    assert any("Unknown weighting" in said or "Did you mean" in said for said in problems(test))
+
+
+def test_the_notebooks_preset_sets_its_fields_and_can_be_taken_back(store: RunStore) -> None:
+    test = page()
+    test.selectbox(key="preset").set_value("The authors' notebook").run()
+    assert test.number_input(key="form-gamma").value == 5
+    assert test.text_input(key="form-decay_every").value == "100"
+    assert problems(test) == []
+    test.selectbox(key="preset").set_value("Defaults").run()
+    assert test.number_input(key="form-gamma").value == 1
+    assert test.text_input(key="form-decay_every").value == "epoch"
+
+
+def test_the_half_life_follows_the_decay_rate(store: RunStore) -> None:
+    # Half-life in epochs: ln 2 / 0.05 = 13.86, ln 2 / 0.1 = 6.93; the phantom has 179 // 8 = 22 steps per epoch.
+    test = page()
+    assert any("305 steps, 13.9 epochs" in caption.value for caption in test.sidebar.caption)
+    test.number_input(key="form-decay_rate").set_value(0.1).run()
+    assert any("152 steps, 6.93 epochs" in caption.value for caption in test.sidebar.caption)
+
+
+def test_start_puts_the_experiment_into_the_url(store: RunStore) -> None:
+    from app import access
+
+    id = record(store)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(access, "start", lambda config: id)
+        test = page()
+        test.button(key="start-training").click().run()
+    assert test.query_params["experiment"] == id
+    assert not test.exception
+
+
+@pytest.mark.parametrize(("steps", "state"), [(0, RunState.RUNNING), (4, RunState.PAUSED), (40, RunState.FINISHED)])
+def test_every_container_is_there_whenever_an_experiment_is_shown(store: RunStore, steps: int, state: RunState) -> None:
+    test = page(record(store, steps, state))
+    for key in CONTAINERS:
+        assert test.container(key=key) is not None
+    status = html_of(test, "run-status")
+    assert f"step {steps}" in status
+    assert status.count("step ") == 1
+
+
+def test_the_weights_chart_says_what_it_waits_for(store: RunStore) -> None:
+    from app import access
+    from app.components.race import collecting
+
+    id = record(store, 4, RunState.RUNNING)
+    page(id)
+    assert collecting(access.follow(id)) == "collecting 4 of 10 losses, weights uniform until then"
+    assert collecting(access.follow(record(store))) == ""
+
+
+def test_scores_say_what_they_are_over(store: RunStore) -> None:
+    table = html_of(page(record(store)), "metrics-table")
+    assert table.index("Lesion Dice") < table.index("CB-Dice")
+    assert "Validation, 4 images" in table
+    assert "Test, 5 images" in table
+    assert "epoch 2" in table
+    assert "pooled, lesion only" in table
+    assert "0.7000" in table
+
+
+def test_samples_are_pictures_with_their_dice_at_the_epoch_chosen(store: RunStore) -> None:
+    test = page(record(store))
+    gallery = html_of(test, "samples")
+    assert gallery.count("<img ") == 4  # image, truth and two runs
+    assert 'alt="Prediction of MAD for case-1 at epoch 2, Dice 0.750"' in gallery
+    test.select_slider(key="sample-epoch").set_value(0).run()
+    assert not test.exception
+    assert "at epoch 0, Dice 0.250" in html_of(test, "samples")
+    assert not test.toggle(key="follow-newest").value
+
+
+def test_buttons_can_be_clicked_where_they_mean_something(store: RunStore) -> None:
+    def enabled(state: RunState) -> set[str]:
+        test = page(record(store, 4, state))
+        return {button.label for button in test.container(key="controls").button if not button.disabled}
+
+    assert enabled(RunState.RUNNING) == {"Pause", "Stop"}
+    assert enabled(RunState.PAUSED) == {"Resume", "Step", "Stop"}
+    assert enabled(RunState.STOPPED) == {"Resume"}
+    assert enabled(RunState.FINISHED) == set()
+
+
+@pytest.mark.parametrize(("state", "word"), [(RunState.RUNNING, "pause"), (RunState.PAUSED, "step")])
+def test_a_button_leaves_a_wish_for_every_run(store: RunStore, state: RunState, word: str) -> None:
+    id = record(store, 4, state)
+    test = page(id)
+    test.button(key=f"control-{word}").click().run()
+    assert not test.exception
+    runs = [run.id for run in store.experiment(id).runs]
+    assert [(wish.run, wish.command) for wish in store.pending_controls(runs)] == [(run, word) for run in runs]
+
+
+def test_resume_continues_what_was_stopped(store: RunStore) -> None:
+    from app import access
+
+    id = record(store, 4, RunState.STOPPED)
+    resumed: list[str] = []
+
+    class Manager:
+        def resume(self, experiment: str) -> None:
+            resumed.append(experiment)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(access, "manager", Manager)
+        page(id).button(key="control-resume").click().run()
+    assert resumed == [id]
+
+
+def test_a_failure_is_told_in_plain_words(store: RunStore) -> None:
+    id = record(store, 4, RunState.RUNNING)
+    run = store.experiment(id).runs[0]
+    store.write([StateChange(run.id, 4, RunState.FAILED, "Out of memory. Use a smaller batch.")], "test")
+    test = page(id)
+    assert "Variance failed: Out of memory. Use a smaller batch." in test.error[0].value
+
+
+@pytest.mark.parametrize("id", ["e-none", "../../etc/passwd", "<script>", "x" * 300])
+def test_an_unknown_experiment_is_said_and_others_are_offered(store: RunStore, id: str) -> None:
+    known = record(store)
+    test = page(id)
+    assert "no experiment" in test.error[0].value
+    assert f"?experiment={known}" in html_of(test, "recent")
+
+
+def test_recent_experiments_are_links(store: RunStore) -> None:
+    id = record(store)
+    recent = html_of(page(), "recent")
+    assert f'href="?experiment={id}"' in recent
+    assert "Two methods" in recent
+    assert "finished" in recent
+
+
+def test_a_store_that_cannot_be_opened_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "runs.sqlite").write_text("not a database, but long enough to be taken for one " * 20)
+    monkeypatch.setenv("DMF_HOME", str(tmp_path))
+    monkeypatch.setenv("DMF_STORE", f"sqlite:///{tmp_path / 'runs.sqlite'}")
+    test = AppTest.from_file(MAIN, default_timeout=60).run()
+    assert not test.exception
+    assert "runs.sqlite" in test.error[0].value

@@ -1,0 +1,128 @@
+"""Telemetry of a run in memory: read once, brought up to date by what is new."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from dmf.analysis.live import Growing, LiveRun
+from dmf.analysis.smoothing import Smoother
+from dmf.errors import RunNotFoundError
+from dmf.runs import ExperimentRow, RunStore
+
+Record = Callable[..., np.ndarray]
+
+
+@pytest.fixture
+def live(experiment: ExperimentRow) -> LiveRun:
+    return LiveRun(experiment.runs[0])
+
+
+def test_a_run_without_steps_is_empty(live: LiveRun, store: RunStore) -> None:
+    live.refresh(store)
+    assert live.size == 0
+    assert live.started is None
+    assert live.time_of(3) == 0
+    assert np.isnan(live.last("loss_ce"))
+    assert [len(part) for part in live.trace("loss_ce")] == [0, 0]
+
+
+def test_only_what_is_new_is_read(
+    live: LiveRun, store: RunStore, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(live.id, 0, 5)
+    live.refresh(store)
+    asked = []
+    read = store.telemetry
+    monkeypatch.setattr(store, "telemetry", lambda run, **about: asked.append(about["after"]) or read(run, **about))
+    record(live.id, 5, 3)
+    live.refresh(store)
+    live.refresh(store)
+    assert asked == [4, 7]
+    x, y = live.trace("loss_ce")
+    assert x.tolist() == y.tolist() == list(range(8))
+
+
+def test_a_new_attempt_starts_over(live: LiveRun, store: RunStore, record: Record) -> None:
+    record(live.id, 0, 9)
+    live.refresh(store)
+    live.trace("loss_ce")
+    store.begin_attempt(live.id, 4, "me")
+    record(live.id, 4, 2, attempt=2)
+    live.refresh(store)
+    assert live.attempt == 2
+    assert live.trace("loss_ce")[0].tolist() == list(range(6))
+
+
+def test_x_counts_steps_epochs_or_seconds(live: LiveRun, store: RunStore, record: Record) -> None:
+    record(live.id, 0, 5)  # one step per second from Unix time 1000 s
+    live.refresh(store)
+    assert live.started == 1_000
+    assert live.trace("loss_ce", axis="epoch", steps_per_epoch=2)[0].tolist() == [0, 0.5, 1, 1.5, 2]
+    assert live.trace("loss_ce", axis="time", origin=999)[0].tolist() == [1, 2, 3, 4, 5]
+    assert live.time_of(0) == live.time_of(1) == 1_000  # the first step is taken at the first time stored
+    assert live.time_of(5) == live.time_of(50) == 1_004
+
+
+def test_shares_of_the_total_sum_to_one(live: LiveRun, store: RunStore, record: Record) -> None:
+    # Step 4: 0.25 * 4 of total 0.25 * 4 + 0.25 * 0.5 + 0.5 * 0.25 + 0.5 * 2 = 2.25.
+    record(live.id, 0, 5)
+    live.refresh(store)
+    assert live.last("share_ce") == pytest.approx(1 / 2.25)
+    assert live.last("share_auxiliary") == pytest.approx(1 / 2.25)
+    total = sum(live.trace(f"share_{name}")[1] for name in (*live.terms, "auxiliary"))
+    np.testing.assert_allclose(total, np.ones(5), rtol=1e-6)
+
+
+def test_steps_that_changed_nothing_are_gaps_and_not_collected(live: LiveRun, store: RunStore, record: Record) -> None:
+    record(live.id, 0, 5, bad=(2,))
+    live.refresh(store)
+    assert live.collected == 4
+    np.testing.assert_array_equal(live.trace("loss_ce")[1], [0, 1, np.nan, 3, 4])
+
+
+def test_smoothing_goes_on_where_it_was(live: LiveRun, store: RunStore, record: Record) -> None:
+    record(live.id, 0, 300)
+    live.refresh(store)
+    live.trace("loss_ce", smoothing=0.9)
+    record(live.id, 300, 20)
+    live.refresh(store)
+    np.testing.assert_allclose(live.trace("loss_ce", smoothing=0.9)[1], Smoother(0.9)(np.arange(320.0)))
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.9])
+def test_a_window_is_given_in_full(live: LiveRun, store: RunStore, record: Record, smoothing: float) -> None:
+    for first in range(0, 40_000, 4_000):
+        record(live.id, first, 4_000)
+    live.refresh(store)
+    coarse, _ = live.trace("loss_ce", smoothing=smoothing)
+    assert len(coarse) < 5_000
+    x, y = live.trace("loss_ce", smoothing=smoothing, window=(20_000, 20_099))
+    inside = (x >= 20_000) & (x <= 20_099)
+    assert x[inside].tolist() == list(range(20_000, 20_100))
+    assert (np.diff(x) > 0).all()
+    expected = Smoother(smoothing)(np.arange(40_000.0))[20_000:20_100]
+    np.testing.assert_allclose(y[inside], expected, rtol=1e-5)
+
+
+def test_a_window_counts_like_its_axis(live: LiveRun, store: RunStore, record: Record) -> None:
+    record(live.id, 0, 4_000)
+    record(live.id, 4_000, 4_000)
+    live.refresh(store)
+    epochs, _ = live.trace("loss_ce", axis="epoch", steps_per_epoch=10, window=(100, 101))
+    assert ((epochs >= 100) & (epochs <= 101)).sum() == 11
+    seconds, _ = live.trace("loss_ce", axis="time", origin=1_000, window=(100, 110))
+    assert ((seconds >= 100) & (seconds <= 110)).sum() == 11
+
+
+def test_a_run_that_is_gone_is_said(experiment: ExperimentRow, tmp_path) -> None:
+    with pytest.raises(RunNotFoundError, match="No run"):
+        LiveRun(experiment.runs[0]).refresh(RunStore(tmp_path / "other.sqlite"))
+
+
+def test_rows_are_kept_in_order_while_they_grow() -> None:
+    rows = Growing(np.dtype(np.int64))
+    for first in range(0, 1_000, 7):
+        rows.extend(np.arange(first, first + 7))
+    assert len(rows) == 1_001
+    assert rows.values.tolist() == list(range(1_001))

@@ -1,0 +1,85 @@
+"""An experiment as a page follows it."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from dmf.analysis.progress import LiveExperiment
+from dmf.errors import RunNotFoundError
+from dmf.records import EpochMetrics, Event, RunState, Sample, StateChange
+from dmf.runs import ExperimentRow, RunStore
+
+Record = Callable[..., np.ndarray]
+
+
+@pytest.fixture
+def live(store: RunStore, experiment: ExperimentRow) -> LiveExperiment:
+    return LiveExperiment(store, experiment.id)
+
+
+def test_before_anything_happened_there_is_an_empty_snapshot(live: LiveExperiment) -> None:
+    snapshot = live.refresh()
+    assert snapshot.is_active
+    assert snapshot.step == 0
+    assert snapshot.steps_total is None
+    assert snapshot.steps_per_epoch is None
+    assert snapshot.metrics.empty
+    assert snapshot.samples == ()
+    assert snapshot.origin == snapshot.experiment.created
+
+
+def test_what_happens_appears(live: LiveExperiment, store: RunStore, experiment: ExperimentRow, record: Record) -> None:
+    run = experiment.runs[1].id
+    live.refresh()
+    record(run, 0, 7)
+    facts = {"steps_per_epoch": 10, "steps_total": 50}
+    store.write([Event(run, 0, "prepared", facts), StateChange(run, 0, RunState.RUNNING)], "me")
+    snapshot = live.refresh()
+    assert snapshot.step == 7
+    assert (snapshot.steps_per_epoch, snapshot.steps_total) == (10, 50)
+    assert snapshot.origin == 1_000
+    assert snapshot.states == (RunState.QUEUED, RunState.RUNNING)
+    assert [event.kind for event in snapshot.events] == ["prepared", "state"]
+    assert [event.kind for event in live.refresh().events] == ["prepared", "state"]  # none of them twice
+
+
+def test_metrics_are_read_again_only_when_there_are_more(
+    live: LiveExperiment, store: RunStore, experiment: ExperimentRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = experiment.runs[0].id
+    reads = []
+    read = store.epoch_metrics
+    monkeypatch.setattr(store, "epoch_metrics", lambda ids: reads.append(1) or read(ids))
+    live.refresh()
+    live.refresh()
+    assert len(reads) == 1
+    store.write([EpochMetrics(run, 1, 10, "validation", 4, {"dice": 0.5})], "me")
+    assert live.refresh().metrics["value"].tolist() == [0.5]
+    store.write([EpochMetrics(run, 1, 10, "test", 4, {"dice": 0.25})], "me")
+    assert sorted(live.refresh().metrics["value"]) == [0.25, 0.5]
+
+
+def test_pictures_that_come_after_the_metrics_are_not_missed(
+    live: LiveExperiment, store: RunStore, experiment: ExperimentRow
+) -> None:
+    first, second = (run.id for run in experiment.runs)
+    shared = [Sample(experiment.id, None, "a", 0, 0, kind, b"png") for kind in ("image", "truth")]
+    store.write([*shared, *(EpochMetrics(run, 0, 0, "validation", 4, {"dice": 0.0}) for run in (first, second))], "me")
+    assert len(live.refresh().samples) == 2
+    store.write([Sample(experiment.id, first, "a", 0, 0, "prediction", b"png", 0.5)], "me")
+    assert len(live.refresh().samples) == 3
+    store.write([Sample(experiment.id, second, "a", 0, 0, "prediction", b"png", 0.5)], "me")
+    assert len(live.refresh().samples) == 4
+
+
+def test_a_run_whose_owner_fell_silent_is_seen_as_interrupted(store: RunStore, experiment: ExperimentRow) -> None:
+    later = RunStore(store.file, clock=lambda: experiment.created + 60)
+    snapshot = LiveExperiment(later, experiment.id).refresh()
+    assert set(snapshot.states) == {RunState.INTERRUPTED}
+    assert not snapshot.is_active
+
+
+def test_an_unknown_experiment_is_refused(store: RunStore) -> None:
+    with pytest.raises(RunNotFoundError, match="No experiment 'e-none'"):
+        LiveExperiment(store, "e-none")
