@@ -10,6 +10,7 @@ from dmf.cli.options import given, options_of, with_options
 from dmf.cli.shared import STORE, console
 from dmf.config import FusionConfig
 from dmf.config_text import parse
+from dmf.errors import ConfigError
 
 _ABOUT_WEIGHTING = (
     *("weights", "history_min", "history_max", "symlog", "minmax", "eps", "floor", "median", "prior"),
@@ -42,7 +43,12 @@ def _replay(
     is_file = Path(losses).suffix or Path(losses).exists()
     names, values = read_losses(Path(losses)) if is_file else recorded_losses(RunStore(store), losses)
     config = parse(FusionConfig, {"terms": names, "weighting": weighting, **given(settings)})
-    write_weights(output, names, replay(values, config))
+    weights = replay(values, config)
+    try:
+        write_weights(output, names, weights)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ConfigError(f"Cannot write {output}: {reason}. Choose another file with `-o`.", "output") from error
     console.print(f"Wrote {len(values)} rows of weights to {output}", highlight=False)
 
 
