@@ -243,5 +243,5 @@ def test_options_and_title_of_a_dataset_are_told():
     assert build.dataset_options("phantom") == {"images": 256}
     assert build.dataset_title("phantom") == "Simulated breast ultrasound"
     for tell in (build.dataset_options, build.dataset_title):
-        with pytest.raises(ConfigError, match="Unknown dataset 'fantom'.*Did you mean 'phantom'"):
+        with pytest.raises(ConfigError, match=r"Unknown dataset 'fantom'.*Did you mean 'phantom'"):
             tell("fantom")

@@ -1,0 +1,86 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from dmf import __version__
+
+COMMANDS = [
+    *([], ["train"], ["resume"], ["replay"], ["runs"], ["export"], ["app"]),
+    *(["data"], ["data", "list"], ["data", "check"], ["data", "get"]),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_every_command_explains_itself(dmf, command, flag):
+    result = dmf(*command, flag)
+    assert result.status == 0
+    assert result.out.split()[0] == "Usage:"
+    assert " ".join(["dmf", *command]) in result.out
+
+
+def test_every_command_but_help_takes_a_store(dmf):
+    for command in COMMANDS:
+        if command not in ([], ["data"]):
+            assert "--store" in dmf(*command, "--help").out, command
+
+
+def test_the_version_is_told(dmf):
+    result = dmf("--version")
+    assert (result.status, result.out) == (0, f"dmf {__version__}\n")
+
+
+def test_without_a_command_the_help_is_shown(dmf):
+    result = dmf()
+    assert result.status in (0, 2)
+    assert "Usage:" in result.out + result.err
+
+
+def test_an_unknown_command_exits_with_2_and_one_line(dmf):
+    result = dmf("trian")
+    assert (result.status, result.out) == (2, "")
+    assert "No such command 'trian'" in result.err
+    assert len(result.err.strip().splitlines()) == 1
+
+
+def test_python_m_dmf_is_dmf():
+    done = subprocess.run([sys.executable, "-m", "dmf", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"dmf {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [["train", "--help"], ["--version"]])
+def test_help_does_not_import_torch(arguments):
+    code = (
+        f"import sys; sys.argv = ['dmf', *{arguments!r}]\n"
+        "from dmf.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "sys.exit(any(name in sys.modules for name in ('torch', 'pandas', 'streamlit', 'sqlalchemy')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("port", ["0", "99999", "http"])
+def test_a_port_that_cannot_be_is_refused(dmf, port):
+    result = dmf("app", "--port", port)
+    assert result.status == 2
+    assert len(result.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("store", ["runs.sqlite", "postgresql://host/db"])
+def test_the_dashboard_gets_the_store_and_the_data_folder(dmf, monkeypatch, tmp_path, store):
+    started = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "execve", lambda *arguments: started.append((*arguments, os.getcwd())))  # noqa: PTH109
+    assert dmf("app", "--port", 8600, "--store", store).status == 0
+    ((program, command, environment, folder),) = started
+    assert program == sys.executable
+    assert command[1:4] == ["-m", "streamlit", "run"]
+    assert command[4].endswith("main.py")
+    assert command[-2:] == ["--server.port", "8600"]
+    assert environment["DMF_STORE"] == (store if "://" in store else str(tmp_path / store))
+    assert os.path.isabs(environment["DMF_HOME"])  # noqa: PTH117
+    assert folder != str(tmp_path)

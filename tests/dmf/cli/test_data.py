@@ -1,0 +1,85 @@
+import pytest
+
+from dmf.data import DATASETS
+
+
+def test_every_dataset_is_listed_with_whether_it_is_here(dmf):
+    rows = {row["name"]: row for row in dmf("data", "list", "--json").json()}
+    assert list(rows) == list(DATASETS)
+    assert (rows["phantom"]["here"], rows["phantom"]["root"]) == (True, None)
+    assert rows["busi"]["here"] is False
+    assert rows["busi"]["classes"] == ["background", "lesion"]
+
+
+def test_people_get_a_table_of_datasets(dmf):
+    result = dmf("data", "list")
+    assert (result.status, result.out) == (0, "")
+    assert "built in" in result.err
+    assert "no: dmf data get" in result.err
+
+
+def test_a_sound_dataset_is_reported(dmf):
+    report = dmf("data", "check", "phantom", "--dataset-options", "images=6", "--json").json()
+    assert report["problems"] == []
+    result = dmf("data", "check", "phantom", "--dataset-options", "images=6")
+    assert (result.status, result.out) == (0, "")
+    assert "6" in result.err
+
+
+def test_a_broken_dataset_exits_with_1_and_names_the_file(dmf, tmp_path):
+    folder = tmp_path / "Dataset_BUSI_with_GT" / "benign"
+    folder.mkdir(parents=True)
+    (folder / "benign (1).png").write_bytes(b"this is no image")
+    result = dmf("data", "check", "busi", "--root", tmp_path)
+    assert result.status in (1, 2)
+    assert "benign (1)" in result.err
+    assert "Traceback" not in result.err
+
+
+def test_a_dataset_that_is_not_here_says_how_to_get_it(dmf):
+    result = dmf("data", "check", "busi")
+    assert result.status in (1, 2)
+    assert "busi" in result.err
+    assert "Traceback" not in result.err
+
+
+def test_getting_a_dataset_offline_says_what_to_fetch_and_where_to_put_it(dmf, monkeypatch, home):
+    def offline(slug):
+        raise ConnectionError("Name or service not known")
+
+    monkeypatch.setattr("dmf.data.get._fetch", offline)
+    result = dmf("data", "get", "busi")
+    assert (result.status, result.out) == (2, "")
+    assert "Could not download 'busi'" in result.err
+    assert "Name or service not known" in result.err
+    assert DATASETS["busi"].how_to_get.split()[0] in result.err
+    assert "Traceback" not in result.err
+
+
+def test_a_dataset_is_got_and_said_where_it_is(dmf, monkeypatch, tmp_path):
+    source, root = tmp_path / "downloaded", tmp_path / "root"
+    source.mkdir()
+    (source / "image.png").write_bytes(b"pixels")
+    monkeypatch.setattr("dmf.data.get._fetch", lambda slug: source)
+    result = dmf("data", "get", "busi", "--root", root)
+    assert result.status == 0
+    assert f"busi is in {root}" in result.err
+    assert (root / "image.png").read_bytes() == b"pixels"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["check", "busy"], "Unknown dataset 'busy'"),
+        (["get", "busy"], "Unknown dataset 'busy'"),
+        (["get", "phantom"], "needs no download"),
+        (["check", "phantom", "--dataset-options", "colour=red"], "has no option 'colour'"),
+        (["check"], "Missing argument"),
+        (["fetch"], "No such command 'fetch'"),
+    ],
+)
+def test_a_wrong_word_exits_with_2_and_one_line(dmf, arguments, words):
+    result = dmf("data", *arguments)
+    assert (result.status, result.out) == (2, "")
+    assert words in result.err
+    assert len(result.err.strip().splitlines()) == 1, result.err

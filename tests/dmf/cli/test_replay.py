@@ -1,0 +1,90 @@
+import csv
+
+import numpy as np
+import pytest
+
+from dmf.config import FusionConfig
+from dmf.jobs import Job, create_experiment
+from dmf.replay import read_losses, replay
+
+LOSSES = np.random.default_rng(0).uniform(0.1, 1.0, (40, 3))
+
+
+@pytest.fixture
+def losses(tmp_path):
+    file = tmp_path / "losses.csv"
+    with file.open("w", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(["ce", "iou", "dice"])
+        writer.writerows(LOSSES.tolist())
+    return file
+
+
+@pytest.mark.parametrize(
+    ("options", "settings"),
+    [
+        (["--weighting", "variance"], {"weighting": "variance"}),
+        (["--weighting", "mad", "--floor", "0", "--eps", "1e-7"], {"weighting": "mad", "floor": 0.0, "eps": 1e-7}),
+        (["--weighting", "bayesian", "--rho", "0.5"], {"weighting": "bayesian", "rho": 0.5}),
+        (["--weighting", "fixed", "--weights", "1:0:0"], {"weighting": "fixed", "weights": (1.0, 0.0, 0.0)}),
+        (
+            ["--weighting", "bayesian", "--history-min", "5", "--history-max", "15", "--median", "notebook",
+             "--prior", "compound", "--floor", "0"],
+            {"weighting": "bayesian", "history_min": 5, "history_max": 15, "median": "notebook", "prior": "compound",
+             "floor": 0.0},
+        ),
+        (["--no-symlog", "--no-minmax"], {"weighting": "variance", "symlog": False, "minmax": False}),
+    ],
+)  # fmt: skip
+def test_weights_of_a_file_come_back_with_full_precision(dmf, losses, tmp_path, options, settings):
+    file = tmp_path / "weights.csv"
+    result = dmf("replay", losses, *options, "-o", file)
+    assert (result.status, result.out) == (0, ""), result.err
+    names, weights = read_losses(file)
+    assert names == ("ce", "iou", "dice")
+    np.testing.assert_array_equal(weights, replay(LOSSES, FusionConfig.model_validate(settings)))
+
+
+def test_any_names_and_any_number_of_losses_will_do(dmf, tmp_path):
+    (tmp_path / "two.csv").write_text("adversarial,cycle\n1,2\n3,4\n")
+    assert dmf("replay", tmp_path / "two.csv", "-o", tmp_path / "out.csv").status == 0
+    assert (tmp_path / "out.csv").read_text() == "adversarial,cycle\n0.5,0.5\n0.5,0.5\n"
+
+
+def test_a_recorded_run_is_replayed_by_its_id(dmf, store, tiny, tmp_path):
+    experiment = create_experiment(store, tiny("mad", epochs="3"))
+    Job(store, experiment, "me").train()
+    run, file = experiment.runs[0].id, tmp_path / "weights.csv"
+    assert dmf("replay", run, "--weighting", "mad", "--history-min", 3, "--history-max", 6, "-o", file).status == 0
+    recorded = store.telemetry(run, columns=["weight_ce", "weight_iou", "weight_dice"]).values
+    np.testing.assert_allclose(read_losses(file)[1], recorded, rtol=2**-23)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["losses.csv", "--weighting", "madd", "-o", "out.csv"], 2, "Unknown weighting 'madd'"),
+        (["losses.csv", "--rho", "1", "-o", "out.csv"], 2, "rho: "),
+        (["losses.csv", "--weights", "1:0", "-o", "out.csv"], 2, "weights: expected 3 numbers"),
+        (["none.csv", "-o", "out.csv"], 2, "No file none.csv"),
+        (["r-none", "-o", "out.csv"], 1, "No run 'r-none'"),
+        (["losses.csv", "--gamma", "1", "-o", "out.csv"], 2, "No such option: --gamma"),
+        (["losses.csv"], 2, "Missing option"),
+    ],
+)
+def test_what_cannot_be_replayed_is_said_in_one_line(  # noqa: PLR0917
+    dmf, losses, monkeypatch, arguments, status, words
+):
+    monkeypatch.chdir(losses.parent)
+    result = dmf("replay", *arguments)
+    assert (result.status, result.out) == (status, "")
+    assert words in result.err
+    assert len(result.err.strip().splitlines()) == 1, result.err
+
+
+def test_a_place_that_cannot_be_written_is_said_in_one_line(dmf, losses, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    result = dmf("replay", losses, "-o", tmp_path / "file" / "weights.csv")
+    assert (result.status, result.out) == (2, "")
+    assert "Choose another file with `-o`" in result.err
+    assert len(result.err.strip().splitlines()) == 1, result.err

@@ -1,0 +1,136 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dmf.jobs import Job, create_experiment
+from dmf.records import RunState
+
+COLUMNS = [
+    *("step", "loss_ce", "loss_iou", "loss_dice", "weight_ce", "weight_iou", "weight_dice"),
+    *("auxiliary", "gamma", "total", "lr", "finite"),
+]
+
+
+@pytest.fixture
+def trained(store, tiny):
+    experiment = create_experiment(store, tiny("mad", "variance"))
+    Job(store, experiment, "me").train()
+    return store.experiment(experiment.id)
+
+
+@pytest.fixture
+def stopped(store, tiny):
+    job = Job(store, create_experiment(store, tiny("mad", "variance")), "me")
+    job.train(lambda runs: runs[0].step >= 3 and job.stop.set())
+    return store.experiment(job.experiment.id)
+
+
+def test_resume_finishes_a_stopped_experiment(dmf, store, stopped):
+    result = dmf("resume", stopped.id, "--json")
+    assert result.status == 0, result.err
+    assert [(run["state"], run["steps"]) for run in result.json()["runs"]] == [("finished", 8)] * 2
+    for run in store.experiment(stopped.id).runs:
+        assert (run.state, run.attempt) == (RunState.FINISHED, 2)
+        np.testing.assert_array_equal(store.telemetry(run.id).steps, np.arange(8))
+
+
+def test_resume_shows_people_a_table(dmf, stopped):
+    result = dmf("resume", stopped.id)
+    assert (result.status, result.out) == (0, "")
+    assert "finished" in result.err
+
+
+def test_resuming_what_is_finished_or_unknown_exits_with_1_and_one_line(dmf, trained):
+    for id, words in ((trained.id, "its runs are finished"), ("e-none", "No experiment 'e-none'")):
+        result = dmf("resume", id)
+        assert (result.status, result.out) == (1, "")
+        assert words in result.err
+        assert len(result.err.strip().splitlines()) == 1
+
+
+def test_runs_are_listed_newest_first(dmf, store, tiny, trained):
+    later = create_experiment(store, tiny("bayesian"))
+    result = dmf("runs", "--json")
+    rows = result.json()
+    assert [row["experiment"] for row in rows] == [later.id, trained.id, trained.id]
+    assert [row["label"] for row in rows] == ["bayesian", "mad", "variance"]
+    assert (rows[0]["state"], rows[0]["steps"]) == ("queued", 0)
+    assert (rows[1]["id"], rows[1]["state"], rows[1]["steps"], rows[1]["epoch"]) == (
+        *(trained.runs[0].id, "finished", 8, 2),
+    )
+    assert (rows[1]["weighting"], rows[1]["auxiliary"]) == ("mad", "cb-dice")
+
+
+def test_the_list_can_be_cut(dmf, trained):
+    assert len(dmf("runs", "--limit", 1, "--json").json()) == 1
+
+
+def test_people_get_a_table_of_runs(dmf, trained):
+    result = dmf("runs")
+    assert (result.status, result.out) == (0, "")
+    for run in trained.runs:
+        assert run.id in result.err
+    assert "finished" in result.err
+
+
+def test_an_empty_store_says_how_to_start(dmf, store):
+    result = dmf("runs")
+    assert result.status == 0
+    assert "No runs yet. Start some with: dmf train" in result.err
+    assert dmf("runs", "--json").json() == []
+
+
+def test_another_store_can_be_named(dmf, trained, tmp_path):
+    assert dmf("runs", "--json", "--store", tmp_path / "other.sqlite").json() == []
+    assert len(dmf("runs", "--json", "--store", f"sqlite:///{tmp_path}/runs.sqlite").json()) == 2
+
+
+def test_csv_has_one_row_per_step_with_full_precision(dmf, store, trained, tmp_path):
+    file, run = tmp_path / "run.csv", trained.runs[0].id
+    result = dmf("export", run, "-o", file)
+    assert (result.status, result.out) == (0, "")
+    frame = pd.read_csv(file)
+    assert list(frame) == COLUMNS
+    np.testing.assert_array_equal(frame["step"], np.arange(8))
+    expected = store.telemetry(run, columns=COLUMNS[1:]).values
+    np.testing.assert_array_equal(frame[COLUMNS[1:]].to_numpy(np.float32), expected)
+
+
+def test_parquet_has_the_same_columns(dmf, store, trained, tmp_path):
+    file, run = tmp_path / "run.parquet", trained.runs[0].id
+    assert dmf("export", run, "--format", "parquet", "-o", file).status == 0
+    frame = pd.read_parquet(file)
+    assert list(frame) == COLUMNS
+    np.testing.assert_array_equal(frame[COLUMNS[1:]].to_numpy(), store.telemetry(run, columns=COLUMNS[1:]).values)
+
+
+def test_json_has_everything_about_a_run(dmf, trained, tmp_path):
+    file, run = tmp_path / "run.json", trained.runs[0].id
+    assert dmf("export", run, "--format", "json", "-o", file).status == 0
+    document = json.loads(file.read_text(encoding="utf-8"))
+    assert document["run"]["id"] == run
+    assert document["experiment"]["id"] == trained.id
+    assert document["telemetry"]["step"] == list(range(8))
+    assert {row["split"] for row in document["epoch_metrics"]} == {"train", "validation", "test"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["r-none", "-o", "x.csv"], 1, "No run 'r-none'"),
+        (["RUN", "--format", "xlsx", "-o", "x.xlsx"], 2, "Unknown export format 'xlsx'. Choose one of: csv, parquet"),
+        (["RUN", "-o", "no/such/folder/x.csv"], 1, "Choose another file with `-o`"),
+        (["RUN"], 2, "Missing option"),
+        ([], 2, "Missing argument"),
+    ],
+)
+def test_what_cannot_be_exported_is_said_in_one_line(  # noqa: PLR0917
+    dmf, trained, tmp_path, monkeypatch, arguments, status, words
+):
+    monkeypatch.chdir(tmp_path)
+    result = dmf("export", *(trained.runs[0].id if word == "RUN" else word for word in arguments))
+    assert result.status == status
+    assert words in result.err
+    assert len(result.err.strip().splitlines()) == 1

@@ -1,0 +1,196 @@
+import os
+import signal
+import sqlite3
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dmf import jobs
+from dmf.records import RunState
+from dmf.runs import RunStore
+
+STEPS = 240  # of a run that is interrupted: a few seconds
+BUSI = Path(__file__).parents[4] / "shared" / "data" / "BUSI"
+
+
+def test_json_is_one_document_and_nothing_else_on_standard_output(dmf, tiny_options, store):
+    result = dmf("train", *tiny_options, "--weighting", "mad", "--weighting", "variance", "--json")
+    assert result.status == 0, result.err
+    document = result.json()
+    assert document.keys() == {"experiment", "runs"}
+    assert [run["label"] for run in document["runs"]] == ["mad", "variance"]
+    for run in document["runs"]:
+        needed = {"id", "label", "weighting", "auxiliary", "steps", "seconds", "weights", "train", "validation", "test"}
+        assert needed <= run.keys()
+        assert isinstance(run["id"], str)
+        assert (run["weighting"], run["auxiliary"], run["steps"]) == (run["label"], "cb-dice", 8)
+        assert len(run["weights"]) == 3
+        for split in ("train", "validation", "test"):
+            assert {"dice", "iou", "f1", "precision", "recall", "cb_dice", "lesion_dice"} <= run[split].keys()
+    assert [run.state for run in store.experiment(document["experiment"]).runs] == [RunState.FINISHED] * 2
+    assert document["experiment"] in result.err
+
+
+def test_the_three_methods_of_the_paper_race_unless_told_otherwise(dmf, tiny_options):
+    document = dmf("train", *tiny_options, "--epochs", 1, "--json").json()
+    assert [run["weighting"] for run in document["runs"]] == ["variance", "mad", "bayesian"]
+
+
+def test_runs_may_override_anything_of_the_fusion(dmf, tiny_options, store):
+    runs = ["--run", "bayesian,prior=compound,auxiliary=none", "--run", "fixed,weights=1:0:0"]
+    document = dmf("train", *tiny_options, "--epochs", 1, *runs, "--gamma", 2, "--name", "mine", "--json").json()
+    first, second = document["runs"]
+    assert (first["weighting"], first["auxiliary"]) == ("bayesian", "none")
+    assert second["weights"] == [1.0, 0.0, 0.0]
+    experiment = store.experiment(document["experiment"])
+    assert experiment.name == "mine"
+    assert [run.config["gamma"] for run in experiment.runs] == [2.0, 2.0]
+    assert experiment.runs[0].config["prior"] == "compound"
+
+
+def test_people_get_a_table_and_progress_on_standard_error(dmf, tiny_options):
+    result = dmf("train", *tiny_options, "--weighting", "mad")
+    assert result.status == 0
+    assert result.out == ""
+    for word in ("mad", "finished", "validation", "test", "lesion Dice", "pooled over the split"):
+        assert word in result.err
+
+
+def test_flags_have_a_no(dmf, tiny_options, store):
+    document = dmf(
+        "train", *tiny_options, "--epochs", 1, "--weighting", "mad", "--no-symlog", "--filter", "--json"
+    ).json()
+    experiment = store.experiment(document["experiment"])
+    assert experiment.config["data"]["filter"] is True
+    assert experiment.runs[0].config["symlog"] is False
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--weighting", "madd"], "Unknown weighting 'madd'. Choose one of: fixed, variance, mad, bayesian."),
+        (["--dataset", "busy"], "Unknown dataset 'busy'"),
+        (["--dataset-options", "images=lots"], "must be of type int, got 'lots'"),
+        (["--auxiliary", "cbdice"], "Did you mean 'cb-dice'?"),
+        (["--terms", "ce:jaccard"], "Unknown loss 'jaccard'"),
+        (["--model", "unett"], "Unknown model 'unett'"),
+        (["--image-size", "50"], "48"),
+        (["--image-size", "big"], "image_size: input should be a valid integer"),
+        (["--epochs", "0"], "epochs: input should be greater than or equal to 1, got '0'."),
+        (["--lr", "-1"], "lr: input should be greater than 0"),
+        (["--device", "tpu"], "There is no device 'tpu' here."),
+        (["--device", "cpu", "--precision", "tf32"], "Precision tf32 needs a cuda device"),
+        (["--decay-every", "week"], "decay_every: expected epoch, or a number of steps"),
+        (["--history-min", "200"], "history_min: 200 is above history_max (100)"),
+        (["--run", "mad,prio=fixed"], "Unknown field of a run 'prio'"),
+        (["--run", "fixed,weights=1:0"], "weights: expected 3 numbers, one per loss term, got 2"),
+        (["--weighting", "mad", "--weighting", "mad"], "mad appears more than once"),
+        (["--epochz", "3"], "No such option: --epochz"),
+        (["extra"], "unexpected extra argument"),
+    ],
+)
+def test_a_wrong_value_exits_with_2_and_one_clear_line(dmf, tmp_path, arguments, words):
+    result = dmf("train", *arguments)
+    assert result.status == 2
+    assert words in result.err
+    assert result.out == ""
+    assert len(result.err.strip().splitlines()) == 1, result.err
+    if (tmp_path / "runs.sqlite").exists():
+        store = RunStore(tmp_path / "runs.sqlite")
+        assert store.experiments() == []
+        store.close()
+
+
+def test_a_run_that_fails_makes_the_command_fail_after_its_document(dmf, tiny_options, tmp_path):
+    result = dmf(
+        "train", *tiny_options, "--dataset", "busi", "--dataset-options", "", "--root", tmp_path / "nowhere",
+        "--weighting", "mad", "--json",
+    )  # fmt: skip
+    assert result.status == 1
+    (run,) = result.json()["runs"]
+    assert run["state"] == "failed"
+    assert str(tmp_path / "nowhere") in run["reason"]
+    assert "mad failed:" in result.err
+    assert "Traceback" not in result.err
+
+
+def test_a_store_that_cannot_be_opened_exits_with_1_and_one_line(dmf, tiny_options, tmp_path):
+    (tmp_path / "no.sqlite").write_text("this is no database, only a text that is long enough to be looked at " * 20)
+    result = dmf("train", *tiny_options, "--store", tmp_path / "no.sqlite")
+    assert result.status == 1
+    assert "is not an SQLite database" in result.err
+    assert "Traceback" not in result.err
+
+
+def wait_for_steps(file, steps, process, seconds=60.0):
+    started = time.monotonic()
+    while time.monotonic() - started < seconds:
+        assert process.poll() is None, process.communicate()
+        if file.exists():
+            store = RunStore(file)
+            rows = store.runs()
+            store.close()
+            if rows and min(row.summary["step"] for row in rows) >= steps:
+                return rows[0].experiment
+        time.sleep(0.1)
+    raise AssertionError("no steps came")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
+def test_ctrl_c_stops_cleanly_and_resume_finishes(process, dmf, tiny_options, tmp_path):
+    file = tmp_path / "runs.sqlite"
+    running = process("train", *tiny_options, "--weighting", "mad", "--epochs", STEPS // 4, "--json")
+    id = wait_for_steps(file, 5, running)
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 0, err
+    assert "Traceback" not in err
+    assert f"dmf resume {id}" in err
+    store = RunStore(file)
+    (run,) = store.experiment(id).runs
+    assert run.state is RunState.STOPPED
+    (last,) = [artifact for artifact in store.artifacts(run.id) if artifact.kind == "checkpoint_last"]
+    assert last.step == store.latest_step(run.id) + 1
+    assert (store.artifact_folder(run.id) / last.path).is_file()
+    assert '"state": "stopped"' in out
+    store.close()
+    result = dmf("resume", id, "--json")
+    assert result.status == 0, result.err
+    (finished,) = result.json()["runs"]
+    assert (finished["state"], finished["steps"]) == ("finished", STEPS)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_a_killed_process_leaves_a_run_that_goes_on_without_gap_or_duplicate(process, tiny_options, tmp_path):
+    file = tmp_path / "runs.sqlite"
+    running = process("train", *tiny_options, "--weighting", "mad", "--epochs", STEPS // 4)
+    id = wait_for_steps(file, 5, running)
+    running.kill()
+    running.wait(60)
+    store = RunStore(file, clock=lambda: time.time() + 11)  # its lease of 10 s has run out
+    store.sweep_interrupted()
+    (run,) = store.experiment(id).runs
+    assert run.state is RunState.INTERRUPTED
+    jobs.Job(store, store.experiment(id), "me").train()
+    (run,) = store.experiment(id).runs
+    assert (run.state, run.attempt) == (RunState.FINISHED, 2)
+    np.testing.assert_array_equal(store.telemetry(run.id).steps, np.arange(STEPS))
+    store.close()
+    with sqlite3.connect(file) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    connection.close()
+
+
+def test_real_images_train(dmf, store):
+    if not BUSI.is_dir():
+        pytest.skip(f"no real images: {BUSI} is not there")
+    result = dmf(
+        "train", "--dataset", "busi", "--root", BUSI, "--limit", 24, "--image-size", 32, "--filters", 4,
+        "--batch-size", 4, "--epochs", 1, "--threads", 1, "--device", "cpu", "--weighting", "mad", "--json",
+    )  # fmt: skip
+    assert result.status == 0, result.err
+    (run,) = result.json()["runs"]
+    assert (run["state"], run["steps"]) == ("finished", 4)
+    assert run["test"]["lesion_dice"] is not None
