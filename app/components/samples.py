@@ -69,7 +69,8 @@ def _key(snapshot: Any) -> str:
 def _gallery(snapshot: Any, dashes: Sequence[Dash], epoch: int, opacity: float, pictures: Pictures) -> None:
     rows, runs = snapshot.samples, snapshot.experiment.runs
     shared = {(row.kind, row.case): row for row in rows if row.run is None}
-    predicted = {(row.run, row.case): row for row in rows if row.run is not None and row.epoch == epoch}
+    # A run that is not there yet, or ended before, shows how far it came; rows are in the order of epochs.
+    predicted = {(row.run, row.case): row for row in rows if row.run is not None and row.epoch <= epoch}
     cases = [case for kind, case in shared if kind == "image" and ("truth", case) in shared]
     needed = [*shared.values(), *predicted.values()]
     pngs = pictures([row.id for row in needed])
@@ -91,8 +92,9 @@ def _gallery(snapshot: Any, dashes: Sequence[Dash], epoch: int, opacity: float, 
                 continue
             picture = _prediction(image, truth, pngs[row.id], opacity)
             dice = number(row.dice, 3)
-            words = f"Prediction of {html.escape(run_title(run.label))} for {name} at epoch {epoch}, Dice {dice}"
-            cells.append(_figure(picture, words, f"Dice <b>{dice}</b>"))
+            words = f"Prediction of {html.escape(run_title(run.label))} for {name} at epoch {row.epoch}, Dice {dice}"
+            when = "" if row.epoch == epoch else f" · epoch {row.epoch}"
+            cells.append(_figure(picture, words, f"Dice <b>{dice}</b>{when}"))
     st.html(f'<div class="race gallery" style="--columns:{2 + len(runs)}">{"".join(cells)}</div>')
 
 

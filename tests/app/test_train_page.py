@@ -256,6 +256,16 @@ def test_samples_are_pictures_with_their_dice_at_the_epoch_chosen(store: RunStor
     assert not test.toggle(key="follow-newest").value
 
 
+def test_a_run_that_is_behind_shows_how_far_it_came(store: RunStore) -> None:
+    id = record(store, 40, RunState.RUNNING)
+    run = store.experiment(id).runs[0].id
+    picture = store.sample_png(store.samples(id)[0].id)
+    store.write([Sample(id, run, "case-1", 1, 20, "prediction", picture, 0.5)], "test")
+    gallery = html_of(page(id), "samples")
+    assert "Prediction of Variance for case-1 at epoch 1, Dice 0.500" in gallery
+    assert "Dice <b>0.250</b> · epoch 0" in gallery
+
+
 def test_buttons_can_be_clicked_where_they_mean_something(store: RunStore) -> None:
     def enabled(state: RunState) -> set[str]:
         test = page(record(store, 4, state))

@@ -1,0 +1,187 @@
+"""The main job in a real browser: choose, start, watch, steer, come back; a terminal's training is steered here too."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).parents[2]
+LONG = 60_000  # ms, for machines that are busy with other things
+CONTAINERS = ("weights-chart", "losses-chart", "auxiliary-chart", "metrics-table", "samples", "run-status")
+
+
+@pytest.fixture
+def page(browser):
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(LONG)
+    yield page
+    context.close()
+
+
+def until(condition: Callable[[], object], what: str, seconds: float = LONG / 1000) -> object:
+    """Wait for ``condition`` to hold."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.1)
+    pytest.fail(f"waited {seconds:.0f} s for {what}")
+
+
+def chart(page, key: str):
+    return page.locator(f'.live-chart[data-key="{key}-step"]')
+
+
+def points(page, key: str) -> int:
+    found = chart(page, key)
+    return int(found.get_attribute("data-points") or 0) if found.count() else 0
+
+
+def last(page, key: str) -> dict[str, float]:
+    return json.loads(chart(page, key).get_attribute("data-last"))
+
+
+def step(page) -> int:
+    text = page.locator(".st-key-run-status").inner_text()
+    return int(re.search(r"step ([\d,]+)", text)[1].replace(",", ""))
+
+
+def says(page, state: str) -> Callable[[], bool]:
+    return lambda: state in page.locator(".st-key-run-status .chip").first.inner_text()
+
+
+def press(page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def fill(page, label: str, value: object) -> None:
+    field = page.get_by_label(label, exact=True)
+    field.fill(str(value))
+    field.press("Enter")
+
+
+def test_choose_start_watch_steer_and_come_back(app_server: str, page) -> None:
+    page.goto(app_server)
+    page.get_by_text("Start training").first.wait_for()
+    page.get_by_role("button", name="Remove Bayesian").click()
+    fill(page, "Image size", 32)
+    fill(page, "Batch size", 4)
+    fill(page, "Epochs", 2000)
+    page.get_by_text("More", exact=True).click()
+    fill(page, "Filters", 4)
+    fill(page, "Images", 40)
+    page.get_by_text("28 train").wait_for()  # 70 % of 40 images
+    press(page, "Start training")
+    page.wait_for_url(re.compile(r"\?experiment=e-"))
+
+    for name in CONTAINERS:
+        page.locator(f".st-key-{name}").wait_for(state="attached")
+    first = until(lambda: points(page, "weights"), "points of the weights")
+    until(lambda: points(page, "weights") > first, "more points of the weights")
+    until(lambda: points(page, "losses") > 0, "points of the losses")
+    weights = until(
+        lambda: {name: value for name, value in last(page, "weights").items() if abs(value - 1 / 3) > 0.01},
+        "unequal weights",
+    )
+    assert set(last(page, "weights")) == {
+        f"{term} · {run}" for term in ("Cross-entropy", "IoU", "Dice") for run in ("Variance", "MAD")
+    }
+    assert weights
+    images = page.locator(".st-key-samples img")
+    until(lambda: images.count() == 4 * (2 + 2), "images, truths and predictions of two runs")
+    assert images.first.evaluate("image => image.naturalWidth") == 32
+    assert all(images.nth(index).get_attribute("alt") for index in range(images.count()))
+
+    press(page, "Pause")
+    until(says(page, "paused"), "the pause")
+    time.sleep(1.5)
+    stood = step(page)
+    time.sleep(1.5)
+    assert step(page) == stood
+    press(page, "Step")
+    until(lambda: step(page) == stood + 1, "one more step")
+    time.sleep(1.5)
+    assert step(page) == stood + 1
+    press(page, "Resume")
+    until(lambda: step(page) > stood + 1, "the training to go on")
+    press(page, "Stop")
+    until(says(page, "stopped"), "the stop")
+    ended, url = step(page), page.url
+
+    page.reload()
+    until(lambda: page.locator(".st-key-run-status").count() and points(page, "weights"), "the page again")
+    assert page.url == url
+    assert step(page) == ended
+    assert says(page, "stopped")()
+    assert images.count() == 16
+    assert page.get_by_role("button", name="Resume", exact=True).is_enabled()
+    assert page.get_by_test_id("stException").count() == 0
+
+
+def test_the_zoom_of_a_chart_outlives_its_ticks_and_a_second_tab_sees_the_same(app_server: str, browser, page) -> None:
+    page.goto(app_server)
+    fill(page, "Image size", 32)
+    fill(page, "Batch size", 4)
+    fill(page, "Epochs", 2000)
+    press(page, "Start training")
+    page.wait_for_url(re.compile(r"\?experiment=e-"))
+    until(lambda: points(page, "losses") > 60, "points of the losses")
+    box = chart(page, "losses").locator(".u-over").bounding_box()
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 20, steps=4)
+    page.mouse.up()
+    until(lambda: chart(page, "losses").get_attribute("data-zoomed") == "true", "the zoom")
+    seen = points(page, "losses")
+    until(lambda: points(page, "losses") != seen, "another tick")
+    assert chart(page, "losses").get_attribute("data-zoomed") == "true"
+
+    second = browser.new_context().new_page()
+    second.set_default_timeout(LONG)
+    second.goto(page.url)
+    until(lambda: points(second, "weights") > 0, "the second tab")
+    press(second, "Stop")
+    until(says(page, "stopped"), "the stop in the first tab")
+    second.context.close()
+
+
+def test_a_training_of_the_terminal_appears_and_obeys_stop(app_server: str, page, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    options = {"image-size": 32, "filters": 4, "batch-size": 4, "epochs": 5000, "limit": 40, "name": "From a terminal"}
+    command = [sys.executable, "-m", "dmf", "train", "--weighting", "mad"]
+    for name, value in options.items():
+        command += [f"--{name}", str(value)]
+    environment = {**os.environ, "DMF_HOME": str(home), "DMF_STORE": f"sqlite:///{home / 'runs.sqlite'}"}
+    training = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        page.goto(app_server)
+        link = page.get_by_role("link", name=re.compile("From a terminal"))
+
+        def listed() -> bool:
+            page.get_by_text("Recent experiments").wait_for()
+            return link.count() > 0 or bool(page.reload() and False)
+
+        until(listed, "the experiment in the list")
+        link.click()
+        page.wait_for_url(re.compile(r"\?experiment=e-"))
+        first = until(lambda: points(page, "weights"), "its points")
+        until(lambda: points(page, "weights") > first, "more points")
+        press(page, "Stop")
+        until(says(page, "stopped"), "the stop")
+        training.wait(30)
+    finally:
+        if training.poll() is None:
+            training.kill()
+            training.wait()
