@@ -57,7 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.components": {"app.charts", "app.state", "app.theme"},
     "app.state": {"app.charts", "app.components", "app.theme"},
     "app.theme": {"app.charts", "app.components", "app.state"},
-    "app.access": {"dmf.runs", "dmf.analysis", "dmf.replay", "dmf.jobs", "dmf.build"},
+    "app.access": {"dmf.runs", "dmf.analysis", "dmf.replay", "dmf.jobs", "dmf.build", "dmf.metrics"},
     "app.pages": {"app.access", "app.components", "app.charts", "app.state"},
     "app.main": {"app.access", "app.components", "app.charts", "app.state", "app.theme", "app.pages"},
 }
