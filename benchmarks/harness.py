@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from statistics import median
+from typing import TypeVar
 
 import torch
 
@@ -86,11 +87,14 @@ def seconds(action: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+Store = TypeVar("Store", bound=RunStore)
+
+
 @contextmanager
-def temporary_store() -> Iterator[RunStore]:
+def temporary_store(kind: type[Store] = RunStore) -> Iterator[Store]:
     """A real run store on disk that is gone afterwards."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        store = RunStore(Path(folder) / "runs.sqlite")
+        store = kind(Path(folder) / "runs.sqlite")
         try:
             yield store
         finally:

@@ -1,48 +1,68 @@
 """A long run from the store to the points of a chart, and the spikes that survive the way."""
 
-import time
 from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.charts.decimate import decimate
-from benchmarks.harness import Row, seconds, temporary_store
+from benchmarks.harness import Row, milliseconds, seconds, temporary_store
+from dmf.analysis.live import LiveRun
+from dmf.config import FusionConfig
 from dmf.jobs import new_owner
 from dmf.records import TelemetryBlock
 from dmf.runs import RunStore
 
 POINTS = 1000
 SPIKES = 100
+NEW = 25  # steps that came since the last refresh
 SERIES = ("loss_ce", "loss_iou", "loss_dice", "weight_ce", "weight_iou", "weight_dice")
 COLUMNS = (*SERIES, "auxiliary", "gamma", "total", "lr", "finite")
-TARGET_SECONDS = 0.5
+TARGET_REOPEN = 0.5  # s
+TARGET_REFRESH = 0.1  # s
 TARGET_KEPT = 90
+RECORDED = (3.5, 0.39)  # s, TensorBoard with 1e6 steps: reopen, then refresh
+
+Drawn = dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
 
 
 def rows(quick: bool) -> list[Row]:
     steps = 20_000 if quick else 1_000_000
     values, spikes = recorded(steps)
     with temporary_store() as store:
-        run = fill(store, values)
-        taken = median(seconds(lambda: reopen(store, run)) for _ in range(2 if quick else 5))
-        series = reopen(store, run)
-    x, _ = series["loss_ce"]
+        run, owner = new_run(store)
+        keep(store, owner, run, values)
+        reopened = median(seconds(lambda: draw(store, LiveRun(store.run(run)))) for _ in range(2 if quick else 5))
+        live = LiveRun(store.run(run))
+        x, _ = draw(store, live)["loss_ce"]
+        taken = []
+        for turn in range(3 if quick else 20):
+            keep(store, owner, run, values[:NEW], first=steps + turn * NEW)
+            taken.append(seconds(lambda: draw(store, live)))
+        refreshed = median(taken)
     kept = int(np.isin(spikes, x).sum())
     by_stride = int(np.isin(spikes, np.linspace(0, steps - 1, POINTS).astype(np.int64)).sum())
     return [
         Row(
-            f"reopen {steps:,} steps: store to {len(SERIES)} decimated series",
-            f"{taken:.2f} s",
-            "TensorBoard 3.5 s (recorded, two cores, 1e6 steps)",
-            "" if quick else f"{3.5 / taken:.0f}x faster",
-            f"<= {TARGET_SECONDS} s",
-            taken <= TARGET_SECONDS,
+            f"reopen {steps:,} steps: store to {len(SERIES)} drawn series",
+            milliseconds(reopened),
+            f"TensorBoard {RECORDED[0]} s (recorded, two cores, 1e6 steps)",
+            "" if quick else f"{RECORDED[0] / reopened:.0f}x faster",
+            f"<= {TARGET_REOPEN} s",
+            reopened <= TARGET_REOPEN,
+        ),
+        Row(
+            f"refresh after {NEW} more steps: store to {len(SERIES)} drawn series",
+            milliseconds(refreshed),
+            f"TensorBoard {RECORDED[1]} s (recorded, two cores, 1e6 steps)",
+            "" if quick else f"{RECORDED[1] / refreshed:.0f}x faster",
+            f"<= {TARGET_REFRESH} s",
+            refreshed <= TARGET_REFRESH,
         ),
         Row(
             f"one-step spikes kept at {POINTS:,} drawn points, of {SPIKES}",
-            f"MinMaxLTTB {kept}",
-            f"stride {by_stride}, TensorBoard 0 (recorded)",
+            f"{kept} with MinMaxLTTB",
+            f"{by_stride} with a stride; TensorBoard 0 (recorded)",
             "",
             f">= {TARGET_KEPT}",
             kept >= TARGET_KEPT,
@@ -55,29 +75,37 @@ def recorded(steps: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     rng = np.random.default_rng(0)
     falling = np.exp(-np.arange(steps) / (steps / 5))[:, None]
     values = (0.2 + falling + rng.normal(0, 0.02, (steps, len(COLUMNS)))).astype(np.float32)
+    values[:, -1] = 1  # every step was finite
     spikes = rng.choice(steps, SPIKES, replace=False)
     values[spikes, 0] += 1.0
     return values, np.sort(spikes)
 
 
-def fill(store: RunStore, values: NDArray[np.float32]) -> str:
-    """Store the telemetry as one run; returns its id."""
-    experiment = store.create_experiment({}, name="bench", labels=["a"], run_configs=[{}], environment={})
+def new_run(store: RunStore) -> tuple[str, str]:
+    """A claimed run: its id and its owner."""
+    config = FusionConfig().model_dump(mode="json")
+    experiment = store.create_experiment({}, name="bench", labels=["a"], run_configs=[config], environment={})
     run, owner = experiment.runs[0].id, new_owner("bench")
     store.claim([run], owner)
-    start = time.time()
-    for first in range(0, len(values), 4096):
-        part = values[first : first + 4096]
-        times = start + first / 100, start + (first + len(part) - 1) / 100
-        store.write([TelemetryBlock(run, 1, first, COLUMNS, part, *times)], owner)
-    store.release([run], owner)
-    return run
+    return run, owner
 
 
-def reopen(store: RunStore, run: str) -> dict[str, tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    """What a page does: read the columns it draws, and choose at most ``POINTS`` points of each."""
-    telemetry = store.telemetry(run, columns=SERIES)
-    chosen = {name: decimate(telemetry.steps, y, POINTS) for name, y in zip(SERIES, telemetry.values.T, strict=True)}
-    return {
-        name: (telemetry.steps[index], telemetry.values[index, SERIES.index(name)]) for name, index in chosen.items()
-    }
+def keep(store: RunStore, owner: str, run: str, values: NDArray[np.float32], first: int = 0) -> None:
+    """Store telemetry as it would come at 100 steps per second."""
+    for start in range(0, len(values), 4096):
+        part = values[start : start + 4096]
+        begin = first + start
+        times = begin / 100, (begin + len(part) - 1) / 100
+        store.heartbeat([run], owner)
+        store.write([TelemetryBlock(run, 1, begin, COLUMNS, part, *times)], owner)
+
+
+def draw(store: RunStore, live: LiveRun) -> Drawn:
+    """What a page does on a tick: read what is new, and choose at most ``POINTS`` points of each line."""
+    live.refresh(store)
+    drawn: Drawn = {}
+    for name in SERIES:
+        x, y = live.trace(name)
+        chosen = decimate(x, y, POINTS)
+        drawn[name] = x[chosen], y[chosen]
+    return drawn

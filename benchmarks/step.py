@@ -1,7 +1,9 @@
 """A whole training step of a run that is stored, beside a bare PyTorch loop with fixed weights."""
 
+import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +15,8 @@ from dmf.config import DataConfig, ExperimentConfig, FusionConfig, ModelConfig, 
 from dmf.jobs import Job
 from dmf.losses import build_bank
 from dmf.models import build_model
+from dmf.records import Control, Record
+from dmf.runs import RunStore
 from dmf.tasks import Batch
 from dmf.training import TrainingRun
 
@@ -51,11 +55,27 @@ def rows(quick: bool) -> list[Row]:
 def measure(config: ExperimentConfig, blocks: int) -> dict[str, list[float]]:
     """Seconds per step of each side, one entry per block of ``BLOCK`` steps."""
     workbench = build_workbench(config)
-    with temporary_store() as store:
+    with temporary_store(RestingStore) as store:
         job = new_job(store, config)
-        pacer = Pacer(job, workbench, blocks)
+        pacer = Pacer(job, workbench, store.awake, blocks)
         job.train(on_step=pacer)
     return {name: taken[WARM_UP:] for name, taken in pacer.taken.items()}
+
+
+class RestingStore(RunStore):
+    """A store whose threads do nothing while ``awake`` is not set: a bare loop must not pay for them."""
+
+    def __init__(self, url: Path) -> None:
+        self.awake = threading.Event()
+        self.awake.set()
+        super().__init__(url)
+
+    def write(self, records: Sequence[Record], owner: str | None) -> None:
+        self.awake.wait()  # what a run wrote last is stored while the run trains on
+        super().write(records, owner)
+
+    def pending_controls(self, run_ids: Sequence[str]) -> list[Control]:
+        return super().pending_controls(run_ids) if self.awake.is_set() else []
 
 
 class Pacer:
@@ -66,8 +86,8 @@ class Pacer:
     checkpoint, do not count.
     """
 
-    def __init__(self, job: Job, workbench: Workbench, blocks: int) -> None:
-        self._job, self._feed = job, workbench.feed
+    def __init__(self, job: Job, workbench: Workbench, awake: threading.Event, blocks: int) -> None:
+        self._job, self._feed, self._awake = job, workbench.feed, awake
         self._bare = {"same": bare_step(workbench, same_losses), "hand": bare_step(workbench, hand_written)}
         self._blocks = blocks + WARM_UP
         self.taken: dict[str, list[float]] = {"ours": [], **{name: [] for name in self._bare}}
@@ -81,11 +101,13 @@ class Pacer:
         if len(self._steps) == BLOCK:
             self.taken["ours"].append(sum(self._steps) / BLOCK)
             self._steps = []
+            self._awake.clear()
             names = list(self._bare)
             if len(self.taken["ours"]) % 2:
                 names.reverse()
             for name in names:
                 self.taken[name].append(self._block(self._bare[name], step - BLOCK))
+            self._awake.set()
             if len(self.taken["ours"]) == self._blocks:
                 self._job.stop.set()
         self._since = time.perf_counter()
