@@ -28,7 +28,7 @@ bench: $(VENV)/ready
 	$(BIN)/python -m benchmarks
 
 screenshots: $(VENV)/ready
-	$(BIN)/python docs/screenshots.py
+	$(BIN)/python -m pytest -q tests/browser/screenshots.py
 
 # Up to date until requirements or project metadata change; a broken install is repeated.
 $(VENV)/ready: requirements.txt pyproject.toml

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from dmf.config import ModelConfig
-from dmf.errors import UnknownNameError
+from dmf.errors import ConfigError, UnknownNameError
 from dmf.models.unet import UNet
 from dmf.models.zoo import PREFIX, build_smp
 from dmf.registry import Registry, unknown
@@ -19,6 +19,10 @@ __all__ = ["MODELS", "UNet", "build_model", "build_smp"]
 
 
 def _build_unet(config: ModelConfig, in_channels: int, classes: int, image_size: int) -> nn.Module:
+    if config.pretrained:
+        raise ConfigError(
+            "There are no pretrained weights for unet; choose an smp: model, or no pretraining.", "pretrained"
+        )
     return UNet(in_channels, classes, config.filters, image_size)
 
 
@@ -48,7 +52,7 @@ def build_model(config: ModelConfig, in_channels: int, classes: int, image_size:
 
     Raises:
         UnknownNameError: If no model has this name.
-        ConfigError: If the model cannot take the image size, or its weights cannot be downloaded.
+        ConfigError: If the model cannot take the image size, or its weights do not exist or cannot be downloaded.
     """
     with torch.random.fork_rng(devices=[]):
         # Not torch.manual_seed, which would also seed the generators of the accelerators.

@@ -194,8 +194,8 @@ class Lockstep:
 
     def _drain(self, lane: Lane) -> None:
         self._keep_telemetry(lane)
-        if lane.run.progress.bad_in_row >= MAX_BAD_STEPS:
-            raise NonFiniteLossError(lane.watch.explain(lane.run.progress.bad_in_row, lane.run.step))
+        if lane.run.worst_streak[0] >= MAX_BAD_STEPS:  # also one that is over: when it is copied must not matter
+            raise NonFiniteLossError(lane.watch.explain(*lane.run.worst_streak))
 
     def _keep_telemetry(self, lane: Lane) -> None:
         block = lane.run.drain()

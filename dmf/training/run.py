@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -62,6 +61,7 @@ class TrainingRun:
         self.optimizer = torch.optim.Adam((*model.parameters(), *fusion.parameters()), lr=lr, fused=True)
         self.predict: Callable[[Tensor], Tensor] = predictor(model, numerics.autocast)
         self.progress = Progress()
+        self.worst_streak = (0, 0)  # most non-finite steps in a row that were drained, and the steps taken by their end
         self.folder, self.fingerprint = folder, fingerprint
         self._numerics = numerics
         self._random = RandomState(numerics.device, seed)
@@ -103,10 +103,12 @@ class TrainingRun:
     def drain(self) -> TelemetryBlock | None:
         """Telemetry since the last drain; also counts the non-finite steps in a row up to now."""
         block = self._telemetry.drain()
-        if block is not None:
-            bad = block.values[:, -1] == 0
-            row = len(bad) - np.flatnonzero(~bad).max() - 1 if not bad.all() else self.progress.bad_in_row + len(bad)
-            self.progress = replace(self.progress, bad_in_row=int(row))
+        if block is not None and (self.progress.bad_in_row or not block.values[:, -1].all()):
+            in_row = self.progress.bad_in_row
+            for step, finite in enumerate(block.values[:, -1], start=block.first_step + 1):
+                in_row = 0 if finite else in_row + 1
+                self.worst_streak = max(self.worst_streak, (in_row, step))
+            self.progress = replace(self.progress, bad_in_row=in_row)
         return block
 
     def score(self, epoch: int, value: float) -> bool:

@@ -56,6 +56,12 @@ def test_filters_are_those_of_the_first_level():
     assert model.encoder[0][0].out_channels == 5
 
 
+def test_the_paper_s_network_has_no_pretrained_weights():
+    with pytest.raises(ConfigError, match=r"no pretrained weights for unet; choose an smp: model") as caught:
+        build_model(ModelConfig(pretrained=True), 1, 2, 32, 0)
+    assert caught.value.field == "pretrained"
+
+
 def test_an_unknown_model_is_refused():
     with pytest.raises(
         UnknownNameError, match=r"Unknown model 'unett'. Choose one of: unet, smp:.* Did you mean 'unet'"

@@ -83,6 +83,19 @@ def test_steps_in_a_row_that_are_not_finite_are_counted_over_drains(workbench, m
     assert counts == [0, 1, 2, 3, 0, 1, 0]
 
 
+def test_the_worst_streak_is_the_same_however_often_telemetry_is_drained(workbench, make_run, spoil):
+    often, once = make_run("often"), make_run("once")
+    for run in (often, once):
+        spoil(run, "ce", math.nan, {1, 2, 3, 5})
+    for step in range(7):
+        take_steps(workbench, often, step, step + 1)
+        often.drain()
+    take_steps(workbench, once, 0, 7)
+    once.drain()
+    assert often.worst_streak == once.worst_streak == (3, 4)  # steps 1, 2 and 3, over after 4 steps
+    assert once.progress.bad_in_row == 0
+
+
 def test_a_restored_run_goes_on_bit_for_bit(workbench, make_run, snapshot, assert_same_bits):
     run = make_run("same")
     take_steps(workbench, run, 0, 5)
