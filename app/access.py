@@ -3,6 +3,7 @@
 Torch is imported only inside functions: a page that only looks opens without it.
 """
 
+import atexit
 import sys
 import threading
 import time
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from dmf.metrics.info import MetricInfo
 
 ANSWER_SECONDS = 0.6  # how long a button waits to see its effect
+GOODBYE_SECONDS = 8.0  # how long the server waits for trainings to stop
 COMMANDS = {
     "pause": (RunState.QUEUED, RunState.RUNNING),
     "resume": (RunState.PAUSED,),
@@ -67,7 +69,16 @@ def manager() -> "JobManager":
         known = managers.get(where)
         if known is None or (type(known) is not JobManager and not known.is_busy()):
             managers[where] = JobManager(store())
+            atexit.register(_end, managers[where])
         return managers[where]
+
+
+def _end(manager: "JobManager") -> None:
+    """When the server ends, let what trains stop with a checkpoint rather than be cut off."""
+    manager.stop_all()
+    deadline = time.monotonic() + GOODBYE_SECONDS
+    while manager.is_busy() and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def recent(limit: int = 12) -> list[ExperimentRow]:
@@ -213,16 +224,23 @@ def _check(values: dict[str, Any], weightings: tuple[str, ...], runs: tuple[str,
             cause = error.__cause__
             found = config_text.problems(cause) if isinstance(cause, ValidationError) else [(error.field, str(error))]
             for blamed, sentence in found:
-                problems.setdefault(blamed, sentence.removeprefix(f"{blamed}: "))
+                problems.setdefault(blamed, _plainly(blamed, sentence))
     if not weightings and not runs:
         problems["weighting"] = "choose at least one method, or write a run under More."
-    if problems:
-        return Checked(problems=problems)
+    # The rest is looked at as well, so that whoever corrects one field is not told of the next only then.
+    rest = {key: value for key, value in values.items() if key not in problems}
     try:
-        config = config_text.experiment(values, weightings=weightings, runs=runs, name=name)
+        config = config_text.experiment(rest, weightings=weightings, runs=runs, name=name)
     except ConfigError as error:
-        return Checked(problems={error.field: str(error).removeprefix(f"{error.field}: ")})
-    return _tried(config)
+        problems.setdefault(error.field, _plainly(error.field, str(error)))
+        return Checked(problems=problems)
+    tried = _tried(config)
+    problems = {**tried.problems, **problems}
+    return Checked(None if problems else config, problems, tried.images)
+
+
+def _plainly(field: str | None, sentence: str) -> str:
+    return sentence.removeprefix(f"{field}: ").replace("input should be", "must be", 1)
 
 
 def _tried(config: ExperimentConfig) -> Checked:

@@ -104,22 +104,17 @@ def prepared(snapshot: Any, dashes: Sequence[Dash], chosen: Options) -> Race:
 def weights_chart(race: Race) -> None:
     """W1..WK per run."""
     counts = {1.0 if run.config["sum_to"] == "1" else float(len(run.config["terms"])) for run in _runs(race)}
-    with st.container(key="weights-chart"):
-        _charts(
-            race,
-            "weights",
-            "Weights",
-            race.sources("weight"),
-            y_label="Weight",
-            y_range=(0, max(counts)),
-            note=collecting(race.snapshot),
-        )
+    with st.container(key="weights-chart", gap=None):
+        _charts(race, "weights", "Weights", race.sources("weight"), y_label="Weight", y_range=(0, max(counts)))
+        # Always a line, so that nothing below moves when the history is full.
+        st.caption(collecting(race.snapshot) or "each rule sets its weights anew at every step")
 
 
 def losses_chart(race: Race) -> None:
     """L1..LK per run."""
-    with st.container(key="losses-chart"):
+    with st.container(key="losses-chart", gap=None):
         _charts(race, "losses", "Losses", race.sources("loss"), y_label="Loss", log_y=race.options.log_y)
+        st.caption("each loss before it is weighted")
 
 
 def auxiliary_chart(race: Race) -> None:

@@ -41,7 +41,8 @@ def recent(experiments: Sequence[Any]) -> None:
         state = summary_state([run.state for run in experiment.runs])
         when = f"{seconds_in_words(time.time() - experiment.created)} ago"
         data, training = experiment.config["data"], experiment.config["training"]
-        about = f"{data['dataset']} · {len(experiment.runs)} runs · {training['epochs']} epochs · {when}"
+        runs = "1 run" if len(experiment.runs) == 1 else f"{len(experiment.runs)} runs"
+        about = f"{data['dataset']} at {data['image_size']} px · {runs} · {training['epochs']} epochs · {when}"
         lines.append(
             f'<a href="?experiment={experiment.id}" target="_self"><span class="title">{html.escape(experiment.name)}'
             f'</span>{chip(state.value)}<span class="muted">{html.escape(about)}</span></a>'

@@ -109,7 +109,7 @@ def _facts(snapshot: Any, state: RunState) -> list[str]:
     rates = [run.summary["steps_per_second"] for run in runs if run.state is RunState.RUNNING]
     rates = [rate for rate in rates if rate]
     if rates:
-        facts.append(f"<b>{min(rates):.3g}</b> per second")
+        facts.append(f'<span title="optimizer steps per second">speed <b>{min(rates):.3g}</b>/s</span>')
         if total:
             behind = min(run.summary["step"] + 1 for run in runs if run.state is RunState.RUNNING)
             facts.append(f"<b>{seconds_in_words((total - behind) / min(rates))}</b> left")

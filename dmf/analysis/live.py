@@ -131,8 +131,10 @@ class LiveRun:
         if not self._columns:
             self._columns = fresh.columns
             self._rows = Growing(np.dtype(np.float32), len(fresh.columns))
+        # Times inside a block are straight lines, and blocks are merged between two reads: they may meet unevenly.
+        before = self._times.values[-1] if self.size else -math.inf
+        self._times.extend(np.maximum.accumulate(np.maximum(fresh.times, before)))
         self._steps.extend(fresh.steps)
-        self._times.extend(fresh.times)
         self._rows.extend(fresh.values)
         self._last = int(fresh.steps[-1])
         self._collected += int((fresh.values[:, fresh.columns.index("finite")] == 1).sum())

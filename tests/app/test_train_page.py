@@ -42,7 +42,7 @@ def page(experiment: str | None = None) -> AppTest:
 def record(store: RunStore, steps: int = 40, state: RunState = RunState.FINISHED) -> str:
     """An experiment of two runs with everything a training leaves behind."""
     fusions = [{**FusionConfig(weighting=name).model_dump(mode="json")} for name in ("variance", "mad")]
-    config = {"data": {"dataset": "phantom"}, "training": {"epochs": 2}}
+    config = {"data": {"dataset": "phantom", "image_size": 16}, "training": {"epochs": 2}}
     experiment = store.create_experiment(
         config, name="Two methods", labels=["variance", "mad"], run_configs=fusions, environment={}
     )
@@ -148,6 +148,15 @@ def test_a_value_that_cannot_work_is_refused_beside_its_field(
     assert test.button(key="start-training").disabled
     assert test.number_input(key=f"form-{field}").value == value  # nothing is lost
     assert store.experiments() == []
+
+
+def test_everything_that_is_wrong_is_said_at_once(store: RunStore) -> None:
+    test = page()
+    for field, value in (("epochs", 0), ("image_size", 100), ("batch_size", 500)):
+        test.number_input(key=f"form-{field}").set_value(value)
+    test.run()
+    assert len(problems(test)) == 3
+    assert test.button(key="start-training").disabled
 
 
 def test_a_dataset_that_is_not_there_is_refused_with_the_way_to_get_it(store: RunStore) -> None:

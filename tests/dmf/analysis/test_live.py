@@ -1,6 +1,7 @@
 """Telemetry of a run in memory: read once, brought up to date by what is new."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -62,6 +63,23 @@ def test_x_counts_steps_epochs_or_seconds(live: LiveRun, store: RunStore, record
     assert live.trace("loss_ce", axis="time", origin=999)[0].tolist() == [1, 2, 3, 4, 5]
     assert live.time_of(0) == live.time_of(1) == 1_000  # the first step is taken at the first time stored
     assert live.time_of(5) == live.time_of(50) == 1_004
+
+
+def test_time_never_runs_backwards_where_merged_blocks_meet(
+    live: LiveRun, store: RunStore, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(live.id, 0, 4)
+    live.refresh(store)
+    record(live.id, 4, 4)
+    read = store.telemetry
+
+    def earlier(run: str, **about):
+        found = read(run, **about)
+        return replace(found, times=found.times - 2.5)  # 1001.5 to 1004.5 after 1003
+
+    monkeypatch.setattr(store, "telemetry", earlier)
+    live.refresh(store)
+    assert live.trace("loss_ce", axis="time", origin=1_000)[0].tolist() == [0, 1, 2, 3, 3, 3, 3.5, 4.5]
 
 
 def test_shares_of_the_total_sum_to_one(live: LiveRun, store: RunStore, record: Record) -> None:
