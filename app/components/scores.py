@@ -1,7 +1,6 @@
 """Metrics of a race: one chosen metric over the epochs, and a table that says of each number what it is over."""
 
 import html
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -31,24 +30,29 @@ def ordered(metrics: pd.DataFrame) -> list[str]:
 
 
 def scores(race: Race, info: Info) -> None:
-    """Chart and table beside each other."""
+    """Two chosen metrics over the epochs, and all of them in a table."""
     metrics: pd.DataFrame = race.snapshot.metrics
     names = ordered(metrics)
-    chart, table = st.columns([1, 1], gap="medium")
-    with chart, st.container(key="metrics-chart"):
-        metric = st.selectbox(
-            "Metric", names, format_func=lambda name: info(name).title, key="metric", persist_state="session"
-        )
-        _chart(race, metrics, metric, info)
-    with table, st.container(key="metrics-table"):
+    with st.container(key="metrics-chart"):
+        for index, place in enumerate(st.columns(2, gap="medium")):
+            with place:
+                metric = st.selectbox(
+                    "Metric" if index == 0 else "Another metric",
+                    names,
+                    index=min(index, len(names) - 1),
+                    format_func=lambda name: info(name).title,
+                    key=f"metric-{index}",
+                    persist_state="session",
+                )
+                _chart(race, metrics, metric, info, key=f"scores-{index}-{race.view.axis}")
+    with st.container(key="metrics-table"):
         by_class = st.toggle("Each class by itself", key="by-class", persist_state="session")
         shown = [name for name in names if by_class or "/" not in name]
-        st.html(table_html(race.snapshot.experiment.runs, race.dashes, metrics, shown, info))
+        st.html(table_html(race.snapshot.experiment, race.dashes, metrics, shown, info))
 
 
-def _chart(race: Race, metrics: pd.DataFrame, metric: str, info: Info) -> None:
+def _chart(race: Race, metrics: pd.DataFrame, metric: str, info: Info, *, key: str) -> None:
     about = info(metric)
-    key = f"scores-{race.view.axis}"
     series = []
     if len(metrics):
         own = metrics[(metrics["metric"] == metric) & (metrics["split"] == "validation")]
@@ -70,43 +74,52 @@ def _chart(race: Race, metrics: pd.DataFrame, metric: str, info: Info) -> None:
     )
 
 
-def table_html(
-    runs: Sequence[Any], dashes: Sequence[Dash], metrics: pd.DataFrame, names: Sequence[str], info: Info
-) -> str:
-    """Scores of each split at its latest epoch: metrics down, runs across; the best of each row stands out."""
-    head = "".join(
-        f"<th>{dash_sample(dash)}{html.escape(run_title(run.label))}</th>"
-        for run, dash in zip(runs, dashes, strict=True)
-    )
-    body = "".join(_split(split, runs, metrics, names, info) for split in SPLITS) if len(metrics) else ""
+def table_html(experiment: Any, dashes: Sequence[Dash], metrics: pd.DataFrame, names: Sequence[str], info: Info) -> str:
+    """Scores of each split at its latest epoch: runs down, metrics across; the best of each column stands out."""
+    head = "".join(_heading(name, info(name)) for name in names)
+    body = "".join(_split(split, experiment, dashes, metrics, names) for split in SPLITS) if len(metrics) else ""
     if not body:
-        body = f'<tr><td class="muted" colspan="{len(runs) + 1}">No scores yet.</td></tr>'
-    head = f"<thead><tr><th>Metric</th>{head}</tr></thead>"
+        body = f'<tr><td class="muted" colspan="{len(names) + 1}">No scores yet.</td></tr>'
+    head = f"<thead><tr><th>Split and run</th>{head}</tr></thead>"
     return f'<div class="race scores"><table>{head}<tbody>{body}</tbody></table></div>'
 
 
-def _split(split: str, runs: Sequence[Any], metrics: pd.DataFrame, names: Sequence[str], info: Info) -> str:
+def _heading(name: str, about: Any) -> str:
+    headline = ' class="headline"' if name in HEADLINES else ""
+    how = f'<span class="how">{about.pooling}, {html.escape(about.classes)}</span>'
+    return f'<th{headline} title="{html.escape(about.sentence)}">{html.escape(about.title)} {how}</th>'
+
+
+def _split(split: str, experiment: Any, dashes: Sequence[Dash], metrics: pd.DataFrame, names: Sequence[str]) -> str:
     rows = metrics[metrics["split"] == split]
     if rows.empty:
         return ""
     latest = rows[rows["epoch"] == rows.groupby("run")["epoch"].transform("max")]
     values = latest.set_index(["run", "metric"])["value"].to_dict()
     epochs = latest.groupby("run")["epoch"].first().to_dict()
+    best = latest[np.isfinite(latest["value"])].groupby("metric")["value"].max().to_dict() if len(epochs) > 1 else {}
     images = ", ".join(f"{count:,}" for count in sorted(set(latest["images"])))
-    per_run = "".join(f"<th>{f'epoch {epochs[run.id]}' if run.id in epochs else '–'}</th>" for run in runs)
-    lines = [f'<tr class="split"><th>{split.capitalize()}, {images} images</th>{per_run}</tr>']
-    for name in names:
-        about = info(name)
-        found = [values.get((run.id, name)) for run in runs]
-        best = max((value for value in found if value is not None and not math.isnan(value)), default=None)
-        best = best if len(runs) > 1 else None
-        cells = "".join(_cell(value, is_best=best is not None and value == best) for value in found)
-        headline = ' class="headline"' if name in HEADLINES else ""
-        lines.append(
-            f'<tr{headline}><td title="{html.escape(about.sentence)}">{html.escape(about.title)} '
-            f'<span class="how">{about.pooling}, {html.escape(about.classes)}</span></td>{cells}</tr>'
+    when = "" if split == "validation" else f", {_tested(experiment)}"
+    lines = [
+        f'<tr class="split"><th colspan="{len(names) + 1}">{split.capitalize()}, {images} images'
+        f'<span class="muted">{when}</span></th></tr>'
+    ]
+    for run, dash in zip(experiment.runs, dashes, strict=True):
+        if run.id not in epochs:
+            continue
+        title = f"{dash_sample(dash)} {html.escape(run_title(run.label))}"
+        cells = "".join(
+            _cell(value, is_best=value is not None and value == best.get(name))
+            for name, value in ((name, values.get((run.id, name))) for name in names)
         )
+        lines.append(f'<tr><td>{title} <span class="how">epoch {epochs[run.id]}</span></td>{cells}</tr>')
     return "".join(lines)
+
+
+def _tested(experiment: Any) -> str:
+    if experiment.config.get("training", {}).get("test_at") == "last":
+        return "at the last epoch"
+    return "at the epoch with the best validation CB-Dice"
 
 
 def _cell(value: float | None, *, is_best: bool) -> str:
