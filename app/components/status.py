@@ -1,6 +1,7 @@
 """Where an experiment stands, and the buttons that steer it."""
 
 import html
+import re
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -30,7 +31,9 @@ def summary_state(states: Sequence[RunState]) -> RunState:
 def heading(experiment: Any, command: Callable[[str, str], None]) -> None:
     """The experiment's name, and the buttons beside it."""
     with st.container(key="head", horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.markdown(f"### {experiment.name}", width="content")
+        with st.container(width="content", gap=None):
+            st.html('<a class="back" href="?" target="_self">← All experiments</a>')
+            st.markdown(f"### {_plain(experiment.name)}")
         buttons(experiment, command)
 
 
@@ -96,6 +99,11 @@ def reasons(experiment: Any) -> None:
         show = st.error if state == "failed" else st.warning
         hint = "" if state == "failed" else " Resume goes on from the last checkpoint."
         show(f"{whose} {state}: {reason.rstrip('.')}.{hint}", icon=STATE_BADGES[state].icon)
+
+
+def _plain(name: str) -> str:
+    """A name as it was typed, whatever it means to Markdown."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!$:<>~|])", r"\\\1", name)
 
 
 def _facts(snapshot: Any, state: RunState) -> list[str]:

@@ -328,6 +328,15 @@ def test_an_unknown_experiment_is_said_and_others_are_offered(store: RunStore, i
     assert f"?experiment={known}" in html_of(test, "recent")
 
 
+def test_a_name_is_shown_as_it_was_typed(store: RunStore) -> None:
+    fusion = FusionConfig().model_dump(mode="json")
+    experiment = store.create_experiment(
+        {}, name="a*b* [c](d) :red[e] $f$", labels=["mad"], run_configs=[fusion], environment={}
+    )
+    shown = next(element.value for element in page(experiment.id).markdown if element.value.startswith("###"))
+    assert shown == r"### a\*b\* \[c\]\(d\) \:red\[e\] \$f\$"
+
+
 def test_recent_experiments_are_links(store: RunStore) -> None:
     id = record(store)
     recent = html_of(page(), "recent")
