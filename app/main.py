@@ -4,6 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
+from dmf.cores import share_cores
+
+share_cores()
 st.set_page_config(
     page_title="Adaptive loss weighting",
     page_icon=Path(__file__).parent / "components" / "icon.svg",  # an icon by name would be fetched from the network

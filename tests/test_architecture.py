@@ -18,6 +18,7 @@ FLOOR = {
     "dmf.errors",
     "dmf.registry",
     "dmf.config",
+    "dmf.cores",
     "dmf.config_text",
     "dmf.records",
     "dmf.seeding",

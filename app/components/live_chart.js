@@ -326,7 +326,7 @@ class LiveChart {
       ],
       series: [
         {},
-        ...series.map((line) => ({
+        ...series.map((line, position) => ({
           label: line.name,
           show: this.isShown(line),
           stroke: this.colorOf(line),
@@ -335,7 +335,8 @@ class LiveChart {
           paths: line.dash.length && !line.fill ? (...place) => this.dashedPaths(line, ...place) : undefined,
           fill: line.fill ? this.colorOf(line) + "22" : undefined,
           spanGaps: false,
-          points: { show: line.x.length === 1, size: 6, fill: this.colorOf(line) },
+          // Asked again whenever data arrive: a dot only while there is no line to draw yet.
+          points: { show: () => this.config.series[position].x.length === 1, size: 6, fill: this.colorOf(line) },
         })),
       ],
       cursor: {

@@ -14,6 +14,7 @@ from dmf.cli.replay import replay
 from dmf.cli.runs import export, resume, runs
 from dmf.cli.shared import STORE, console
 from dmf.cli.train import train
+from dmf.cores import share_cores
 from dmf.errors import ConfigError, DataError, DMFError, StoreError
 
 app = typer.Typer(
@@ -59,6 +60,7 @@ def version(show: Annotated[bool, typer.Option("--version", help="Print the vers
 
 def main() -> None:
     """Run the command line. Wrong values exit with 2, other failures of ours with 1, each with one line."""
+    share_cores()
     group: TyperGroup = typer.main.get_command(app)  # type: ignore[assignment]
     try:
         status = group.main(standalone_mode=False, prog_name="dmf")
