@@ -32,7 +32,7 @@ def rows(quick: bool) -> list[Row]:
     training = TrainingConfig(device="cpu", epochs=10_000)
     config = ExperimentConfig(data=data, model=model, training=training, runs=runs)
     size, filters = config.data.image_size, config.model.filters
-    taken = measure(config, blocks=3 if quick else 20)
+    taken = measure(config, blocks=3 if quick else 30)
     beside = {"same": "bare loop, same losses", "hand": "bare loop, plain CE + Dice"}
     written = []
     for name, words in beside.items():
