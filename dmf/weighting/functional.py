@@ -53,21 +53,29 @@ def median(window: Tensor, count: Tensor, kind: str = "true") -> Tensor:
     ``true`` takes the middle value for an odd count and the mean of the two middle ones for an even count. ``notebook``
     is the authors' code, which swaps the two: 1, 2, 30 gives 1.5 and 1, 2, 30, 40 gives 30.
     """
-    ordered = window.masked_fill(~valid_columns(window, count), torch.inf).sort(-1).values
-    upper = count // 2
-    if kind == "notebook":
-        lower = torch.where(count % 2 == 1, (upper - 1).clamp(min=0), upper)
-    else:
-        lower = ((count - 1) // 2).clamp(min=0)  # an empty window: the first step was not finite
-    rows = window.shape[:-1]
-    middle = torch.stack((lower, upper), -1)[..., None, :].expand(*rows, 2)
-    return ordered.gather(-1, middle).mean(-1)
+    return _mean_of(window, valid_columns(window, count), _middle(count, kind))
 
 
 def mad(window: Tensor, count: Tensor, kind: str = "true") -> Tensor:
     """Median absolute deviation of the filled part of each row, eq. (5). Shape ``(..., K)``."""
-    centre = median(window, count, kind)
-    return median((window - centre[..., None]).abs(), count, kind)
+    valid, middle = valid_columns(window, count), _middle(count, kind)
+    centre = _mean_of(window, valid, middle)
+    return _mean_of((window - centre[..., None]).abs(), valid, middle)
+
+
+def _middle(count: Tensor, kind: str) -> Tensor:
+    """Ranks (..., 1, 2) of the values a median is the mean of; an empty window (first step not finite) has ranks 0."""
+    upper = count // 2
+    if kind == "notebook":
+        lower = torch.where(count % 2 == 1, (upper - 1).clamp(min=0), upper)
+    else:
+        lower = ((count - 1) // 2).clamp(min=0)
+    return torch.stack((lower, upper), -1)[..., None, :]
+
+
+def _mean_of(window: Tensor, valid: Tensor, ranks: Tensor) -> Tensor:
+    ordered = window.masked_fill(~valid, torch.inf).sort(-1).values
+    return ordered.gather(-1, ranks.expand(*window.shape[:-1], 2)).mean(-1)
 
 
 def proportional(values: Tensor) -> Tensor:
