@@ -23,6 +23,7 @@ from dmf.seeding import derive
 SIZE = 128  # side of an image, in pixels
 FINE = 2  # grid cells per pixel along each side
 DYNAMIC_RANGE = 46.0  # dB from black to white
+MOST_IMAGES = 20_000  # about 4 minutes to simulate; a slip of the finger must not fill the memory with cases
 
 Field = NDArray[np.floating]
 
@@ -71,8 +72,11 @@ class Phantom(Dataset):
     def cases(self) -> list[Case]:
         """One case per image; image ``i`` does not depend on how many there are."""
         count = int(self.options["images"])
-        if count < 1:
-            raise ConfigError(f"Option 'images' of dataset {self.name!r} must be at least 1, got {count}.")
+        if not 1 <= count <= MOST_IMAGES:
+            raise ConfigError(
+                f"Option 'images' of dataset {self.name!r} must be from 1 to {MOST_IMAGES}, got {count}.",
+                field="dataset_options",
+            )
         return [Case(f"{self.name}-{number:05d}", self._label(number)) for number in range(count)]
 
     def load(self, case: Case) -> RawPair:

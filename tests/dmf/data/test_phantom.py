@@ -85,9 +85,10 @@ def test_the_four_class_phantom_numbers_lesions_by_kind() -> None:
     assert np.mean(levels["cyst"]) < np.mean(levels["malignant"]) < np.mean(levels["benign"])
 
 
-def test_a_phantom_without_images_is_refused() -> None:
-    with pytest.raises(ConfigError, match="'images' of dataset 'phantom' must be at least 1, got 0"):
-        Phantom(images=0).cases()
+@pytest.mark.parametrize("images", [0, 100_000_000])
+def test_a_phantom_with_no_images_or_far_too_many_is_refused(images: int) -> None:
+    with pytest.raises(ConfigError, match=f"'images' of dataset 'phantom' must be from 1 to 20000, got {images}"):
+        Phantom(images=images).cases()
 
 
 @pytest.mark.parametrize("id", ["benign (1)", "phantom-4-00001", "phantom-x"])
