@@ -3,6 +3,7 @@
 Field descriptions are the one source of the help texts: command line, page tooltips and docs show them.
 """
 
+import math
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -122,7 +123,7 @@ class FusionConfig(FrozenConfig):
         description="Treat weights as constants in the gradient; false is the notebook, which differentiates them.",
     )
     auxiliary: str = Field("cb-dice", description="Extra loss that helps early and fades; none leaves it out.")
-    gamma: NonNegative = Field(1.0, description="Weight of the auxiliary loss at the start, gamma_0.")
+    gamma: NonNegative = Field(1.0, le=1e6, description="Weight of the auxiliary loss at the start, gamma_0.")
     schedule: Literal["exponential", "linear", "cosine", "constant"] = Field(
         "exponential",
         description="How the auxiliary weight falls; linear and cosine reach 0 after 1/decay-rate periods.",
@@ -150,7 +151,7 @@ class FusionConfig(FrozenConfig):
     @field_validator("decay_every", mode="before")
     @classmethod
     def _number_in_words(cls, value: Any) -> Any:
-        if isinstance(value, str) and value.isdigit():
+        if isinstance(value, str) and value.isascii() and value.isdigit():
             value = int(value)
         if value != "epoch" and not (isinstance(value, int) and value >= 1):
             raise ValueError(f"expected epoch, or a number of steps of at least 1, got {value!r}")
@@ -165,6 +166,8 @@ class FusionConfig(FrozenConfig):
             values = getattr(self, name)
             if values is not None and len(values) != count:
                 raise ValueError(f"{name}: expected {count} numbers, one per loss term, got {len(values)}")
+            if values is not None and not math.isfinite(sum(values)):
+                raise ValueError(f"{name}: too large to be added up; only their shares matter")
         if self.weights is not None and not any(self.weights):
             raise ValueError("weights: at least one must be above 0")
         if self.history_min > self.history_max:
@@ -206,7 +209,7 @@ class ExperimentConfig(FrozenConfig):
         labels = [run.label for run in runs]
         twice = sorted({label for label in labels if labels.count(label) > 1})
         if twice:
-            raise ValueError(f"runs: {', '.join(twice)} appears more than once; make the runs differ")
+            raise ValueError(f"{', '.join(twice)} appears more than once; make the runs differ")
         return runs
 
 

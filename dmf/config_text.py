@@ -19,6 +19,8 @@ SECTIONS: dict[str, type[BaseModel]] = {
 }
 """Parts of a configuration in the order people meet them."""
 
+LONGEST = 80  # characters of a value that a message repeats
+
 DEFAULT_WEIGHTINGS = ("variance", "mad", "bayesian")
 
 
@@ -152,10 +154,16 @@ def experiment(
     return config
 
 
+def shorten(value: Any) -> str:
+    """``value`` as code, cut where it would no longer fit into a line."""
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
 def _pair(text: str, field: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip() or not value.strip():
-        raise ConfigError(f"Expected key=value, got {text.strip()!r}.", field)
+        raise ConfigError(f"Expected key=value, got {shorten(text.strip())}.", field)
     return key.strip(), value.strip()
 
 
@@ -170,7 +178,19 @@ def _scalar(text: str) -> bool | int | float | str:
 
 
 def _sentence(field: str | None, message: str, item: Any) -> str:
-    if item["type"] == "extra_forbidden":
-        return f"There is no setting {field!r}."
-    got = "" if item["type"] in ("value_error", "too_short", "missing") else f", got {item['input']!r}"
+    limits = item.get("ctx", {})
+    got = ""
+    match item["type"]:
+        case "extra_forbidden":
+            return f"There is no setting {field!r}."
+        case "too_short":
+            message = f"expected at least {limits['min_length']}, got {limits['actual_length']}"
+        case "too_long":
+            message = f"expected at most {limits['max_length']}, got {limits['actual_length']}"
+        case "missing":
+            message = "a value is missing"
+        case "value_error":
+            pass
+        case _:
+            got = f", got {shorten(item['input'])}"
     return f"{f'{field}: ' if field else ''}{message[:1].lower() + message[1:]}{got}."

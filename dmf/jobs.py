@@ -44,6 +44,10 @@ def create_experiment(store: RunStore, config: ExperimentConfig) -> ExperimentRo
     )
 
 
+class _StoppedEarlyError(Exception):
+    """Everything is to stop while the data are still being prepared."""
+
+
 class Job:
     """One claimed experiment: from the moment it is queued, its lease is kept and wishes are heard.
 
@@ -84,6 +88,9 @@ class Job:
                 lockstep = self._prepare(sink, on_step, on_progress)
             except StoreError:
                 raise
+            except _StoppedEarlyError:
+                for row in self.runs:
+                    sink.write(StateChange(row.id, max(0, row.summary["step"] + 1), RunState.STOPPED))
             except Exception as error:
                 self._fail(sink, error, self.runs)
             else:
@@ -103,7 +110,13 @@ class Job:
     def _prepare(
         self, sink: StoreSink, on_step: OnStep | None, on_progress: Callable[[int, int], None] | None
     ) -> Lockstep:
-        workbench = build.build_workbench(self.config, on_progress)
+        def hear(done: int, total: int) -> None:
+            if self.stop.is_set():
+                raise _StoppedEarlyError
+            if on_progress is not None:
+                on_progress(done, total)
+
+        workbench = build.build_workbench(self.config, hear)
         self.steps_total = workbench.facts()["steps_total"]
         runs = []
         for row in self.runs:

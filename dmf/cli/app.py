@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from typer.core import TyperGroup
 
 from dmf import __version__
@@ -15,7 +16,7 @@ from dmf.cli.runs import export, resume, runs
 from dmf.cli.shared import STORE, console
 from dmf.cli.train import train
 from dmf.cores import share_cores
-from dmf.errors import ConfigError, DataError, DMFError, StoreError
+from dmf.errors import ConfigError, DataError, DMFError, RunNotFoundError
 
 app = typer.Typer(
     name="dmf",
@@ -65,9 +66,9 @@ def main() -> None:
     try:
         status = group.main(standalone_mode=False, prog_name="dmf")
         sys.exit(status if isinstance(status, int) else 0)
-    except (ConfigError, DataError) as error:
+    except (ConfigError, DataError, RunNotFoundError) as error:
         _leave(str(error), 2)
-    except (DMFError, StoreError) as error:
+    except DMFError as error:
         _leave(str(error), 1)
     except (typer.Abort, KeyboardInterrupt):
         _leave("Interrupted.", 130)
@@ -78,5 +79,5 @@ def main() -> None:
 
 
 def _leave(message: str, status: int) -> None:
-    console.print(f"[bold red]Error[/] {message}", highlight=False, soft_wrap=True)
+    console.print(f"[bold red]Error[/] {escape(message)}", highlight=False, soft_wrap=True)
     sys.exit(status)

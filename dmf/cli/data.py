@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from dmf.cli.options import given
@@ -48,7 +49,7 @@ def list_datasets(json: Annotated[bool, JSON] = False, store: Annotated[str | No
     for entry in sets:
         place = f"yes, {entry.root}" if _is_here(entry) else f"no: dmf data get {entry.name}"
         where = place if entry.needs_download else "built in"
-        table.add_row(entry.name, entry.title, ", ".join(entry.class_names), where)
+        table.add_row(entry.name, entry.title, ", ".join(entry.class_names), escape(where))
     console.print(table)
 
 
@@ -83,7 +84,9 @@ def get_dataset(
     from dmf.data import build_dataset, download
 
     folder = download(build_dataset(parse(DataConfig, given({"dataset": name, "root": root}))))
-    console.print(f"{name} is in {folder}. Look at it with: dmf data check {name}", highlight=False)
+    console.print(
+        f"{name} is in {folder}. Look at it with: dmf data check {name}", highlight=False, markup=False, soft_wrap=True
+    )
 
 
 def _is_here(dataset: "Dataset") -> bool:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from dmf.cli.options import given, options_of, with_options
-from dmf.cli.shared import STORE, console
+from dmf.cli.shared import STORE, console, open_store
 from dmf.config import FusionConfig
 from dmf.config_text import parse
 from dmf.errors import ConfigError
@@ -38,10 +38,9 @@ def _replay(
     `--history-min 50 --history-max 150 --median notebook --prior compound --floor 0`.
     """
     from dmf.replay import read_losses, recorded_losses, replay, write_weights
-    from dmf.runs import RunStore
 
     is_file = Path(losses).suffix or Path(losses).exists()
-    names, values = read_losses(Path(losses)) if is_file else recorded_losses(RunStore(store), losses)
+    names, values = read_losses(Path(losses)) if is_file else recorded_losses(open_store(store), losses)
     config = parse(FusionConfig, {"terms": names, "weighting": weighting, **given(settings)})
     weights = replay(values, config)
     try:
@@ -49,7 +48,7 @@ def _replay(
     except OSError as error:
         reason = error.strerror or error
         raise ConfigError(f"Cannot write {output}: {reason}. Choose another file with `-o`.", "output") from error
-    console.print(f"Wrote {len(values)} rows of weights to {output}", highlight=False)
+    console.print(f"Wrote {len(values)} rows of weights to {output}", highlight=False, markup=False, soft_wrap=True)
 
 
 _skip = [name for name in FusionConfig.model_fields if name not in _ABOUT_WEIGHTING]

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
-from dmf.cli.shared import STORE, console, print_json
+from dmf.cli.shared import STORE, console, open_store, print_json
 from dmf.cli.train import run_job
 
 
@@ -18,9 +19,8 @@ def resume(
 ) -> None:
     """Go on with the stopped, failed and interrupted runs of an experiment, from their last checkpoints."""
     from dmf.jobs import Job, new_owner
-    from dmf.runs import RunStore
 
-    opened = RunStore(store)
+    opened = open_store(store)
     opened.sweep_interrupted()
     run_job(opened, Job(opened, opened.experiment(experiment), new_owner("dmf resume")), as_json=json)
 
@@ -31,9 +31,7 @@ def runs(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
 ) -> None:
     """List runs, newest first."""
-    from dmf.runs import RunStore
-
-    rows = RunStore(store).runs(limit=limit)
+    rows = open_store(store).runs(limit=limit)
     if json:
         print_json(
             [
@@ -63,7 +61,7 @@ def runs(
     for row in rows:
         created = time.strftime("%m-%d %H:%M", time.localtime(row.created))
         table.add_row(
-            row.id, row.label, row.state.value, f"{row.summary['step'] + 1}", f"{row.summary['epoch']}", created
+            row.id, escape(row.label), row.state.value, f"{row.summary['step'] + 1}", f"{row.summary['epoch']}", created
         )
     console.print(table)
     console.print("Experiments are named like their runs: r-…-01 belongs to e-…", highlight=False)
@@ -76,7 +74,7 @@ def export(
     store: Annotated[str | None, STORE] = None,
 ) -> None:
     """Write a run to a file; csv has one row per step: step, loss_<term>, weight_<term>, auxiliary, gamma, total."""
-    from dmf.runs import RunStore, export_run
+    from dmf.runs import export_run
 
-    export_run(RunStore(store), run, format, output)  # type: ignore[arg-type]  # refuses an unknown format itself
-    console.print(f"Wrote {output}", highlight=False)
+    export_run(open_store(store), run, format, output)  # type: ignore[arg-type]  # refuses an unknown format itself
+    console.print(f"Wrote {output}", highlight=False, markup=False, soft_wrap=True)

@@ -6,11 +6,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from dmf.cli.options import given, options_of, with_options
-from dmf.cli.shared import STORE, console, print_json
+from dmf.cli.shared import STORE, console, open_store, print_json
 from dmf.config_text import DEFAULT_WEIGHTINGS, SECTIONS, experiment
 
 if TYPE_CHECKING:
@@ -47,10 +48,11 @@ def _train(
     """
     config = experiment(given(settings), weightings=weighting or (), runs=run or (), name=name)
 
+    from dmf.build import foresee
     from dmf.jobs import Job, create_experiment, new_owner
-    from dmf.runs import RunStore
 
-    opened = RunStore(store)
+    opened = open_store(store)
+    foresee(config)
     row = create_experiment(opened, config)
     run_job(opened, Job(opened, row, new_owner("dmf train")), as_json=json)
 
@@ -70,7 +72,9 @@ def run_job(store: "RunStore", job: "Job", *, as_json: bool) -> None:
     from dmf.analysis.results import experiment_document
 
     id = job.experiment.id
-    console.print(f"Experiment [bold]{id}[/] in {store.url.render_as_string()}", highlight=False, soft_wrap=True)
+    console.print(
+        f"Experiment [bold]{id}[/] in {escape(store.url.render_as_string())}", highlight=False, soft_wrap=True
+    )
     with _clean_stop(job), _progress(job) as on_step:
         job.train(on_step)
     document = experiment_document(store, id)
@@ -79,8 +83,9 @@ def run_job(store: "RunStore", job: "Job", *, as_json: bool) -> None:
         print_json(document)
     else:
         console.print(_results(document))
-    for run in failed:
-        console.print(f"[bold red]{run['label']} failed:[/] {run['reason']}", highlight=False, soft_wrap=True)
+    for reason in dict.fromkeys(run["reason"] for run in failed):  # what stops all is said once
+        labels = ", ".join(run["label"] for run in failed if run["reason"] == reason)
+        console.print(f"[bold red]{escape(labels)} failed:[/] {escape(reason)}", highlight=False, soft_wrap=True)
     if any(run["state"] == "stopped" for run in document["runs"]):
         console.print(f"Stopped. Go on with: dmf resume {id}", highlight=False)
     if failed:
@@ -138,10 +143,10 @@ def _results(document: dict[str, Any]) -> Table:
                 values = [_number(metrics.get(key)) for key in ("lesion_dice", "cb_dice", "iou", "f1")]
                 weights = " ".join(_number(weight) for weight in run["weights"])
                 head = [run["label"], run["state"], str(run["steps"]), weights] if first else [""] * 4
-                table.add_row(*head, str(run["epoch"]), split, *values)
+                table.add_row(*map(escape, head), str(run["epoch"]), split, *values)
                 first = False
         if first:
-            table.add_row(run["label"], run["state"], str(run["steps"]), *[""] * 7)
+            table.add_row(escape(run["label"]), run["state"], str(run["steps"]), *[""] * 7)
     return table
 
 

@@ -83,6 +83,10 @@ def test_decay_every_takes_epoch_or_a_number_of_steps(given: Any, kept: Any) -> 
         ({"weights": (1.0,)}, "weights: expected 3 numbers, one per loss term, got 1"),
         ({"prior_weights": (1.0, 2.0)}, "prior_weights: expected 3 numbers, one per loss term, got 2"),
         ({"weights": (0.0, 0.0, 0.0)}, "weights: at least one must be above 0"),
+        ({"weights": (1e308, 1e308, 1.0)}, "weights: too large to be added up; only their shares matter"),
+        ({"prior_weights": (1e308, 1e308, 1.0)}, "prior_weights: too large to be added up"),
+        ({"gamma": 1e7}, "gamma\n.*less than or equal to 1000000"),
+        ({"decay_every": "\u00b2"}, "expected epoch, or a number of steps"),
         (
             {"history_min": 101},
             r"history_min: 101 is above history_max \(100\), so the weights would never move; lower",
@@ -147,7 +151,7 @@ def test_data_and_training_that_cannot_work_are_refused(
 
 
 def test_runs_of_an_experiment_need_different_labels_and_there_is_at_least_one() -> None:
-    with pytest.raises(ValidationError, match="runs: mad appears more than once; make the runs differ"):
+    with pytest.raises(ValidationError, match="mad appears more than once; make the runs differ"):
         ExperimentConfig(runs=(run("mad"), run("variance"), run("mad")))
     with pytest.raises(ValidationError, match=r"runs\n.*at least 1 item"):
         ExperimentConfig(runs=())

@@ -332,3 +332,18 @@ def test_checkpoints_lie_beside_the_store(store, manager, tiny, tmp_path):
     assert folder.is_relative_to(tmp_path)
     files = {artifact.path: artifact.bytes for artifact in store.artifacts(run)}
     assert files == {file.name: file.stat().st_size for file in folder.iterdir()}
+
+
+def test_stopping_while_data_are_prepared_does_not_wait_for_them(store, tiny):
+    job = Job(store, create_experiment(store, tiny("mad", dataset_options="images=30")), "me")
+    seen = []
+
+    def on_progress(done, total):
+        seen.append(done)
+        job.stop.set()
+
+    job.train(on_progress=on_progress)
+    (run,) = store.experiment(job.experiment.id).runs
+    assert (seen, run.state) == ([1], RunState.STOPPED)
+    Job(store, store.experiment(job.experiment.id), "me").train()
+    assert states(store, job.experiment.id) == ["finished"]

@@ -67,7 +67,7 @@ def test_a_recorded_run_is_replayed_by_its_id(dmf, store, tiny, tmp_path):
         (["losses.csv", "--rho", "1", "-o", "out.csv"], 2, "rho: "),
         (["losses.csv", "--weights", "1:0", "-o", "out.csv"], 2, "weights: expected 3 numbers"),
         (["none.csv", "-o", "out.csv"], 2, "No file none.csv"),
-        (["r-none", "-o", "out.csv"], 1, "No run 'r-none'"),
+        (["r-none", "-o", "out.csv"], 2, "No run 'r-none'"),
         (["losses.csv", "--gamma", "1", "-o", "out.csv"], 2, "No such option: --gamma"),
         (["losses.csv"], 2, "Missing option"),
     ],

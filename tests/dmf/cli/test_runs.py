@@ -42,10 +42,11 @@ def test_resume_shows_people_a_table(dmf, stopped):
     assert "finished" in result.err
 
 
-def test_resuming_what_is_finished_or_unknown_exits_with_1_and_one_line(dmf, trained):
-    for id, words in ((trained.id, "its runs are finished"), ("e-none", "No experiment 'e-none'")):
+def test_resuming_what_is_finished_or_unknown_exits_with_one_line(dmf, trained):
+    finished, unknown = (trained.id, 1, "its runs are finished"), ("e-none", 2, "No experiment 'e-none'")
+    for id, status, words in (finished, unknown):
         result = dmf("resume", id)
-        assert (result.status, result.out) == (1, "")
+        assert (result.status, result.out) == (status, "")
         assert words in result.err
         assert len(result.err.strip().splitlines()) == 1
 
@@ -119,7 +120,7 @@ def test_json_has_everything_about_a_run(dmf, trained, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["r-none", "-o", "x.csv"], 1, "No run 'r-none'"),
+        (["r-none", "-o", "x.csv"], 2, "No run 'r-none'"),
         (["RUN", "--format", "xlsx", "-o", "x.xlsx"], 2, "Unknown export format 'xlsx'. Choose one of: csv, parquet"),
         (["RUN", "-o", "no/such/folder/x.csv"], 1, "Choose another file with `-o`"),
         (["RUN"], 2, "Missing option"),

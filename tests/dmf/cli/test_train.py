@@ -89,6 +89,20 @@ def test_flags_have_a_no(dmf, tiny_options, store):
         (["--weighting", "mad", "--weighting", "mad"], "mad appears more than once"),
         (["--epochz", "3"], "No such option: --epochz"),
         (["extra"], "unexpected extra argument"),
+        (["--batch-size", "1000"], "the largest batch size that works is 179"),
+        (["--limit", "4"], "A batch of 8 cannot be filled from 2 training images"),
+        (["--dataset-options", "images=0"], "Option 'images' of dataset 'phantom' must be"),
+        (["--dataset", "busi", "--root", "no/such/folder"], "no/such/folder"),
+        (["--dataset", "[/]"], "Unknown dataset '[/]'"),
+        (["--run", "mad,gamma=1e308"], "gamma: input should be less than or equal to 1000000"),
+        (["--decay-every", "\u00b2"], "decay_every: expected epoch, or a number of steps"),
+        (["--terms", ""], "terms: expected at least 1, got 0."),
+        (["--split", "0.5:0.5"], "split: a value is missing."),
+        (["--name", "x" * 5000], "name: string should have at most 200 characters"),
+        (
+            [word for gamma in range(65) for word in ("--run", f"mad,gamma={gamma}")],
+            "runs: expected at most 64, got 65.",
+        ),
     ],
 )
 def test_a_wrong_value_exits_with_2_and_one_clear_line(dmf, tmp_path, arguments, words):
@@ -104,22 +118,30 @@ def test_a_wrong_value_exits_with_2_and_one_clear_line(dmf, tmp_path, arguments,
 
 
 def test_a_run_that_fails_makes_the_command_fail_after_its_document(dmf, tiny_options, tmp_path):
+    folder = tmp_path / "[busi]"  # brackets are no markup
+    for label in ("benign", "malignant"):
+        (folder / label).mkdir(parents=True)
+        for number in range(8):
+            (folder / label / f"{label} ({number}).png").touch()
+            (folder / label / f"{label} ({number})_mask.png").touch()
     result = dmf(
-        "train", *tiny_options, "--dataset", "busi", "--dataset-options", "", "--root", tmp_path / "nowhere",
-        "--weighting", "mad", "--json",
+        "train", *tiny_options, "--dataset", "busi", "--dataset-options", "", "--root", folder,
+        "--weighting", "mad", "--weighting", "variance", "--json",
     )  # fmt: skip
     assert result.status == 1
-    (run,) = result.json()["runs"]
-    assert run["state"] == "failed"
-    assert str(tmp_path / "nowhere") in run["reason"]
-    assert "mad failed:" in result.err
+    runs = result.json()["runs"]
+    assert [run["state"] for run in runs] == ["failed", "failed"]
+    assert all(str(folder) in run["reason"] for run in runs)
+    assert result.err.count("mad, variance failed:") == 1
+    assert str(folder) in result.err
     assert "Traceback" not in result.err
 
 
-def test_a_store_that_cannot_be_opened_exits_with_1_and_one_line(dmf, tiny_options, tmp_path):
+def test_a_store_that_cannot_be_opened_exits_with_2_and_one_line(dmf, tiny_options, tmp_path):
     (tmp_path / "no.sqlite").write_text("this is no database, only a text that is long enough to be looked at " * 20)
     result = dmf("train", *tiny_options, "--store", tmp_path / "no.sqlite")
-    assert result.status == 1
+    assert result.status == 2
+    assert len(result.err.strip().splitlines()) == 1
     assert "is not an SQLite database" in result.err
     assert "Traceback" not in result.err
 
