@@ -86,6 +86,29 @@ def recent(limit: int = 12) -> list[ExperimentRow]:
     return store().experiments(limit)
 
 
+def ahead(experiment: ExperimentRow) -> list[ExperimentRow]:
+    """What trains, or is paused, where ``experiment`` waits in the queue: same process, same device.
+
+    Raises:
+        StoreError: If the store cannot be read.
+    """
+    if any(run.state is not RunState.QUEUED for run in experiment.runs):
+        return []
+    owners = {run.owner for run in experiment.runs if run.owner}
+    return [
+        other
+        for other in store().experiments()
+        if any(run.owner in owners and run.state in (RunState.RUNNING, RunState.PAUSED) for run in other.runs)
+        and _device(other) == _device(experiment)
+    ]
+
+
+def _device(experiment: ExperimentRow) -> str:
+    from dmf import build
+
+    return str(build.resolve_device(experiment.config["training"]["device"]))
+
+
 def follow(experiment_id: str) -> Snapshot:
     """An experiment as of now.
 
@@ -240,7 +263,19 @@ def _check(values: dict[str, Any], weightings: tuple[str, ...], runs: tuple[str,
 
 
 def _plainly(field: str | None, sentence: str) -> str:
-    return sentence.removeprefix(f"{field}: ").replace("input should be", "must be", 1)
+    plain = sentence.removeprefix(f"{field}: ").replace("input should be", "must be", 1)
+    for stilted, said in _PLAINER.items():
+        plain = plain.replace(stilted, said, 1)
+    return plain
+
+
+_PLAINER = {
+    "greater than or equal to": "at least",
+    "less than or equal to": "at most",
+    "greater than": "above",
+    "less than": "below",
+    "a valid number, unable to parse string as a number": "a number",
+}
 
 
 def _tried(config: ExperimentConfig) -> Checked:

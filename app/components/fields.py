@@ -5,6 +5,7 @@ Limits are not given to the browser, which would silently cut a value back: the 
 
 import html
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -12,7 +13,7 @@ import streamlit as st
 from pydantic import BaseModel
 
 from app.state import field_key
-from dmf.config_text import to_text
+from dmf.config_text import SECTIONS, to_text
 
 NAMES = {
     "ce": "Cross-entropy",
@@ -147,8 +148,15 @@ def complain(slots: Slots, problems: Mapping[str | None, str]) -> None:
     """Say what is wrong, beside each field that has a place for it."""
     for name, slot in slots.items():
         if name in problems:
-            sentence = problems[name]
+            sentence = in_labels(problems[name])
             slot.html(f'<p class="problem" role="alert">{html.escape(sentence[:1].upper() + sentence[1:])}</p>')
+
+
+def in_labels(sentence: str) -> str:
+    """A sentence with the form's labels where it names other fields: "History, most" for history_max."""
+    return re.sub(
+        r"\b[a-z]+(?:_[a-z]+)+\b", lambda name: f"“{label(name[0])}”" if name[0] in _FIELDS else name[0], sentence
+    )
 
 
 def _held(make: Callable[..., Any], name: str, default: Any, about: Mapping[str, Any], **options: Any) -> Any:
@@ -174,6 +182,7 @@ def _step(default: float | None) -> float:
 
 
 _Union = type(int | None)
+_FIELDS = frozenset(name for model in SECTIONS.values() for name in model.model_fields)
 
 
 def _plain(kind: Any) -> Any:

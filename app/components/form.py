@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import streamlit as st
 
-from app.components.fields import Slots, complain, field, label, named, widget
+from app.components.fields import Slots, complain, field, in_labels, label, named, widget
 from app.components.gamma import gamma_curve
 from app.state import field_key
 from dmf.config import NOTEBOOK, DataConfig, FusionConfig, ModelConfig, TrainingConfig
@@ -16,6 +16,11 @@ from dmf.errors import DMFError
 AUXILIARIES = ("none", "tversky", "focal", "cb-dice")
 PRESETS = ("Defaults", "The authors' notebook")
 MODELS = ("unet", "smp:unet/resnet18", "smp:unetplusplus/resnet18", "smp:fpn/resnet18", "smp:deeplabv3plus/resnet18")
+OPTIONS = {
+    "images": "How many images to simulate.",
+    "normal": "Also take the normal images, which hold no lesion.",
+}
+"""What options of datasets mean, by their name; others say whose they are."""
 
 MORE: dict[str, tuple[type, tuple[str, ...]]] = {
     "Data": (
@@ -143,6 +148,7 @@ def _more(dataset: str, choices: Choices, slots: Slots) -> tuple[dict[str, Any],
             slots["dataset_options"] = st.empty()
     st.markdown("**Experiment**")
     name = st.text_input("Name", key=field_key("name"), help="To find it by.", persist_state="session")
+    slots["name"] = st.empty()
     written = st.text_area(
         "Further runs",
         key=field_key("run"),
@@ -159,7 +165,7 @@ def _dataset_options(dataset: str, options: Mapping[str, Any]) -> dict[str, Any]
     chosen = {}
     for name, default in options.items():
         key = f"{dataset}-{name}"
-        help = f"Option of the dataset {dataset}; default {to_text(default)}."
+        help = OPTIONS.get(name, f"Option of the dataset {dataset}; default {to_text(default)}.")
         value = widget(key, type(default), default, help, title=name.replace("_", " ").capitalize())
         if value != default:
             chosen[name] = value
@@ -184,11 +190,11 @@ def _about(title: str, images: Mapping[str, int]) -> str:
 def _start_button(checked: Checked, slots: Slots, start: Callable[[Any], None]) -> None:
     hidden = [name for name in checked.problems if name in slots and not _is_at_top(name)]
     for name in hidden:
-        sentence = html.escape(checked.problems[name])
+        sentence = html.escape(in_labels(checked.problems[name]))
         st.html(f'<p class="problem">Under More, {html.escape(label(str(name)))}: {sentence}</p>')
     for name, sentence in checked.problems.items():
         if name not in slots:
-            st.error(sentence)
+            st.error(in_labels(sentence))
     with st.container(key="start"):
         clicked = st.button(
             "Start training",
@@ -208,7 +214,7 @@ def _start_button(checked: Checked, slots: Slots, start: Callable[[Any], None]) 
 
 
 def _is_at_top(name: str | None) -> bool:
-    grouped = {field for _, names in MORE.values() for field in names} | {"run", "dataset_options"}
+    grouped = {field for _, names in MORE.values() for field in names} | {"run", "dataset_options", "name"}
     return name not in grouped
 
 

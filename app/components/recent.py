@@ -20,8 +20,8 @@ def welcome() -> None:
         "same first network, and you watch weights, losses and predictions as they change."
     )
     st.markdown(
-        "Press **Start training** in the sidebar: the embedded phantom needs no download, and the first points come "
-        "within seconds. Nothing is lost when this page is closed."
+        "Press **Start training** in the sidebar (on a phone, » at the top opens it): the embedded phantom needs no "
+        "download, and the first points come within seconds. Nothing is lost when this page is closed."
     )
 
 

@@ -64,14 +64,20 @@ def buttons(experiment: Any, command: Callable[[str, str], None]) -> None:
                     st.rerun()
 
 
-def status(snapshot: Any, dashes: Sequence[Dash]) -> None:
-    """Progress of the race: how far, how fast, how long still, and who trains it. ``step N`` comes first."""
+def status(snapshot: Any, dashes: Sequence[Dash], *, is_in_line: bool = False) -> None:
+    """Progress of the race: how far, how fast, how long still, and who trains it. ``step N`` comes first.
+
+    Args:
+        snapshot: The experiment as of now.
+        dashes: One per run.
+        is_in_line: Whether a queued experiment waits for another one.
+    """
     experiment, total = snapshot.experiment, snapshot.steps_total
     state = summary_state(snapshot.states)
     share = min(1.0, snapshot.step / total) if total else 0.0
     main = f"step {snapshot.step:,}" + (f" <small>of {total:,}</small>" if total else "")
     facts = [f'<span class="main">{main}</span>', chip(state.value)]
-    facts += [f'<span class="fact">{fact}</span>' for fact in _facts(snapshot, state)]
+    facts += [f'<span class="fact">{fact}</span>' for fact in _facts(snapshot, state, is_in_line=is_in_line)]
     color = {"gray": "#8a94a0", "orange": "#d08a1c", "green": "#2e9e58", "red": "#d64545", "blue": "#4a64e7"}
     bar = color[STATE_BADGES[state.value].color]
     runs = "".join(
@@ -85,6 +91,16 @@ def status(snapshot: Any, dashes: Sequence[Dash]) -> None:
             f'<div class="bar" style="--bar:{bar}" role="progressbar" aria-valuemin="0" aria-valuemax="100" '
             f'aria-valuenow="{share:.0%}"><i style="width:{share:.2%}"></i></div>'
             f'<div class="runs">{runs}<span class="muted">{html.escape(_where(snapshot))}</span></div></div>'
+        )
+
+
+def waiting(ahead: Sequence[Any]) -> None:
+    """What a queued experiment waits for; outside of the status, because names may say anything."""
+    for other in ahead:
+        state = summary_state([run.state for run in other.runs]).value
+        link = f'<a href="?experiment={other.id}" target="_self">{html.escape(other.name)}</a>'
+        st.html(
+            f'<div class="race waiting">One experiment trains at a time. Before this one: {link} {chip(state)}</div>'
         )
 
 
@@ -106,14 +122,14 @@ def _plain(name: str) -> str:
     return re.sub(r"([\\`*_{}\[\]()#+\-.!$:<>~|])", r"\\\1", name)
 
 
-def _facts(snapshot: Any, state: RunState) -> list[str]:
+def _facts(snapshot: Any, state: RunState, *, is_in_line: bool) -> list[str]:
     facts = []
     total, per_epoch = snapshot.steps_total, snapshot.steps_per_epoch
     runs = snapshot.experiment.runs
     if per_epoch:
         facts.append(f"epoch <b>{snapshot.step / per_epoch:.1f}</b> of {total // per_epoch:,}")
     elif state is RunState.QUEUED:
-        facts.append("waiting for its data, or for the device")
+        facts.append("waiting for its turn" if is_in_line else "preparing the data")
     rates = [run.summary["steps_per_second"] for run in runs if run.state is RunState.RUNNING]
     rates = [rate for rate in rates if rate]
     if rates:

@@ -1,14 +1,18 @@
 """The Train page: choose what to train, start it, watch the race."""
 
+import time
+
 import streamlit as st
 
 from app import access, state
 from app.components import race, recent, samples, scores, status
 from app.components.form import form
 from app.components.page_style import use_style
+from dmf.config import ExperimentConfig
 from dmf.errors import DMFError, RunNotFoundError
 
 TICK = 1.0  # s
+IMPATIENCE = 5.0  # s in which another start of the same is taken for the same click
 
 
 def show() -> None:
@@ -20,7 +24,16 @@ def show() -> None:
         st.error(str(error))
     with st.sidebar:
         st.subheader("New experiment")
-        form(access.choices(), access.check, lambda config: state.show_experiment(access.start(config)))
+        form(access.choices(), access.check, start)
+
+
+def start(config: ExperimentConfig) -> None:
+    """Start it and show it; further clicks on a button that seems not to answer start nothing more."""
+    # Taken out before, and changed in place: with each click Streamlit may break off where session state is touched.
+    last = st.session_state.setdefault("started", {})
+    if last.get("config") != config or time.monotonic() - last["at"] > IMPATIENCE:
+        last.update(id=access.start(config), config=config, at=time.monotonic())
+    state.show_experiment(last["id"])
 
 
 def show_experiment(id: str | None) -> None:
@@ -51,7 +64,9 @@ def show_experiment(id: str | None) -> None:
 
 def watch(snapshot: access.Snapshot) -> None:
     dashes = race.dashes_of(snapshot)
-    status.status(snapshot, dashes)
+    ahead = access.ahead(snapshot.experiment)
+    status.status(snapshot, dashes, is_in_line=bool(ahead))
+    status.waiting(ahead)
     status.reasons(snapshot.experiment)
     chosen = race.options()
     drawn = race.prepared(snapshot, dashes, chosen)

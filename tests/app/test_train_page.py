@@ -131,11 +131,13 @@ def test_the_form_starts_from_the_defaults_of_the_configuration(store: RunStore)
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("epochs", 0, "greater than or equal to 1"),
+        ("epochs", 0, "Must be at least 1, got 0."),
         ("image_size", 100, "104"),
         ("batch_size", 500, "the largest batch size that works is 179"),
-        ("gamma", -1.0, "greater than or equal to 0"),
-        ("history_min", 200, "above history_max"),
+        ("gamma", -1.0, "Must be at least 0"),
+        ("history_min", 200, "200 is above “History, most” (100)"),
+        ("lr", 0.0, "Must be above 0"),
+        ("phantom-images", 100_000_000, "from 1 to 20000"),
     ],
 )
 def test_a_value_that_cannot_work_is_refused_beside_its_field(
@@ -171,6 +173,19 @@ def test_no_method_at_all_is_refused(store: RunStore) -> None:
     test = page()
     test.multiselect(key="form-weighting").set_value([]).run()
     assert "Choose at least one method" in problems(test)[0]
+
+
+def test_no_loss_term_at_all_is_refused(store: RunStore) -> None:
+    test = page()
+    test.multiselect(key="form-terms").set_value([]).run()
+    assert "Expected at least 1, got 0." in problems(test)[0]
+
+
+def test_too_long_a_name_is_refused_beside_it(store: RunStore) -> None:
+    test = page()
+    test.text_input(key="form-name").set_value("x" * 201).run()
+    assert "at most 200 characters" in problems(test)[0]
+    assert "Under More, Name" in problems(test)[1]
 
 
 def test_a_further_run_may_differ_in_any_setting(store: RunStore) -> None:
@@ -222,6 +237,40 @@ def test_start_puts_the_experiment_into_the_url(store: RunStore) -> None:
         test.button(key="start-training").click().run()
     assert test.query_params["experiment"] == id
     assert not test.exception
+
+
+def test_a_second_click_on_start_starts_nothing_more(store: RunStore) -> None:
+    from app import access
+
+    id, started = record(store), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(access, "start", lambda config: started.append(config) or id)
+        test = page()
+        test.button(key="start-training").click().run()
+        test.button(key="start-training").click().run()
+        assert len(started) == 1
+        test.number_input(key="form-seed").set_value(1).run()
+        test.button(key="start-training").click().run()
+    assert len(started) == 2
+
+
+def test_what_is_queued_says_what_it_waits_for(store: RunStore) -> None:
+    training = {"training": {"device": "cpu"}}
+    fusion = FusionConfig().model_dump(mode="json")
+    first, second = (
+        store.create_experiment(training, name=name, labels=["mad"], run_configs=[fusion], environment={})
+        for name in ("step 5 <b>", "second")
+    )
+    store.claim([first.runs[0].id, second.runs[0].id], "test")
+    assert "preparing the data" in html_of(page(second.id), "run-status")
+    store.write([StateChange(first.runs[0].id, 0, RunState.PAUSED)], "test")
+    test = page(second.id)
+    status = html_of(test, "run-status")
+    assert "waiting for its turn" in status
+    assert status.count("step ") == 1
+    (waiting,) = (element.value for element in test.main.get("html") if "waiting" in element.value.split(">")[0])
+    assert f'href="?experiment={first.id}"' in waiting
+    assert "step 5 &lt;b&gt;" in waiting
 
 
 @pytest.mark.parametrize(("steps", "state"), [(0, RunState.RUNNING), (4, RunState.PAUSED), (40, RunState.FINISHED)])
