@@ -154,6 +154,7 @@ def complain(slots: Slots, problems: Mapping[str | None, str]) -> None:
 
 def in_labels(sentence: str) -> str:
     """A sentence with the form's labels where it names other fields: "History, most" for history_max."""
+    sentence = sentence.replace("the root", f"“{label('root')}” (under More)")
     return re.sub(
         r"\b[a-z]+(?:_[a-z]+)+\b", lambda name: f"“{label(name[0])}”" if name[0] in _FIELDS else name[0], sentence
     )

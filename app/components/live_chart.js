@@ -210,8 +210,8 @@ class LiveChart {
     const [terms, runs] = [first("term"), first("run").filter((line) => line.run)];
     const parts = [];
     const byRun = runs.length > 1;
-    if (terms.length > 1 || !byRun) parts.push(this.legendPart("term", terms, "Loss terms", byRun));
-    if (byRun) parts.push(this.legendPart("run", runs, "Runs", terms.length > 1));
+    if (terms.length > 1 || !byRun) parts.push(this.legendPart("term", terms, "Terms shown", byRun));
+    if (byRun) parts.push(this.legendPart("run", runs, "Runs shown", terms.length > 1));
     this.legend.replaceChildren(...parts);
     this.legend.hidden = !legend || !series.length;
   }

@@ -2,6 +2,7 @@
 
 import base64
 import html
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,7 +13,8 @@ from app.components.fields import run_title
 from app.components.page_style import dash_sample, number
 from app.theme import OVERLAY_COLORS, Dash
 
-FOLLOW, EPOCH = "follow-newest", "sample-epoch"
+FOLLOW, EPOCH, LEFT = "follow-newest", "sample-epoch", "sample-epochs-left"
+ECHO = 2.0  # s in which a browser may still send the epoch that it was moved on from
 
 Pictures = Callable[[Sequence[int]], dict[int, bytes]]
 
@@ -39,8 +41,11 @@ def samples(snapshot: Any, dashes: Sequence[Dash], pictures: Pictures) -> None:
 
 def _choices(epochs: Sequence[int]) -> tuple[int, float]:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="sample-options"):
-        follows = st.toggle("Follow the newest", value=True, key=FOLLOW, persist_state="session")
-        if follows or st.session_state.get(EPOCH) not in epochs:
+        st.session_state.setdefault(FOLLOW, True)
+        follows = st.toggle("Follow the newest", key=FOLLOW, persist_state="session")
+        before = st.session_state.get(EPOCH)
+        if before != epochs[-1] and (follows or before not in epochs):
+            st.session_state.setdefault(LEFT, {})[before] = time.monotonic()
             st.session_state[EPOCH] = epochs[-1]
         if len(epochs) > 1:
             st.select_slider("Epoch", epochs, key=EPOCH, on_change=_stay, width=360, help="Move it to travel back.")
@@ -49,8 +54,10 @@ def _choices(epochs: Sequence[int]) -> tuple[int, float]:
 
 
 def _stay() -> None:
-    """Whoever moves the slider wants to stay there."""
-    st.session_state[FOLLOW] = False
+    """Whoever moves the slider wants to stay there; a click elsewhere, sent before the newest came, moves nothing."""
+    left = st.session_state.get(LEFT, {}).get(st.session_state[EPOCH])
+    if left is None or time.monotonic() - left > ECHO:
+        st.session_state[FOLLOW] = False
 
 
 def _key(snapshot: Any) -> str:

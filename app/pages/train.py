@@ -1,6 +1,7 @@
 """The Train page: choose what to train, start it, watch the race."""
 
 import time
+from contextlib import suppress
 
 import streamlit as st
 
@@ -12,6 +13,7 @@ from dmf.config import ExperimentConfig
 from dmf.errors import DMFError, RunNotFoundError
 
 TICK = 1.0  # s
+IDLE_TICK = 3.0  # s between looks whether another tab or a terminal resumed what had ended
 IMPATIENCE = 5.0  # s in which another start of the same is taken for the same click
 
 
@@ -54,12 +56,25 @@ def show_experiment(id: str | None) -> None:
 
     @st.fragment(run_every=TICK if snapshot.is_active else None)
     def live() -> None:
-        now = access.follow(id)
+        try:
+            now = access.follow(id)
+        except DMFError as error:
+            st.error(str(error))
+            return
         if now.states != drawn:
             st.rerun()  # the buttons, and whether this goes on ticking, depend on the states
         watch(now)
 
     live()
+    if not snapshot.is_active and any(state.is_resumable for state in drawn):
+
+        @st.fragment(run_every=IDLE_TICK)
+        def idle() -> None:
+            with suppress(DMFError):
+                if access.follow(id).states != drawn:
+                    st.rerun()
+
+        idle()
 
 
 def watch(snapshot: access.Snapshot) -> None:

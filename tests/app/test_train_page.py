@@ -165,6 +165,7 @@ def test_a_dataset_that_is_not_there_is_refused_with_the_way_to_get_it(store: Ru
     test = page()
     test.selectbox(key="form-dataset").set_value("busi").run()
     assert "dmf data get busi" in problems(test)[0]
+    assert "set “Folder of the dataset” (under More) to where it lies" in problems(test)[0]
     assert test.checkbox(key="form-busi-normal").label == "Normal"
     assert test.button(key="start-training").disabled
 
@@ -312,6 +313,20 @@ def test_samples_are_pictures_with_their_dice_at_the_epoch_chosen(store: RunStor
     assert not test.exception
     assert "at epoch 0, Dice 0.250" in html_of(test, "samples")
     assert not test.toggle(key="follow-newest").value
+
+
+def test_an_epoch_just_left_that_a_browser_sends_late_does_not_end_following(store: RunStore) -> None:
+    id = record(store, 40, RunState.RUNNING)
+    test = page(id)
+    picture = store.sample_png(store.samples(id)[0].id)
+    runs = [run.id for run in store.experiment(id).runs]
+    for run in runs:
+        scores = EpochMetrics(run, 1, 20, "validation", 4, {"lesion_dice": 0.5})
+        store.write([Sample(id, run, "case-1", 1, 20, "prediction", picture, 0.5), scores], "test")
+    test.run()
+    test.select_slider(key="sample-epoch").set_value(0).run()
+    assert test.toggle(key="follow-newest").value
+    assert "at epoch 1, Dice 0.500" in html_of(test, "samples")
 
 
 def test_a_run_that_is_behind_shows_how_far_it_came(store: RunStore) -> None:
