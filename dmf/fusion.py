@@ -116,7 +116,7 @@ class Fusion(nn.Module):
         if isinstance(losses, Parts):
             terms, auxiliary = losses.terms, losses.auxiliary
         else:
-            terms, auxiliary = losses if isinstance(losses, Tensor) else torch.stack(tuple(losses)), None
+            auxiliary, terms = None, losses if isinstance(losses, Tensor) else _stacked(losses)
         if terms.shape != (self.weighting.count,):
             raise ConfigError(
                 f"`losses` must be {self.weighting.count} scalar losses, got shape {tuple(terms.shape)}. "
@@ -132,3 +132,11 @@ class Fusion(nn.Module):
     def set_extra_state(self, state: Tensor) -> None:
         """Restore the step counter."""
         self.step = int(state)
+
+
+def _stacked(losses: Sequence[Tensor]) -> Tensor:
+    shapes = {tuple(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__ for loss in losses}
+    if len(shapes) != 1 or not isinstance(losses[0], Tensor):
+        got = ", ".join(map(str, sorted(shapes, key=str))) or "none"
+        raise ConfigError(f"`losses` must be scalar tensors of one shape (), got {got}. Pass them undetached.", "terms")
+    return torch.stack(tuple(losses))

@@ -14,8 +14,8 @@ def read_losses(path: Path) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     """Read loss names and values (S, K). Empty cells and ``nan`` are steps whose loss was not finite.
 
     Raises:
-        DataError: If the file is missing, empty, has no or a repeated name in its header, or holds a row of another
-            length or something that is not a number; names the line.
+        DataError: If the file is missing, empty, has no or a repeated name in its header or other columns than losses,
+            or holds a row of another length or something that is not a number; names the line.
     """
     if not path.is_file():
         raise DataError(f"No file {path}. Give a CSV file: a header of loss names, then one row of losses per step.")
@@ -41,6 +41,14 @@ def _parse(path: Path, lines: Iterable[tuple[int, list[str]]]) -> tuple[tuple[st
     names = tuple(next(lines, (0, []))[1])
     if not names:
         raise DataError(f"{path} is empty. Its first line must name the losses.")
+    if len(names) == 1 and any(mark in names[0] for mark in ";\t"):
+        raise DataError(
+            f"{path} has one column, {names[0]!r}. Separate columns by commas, and write decimals with a dot."
+        )
+    if "step" in names and any(name.startswith("loss_") for name in names):
+        raise DataError(
+            f"{path} looks like an exported run. Give the run's id instead, or keep only the columns of its losses."
+        )
     if all(_is_number(name) for name in names):
         raise DataError(f"{path} begins with numbers ({', '.join(names)}). Its first line must name the losses.")
     if not all(names) or len(set(names)) < len(names):

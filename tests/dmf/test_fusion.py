@@ -80,6 +80,20 @@ def test_another_number_of_losses_is_refused(wrong: Tensor) -> None:
     assert caught.value.field == "terms"
 
 
+@pytest.mark.parametrize(
+    ("wrong", "got"),
+    [
+        ([], "none"),
+        ([1.0, 2.0], "float"),
+        ([torch.tensor(1.0), 2.0], r"\(\), float"),
+        ([torch.ones(2), torch.ones(1)], "2"),
+    ],
+)
+def test_anything_but_scalar_tensors_is_refused(wrong: list[Tensor], got: str) -> None:
+    with pytest.raises(ConfigError, match=rf"`losses` must be scalar tensors of one shape \(\), got .*{got}"):
+        Fusion(FixedWeighting(2))(wrong)
+
+
 def test_the_plain_loop_of_the_readme_trains_a_network() -> None:
     torch.manual_seed(0)
     network, fusion = nn.Linear(3, 1), Fusion(VarianceWeighting(2, history_min=3), history_max=10)

@@ -75,6 +75,9 @@ def test_windows_line_ends_and_a_byte_order_mark_do_not_matter(file: Path) -> No
         ("a,b\n\n1,2\n\n3,four\n", r"losses\.csv, line 5: 'four' in column 'b' is not a number\."),
         ("a,b\n1;2,3\n", r"line 2: '1;2' in column 'a' is not a number"),
         ("a,b\n1,True\n", r"line 2: 'True' in column 'b' is not a number"),
+        ("a;b\n1;2\n", r"has one column, 'a;b'\. Separate columns by commas, and write decimals with a dot\."),
+        ("a\tb\n1\t2\n", r"Separate columns by commas"),
+        ("step,loss_ce,weight_ce\n0,1,1\n", r"looks like an exported run\. Give the run's id instead"),
         ("a,b\n1,n/a\n", r"line 2: 'n/a' in column 'b' is not a number"),
     ],
 )
