@@ -111,7 +111,7 @@ def reasons(experiment: Any) -> None:
         if run.state in (RunState.FAILED, RunState.INTERRUPTED) and run.reason:
             said.setdefault((run.state.value, run.reason), []).append(run_title(run.label))
     for (state, reason), labels in said.items():
-        whose = "Every run" if len(labels) == len(experiment.runs) else ", ".join(labels)
+        whose = "Every run" if len(labels) == len(experiment.runs) > 1 else ", ".join(labels)
         show = st.error if state == "failed" else st.warning
         hint = "" if state == "failed" else " Resume goes on from the last checkpoint."
         show(f"{whose} {state}: {reason.rstrip('.')}.{hint}", icon=STATE_BADGES[state].icon)

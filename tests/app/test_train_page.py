@@ -382,6 +382,16 @@ def test_a_failure_is_told_in_plain_words(store: RunStore) -> None:
     store.write([StateChange(run.id, 4, RunState.FAILED, "Out of memory. Use a smaller batch.")], "test")
     test = page(id)
     assert "Variance failed: Out of memory. Use a smaller batch." in test.error[0].value
+    assert html_of(test, "run-status").count("step ") == 1
+
+
+def test_a_reason_that_counts_steps_stays_out_of_the_status(store: RunStore) -> None:
+    id = record(store, 4, RunState.RUNNING)
+    reason = "The losses were not finite for 10 steps in a row (from step 2)."
+    store.write([StateChange(run.id, 4, RunState.FAILED, reason) for run in store.experiment(id).runs], "test")
+    test = page(id)
+    assert test.error[0].value.startswith("Every run failed: The losses were not finite for 10 steps")
+    assert html_of(test, "run-status").count("step") == 1
 
 
 @pytest.mark.parametrize("id", ["e-none", "../../etc/passwd", "<script>", "x" * 300])
