@@ -18,6 +18,8 @@ from dmf.cli.train import train
 from dmf.cores import share_cores
 from dmf.errors import ConfigError, DataError, DMFError, RunNotFoundError
 
+INTERRUPTED = 130  # what shells expect after Ctrl-C
+
 app = typer.Typer(
     name="dmf",
     help="A laboratory for adaptive multi-loss weighting: train, watch, replay.",
@@ -65,13 +67,15 @@ def main() -> None:
     group: TyperGroup = typer.main.get_command(app)  # type: ignore[assignment]
     try:
         status = group.main(standalone_mode=False, prog_name="dmf")
+        if status == INTERRUPTED:  # typer makes a status of Ctrl-C
+            _leave("Interrupted.", INTERRUPTED)
         sys.exit(status if isinstance(status, int) else 0)
     except (ConfigError, DataError, RunNotFoundError) as error:
         _leave(str(error), 2)
     except DMFError as error:
         _leave(str(error), 1)
     except (typer.Abort, KeyboardInterrupt):
-        _leave("Interrupted.", 130)
+        _leave("Interrupted.", INTERRUPTED)
     except typer.TyperException as error:
         if message := error.format_message():  # empty where the help was shown instead of a command
             _leave(message, error.exit_code)

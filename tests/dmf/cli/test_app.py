@@ -84,3 +84,13 @@ def test_the_dashboard_gets_the_store_and_the_data_folder(dmf, monkeypatch, tmp_
     assert environment["DMF_STORE"] == (store if "://" in store else str(tmp_path / store))
     assert os.path.isabs(environment["DMF_HOME"])  # noqa: PTH117
     assert folder != str(tmp_path)
+
+
+def test_ctrl_c_outside_a_training_is_said_in_one_line(dmf, monkeypatch, tmp_path):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dmf.replay.read_losses", interrupted)
+    result = dmf("replay", tmp_path / "losses.csv", "-o", tmp_path / "weights.csv")
+    assert (result.status, result.out) == (130, "")
+    assert result.err.strip() == "Error Interrupted."
