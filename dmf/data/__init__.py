@@ -14,6 +14,7 @@ from dmf.data.get import download
 from dmf.data.phantom import Phantom, Phantom4
 from dmf.data.prepare import PreparedData, class_ratios, prepare
 from dmf.data.split import Indices, split_cases
+from dmf.errors import ConfigError
 from dmf.registry import Registry
 
 __all__ = [
@@ -56,7 +57,14 @@ def build_dataset(config: DataConfig, seed: int = 0) -> Dataset:
 
     Raises:
         UnknownNameError: If no dataset has this name.
-        ConfigError: If the dataset does not take one of the options.
+        ConfigError: If the dataset does not take one of the options, or a built-in one is given a folder.
     """
     root = None if config.root is None else Path(config.root).expanduser()
-    return DATASETS.build(config.dataset, root, seed, **config.dataset_options)
+    dataset = DATASETS.build(config.dataset, root, seed, **config.dataset_options)
+    if root is not None and not dataset.needs_download:
+        raise ConfigError(
+            f"Dataset {config.dataset!r} is built in and reads no folder, got {config.root!r}. "
+            "Choose another dataset, or leave the folder empty.",
+            "root",
+        )
+    return dataset

@@ -36,3 +36,9 @@ def test_an_option_of_another_dataset_is_refused() -> None:
 def test_looking_at_data_does_not_need_torch() -> None:
     code = "import sys, dmf.data; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_folder_for_a_dataset_that_reads_none_is_refused():
+    with pytest.raises(ConfigError, match=r"'phantom' is built in and reads no folder, got 'somewhere'") as caught:
+        build_dataset(DataConfig(root="somewhere"))
+    assert caught.value.field == "root"
