@@ -23,7 +23,7 @@ def test_take_pictures(browser, app_server: str) -> None:
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Start training").click()
     page.wait_for_url(re.compile("experiment="), timeout=60_000)
-    page.locator(".st-key-run-status").get_by_text("finished").first.wait_for(timeout=600_000)
+    page.locator(".st-key-run-status").get_by_text("took").wait_for(timeout=600_000)  # all runs are over
     url = page.url
     context.close()
     for name, viewport, scheme, top in (
