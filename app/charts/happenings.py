@@ -57,6 +57,8 @@ def _say(event: Event) -> tuple[str, str] | None:
             return f"Skipped: {' and '.join(event.data['losses'])} not finite", "warning"
         case "flat":
             return f"{event.data['loss']} has not moved for {event.data['steps']} steps", "warning"
+        case "refused":
+            return f"{event.data['field']} not changed: {event.data['reason']}", "warning"
         case "knob":
             return f"{event.data['field']} → {event.data['value']}", "change"
         case _:

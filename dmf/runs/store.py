@@ -405,21 +405,6 @@ class RunStore:
         with self._writing() as connection:
             connection.execute(update(table).where(table.c.id.in_(ids)).values(taken=self._clock()))
 
-    def take_controls(self, run_id: str, owner: str) -> list[Control]:
-        """Wishes about a run not taken before, oldest first; each is given once.
-
-        Raises:
-            RunNotFoundError: If there is no such run.
-            NotOwnerError: If ``owner`` does not own the run.
-        """
-        table = schema.controls
-        with self._writing() as connection:
-            owned_runs(connection, [run_id], owner)
-            taken = _pending(connection, [run_id])
-            ids = [control.id for control in taken]
-            connection.execute(update(table).where(table.c.id.in_(ids)).values(taken=self._clock()))
-        return taken
-
     # Connections
 
     @contextmanager

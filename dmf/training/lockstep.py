@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from dmf.errors import DeviceMemoryError, DMFError, NonFiniteLossError, StoreError
-from dmf.records import CaseScores, Controls, EpochMetrics, RunState, Sample, Sink, Split, StateChange
+from dmf.records import CaseScores, Controls, EpochMetrics, Event, RunState, Sample, Sink, Split, StateChange
 from dmf.training.control import RunControl
 from dmf.training.numerics import Numerics
 from dmf.training.run import TrainingRun
@@ -167,6 +167,11 @@ class Lockstep:
             self._guarded(lane, self._halt, RunState.STOPPED)
             return
         for wish in self._controls.take(lane.run.id):
+            if wish.command == "set":
+                reason = "settings stay as they are while a run trains"
+                refusal = {"field": wish.field, "value": wish.value, "reason": reason}
+                self._sink.write(Event(lane.run.id, lane.run.step, "refused", refusal))
+                continue
             changed = lane.control.obey(wish)
             if changed in (RunState.PAUSED, RunState.STOPPED):
                 self._guarded(lane, self._halt, changed)

@@ -30,6 +30,7 @@ def test_what_happens_to_some_names_them() -> None:
         ("skipped", {"losses": ["ce", "dice"]}, "Skipped: ce and dice not finite"),
         ("flat", {"loss": "ce", "steps": 100}, "ce has not moved for 100 steps"),
         ("knob", {"field": "lr", "value": 0.1}, "lr → 0.1"),
+        ("refused", {"field": "lr", "reason": "settings stay"}, "lr not changed: settings stay"),
     ],
 )
 def test_other_events_say_what_happened(kind: str, data: dict, text: str) -> None:

@@ -145,7 +145,7 @@ def test_wishes_about_a_queued_run_survive_the_claim(store, experiment):
     run = experiment.runs[0].id
     store.add_control(run, "pause")
     store.claim([run], "me")
-    assert [control.command for control in store.take_controls(run, "me")] == ["pause"]
+    assert [control.command for control in store.pending_controls([run])] == ["pause"]
 
 
 def test_a_run_is_interrupted_when_its_owner_is_silent_for_10_seconds(store, clock, experiment, run):
@@ -218,15 +218,14 @@ def test_only_the_owner_releases(store, run):
 # Wishes of users
 
 
-def test_wishes_are_given_once_and_in_order(store, run):
+def test_wishes_come_in_order_with_their_values(store, run):
     store.add_control(run, "pause")
     store.add_control(run, "set", "gamma", {"value": 0.5})
 
-    assert store.take_controls(run, "me") == [
+    assert store.pending_controls([run]) == [
         Control(1, run, "pause"),
         Control(2, run, "set", "gamma", {"value": 0.5}),
     ]
-    assert store.take_controls(run, "me") == []
 
 
 def test_a_poller_sees_wishes_about_all_its_runs_until_it_marks_them(store, experiment, run):
@@ -238,13 +237,6 @@ def test_a_poller_sees_wishes_about_all_its_runs_until_it_marks_them(store, expe
     assert [(control.run, control.command) for control in pending] == [(run, "pause"), (other, "stop")]
     store.mark_taken([pending[0].id])
     assert store.pending_controls([run, other]) == pending[1:]
-
-
-def test_only_the_owner_takes_wishes(store, run):
-    store.add_control(run, "pause")
-    with pytest.raises(NotOwnerError, match="owned by 'me', not by 'you'"):
-        store.take_controls(run, "you")
-    assert len(store.pending_controls([run])) == 1
 
 
 @pytest.mark.parametrize("state", [state for state in RunState if not state.is_active])

@@ -273,6 +273,14 @@ def test_a_step_wished_while_running_and_a_second_pause_change_nothing(race, tin
     assert states == ["running", "paused", "running", "finished"]
 
 
+def test_a_setting_wished_while_a_run_trains_is_refused_and_said(race, tiny):
+    script = Script({("mad", 2): ["set"]})
+    result = race(tiny(), controls=script)
+    (event,) = [event for event in result.sink.of(Event, "mad") if event.kind == "refused"]
+    assert "settings stay as they are" in event.data["reason"]
+    assert len(result.telemetry("mad")) == STEPS
+
+
 def test_a_stopped_run_takes_no_further_step_and_leaves_a_checkpoint(race, tiny):
     result = race(tiny("mad", "variance"), controls=Script({("mad", 4): ["stop"]}))
     assert result.states == {"mad": RunState.STOPPED, "variance": RunState.FINISHED}
