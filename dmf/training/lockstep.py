@@ -38,6 +38,14 @@ class Lane:
 
 
 @dataclass(frozen=True)
+class Judgement:
+    """A network on the validation split: its scores, and the picture and Dice of each sample."""
+
+    evaluation: "Evaluation"
+    pictures: list[tuple[bytes, float]]
+
+
+@dataclass(frozen=True)
 class Plan:
     """How far and how to judge.
 
@@ -93,6 +101,7 @@ class Lockstep:
         self._on_step = on_step
         self._stop = stop or threading.Event()
         self._drained_at = time.monotonic()
+        self._untrained: Judgement | None = None
 
     @property
     def steps_total(self) -> int:
@@ -212,17 +221,23 @@ class Lockstep:
     def _end_epoch(self, lane: Lane) -> None:
         """Evaluate, keep pictures and checkpoints."""
         run, epoch = lane.run, lane.run.step // self._feed.steps_per_epoch
-        evaluation = self._task.evaluate(run.predict, self._feed.evaluation("validation"))
-        self._write_scores(run, epoch, "validation", evaluation)
-        for sample in self._samples:
-            png, dice = self._task.predict_png(run.predict, sample)
+        if epoch > 0:
+            judged = self._judge(run)
+        else:
+            # All runs start from the same network, so it is judged once. It is shown but never chosen.
+            judged = self._untrained = self._untrained or self._judge(run)
+        self._write_scores(run, epoch, "validation", judged.evaluation)
+        for sample, (png, dice) in zip(self._samples, judged.pictures, strict=True):
             self._sink.write(
                 Sample(self._plan.experiment, run.id, sample.case, epoch, run.step, "prediction", png, dice)
             )
-        # The untrained network (epoch 0) is shown but never chosen.
-        if epoch > 0 and run.score(epoch, evaluation.metrics[self._task.headline]):
+        if epoch > 0 and run.score(epoch, judged.evaluation.metrics[self._task.headline]):
             self._sink.write(run.save_best(epoch))
         self._save(lane)
+
+    def _judge(self, run: TrainingRun) -> Judgement:
+        evaluation = self._task.evaluate(run.predict, self._feed.evaluation("validation"))
+        return Judgement(evaluation, [self._task.predict_png(run.predict, sample) for sample in self._samples])
 
     def _finish(self, lane: Lane) -> None:
         """Test once, at the epoch the plan names."""
