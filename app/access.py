@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from dmf import config_text
 from dmf.analysis.progress import LiveExperiment, Snapshot
-from dmf.config import ExperimentConfig
+from dmf.config import DataConfig, ExperimentConfig, TrainingConfig
 from dmf.config_text import SECTIONS
 from dmf.errors import ConfigError, DataError, RunFinishedError
 from dmf.records import RunState
@@ -208,6 +208,22 @@ def choices() -> Choices:
         options={name: build.dataset_options(name) for name in names["dataset"]},
         titles={name: build.dataset_title(name) for name in names["dataset"]},
     )
+
+
+def prepare_ahead() -> None:
+    """Make the images of the default dataset while the form is being read, so that Start finds them made."""
+    if st.runtime.exists():  # not in a page that is tested without a server
+        _prepare_ahead()
+
+
+@st.cache_resource(show_spinner=False)
+def _prepare_ahead() -> threading.Thread:
+    from dmf import build
+
+    defaults = DataConfig(), TrainingConfig().seed
+    thread = threading.Thread(target=build.prepare_ahead, args=defaults, name="dmf-prepare-ahead", daemon=True)
+    thread.start()
+    return thread
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from dmf import __version__
-from dmf.config import ExperimentConfig, FusionConfig, RunConfig
+from dmf.config import DataConfig, ExperimentConfig, FusionConfig, RunConfig
 from dmf.data import DATASETS, PreparedData, build_dataset, class_ratios, prepare, split_cases
 from dmf.data.batches import DeviceData
 from dmf.data.prepare import choose_cases
@@ -90,6 +90,16 @@ def foresee(config: ExperimentConfig) -> dict[str, int]:
             field="batch_size",
         )
     return {**images, "steps_per_epoch": images["train"] // batch_size}
+
+
+def prepare_ahead(config: DataConfig, seed: int) -> None:
+    """Make the images of a dataset now, so that an experiment on them finds them in the cache.
+
+    Raises:
+        ConfigError: If something does not fit.
+        DataError: If the dataset is missing or damaged.
+    """
+    prepare(build_dataset(config, seed), config)
 
 
 def dataset_options(name: str) -> dict[str, bool | int | float | str]:

@@ -26,6 +26,7 @@ def show() -> None:
         st.error(str(error))
     with st.sidebar:
         st.subheader("New experiment")
+        access.prepare_ahead()
         form(access.choices(), access.check, start)
 
 

@@ -4,9 +4,11 @@ import hashlib
 import json
 import os
 import tempfile
+import threading
 import warnings
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from dmf.paths import cache_folder
 from dmf.seeding import derive
 
 VERSION = 1  # raise it when the same settings give other pixels
+_computing = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,24 @@ def prepare(
     path = cache_folder() / f"{dataset.name}-{_key(dataset, config, cases)}.npz"
     arrays = _read(path)
     if arrays is None:
-        arrays = _compute(dataset, config, cases, on_progress)
-        _write(path, arrays)
+        with _turn() as has_waited:
+            arrays = _read(path) if has_waited else None  # another thread may just have made them
+            if arrays is None:
+                arrays = _compute(dataset, config, cases, on_progress)
+                _write(path, arrays)
     return PreparedData(arrays["images"], arrays["masks"], tuple(cases), arrays["sizes"], dataset.class_names)
+
+
+@contextmanager
+def _turn() -> Iterator[bool]:
+    """Let one thread compute at a time; says whether another had to be waited for."""
+    has_waited = not _computing.acquire(blocking=False)
+    if has_waited:
+        _computing.acquire()
+    try:
+        yield has_waited
+    finally:
+        _computing.release()
 
 
 def choose_cases(dataset: Dataset, limit: int | None) -> list[Case]:

@@ -245,3 +245,15 @@ def test_options_and_title_of_a_dataset_are_told():
     for tell in (build.dataset_options, build.dataset_title):
         with pytest.raises(ConfigError, match=r"Unknown dataset 'fantom'.*Did you mean 'phantom'"):
             tell("fantom")
+
+
+def test_images_made_ahead_are_found_by_the_experiment(tiny):
+    config = tiny("mad", dataset_options="images=26", seed="11")
+    build.prepare_ahead(config.data, config.training.seed)
+    build.build_workbench(config, on_progress=lambda *_: pytest.fail("made again"))
+
+
+def test_what_is_foreseen_is_what_the_experiment_gets(tiny):
+    config = tiny("mad")
+    feed = build.build_workbench(config).feed
+    assert build.foresee(config) == {**feed.images, "steps_per_epoch": feed.steps_per_epoch}

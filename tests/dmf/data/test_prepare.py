@@ -1,5 +1,7 @@
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -171,3 +173,20 @@ def test_class_ratios_are_shares_of_all_pixels() -> None:
     masks[0, :2] = 1  # 8 of 32 pixels
     masks[1, 0, 0] = 2  # 1 of 32
     assert class_ratios(masks, 4).tolist() == [23 / 32, 8 / 32, 1 / 32, 0]
+
+
+def test_two_threads_that_want_the_same_images_load_them_once(counting: type[Dataset]) -> None:
+    datasets = [counting(), counting()]
+    started, results = threading.Event(), []
+
+    def slowly(*_: int) -> None:
+        started.set()
+        time.sleep(0.05)  # the other thread asks meanwhile
+
+    first = threading.Thread(target=lambda: results.append(prepare(datasets[0], SMALL, on_progress=slowly)))
+    first.start()
+    started.wait()
+    results.append(prepare(datasets[1], SMALL))
+    first.join()
+    assert [dataset.loads for dataset in datasets] == [6, 0]
+    assert np.array_equal(results[0].images, results[1].images)
