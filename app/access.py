@@ -9,6 +9,7 @@ import threading
 import time
 import types
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from dmf import config_text
 from dmf.analysis.progress import LiveExperiment, Snapshot
 from dmf.config import DataConfig, ExperimentConfig, TrainingConfig
 from dmf.config_text import SECTIONS
-from dmf.errors import ConfigError, DataError, RunFinishedError
+from dmf.errors import ConfigError, DataError, DMFError, RunFinishedError
 from dmf.records import RunState
 from dmf.runs import ExperimentRow, RunStore
 from dmf.runs.engine import store_url
@@ -220,8 +221,11 @@ def prepare_ahead() -> None:
 def _prepare_ahead() -> threading.Thread:
     from dmf import build
 
-    defaults = DataConfig(), TrainingConfig().seed
-    thread = threading.Thread(target=build.prepare_ahead, args=defaults, name="dmf-prepare-ahead", daemon=True)
+    def prepare() -> None:
+        with suppress(DMFError):  # a full or read-only disk, say: Start meets it too, and tells the reader
+            build.prepare_ahead(DataConfig(), TrainingConfig().seed)
+
+    thread = threading.Thread(target=prepare, name="dmf-prepare-ahead", daemon=True)
     thread.start()
     return thread
 
