@@ -112,6 +112,21 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Knob:
+    """A setting changed while a run trains, at the boundary before ``step``; stored as an event of kind "knob".
+
+    Attributes:
+        step: The first step trained with the new value.
+        field: One of ``dmf.knobs.KNOBS``.
+        value: A number, or the name of a weighting.
+    """
+
+    step: int
+    field: str
+    value: float | str
+
+
+@dataclass(frozen=True)
 class Event:
     """Something that happened at a step: a state change, a knob, a skipped step, a flat loss, a message."""
 

@@ -1,0 +1,69 @@
+"""What pages read: the store, experiments as of now, pictures."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dmf.analysis.progress import LiveExperiment, Snapshot
+from dmf.runs import ExperimentRow, RunStore
+from dmf.runs.engine import store_url
+
+if TYPE_CHECKING:
+    from dmf.metrics.info import MetricInfo
+
+
+def store() -> RunStore:
+    """The run store that ``DMF_STORE`` names, opened once per process.
+
+    Raises:
+        StoreError: If it cannot be opened.
+    """
+    # A reloaded class raises other errors than the old one, so the object made of the old one is not used any more.
+    return _open_store(store_url(None).render_as_string(hide_password=False), id(RunStore))
+
+
+@st.cache_resource(show_spinner=False)
+def _open_store(url: str, generation: int) -> RunStore:
+    return RunStore(url)
+
+
+def recent(limit: int = 12) -> list[ExperimentRow]:
+    """The newest experiments."""
+    return store().experiments(limit)
+
+
+def follow(experiment_id: str) -> Snapshot:
+    """An experiment as of now.
+
+    Raises:
+        RunNotFoundError: If there is none of this id.
+        StoreError: If the store cannot be read.
+    """
+    return _follower(store(), str(store().url), experiment_id).refresh()
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _follower(_store: RunStore, url: str, experiment_id: str) -> LiveExperiment:
+    return LiveExperiment(_store, experiment_id)
+
+
+def pictures(ids: Sequence[int]) -> dict[int, bytes]:
+    """Sample pictures as PNG, by their id.
+
+    Raises:
+        RunNotFoundError: If one was replaced meanwhile.
+    """
+    return _pictures(store(), str(store().url), tuple(ids))
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def _pictures(_store: RunStore, url: str, ids: tuple[int, ...]) -> dict[int, bytes]:
+    return _store.sample_pngs(ids)
+
+
+def metric_info(name: str) -> "MetricInfo":
+    """How a metric is to be read."""
+    from dmf.metrics.info import metric_info
+
+    return metric_info(name)

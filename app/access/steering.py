@@ -1,0 +1,114 @@
+"""What pages start and steer: the one job manager of the server, and wishes left in the store."""
+
+import atexit
+import sys
+import threading
+import time
+import types
+from typing import TYPE_CHECKING
+
+from app.access.reading import store
+from dmf.config import ExperimentConfig
+from dmf.errors import RunFinishedError
+from dmf.records import RunState
+from dmf.runs import ExperimentRow
+
+if TYPE_CHECKING:
+    from dmf.jobs import JobManager
+
+ANSWER_SECONDS = 0.6  # how long a button waits to see its effect
+GOODBYE_SECONDS = 8.0  # how long the server waits for trainings to stop
+COMMANDS = {
+    "pause": (RunState.QUEUED, RunState.RUNNING),
+    "resume": (RunState.PAUSED,),
+    "step": (RunState.PAUSED,),
+    "stop": (RunState.QUEUED, RunState.RUNNING, RunState.PAUSED),
+}
+"""Command to the states of a run in which it means something."""
+
+
+def manager() -> "JobManager":
+    """The one job manager of this process and store.
+
+    It hangs on a module that no file stands behind, which neither a hot reload nor an emptied cache takes away, so that
+    the threads of a training never lose the manager that leads them.
+    """
+    from dmf.jobs import JobManager
+
+    process = sys.modules.setdefault("_dmf_process", types.ModuleType("_dmf_process"))
+    with process.__dict__.setdefault("lock", threading.Lock()):
+        managers: dict[str, JobManager] = process.__dict__.setdefault("managers", {})
+        where = str(store().url)
+        known = managers.get(where)
+        if known is None or (type(known) is not JobManager and not known.is_busy()):
+            managers[where] = JobManager(store())
+            atexit.register(_end, managers[where])
+        return managers[where]
+
+
+def _end(manager: "JobManager") -> None:
+    """When the server ends, let what trains stop with a checkpoint rather than be cut off."""
+    manager.stop_all()
+    deadline = time.monotonic() + GOODBYE_SECONDS
+    while manager.is_busy() and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def ahead(experiment: ExperimentRow) -> list[ExperimentRow]:
+    """What trains, or is paused, where ``experiment`` waits in the queue: same process, same device.
+
+    Raises:
+        StoreError: If the store cannot be read.
+    """
+    if any(run.state is not RunState.QUEUED for run in experiment.runs):
+        return []
+    owners = {run.owner for run in experiment.runs if run.owner}
+    return [
+        other
+        for other in store().experiments()
+        if any(run.owner in owners and run.state in (RunState.RUNNING, RunState.PAUSED) for run in other.runs)
+        and _device(other) == _device(experiment)
+    ]
+
+
+def _device(experiment: ExperimentRow) -> str:
+    from dmf import build
+
+    return str(build.resolve_device(experiment.config["training"]["device"]))
+
+
+def start(config: ExperimentConfig) -> str:
+    """Put an experiment into the queue of its device; returns its id.
+
+    Raises:
+        ConfigError: If something cannot work; nothing is stored then.
+        StoreError: If the store refuses.
+    """
+    return manager().launch(config)
+
+
+def command(experiment_id: str, word: str) -> None:
+    """Pause, resume, step or stop every run of an experiment that can, wherever it trains; resume starts ended ones.
+
+    Returns once it has had an effect, or after a moment.
+
+    Raises:
+        StoreError: If the store, or another owner, refuses.
+    """
+    before = store().experiment(experiment_id)
+    wished = [run for run in before.runs if run.state in COMMANDS[word]]
+    for run in wished:
+        try:
+            store().add_control(run.id, word)  # type: ignore[arg-type]
+        except RunFinishedError:
+            continue  # it ended between the look and the click, which is what a button cannot know
+    if word == "resume" and not any(run.state.is_active for run in before.runs):
+        manager().resume(experiment_id)
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while _condition(store().experiment(experiment_id)) == _condition(before) and time.monotonic() < deadline:
+        time.sleep(0.03)
+
+
+def _condition(experiment: ExperimentRow) -> list[tuple[RunState, int]]:
+    paused = RunState.PAUSED  # while a run trains by itself, its steps say nothing about a button
+    return [(run.state, run.summary["step"] if run.state is paused else 0) for run in experiment.runs]

@@ -1,0 +1,6 @@
+"""Experiments trained from the store: in the foreground, or in background threads of a server."""
+
+from dmf.jobs.job import Job, create_experiment, new_owner
+from dmf.jobs.manager import JobManager
+
+__all__ = ["Job", "JobManager", "create_experiment", "new_owner"]
