@@ -1,4 +1,4 @@
-"""Races worth a look, ready to start: a few settings common to all runs, and the runs as ``dmf train --run`` reads them."""
+"""Races worth a look, ready to start: common settings, and the runs as ``dmf train --run`` reads them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ class Preset:
 PRESETS: dict[str, Preset] = {
     "figure-4": Preset(
         "Variance, MAD and Bayesian",
-        "The three rules of the paper's Figure 4 on the same batches: watch how differently they answer the same losses.",
+        "The three rules of Figure 4 of the paper on the same batches: the same losses, very different weights.",
         ("variance", "mad", "bayesian"),
     ),
     "fixed-or-dynamic": Preset(
