@@ -13,4 +13,8 @@ st.set_page_config(
     layout="wide",
     initial_sidebar_state=330,
 )
-st.navigation([st.Page("pages/train.py", title="Train", icon=":material/model_training:", default=True)]).run()
+PAGES = [
+    st.Page("pages/home.py", title="Home", icon=":material/home:", default=True),
+    st.Page("pages/train.py", title="Train", icon=":material/model_training:", url_path="train"),
+]
+st.navigation(PAGES, position="top").run()

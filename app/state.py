@@ -1,16 +1,40 @@
-"""What the page remembers: the experiment in its URL, and the keys of session state."""
+"""What pages remember: the experiment in the URL, the pages' places, and the keys of session state."""
 
 import re
 
 import streamlit as st
 
-EXPERIMENT = "experiment"  # in the URL: ?experiment=ID
+HOME, TRAIN = "pages/home.py", "pages/train.py"
+"""The pages, as ``st.switch_page`` and ``st.page_link`` take them."""
+
+EXPERIMENT = "experiment"  # in the URL: train?experiment=ID
+PRESET = "preset"  # in the URL: train?preset=NAME
+_SEEN = "experiment-seen"
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
 def experiment_id() -> str | None:
     """The experiment the URL names; None without one. Anything but a plain id reads as it stands, and is not found."""
     return st.query_params.get(EXPERIMENT) or None
+
+
+def experiment_to_watch() -> str | None:
+    """The experiment the URL names, else the one last watched in this visit, which goes back into the URL.
+
+    So a look at another page loses nothing. A preset in the URL asks for the form, not for what was watched.
+    """
+    named = experiment_id()
+    if named is not None or PRESET in st.query_params:
+        return named
+    seen = st.session_state.get(_SEEN)
+    if seen is not None:
+        st.query_params[EXPERIMENT] = seen
+    return seen
+
+
+def keep_watching(id: str) -> None:
+    """Remember, for this visit, the experiment that is shown."""
+    st.session_state[_SEEN] = id
 
 
 def is_plain(id: str) -> bool:
@@ -24,6 +48,11 @@ def show_experiment(id: str | None) -> None:
         st.query_params.pop(EXPERIMENT, None)
     else:
         st.query_params[EXPERIMENT] = id
+
+
+def watch_link(id: str) -> str:
+    """The address of an experiment from any page, below whatever path the app is served."""
+    return f"train?{EXPERIMENT}={id}"
 
 
 def field_key(name: str) -> str:

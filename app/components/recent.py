@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.components.page_style import chip, seconds_in_words
 from app.components.status import summary_state
+from app.state import watch_link
 
 
 def welcome() -> None:
@@ -44,7 +45,7 @@ def recent(experiments: Sequence[Any]) -> None:
         runs = "1 run" if len(experiment.runs) == 1 else f"{len(experiment.runs)} runs"
         about = f"{data['dataset']} at {data['image_size']} px · {runs} · {training['epochs']} epochs · {when}"
         lines.append(
-            f'<a href="?experiment={experiment.id}" target="_self"><span class="title">{html.escape(experiment.name)}'
+            f'<a href="{watch_link(experiment.id)}" target="_self"><span class="title">{html.escape(experiment.name)}'
             f'</span>{chip(state.value)}<span class="muted">{html.escape(about)}</span></a>'
         )
     with st.container(key="recent"):

@@ -10,6 +10,7 @@ import streamlit as st
 
 from app.components.fields import run_title
 from app.components.page_style import chip, dash_sample, seconds_in_words
+from app.state import watch_link
 from app.theme import STATE_BADGES, Dash
 from dmf.errors import DMFError
 from dmf.records import RunState
@@ -32,7 +33,7 @@ def heading(experiment: Any, command: Callable[[str, str], None]) -> None:
     """The experiment's name, and the buttons beside it."""
     with st.container(key="head", horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         with st.container(width="content", gap=None):
-            st.html('<a class="back" href="?" target="_self">← All experiments</a>')
+            st.html('<a class="back" href="." target="_self">← All experiments</a>')
             st.markdown(f"### {_plain(experiment.name)}")
         buttons(experiment, command)
 
@@ -98,7 +99,7 @@ def waiting(ahead: Sequence[Any]) -> None:
     """What a queued experiment waits for; outside of the status, because names may say anything."""
     for other in ahead:
         state = summary_state([run.state for run in other.runs]).value
-        link = f'<a href="?experiment={other.id}" target="_self">{html.escape(other.name)}</a>'
+        link = f'<a href="{watch_link(other.id)}" target="_self">{html.escape(other.name)}</a>'
         st.html(
             f'<div class="race waiting">One experiment trains at a time. Before this one: {link} {chip(state)}</div>'
         )

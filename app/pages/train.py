@@ -21,7 +21,7 @@ def show() -> None:
     """The experiment in the URL, or a welcome; then the form, which needs torch and so comes last."""
     use_style()
     try:
-        show_experiment(state.experiment_id())
+        show_experiment(state.experiment_to_watch())
     except DMFError as error:
         st.error(str(error))
     with st.sidebar:
@@ -52,6 +52,7 @@ def show_experiment(id: str | None) -> None:
         recent.missing(id)
         recent.recent(access.recent())
         return
+    state.keep_watching(id)
     status.heading(snapshot.experiment, access.command)
     drawn = snapshot.states
 

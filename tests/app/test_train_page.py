@@ -31,7 +31,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunStore:
 
 
 def page(experiment: str | None = None) -> AppTest:
-    test = AppTest.from_file(MAIN, default_timeout=60)
+    test = AppTest.from_file(MAIN, default_timeout=60).run()
+    test.switch_page("pages/train.py")
     if experiment is not None:
         test.query_params["experiment"] = experiment
     test.run()
@@ -270,7 +271,7 @@ def test_what_is_queued_says_what_it_waits_for(store: RunStore) -> None:
     assert "waiting for its turn" in status
     assert status.count("step ") == 1
     (waiting,) = (element.value for element in test.main.get("html") if "waiting" in element.value.split(">")[0])
-    assert f'href="?experiment={first.id}"' in waiting
+    assert f'href="train?experiment={first.id}"' in waiting
     assert "step 5 &lt;b&gt;" in waiting
 
 
@@ -414,7 +415,7 @@ def test_a_name_is_shown_as_it_was_typed(store: RunStore) -> None:
 def test_recent_experiments_are_links(store: RunStore) -> None:
     id = record(store)
     recent = html_of(page(), "recent")
-    assert f'href="?experiment={id}"' in recent
+    assert f'href="train?experiment={id}"' in recent
     assert "Two methods" in recent
     assert "finished" in recent
 
@@ -423,6 +424,5 @@ def test_a_store_that_cannot_be_opened_is_said(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "runs.sqlite").write_text("not a database, but long enough to be taken for one " * 20)
     monkeypatch.setenv("DMF_HOME", str(tmp_path))
     monkeypatch.setenv("DMF_STORE", f"sqlite:///{tmp_path / 'runs.sqlite'}")
-    test = AppTest.from_file(MAIN, default_timeout=60).run()
-    assert not test.exception
+    test = page()
     assert "runs.sqlite" in test.error[0].value

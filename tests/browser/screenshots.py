@@ -18,7 +18,7 @@ def test_take_pictures(browser, app_server: str) -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     context = browser.new_context(viewport=WIDE, color_scheme="light")
     page = context.new_page()
-    page.goto(app_server)
+    page.goto(f"{app_server}/train")
     page.get_by_label("Epochs", exact=True).fill(str(EPOCHS))
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Start training").click()

@@ -71,7 +71,7 @@ def fill(page, label: str, value: object) -> None:
 
 
 def test_choose_start_watch_steer_and_come_back(app_server: str, page) -> None:
-    page.goto(app_server)
+    page.goto(f"{app_server}/train")
     page.get_by_text("Start training").first.wait_for()
     page.get_by_role("button", name="Remove Bayesian").click()
     fill(page, "Image size", 32)
@@ -82,7 +82,7 @@ def test_choose_start_watch_steer_and_come_back(app_server: str, page) -> None:
     fill(page, "Images", 40)
     page.get_by_text("28 train").wait_for()  # 70 % of 40 images
     press(page, "Start training")
-    page.wait_for_url(re.compile(r"\?experiment=e-"))
+    page.wait_for_url(re.compile(r"/train\?experiment=e-"))
 
     for name in CONTAINERS:
         page.locator(f".st-key-{name}").wait_for(state="attached")
@@ -129,12 +129,12 @@ def test_choose_start_watch_steer_and_come_back(app_server: str, page) -> None:
 
 
 def test_the_zoom_of_a_chart_outlives_its_ticks_and_a_second_tab_sees_the_same(app_server: str, browser, page) -> None:
-    page.goto(app_server)
+    page.goto(f"{app_server}/train")
     fill(page, "Image size", 32)
     fill(page, "Batch size", 4)
     fill(page, "Epochs", 2000)
     press(page, "Start training")
-    page.wait_for_url(re.compile(r"\?experiment=e-"))
+    page.wait_for_url(re.compile(r"/train\?experiment=e-"))
     until(lambda: points(page, "losses") > 60, "points of the losses")
     box = chart(page, "losses").locator(".u-over").bounding_box()
     page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 20)
@@ -166,7 +166,7 @@ def test_a_training_of_the_terminal_appears_and_obeys_stop(app_server: str, page
         command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        page.goto(app_server)
+        page.goto(f"{app_server}/train")
         link = page.get_by_role("link", name=re.compile("From a terminal"))
 
         def listed() -> bool:
@@ -175,7 +175,7 @@ def test_a_training_of_the_terminal_appears_and_obeys_stop(app_server: str, page
 
         until(listed, "the experiment in the list")
         link.click()
-        page.wait_for_url(re.compile(r"\?experiment=e-"))
+        page.wait_for_url(re.compile(r"/train\?experiment=e-"))
         first = until(lambda: points(page, "weights"), "its points")
         until(lambda: points(page, "weights") > first, "more points")
         press(page, "Stop")
