@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from dmf.runs.schema import metadata
+
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 
@@ -28,3 +30,11 @@ def test_files_and_pictures_a_page_names_are_there(page: Path) -> None:
     targets = [target for target in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in target]
     missing = [target for target in targets if not (DOCS / target).exists()]
     assert not missing, f"{page.name} links to {missing}"
+
+
+def test_every_table_and_column_of_the_store_is_told() -> None:
+    text = (DOCS / "store.md").read_text(encoding="utf-8")
+    for table in metadata.sorted_tables:
+        (row,) = re.findall(rf"^\| `{table.name}` \|.*$", text, flags=re.MULTILINE)
+        untold = [column.name for column in table.columns if f"`{column.name}`" not in row]
+        assert not untold, f"docs/store.md does not tell of {untold} in {table.name}"
