@@ -8,17 +8,12 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dmf.config import DataConfig, ExperimentConfig, FusionConfig, ModelConfig, TrainingConfig
-from dmf.config_text import SECTIONS
+from dmf.config import FusionConfig
 from dmf.records import EpochMetrics, Event, RunState, Sample, StateChange, TelemetryBlock
 from dmf.runs import RunStore
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
 CONTAINERS = ("weights-chart", "losses-chart", "auxiliary-chart", "metrics-table", "samples", "run-status")
-LABELS = (
-    *("Dataset", "Weighting methods", "Loss terms", "Auxiliary loss", "Initial auxiliary weight γ₀", "Decay rate"),
-    *("Epochs", "Batch size", "Image size", "Seed", "Device"),
-)
 TERMS = ("ce", "iou", "dice")
 
 
@@ -85,148 +80,10 @@ def html_of(test: AppTest, container: str) -> str:
     return " ".join(element.value for element in test.container(key=container).get("html"))
 
 
-def problems(test: AppTest) -> list[str]:
-    return [element.value for element in test.sidebar.get("html") if "problem" in element.value]
-
-
 def test_without_an_experiment_the_page_says_what_it_is_and_what_to_do(store: RunStore) -> None:
     test = page()
     assert "weights" in test.title[0].value
     assert any("Start training" in element.value for element in test.markdown)
-
-
-def test_the_form_has_its_labels(store: RunStore) -> None:
-    test = page()
-    widgets = (*test.sidebar.selectbox, *test.sidebar.multiselect, *test.sidebar.number_input)
-    assert set(LABELS) <= {widget.label for widget in widgets}
-    assert list(test.selectbox(key="form-auxiliary").options) == ["None", "Tversky", "Focal", "CB-Dice"]
-    assert [button.label for button in test.sidebar.button] == ["Start training"]
-
-
-def test_every_field_of_the_configuration_has_a_widget(store: RunStore) -> None:
-    test = page()
-    keys = {element.key for element in test.sidebar if getattr(element, "key", None)}
-    for name in (name for model in SECTIONS.values() for name in model.model_fields):
-        if name == "dataset_options":
-            assert "form-phantom-images" in keys
-        else:
-            assert f"form-{name}" in keys, name
-
-
-def test_the_form_starts_from_the_defaults_of_the_configuration(store: RunStore) -> None:
-    from app import access
-
-    started: list[ExperimentConfig] = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(access, "start", lambda config: started.append(config) or "e-1")
-        page().button(key="start-training").click().run()
-    (config,) = started
-    assert config.data == DataConfig()
-    assert config.model == ModelConfig()
-    assert config.training == TrainingConfig()
-    assert [run.fusion for run in config.runs] == [
-        FusionConfig(weighting=name) for name in ("variance", "mad", "bayesian")
-    ]
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "said"),
-    [
-        ("epochs", 0, "Must be at least 1, got 0."),
-        ("image_size", 100, "104"),
-        ("batch_size", 500, "the largest batch size that works is 179"),
-        ("gamma", -1.0, "Must be at least 0"),
-        ("history_min", 200, "200 is above “History, most” (100)"),
-        ("lr", 0.0, "Must be above 0"),
-        ("phantom-images", 100_000_000, "from 1 to 20000"),
-    ],
-)
-def test_a_value_that_cannot_work_is_refused_beside_its_field(
-    store: RunStore, field: str, value: float, said: str
-) -> None:
-    test = page()
-    test.number_input(key=f"form-{field}").set_value(value).run()
-    assert not test.exception
-    assert said in problems(test)[0]
-    assert test.button(key="start-training").disabled
-    assert test.number_input(key=f"form-{field}").value == value  # nothing is lost
-    assert store.experiments() == []
-
-
-def test_everything_that_is_wrong_is_said_at_once(store: RunStore) -> None:
-    test = page()
-    for field, value in (("epochs", 0), ("image_size", 100), ("batch_size", 500)):
-        test.number_input(key=f"form-{field}").set_value(value)
-    test.run()
-    assert len(problems(test)) == 3
-    assert test.button(key="start-training").disabled
-
-
-def test_a_dataset_that_is_not_there_is_refused_with_the_way_to_get_it(store: RunStore) -> None:
-    test = page()
-    test.selectbox(key="form-dataset").set_value("busi").run()
-    assert "dmf data get busi" in problems(test)[0]
-    assert "set “Folder of the dataset” (under More) to where it lies" in problems(test)[0]
-    assert test.checkbox(key="form-busi-normal").label == "Normal"
-    assert test.button(key="start-training").disabled
-
-
-def test_no_method_at_all_is_refused(store: RunStore) -> None:
-    test = page()
-    test.multiselect(key="form-weighting").set_value([]).run()
-    assert "Choose at least one method" in problems(test)[0]
-
-
-def test_no_loss_term_at_all_is_refused(store: RunStore) -> None:
-    test = page()
-    test.multiselect(key="form-terms").set_value([]).run()
-    assert "Expected at least 1, got 0." in problems(test)[0]
-
-
-def test_too_long_a_name_is_refused_beside_it(store: RunStore) -> None:
-    test = page()
-    test.text_input(key="form-name").set_value("x" * 201).run()
-    assert "at most 200 characters" in problems(test)[0]
-    assert "Under More, Name" in problems(test)[1]
-
-
-def test_a_further_run_may_differ_in_any_setting(store: RunStore) -> None:
-    from app import access
-
-    started: list[ExperimentConfig] = []
-    test = page()
-    test.multiselect(key="form-weighting").set_value([]).run()
-    test.text_area(key="form-run").set_value("bayesian,prior=compound\nfixed,weights=1:0:0").run()
-    assert problems(test) == []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(access, "start", lambda config: started.append(config) or "e-1")
-        test.button(key="start-training").click().run()
-    assert [run.label for run in started[0].runs] == ["bayesian prior=compound", "fixed weights=1:0:0"]
-
-
-def test_a_wrong_further_run_is_refused_beside_it(store: RunStore) -> None:
-    test = page()
-    test.text_area(key="form-run").set_value("madd").run()
-    assert any("Unknown weighting" in said or "Did you mean" in said for said in problems(test))
-
-
-def test_the_notebooks_preset_sets_its_fields_and_can_be_taken_back(store: RunStore) -> None:
-    test = page()
-    test.selectbox(key="preset").set_value("The authors' notebook").run()
-    assert test.number_input(key="form-gamma").value == 5
-    assert test.text_input(key="form-decay_every").value == "100"
-    assert problems(test) == []
-    test.selectbox(key="preset").set_value("Defaults").run()
-    assert test.number_input(key="form-gamma").value == 1
-    assert test.text_input(key="form-decay_every").value == "epoch"
-
-
-def test_the_half_life_follows_the_decay_rate(store: RunStore) -> None:
-    # Half-life in epochs: ln 2 / 0.05 = 13.86, ln 2 / 0.1 = 6.93; the phantom has 179 // 8 = 22 steps per epoch.
-    test = page()
-    assert any("305 steps, 13.9 epochs" in caption.value for caption in test.sidebar.caption)
-    test.number_input(key="form-decay_rate").set_value(0.1).run()
-    assert any("152 steps, 6.93 epochs" in caption.value for caption in test.sidebar.caption)
 
 
 def test_start_puts_the_experiment_into_the_url(store: RunStore) -> None:
