@@ -4,7 +4,7 @@ Torch is imported only inside functions: a page that only looks opens without it
 """
 
 from app.access.checking import Checked, Choices, check, choices, prepare_ahead
-from app.access.reading import Snapshot, follow, metric_info, pictures, recent, store
+from app.access.reading import Snapshot, follow, metric_info, overview, pictures, recent, store
 from app.access.steering import ahead, command, manager, start
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "follow",
     "manager",
     "metric_info",
+    "overview",
     "pictures",
     "prepare_ahead",
     "recent",

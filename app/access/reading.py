@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from dmf.analysis.overview import Glance
+from dmf.analysis.overview import overview as read_overview
 from dmf.analysis.progress import LiveExperiment, Snapshot
 from dmf.runs import ExperimentRow, RunStore
 from dmf.runs.engine import store_url
@@ -31,6 +33,15 @@ def _open_store(url: str, generation: int) -> RunStore:
 def recent(limit: int = 12) -> list[ExperimentRow]:
     """The newest experiments."""
     return store().experiments(limit)
+
+
+def overview(limit: int = 12, offset: int = 0) -> list[Glance]:
+    """Experiments at a glance, newest first.
+
+    Raises:
+        StoreError: If the store cannot be read.
+    """
+    return read_overview(store(), limit, offset)
 
 
 def follow(experiment_id: str) -> Snapshot:

@@ -1,0 +1,127 @@
+"""Experiments at a glance: for each its state, its validation scores over the epochs, and the best of them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from dmf.config import DataConfig, TrainingConfig
+from dmf.records import RunState
+from dmf.runs import ExperimentRow, RunRow, RunStore
+
+METRIC = "cb_dice"  # decides which epoch is the best one, here as in training
+POINTS = 60  # of a sparkline; more than its pixels could show
+
+
+@dataclass(frozen=True)
+class Track:
+    """One run at a glance.
+
+    Attributes:
+        weighting: The method it started with.
+        epoch: The latest epoch evaluated, 0 before the first.
+        epochs, scores: Validation CB-Dice (0 to 1) after each epoch, from the untrained network (epoch 0) on; at most
+            60 points, the best among them.
+        best_epoch, best: The best score of a trained epoch; None before the first.
+    """
+
+    id: str
+    label: str
+    weighting: str
+    state: RunState
+    epoch: int
+    epochs: tuple[int, ...]
+    scores: tuple[float, ...]
+    best_epoch: int | None
+    best: float | None
+
+
+@dataclass(frozen=True)
+class Glance:
+    """One experiment at a glance; ``created`` is a Unix time in seconds, ``image_size`` in pixels."""
+
+    id: str
+    name: str
+    created: float
+    dataset: str
+    image_size: int
+    epochs: int
+    tracks: tuple[Track, ...]
+
+    @property
+    def states(self) -> tuple[RunState, ...]:
+        """State of each run."""
+        return tuple(track.state for track in self.tracks)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether anything may still change by itself."""
+        return any(state.is_active for state in self.states)
+
+    @property
+    def winner(self) -> Track | None:
+        """The run with the best score, the first of equals; None before any was scored."""
+        scored = [track for track in self.tracks if track.best is not None]
+        return max(scored, key=lambda track: track.best or 0.0, default=None)
+
+
+def overview(store: RunStore, limit: int = 12, offset: int = 0) -> list[Glance]:
+    """Experiments at a glance, newest first. The number of queries does not depend on how many there are.
+
+    Raises:
+        StoreError: If the store cannot be read.
+    """
+    experiments = store.experiments(limit, offset)
+    metrics = store.epoch_metrics([run.id for experiment in experiments for run in experiment.runs])
+    metrics = metrics[(metrics["metric"] == METRIC) & (metrics["split"] == "validation")]
+    scores: dict[Any, pd.DataFrame] = dict(iter(metrics.groupby("run")))
+    return [_glance(experiment, scores) for experiment in experiments]
+
+
+def _glance(experiment: ExperimentRow, scores: Mapping[str, pd.DataFrame]) -> Glance:
+    data = DataConfig().model_dump() | experiment.config.get("data", {})
+    training = TrainingConfig().model_dump() | experiment.config.get("training", {})
+    return Glance(
+        id=experiment.id,
+        name=experiment.name,
+        created=experiment.created,
+        dataset=data["dataset"],
+        image_size=data["image_size"],
+        epochs=training["epochs"],
+        tracks=tuple(_track(run, scores.get(run.id)) for run in experiment.runs),
+    )
+
+
+def _track(run: RunRow, rows: pd.DataFrame | None) -> Track:
+    pairs = [] if rows is None else zip(rows["epoch"].tolist(), rows["value"].tolist(), strict=True)
+    points = sorted((epoch, score) for epoch, score in pairs if math.isfinite(score))
+    trained = [point for point in points if point[0] > 0]
+    best = max(trained, key=lambda point: point[1], default=None)
+    drawn = thinned(points, POINTS)
+    return Track(
+        id=run.id,
+        label=run.label,
+        weighting=run.config["weighting"],
+        state=run.state,
+        epoch=run.summary["epoch"],
+        epochs=tuple(epoch for epoch, _ in drawn),
+        scores=tuple(score for _, score in drawn),
+        best_epoch=best[0] if best else None,
+        best=best[1] if best else None,
+    )
+
+
+def thinned(points: Sequence[tuple[int, float]], most: int) -> list[tuple[int, float]]:
+    """At most ``most`` of the points, in order: evenly spaced ones with first and last, and the highest.
+
+    Args:
+        points: (epoch, score), by epoch.
+        most: At least 3.
+    """
+    if len(points) <= most:
+        return list(points)
+    kept = {round(index * (len(points) - 1) / (most - 2)) for index in range(most - 1)}
+    kept.add(max(range(len(points)), key=lambda index: points[index][1]))
+    return [points[index] for index in sorted(kept)]

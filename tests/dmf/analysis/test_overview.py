@@ -1,0 +1,82 @@
+"""Experiments at a glance: newest first, with scores over the epochs and the best of them."""
+
+import math
+
+import pytest
+
+from dmf.analysis.overview import POINTS, overview, thinned
+from dmf.config import FusionConfig
+from dmf.records import EpochMetrics, RunState, StateChange
+from dmf.runs import ExperimentRow, RunStore
+
+
+def judge(store: RunStore, run: str, scores: dict[int, float], split: str = "validation") -> None:
+    """Store CB-Dice by epoch, among other metrics."""
+    store.write(
+        [
+            EpochMetrics(run, epoch, 10 * epoch, split, 4, {"cb_dice": score, "dice": 0.99})
+            for epoch, score in scores.items()
+        ],
+        "me",
+    )
+
+
+def test_an_empty_store_has_nothing_to_show(store: RunStore) -> None:
+    assert overview(store) == []
+
+
+def test_an_experiment_without_scores_yet_has_its_settings_and_states(
+    store: RunStore, experiment: ExperimentRow
+) -> None:
+    store.write([StateChange(experiment.runs[0].id, 0, RunState.RUNNING)], "me")
+    (glance,) = overview(store)
+    assert (glance.id, glance.name, glance.created) == (experiment.id, "e", experiment.created)
+    assert (glance.dataset, glance.image_size, glance.epochs) == ("phantom", 128, 20)  # the defaults
+    assert glance.states == (RunState.RUNNING, RunState.QUEUED)
+    assert glance.is_active
+    assert [(track.label, track.weighting, track.scores) for track in glance.tracks] == [
+        ("variance", "variance", ()),
+        ("mad", "mad", ()),
+    ]
+    assert glance.winner is None
+
+
+def test_scores_are_the_validation_cb_dice_by_epoch(store: RunStore, experiment: ExperimentRow) -> None:
+    first, second = (run.id for run in experiment.runs)
+    judge(store, first, {2: 0.6, 0: 0.95, 1: 0.7})
+    judge(store, first, {2: 0.99}, "test")
+    judge(store, second, {0: 0.1, 1: math.nan, 2: 0.8})
+    (glance,) = overview(store)
+    variance, mad = glance.tracks
+    assert (variance.epochs, variance.scores) == ((0, 1, 2), (0.95, 0.7, 0.6))
+    assert (variance.best_epoch, variance.best) == (1, 0.7)  # the untrained network of epoch 0 does not count
+    assert (mad.epochs, mad.scores) == ((0, 2), (0.1, 0.8))  # what is not a number cannot be drawn
+    assert mad.epoch == 2
+    assert glance.winner == mad
+
+
+def test_what_has_ended_is_not_active(store: RunStore, experiment: ExperimentRow) -> None:
+    store.write([StateChange(run.id, 5, RunState.STOPPED) for run in experiment.runs], "me")
+    (glance,) = overview(store)
+    assert not glance.is_active
+
+
+def test_the_newest_come_first_page_by_page(store: RunStore) -> None:
+    fusion = FusionConfig().model_dump(mode="json")
+    for name in "abc":
+        store.create_experiment({}, name=name, labels=["mad"], run_configs=[fusion], environment={})
+    assert [glance.name for glance in overview(store, limit=2)] == ["c", "b"]
+    assert [glance.name for glance in overview(store, limit=2, offset=2)] == ["a"]
+
+
+@pytest.mark.parametrize("at", [0, 1, 500, 997, 999])
+def test_a_long_training_is_thinned_to_what_can_be_seen_with_its_ends_and_its_peak(at: int) -> None:
+    points = [(epoch, 1.0 if epoch == at else 0.5) for epoch in range(1000)]
+    kept = thinned(points, POINTS)
+    assert len(kept) <= POINTS
+    assert kept == sorted(kept)
+    assert {points[0], points[at], points[-1]} <= set(kept)
+
+
+def test_few_points_stay_as_they_are() -> None:
+    assert thinned([(0, 0.1), (1, 0.2), (2, 0.3)], 3) == [(0, 0.1), (1, 0.2), (2, 0.3)]
