@@ -1,6 +1,6 @@
 """Events of a race as marks on the time axis, in plain words; what happens to several runs at once is one mark."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from app.charts.lines import Happening, View
@@ -16,6 +16,11 @@ _STATES = {
     "interrupted": ("Interrupted", "warning"),
 }
 
+KNOBS = {"gamma": "γ₀", "decay_rate": "decay rate", "lr": "learning rate", "weighting": "weighting"}
+"""What a knob is called in a sentence."""
+
+Name = Callable[[str], str]
+
 
 class Event(Protocol):
     """What happened to a run at a step."""
@@ -27,39 +32,72 @@ class Event(Protocol):
     time: float
 
 
-def happenings(events: Sequence[Event], labels: dict[str, str], view: View) -> list[Happening]:
+def happenings(
+    events: Sequence[Event], labels: Mapping[str, str], view: View, *, name: Name = str, end: float | None = None
+) -> list[Happening]:
     """Marks for the events worth one.
 
     Args:
         events: Oldest first.
         labels: Run id to the label people know it by; events of other runs are left out.
         view: What x counts.
+        name: How a loss or a method is written for people.
+        end: Unix time of the last step; what happened later, to runs at rest, is marked there.
     """
     grouped: dict[tuple[int, str, str], list[Event]] = {}
     for event in events:
-        said = _say(event)
+        said = _say(event, name)
         if said and event.run in labels:
             grouped.setdefault((event.step, *said), []).append(event)
     marks = []
     for (step, text, kind), members in list(grouped.items())[-MOST:]:
         runs = list(dict.fromkeys(labels[member.run] for member in members))
         whose = "" if len(runs) == len(labels) else f" · {', '.join(runs)}"
-        marks.append(Happening(view.at(step, members[0].time), f"{text}{whose}", kind))  # type: ignore[arg-type]
+        when = members[0].time if end is None else min(members[0].time, end)
+        marks.append(Happening(view.at(step, when), f"{text}{whose}", kind))  # type: ignore[arg-type]
     return marks
 
 
-def _say(event: Event) -> tuple[str, str] | None:
+def turned(data: Mapping[str, Any], name: Name = str) -> str:
+    """A turned knob in words: ``"γ₀ 1 → 2"``, or ``"MAD → Bayesian"``."""
+    before, after = (_value(data.get(key), name) for key in ("before", "value"))
+    change = f"{before} → {after}" if before else f"→ {after}"
+    return change if before and data["field"] == "weighting" else f"{_knob(data)} {change}"
+
+
+def refused(data: Mapping[str, Any], name: Name = str) -> str:
+    """A knob that could not be turned, and why."""
+    return f"{_knob(data)} not changed to {_value(data.get('value'), name)}: {data['reason']}"
+
+
+def _knob(data: Mapping[str, Any]) -> str:
+    return KNOBS.get(data["field"], str(data["field"]))
+
+
+def _value(value: Any, name: Name) -> str:
+    if value is None:
+        return ""
+    return name(value) if isinstance(value, str) else f"{value:g}"
+
+
+def _begun(sentence: str) -> str:
+    """With a capital, as a mark begins; a symbol stays the symbol it is."""
+    return sentence[:1].upper() + sentence[1:] if sentence[:1].isascii() else sentence
+
+
+def _say(event: Event, name: Name) -> tuple[str, str] | None:
+    data = event.data
     match event.kind:
         case "state":
-            begins = event.data.get("state") == "running" and event.step == 0
-            return None if begins else _STATES.get(str(event.data.get("state")))
+            begins = data.get("state") == "running" and event.step == 0
+            return None if begins else _STATES.get(str(data.get("state")))
         case "skipped":
-            return f"Skipped: {' and '.join(event.data['losses'])} not finite", "warning"
+            return f"Step skipped: {' and '.join(map(name, data['losses']))} not finite", "warning"
         case "flat":
-            return f"{event.data['loss']} has not moved for {event.data['steps']} steps", "warning"
+            return f"{name(data['loss'])} has not moved for {data['steps']} steps", "warning"
         case "refused":
-            return f"{event.data['field']} not changed: {event.data['reason']}", "warning"
+            return _begun(refused(data, name)), "warning"
         case "knob":
-            return f"{event.data['field']} → {event.data['value']}", "change"
+            return _begun(turned(data, name)), "change"
         case _:
             return None

@@ -66,9 +66,24 @@ class LiveRun:
         return self._collected
 
     @property
+    def skipped(self) -> int:
+        """Steps that changed nothing, because a loss was not finite."""
+        return self.size - self._collected
+
+    @property
+    def not_finite(self) -> tuple[str, ...]:
+        """The terms, and ``auxiliary``, that were not finite at some step, in the order in which that was met."""
+        return tuple(self._not_finite)
+
+    @property
     def started(self) -> float | None:
         """Unix time of the first step, in seconds."""
         return float(self._times.values[0]) if self.size else None
+
+    @property
+    def ended(self) -> float | None:
+        """Unix time of the last step so far, in seconds."""
+        return float(self._times.values[-1]) if self.size else None
 
     def last(self, column: str) -> float:
         """Latest value of a column; NaN where there is none."""
@@ -122,6 +137,7 @@ class LiveRun:
     def _forget(self, attempt: int) -> None:
         self.attempt = attempt
         self._last, self._collected = -1, 0
+        self._not_finite: list[str] = []
         self._columns: tuple[str, ...] = ()
         self._steps, self._times = Growing(np.dtype(np.int64)), Growing(np.dtype(np.float64))
         self._rows = Growing(np.dtype(np.float32))
@@ -137,7 +153,17 @@ class LiveRun:
         self._steps.extend(fresh.steps)
         self._rows.extend(fresh.values)
         self._last = int(fresh.steps[-1])
-        self._collected += int((fresh.values[:, fresh.columns.index("finite")] == 1).sum())
+        finite = fresh.values[:, fresh.columns.index("finite")] == 1
+        self._collected += int(finite.sum())
+        if not finite.all():
+            self._note_culprits(fresh, ~finite)
+
+    def _note_culprits(self, fresh: Telemetry, bad: NDArray[np.bool_]) -> None:
+        for name in (*self.terms, "auxiliary"):
+            column = name if name == "auxiliary" else f"loss_{name}"
+            values = fresh.values[bad, fresh.columns.index(column)]
+            if name not in self._not_finite and not np.isfinite(values).all():
+                self._not_finite.append(name)
 
     def _values(self, column: str, first: int, last: int) -> NDArray[np.float32]:
         """Rows ``first`` to ``last`` of a stored or derived column."""

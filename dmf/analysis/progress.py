@@ -7,8 +7,10 @@ from typing import Any
 import pandas as pd
 
 from dmf.analysis.live import LiveRun
+from dmf.config import TrainingConfig
+from dmf.knobs import KNOBS
 from dmf.records import RunState
-from dmf.runs import EventRow, ExperimentRow, RunStore, SampleRow
+from dmf.runs import EventRow, ExperimentRow, RunRow, RunStore, SampleRow
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,8 @@ class Snapshot:
     Attributes:
         facts: What was known once its data were prepared (``steps_total``, ``images``, ...); empty before.
         live: Telemetry of each run, in their order; it goes on growing.
-        events: All events, oldest first.
+        events: All events, oldest first; but a knob that was turned further on than its run stands, because the run
+            went back to a checkpoint, is left out until the run comes there again.
         metrics: Rows as ``RunStore.epoch_metrics`` gives them.
         samples: Every picture, without its bytes.
     """
@@ -60,6 +63,27 @@ class Snapshot:
         """Unix time of the first step of any run: 0 s of the race."""
         return min((live.started for live in self.live if live.started is not None), default=self.experiment.created)
 
+    @property
+    def settings(self) -> tuple[dict[str, float | str], ...]:
+        """What the knobs of each run stand at now, by field."""
+        return tuple(self.first_settings(run) | self.changes(run) for run in self.experiment.runs)
+
+    def first_settings(self, run: RunRow) -> dict[str, float | str]:
+        """What the knobs of a run stood at when it began, by field."""
+        training = TrainingConfig.model_fields["lr"].default
+        lr = self.experiment.config.get("training", {}).get("lr", training)
+        return {field: lr if field == "lr" else run.config[field] for field in KNOBS}
+
+    def changes(self, run: RunRow) -> dict[str, float | str]:
+        """The knobs of a run that were turned, at what they stand at now."""
+        turned = sorted(
+            (event for event in self.events if event.run == run.id and event.kind == "knob"),
+            key=lambda event: (event.step, event.id),
+        )
+        values = {event.data["field"]: event.data["value"] for event in turned}
+        first = self.first_settings(run)
+        return {field: value for field, value in values.items() if value != first.get(field)}
+
 
 class LiveExperiment:
     """Follows one experiment of a store. Safe to share between threads.
@@ -79,6 +103,7 @@ class LiveExperiment:
         self._live = tuple(LiveRun(run) for run in experiment.runs)
         self._lock = threading.Lock()
         self._events: list[EventRow] = []
+        self._attempts: tuple[int, ...] = ()
         self._facts: dict[str, Any] = {}
         self._metrics: tuple[Any, pd.DataFrame] = (None, pd.DataFrame())
         self._samples: tuple[SampleRow, ...] = ()
@@ -96,7 +121,7 @@ class LiveExperiment:
             experiment = self._store.experiment(self.id)
             for live in self._live:
                 live.refresh(self._store)
-            self._read_events()
+            self._read_events(experiment)
             # Reading them all is dear once there are thousands of epochs, so it waits until they say there is more.
             evaluated = [(run.attempt, run.summary["epoch"], sorted(run.summary["metrics"])) for run in experiment.runs]
             if self._metrics[0] != evaluated:
@@ -105,9 +130,18 @@ class LiveExperiment:
                 self._samples = tuple(self._store.samples(self.id))
                 if not any(run.state.is_active for run in experiment.runs) or self._has_every_sample(experiment):
                     self._samples_of = evaluated
-            return Snapshot(experiment, self._facts, self._live, tuple(self._events), self._metrics[1], self._samples)
+            return Snapshot(
+                experiment, self._facts, self._live, self._events_so_far(experiment), self._metrics[1], self._samples
+            )
 
-    def _read_events(self) -> None:
+    def _events_so_far(self, experiment: ExperimentRow) -> tuple[EventRow, ...]:
+        taken = {run.id: run.summary["step"] + 1 for run in experiment.runs}
+        return tuple(event for event in self._events if event.kind != "knob" or event.step <= taken[event.run])
+
+    def _read_events(self, experiment: ExperimentRow) -> None:
+        attempts = tuple(run.attempt for run in experiment.runs)
+        if attempts != self._attempts:  # a resume took back what had happened after its checkpoint
+            self._attempts, self._events = attempts, []
         fresh = self._store.events(self._run_ids, after_id=self._events[-1].id if self._events else 0)
         self._events.extend(fresh)
         for event in fresh:

@@ -27,14 +27,18 @@ def test_what_happens_to_some_names_them() -> None:
 @pytest.mark.parametrize(
     ("kind", "data", "text"),
     [
-        ("skipped", {"losses": ["ce", "dice"]}, "Skipped: ce and dice not finite"),
-        ("flat", {"loss": "ce", "steps": 100}, "ce has not moved for 100 steps"),
-        ("knob", {"field": "lr", "value": 0.1}, "lr → 0.1"),
-        ("refused", {"field": "lr", "reason": "settings stay"}, "lr not changed: settings stay"),
+        ("skipped", {"losses": ["ce", "dice"]}, "Step skipped: CE and DICE not finite"),
+        ("flat", {"loss": "ce", "steps": 100}, "CE has not moved for 100 steps"),
+        ("knob", {"field": "gamma", "value": 2.0, "before": 1.0}, "γ₀ 1 → 2"),
+        ("knob", {"field": "lr", "value": 1e-4, "before": 0.001}, "Learning rate 0.001 → 0.0001"),
+        ("knob", {"field": "decay_rate", "value": 0.5}, "Decay rate → 0.5"),
+        ("knob", {"field": "weighting", "value": "bayesian", "before": "mad"}, "MAD → BAYESIAN"),
+        ("refused", {"field": "lr", "value": 9.0, "reason": "too high"}, "Learning rate not changed to 9: too high"),
+        ("refused", {"field": "weighting", "value": "mad", "reason": "no"}, "Weighting not changed to MAD: no"),
     ],
 )
 def test_other_events_say_what_happened(kind: str, data: dict, text: str) -> None:
-    marks = happenings([event(run, 1, kind, **data) for run in "ab"], LABELS, View())
+    marks = happenings([event(run, 1, kind, **data) for run in "ab"], LABELS, View(), name=str.upper)
     assert [mark.text for mark in marks] == [text]
 
 
@@ -54,3 +58,10 @@ def test_the_beginning_and_what_concerns_no_run_here_is_not_marked(quiet: Simple
 def test_of_very_many_the_latest_are_kept() -> None:
     marks = happenings([event("a", step, "state", state="paused") for step in range(500)], LABELS, View())
     assert [mark.x for mark in marks] == list(range(300, 500))
+
+
+def test_what_happened_to_runs_at_rest_is_marked_where_they_stood() -> None:
+    view = View("time", origin=10)
+    happened = [event("a", 7, "state", state="interrupted"), event("a", 500, "state", state="running")]
+    assert [mark.x for mark in happenings(happened, LABELS, view, end=40)] == [0, 30]
+    assert [mark.x for mark in happenings(happened, LABELS, view)] == [0, 490]

@@ -28,6 +28,23 @@ def test_a_run_without_steps_is_empty(live: LiveRun, store: RunStore) -> None:
     assert [len(part) for part in live.trace("loss_ce")] == [0, 0]
 
 
+def test_steps_that_changed_nothing_are_counted_with_what_was_to_blame(
+    live: LiveRun, store: RunStore, record: Record
+) -> None:
+    live.refresh(store)
+    assert (live.skipped, live.not_finite, live.ended) == (0, (), None)
+    record(live.id, 0, 10, bad=(2, 3, 7))
+    live.refresh(store)
+    assert (live.skipped, live.not_finite, live.collected) == (3, ("ce",), 7)
+    assert live.ended == 1_009
+    x, y = live.trace("loss_ce")
+    assert np.isnan(y[(x == 2) | (x == 3) | (x == 7)]).all()  # a gap in the line
+    assert np.isfinite(live.trace("loss_dice")[1]).all()
+    store.begin_attempt(live.id, 2, "me")
+    live.refresh(store)
+    assert (live.skipped, live.not_finite) == (0, ())
+
+
 def test_only_what_is_new_is_read(
     live: LiveRun, store: RunStore, record: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:

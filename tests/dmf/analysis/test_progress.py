@@ -80,6 +80,47 @@ def test_a_run_whose_owner_fell_silent_is_seen_as_interrupted(store: RunStore, e
     assert not snapshot.is_active
 
 
+def knob(run: str, step: int, field: str, value: float | str) -> Event:
+    return Event(run, step, "knob", {"field": field, "value": value, "before": None})
+
+
+def test_knobs_stand_where_they_were_turned_last(
+    live: LiveExperiment, store: RunStore, experiment: ExperimentRow, record: Record
+) -> None:
+    first, second = experiment.runs
+    at_first = {"gamma": 1.0, "decay_rate": 0.05, "lr": 0.001, "weighting": "variance"}
+    assert live.refresh().settings == (at_first, at_first | {"weighting": "mad"})
+    record(first.id, 0, 10)
+    turned = [knob(first.id, 9, "gamma", 3.0), knob(first.id, 4, "gamma", 2.0), knob(first.id, 10, "lr", 0.01)]
+    store.write([*turned, knob(first.id, 5, "weighting", "mad"), knob(first.id, 6, "weighting", "variance")], "me")
+    snapshot = live.refresh()
+    assert snapshot.settings == (at_first | {"gamma": 3.0, "lr": 0.01}, at_first | {"weighting": "mad"})
+    assert snapshot.changes(snapshot.experiment.runs[0]) == {"gamma": 3.0, "lr": 0.01}
+    assert snapshot.changes(second) == {}
+
+
+def test_a_knob_ahead_of_where_its_run_stands_is_left_out_until_it_comes_there(
+    live: LiveExperiment, store: RunStore, experiment: ExperimentRow, record: Record
+) -> None:
+    run = experiment.runs[0].id
+    record(run, 0, 3)
+    store.write([knob(run, 4, "gamma", 2.0)], "me")  # steps 0, 1 and 2 are taken, so 3 is where it stands
+    assert live.refresh().events == ()
+    record(run, 3, 1)
+    assert [event.step for event in live.refresh().events] == [4]
+
+
+def test_what_a_resume_took_back_is_gone(
+    live: LiveExperiment, store: RunStore, experiment: ExperimentRow, record: Record
+) -> None:
+    run = experiment.runs[0].id
+    record(run, 0, 9)
+    store.write([Event(run, 2, "skipped", {"losses": ["ce"]}), Event(run, 7, "skipped", {"losses": ["ce"]})], "me")
+    assert [event.step for event in live.refresh().events] == [2, 7]
+    store.begin_attempt(run, 5, "me")
+    assert [event.step for event in live.refresh().events] == [2]
+
+
 def test_an_unknown_experiment_is_refused(store: RunStore) -> None:
     with pytest.raises(RunNotFoundError, match="No experiment 'e-none'"):
         LiveExperiment(store, "e-none")
