@@ -6,6 +6,8 @@ from typing import Any
 
 from dmf.config import NOTEBOOK, ExperimentConfig
 from dmf.config_text import experiment
+from dmf.errors import UnknownNameError
+from dmf.registry import unknown
 
 
 @dataclass(frozen=True)
@@ -32,34 +34,45 @@ class Preset:
 PRESETS: dict[str, Preset] = {
     "figure-4": Preset(
         "Variance, MAD and Bayesian",
-        "The three rules of Figure 4 of the paper on the same batches: the same losses, very different weights.",
+        "The three rules of the paper's Figure 4 see the same batches: watch how differently they set the weights.",
         ("variance", "mad", "bayesian"),
     ),
     "fixed-or-dynamic": Preset(
         "Fixed against dynamic weights",
-        "One run keeps equal weights, the others adapt: does adapting change the losses, or only the weights?",
+        "One run keeps equal weights while two adapt theirs: watch whether the losses differ, or only the weights.",
         ("fixed", "variance", "bayesian"),
     ),
     "auxiliary": Preset(
         "With and without auxiliary loss",
-        "The same rule with CB-Dice added and without: the extra loss should help most in the first epochs.",
+        "The same rule with the CB-Dice loss added and without: the extra loss should help most in the first epochs.",
         ("mad", "mad,auxiliary=none"),
     ),
     "priors": Preset(
         "How long a prior remembers",
-        "A tempered prior forgets; a compounding one multiplies at every step until one weight takes all.",
+        "A tempered prior forgets its past slowly; a compound one multiplies at every step until one weight takes all.",
         ("bayesian,prior=tempered", "bayesian,prior=compound"),
     ),
     "counts": Preset(
         "Soft against hard counts",
-        "Hard counts, as in the authors' notebook, carry no gradient, so there only cross-entropy trains the network.",
+        "Soft counts carry gradient; hard ones, the notebook's, leave the training to cross-entropy alone.",
         ("variance,loss_counts=soft", "variance,loss_counts=hard"),
     ),
     "notebook": Preset(
         "The authors' notebook",
-        "Every setting in which the published notebook departs from the paper: hard counts, its median, its prior.",
+        "The paper's rules with every setting in which the authors' published code departs from the paper.",
         ("variance", "mad", "bayesian"),
         NOTEBOOK,
     ),
 }
 """Name to race."""
+
+
+def find_preset(name: str) -> Preset:
+    """The preset of this name.
+
+    Raises:
+        UnknownNameError: If there is none; lists the names and the closest one.
+    """
+    if name not in PRESETS:
+        raise UnknownNameError(unknown("preset", name, PRESETS), "preset")
+    return PRESETS[name]

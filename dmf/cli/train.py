@@ -13,6 +13,7 @@ from rich.table import Table
 from dmf.cli.options import given, options_of, with_options
 from dmf.cli.shared import STORE, console, open_store, print_json
 from dmf.config_text import DEFAULT_WEIGHTINGS, SECTIONS, experiment
+from dmf.presets import PRESETS, find_preset
 
 if TYPE_CHECKING:
     from dmf.jobs import Job
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 
 def _train(
+    *,
     weighting: Annotated[
         list[str] | None,
         typer.Option(
@@ -37,6 +39,14 @@ def _train(
             rich_help_panel="Race",
         ),
     ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help=f"A race ready to start: {', '.join(PRESETS)}. Settings given here win over the preset's; "
+            "--weighting and --run replace its runs.",
+            rich_help_panel="Race",
+        ),
+    ] = None,
     name: Annotated[str, typer.Option(help="A name to find the experiment by.", rich_help_panel="Race")] = "",
     store: Annotated[str | None, STORE] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
@@ -46,7 +56,12 @@ def _train(
 
     Ctrl-C stops cleanly: checkpoints are written and `dmf resume` goes on.
     """
-    config = experiment(given(settings), weightings=weighting or (), runs=run or (), name=name)
+    texts = given(settings)
+    if preset is not None:
+        chosen = find_preset(preset)
+        texts, name = {**chosen.settings, **texts}, name or chosen.title
+        run = run if run or weighting else list(chosen.runs)
+    config = experiment(texts, weightings=weighting or (), runs=run or (), name=name)
 
     from dmf.build import foresee
     from dmf.jobs import Job, create_experiment, new_owner
