@@ -1,0 +1,244 @@
+"""A configuration as what people paste: a command line, a script, a training loop of their own."""
+
+import shlex
+import textwrap
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from dmf.config import ExperimentConfig, FusionConfig, RunConfig
+from dmf.config_text import DEFAULT_WEIGHTINGS, SECTIONS, experiment, is_flag, parse_run, to_text
+from dmf.errors import ConfigError
+
+WIDTH = 88  # characters of a line; fits a terminal and a slide
+
+
+def as_command(config: ExperimentConfig, *, run: str | None = None, events: str | None = None) -> str:
+    r"""The shortest ``dmf train`` line that trains ``config``: only what differs from the defaults, quoted for a shell.
+
+    Long lines are wrapped with backslashes. Labels come out as ``dmf train`` writes them.
+
+    Args:
+        config: What to train.
+        run: Label of one run, to train that one alone: it comes out as it does in the race.
+        events: File of changed knobs, for ``--events``.
+
+    Raises:
+        ConfigError: If there is no such run, or a value cannot be typed (e.g. a folder whose name ends in a space).
+    """
+    chosen = _alone(config, run)
+    base = _common(chosen.runs)
+    texts = _texts(chosen, base)
+    written = [_run_text(base, one) for one in chosen.runs]
+    plain = [text for text, one in zip(written, chosen.runs, strict=True) if text == one.fusion.weighting]
+    leading = next((index for index, text in enumerate(written) if text not in plain), len(written))
+    weightings, runs = written[:leading], written[leading:]
+    if not runs and tuple(weightings) == DEFAULT_WEIGHTINGS:
+        weightings = []
+    _check_typed(chosen, texts, weightings, runs)
+    words = [_option(name, text) for name, text in texts.items()]
+    words += [f"--weighting {shlex.quote(word)}" for word in weightings]
+    words += [f"--run {shlex.quote(text)}" for text in runs]
+    words += [f"--name {shlex.quote(chosen.name)}"] if chosen.name else []
+    words += [f"--events {shlex.quote(events)}"] if events else []
+    return _wrapped(["dmf train", *words])
+
+
+def as_python(config: ExperimentConfig, run: str | None = None) -> str:
+    """A script that trains ``config`` through the library and keeps it in the default store.
+
+    Args:
+        config: What to train.
+        run: Label of one run, to train that one alone: it comes out as it does in the race.
+
+    Raises:
+        ConfigError: If there is no such run.
+    """
+    chosen = _alone(config, run)
+    parts = [(name, model) for name, model in SECTIONS.items() if name != "fusion"]
+    arguments = {"name": repr(chosen.name)} if chosen.name else {}
+    used = ["ExperimentConfig", "FusionConfig", "RunConfig"]
+    for name, model in parts:
+        if changed := _changed(getattr(chosen, name)):
+            arguments[name] = _call(model.__name__, _literals(changed), len(f"    {name}=,"))
+            used.append(model.__name__)
+    arguments["runs"] = _runs(chosen.runs)
+    return (
+        f"from dmf.config import {', '.join(sorted(used))}\n"
+        "from dmf.jobs import Job, create_experiment, new_owner\n"
+        "from dmf.runs import RunStore\n\n"
+        f"config = {_call('ExperimentConfig', arguments, WIDTH)}\n"
+        "store = RunStore()  # DMF_STORE, else data/runs.sqlite: the pages show it while it trains\n"
+        "experiment = create_experiment(store, config)\n"
+        'Job(store, experiment, new_owner("script")).train()\n'
+        "for run in store.experiment(experiment.id).runs:\n"
+        '    print(run.label, run.state, run.summary["metrics"])\n'
+    )
+
+
+def as_loop(config: ExperimentConfig, run: str) -> str:
+    """The losses and weights of a run in a PyTorch loop of one's own; runs as it stands, on random images.
+
+    Args:
+        config: The experiment.
+        run: Label of the run.
+
+    Raises:
+        ConfigError: If there is no such run.
+    """
+    (chosen,) = _alone(config, run).runs
+    size, batch = config.data.image_size, config.training.batch_size
+    fusion = _call("FusionConfig", _literals(_changed(chosen.fusion)), len("config = "), indent="")
+    shares = ", class_ratios=[0.9, 0.1]" if chosen.fusion.cb_ratios == "dataset" else ""
+    note = "  # shares of your classes in the training pixels" if shares else ""
+    return (
+        "import torch\n\n"
+        "from dmf.build import build_fusion\n"
+        "from dmf.config import FusionConfig\n"
+        "from dmf.losses import build_bank\n\n"
+        f"config = {fusion}\n"
+        "# Yours: batches of images (B, 1, H, W) in 0..1 with class numbers (B, H, W),\n"
+        "# and a network from images to logits (B, C, H, W).\n"
+        f"batches = [(torch.rand({batch}, 1, {size}, {size}), torch.randint(2, ({batch}, {size}, {size}))) "
+        "for _ in range(3)]\n"
+        "model = torch.nn.Conv2d(1, 2, 3, padding=1)\n\n"
+        f"optimizer = torch.optim.Adam(model.parameters(), lr={config.training.lr!r})\n"
+        f"bank = build_bank(config{shares}){note}\n"
+        "fusion = build_fusion(config, steps_per_epoch=len(batches))\n"
+        "for epoch in range(2):\n"
+        "    for images, masks in batches:\n"
+        "        fused = fusion(bank(model(images), masks))  # the weights follow the losses of this step\n"
+        "        optimizer.zero_grad()\n"
+        "        fused.total.backward()\n"
+        "        optimizer.step()\n"
+        "print(fused.weights, fused.gamma)\n"
+    )
+
+
+def _alone(config: ExperimentConfig, run: str | None) -> ExperimentConfig:
+    """The race, or one of its runs without the others; the name is that of the race."""
+    if run is None:
+        return config
+    for one in config.runs:
+        if one.label == run:
+            return config.model_copy(update={"runs": (one,), "name": ""})
+    labels = ", ".join(repr(one.label) for one in config.runs)
+    raise ConfigError(f"There is no run {run!r} in this experiment. Choose one of: {labels}.", "run")
+
+
+def _changed(model: BaseModel) -> dict[str, Any]:
+    """Fields that differ from their default."""
+    defaults = {name: field.get_default(call_default_factory=True) for name, field in type(model).model_fields.items()}
+    return {name: value for name in defaults if (value := getattr(model, name)) != defaults[name]}
+
+
+# As a command
+
+
+def _common(runs: Sequence[RunConfig]) -> FusionConfig:
+    """The settings that most runs share, field by field, leaving out runs whose label names the field."""
+    default = FusionConfig()
+    values = {}
+    for name in (name for name in FusionConfig.model_fields if name != "weighting"):
+        counted = Counter(getattr(one.fusion, name) for one in runs if name not in _named(one))
+        most = max(counted.values(), default=0)
+        common = [value for value, count in counted.items() if count == most]
+        own = getattr(default, name)
+        values[name] = own if own in common or not common else common[0]
+    # Field by field they need not fit together, e.g. one run's history_min with another's history_max.
+    try:
+        return FusionConfig(**values)
+    except ValueError:
+        return runs[0].fusion.model_copy(update={"weighting": default.weighting})
+
+
+def _named(run: RunConfig) -> set[str]:
+    """Fields that a label of :func:`dmf.config_text.parse_run` names."""
+    return {word.partition("=")[0].replace("-", "_") for word in run.label.split(" ")[1:]}
+
+
+def _run_text(base: FusionConfig, run: RunConfig) -> str:
+    """What follows ``--run``: as the label has it where that comes to the same, else what differs from ``base``."""
+    said = run.label.replace(" ", ",")
+    try:
+        if parse_run(base, said) == run:
+            return said
+    except ConfigError:
+        pass  # a label somebody made up
+    names = [name for name in FusionConfig.model_fields if name != "weighting"]
+    differing = [name for name in names if getattr(run.fusion, name) != getattr(base, name)]
+    return ",".join([run.fusion.weighting, *(f"{name}={to_text(getattr(run.fusion, name))}" for name in differing)])
+
+
+def _texts(config: ExperimentConfig, base: FusionConfig) -> dict[str, Any]:
+    """Option to typed text, or to yes and no, for what differs from the defaults."""
+    parts = {"data": config.data, "model": config.model, "training": config.training, "fusion": base}
+    found: dict[str, Any] = {}
+    for section, model in SECTIONS.items():
+        for name, value in _changed(parts[section]).items():
+            found[name] = value if is_flag(model, name) else to_text(value)
+    return found
+
+
+def _check_typed(
+    config: ExperimentConfig, texts: Mapping[str, Any], weightings: Sequence[str], runs: Sequence[str]
+) -> None:
+    """Read it back as the command line does, rather than hand out a command that trains something else."""
+    read = experiment(texts, weightings=weightings, runs=runs, name=config.name)
+    for name, model in SECTIONS.items():
+        pairs = (
+            [(getattr(config, name), getattr(read, name))]
+            if name != "fusion"
+            else [(a.fusion, b.fusion) for a, b in zip(config.runs, read.runs, strict=True)]
+        )
+        for field in model.model_fields:
+            for meant, got in pairs:
+                if getattr(meant, field) != getattr(got, field):
+                    raise ConfigError(
+                        f"{field}: {getattr(meant, field)!r} cannot be written on a command line, where it would read "
+                        f"as {getattr(got, field)!r}; copy it as Python.",
+                        field,
+                    )
+
+
+def _option(name: str, text: Any) -> str:
+    flag = name.replace("_", "-")
+    if isinstance(text, bool):
+        return f"--{flag}" if text else f"--no-{flag}"
+    return f"--{flag} {shlex.quote(text)}"
+
+
+def _wrapped(words: Sequence[str]) -> str:
+    lines = [words[0]]
+    for word in words[1:]:
+        if len(lines[-1]) + 1 + len(word) + 2 <= WIDTH:  # " \" may follow
+            lines[-1] += f" {word}"
+        else:
+            lines.append(f"    {word}")
+    return " \\\n".join(lines)
+
+
+# As Python
+
+
+def _literals(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: repr(value) for name, value in values.items()}
+
+
+def _runs(runs: Sequence[RunConfig]) -> str:
+    calls = []
+    for one in runs:
+        fusion = _call("FusionConfig", _literals({"weighting": one.fusion.weighting} | _changed(one.fusion)), 0)
+        calls.append(_call("RunConfig", {"label": repr(one.label), "fusion": fusion}, 8))
+    return "(\n" + "".join(textwrap.indent(f"{call},\n", "    ") for call in calls) + ")"
+
+
+def _call(name: str, arguments: Mapping[str, str], before: int, indent: str = "    ") -> str:
+    """A call in one line where it fits after ``before`` other characters, else an argument per line."""
+    inside = [f"{key}={value}" for key, value in arguments.items()]
+    line = f"{name}({', '.join(inside)})"
+    if "\n" not in line and before + len(line) <= WIDTH:
+        return line
+    return f"{name}(\n" + "".join(textwrap.indent(f"{one},\n", "    ") for one in inside) + ")"
