@@ -1,5 +1,6 @@
 """Fusion: several losses in, one total to call ``backward`` on out."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,9 @@ from dmf.errors import ConfigError
 from dmf.losses import Parts
 from dmf.schedule import AuxiliarySchedule
 from dmf.weighting import Combined, LossHistory, StepState, Weighting, WindowWeighting
+from dmf.weighting.host import Flag, can_read
+
+_KNOWN = {flag: torch.tensor(flag) for flag in (True, False)}
 
 
 @dataclass(frozen=True)
@@ -89,9 +93,7 @@ class Fusion(nn.Module):
     def forward(self, losses: Parts | Tensor | Sequence[Tensor]) -> Fused:
         terms, auxiliary = self._split(losses)
         gamma = self.schedule(self.step) if auxiliary is not None else 0.0
-        finite = torch.isfinite(terms.detach()).all()
-        if auxiliary is not None:
-            finite = finite & torch.isfinite(auxiliary.detach())
+        finite = _all_finite(terms if auxiliary is None else torch.cat((terms.detach(), auxiliary.detach()[None])))
         combined = self._learn(terms, finite) if self.training else self.weighting.current(terms)
         total = combined.total if auxiliary is None else combined.total + gamma * auxiliary
         return Fused(
@@ -100,15 +102,20 @@ class Fusion(nn.Module):
             weights=combined.weights,
             auxiliary=None if auxiliary is None else auxiliary.detach(),
             gamma=gamma,
-            finite=finite,
+            finite=_KNOWN[finite] if isinstance(finite, bool) else finite,
         )
 
-    def _learn(self, terms: Tensor, finite: Tensor) -> Combined:
+    def _learn(self, terms: Tensor, finite: Flag) -> Combined:
         window = self.history.push(terms.detach() if self.detach_weights else terms, finite)
-        state = StepState(step=self.step, terms=terms, window=window, filled=self.history.filled, finite=finite)
+        state = StepState(step=self.step, terms=terms, window=window, filled=self.history.count, finite=finite)
         combined: Combined = self.weighting(state)
-        self.skipped = self.skipped + ~finite
-        self.skipped_in_row = torch.where(finite, 0, self.skipped_in_row + 1)
+        if not isinstance(finite, bool):
+            self.skipped = self.skipped + ~finite
+            self.skipped_in_row = torch.where(finite, 0, self.skipped_in_row + 1)
+        elif not finite:
+            self.skipped, self.skipped_in_row = self.skipped + 1, self.skipped_in_row + 1
+        elif self.skipped_in_row:
+            self.skipped_in_row = torch.zeros_like(self.skipped_in_row)
         self.step += 1
         return combined
 
@@ -132,6 +139,12 @@ class Fusion(nn.Module):
     def set_extra_state(self, state: Tensor) -> None:
         """Restore the step counter."""
         self.step = int(state)
+
+
+def _all_finite(values: Tensor) -> Flag:
+    if can_read(values):
+        return all(map(math.isfinite, values.tolist()))
+    return (values.detach() * 0 == 0).all()  # NaN for NaN and infinities; fewer operations than torch.isfinite
 
 
 def _stacked(losses: Sequence[Tensor]) -> Tensor:

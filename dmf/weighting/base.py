@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from dmf.errors import ConfigError
 from dmf.weighting import functional
+from dmf.weighting.host import Count, Flag, both, choose
 
 REPLAY_VALUES = 4_000_000  # window values worked on at once in a replay: 32 MB in float64
 
@@ -22,15 +23,15 @@ class StepState:
         step: Training step, counted from 0.
         terms: (K,) current losses, with gradient.
         window: (K, T) recent losses, this step's in the last column unless it was not finite.
-        filled: () int64, how many of the last columns hold values.
-        finite: () bool, whether this step's losses are all finite.
+        filled: How many of the last columns hold values: () int64, or an integer where the host knows it for free.
+        finite: Whether this step's losses are all finite: () bool, or a Python one where the host knows it for free.
     """
 
     step: int
     terms: Tensor
     window: Tensor
-    filled: Tensor
-    finite: Tensor
+    filled: Count
+    finite: Flag
 
 
 @dataclass(frozen=True)
@@ -193,39 +194,41 @@ class WindowWeighting(Weighting):
         self.is_limited = weight_min > 0 or weight_max is not None
 
     @abstractmethod
-    def statistic(self, scaled: Tensor, filled: Tensor) -> Tensor:
+    def statistic(self, scaled: Tensor, filled: Count) -> Tensor:
         """One number per loss (..., K) of the scaled windows (..., K, T); pure."""
 
     @abstractmethod
     def propose(self, statistic: Tensor) -> Tensor:
         """Weights (..., K) that sum to 1; may read state but not change it."""
 
-    def learn(self, statistic: Tensor, adapting: Tensor) -> None:
-        """Update state of the subclass after a step, where ``adapting`` (() bool) holds."""
+    def learn(self, statistic: Tensor, adapting: Flag) -> None:
+        """Update state of the subclass after a step, where ``adapting`` holds."""
 
     @property
     def is_recursive(self) -> bool:
         """Whether the weights of a step depend on those of the step before."""
         return self.smoothing > 0
 
-    def scale(self, window: Tensor, filled: Tensor) -> Tensor:
+    def scale(self, window: Tensor, filled: Count) -> Tensor:
         """The window as the statistic sees it, (..., K, T)."""
         return functional.scale(window, filled, symlog_on=self.symlog, minmax_on=self.minmax, eps=self.eps)
 
     def forward(self, state: StepState) -> Combined:
+        adapting = both(state.finite, state.filled >= self.history_min)
+        if adapting is False:
+            return self.current(state.terms)
         statistic = self.statistic(self.scale(state.window, state.filled), state.filled)
-        weights = self._advance(statistic, state.finite & (state.filled >= self.history_min))
-        return self._combine(state.terms, weights)
+        return self._combine(state.terms, self._advance(statistic, adapting))
 
-    def _advance(self, statistic: Tensor, adapting: Tensor) -> Tensor:
+    def _advance(self, statistic: Tensor, adapting: Flag) -> Tensor:
         proposal = self.propose(statistic)
         self.learn(statistic.detach(), adapting)
-        weights = torch.where(adapting, self._finish(proposal, self.weights), self.weights)
+        weights = choose(adapting, self._finish(proposal, self.weights), self.weights)
         self.weights = weights.detach()
         return weights
 
     def _finish(self, proposal: Tensor, last: Tensor) -> Tensor:
-        weights = proposal * self.total
+        weights = proposal if self.total == 1 else proposal * self.total
         if self.smoothing > 0:
             weights = self.smoothing * last + (1 - self.smoothing) * weights
         if self.is_limited:

@@ -10,6 +10,7 @@ from dmf.errors import ConfigError
 from dmf.registry import unknown
 from dmf.weighting import functional
 from dmf.weighting.base import per_loss
+from dmf.weighting.host import Flag, choose
 from dmf.weighting.mad import MADWeighting
 
 _PRIORS = {"tempered": 0, "fixed": 0, "compound": 0}
@@ -74,7 +75,7 @@ class BayesianWeighting(MADWeighting):
     def propose(self, statistic: Tensor) -> Tensor:
         return (statistic + self.log_prior).softmax(-1)
 
-    def learn(self, statistic: Tensor, adapting: Tensor) -> None:
+    def learn(self, statistic: Tensor, adapting: Flag) -> None:
         log_posterior = (statistic + self.log_prior).log_softmax(-1)
         following = functional.next_log_prior(log_posterior, self.log_initial, self.prior, self.rho)
-        self.log_prior = torch.where(adapting, following, self.log_prior)
+        self.log_prior = choose(adapting, following, self.log_prior)

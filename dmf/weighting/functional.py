@@ -2,69 +2,105 @@ r"""The arithmetic of weighting from loss values: pure, batched functions, used 
 
 A *window* is the recent values of every loss, shape ``(..., K, T)``, oldest first. Only the last ``count`` columns are
 filled, where ``count`` has shape ``(...)``; so a window that is still filling needs no copy to the host. No function
-here waits for the device.
+here waits for the device. Where the host knows the count, one Python integer for all windows takes fewer operations and
+gives the same bits.
 
 Reference:
     Golnari & Diba, arXiv 2410.19745, eq. (3)-(10).
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
+from dmf.weighting.host import Count
 
-def valid_columns(window: Tensor, count: Tensor) -> Tensor:
+
+def valid_columns(window: Tensor, count: Count) -> Tensor:
     """Which columns are filled: bool ``(..., 1, T)``."""
     columns = torch.arange(window.shape[-1], device=window.device)
-    return (columns >= window.shape[-1] - count[..., None])[..., None, :]
+    empty = window.shape[-1] - (count if isinstance(count, int) else count[..., None])
+    return (columns >= empty)[..., None, :]
 
 
 def symlog(x: Tensor) -> Tensor:
     """Symmetric logarithm ``sign(x) log(1 + |x|)``, eq. (10); its gradient is finite everywhere."""
-    return torch.sign(x) * torch.log1p(torch.abs(x))
+    return torch.copysign(torch.log1p(torch.abs(x)), x)
 
 
-def minmax(window: Tensor, count: Tensor, eps: float = 1e-7) -> Tensor:
+def minmax(window: Tensor, count: Count, eps: float = 1e-7) -> Tensor:
     """Stretch the filled part of each row to [0, 1), eq. (9): ``(x - min) / (max - min + eps)``."""
-    valid = valid_columns(window, count)
-    low = window.masked_fill(~valid, torch.inf).amin(-1, keepdim=True)
-    high = window.masked_fill(~valid, -torch.inf).amax(-1, keepdim=True)
+    if isinstance(count, int):
+        low, high = torch.aminmax(_filled_part(window, count), dim=-1, keepdim=True)
+    else:
+        empty = ~valid_columns(window, count)
+        low = window.masked_fill(empty, torch.inf).amin(-1, keepdim=True)
+        high = window.masked_fill(empty, -torch.inf).amax(-1, keepdim=True)
     return (window - low) / (high - low + eps)
 
 
-def scale(
-    window: Tensor, count: Tensor, *, symlog_on: bool = True, minmax_on: bool = True, eps: float = 1e-7
-) -> Tensor:
+def scale(window: Tensor, count: Count, *, symlog_on: bool = True, minmax_on: bool = True, eps: float = 1e-7) -> Tensor:
     """Symmetric log, then min-max, each of which can be left out; always in this order. Shape ``(..., K, T)``."""
     scaled = symlog(window) if symlog_on else window
     return minmax(scaled, count, eps) if minmax_on else scaled
 
 
-def variance(window: Tensor, count: Tensor) -> Tensor:
+def variance(window: Tensor, count: Count) -> Tensor:
     """Population variance of the filled part of each row, eq. (3). Shape ``(..., K)``."""
-    valid = valid_columns(window, count)
-    size = count[..., None].to(window.dtype)
-    mean = torch.where(valid, window, 0).sum(-1) / size
-    return torch.where(valid, (window - mean[..., None]).square(), 0).sum(-1) / size
+    if isinstance(count, int):
+        size: Tensor | int = count
+        keep = _all if count == window.shape[-1] else _where(valid_columns(window, count))
+    else:
+        size, keep = count[..., None].to(window.dtype), _where(valid_columns(window, count))
+    mean = keep(window).sum(-1) / size
+    return keep((window - mean[..., None]).square()).sum(-1) / size
 
 
-def median(window: Tensor, count: Tensor, kind: str = "true") -> Tensor:
+def _all(values: Tensor) -> Tensor:
+    return values
+
+
+def _where(valid: Tensor) -> Callable[[Tensor], Tensor]:
+    # Zeros and not a slice: the order in which a sum is taken decides its last bit.
+    return lambda values: torch.where(valid, values, 0)
+
+
+def median(window: Tensor, count: Count, kind: str = "true") -> Tensor:
     """Median of the filled part of each row. Shape ``(..., K)``.
 
     ``true`` takes the middle value for an odd count and the mean of the two middle ones for an even count. ``notebook``
     is the authors' code, which swaps the two: 1, 2, 30 gives 1.5 and 1, 2, 30, 40 gives 30.
     """
-    return _mean_of(window, valid_columns(window, count), _middle(count, kind))
+    return _medians(window, count, kind)(window)
 
 
-def mad(window: Tensor, count: Tensor, kind: str = "true") -> Tensor:
+def mad(window: Tensor, count: Count, kind: str = "true") -> Tensor:
     """Median absolute deviation of the filled part of each row, eq. (5). Shape ``(..., K)``."""
-    valid, middle = valid_columns(window, count), _middle(count, kind)
-    centre = _mean_of(window, valid, middle)
-    return _mean_of((window - centre[..., None]).abs(), valid, middle)
+    middle = _medians(window, count, kind)
+    return middle((window - middle(window)[..., None]).abs())
 
 
-def _middle(count: Tensor, kind: str) -> Tensor:
-    """Ranks (..., 1, 2) of the values a median is the mean of; an empty window (first step not finite) has ranks 0."""
+def _medians(like: Tensor, count: Count, kind: str) -> Callable[[Tensor], Tensor]:
+    """The median of windows filled as ``like`` is; what they share is computed once."""
+    if isinstance(count, int):
+        lower, upper = _middle(count, kind)
+        return lambda window: _filled_part(window, count).sort(-1).values[..., lower : upper + 1].mean(-1)
+    empty = ~valid_columns(like, count)
+    ranks = _middles(count, kind).expand(*like.shape[:-1], 2)
+    return lambda window: window.masked_fill(empty, torch.inf).sort(-1).values.gather(-1, ranks).mean(-1)
+
+
+def _middle(count: int, kind: str) -> tuple[int, int]:
+    """Ranks of the first and last value a median is the mean of."""
+    upper = count // 2
+    if kind == "notebook":
+        return (max(upper - 1, 0) if count % 2 else upper), upper
+    return (count - 1) // 2, upper
+
+
+def _middles(count: Tensor, kind: str) -> Tensor:
+    """The same of many windows, (..., 1, 2); an empty window (first step not finite) has ranks 0."""
     upper = count // 2
     if kind == "notebook":
         lower = torch.where(count % 2 == 1, (upper - 1).clamp(min=0), upper)
@@ -73,9 +109,8 @@ def _middle(count: Tensor, kind: str) -> Tensor:
     return torch.stack((lower, upper), -1)[..., None, :]
 
 
-def _mean_of(window: Tensor, valid: Tensor, ranks: Tensor) -> Tensor:
-    ordered = window.masked_fill(~valid, torch.inf).sort(-1).values
-    return ordered.gather(-1, ranks.expand(*window.shape[:-1], 2)).mean(-1)
+def _filled_part(window: Tensor, count: int) -> Tensor:
+    return window if count == window.shape[-1] else window[..., window.shape[-1] - count :]
 
 
 def proportional(values: Tensor) -> Tensor:

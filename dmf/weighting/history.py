@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from dmf.errors import ConfigError
+from dmf.weighting.host import Count, Flag, can_read, choose
 
 
 class LossHistory(nn.Module):
@@ -39,15 +40,24 @@ class LossHistory(nn.Module):
         """Values remembered per loss."""
         return self.values.shape[1]
 
-    def push(self, terms: Tensor, finite: Tensor) -> Tensor:
+    @property
+    def count(self) -> Count:
+        """``filled``, as an integer where the host can read it without waiting."""
+        return int(self.filled) if can_read(self.filled) else self.filled
+
+    def push(self, terms: Tensor, finite: Flag) -> Tensor:
         """Append the K current values and drop the oldest; leave everything as it is where ``finite`` is false.
 
         Returns:
             The new window (K, T). It is differentiable with respect to ``terms`` if they require gradient; what is
             stored never is.
         """
+        if finite is False:
+            return self.values
         pushed = torch.cat((self.values[:, 1:], terms.to(self.values.dtype)[:, None]), dim=1)
-        window = torch.where(finite, pushed, self.values)
+        window = choose(finite, pushed, self.values)
         self.values = window.detach()
-        self.filled = torch.where(finite, (self.filled + 1).clamp(max=window.shape[1]), self.filled)
+        count = self.count
+        if not (isinstance(count, int) and count == self.size):  # a full window stays full
+            self.filled = choose(finite, (self.filled + 1).clamp(max=self.size), self.filled)
         return window

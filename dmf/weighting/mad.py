@@ -9,6 +9,7 @@ from dmf.errors import ConfigError
 from dmf.registry import unknown
 from dmf.weighting import functional
 from dmf.weighting.base import WindowWeighting
+from dmf.weighting.host import Count
 
 _MEDIANS = {"true": 0, "notebook": 0}
 
@@ -43,7 +44,7 @@ class MADWeighting(WindowWeighting):
             raise ConfigError(unknown("median", median, _MEDIANS), "median")
         self.median = median
 
-    def statistic(self, scaled: Tensor, filled: Tensor) -> Tensor:
+    def statistic(self, scaled: Tensor, filled: Count) -> Tensor:
         """Logarithm of the likelihood, eq. (7)."""
         return functional.log_likelihood(functional.mad(scaled, filled, self.median), self.floor, self.eps)
 

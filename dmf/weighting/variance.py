@@ -6,6 +6,7 @@ from torch import Tensor
 
 from dmf.weighting import functional
 from dmf.weighting.base import WindowWeighting
+from dmf.weighting.host import Count
 
 
 class VarianceWeighting(WindowWeighting):
@@ -32,7 +33,7 @@ class VarianceWeighting(WindowWeighting):
 
     default_floor: ClassVar[float] = 1e-6
 
-    def statistic(self, scaled: Tensor, filled: Tensor) -> Tensor:
+    def statistic(self, scaled: Tensor, filled: Count) -> Tensor:
         return functional.variance(scaled, filled).clamp(min=self.floor)
 
     def propose(self, statistic: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 from dmf.config import FusionConfig
 from dmf.errors import ConfigError, UnknownNameError
 from dmf.fusion import Fusion
-from dmf.weighting import WEIGHTINGS, StepState, Weighting, build_weighting
+from dmf.weighting import WEIGHTINGS, StepState, Weighting, build_weighting, host
 
 NAMES = ("a", "b", "c", "d", "e", "f")
 
@@ -235,6 +235,29 @@ def test_single_precision_is_close_to_double(options: dict[str, Any], losses: Te
     torch.testing.assert_close(single.double(), double, rtol=0, atol=1e-3)
 
 
+@every_config
+@pytest.mark.parametrize("detach_weights", [True, False])
+def test_what_the_host_knows_changes_no_bit(
+    options: dict[str, Any], losses: Tensor, detach_weights: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(model: Fusion) -> list[Tensor]:
+        seen = []
+        for row in losses:
+            terms = row.clone().requires_grad_()
+            fused = model(terms)
+            if torch.isfinite(fused.total):
+                fused.total.backward()
+                seen.append(terms.grad)
+            seen += [fused.weights, fused.finite, *model.state_dict().values()]
+        return seen
+
+    known = train(fusion(options, detach_weights=detach_weights))
+    monkeypatch.setattr(host, "HOST", "no device")
+    masked = train(fusion(options, detach_weights=detach_weights))
+    assert len(known) == len(masked)
+    assert all(torch.equal(one, other) for one, other in zip(known, masked, strict=True))
+
+
 def _refuse(name: str) -> Callable[..., Any]:
     def host_read(*_: Any, **__: Any) -> Any:
         raise AssertionError(f"Tensor.{name} waits for the device")
@@ -251,6 +274,7 @@ def test_a_step_reads_nothing_back_to_the_host(
         pytest.skip("says that it waits for the device")
     rows = list(losses)
     with monkeypatch.context() as patch:
+        patch.setattr(host, "HOST", "no device")
         for name in ("item", "tolist", "cpu", "numpy", "__bool__", "__int__", "__float__", "__index__", "nonzero"):
             patch.setattr(Tensor, name, _refuse(name))
         for row in rows:

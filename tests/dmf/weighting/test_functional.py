@@ -133,6 +133,16 @@ def test_functions_are_batched_over_leading_dimensions() -> None:
             assert torch.equal(together[index], function(windows[index], counts[index]))
 
 
+@given(finite_losses, st.integers(0, 5), st.sampled_from(["true", "notebook"]))
+def test_a_count_that_the_host_knows_gives_the_same_bits(values: list[float], unfilled: int, kind: str) -> None:
+    window, count = padded(values, len(values) + unfilled)
+    known = int(count)
+    assert torch.equal(functional.median(window, known, kind), functional.median(window, count, kind))
+    assert torch.equal(functional.mad(window, known, kind), functional.mad(window, count, kind))
+    assert torch.equal(functional.variance(window, known), functional.variance(window, count))
+    assert torch.equal(functional.minmax(window, known), functional.minmax(window, count))
+
+
 def test_proportional_gives_shares_and_is_uniform_for_zeros() -> None:
     shares = functional.proportional(torch.tensor([[1.0, 3.0], [0.0, 0.0]]))
     assert shares.tolist() == [[0.25, 0.75], [0.5, 0.5]]

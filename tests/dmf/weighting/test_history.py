@@ -34,6 +34,17 @@ def test_a_step_that_is_not_finite_is_not_stored() -> None:
     assert history.filled.item() == 1
 
 
+def test_flags_that_the_host_knows_store_the_same() -> None:
+    on_device, known = LossHistory(2, 3), LossHistory(2, 3)
+    for value, finite in ((1.0, True), (2.0, False), (3.0, True), (4.0, True), (5.0, True), (6.0, False)):
+        terms = torch.tensor([value, -value])
+        one, other = on_device.push(terms, torch.tensor(finite)), known.push(terms, finite)
+        assert torch.equal(one, other)
+        assert torch.equal(on_device.filled, known.filled)
+        assert known.count == on_device.filled.item()
+    assert known.values.tolist() == [[3, 4, 5], [-3, -4, -5]]
+
+
 def test_the_returned_window_carries_gradient_but_the_stored_one_never_does() -> None:
     history = LossHistory(1, 3)
     terms = torch.tensor([2.0], requires_grad=True)

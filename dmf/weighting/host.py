@@ -1,0 +1,34 @@
+"""What the host may know without waiting: on the CPU every number, on another device none.
+
+A flag or a count is a tensor () on the device, or a Python number where reading it is free. Both lead to the same bits;
+knowing a number only saves the operations that would carry it along.
+"""
+
+import torch
+from torch import Tensor
+
+Flag = Tensor | bool
+Count = Tensor | int
+
+HOST = "cpu"
+
+
+def can_read(tensor: Tensor) -> bool:
+    """Whether the host can read ``tensor`` without waiting for a device or leaving a graph that is being compiled."""
+    return tensor.device.type == HOST and not torch.compiler.is_compiling()
+
+
+def both(one: Flag, other: Flag) -> Flag:
+    """Logical and; a flag that is known to be false decides."""
+    if isinstance(one, bool):
+        return one and other
+    if isinstance(other, bool):
+        return other and one
+    return one & other
+
+
+def choose(flag: Flag, new: Tensor, old: Tensor) -> Tensor:
+    """``new`` where ``flag`` holds, else ``old``."""
+    if isinstance(flag, bool):
+        return new if flag else old
+    return torch.where(flag, new, old)
