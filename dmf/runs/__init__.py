@@ -1,9 +1,9 @@
 """The run store: what was trained, how it went, who owns it. Opens without torch."""
 
 from dmf.runs.export import ExportFormat, export_run
-from dmf.runs.rows import EventRow, ExperimentRow, RunRow, SampleRow, Telemetry
+from dmf.runs.rows import LEASE_SECONDS, EventRow, ExperimentRow, RunRow, SampleRow, Telemetry
 from dmf.runs.sink import StoreControls, StoreSink
-from dmf.runs.store import LEASE_SECONDS, RunStore
+from dmf.runs.store import RunStore
 
 __all__ = [
     "LEASE_SECONDS",

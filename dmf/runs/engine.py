@@ -85,8 +85,15 @@ def _prepare_sqlite(engine: Engine, busy_seconds: float) -> None:
     def begin(connection: Connection) -> None:
         # A transaction that starts by reading and then writes fails at once when another wrote in between, without
         # waiting; so writers take the write lock first.
-        write = connection.get_execution_options().get("write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        options = connection.get_execution_options()
+        if options.get("wait", True):
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("write", False) else "BEGIN")
+            return
+        connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        finally:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(busy_seconds * 1000)}")
 
 
 @contextmanager

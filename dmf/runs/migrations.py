@@ -7,18 +7,30 @@ that stands here is never edited, because stores that it already changed are out
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from sqlalchemy import Connection, inspect, select, update
+from sqlalchemy import Column, Connection, Float, column, inspect, select, table, text, update
+from sqlalchemy.schema import CreateColumn
 
 from dmf.errors import StoreError
 from dmf.runs.schema import meta, metadata
 
 Migration: TypeAlias = Callable[[Connection], None]
 
-MIGRATIONS: tuple[Migration, ...] = ()
+
+def _queue_in_the_store(connection: Connection) -> None:
+    """Experiments get a place in the queue; those of before stay in the order in which they were made."""
+    place = CreateColumn(Column("place", Float(53), nullable=False, server_default="0"))
+    connection.execute(text(f"ALTER TABLE experiments ADD COLUMN {place.compile(dialect=connection.dialect)}"))
+    experiments = table("experiments", column("place"), column("created"))
+    connection.execute(update(experiments).values(place=experiments.c.created))
 
 
-def schema_version(connection: Connection, where: str) -> int | None:
+MIGRATIONS: tuple[Migration, ...] = (_queue_in_the_store,)
+
+
+def schema_version(connection: Connection, where: str, *, lock: bool = False) -> int | None:
     """Version of the tables, None for an empty database. ``where`` names the store in messages.
+
+    ``lock`` makes others who want to migrate wait until the transaction ends.
 
     Raises:
         StoreError: If the database holds tables, but not those of a run store.
@@ -28,7 +40,8 @@ def schema_version(connection: Connection, where: str) -> int | None:
         return None
     value = None
     if meta.name in tables:
-        value = connection.scalar(select(meta.c.value).where(meta.c.key == "schema_version"))
+        query = select(meta.c.value).where(meta.c.key == "schema_version")
+        value = connection.scalar(query.with_for_update() if lock else query)
     if value is None:
         raise StoreError(f"{where} holds tables of something else, not a run store. Choose another with `--store`.")
     return int(value)
@@ -42,16 +55,12 @@ def migrate(connection: Connection, where: str, migrations: Sequence[Migration] 
     """
     steps = MIGRATIONS if migrations is None else migrations
     newest = len(steps) + 1
-    version = schema_version(connection, where)
+    version = schema_version(connection, where, lock=True)
     if version is None:
         metadata.create_all(connection)
         connection.execute(meta.insert().values(key="schema_version", value=str(newest)))
         return
-    if version > newest:
-        raise StoreError(
-            f"The run store {where} has version {version}, this program knows versions up to {newest}. Update the "
-            "program, or choose another store with `--store`."
-        )
+    _refuse_newer(version, newest, where)
     for step in steps[version - 1 :]:
         step(connection)
     connection.execute(update(meta).where(meta.c.key == "schema_version").values(value=str(newest)))
@@ -61,6 +70,18 @@ def is_current(connection: Connection, where: str) -> bool:
     """Whether the store needs no migration; cheaper than ``migrate``, because it only reads.
 
     Raises:
-        StoreError: If the database is no run store.
+        StoreError: If the store was written by a newer version of this project, or is no run store.
     """
-    return schema_version(connection, where) == len(MIGRATIONS) + 1
+    newest = len(MIGRATIONS) + 1
+    version = schema_version(connection, where)
+    if version is not None:
+        _refuse_newer(version, newest, where)
+    return version == newest
+
+
+def _refuse_newer(version: int, newest: int, where: str) -> None:
+    if version > newest:
+        raise StoreError(
+            f"The run store {where} has version {version}, this program knows versions up to {newest}. Update the "
+            "program, or choose another store with `--store`."
+        )

@@ -18,6 +18,7 @@ from dmf.records import (
     TelemetryBlock,
 )
 from dmf.runs import telemetry
+from dmf.runs.rows import LEASE_SECONDS
 from dmf.runs.schema import artifacts, case_scores, epoch_metrics, events, runs, samples
 
 EMPTY_SUMMARY: dict[str, Any] = {"step": -1, "epoch": 0, "metrics": {}, "steps_per_second": None}
@@ -51,7 +52,7 @@ def not_owner(row: Any, owner: str | None) -> NotOwnerError:
     holder = "nobody" if row.owner is None else repr(row.owner)
     return NotOwnerError(
         f"Run {row.id!r} is {row.state} and owned by {holder}, not by {owner!r}. Stop it there first, or wait until "
-        "its owner has been silent for 10 s, then resume it."
+        f"its owner has been silent for {LEASE_SECONDS:.0f} s, then resume it."
     )
 
 
@@ -201,7 +202,8 @@ def trim_run(connection: Connection, run: str, step: int) -> None:
 
     Telemetry of ``step`` is what the new attempt writes first, so it goes. Metrics, scores and samples "at" ``step``
     describe the model that the checkpoint of ``step`` holds, so they stay; a repeated evaluation replaces them.
-    Events of kind "state" stay whatever their step: they tell the story of the attempts.
+    Events of kind "state" stay whatever their step: they tell the story of the attempts. So do those of kind "knob":
+    the new attempt applies them again when it comes to their step.
     """
     telemetry.trim(connection, run, step)
     for table in (epoch_metrics, samples):
@@ -209,7 +211,7 @@ def trim_run(connection: Connection, run: str, step: int) -> None:
     last_epoch = connection.scalar(select(func.max(epoch_metrics.c.epoch)).where(epoch_metrics.c.run == run))
     epoch = -1 if last_epoch is None else int(last_epoch)
     connection.execute(delete(case_scores).where((case_scores.c.run == run) & (case_scores.c.epoch > epoch)))
-    late = and_(events.c.run == run, events.c.step >= step, events.c.kind != "state")
+    late = and_(events.c.run == run, events.c.step >= step, events.c.kind.not_in(("state", "knob")))
     connection.execute(delete(events).where(late))
 
     metrics: dict[str, dict[str, float]] = {}

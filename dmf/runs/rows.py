@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from dmf.records import RunState
 
+LEASE_SECONDS = 8.0  # without a heartbeat for so long, a run is interrupted; a page then shows it within 10 s
+SILENT = f"its owner has been silent for {LEASE_SECONDS:.0f} s"  # the reason that an interrupted run then has
+
 
 @dataclass(frozen=True)
 class RunRow:
@@ -44,7 +47,11 @@ class RunRow:
 
 @dataclass(frozen=True)
 class ExperimentRow:
-    """One experiment with its runs, in the order they were given."""
+    """One experiment with its runs, in the order they were given.
+
+    Attributes:
+        place: Order in the queue, lower first; means something only while a run of it is queued.
+    """
 
     id: str
     name: str
@@ -54,6 +61,7 @@ class ExperimentRow:
     tags: tuple[str, ...]
     notes: str
     created: float
+    place: float
     runs: tuple[RunRow, ...]
 
 

@@ -58,6 +58,7 @@ experiments = Table(
     Column("tags", Json, nullable=False),
     Column("notes", Text, nullable=False),
     Column("created", Float(53), nullable=False, index=True),
+    Column("place", Float(53), nullable=False, server_default="0"),  # order in the queue, lower first
 )
 
 runs = Table(

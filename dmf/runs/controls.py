@@ -1,0 +1,32 @@
+"""Wishes of users about runs, left for whoever trains them. Functions of a connection."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from dmf.errors import RunFinishedError
+from dmf.records import Control
+from dmf.runs.lookup import one_run
+from dmf.runs.schema import controls
+
+
+def add(connection: Connection, run: str, command: str, *, field: str | None, value: Any, now: float) -> int:
+    """See ``RunStore.add_control``."""
+    state = one_run(connection, run, now).state
+    if not state.is_active:
+        raise RunFinishedError(f"Run {run!r} is {state.value}; it cannot {command} any more.")
+    row = {"run": run, "command": command, "field": field, "value": value, "created": now}
+    return int(connection.execute(controls.insert().returning(controls.c.id), row).scalar_one())
+
+
+def pending(connection: Connection, run_ids: Sequence[str]) -> list[Control]:
+    """Wishes about these runs that nobody took yet, oldest first."""
+    waiting = controls.c.run.in_(run_ids) & controls.c.taken.is_(None)
+    rows = connection.execute(select(controls).where(waiting).order_by(controls.c.id))
+    return [Control(row.id, row.run, row.command, row.field, row.value) for row in rows]
+
+
+def mark_taken(connection: Connection, ids: Sequence[int], now: float) -> None:
+    """Say that these wishes are being followed."""
+    connection.execute(update(controls).where(controls.c.id.in_(ids)).values(taken=now))

@@ -1,0 +1,72 @@
+"""Experiments and runs as rows of the tables become rows for readers. Functions of a connection."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, select
+
+from dmf.errors import RunNotFoundError
+from dmf.records import RunState
+from dmf.runs.recording import run_not_found
+from dmf.runs.rows import SILENT, ExperimentRow, RunRow
+from dmf.runs.schema import experiments, runs
+
+
+def one_run(connection: Connection, id: str, now: float) -> RunRow:
+    """One run.
+
+    Raises:
+        RunNotFoundError: If no run has this id.
+    """
+    row = connection.execute(select(runs).where(runs.c.id == id)).one_or_none()
+    if row is None:
+        raise run_not_found(id)
+    return _run_row(row, now)
+
+
+def newest_runs(connection: Connection, limit: int, offset: int, now: float) -> list[RunRow]:
+    """Runs, newest experiment first, within one in their order."""
+    order = (runs.c.created.desc(), runs.c.experiment.desc(), runs.c.position)
+    rows = connection.execute(select(runs).order_by(*order).limit(limit).offset(offset))
+    return [_run_row(row, now) for row in rows]
+
+
+def one_experiment(connection: Connection, id: str, now: float, where: str) -> ExperimentRow:
+    """One experiment with its runs; ``where`` names the store in messages.
+
+    Raises:
+        RunNotFoundError: If no experiment has this id.
+    """
+    found = matching_experiments(connection, experiments.c.id == id, now)
+    if not found:
+        raise RunNotFoundError(f"No experiment {id!r} in {where}. `dmf runs` lists what there is.")
+    return found[0]
+
+
+def newest_experiments(connection: Connection, limit: int, offset: int, now: float) -> list[ExperimentRow]:
+    """Experiments with their runs, newest first."""
+    order = (experiments.c.created.desc(), experiments.c.id.desc())
+    page = connection.scalars(select(experiments.c.id).order_by(*order).limit(limit).offset(offset)).all()
+    return matching_experiments(connection, experiments.c.id.in_(page), now)
+
+
+def matching_experiments(connection: Connection, where: ColumnElement[bool], now: float) -> list[ExperimentRow]:
+    """Experiments with their runs, newest first, in two queries."""
+    order = (experiments.c.created.desc(), experiments.c.id.desc())
+    found: Sequence[Any] = connection.execute(select(experiments).where(where).order_by(*order)).all()
+    members: dict[str, list[RunRow]] = {row.id: [] for row in found}
+    query = select(runs).where(runs.c.experiment.in_(members)).order_by(runs.c.position)
+    for row in connection.execute(query):
+        members[row.experiment].append(_run_row(row, now))
+    return [
+        ExperimentRow(**dict(row._mapping) | {"tags": tuple(row.tags), "runs": tuple(members[row.id])}) for row in found
+    ]
+
+
+def _run_row(row: Any, now: float) -> RunRow:
+    values = dict(row._mapping)
+    values |= {"state": RunState(values["state"]), "tags": tuple(values["tags"])}
+    if values["state"].is_active and values["lease"] < now:
+        # What a sweep will write is shown before, and where nothing can be written (a full disk, a read-only store).
+        values |= {"state": RunState.INTERRUPTED, "reason": SILENT, "owner": None, "ended": values["lease"]}
+    return RunRow(**values)
