@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dmf.analysis.overview import Glance
+from dmf.analysis.overview import active as read_active
 from dmf.analysis.overview import overview as read_overview
 from dmf.analysis.progress import LiveExperiment, Snapshot
 from dmf.runs import ExperimentRow, RunStore
@@ -42,6 +43,15 @@ def overview(limit: int = 12, offset: int = 0) -> list[Glance]:
         StoreError: If the store cannot be read.
     """
     return read_overview(store(), limit, offset)
+
+
+def active() -> list[Glance]:
+    """What trains at a glance, then what waits, in order.
+
+    Raises:
+        StoreError: If the store cannot be read.
+    """
+    return read_active(store())
 
 
 def follow(experiment_id: str) -> Snapshot:

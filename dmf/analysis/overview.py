@@ -73,9 +73,21 @@ def overview(store: RunStore, limit: int = 12, offset: int = 0) -> list[Glance]:
     Raises:
         StoreError: If the store cannot be read.
     """
-    experiments = store.experiments(limit, offset)
-    metrics = store.epoch_metrics([run.id for experiment in experiments for run in experiment.runs])
-    metrics = metrics[(metrics["metric"] == METRIC) & (metrics["split"] == "validation")]
+    return _glances(store, store.experiments(limit, offset))
+
+
+def active(store: RunStore) -> list[Glance]:
+    """What trains at a glance, then what waits, in order.
+
+    Raises:
+        StoreError: If the store cannot be read.
+    """
+    return _glances(store, store.queue())
+
+
+def _glances(store: RunStore, experiments: Sequence[ExperimentRow]) -> list[Glance]:
+    runs = [run.id for experiment in experiments for run in experiment.runs]
+    metrics = store.epoch_metrics(runs, metrics=(METRIC,), split="validation")
     scores: dict[Any, pd.DataFrame] = dict(iter(metrics.groupby("run")))
     return [_glance(experiment, scores) for experiment in experiments]
 

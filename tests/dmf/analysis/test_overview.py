@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from dmf.analysis.overview import POINTS, overview, thinned
+from dmf.analysis.overview import POINTS, active, overview, thinned
 from dmf.config import FusionConfig
 from dmf.records import EpochMetrics, RunState, StateChange
 from dmf.runs import ExperimentRow, RunStore
@@ -67,6 +67,19 @@ def test_the_newest_come_first_page_by_page(store: RunStore) -> None:
         store.create_experiment({}, name=name, labels=["mad"], run_configs=[fusion], environment={})
     assert [glance.name for glance in overview(store, limit=2)] == ["c", "b"]
     assert [glance.name for glance in overview(store, limit=2, offset=2)] == ["a"]
+
+
+def test_what_trains_and_waits_is_found_however_old_it_is(store: RunStore, experiment: ExperimentRow) -> None:
+    fusion = FusionConfig().model_dump(mode="json")
+    for name in ("later", "ended"):
+        newer = store.create_experiment({}, name=name, labels=["mad"], run_configs=[fusion], environment={})
+        store.claim([newer.runs[0].id], "me")
+    store.write([StateChange(newer.runs[0].id, 5, RunState.FINISHED)], "me")
+    store.write([StateChange(run.id, 0, RunState.RUNNING) for run in experiment.runs], "me")
+    judge(store, experiment.runs[1].id, {1: 0.5})
+    training, waiting = active(store)
+    assert (training.id, training.winner and training.winner.best) == (experiment.id, 0.5)
+    assert (waiting.name, waiting.states) == ("later", (RunState.QUEUED,))
 
 
 @pytest.mark.parametrize("at", [0, 1, 500, 997, 999])
