@@ -3,7 +3,7 @@
 import hashlib
 import os
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import BaseModel
 
 from dmf import __version__
 from dmf.config import DataConfig, ExperimentConfig, FusionConfig, RunConfig
@@ -19,6 +20,7 @@ from dmf.data.batches import DeviceData
 from dmf.data.prepare import choose_cases
 from dmf.errors import ConfigError, UnknownNameError
 from dmf.fusion import Fusion
+from dmf.knobs import Settings
 from dmf.losses import LOSSES, build_bank
 from dmf.models import MODELS, build_model
 from dmf.schedule import AuxiliarySchedule
@@ -28,6 +30,10 @@ from dmf.training import Numerics, Plan, TrainingRun
 from dmf.weighting import WEIGHTINGS, build_weighting
 
 SAMPLES = 4  # validation images whose predictions are shown
+
+SINCE: dict[str, tuple[str, ...]] = {"data": (), "model": (), "training": (), "fusion": ()}
+"""Fields by section that were added after checkpoints were first written. At its default such a field means what the
+program did before it, so it is left out of the fingerprint, and the checkpoints of then stay valid."""
 
 
 def choices() -> dict[str, tuple[str, ...]]:
@@ -186,7 +192,14 @@ def environment(config: ExperimentConfig) -> dict[str, Any]:
 def fingerprint(config: ExperimentConfig, run: RunConfig) -> str:
     """Identifies everything that decides the result of a run, so that no checkpoint is continued under another."""
     decisive = config.model_copy(update={"name": "", "runs": (run.model_copy(update={"label": ""}),)})
-    return hashlib.sha256(decisive.model_dump_json().encode()).hexdigest()
+    late: Any = {name: _at_default(getattr(config, name), fields) for name, fields in SINCE.items() if name != "fusion"}
+    late["runs"] = {0: {"fusion": _at_default(run.fusion, SINCE["fusion"])}}
+    return hashlib.sha256(decisive.model_dump_json(exclude=late).encode()).hexdigest()
+
+
+def _at_default(config: BaseModel, fields: Iterable[str]) -> set[str]:
+    known = type(config).model_fields
+    return {name for name in fields if getattr(config, name) == known[name].get_default(call_default_factory=True)}
 
 
 @dataclass(frozen=True)
@@ -216,15 +229,17 @@ class Workbench:
         device = self.numerics.device
         model = build_model(self.config.model, channels, classes, self.config.data.image_size, seed)
         statistics = torch.float32 if device.type == "mps" else torch.float64  # mps has no float64
-        fusion = build_fusion(config.fusion, self.feed.steps_per_epoch, statistics)
+
+        def fusion(settings: FusionConfig) -> Fusion:
+            return build_fusion(settings, self.feed.steps_per_epoch, statistics).to(device)
+
         return TrainingRun(
             id=id,
             label=config.label,
-            terms=config.fusion.terms,
+            settings=Settings(training.lr, config.fusion),
             model=model.to(device).to(memory_format=self.numerics.memory_format),
             bank=build_bank(config.fusion, self.ratios).to(device),
-            fusion=fusion.to(device),
-            lr=training.lr,
+            build_fusion=fusion,
             numerics=self.numerics,
             seed=derive(seed, "run"),
             folder=folder,

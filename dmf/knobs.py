@@ -1,10 +1,18 @@
 """Knobs: the settings that may change while a run trains. A change is plain data, see :class:`dmf.records.Knob`."""
 
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dmf.config import FusionConfig, TrainingConfig
-from dmf.config_text import parse
+from dmf.config_text import parse, shorten
 from dmf.errors import ConfigError
+from dmf.records import Knob
 from dmf.registry import unknown
 
 KNOBS = {
@@ -14,6 +22,8 @@ KNOBS = {
     "weighting": "The rule that sets the weights; the history of losses stays, the rule's own memory begins anew.",
 }
 """Field to what turning it does."""
+
+_OF_THE_AUXILIARY_LOSS = ("gamma", "decay_rate")
 
 
 @dataclass(frozen=True)
@@ -27,10 +37,124 @@ class Settings:
         """The settings after a knob was set to ``value``, which may be a text as people type it.
 
         Raises:
-            ConfigError: If there is no such knob, or the value cannot work.
+            ConfigError: If there is no such knob, the value cannot work, or the run has nothing that the knob turns.
         """
         if field not in KNOBS:
             raise ConfigError(unknown("knob", field, KNOBS), field)
+        if isinstance(value, bool):
+            raise ConfigError(f"{field}: expected a {_kind(field)}, got {value}.", field)
+        if field in _OF_THE_AUXILIARY_LOSS and self.fusion.auxiliary == "none":
+            raise ConfigError(f"{field}: this run has no auxiliary loss, so there is nothing to turn.", field)
         if field == "lr":
             return Settings(parse(TrainingConfig, {"lr": value}).lr, self.fusion)
         return Settings(self.lr, parse(FusionConfig, self.fusion.model_dump() | {field: value}))
+
+    def value(self, field: str) -> float | str:
+        """What one knob stands at."""
+        found: float | str = self.lr if field == "lr" else getattr(self.fusion, field)
+        return found
+
+    def after(self, knobs: Iterable[Knob]) -> "Settings":
+        """The settings after several changes, in the order given.
+
+        Raises:
+            ConfigError: If one of them cannot work.
+        """
+        settings = self
+        for knob in knobs:
+            settings = settings.turned(knob.field, knob.value)
+        return settings
+
+
+class StoredEvent(Protocol):
+    """What an event of the store tells: its number in the order of writing, and what happened at which step."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def step(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def data(self) -> Mapping[str, Any]: ...
+
+
+def knobs_of(events: Iterable[StoredEvent]) -> tuple[Knob, ...]:
+    """The changes among the events of one run, in the order they act: by step, then as they were written."""
+    turned = sorted((event for event in events if event.kind == "knob"), key=attrgetter("step", "id"))
+    return tuple(Knob(event.step, event.data["field"], event.data["value"]) for event in turned)
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    run: str
+    step: int = Field(ge=0, le=2**31 - 1)
+    field: str
+    value: float | str
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    knobs: list[_Row]
+
+
+def read_events(path: str | Path) -> dict[str, tuple[Knob, ...]]:
+    """Changes by the label of their run, ordered by step, from a file that :func:`write_events` wrote.
+
+    Raises:
+        ConfigError: If there is no such file or it does not hold changes of knobs; says what is wrong with which.
+    """
+    try:
+        document = json.loads(Path(path).read_text(encoding="utf-8"))
+        rows = _File.model_validate(document).knobs
+    except OSError as error:
+        raise ConfigError(f"Cannot read {path}: {error.strerror or error}.", "events") from error
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_sentence(error)} {_EXPECTED}", "events") from error
+    except (ValueError, RecursionError) as error:  # neither text nor JSON
+        raise ConfigError(f"{path} is not a JSON file ({error}). {_EXPECTED}", "events") from error
+    knobs: dict[str, list[Knob]] = {}
+    for number, row in enumerate(rows, start=1):
+        if row.field not in KNOBS:
+            raise ConfigError(f"{path}: change {number}: {unknown('knob', row.field, KNOBS)}", "events")
+        knobs.setdefault(row.run, []).append(Knob(row.step, row.field, row.value))
+    return {run: tuple(sorted(turned, key=attrgetter("step"))) for run, turned in knobs.items()}
+
+
+def events_text(knobs: Mapping[str, Sequence[Knob]]) -> str:
+    """Changes by the label of their run, as the text of a file that :func:`read_events` reads."""
+    rows = [
+        {"run": run, "step": knob.step, "field": knob.field, "value": knob.value}
+        for run, turned in knobs.items()
+        for knob in turned
+    ]
+    return json.dumps({"knobs": rows}, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_events(path: str | Path, knobs: Mapping[str, Sequence[Knob]]) -> None:
+    """Write changes, by the label of their run, to a file that `dmf train --events` takes.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    Path(path).write_text(events_text(knobs), encoding="utf-8")
+
+
+_EXPECTED = 'Expected {"knobs": [{"run": label, "step": 120, "field": "lr", "value": 0.0005}, ...]}.'
+
+
+def _kind(field: str) -> str:
+    return "name" if field == "weighting" else "number"
+
+
+def _sentence(error: ValidationError) -> str:
+    """Where the first problem lies and what it is; changes are counted from 1."""
+    item = error.errors()[0]
+    where = [f"change {part + 1}" if isinstance(part, int) else str(part) for part in item["loc"][:3]]
+    if len(where) > 1:
+        where.remove("knobs")
+    message = "expected an object" if item["type"] == "model_type" else item["msg"][:1].lower() + item["msg"][1:]
+    got = "" if item["type"] == "missing" else f", got {shorten(item['input'])}"
+    return f"{', '.join(where)}: {message}{got}." if where else f"{message}{got}."

@@ -5,13 +5,16 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from operator import attrgetter
+from typing import Any
 
 from dmf import build
 from dmf.config import ExperimentConfig
-from dmf.errors import CheckpointError, DMFError, RunFinishedError, StoreError
-from dmf.records import Event, RunState, StateChange
+from dmf.errors import CheckpointError, ConfigError, DMFError, RunFinishedError, StoreError
+from dmf.knobs import Settings, knobs_of
+from dmf.records import Event, Knob, RunState, StateChange
 from dmf.runs import ExperimentRow, RunRow, RunStore, StoreControls, StoreSink
 from dmf.training import Lockstep, TrainingRun
 
@@ -25,8 +28,15 @@ def new_owner(kind: str) -> str:
     return f"{kind} on {socket.gethostname()} (process {os.getpid()}, {secrets.token_hex(2)})"
 
 
-def create_experiment(store: RunStore, config: ExperimentConfig) -> ExperimentRow:
+def create_experiment(
+    store: RunStore, config: ExperimentConfig, knobs: Mapping[str, Sequence[Knob]] | None = None
+) -> ExperimentRow:
     """Check ``config`` and put its runs into the store, queued.
+
+    Args:
+        store: Where they are kept.
+        config: The experiment.
+        knobs: Changes of settings that are known beforehand, by the label of their run; each acts at its step.
 
     Raises:
         ConfigError: If something cannot work; nothing is stored then.
@@ -34,13 +44,39 @@ def create_experiment(store: RunStore, config: ExperimentConfig) -> ExperimentRo
     """
     build.validate(config)
     build.numerics(config)
-    return store.create_experiment(
+    changes = {label: _foreseen(config, label, turned) for label, turned in (knobs or {}).items()}
+    experiment = store.create_experiment(
         config.model_dump(mode="json"),
         name=config.name or f"{config.data.dataset}: {', '.join(run.label for run in config.runs)}",
         labels=[run.label for run in config.runs],
         run_configs=[run.fusion.model_dump(mode="json") for run in config.runs],
         environment=build.environment(config),
     )
+    ids = {run.label: run.id for run in experiment.runs}
+    store.write([Event(ids[label], step, "knob", data) for label, rows in changes.items() for step, data in rows], None)
+    return experiment
+
+
+def _foreseen(config: ExperimentConfig, label: str, knobs: Sequence[Knob]) -> list[tuple[int, dict[str, Any]]]:
+    """Step and data of the events that store ``knobs`` of one run, in the order they act.
+
+    Raises:
+        ConfigError: If there is no such run, or a change cannot work.
+    """
+    runs = {run.label: run for run in config.runs}
+    if label not in runs:
+        raise ConfigError(f"No run of this race is called {label!r}; there are: {', '.join(runs)}.", "events")
+    settings, rows = Settings(config.training.lr, runs[label].fusion), []
+    for knob in sorted(knobs, key=attrgetter("step")):
+        try:
+            turned = settings.turned(knob.field, knob.value)
+            build.build_fusion(turned.fusion)
+        except ConfigError as error:
+            raise ConfigError(f"Run {label!r}, step {knob.step}: {error}", "events") from error
+        before, value = settings.value(knob.field), turned.value(knob.field)
+        rows.append((knob.step, {"field": knob.field, "value": value, "before": before}))
+        settings = turned
+    return rows
 
 
 class _StoppedEarlyError(Exception):
@@ -48,7 +84,7 @@ class _StoppedEarlyError(Exception):
 
 
 class Job:
-    """One claimed experiment: from the moment it is queued, its lease is kept and wishes are heard.
+    """One claimed experiment. Until it trains, whoever made it keeps its lease; then it keeps the lease itself.
 
     Args:
         store: Where it is kept.
@@ -67,87 +103,124 @@ class Job:
         self.stop = threading.Event()
         self.steps_total: int | None = None  # known once the data are prepared
         self.runs = [run for run in experiment.runs if run.state is RunState.QUEUED or run.state.is_resumable]
-        ids = [run.id for run in self.runs]
-        if not ids:
+        self._sink: StoreSink | None = None
+        if not self.runs:
             states = ", ".join(sorted({run.state.value for run in experiment.runs}))
             raise RunFinishedError(f"Nothing to train in experiment {experiment.id!r}: its runs are {states}.")
-        store.claim(ids, owner)
-        self._controls = StoreControls(store, ids, owner)
+        store.claim([run.id for run in self.runs], owner)
+
+    @property
+    def trouble(self) -> str | None:
+        """What keeps the store from keeping up while it trains (a locked database), None if nothing does."""
+        sink = self._sink
+        return None if sink is None else sink.trouble
 
     def train(self, on_step: OnStep | None = None, on_progress: Callable[[int, int], None] | None = None) -> None:
         """Train until every run has ended. What goes wrong with the data or a run is stored as its state.
+
+        Runs that were cancelled while they waited are left as they are.
 
         Raises:
             StoreError: If what happens can no longer be kept, or another process took the runs over.
         """
         ids = [run.id for run in self.runs]
-        sink = StoreSink(self.store, self.owner)
+        sink = self._sink = StoreSink(self.store, self.owner)
+        controls = StoreControls(self.store, ids, self.owner)
         try:
             try:
-                lockstep = self._prepare(sink, on_step, on_progress)
+                lockstep = self._prepare(sink, controls, on_step, on_progress)
             except StoreError:
                 raise
             except _StoppedEarlyError:
-                for row in self.runs:
+                for row in self._owned():
                     sink.write(StateChange(row.id, max(0, row.summary["step"] + 1), RunState.STOPPED))
             except Exception as error:
-                self._fail(sink, error, self.runs)
+                self._fail(sink, error, self._owned())
             else:
-                lockstep.train()
+                if lockstep is not None:
+                    lockstep.train()
         finally:
             with suppress(StoreError):  # the first error is the one to tell; this one would hide it
                 sink.close()
-            self._controls.close()
+            self._sink = None
+            controls.close()
             with suppress(StoreError):
                 self.store.release(ids, self.owner)
 
     def abandon(self) -> None:
         """Give the runs up without training them; they count as interrupted."""
-        self._controls.close()
         self.store.release([run.id for run in self.runs], self.owner)
 
+    def _owned(self) -> list[RunRow]:
+        """The runs that were not cancelled, or lost to another process, since they were claimed."""
+        return [row for row in self.runs if self.store.run(row.id).owner == self.owner]
+
     def _prepare(
-        self, sink: StoreSink, on_step: OnStep | None, on_progress: Callable[[int, int], None] | None
-    ) -> Lockstep:
+        self,
+        sink: StoreSink,
+        controls: StoreControls,
+        on_step: OnStep | None,
+        on_progress: Callable[[int, int], None] | None,
+    ) -> Lockstep | None:
+        """The loop over the runs that can be trained; None if there is none left."""
+
         def hear(done: int, total: int) -> None:
-            if self.stop.is_set():
+            if self.stop.is_set() or controls.lost.issuperset(run.id for run in self.runs):
                 raise _StoppedEarlyError
             if on_progress is not None:
                 on_progress(done, total)
 
+        if not self._owned():
+            return None
         workbench = build.build_workbench(self.config, hear)
         self.steps_total = workbench.facts()["steps_total"]
-        runs = []
-        for row in self.runs:
+        runs, scheduled = [], {}
+        for row in self._owned():
             config = self.config.runs[row.position]
             run = workbench.run(row.id, config, self.store.artifact_folder(row.id))
             try:
-                self._continue(run, row)
-            except CheckpointError as error:  # the other runs can go on
+                scheduled[row.id] = self._continue(run, row)
+            except (CheckpointError, ConfigError) as error:  # the other runs can go on
                 self._fail(sink, error, [row])
                 continue
             sink.write(Event(row.id, run.step, "prepared", workbench.facts()))
             runs.append(run)
+        if not runs:
+            return None
         return Lockstep(
             runs,
             feed=workbench.feed,
             task=workbench.task,
             samples=workbench.samples,
             sink=sink,
-            controls=self._controls,
+            controls=controls,
             plan=workbench.plan(self.experiment.id),
             numerics=workbench.numerics,
+            scheduled=scheduled,
             stop=self.stop,
             on_step=on_step,
         )
 
-    def _continue(self, run: TrainingRun, row: RunRow) -> None:
-        """Go on from the last checkpoint of an earlier attempt, or from the start if it never came to one."""
+    def _continue(self, run: TrainingRun, row: RunRow) -> tuple[Knob, ...]:
+        """Go on from the last checkpoint of an earlier attempt, or from the start if it never came to one.
+
+        Returns:
+            Changes of settings that are stored and still to come: made after the checkpoint, or known beforehand.
+        """
+        stored = knobs_of(self.store.events([row.id]))
         if row.state is RunState.QUEUED:
-            return
+            return stored
         if any(artifact.kind == "checkpoint_last" for artifact in self.store.artifacts(row.id)):
             run.restore()
+        # A checkpoint is written after the changes that it holds are stored, so they come first in that order.
+        applied, coming = run.progress.knobs, stored[len(run.progress.knobs) :]
+        if applied != stored[: len(applied)] or any(knob.step < run.step for knob in coming):
+            raise CheckpointError(
+                f"The checkpoint of run {row.id!r} and the store disagree about its changes of settings, so one of "
+                "them is not of this run as it was last. Put the right file back, or start a new run."
+            )
         run.begin_attempt(self.store.begin_attempt(row.id, run.step, self.owner))
+        return coming
 
     def _fail(self, sink: StoreSink, error: Exception, rows: Sequence[RunRow]) -> None:
         if not isinstance(error, DMFError):

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from dmf.errors import CheckpointError
+from dmf.records import Knob
 
 FORMAT = "1"
 
@@ -24,12 +25,14 @@ class Progress:
         step: Steps taken.
         best_epoch, best_score: Epoch with the best validation headline metric so far; -1 and None before the first.
         bad_in_row: Steps with a non-finite loss just before this point.
+        knobs: Changes of settings applied so far, in their order.
     """
 
     step: int = 0
     best_epoch: int = -1
     best_score: float | None = None
     bad_in_row: int = 0
+    knobs: tuple[Knob, ...] = ()
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], progress: Progress, fingerprint: str) -> int:
@@ -53,7 +56,8 @@ def save(path: Path, tensors: Mapping[str, Tensor], progress: Progress, fingerpr
             draft.unlink()
         reason = getattr(error, "strerror", None) or error
         raise CheckpointError(
-            f"Cannot write checkpoint {path}: {reason}. Check the folder and the free space of its disk."
+            f"Cannot write checkpoint {path}: {reason}. Check the folder and the free space of its disk, "
+            "then resume the run from its last good checkpoint."
         ) from error
 
 
@@ -77,7 +81,9 @@ def load(path: Path, fingerprint: str) -> tuple[dict[str, Tensor], Progress]:
         raise CheckpointError(f"Checkpoint {path} has format {metadata.get('format')!r}, expected {FORMAT!r}.")
     if metadata.get("fingerprint") != fingerprint:
         raise CheckpointError(f"Checkpoint {path} was made under another configuration. Start a new run.")
-    return tensors, Progress(**json.loads(metadata["progress"]))
+    progress = json.loads(metadata["progress"])
+    knobs = tuple(Knob(**knob) for knob in progress.pop("knobs", ()))  # earlier programs wrote none
+    return tensors, Progress(**progress, knobs=knobs)
 
 
 def with_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -3,14 +3,27 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from dmf.errors import DeviceMemoryError, DMFError, NonFiniteLossError, StoreError
-from dmf.records import CaseScores, Controls, EpochMetrics, Event, RunState, Sample, Sink, Split, StateChange
+from dmf.errors import ConfigError, DeviceMemoryError, DMFError, NonFiniteLossError, StoreError
+from dmf.records import (
+    CaseScores,
+    Control,
+    Controls,
+    EpochMetrics,
+    Event,
+    Knob,
+    RunState,
+    Sample,
+    Sink,
+    Split,
+    StateChange,
+)
 from dmf.training.control import RunControl
 from dmf.training.numerics import Numerics
 from dmf.training.run import TrainingRun
@@ -29,10 +42,11 @@ MAX_BAD_STEPS = 10  # non-finite losses in a row that fail a run
 
 @dataclass
 class Lane:
-    """A run with what the loop keeps about it."""
+    """A run with what the loop keeps about it; ``scheduled`` are changes of settings still to come, in their order."""
 
     run: TrainingRun
     watch: Watch
+    scheduled: deque[Knob] = field(default_factory=deque)
     control: RunControl = field(default_factory=RunControl)
     saved_at: float = field(default_factory=time.monotonic)
 
@@ -77,6 +91,7 @@ class Lockstep:
         controls: Where wishes come from.
         plan: How far.
         numerics: How it computes.
+        scheduled: Run to changes of its settings that are known, and stored, before their step comes, in their order.
         stop: Once set, from any thread, every run stops before its next step.
         on_step: Called after every turn with the runs, for a progress bar.
     """
@@ -92,10 +107,14 @@ class Lockstep:
         controls: Controls,
         plan: Plan,
         numerics: Numerics,
+        scheduled: Mapping[str, Sequence[Knob]] | None = None,
         stop: threading.Event | None = None,
         on_step: Callable[[Sequence[TrainingRun]], None] | None = None,
     ) -> None:
-        self._lanes = [Lane(run, Watch(run.id, run.terms, run.fusion.history.size)) for run in runs]
+        self._lanes = [
+            Lane(run, Watch(run.id, run.terms, run.fusion.history.size), deque((scheduled or {}).get(run.id, ())))
+            for run in runs
+        ]
         self._feed, self._task, self._samples = feed, task, samples
         self._sink, self._controls, self._plan, self._numerics = sink, controls, plan, numerics
         self._on_step = on_step
@@ -175,19 +194,38 @@ class Lockstep:
         if self._stop.is_set():
             self._guarded(lane, self._halt, RunState.STOPPED)
             return
+        # What is known beforehand comes first, so that changes act again in the order in which they are stored.
+        while lane.scheduled and lane.scheduled[0].step <= lane.run.step and not lane.control.is_over:
+            self._guarded(lane, self._turn, lane.scheduled.popleft())
         for wish in self._controls.take(lane.run.id):
+            if lane.control.is_over:
+                return
             if wish.command == "set":
-                reason = "settings stay as they are while a run trains"
-                refusal = {"field": wish.field, "value": wish.value, "reason": reason}
-                self._sink.write(Event(lane.run.id, lane.run.step, "refused", refusal))
+                self._guarded(lane, self._set, wish)
                 continue
             changed = lane.control.obey(wish)
             if changed in (RunState.PAUSED, RunState.STOPPED):
                 self._guarded(lane, self._halt, changed)
             elif changed is RunState.RUNNING:
                 self._change(lane, RunState.RUNNING)
-            if lane.control.is_over:
+
+    def _turn(self, lane: Lane, knob: Knob) -> None:
+        lane.run.turn(knob)
+
+    def _set(self, lane: Lane, wish: Control) -> None:
+        """Change a setting before the next step and store the change, or store why not; no change, nothing stored."""
+        run, name = lane.run, str(wish.field)
+        try:
+            settings = run.settings.turned(name, wish.value)
+            if settings == run.settings:
                 return
+            data = {"field": name, "value": settings.value(name), "before": run.settings.value(name)}
+            run.turn(Knob(run.step, name, settings.value(name)))
+        except ConfigError as error:
+            refusal = {"field": wish.field, "value": wish.value, "reason": str(error)}
+            self._sink.write(Event(run.id, run.step, "refused", refusal))
+        else:
+            self._sink.write(Event(run.id, run.step, "knob", data))
 
     def _halt(self, lane: Lane, state: RunState) -> None:
         """Pause or stop, with everything kept."""

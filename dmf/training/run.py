@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from dmf.config import FusionConfig
 from dmf.fusion import Fused, Fusion
-from dmf.records import Artifact, TelemetryBlock
+from dmf.knobs import Settings
+from dmf.records import Artifact, Knob, TelemetryBlock
 from dmf.training import checkpoint
 from dmf.training.checkpoint import Progress
 from dmf.training.evaluation import predictor
@@ -29,11 +31,10 @@ class TrainingRun:
     Args:
         id: Id of the run in the store.
         label: Name people see.
-        terms: Names of the K loss terms.
+        settings: What its knobs stand at before the first step: the learning rate of Adam, and the fusion.
         model: The network, on the device and in its memory format.
         bank: The losses.
-        fusion: What weighs them.
-        lr: Learning rate of Adam.
+        build_fusion: Makes what weighs them from its configuration, fresh and on the device.
         numerics: How it computes.
         seed: Of the run's own random state.
         folder: Where its checkpoints go.
@@ -45,28 +46,29 @@ class TrainingRun:
         *,
         id: str,
         label: str,
-        terms: tuple[str, ...],
+        settings: Settings,
         model: nn.Module,
         bank: nn.Module,
-        fusion: Fusion,
-        lr: float,
+        build_fusion: Callable[[FusionConfig], Fusion],
         numerics: Numerics,
         seed: int,
         folder: Path,
         fingerprint: str,
     ) -> None:
-        self.id, self.label, self.terms = id, label, terms
-        self.model, self.bank, self.fusion = model.train(), bank.train(), fusion.train()
+        self.id, self.label, self.terms = id, label, settings.fusion.terms
+        self.settings = settings
+        self.fusion = fusion = build_fusion(settings.fusion).train()
+        self.model, self.bank = model.train(), bank.train()
         # The fused Adam can skip a step on the device's own word (found_inf), as gradient scalers use it.
-        self.optimizer = torch.optim.Adam((*model.parameters(), *fusion.parameters()), lr=lr, fused=True)
+        self.optimizer = torch.optim.Adam((*model.parameters(), *fusion.parameters()), lr=settings.lr, fused=True)
         self.predict: Callable[[Tensor], Tensor] = predictor(model, numerics.autocast)
         self.progress = Progress()
         self.worst_streak = (0, 0)  # most non-finite steps in a row that were drained, and the steps taken by their end
         self.folder, self.fingerprint = folder, fingerprint
-        self._numerics = numerics
+        self._numerics, self._build_fusion = numerics, build_fusion
         self._random = RandomState(numerics.device, seed)
         self._buffers = BufferGuard(model)
-        self._telemetry = TelemetryBuffer(id, terms, numerics.device)
+        self._telemetry = TelemetryBuffer(id, self.terms, numerics.device)
 
     @property
     def step(self) -> int:
@@ -99,6 +101,15 @@ class TrainingRun:
         self._telemetry.write(self.step, fused, self.lr)
         self.progress = replace(self.progress, step=self.step + 1)
         return fused
+
+    def turn(self, knob: Knob) -> None:
+        """Change a setting from the next step on. The history of losses stays; a new weighting starts afresh on it.
+
+        Raises:
+            ConfigError: If the change cannot work; nothing has changed then.
+        """
+        self._adopt(self.settings.turned(knob.field, knob.value))
+        self.progress = replace(self.progress, knobs=(*self.progress.knobs, knob))
 
     def drain(self) -> TelemetryBlock | None:
         """Telemetry since the last drain; also counts the non-finite steps in a row up to now."""
@@ -142,12 +153,15 @@ class TrainingRun:
         self._telemetry.attempt = attempt
 
     def restore(self) -> None:
-        """Continue from the last checkpoint.
+        """Continue from the last checkpoint, with the settings of its step.
 
         Raises:
             CheckpointError: If it is missing, damaged or of another configuration.
+            ConfigError: If a change of settings that it names cannot work in this program.
         """
-        tensors, self.progress = checkpoint.load(self.folder / LAST, self.fingerprint)
+        tensors, progress = checkpoint.load(self.folder / LAST, self.fingerprint)
+        self._adopt(self.settings.after(progress.knobs))
+        self.progress = progress
         self.model.load_state_dict(checkpoint.under_prefix("model", tensors))
         self.fusion.load_state_dict(checkpoint.under_prefix("fusion", tensors))
         checkpoint.restore_optimizer(self.optimizer, checkpoint.under_prefix("optimizer", tensors))
@@ -167,6 +181,17 @@ class TrainingRun:
         self.optimizer.state.clear()
         self.optimizer.zero_grad()
         self.model.to("meta")
+
+    def _adopt(self, settings: Settings) -> None:
+        fresh = self._build_fusion(settings.fusion)  # first, because it may refuse
+        self.fusion.schedule = fresh.schedule
+        if settings.fusion.weighting != self.settings.fusion.weighting:
+            for parameter in self.fusion.parameters():
+                self.optimizer.state.pop(parameter, None)
+            self.fusion.weighting = fresh.weighting
+            self.optimizer.param_groups[0]["params"] = [*self.model.parameters(), *self.fusion.parameters()]
+        self.optimizer.param_groups[0]["lr"] = settings.lr
+        self.settings = settings
 
     @property
     def _best(self) -> str:

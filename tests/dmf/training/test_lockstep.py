@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from dmf import build
-from dmf.records import Artifact, CaseScores, Control, EpochMetrics, Event, RunState, Sample, StateChange
+from dmf.records import Artifact, CaseScores, Control, EpochMetrics, Event, Knob, RunState, Sample, StateChange
+from dmf.replay import replay
 from dmf.training import lockstep
 
 RUNS = ("variance", "mad,auxiliary=none", "bayesian,prior=compound,gamma=3")
@@ -18,14 +19,22 @@ STEPS = 8  # 2 epochs of 4
 
 
 class Script:
-    """Wishes at the turn in which a run is asked the n-th time."""
+    """Wishes at the turn in which a run is asked the n-th time; a tuple is a knob and its value.
+
+    While it may step, a run is asked twice per step: step n begins after the questions 2 n and 2 n + 1.
+    """
 
     def __init__(self, wishes):
         self._wishes, self._asked, self._ids = wishes, {}, itertools.count()
 
     def take(self, run):
         turn = self._asked[run] = self._asked.get(run, -1) + 1
-        return [Control(next(self._ids), run, command) for command in self._wishes.get((run, turn), ())]
+        return [
+            Control(next(self._ids), run, "set", *wish)
+            if isinstance(wish, tuple)
+            else Control(next(self._ids), run, wish)
+            for wish in self._wishes.get((run, turn), ())
+        ]
 
 
 def test_each_run_of_a_race_equals_the_same_run_alone_bit_for_bit(race, tiny, assert_same_bits):
@@ -273,12 +282,133 @@ def test_a_step_wished_while_running_and_a_second_pause_change_nothing(race, tin
     assert states == ["running", "paused", "running", "finished"]
 
 
-def test_a_setting_wished_while_a_run_trains_is_refused_and_said(race, tiny):
-    script = Script({("mad", 2): ["set"]})
+def knob_events(result, run):
+    return [(event.step, *event.data.values()) for event in result.sink.events(run, "knob")]
+
+
+def column(result, run, name):
+    names = ("auxiliary", "gamma", "total", "lr", "finite")
+    return result.telemetry(run)[:, 6 + names.index(name)]
+
+
+def test_a_learning_rate_wished_acts_from_the_next_step_on_and_is_stored(race, tiny):
+    result = race(tiny(), controls=Script({("mad", 6): [("lr", "0.5")]}))
+    assert knob_events(result, "mad") == [(3, "lr", 0.5, 1e-3)]
+    np.testing.assert_array_equal(column(result, "mad", "lr"), np.float32([1e-3] * 3 + [0.5] * 5))
+    untouched = race(tiny())
+    # The losses of step 3 are those of the network before that step; only after it the two go apart.
+    np.testing.assert_array_equal(result.telemetry("mad")[:4, :3], untouched.telemetry("mad")[:4, :3])
+    assert not np.array_equal(result.telemetry("mad")[4, :3], untouched.telemetry("mad")[4, :3])
+
+
+def test_gamma_and_decay_go_on_as_if_they_had_been_so_from_step_0(race, tiny):
+    script = Script({("mad", 6): [("gamma", 3.0)], ("mad", 10): [("decay_rate", 0.5)]})
+    result = race(tiny(decay_every="1", decay_rate="0.1"), controls=script)
+    gamma = column(result, "mad", "gamma")
+    # gamma_0 exp(-rate t): 1 and 0.1 up to step 2, then 3 and 0.1, from step 5 on 3 and 0.5
+    expected = [math.exp(-0.1 * step) for step in range(3)]
+    expected += [3 * math.exp(-0.1 * step) for step in (3, 4)]
+    expected += [3 * math.exp(-0.5 * step) for step in (5, 6, 7)]
+    np.testing.assert_allclose(gamma, expected, rtol=1e-6)
+    assert knob_events(result, "mad") == [(3, "gamma", 3.0, 1.0), (5, "decay_rate", 0.5, 0.1)]
+
+
+def test_a_weighting_wished_starts_afresh_on_the_history_there_is(race, tiny):
+    result = race(tiny("bayesian"), controls=Script({("bayesian", 10): [("weighting", "mad")]}))
+    assert knob_events(result, "bayesian") == [(5, "weighting", "mad", "bayesian")]
+    weights, losses = (result.telemetry("bayesian")[:, columns] for columns in (slice(3, 6), slice(0, 3)))
+    # MAD has no memory of its own, so its weights are those of a run that never had another.
+    as_mad = replay(losses, tiny("mad").runs[0].fusion)
+    np.testing.assert_allclose(weights[5:], as_mad[5:], rtol=1e-6)
+    assert not np.allclose(weights[4], as_mad[4], rtol=1e-3)
+
+
+def test_a_weighting_with_a_memory_of_its_own_begins_it_anew(race, tiny):
+    script = Script({("bayesian", 10): [("weighting", "mad"), ("weighting", "bayesian")]})
+    config = tiny("bayesian", prior="compound")
+    weights, config = race(config, controls=script).telemetry("bayesian"), config.runs[0].fusion
+    untouched = replay(weights[:, :3], config)
+    np.testing.assert_allclose(weights[:5, 3:6], untouched[:5], rtol=1e-6)
+    # A prior that begins anew is uniform, and with a uniform prior the Bayesian rule is MAD, eq. (8) and (6).
+    as_mad = replay(weights[:, :3], config.model_copy(update={"weighting": "mad"}))
+    np.testing.assert_allclose(weights[5, 3:6], as_mad[5], rtol=1e-6)
+    assert not np.allclose(weights[5, 3:6], untouched[5], rtol=1e-3)
+
+
+def test_only_the_run_that_was_wished_changes(race, tiny, assert_same_bits):
+    result = race(tiny("mad", "variance"), controls=Script({("mad", 6): [("lr", 0.5), ("weighting", "fixed")]}))
+    alone = race(tiny("variance"))
+    np.testing.assert_array_equal(result.telemetry("variance"), alone.telemetry("variance"))
+    assert_same_bits(result.network("variance"), alone.network("variance"))
+    assert result.sink.events("variance", "knob") == []
+
+
+def test_a_knob_turned_while_paused_is_stored_at_once_with_the_step_it_will_act_on(race, tiny):
+    script = Script({("mad", 4): ["pause"], ("mad", 5): [("lr", 0.5)], ("mad", 9): ["resume"]})
     result = race(tiny(), controls=script)
-    (event,) = [event for event in result.sink.of(Event, "mad") if event.kind == "refused"]
-    assert "settings stay as they are" in event.data["reason"]
-    assert len(result.telemetry("mad")) == STEPS
+    kinds = [
+        record.state.value if isinstance(record, StateChange) else record.kind
+        for record in result.sink.records
+        if isinstance(record, StateChange | Event)
+    ]
+    assert kinds == ["running", "paused", "knob", "running", "finished"]
+    assert knob_events(result, "mad") == [(2, "lr", 0.5, 1e-3)]
+    np.testing.assert_array_equal(column(result, "mad", "lr"), np.float32([1e-3] * 2 + [0.5] * 6))
+
+
+@pytest.mark.parametrize(
+    ("run", "wish", "reason"),
+    [
+        ("mad", ("lr", -1), "lr: input should be greater than 0, got -1."),
+        ("mad", ("lr", "fast"), "lr: input should be a valid number"),
+        ("mad", ("lr", None), "lr: input should be a valid number"),
+        ("mad", ("gamma", math.nan), "gamma: input should be a finite number"),
+        ("mad", ("weighting", "madd"), "Unknown weighting 'madd'. Choose one of: fixed, variance, mad, bayesian."),
+        ("mad", ("filters", 3), "Unknown knob 'filters'. Choose one of: gamma, decay_rate, lr, weighting."),
+        ("mad", (), "Unknown knob 'None'"),
+        ("mad,auxiliary=none", ("gamma", 3), "gamma: this run has no auxiliary loss"),
+    ],
+)
+def test_a_wish_that_cannot_work_is_refused_with_the_reason_and_changes_nothing(race, tiny, run, wish, reason):
+    config = tiny(run)
+    (label,) = [each.label for each in config.runs]
+    result = race(config, controls=Script({(label, 4): [wish]}))
+    (event,) = result.sink.events(label, "refused")
+    assert event.step == 2
+    assert event.data["reason"].startswith(reason)
+    assert result.sink.events(label, "knob") == []
+    np.testing.assert_array_equal(result.telemetry(label), race(config).telemetry(label))
+
+
+def test_a_knob_set_to_what_it_stands_at_changes_nothing_and_is_not_stored(race, tiny):
+    script = Script({("bayesian", 10): [("weighting", "bayesian"), ("lr", "0.001")]})
+    result = race(tiny("bayesian"), controls=script)
+    assert result.sink.of(Event, "bayesian") == []
+    np.testing.assert_array_equal(result.telemetry("bayesian"), race(tiny("bayesian")).telemetry("bayesian"))
+
+
+def test_changes_known_beforehand_act_at_their_step_as_wishes_do_and_are_not_stored_again(race, tiny):
+    knobs = {"mad": [Knob(2, "weighting", "variance"), Knob(5, "lr", 0.5), Knob(5, "gamma", 2.0), Knob(9, "lr", 1.0)]}
+    foreseen = race(tiny("mad", "fixed"), scheduled=knobs)
+    wishes = {("mad", 4): [("weighting", "variance")], ("mad", 10): [("lr", 0.5), ("gamma", 2.0)]}
+    wished = race(tiny("mad", "fixed"), controls=Script(wishes))
+    np.testing.assert_array_equal(foreseen.telemetry("mad"), wished.telemetry("mad"))
+    assert foreseen.sink.events("mad", "knob") == []
+    assert foreseen.runs["mad"].progress.knobs == wished.runs["mad"].progress.knobs == tuple(knobs["mad"][:3])
+
+
+def test_a_change_known_beforehand_comes_before_a_wish_of_the_same_step(race, tiny):
+    script = Script({("mad", 6): [("lr", 0.25)]})
+    result = race(tiny(), controls=script, scheduled={"mad": [Knob(3, "lr", 0.5)]})
+    assert knob_events(result, "mad") == [(3, "lr", 0.25, 0.5)]
+    assert [knob.value for knob in result.runs["mad"].progress.knobs] == [0.5, 0.25]
+
+
+def test_a_change_known_beforehand_that_cannot_work_fails_that_run_alone(race, tiny):
+    result = race(tiny("mad", "variance"), scheduled={"mad": [Knob(3, "weighting", "gone")]})
+    assert result.states == {"mad": RunState.FAILED, "variance": RunState.FINISHED}
+    assert result.sink.reason("mad").startswith("Unknown weighting 'gone'.")
+    assert len(result.telemetry("mad")) == 3
 
 
 def test_a_stopped_run_takes_no_further_step_and_leaves_a_checkpoint(race, tiny):
