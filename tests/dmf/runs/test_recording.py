@@ -19,6 +19,7 @@ def record_epoch(store, experiment, run, epoch, step):
             scores(run, epoch),
             Sample(experiment.id, run, "a", epoch, step, "prediction", b"png %d" % epoch, 0.5),
             Event(run, step, "knob", {"field": "gamma"}),
+            Event(run, step, "flat", {"loss": "ce"}),
         ],
         "me",
     )
@@ -158,7 +159,8 @@ def test_a_new_attempt_trims_what_came_later_and_keeps_the_story(store, experime
         ("prediction", 2),
     ]
     events = store.events([run])
-    assert [event.step for event in events if event.kind == "knob"] == [0, 10]
+    assert [event.step for event in events if event.kind == "flat"] == [0, 10]
+    assert [event.step for event in events if event.kind == "knob"] == [0, 10, 20, 30]  # applied again at their step
     assert [event.data["state"] for event in events if event.kind == "state"] == ["running", "stopped", "queued"]
     row = store.run(run)
     assert row.attempt == store.attempt(run) == 2
