@@ -1,0 +1,109 @@
+"""Whether a probability means what it says: of all pixels given 80 %, do 80 % belong to the lesion?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+BINS = 15
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """A reliability curve, one point per bin, by rising probability.
+
+    Attributes:
+        confidence: (bins,) mean probability of the bin's pixels.
+        frequency: (bins,) share of them that are lesion in truth.
+        count: (bins,) int64 how many pixels they are.
+        error: Expected calibration error, 0..1; NaN without a pixel.
+        images: Over how many images.
+    """
+
+    confidence: NDArray[np.float64]
+    frequency: NDArray[np.float64]
+    count: NDArray[np.int64]
+    error: float
+    images: int
+
+
+def reliability(
+    probabilities: Sequence[NDArray[np.floating[Any]]],
+    truths: Sequence[NDArray[np.bool_]],
+    bins: int = BINS,
+    margin: int | None = None,
+) -> Reliability:
+    r"""Reliability curve and expected calibration error of lesion probabilities, pooled over the pixels of images.
+
+    .. math:: ECE = \sum_b \frac{n_b}{n} \, | \mathrm{frequency}_b - \mathrm{confidence}_b |
+
+    Bins have equal mass: their edges are quantiles of the probabilities, because nearly all pixels of an image are
+    background with a probability near 0, and bins of equal width would leave the others empty. Pixels of equal
+    probability are never divided, so there may be fewer bins.
+
+    Over all pixels the many easy ones of the background make the error small whatever happens at the lesion;
+    ``margin`` looks only at the lesion's bounding box and that many pixels around it.
+
+    Args:
+        probabilities: One (H, W) map per image, in [0, 1]; sizes may differ.
+        truths: One (H, W) bool mask per image.
+        bins: Most bins, at least 1.
+        margin: In pixels, at least 0: only the bounding box of the lesion with this margin, and only images with one.
+            None takes all pixels.
+
+    Raises:
+        ValueError: If there is not one mask of the same size for each map, a probability is outside [0, 1] or not a
+            number, a mask is not boolean, or ``bins`` or ``margin`` is too low.
+
+    Reference:
+        Nguyen & O'Connor, Posterior calibration and exploratory analysis for NLP models, EMNLP 2015 (equal mass).
+    """
+    if bins < 1:
+        raise ValueError(f"`bins` must be at least 1, got {bins}.")
+    if margin is not None and margin < 0:
+        raise ValueError(f"`margin` must be at least 0 pixels, got {margin}.")
+    if len(probabilities) != len(truths):
+        raise ValueError(f"Pass one mask per map, got {len(truths)} masks for {len(probabilities)} maps.")
+    values, labels = [], []
+    for given, truth in zip(probabilities, truths, strict=True):
+        if given.ndim != 2 or given.shape != truth.shape or truth.dtype != np.bool_:
+            raise ValueError(
+                f"Each map and its mask must both have shape (H, W) and the mask be boolean, got {given.shape} and "
+                f"{truth.shape} of {truth.dtype}."
+            )
+        if not ((given >= 0) & (given <= 1)).all():
+            raise ValueError("`probabilities` must be in [0, 1]. Take the softmax of logits first.")
+        box = (slice(None), slice(None)) if margin is None else lesion_box(truth, margin)
+        if box is not None:
+            values.append(given[box].ravel())
+            labels.append(truth[box].ravel())
+    pooled = np.concatenate(values) if values else np.empty(0)
+    if not len(pooled):
+        return Reliability(np.empty(0), np.empty(0), np.empty(0, np.int64), np.nan, 0)
+    return _curve(pooled, np.concatenate(labels), bins, len(values))
+
+
+def lesion_box(truth: NDArray[np.bool_], margin: int) -> tuple[slice, slice] | None:
+    """Rows and columns of the bounding box of all lesion pixels, ``margin`` wider on each side; None without any."""
+    if not truth.any():
+        return None
+    sides = []
+    for axis in (1, 0):
+        hit = np.flatnonzero(truth.any(axis))
+        sides.append(slice(max(0, int(hit[0]) - margin), int(hit[-1]) + 1 + margin))
+    return sides[0], sides[1]
+
+
+def _curve(values: NDArray[Any], labels: NDArray[np.bool_], bins: int, images: int) -> Reliability:
+    # Edges are values that occur, so that pixels of equal probability fall on one side of an edge.
+    edges = np.unique(np.quantile(values, np.arange(1, bins) / bins, method="inverted_cdf")) if bins > 1 else values[:0]
+    number = np.searchsorted(edges, values)  # an edge belongs to the bin below it
+    count = np.bincount(number, minlength=len(edges) + 1)
+    kept = count > 0
+    count = count[kept]
+    confidence = np.bincount(number, values, len(kept))[kept] / count
+    frequency = np.bincount(number, labels, len(kept))[kept] / count
+    error = float((count * np.abs(frequency - confidence)).sum() / count.sum())
+    return Reliability(confidence, frequency, count.astype(np.int64), error, images)
