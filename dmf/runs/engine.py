@@ -1,13 +1,16 @@
 """Where the store lies, how it is opened, and what its database's errors mean. All that is SQLite's own is here."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from dmf.errors import StoreError
 from dmf.paths import default_store
@@ -61,24 +64,51 @@ def open_engine(url: URL, busy_seconds: float = BUSY_SECONDS) -> Engine:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError(f"Cannot make the folder {file.parent} for the store: {error.strerror}.") from error
+            raise StoreError(
+                f"Cannot make the folder {file.parent} for the store: {error.strerror}. Choose another with `--store`."
+            ) from error
+    writable = file is None or not _is_read_only(file)
     try:
-        engine = create_engine(url, pool_size=8, max_overflow=32)
+        pool: dict[str, Any] = {"pool_size": 8, "max_overflow": 32} if writable else {"poolclass": NullPool}
+        engine = create_engine(url, **pool)
     except (ImportError, SQLAlchemyError) as error:
         name = url.get_backend_name()
         raise StoreError(f"No driver for a {name} store: {error}. Install the extra `dmf[scale]`.") from error
     if file is not None:
-        _prepare_sqlite(engine, busy_seconds)
+        _prepare_sqlite(engine, busy_seconds, writable)
+        if not writable:
+            _only_read(engine, file)
     return engine
 
 
-def _prepare_sqlite(engine: Engine, busy_seconds: float) -> None:
+def _is_read_only(file: Path) -> bool:
+    """Whether the file, or the folder that would hold the log beside it, cannot be written."""
+    return file.is_file() and not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK))
+
+
+def _only_read(engine: Engine, file: Path) -> None:
+    """Open ``file`` without making anything beside it.
+
+    Without the files of a program that writes to it at this moment, SQLite refuses to read a database in WAL mode in a
+    folder that it cannot write to, unless it is told that the database stands still. Each transaction has its own
+    connection (``NullPool``), so that this is decided anew every time.
+    """
+
+    @event.listens_for(engine, "do_connect")
+    def connect(_dialect: Any, _record: Any, arguments: list[Any], options: dict[str, Any]) -> None:
+        still = "" if Path(f"{file}-wal").exists() else "&immutable=1"
+        arguments[0] = f"file:{quote(str(file))}?mode=ro{still}"
+        options["uri"] = True
+
+
+def _prepare_sqlite(engine: Engine, busy_seconds: float, writable: bool) -> None:
     @event.listens_for(engine, "connect")
     def connect(connection: sqlite3.Connection, _: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves
         connection.execute(f"PRAGMA busy_timeout = {int(busy_seconds * 1000)}")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
+        if writable:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
 
     @event.listens_for(engine, "begin")

@@ -13,6 +13,7 @@ from dmf.runs.store import RunStore
 
 COMMIT_SECONDS = 0.25  # how often the writer thread commits
 RETRY_SECONDS = 30.0  # how long a locked database is tried again
+PATIENCE_SECONDS = 2.0  # a commit that takes longer is told as trouble
 POLL_SECONDS = 0.2  # a wish is heard within it, or within a step; ten polls a second cost 1 % of a step
 HEARTBEAT_SECONDS = 2.0
 
@@ -21,7 +22,8 @@ class StoreSink:
     """Implements ``dmf.records.Sink``: a thread commits what was written about four times a second.
 
     A storing error is kept and raised by the next ``write``, ``flush`` or ``close`` and every one after, so that
-    training stops with one message. A locked database is tried again for 30 s first.
+    training stops with one message. A locked database is tried again for 30 s first; training goes on meanwhile and
+    its records wait in memory, a few megabytes at 1,000 steps per second.
 
     Args:
         store: Where the records go.
@@ -35,8 +37,21 @@ class StoreSink:
         self._wake = threading.Event()
         self._closing = False
         self._error: Exception | None = None
+        self._storing_since: float | None = None
         self._thread = threading.Thread(target=self._work, name="dmf-store-writer", daemon=True)
         self._thread.start()
+
+    @property
+    def trouble(self) -> str | None:
+        """One sentence while the store does not take what is written, None as long as it does."""
+        since = self._storing_since
+        waited = 0.0 if since is None else time.monotonic() - since
+        if waited < PATIENCE_SECONDS:
+            return None
+        return (
+            f"The run store {self._store.where} is locked by another program: trying for {RETRY_SECONDS:.0f} s, "
+            f"{waited:.0f} s so far. Training goes on, and what it records waits in memory."
+        )
 
     def write(self, record: Record) -> None:
         """Take one record; it is stored within about 0.25 s.
@@ -103,14 +118,22 @@ class StoreSink:
                 return
 
     def _store_batch(self, records: Sequence[Record]) -> None:
-        give_up = time.monotonic() + RETRY_SECONDS
-        while True:
-            try:
-                return self._store.write(records, self._owner)
-            except StoreError as error:
-                if not is_transient(error) or time.monotonic() > give_up:
-                    raise
+        start = self._storing_since = time.monotonic()
+        try:
+            while True:
+                try:
+                    return self._store.write(records, self._owner)
+                except StoreError as error:
+                    if not is_transient(error):
+                        raise
+                    if time.monotonic() - start > RETRY_SECONDS:
+                        raise StoreError(
+                            f"The run store {self._store.where} was locked by another program for more than "
+                            f"{RETRY_SECONDS:.0f} s. Close what else writes to it, then resume."
+                        ) from error
                 time.sleep(COMMIT_SECONDS)
+        finally:
+            self._storing_since = None
 
 
 class StoreControls:

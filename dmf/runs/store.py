@@ -17,10 +17,12 @@ from sqlalchemy import Connection, update
 from dmf.errors import RunNotFoundError, StoreError
 from dmf.records import Artifact, CaseScores, Control, Record, RunState
 from dmf.runs import controls, lookup, ownership, queueing, reading, schema, telemetry
-from dmf.runs.engine import BUSY_SECONDS, explained, open_engine, store_file, store_url
+from dmf.runs.engine import BUSY_SECONDS, explained, is_transient, open_engine, store_file, store_url
 from dmf.runs.migrations import is_current, migrate
 from dmf.runs.recording import EMPTY_SUMMARY, owned_runs, trim_run, write_records
 from dmf.runs.rows import LEASE_SECONDS, EventRow, ExperimentRow, RunRow, SampleRow, Telemetry
+
+GRACE_SECONDS = 2.5  # more than an owner needs for a heartbeat once the store is free
 
 
 class RunStore:
@@ -52,6 +54,7 @@ class RunStore:
         self.where = str(self.file) if self.file else self.url.render_as_string(hide_password=True)
         self._clock = clock
         self._engine = open_engine(self.url, busy_seconds)
+        self._locked_at = -GRACE_SECONDS  # when a sweep last found the store locked
         self._identity: tuple[int, int] | None = None
         with self._reading() as connection:
             current = is_current(connection, self.where)
@@ -192,15 +195,19 @@ class RunStore:
         """Mark active runs without a living owner as interrupted; returns their ids. Only reads if there is none.
 
         Never waits and never fails for want of writing: what cannot be marked now is left to a later look, and
-        readers see it as interrupted all the same.
+        readers see it as interrupted all the same. After the store was locked, owners get time to beat first.
         """
         with self._reading() as connection:
             if not ownership.any_dead(connection, self._clock()):
                 return []
+        if time.monotonic() - self._locked_at < GRACE_SECONDS:
+            return []
         try:
             with self._transaction(write=True, wait=False) as connection:
                 return ownership.sweep(connection, self._clock())
-        except StoreError:
+        except StoreError as error:
+            if is_transient(error):
+                self._locked_at = time.monotonic()
             return []
 
     # The queue

@@ -1,3 +1,4 @@
+import re
 import sqlite3
 import time
 
@@ -91,29 +92,54 @@ def test_an_error_of_a_wrong_record_reaches_the_training_thread_too(store, run, 
         writer.close()
 
 
-def test_a_locked_database_is_tried_again_until_it_is_free(store, sqlite_file, run):
+@pytest.fixture
+def locked(sqlite_file, run):
+    """Another connection that holds the write lock until it commits or rolls back."""
     other = sqlite3.connect(sqlite_file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
+    yield other
+    other.close()
+
+
+def test_a_locked_database_is_tried_again_until_it_is_free(store, locked, run):
     writer = StoreSink(store, "me")
     writer.write(Event(run, 0, "note"))
     time.sleep(0.5)
     writer.write(Event(run, 1, "note"))
-    other.execute("COMMIT")
-    other.close()
+    locked.commit()
     writer.close()
     assert [event.step for event in store.events([run])] == [0, 1]
 
 
-def test_a_database_that_stays_locked_ends_the_training_with_one_message(store, sqlite_file, run, monkeypatch):
+def test_a_database_that_stays_locked_ends_the_training_with_one_message(store, locked, run, monkeypatch):
     monkeypatch.setattr(sink, "RETRY_SECONDS", 0.1)
-    other = sqlite3.connect(sqlite_file, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
     writer = StoreSink(store, "me")
     writer.write(Event(run, 0, "note"))
-    with pytest.raises(StoreError, match="is locked by another process"):
+    with pytest.raises(
+        StoreError, match=r"was locked by another program for more than 0 s\. Close what else .* resume\."
+    ):
         writer.close()
-    other.execute("ROLLBACK")
-    other.close()
+    assert writer.trouble is None
+
+
+def test_a_lock_is_told_as_trouble_while_training_goes_on_and_forgotten_when_it_ends(store, locked, run, monkeypatch):
+    monkeypatch.setattr(sink, "PATIENCE_SECONDS", 0.2)
+    writer = StoreSink(store, "me")
+    assert writer.trouble is None
+    writer.write(Event(run, 0, "note"))
+    eventually(lambda: writer.trouble is not None)
+    assert re.fullmatch(
+        r"The run store .*runs\.sqlite is locked by another program: trying for 30 s, \d s so far\. "
+        r"Training goes on, and what it records waits in memory\.",
+        writer.trouble,
+    )
+    start = time.monotonic()
+    writer.write(Event(run, 1, "note"))
+    assert time.monotonic() - start < 0.1
+    locked.rollback()
+    eventually(lambda: writer.trouble is None)
+    writer.close()
+    assert [event.step for event in store.events([run])] == [0, 1]
 
 
 def test_a_wish_arrives_once_and_for_its_run_within_half_a_second(store, experiment, run):
@@ -157,14 +183,11 @@ def test_a_lost_run_is_noticed_and_the_others_go_on(store, experiment, run, monk
     controls.close()
 
 
-def test_a_locked_database_only_delays_wishes(store, sqlite_file, run, monkeypatch):
+def test_a_locked_database_only_delays_wishes(store, locked, run, monkeypatch):
     monkeypatch.setattr(sink, "HEARTBEAT_SECONDS", 0.01)
     controls = StoreControls(store, [run], "me")
-    other = sqlite3.connect(sqlite_file, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
     time.sleep(0.4)
-    other.execute("COMMIT")
-    other.close()
+    locked.commit()
     store.add_control(run, "stop")
     taken = []
     eventually(lambda: taken.extend(controls.take(run)) or bool(taken))
