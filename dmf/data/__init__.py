@@ -7,10 +7,14 @@ torch.
 from pathlib import Path
 
 from dmf.config import DataConfig
-from dmf.data.base import BrokenDataError, Case, Dataset, Problem, RawPair
+from dmf.data.base import BrokenDataError, Case, Dataset, Link, Problem, RawPair
+from dmf.data.bus_synthetic import BusSynthetic
+from dmf.data.busc import Busc
 from dmf.data.busi import Busi
 from dmf.data.check import Report, check
+from dmf.data.folder import Folder
 from dmf.data.get import download
+from dmf.data.pets import Pets
 from dmf.data.phantom import Phantom, Phantom4
 from dmf.data.prepare import PreparedData, class_ratios, prepare
 from dmf.data.split import Indices, split_cases
@@ -20,10 +24,15 @@ from dmf.registry import Registry
 __all__ = [
     "DATASETS",
     "BrokenDataError",
+    "BusSynthetic",
+    "Busc",
     "Busi",
     "Case",
     "Dataset",
+    "Folder",
     "Indices",
+    "Link",
+    "Pets",
     "Phantom",
     "Phantom4",
     "PreparedData",
@@ -44,6 +53,10 @@ DATASETS: Registry[Dataset] = Registry(
         "phantom": Phantom,
         "phantom-4": Phantom4,
         "busi": Busi,
+        "busc": Busc,
+        "bus_synthetic": BusSynthetic,
+        "pets": Pets,
+        "folder": Folder,
     },
 )
 

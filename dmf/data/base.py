@@ -62,6 +62,21 @@ class Problem:
         return f"{self.where}: {self.what}. {self.remedy}"
 
 
+@dataclass(frozen=True)
+class Link:
+    """An archive (.zip or .tar.gz) that can be fetched.
+
+    Attributes:
+        url: Where it lies; https.
+        size: Its length in bytes; None where it is not known.
+        md5: Its checksum in hexadecimal; None where none is published. It finds damage, not malice.
+    """
+
+    url: str
+    size: int | None = None
+    md5: str | None = None
+
+
 class BrokenDataError(DataError):
     """Files of a dataset cannot be used; ``problems`` has them one by one, the text has them all."""
 
@@ -87,11 +102,14 @@ class Dataset(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
-    class_names: ClassVar[tuple[str, ...]]  # the first is the background
-    in_channels: ClassVar[int] = 1
+    class_names: tuple[str, ...]  # the first is the background; may depend on the options
+    in_channels: int = 1
     needs_download: ClassVar[bool] = True
     how_to_get: ClassVar[str]
+    licence: ClassVar[str]
+    citation: ClassVar[str]
     kaggle: ClassVar[tuple[str, ...]] = ()  # places of the same files on Kaggle, tried in this order
+    links: ClassVar[tuple[Link, ...]] = ()  # archives that together hold the dataset
     defaults: ClassVar[Mapping[str, OptionValue]] = {}
 
     def __init__(self, root: Path | None = None, seed: int = 0, **options: OptionValue) -> None:

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from dmf.data.base import BrokenDataError, Case, Dataset, OptionValue, Pixels, Problem, RawPair
-from dmf.data.files import read_grey
+from dmf.data.files import natural, read_grey, size_problems
 from dmf.errors import DataError
 
 ARCHIVE = "Dataset_BUSI_with_GT"
@@ -45,6 +45,14 @@ class Busi(Dataset):
         "Run `dmf data get busi`, or fetch https://www.kaggle.com/datasets/sabahesaraki/"
         "breast-ultrasound-images-dataset in a browser and unpack it, so that the folder "
         f"{ARCHIVE} with benign, malignant and normal below lies in data/raw/busi; or set the root to where it lies."
+    )
+    licence = (
+        "Unsettled: the article is under CC BY 4.0; re-hosts of the images state CC0 1.0 or leave it open. "
+        "Cite the article."
+    )
+    citation = (
+        "W. Al-Dhabyani, M. Gomaa, H. Khaled, A. Fahmy. Dataset of breast ultrasound images. "
+        "Data in Brief 28 (2020) 104863, https://doi.org/10.1016/j.dib.2019.104863"
     )
     kaggle = ("sabahesaraki/breast-ultrasound-images-dataset", "aryashah2k/breast-ultrasound-images-dataset")
     defaults: ClassVar[Mapping[str, OptionValue]] = {"normal": False}
@@ -118,11 +126,7 @@ class Busi(Dataset):
 
 
 def _mask_problems(file: Path, levels: Pixels, image: Pixels | None) -> list[Problem]:
-    found = []
-    if image is not None and levels.shape != image.shape:
-        (height, width), (image_height, image_width) = levels.shape, image.shape
-        what = f"is {width} x {height} pixels, but its image is {image_width} x {image_height}"
-        found.append(Problem(str(file), what, "Fetch both files again; a mask must have the size of its image."))
+    found = size_problems(file, levels, image)
     highest = int(levels.max())
     if 0 < highest <= 127:
         what = f"is nowhere brighter than {highest} of 255, so no pixel would count as lesion"
@@ -134,7 +138,7 @@ def _scan(path: Path) -> _Folder:
     images: list[Path] = []
     masks: dict[str, list[Path]] = {}
     others: list[Path] = []
-    for file in sorted(path.iterdir(), key=_natural) if path.is_dir() else ():
+    for file in sorted(path.iterdir(), key=natural) if path.is_dir() else ():
         match = MASK.fullmatch(file.stem)
         if file.name.startswith(".") or file.suffix.lower() != ".png":
             others.append(file)
@@ -143,8 +147,3 @@ def _scan(path: Path) -> _Folder:
         else:
             images.append(file)
     return _Folder(path, images, masks, others)
-
-
-def _natural(file: Path) -> list[tuple[int, str]]:
-    """Sort key that puts ``benign (2)`` before ``benign (10)``."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", file.stem)]

@@ -63,9 +63,11 @@ class Phantom(Dataset):
 
     name = "phantom"
     title = "Simulated breast ultrasound"
-    class_names: ClassVar[tuple[str, ...]] = ("background", "lesion")
+    class_names: tuple[str, ...] = ("background", "lesion")
     needs_download = False
     how_to_get = "Nothing to get: the images are simulated."
+    licence = "Made by this program; yours to use."
+    citation = "None needed. The way speckle is simulated follows Burckhardt (1978)."
     defaults: ClassVar[Mapping[str, OptionValue]] = {"images": 256}
     shares: ClassVar[Mapping[str, float]] = {"benign": 0.6, "malignant": 0.4}
 

@@ -70,6 +70,68 @@ def fake_busi(tmp_path: Path, write_png: Callable[[Path, NDArray[np.generic]], N
     return root
 
 
+@pytest.fixture
+def fake_busc(tmp_path: Path, write_png: Callable[[Path, NDArray[np.generic]], None]) -> Path:
+    """A small BUSC as its archive unpacks: 3 pairs of 128 x 128 pixels, a square of 32 x 32 marked in each."""
+    rng = np.random.default_rng(1)
+    root = tmp_path / "busc"
+    base = root / "BUSC Dataset" / "BUSC_Dataset" / "Segmentation"
+    for stem in ("benign_2", "benign_10", "malignant_1"):
+        mask = np.zeros((128, 128), dtype=np.uint8)
+        mask[32:64, 32:64] = 255
+        write_png(base / "images" / f"{stem}.png", rng.integers(0, 256, (128, 128), dtype=np.uint8))
+        write_png(base / "masks" / f"{stem}.png", mask)
+    return root
+
+
+@pytest.fixture
+def fake_bus_synthetic(tmp_path: Path, write_png: Callable[[Path, NDArray[np.generic]], None]) -> Path:
+    """A small BUS synthetic as its archive unpacks: 4 pairs of 128 x 128, masks that rise from 0 to 255 by column."""
+    rng = np.random.default_rng(2)
+    root = tmp_path / "bus_synthetic"
+    base = root / "BUS Synthetic Dataset" / "BUS_synthetic_dataset"
+    ramp = np.tile(np.linspace(0, 255, 128).round().astype(np.uint8), (128, 1))
+    for number in (1, 2, 10, 500):
+        write_png(base / "images" / f"{number}.png", rng.integers(0, 256, (128, 128), dtype=np.uint8))
+        write_png(base / "masks" / f"{number}.png", ramp)
+    (base.parent / "readme.txt").write_text("Please cite us.")
+    return root
+
+
+@pytest.fixture
+def fake_pets(tmp_path: Path, write_png: Callable[[Path, NDArray[np.generic]], None]) -> Path:
+    """Small pets as their two archives unpack: a cat, a dog and a PNG called JPEG; hidden files and tables beside."""
+    rng = np.random.default_rng(3)
+    root = tmp_path / "pets"
+    trimap = np.full((30, 40), 2, dtype=np.uint8)
+    trimap[5:25, 10:30] = 3
+    trimap[8:22, 13:27] = 1
+    for stem in ("Abyssinian_1", "beagle_2", "Bombay_10"):
+        photo = rng.integers(0, 256, (30, 40, 3), dtype=np.uint8)
+        (root / "images").mkdir(parents=True, exist_ok=True)
+        suffix = ".png" if stem == "Bombay_10" else ".jpg"
+        (root / "images" / f"{stem}.jpg").write_bytes(cv2.imencode(suffix, photo)[1].tobytes())
+        write_png(root / "annotations" / "trimaps" / f"{stem}.png", trimap)
+    (root / "images" / "Abyssinian_100.mat").write_bytes(b"MATLAB")
+    (root / "annotations" / "trimaps" / "._beagle_2.png").write_bytes(b"resource fork")
+    for table in ("list", "trainval", "test"):
+        (root / "annotations" / f"{table}.txt").write_text("Abyssinian_1 1 1 1")
+    return root
+
+
+@pytest.fixture
+def fake_folder(tmp_path: Path, write_png: Callable[[Path, NDArray[np.generic]], None]) -> Path:
+    """A folder of one's own: two pairs of 20 x 30 pixels, the second below a folder and with ``_mask`` in its name."""
+    rng = np.random.default_rng(4)
+    root = tmp_path / "own"
+    mask = np.zeros((20, 30), dtype=np.uint8)
+    mask[5:10, 10:20] = 255
+    for stem, suffix in (("a", ""), ("left/b", "_mask")):
+        write_png(root / "images" / f"{stem}.png", rng.integers(0, 256, (20, 30), dtype=np.uint8))
+        write_png(root / "masks" / f"{stem}{suffix}.png", mask)
+    return root
+
+
 class Counting(Dataset):
     """Six plain cases of 8 x 12 pixels; remembers how often one was loaded."""
 
@@ -77,6 +139,8 @@ class Counting(Dataset):
     title = "Counting"
     class_names = ("background", "lesion")
     how_to_get = "Nothing to get."
+    licence = "None."
+    citation = "None."
 
     def __init__(self, *args: object, **options: bool | int | float | str) -> None:
         super().__init__(*args, **options)

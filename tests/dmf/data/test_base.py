@@ -56,6 +56,9 @@ def test_every_dataset_can_be_described_without_its_files(name: str) -> None:
     assert dataset.name == name
     assert dataset.title
     assert dataset.how_to_get
+    assert dataset.licence
+    assert dataset.citation
+    assert all(link.url.startswith("https://") for link in dataset.links)
     assert len(dataset.class_names) >= 2
     assert dataset.class_names[0] == "background"
     assert dataset.in_channels >= 1

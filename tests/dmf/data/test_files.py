@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from dmf.data import BrokenDataError
-from dmf.data.files import read_grey
+from dmf.data.files import read_grey, read_levels, read_rgb
 
 WritePng = Callable[[Path, NDArray[np.generic]], None]
 GREY = np.arange(0, 240, 10, dtype=np.uint8).reshape(4, 6)
@@ -74,3 +74,28 @@ def test_a_cut_off_file_is_named(tmp_path: Path, write_png: WritePng, keep: floa
     (tmp_path / "a.png").write_bytes(content[: int(len(content) * keep)])
     with pytest.raises(BrokenDataError, match=r"a\.png: cannot be read as an image"):
         read_grey(tmp_path / "a.png")
+
+
+def test_colour_comes_back_as_red_green_and_blue(tmp_path: Path, write_png: WritePng) -> None:
+    write_png(tmp_path / "a.png", np.full((2, 3, 3), (10, 20, 30), dtype=np.uint8))  # blue, green, red
+    assert read_rgb(tmp_path / "a.png").pixels[1, 2].tolist() == [30, 20, 10]
+
+
+def test_grey_becomes_three_equal_channels(tmp_path: Path, write_png: WritePng) -> None:
+    write_png(tmp_path / "a.png", GREY)
+    assert np.array_equal(read_rgb(tmp_path / "a.png").pixels, np.dstack([GREY] * 3))
+
+
+def test_transparent_colour_is_laid_over_black(tmp_path: Path, write_png: WritePng) -> None:
+    write_png(tmp_path / "a.png", np.full((1, 1, 4), (100, 200, 255, 51), dtype=np.uint8))  # a fifth of 255
+    colour = read_rgb(tmp_path / "a.png")
+    assert colour.pixels.tolist() == [[[51, 40, 20]]]
+    assert colour.notes == ("a.png: has transparency, laid over black",)
+
+
+def test_levels_come_back_as_they_are_stored(tmp_path: Path, write_png: WritePng) -> None:
+    for mask in (np.array([[0, 3, 255]], dtype=np.uint8), np.array([[0, 3, 65535]], dtype=np.uint16)):
+        write_png(tmp_path / "a.png", mask)
+        levels = read_levels(tmp_path / "a.png")
+        assert levels.dtype == mask.dtype
+        assert levels.tolist() == mask.tolist()

@@ -1,0 +1,94 @@
+"""BUSC: 250 small breast ultrasound images of benign and malignant tumours, annotated later."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dmf.data.base import BrokenDataError, Link, OptionValue, Problem
+from dmf.data.files import read_grey
+from dmf.data.pairs import UNLABELLED, PairedDataset, Pairs, find_folders, pictures
+from dmf.errors import ConfigError
+
+LABELS = ("benign", "malignant")
+
+
+class Busc(PairedDataset):
+    """Reads an ``images`` and a ``masks`` folder; ``root`` is any folder above them.
+
+    Lesion is what a mask shows brighter than 127. The label comes from a folder or a file name that says benign or
+    malignant, where there is one. With ``pairing="order"`` the first image goes with the first mask and so on, for
+    copies whose names do not match; then both folders must hold as many files.
+
+    Reference:
+        Iqbal & Sharif, PDF-UNet, Expert Systems with Applications 221 (2023),
+        https://doi.org/10.1016/j.eswa.2023.119718
+    """
+
+    name = "busc"
+    title = "Breast ultrasound, segmentation and classification (BUSC)"
+    class_names = ("background", "lesion")
+    how_to_get = (
+        "Run `dmf data get busc`, or fetch https://data.mendeley.com/datasets/vckdnhtw26/1 in a browser and unpack it "
+        "into data/raw/busc, so that BUSC_Dataset/Segmentation with images and masks below lies there; or set the root "
+        "to where it lies."
+    )
+    licence = "CC BY 4.0 as others quote it; read the licence on its page."
+    citation = (
+        "A. Iqbal, M. Sharif. PDF-UNet: A semi-supervised method for segmentation of breast tumor images using a "
+        "U-shaped pyramid-dilated network. Expert Systems with Applications 221 (2023) 119718, "
+        "https://doi.org/10.1016/j.eswa.2023.119718; images: P. S. Rodrigues. Breast Ultrasound Image. Mendeley Data "
+        "V1 (2017), https://doi.org/10.17632/wmy84gzngw.1"
+    )
+    links = (Link("https://data.mendeley.com/public-api/zip/vckdnhtw26/download/1"),)
+    defaults: ClassVar[Mapping[str, OptionValue]] = {"pairing": "name"}
+
+    def __init__(self, root: Path | None = None, seed: int = 0, **options: OptionValue) -> None:
+        super().__init__(root, seed, **options)
+        if self.options["pairing"] not in ("name", "order"):
+            raise ConfigError(
+                f"Option 'pairing' of dataset {self.name!r} must be name or order, got {self.options['pairing']!r}.",
+                field="dataset_options",
+            )
+
+    def folders(self) -> tuple[Path, Path]:
+        """The two folders, wherever the archive wraps them."""
+        try:
+            return find_folders(self)
+        except BrokenDataError:
+            for base in (self.root, self.root / "originals"):
+                bare = [base / label for label in LABELS if (base / label).is_dir()]
+                if bare:
+                    what = "holds images by class but no masks; it looks like the older collection wmy84gzngw"
+                    raise BrokenDataError([Problem(str(base), what, self.how_to_get)]) from None
+            raise
+
+    def label(self, image: Path) -> str:
+        """Benign or malignant where the path says so."""
+        return next((label for label in LABELS if label in image.as_posix().lower()), UNLABELLED)
+
+    def classes(self, mask: Path) -> tuple[NDArray[np.integer], list[str]]:
+        """1 where the mask is brighter than 127."""
+        grey = read_grey(mask)
+        highest = int(grey.pixels.max())
+        if 0 < highest <= 127:
+            what = f"is nowhere brighter than {highest} of 255, so no pixel would count as lesion"
+            raise BrokenDataError([Problem(str(mask), what, "Save the mask with 0 outside and 255 inside.")])
+        return (grey.pixels > 127).astype(np.uint8), list(grey.notes)
+
+    def pair(self, images: Path, masks: Path) -> Pairs:
+        """Match by name or by order."""
+        if self.options["pairing"] == "name":
+            return super().pair(images, masks)
+        pairs = self.unpaired(images)
+        truths, others = pictures(masks)
+        pairs.others += others
+        if len(truths) != len(pairs.cases):
+            what = f"holds {len(truths)} masks for {len(pairs.cases)} images, so they cannot be paired by order"
+            pairs.problems.append(Problem(str(masks), what, "Complete the folder, or pair by name."))
+            return pairs
+        pairs.cases = [replace(case, masks=(mask,)) for case, mask in zip(pairs.cases, truths, strict=True)]
+        return pairs
