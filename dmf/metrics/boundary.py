@@ -158,4 +158,5 @@ def _box(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
 
 
 def _outline(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    return np.logical_and(mask, ~ndimage.binary_erosion(mask))
+    inside: NDArray[np.bool_] = ndimage.binary_erosion(mask)
+    return mask & ~inside
