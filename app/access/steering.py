@@ -1,6 +1,7 @@
 """What pages start and steer: the one job manager of the server, and wishes left in the store."""
 
 import atexit
+import re
 import sys
 import threading
 import time
@@ -54,27 +55,26 @@ def _end(manager: "JobManager") -> None:
         time.sleep(0.05)
 
 
-def ahead(experiment: ExperimentRow) -> list[ExperimentRow]:
-    """What trains, or is paused, where ``experiment`` waits in the queue: same process, same device.
-
-    Raises:
-        StoreError: If the store cannot be read.
-    """
-    if any(run.state is not RunState.QUEUED for run in experiment.runs):
-        return []
-    owners = {run.owner for run in experiment.runs if run.owner}
-    return [
-        other
-        for other in store().experiments()
-        if any(run.owner in owners and run.state in (RunState.RUNNING, RunState.PAUSED) for run in other.runs)
-        and _device(other) == _device(experiment)
-    ]
+def trouble(experiment_id: str) -> str | None:
+    """Why what trains here cannot be kept just now, if so: the store is locked or gone, the disk is full."""
+    here = _manager_in_use()
+    return None if here is None else here.trouble(experiment_id)
 
 
-def _device(experiment: ExperimentRow) -> str:
-    from dmf import build
+def owner_in_words(owner: str) -> str:
+    """Who trains a run, for people: this dashboard, another dashboard and where, or a command and where."""
+    here = _manager_in_use()
+    if here is not None and owner == here.owner:
+        return "this dashboard"
+    plain = re.sub(r", [0-9a-f]+\)$", ")", owner)
+    return f"another {plain}" if plain.startswith("dashboard ") else plain
 
-    return str(build.resolve_device(experiment.config["training"]["device"]))
+
+def _manager_in_use() -> "JobManager | None":
+    """The manager, if something was started here: only looking must not load what trains."""
+    process = sys.modules.get("_dmf_process")
+    managers: dict[str, JobManager] = getattr(process, "managers", {})
+    return managers.get(str(store().url))
 
 
 def start(config: ExperimentConfig) -> str:

@@ -190,15 +190,17 @@ class LiveChart {
   isShown = (line) => !this.hidden.term.has(line.term) && !this.hidden.run.has(line.run);
 
   showWords() {
-    const { title, note, series, xLabel, yLabel, logY } = this.config;
+    const { title, help, note, series, xLabel, yLabel, logY } = this.config;
     this.title.textContent = title;
+    this.title.title = help;
+    this.title.classList.toggle("term", Boolean(help));
     this.note.textContent = this.finite ? note : "";
     const reason = logY && series.some((line) => line.y.length) ? "No positive values to draw on a log axis" : "No data yet";
     this.empty.textContent = note || reason;
     this.empty.hidden = this.finite;
     this.plot.setAttribute(
       "aria-label",
-      `${title || yLabel}: ${yLabel} by ${xLabel}, ${series.length} lines. ` +
+      `${title || yLabel}: ${yLabel} by ${xLabel}, ${series.length} lines. ${help} ` +
         "Arrow keys read values, plus and minus zoom, Escape shows everything."
     );
   }
@@ -223,7 +225,8 @@ class LiveChart {
     for (const line of lines) {
       const button = element("button");
       button.type = "button";
-      button.title = `Show or hide ${line[field]}`;
+      const about = field === "term" ? this.config.about[line[field]] : "";
+      button.title = [about, `Click to show or hide ${line[field]}.`].filter(Boolean).join(" ");
       button.setAttribute("aria-pressed", String(!this.hidden[field].has(line[field])));
       const isTerm = field === "term";
       const color = isHalf && !isTerm ? "currentColor" : this.colorOf(line);
@@ -247,10 +250,11 @@ class LiveChart {
     return uPlot.join(series.map((line) => [line.x, line.y]), series.map(() => [0, 2]));
   }
 
+  // A mark of the latest step lies one step after the last point: it must be seen as well.
   extent(data) {
     const xs = data[0];
     if (this.zoom) return { min: this.zoom[0], max: this.zoom[1] };
-    const [low, high] = [xs[0], xs[xs.length - 1]];
+    const [low, high] = [xs[0], Math.max(xs[xs.length - 1], ...this.config.marks.map((mark) => mark[0]))];
     return low < high ? { min: low, max: high } : { min: low - 1, max: low + 1 };
   }
 

@@ -7,7 +7,7 @@ which Streamlit therefore sends once and then names by hash) and the chart, whos
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -87,7 +87,10 @@ def live_chart(
     sync: str = "cursor group",
     note: str = "",
     title: str = "",
+    help: str = "",
+    about: Mapping[str, str] | None = None,
     legend: bool = True,
+    scope: str = "",
 ) -> tuple[float, float] | None:
     """Draw the lines, or feed them to the chart that ``key`` already has on the page.
 
@@ -107,7 +110,10 @@ def live_chart(
         sync: Charts of one page with the same word share the cursor's x; empty for none.
         note: Shown above the plot, or in its middle while there is nothing to draw.
         title: Heads the chart and its PNG.
+        help: What the chart shows, in a sentence; read out, and shown where the pointer rests on the title.
+        about: Legend entry to what it means, in a sentence.
         legend: Terms by colour and runs by dash, as buttons that hide and show them.
+        scope: Of what the chart is; a chart of something else starts anew, without zoom.
 
     Returns:
         The x range the reader has zoomed to, or None; a page may answer with more detail in it.
@@ -125,6 +131,8 @@ def live_chart(
     header = {
         "key": key,
         "title": title,
+        "help": help,
+        "about": {name: said for name, said in (about or {}).items() if name in {line.term for line in series}},
         "note": note,
         "xLabel": x_label,
         "yLabel": y_label,
@@ -137,11 +145,17 @@ def live_chart(
         "marks": [[float(mark.x), mark.text, mark.kind] for mark in marks],
     }
     engine, chart = _components()
+    own = chart_key(key, scope)
     with st.container(gap=None):
-        engine(key=f"{key}-engine", height="content")
-        result = chart(key=key, data=pack(header, series), height=height, on_zoom_change=_rerun_only)
+        engine(key=f"{own}-engine", height="content")
+        result = chart(key=own, data=pack(header, series), height=height, on_zoom_change=_rerun_only)
     zoom = result.get("zoom")
     return (float(zoom[0]), float(zoom[1])) if zoom else None
+
+
+def chart_key(key: str, scope: str) -> str:
+    """Key of the chart's state in session state."""
+    return f"{key}-{scope}" if scope else key
 
 
 def pack(header: dict[str, Any], series: Sequence[Series]) -> bytes:

@@ -2,6 +2,7 @@
 
 import html
 import math
+import re
 from pathlib import Path
 
 import streamlit as st
@@ -17,11 +18,18 @@ _CHIPS = {
 }
 
 
-def use_style() -> None:
-    """Put the sheet on the page; takes no room. What depends on the theme is said once, for all of the page."""
+def use_style(*sheets: str) -> None:
+    """Put the sheet on the page, then further ones of this folder; takes no room.
+
+    What depends on the theme is said once, for all of the page.
+    """
     dark = mode() == "dark"
-    sheet = Path(__file__).with_name("style.css").read_text("utf-8")
-    shades = {"sidebar": ("#f7f8fa", "#131923")[dark], "problem": ("#c62828", "#ff8a80")[dark]}
+    sheet = "\n".join(Path(__file__).with_name(name).read_text("utf-8") for name in ("style.css", *sheets))
+    shades = {
+        "sidebar": ("#f7f8fa", "#131923")[dark],
+        "problem": ("#c62828", "#ff8a80")[dark],
+        "spark": ("#3347c9", "#8fa9f7")[dark],
+    }
     variables = "".join(f"--{name}: {color};" for name, color in shades.items())
     st.html(f"<style>:root {{ {variables} }}\n{sheet}</style>")
 
@@ -49,6 +57,11 @@ def dash_sample(dash: Dash) -> str:
         at += length
     gradient = f"repeating-linear-gradient(90deg, {', '.join(stops)})"
     return f'<span class="dash" style="background:{gradient}" aria-hidden="true"></span>'
+
+
+def plain(name: str) -> str:
+    """A name as it was typed, whatever it means to Markdown."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!$:<>~|])", r"\\\1", name)
 
 
 def number(value: float | None, digits: int = 4) -> str:

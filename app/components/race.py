@@ -9,12 +9,24 @@ import streamlit as st
 from app.charts.happenings import happenings
 from app.charts.lines import AXIS_LABELS, Axis, Happening, Line, Source, View, Window, draw, honest
 from app.components.fields import named, run_title
-from app.components.live_chart import Mark, Series, live_chart
+from app.components.live_chart import Mark, Series, chart_key, live_chart
 from app.theme import AUXILIARY_COLOR, Color, Dash, run_dashes, term_colors
 
 AXES: dict[str, Axis] = {"Step": "step", "Epoch": "epoch", "Time": "time"}
 SMOOTHINGS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
 AUXILIARY = "auxiliary"
+TERMS = {
+    "ce": "How unlikely the network thought the true class of each pixel.",
+    "iou": "1 minus the overlap of prediction and truth, as a share of the area that either covers.",
+    "dice": "1 minus the overlap of prediction and truth, as a share of their mean area.",
+    "focal": "Cross-entropy in which pixels that are already easy count less.",
+    "tversky": "Like Dice, with a penalty of its own for what is made up and for what is missed.",
+    "cb-dice": "Class-balanced Dice: the smaller a class is in the image, the more it counts.",
+    AUXILIARY: "A loss that is added with the weight γ, outside the weights that sum to one.",
+}
+"""What each loss measures, in a sentence."""
+WEIGHTS = "W1..WK: how much each loss counts at each step, as the rule of the run sets it."
+LOSSES = "L1..LK: what each loss measured at each step, before it is weighted; lower is better."
 
 
 @dataclass(frozen=True)
@@ -34,13 +46,20 @@ class Race:
     Attributes:
         snapshot: The experiment as of now.
         dashes: One per run.
+        titles: Run id to what the run is called.
     """
 
     snapshot: Any
     dashes: tuple[Dash, ...]
+    titles: dict[str, str]
     view: View
     options: Options
     marks: tuple[Happening, ...]
+
+    @property
+    def scope(self) -> str:
+        """Whose charts these are: those of another experiment start without zoom."""
+        return str(self.snapshot.experiment.id)
 
     @property
     def colors(self) -> dict[str, Color]:
@@ -54,22 +73,31 @@ class Race:
         for run, live in zip(self.snapshot.experiment.runs, self.snapshot.live, strict=True):
             own = [AUXILIARY] if auxiliary and run.config["auxiliary"] != "none" else []
             for term in [*live.terms, *own]:
-                title = run_title(run.label)
+                title = self.titles[run.id]
                 made.append(Source(live, f"{column}_{term}", title, term, f"{named(term)} · {title}"))
         return made
 
     def of_auxiliary(self, column: str, name: str) -> list[Source]:
         """``auxiliary`` or ``gamma`` of each run that has an auxiliary loss."""
         return [
-            Source(live, column, run_title(run.label), AUXILIARY, f"{name} · {run_title(run.label)}")
+            Source(live, column, self.titles[run.id], AUXILIARY, f"{name} · {self.titles[run.id]}")
             for run, live in zip(self.snapshot.experiment.runs, self.snapshot.live, strict=True)
             if run.config["auxiliary"] != "none"
         ]
 
 
 def dashes_of(snapshot: Any) -> tuple[Dash, ...]:
-    """A dash per run, by its method."""
+    """A dash per run, by the method that it began with: a line must not change its look half way."""
     return tuple(run_dashes([run.config["weighting"] for run in snapshot.experiment.runs]))
+
+
+def titles_of(snapshot: Any) -> dict[str, str]:
+    """Run id to what the run is called: its label, and its present method where that was changed."""
+    titles = {}
+    for run in snapshot.experiment.runs:
+        method = snapshot.changes(run).get("weighting")
+        titles[run.id] = run_title(run.label) + (f", now {named(method)}" if method else "")
+    return titles
 
 
 def options() -> Options:
@@ -98,14 +126,24 @@ def prepared(snapshot: Any, dashes: Sequence[Dash], chosen: Options) -> Race:
     """Bring together what the charts need."""
     view = View(chosen.axis, snapshot.steps_per_epoch or 1, snapshot.origin, chosen.smoothing)
     labels = {run.id: run_title(run.label) for run in snapshot.experiment.runs}
-    return Race(snapshot, tuple(dashes), view, chosen, tuple(happenings(snapshot.events, labels, view)))
+    end = max((live.ended for live in snapshot.live if live.ended is not None), default=None)
+    marks = happenings(snapshot.events, labels, view, name=named, end=end)
+    return Race(snapshot, tuple(dashes), titles_of(snapshot), view, chosen, tuple(marks))
 
 
 def weights_chart(race: Race) -> None:
     """W1..WK per run."""
     counts = {1.0 if run.config["sum_to"] == "1" else float(len(run.config["terms"])) for run in _runs(race)}
     with st.container(key="weights-chart", gap=None):
-        _charts(race, "weights", "Weights", race.sources("weight"), y_label="Weight", y_range=(0, max(counts)))
+        _charts(
+            race,
+            "weights",
+            "Weights",
+            race.sources("weight"),
+            y_label="Weight (share)",
+            y_range=(0, max(counts)),
+            help=WEIGHTS,
+        )
         # Always a line, so that nothing below moves when the history is full.
         st.caption(collecting(race.snapshot) or "each rule sets its weights anew at every step")
 
@@ -113,7 +151,15 @@ def weights_chart(race: Race) -> None:
 def losses_chart(race: Race) -> None:
     """L1..LK per run."""
     with st.container(key="losses-chart", gap=None):
-        _charts(race, "losses", "Losses", race.sources("loss"), y_label="Loss", log_y=race.options.log_y)
+        _charts(
+            race,
+            "losses",
+            "Losses",
+            race.sources("loss"),
+            y_label="Loss (no unit)",
+            log_y=race.options.log_y,
+            help=LOSSES,
+        )
         st.caption("each loss before it is weighted")
 
 
@@ -126,7 +172,8 @@ def auxiliary_chart(race: Race) -> None:
             "auxiliary",
             "Auxiliary loss",
             race.of_auxiliary(AUXILIARY, _auxiliary_name(race)),
-            y_label="Loss",
+            y_label="Loss (no unit)",
+            help=TERMS[AUXILIARY],
             log_y=race.options.log_y,
             note=absent,
             height=270,
@@ -136,7 +183,8 @@ def auxiliary_chart(race: Race) -> None:
             "gamma",
             "Auxiliary weight γ(t)",
             race.of_auxiliary("gamma", "γ"),
-            y_label="γ",
+            y_label="γ (factor)",
+            help="γ(t): the weight of the auxiliary loss, which fades from γ₀ as training goes on.",
             y_range=(0, None),
             note=absent,
             height=270,
@@ -146,7 +194,8 @@ def auxiliary_chart(race: Race) -> None:
             "shares",
             "Share of the total",
             race.sources("share", auxiliary=True),
-            y_label="Share",
+            y_label="Share (0 to 1)",
+            help="What each loss, times its weight, contributes to the total that the network learns from.",
             y_range=(0, 1),
             height=270,
         ),
@@ -179,11 +228,11 @@ def _charts(
         _chart(race, key, title, sources, note=note, height=height, **about)
         return
     for index, run in enumerate(_runs(race)):
-        own = [source for source in sources if source.run == run_title(run.label)]
+        own = [source for source in sources if source.run == race.titles[run.id]]
         _chart(
             race,
             f"{key}-{index}",
-            f"{title} · {run_title(run.label)}",
+            f"{title} · {race.titles[run.id]}",
             own,
             note=note,
             height=min(height, 240),
@@ -193,12 +242,14 @@ def _charts(
 
 def _chart(race: Race, key: str, title: str, sources: Sequence[Source], *, note: str, **about: Any) -> None:
     key = f"{key}-{race.view.axis}"  # another axis is another zoom
-    lines = draw(sources, race.view, _zoom(key))
-    dashes = {run_title(run.label): dash for run, dash in zip(_runs(race), race.dashes, strict=True)}
+    lines = draw(sources, race.view, zoom_of(key, race.scope))
+    dashes = {race.titles[run.id]: dash for run, dash in zip(_runs(race), race.dashes, strict=True)}
     live_chart(
         [_series(line, race.colors[line.term], dashes[line.run]) for line in lines],
         key=key,
+        scope=race.scope,
         title=title,
+        about={named(term): said for term, said in TERMS.items()},
         x_label=AXIS_LABELS[race.view.axis],
         marks=[Mark(mark.x, mark.text, mark.kind) for mark in race.marks],
         note=" · ".join(word for word in (note, honest(lines)) if word),
@@ -211,9 +262,9 @@ def _series(line: Line, color: Color, dash: Dash) -> Series:
     return Series(line.name, line.x, line.y, color.pair, dash=dash, run=line.run, term=term)
 
 
-def _zoom(key: str) -> Window | None:
+def zoom_of(key: str, scope: str) -> Window | None:
     """What the reader has zoomed to, as the chart's component left it in session state."""
-    zoom = (st.session_state.get(key) or {}).get("zoom")
+    zoom = (st.session_state.get(chart_key(key, scope)) or {}).get("zoom")
     return (float(zoom[0]), float(zoom[1])) if zoom else None
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import streamlit as st
 
 from app.charts.overlay import Color, Pixels, class_colors, compare, decode, encode, outline
-from app.components.fields import run_title
 from app.components.page_style import dash_sample, number
+from app.components.race import titles_of
 from app.theme import OVERLAY_COLORS, Dash
 
 FOLLOW, EPOCH, LEFT = "follow-newest", "sample-epoch", "sample-epochs-left"
@@ -74,7 +74,7 @@ def _key(snapshot: Any) -> str:
 
 
 def _gallery(snapshot: Any, dashes: Sequence[Dash], epoch: int, opacity: float, pictures: Pictures) -> None:
-    rows, runs = snapshot.samples, snapshot.experiment.runs
+    rows, runs, titles = snapshot.samples, snapshot.experiment.runs, titles_of(snapshot)
     shared = {(row.kind, row.case): row for row in rows if row.run is None}
     # A run that is not there yet, or ended before, shows how far it came; rows are in the order of epochs.
     predicted = {(row.run, row.case): row for row in rows if row.run is not None and row.epoch <= epoch}
@@ -84,7 +84,7 @@ def _gallery(snapshot: Any, dashes: Sequence[Dash], epoch: int, opacity: float, 
     classes = len(snapshot.facts.get("class_names", ("background", "lesion")))
     cells = ['<div class="head">Image</div>', '<div class="head">Truth</div>']
     cells += [
-        f'<div class="head">{dash_sample(dash)}{html.escape(run_title(run.label))}</div>'
+        f'<div class="head">{dash_sample(dash)}{html.escape(titles[run.id])}</div>'
         for run, dash in zip(runs, dashes, strict=True)
     ]
     for case in cases:
@@ -99,7 +99,7 @@ def _gallery(snapshot: Any, dashes: Sequence[Dash], epoch: int, opacity: float, 
                 continue
             picture = _prediction(image, truth, pngs[row.id], opacity)
             dice = number(row.dice, 3)
-            words = f"Prediction of {html.escape(run_title(run.label))} for {name} at epoch {row.epoch}, Dice {dice}"
+            words = f"Prediction of {html.escape(titles[run.id])} for {name} at epoch {row.epoch}, Dice {dice}"
             when = "" if row.epoch == epoch else f" · epoch {row.epoch}"
             cells.append(_figure(picture, words, f"Dice <b>{dice}</b>{when}"))
     st.html(f'<div class="race gallery" style="--columns:{2 + len(runs)}">{"".join(cells)}</div>')

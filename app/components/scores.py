@@ -9,11 +9,10 @@ import pandas as pd
 import streamlit as st
 
 from app.charts.lines import AXIS_LABELS
-from app.components.fields import run_title
 from app.components.live_chart import Mark, Series, live_chart
 from app.components.page_style import dash_sample, number
 from app.components.race import Race
-from app.theme import Color, Dash
+from app.theme import Color
 
 HEADLINES = ("lesion_dice", "cb_dice")
 SPLITS = ("validation", "test", "train")
@@ -48,7 +47,7 @@ def scores(race: Race, info: Info) -> None:
     with st.container(key="metrics-table"):
         by_class = st.toggle("Each class by itself", key="by-class", persist_state="session")
         shown = [name for name in names if by_class or "/" not in name]
-        st.html(table_html(race.snapshot.experiment, race.dashes, metrics, shown, info))
+        st.html(table_html(race, metrics, shown, info))
 
 
 def _chart(race: Race, metrics: pd.DataFrame, metric: str, info: Info, *, key: str) -> None:
@@ -59,14 +58,16 @@ def _chart(race: Race, metrics: pd.DataFrame, metric: str, info: Info, *, key: s
         for run, live, dash in zip(race.snapshot.experiment.runs, race.snapshot.live, race.dashes, strict=True):
             rows = own[own["run"] == run.id].sort_values("epoch")
             x = [race.view.at(step, live.time_of(step)) for step in rows["step"]]
-            name, values = run_title(run.label), rows["value"].to_numpy()
+            name, values = race.titles[run.id], rows["value"].to_numpy()
             series.append(Series(name, _array(x), values, NEUTRAL.pair, dash=dash, run=name, term=about.title))
     live_chart(
         series,
         key=key,
+        scope=race.scope,
         title=f"Validation {about.title}",
+        help=about.sentence,
         x_label=AXIS_LABELS[race.view.axis],
-        y_label=about.title,
+        y_label=f"{about.title} (0 to 1)",
         y_range=(0, 1),
         marks=[Mark(mark.x, mark.text, mark.kind) for mark in race.marks],
         note=f"{about.pooling}, {about.classes}" if len(metrics) else "the first scores come before the first training",
@@ -74,10 +75,10 @@ def _chart(race: Race, metrics: pd.DataFrame, metric: str, info: Info, *, key: s
     )
 
 
-def table_html(experiment: Any, dashes: Sequence[Dash], metrics: pd.DataFrame, names: Sequence[str], info: Info) -> str:
+def table_html(race: Race, metrics: pd.DataFrame, names: Sequence[str], info: Info) -> str:
     """Scores of each split at its latest epoch: runs down, metrics across; the best of each column stands out."""
     head = "".join(_heading(name, info(name)) for name in names)
-    body = "".join(_split(split, experiment, dashes, metrics, names) for split in SPLITS) if len(metrics) else ""
+    body = "".join(_split(split, race, metrics, names) for split in SPLITS) if len(metrics) else ""
     if not body:
         body = f'<tr><td class="muted" colspan="{len(names) + 1}">No scores yet.</td></tr>'
     head = f"<thead><tr><th>Split and run</th>{head}</tr></thead>"
@@ -87,10 +88,11 @@ def table_html(experiment: Any, dashes: Sequence[Dash], metrics: pd.DataFrame, n
 def _heading(name: str, about: Any) -> str:
     headline = ' class="headline"' if name in HEADLINES else ""
     how = f'<span class="how">{about.pooling}, {html.escape(about.classes)}</span>'
-    return f'<th{headline} title="{html.escape(about.sentence)}">{html.escape(about.title)} {how}</th>'
+    title = f'<span class="term" title="{html.escape(about.sentence)}">{html.escape(about.title)}</span>'
+    return f"<th{headline}>{title} {how}</th>"
 
 
-def _split(split: str, experiment: Any, dashes: Sequence[Dash], metrics: pd.DataFrame, names: Sequence[str]) -> str:
+def _split(split: str, race: Race, metrics: pd.DataFrame, names: Sequence[str]) -> str:
     rows = metrics[metrics["split"] == split]
     if rows.empty:
         return ""
@@ -99,15 +101,15 @@ def _split(split: str, experiment: Any, dashes: Sequence[Dash], metrics: pd.Data
     epochs = latest.groupby("run")["epoch"].first().to_dict()
     best = latest[np.isfinite(latest["value"])].groupby("metric")["value"].max().to_dict() if len(epochs) > 1 else {}
     images = ", ".join(f"{count:,}" for count in sorted(set(latest["images"])))
-    when = "" if split == "validation" else f", {_tested(experiment)}"
+    when = "" if split == "validation" else f", {_tested(race.snapshot.experiment)}"
     lines = [
         f'<tr class="split"><th colspan="{len(names) + 1}">{split.capitalize()}, {images} images'
         f'<span class="muted">{when}</span></th></tr>'
     ]
-    for run, dash in zip(experiment.runs, dashes, strict=True):
+    for run, dash in zip(race.snapshot.experiment.runs, race.dashes, strict=True):
         if run.id not in epochs:
             continue
-        title = f"{dash_sample(dash)} {html.escape(run_title(run.label))}"
+        title = f"{dash_sample(dash)} {html.escape(race.titles[run.id])}"
         cells = "".join(
             _cell(value, is_best=value is not None and value == best.get(name))
             for name, value in ((name, values.get((run.id, name))) for name in names)

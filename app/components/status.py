@@ -8,9 +8,10 @@ from typing import Any
 
 import streamlit as st
 
-from app.components.fields import run_title
+from app.charts.happenings import KNOBS
+from app.components.fields import named, run_title
 from app.components.page_style import chip, dash_sample, seconds_in_words
-from app.state import watch_link
+from app.components.race import titles_of
 from app.theme import STATE_BADGES, Dash
 from dmf.errors import DMFError
 from dmf.records import RunState
@@ -22,6 +23,10 @@ BUTTONS = {
     "stop": ("Stop", ":material/stop:", "End now, with a checkpoint; Resume goes on from it."),
 }
 
+STEP = "One step: the network sees one batch of images and is improved once."
+EPOCH = "One epoch: every training image was seen once."
+SKIPPED = "A loss was not a number, so these steps changed neither the network nor the memory of losses."
+
 
 def summary_state(states: Sequence[RunState]) -> RunState:
     """The one state that describes several runs best: what is still going on counts before what is over."""
@@ -29,21 +34,28 @@ def summary_state(states: Sequence[RunState]) -> RunState:
     return min(states, key=lambda state: order.index(state.value))
 
 
-def heading(experiment: Any, command: Callable[[str, str], None]) -> None:
-    """The experiment's name, and the buttons beside it."""
+def heading(experiment: Any, command: Callable[[str, str], None]) -> Any:
+    """The experiment's name, and the buttons beside it; returns the place after the buttons."""
     with st.container(key="head", horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         with st.container(width="content", gap=None):
             st.html('<a class="back" href="." target="_self">← All experiments</a>')
             st.markdown(f"### {_plain(experiment.name)}")
-        buttons(experiment, command)
+        controls = st.container(key="controls", horizontal=True, gap="small", width="content")
+    said = st.container()
+    with controls:
+        buttons(experiment, command, said)
+        return st.container(width="content")
 
 
-def buttons(experiment: Any, command: Callable[[str, str], None]) -> None:
+def buttons(experiment: Any, command: Callable[[str, str], None], said: Any) -> None:
     """Pause, Resume, Step and Stop; each can be clicked where it means something. Keep them out of what ticks.
+
+    Their keys name the experiment they were drawn for, so that no click lands on another one.
 
     Args:
         experiment: The experiment as the store has it.
         command: Called with (experiment id, pause | resume | step | stop).
+        said: Where it is told if a click cannot be followed.
     """
     states = [run.state for run in experiment.runs]
     is_active = any(state.is_active for state in states)
@@ -53,68 +65,75 @@ def buttons(experiment: Any, command: Callable[[str, str], None]) -> None:
         "step": RunState.PAUSED in states,
         "stop": is_active,
     }
-    with st.container(key="controls", horizontal=True, gap="small", width="content"):
-        for word, (label, icon, help) in BUTTONS.items():
-            clicked = st.button(label, key=f"control-{word}", icon=icon, help=help, disabled=not can[word])
-            if clicked:
-                try:
-                    command(experiment.id, word)
-                except DMFError as error:
-                    st.toast(str(error), icon=":material/error:")
-                else:
-                    st.rerun()
+    for word, (label, icon, help) in BUTTONS.items():
+        key = f"control-{word}-{experiment.id}"
+        if st.button(label, key=key, icon=icon, help=help, disabled=not can[word]):
+            try:
+                command(experiment.id, word)
+            except DMFError as error:
+                said.error(str(error), icon=":material/error:")
+            else:
+                st.rerun()
 
 
-def status(snapshot: Any, dashes: Sequence[Dash], *, is_in_line: bool = False) -> None:
+def status(
+    snapshot: Any, dashes: Sequence[Dash], *, is_in_line: bool = False, owner_in_words: Callable[[str], str] = str
+) -> None:
     """Progress of the race: how far, how fast, how long still, and who trains it. ``step N`` comes first.
 
     Args:
         snapshot: The experiment as of now.
         dashes: One per run.
         is_in_line: Whether a queued experiment waits for another one.
+        owner_in_words: Says an owner for people.
     """
     experiment, total = snapshot.experiment, snapshot.steps_total
     state = summary_state(snapshot.states)
     share = min(1.0, snapshot.step / total) if total else 0.0
     main = f"step {snapshot.step:,}" + (f" <small>of {total:,}</small>" if total else "")
-    facts = [f'<span class="main">{main}</span>', chip(state.value)]
+    facts = [f'<span class="main" title="{STEP}">{main}</span>', chip(state.value)]
     facts += [f'<span class="fact">{fact}</span>' for fact in _facts(snapshot, state, is_in_line=is_in_line)]
     color = {"gray": "#8a94a0", "orange": "#d08a1c", "green": "#2e9e58", "red": "#d64545", "blue": "#4a64e7"}
     bar = color[STATE_BADGES[state.value].color]
+    titles = titles_of(snapshot)
     runs = "".join(
-        f'<span class="run">{dash_sample(dash)}{html.escape(run_title(run.label))} '
-        f"{chip(run.state.value) if run.state is not state else ''}</span>"
-        for run, dash in zip(experiment.runs, dashes, strict=True)
+        _run(snapshot, run, live, dash, titles[run.id], is_like_others=run.state is state)
+        for run, live, dash in zip(experiment.runs, snapshot.live, dashes, strict=True)
     )
+    where = html.escape(_where(snapshot, owner_in_words))
     with st.container(key="run-status"):
         st.html(
             f'<div class="race status"><div class="facts">{"".join(facts)}</div>'
-            f'<div class="bar" style="--bar:{bar}" role="progressbar" aria-valuemin="0" aria-valuemax="100" '
-            f'aria-valuenow="{share:.0%}"><i style="width:{share:.2%}"></i></div>'
-            f'<div class="runs">{runs}<span class="muted">{html.escape(_where(snapshot))}</span></div></div>'
+            f'<div class="bar" style="--bar:{bar}" role="progressbar" aria-label="Steps taken, in percent" '
+            f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{100 * share:.0f}"><i style="width:{share:.2%}"></i>'
+            f'</div><div class="runs">{runs}<span class="muted">{where}</span></div></div>'
         )
 
 
-def waiting(ahead: Sequence[Any]) -> None:
-    """What a queued experiment waits for; outside of the status, because names may say anything."""
-    for other in ahead:
-        state = summary_state([run.state for run in other.runs]).value
-        link = f'<a href="{watch_link(other.id)}" target="_self">{html.escape(other.name)}</a>'
-        st.html(
-            f'<div class="race waiting">One experiment trains at a time. Before this one: {link} {chip(state)}</div>'
-        )
+def skipped(live: Any) -> str:
+    """Steps that changed nothing: ``"3 steps skipped: Dice not finite"``; empty without any."""
+    if not live.skipped:
+        return ""
+    steps = "1 step" if live.skipped == 1 else f"{live.skipped:,} steps"
+    return f"{steps} skipped: {' and '.join(map(named, live.not_finite))} not finite"
+
+
+def trouble(sentences: Sequence[str | None]) -> None:
+    """Why the page may be behind, or what trains cannot be kept; each reason once."""
+    for sentence in dict.fromkeys(filter(None, sentences)):
+        st.error(sentence, icon=":material/error:")
 
 
 def reasons(experiment: Any) -> None:
     """Why runs ended otherwise than planned, in plain words."""
     said: dict[tuple[str, str], list[str]] = {}
     for run in experiment.runs:
-        if run.state in (RunState.FAILED, RunState.INTERRUPTED) and run.reason:
+        if run.state.is_resumable and run.reason:
             said.setdefault((run.state.value, run.reason), []).append(run_title(run.label))
     for (state, reason), labels in said.items():
         whose = "Every run" if len(labels) == len(experiment.runs) > 1 else ", ".join(labels)
-        show = st.error if state == "failed" else st.warning
-        hint = "" if state == "failed" else " Resume goes on from the last checkpoint."
+        show = {"failed": st.error, "interrupted": st.warning}.get(state, st.info)
+        hint = " Resume goes on from the last checkpoint." if state == "interrupted" else ""
         show(f"{whose} {state}: {reason.rstrip('.')}.{hint}", icon=STATE_BADGES[state].icon)
 
 
@@ -128,7 +147,8 @@ def _facts(snapshot: Any, state: RunState, *, is_in_line: bool) -> list[str]:
     total, per_epoch = snapshot.steps_total, snapshot.steps_per_epoch
     runs = snapshot.experiment.runs
     if per_epoch:
-        facts.append(f"epoch <b>{snapshot.step / per_epoch:.1f}</b> of {total // per_epoch:,}")
+        epochs = f"epoch <b>{snapshot.step / per_epoch:.1f}</b> of {total // per_epoch:,}"
+        facts.append(f'<span title="{EPOCH}">{epochs}</span>')
     elif state is RunState.QUEUED:
         facts.append("waiting for its turn" if is_in_line else "preparing the data")
     rates = [run.summary["steps_per_second"] for run in runs if run.state is RunState.RUNNING]
@@ -147,7 +167,23 @@ def _facts(snapshot: Any, state: RunState, *, is_in_line: bool) -> list[str]:
     return facts
 
 
-def _where(snapshot: Any) -> str:
+def _run(snapshot: Any, run: Any, live: Any, dash: Dash, title: str, *, is_like_others: bool) -> str:
+    """One run in the line of runs: its dash, its method, what was changed, its state where it is not that of all."""
+    changes = snapshot.changes(run)
+    about = "The line keeps the dash of the method that it began with." if "weighting" in changes else ""
+    words = [f'{dash_sample(dash)}<span title="{about}">{html.escape(title)}</span>']
+    settings = [f"{KNOBS[name]} {value:g}" for name, value in changes.items() if name != "weighting"]
+    if settings:
+        words.append(f'<span class="muted" title="Changed while it trains">{html.escape(", ".join(settings))}</span>')
+    if not is_like_others:
+        words.append(chip(run.state.value))
+    bad = skipped(live)
+    if bad:
+        words.append(f'<span class="bad" title="{SKIPPED}">{html.escape(bad)}</span>')
+    return f'<span class="run">{" ".join(words)}</span>'
+
+
+def _where(snapshot: Any, owner_in_words: Callable[[str], str]) -> str:
     facts, runs = snapshot.facts, snapshot.experiment.runs
     words = []
     if facts:
@@ -156,7 +192,7 @@ def _where(snapshot: Any) -> str:
         words.append(f"{images['train']} train · {images['validation']} validation · {images['test']} test images")
         if not facts["bit_reproducible"]:
             words.append("not bit-reproducible on this device")
-    owners = sorted({run.owner for run in runs if run.owner})
+    owners = sorted({owner_in_words(run.owner) for run in runs if run.owner})
     if owners:
         words.append(f"trained by {', '.join(owners)}")
     return " · ".join(words)

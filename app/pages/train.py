@@ -6,14 +6,17 @@ from contextlib import suppress
 import streamlit as st
 
 from app import access, state
-from app.components import race, recent, samples, scores, status
+from app.components import queue, race, recent, samples, scores, status
 from app.components.form import form
+from app.components.knobs import knobs
 from app.components.page_style import use_style
 from dmf.config import ExperimentConfig
 from dmf.errors import DMFError, RunNotFoundError
+from dmf.records import RunState
 
 TICK = 1.0  # s
 IDLE_TICK = 3.0  # s between looks whether another tab or a terminal resumed what had ended
+QUEUE_TICK = 2.0  # s
 IMPATIENCE = 5.0  # s in which another start of the same is taken for the same click
 
 
@@ -42,7 +45,7 @@ def start(config: ExperimentConfig) -> None:
 def show_experiment(id: str | None) -> None:
     if id is None:
         recent.welcome()
-        recent.recent(access.recent())
+        recent.recent(access.overview())
         return
     try:
         if not state.is_plain(id):
@@ -50,40 +53,68 @@ def show_experiment(id: str | None) -> None:
         snapshot = access.follow(id)
     except RunNotFoundError:
         recent.missing(id)
-        recent.recent(access.recent())
+        recent.recent(access.overview())
         return
     state.keep_watching(id)
-    status.heading(snapshot.experiment, access.command)
-    drawn = snapshot.states
+    beside_buttons = status.heading(snapshot.experiment, access.command)
+    show_queue(id)
+    drawn, latest = _condition(snapshot), snapshot
 
     @st.fragment(run_every=TICK if snapshot.is_active else None)
     def live() -> None:
+        nonlocal latest
+        problem = None
         try:
-            now = access.follow(id)
+            latest = access.follow(id)
         except DMFError as error:
-            st.error(str(error))
-            return
-        if now.states != drawn:
-            st.rerun()  # the buttons, and whether this goes on ticking, depend on the states
-        watch(now)
+            problem = str(error)  # what was read before stays on the page
+        if _condition(latest) != drawn:
+            st.rerun()  # the buttons, the knobs, and whether this goes on ticking, depend on it
+        watch(latest, problem)
 
     live()
-    if not snapshot.is_active and any(state.is_resumable for state in drawn):
+    with beside_buttons:
+        methods = access.choices().names["weighting"] if snapshot.is_active else ()
+        knobs(snapshot.experiment, snapshot.settings, methods, access.turn, is_shown=snapshot.is_active)
+    if not snapshot.is_active and any(state.is_resumable for state in snapshot.states):
 
         @st.fragment(run_every=IDLE_TICK)
         def idle() -> None:
             with suppress(DMFError):
-                if access.follow(id).states != drawn:
+                if _condition(access.follow(id)) != drawn:
                     st.rerun()
 
         idle()
 
 
-def watch(snapshot: access.Snapshot) -> None:
+def _condition(snapshot: access.Snapshot) -> object:
+    return snapshot.states, snapshot.settings
+
+
+def show_queue(id: str) -> None:
+    """What trains and waits, brought up to date by itself while there is any of it."""
+
+    @st.fragment(run_every=QUEUE_TICK if _queue() else None)
+    def ticking() -> None:
+        queue.queue(_queue(), id, access)
+
+    ticking()
+
+
+def _queue() -> list[access.Entry]:
+    """Empty where the store cannot be read, which is told beside the experiment."""
+    try:
+        return access.queue()
+    except DMFError:
+        return []
+
+
+def watch(snapshot: access.Snapshot, problem: str | None) -> None:
+    id = snapshot.experiment.id
     dashes = race.dashes_of(snapshot)
-    ahead = access.ahead(snapshot.experiment)
-    status.status(snapshot, dashes, is_in_line=bool(ahead))
-    status.waiting(ahead)
+    status.trouble([access.trouble(id), problem])
+    waits = RunState.QUEUED in snapshot.states and queue.is_in_line(_queue(), id)
+    status.status(snapshot, dashes, is_in_line=waits, owner_in_words=access.owner_in_words)
     status.reasons(snapshot.experiment)
     chosen = race.options()
     drawn = race.prepared(snapshot, dashes, chosen)
@@ -94,7 +125,10 @@ def watch(snapshot: access.Snapshot) -> None:
         race.losses_chart(drawn)
     race.auxiliary_chart(drawn)
     scores.scores(drawn, access.metric_info)
-    samples.samples(snapshot, dashes, access.pictures)
+    try:
+        samples.samples(snapshot, dashes, access.pictures)
+    except DMFError as error:
+        st.caption(str(error))
 
 
 show()

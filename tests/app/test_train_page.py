@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Button
 
 from dmf.config import FusionConfig
 from dmf.records import EpochMetrics, Event, RunState, Sample, StateChange, TelemetryBlock
@@ -35,8 +36,10 @@ def page(experiment: str | None = None) -> AppTest:
     return test
 
 
-def record(store: RunStore, steps: int = 40, state: RunState = RunState.FINISHED) -> str:
-    """An experiment of two runs with everything a training leaves behind."""
+def record(
+    store: RunStore, steps: int = 40, state: RunState = RunState.FINISHED, bad: tuple[str, int] | None = None
+) -> str:
+    """An experiment of two runs with everything a training leaves behind; ``bad``: a loss, NaN so often at first."""
     fusions = [{**FusionConfig(weighting=name).model_dump(mode="json")} for name in ("variance", "mad")]
     config = {"data": {"dataset": "phantom", "image_size": 16}, "training": {"epochs": 2}}
     experiment = store.create_experiment(
@@ -50,6 +53,8 @@ def record(store: RunStore, steps: int = 40, state: RunState = RunState.FINISHED
         *("auxiliary", "gamma", "total", "lr", "finite"),
     )
     values = np.tile(np.float32([0.9, 0.6, 0.3, 0.2, 0.3, 0.5, 0.8, 1.0, 1.0, 1e-3, 1.0]), (steps, 1))
+    if bad is not None:
+        values[: bad[1], columns.index(f"loss_{bad[0]}")], values[: bad[1], columns.index("finite")] = np.nan, 0
     facts = {
         **{"device": "cpu", "precision": "float32", "bit_reproducible": True, "steps_per_epoch": 20, "steps_total": 40},
         **{"images": {"train": 20, "validation": 4, "test": 4}, "class_names": ["background", "lesion"]},
@@ -74,6 +79,11 @@ def record(store: RunStore, steps: int = 40, state: RunState = RunState.FINISHED
         records.append(StateChange(run.id, steps, state))
         store.write(records, owner)
     return experiment.id
+
+
+def apply(test: AppTest) -> Button:
+    """The button of the knobs."""
+    return next(button for button in test.button if button.label == "Apply")
 
 
 def html_of(test: AppTest, container: str) -> str:
@@ -127,9 +137,11 @@ def test_what_is_queued_says_what_it_waits_for(store: RunStore) -> None:
     status = html_of(test, "run-status")
     assert "waiting for its turn" in status
     assert status.count("step ") == 1
-    (waiting,) = (element.value for element in test.main.get("html") if "waiting" in element.value.split(">")[0])
-    assert f'href="train?experiment={first.id}"' in waiting
-    assert "step 5 &lt;b&gt;" in waiting
+    listed = html_of(test, f"queue-{first.id}")
+    assert f'href="train?experiment={first.id}"' in listed
+    assert "step 5 &lt;b&gt;" in listed
+    assert "paused" in listed
+    assert "(this one)" in html_of(test, f"queue-{second.id}")
 
 
 @pytest.mark.parametrize(("steps", "state"), [(0, RunState.RUNNING), (4, RunState.PAUSED), (40, RunState.FINISHED)])
@@ -200,7 +212,8 @@ def test_a_run_that_is_behind_shows_how_far_it_came(store: RunStore) -> None:
 def test_buttons_can_be_clicked_where_they_mean_something(store: RunStore) -> None:
     def enabled(state: RunState) -> set[str]:
         test = page(record(store, 4, state))
-        return {button.label for button in test.container(key="controls").button if not button.disabled}
+        buttons = [button for button in test.container(key="controls").button if "control-" in str(button.key)]
+        return {button.label for button in buttons if not button.disabled}
 
     assert enabled(RunState.RUNNING) == {"Pause", "Stop"}
     assert enabled(RunState.PAUSED) == {"Resume", "Step", "Stop"}
@@ -212,14 +225,14 @@ def test_buttons_can_be_clicked_where_they_mean_something(store: RunStore) -> No
 def test_a_button_leaves_a_wish_for_every_run(store: RunStore, state: RunState, word: str) -> None:
     id = record(store, 4, state)
     test = page(id)
-    test.button(key=f"control-{word}").click().run()
+    test.button(key=f"control-{word}-{id}").click().run()
     assert not test.exception
     runs = [run.id for run in store.experiment(id).runs]
     assert [(wish.run, wish.command) for wish in store.pending_controls(runs)] == [(run, word) for run in runs]
 
 
 def test_resume_continues_what_was_stopped(store: RunStore) -> None:
-    from app import access
+    from app.access import steering
 
     id = record(store, 4, RunState.STOPPED)
     resumed: list[str] = []
@@ -229,8 +242,8 @@ def test_resume_continues_what_was_stopped(store: RunStore) -> None:
             resumed.append(experiment)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(access, "manager", Manager)
-        page(id).button(key="control-resume").click().run()
+        patch.setattr(steering, "manager", Manager)
+        page(id).button(key=f"control-resume-{id}").click().run()
     assert resumed == [id]
 
 
@@ -249,7 +262,7 @@ def test_a_reason_that_counts_steps_stays_out_of_the_status(store: RunStore) -> 
     store.write([StateChange(run.id, 4, RunState.FAILED, reason) for run in store.experiment(id).runs], "test")
     test = page(id)
     assert test.error[0].value.startswith("Every run failed: The losses were not finite for 10 steps")
-    assert html_of(test, "run-status").count("step") == 1
+    assert html_of(test, "run-status").count("step ") == 1
 
 
 @pytest.mark.parametrize("id", ["e-none", "../../etc/passwd", "<script>", "x" * 300])
@@ -283,3 +296,140 @@ def test_a_store_that_cannot_be_opened_is_said(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("DMF_STORE", f"sqlite:///{tmp_path / 'runs.sqlite'}")
     test = page()
     assert "runs.sqlite" in test.error[0].value
+
+
+def test_a_knob_is_turned_for_every_run_it_can_be_turned_for(store: RunStore) -> None:
+    id = record(store, 4, RunState.RUNNING)
+    test = page(id)
+    assert test.number_input(key=f"knob-gamma-{id}-all").value == 1.0
+    assert test.selectbox(key=f"knob-weighting-{id}-all").value is None  # the runs differ
+    test.number_input(key=f"knob-gamma-{id}-all").set_value(2.0)
+    apply(test).click().run()
+    assert not test.exception
+    runs = [run.id for run in store.experiment(id).runs]
+    wishes = [(wish.run, wish.command, wish.field, wish.value) for wish in store.pending_controls(runs)]
+    assert wishes == [(run, "set", "gamma", 2.0) for run in runs]
+    assert any("γ₀" in toast.value and "before the next step" in toast.value for toast in test.toast)
+
+
+def test_a_knob_can_be_turned_for_one_run_alone(store: RunStore) -> None:
+    id = record(store, 4, RunState.PAUSED)
+    variance, mad = store.experiment(id).runs
+    test = page(id)
+    test.selectbox(key=f"knobs-target-{id}").set_value("MAD").run()
+    assert test.selectbox(key=f"knob-weighting-{id}-{mad.id}").value == "mad"
+    test.selectbox(key=f"knob-weighting-{id}-{mad.id}").set_value("fixed")
+    test.number_input(key=f"knob-lr-{id}-{mad.id}").set_value(0.5)
+    apply(test).click().run()
+    wishes = [(wish.run, wish.field, wish.value) for wish in store.pending_controls([variance.id, mad.id])]
+    assert wishes == [(mad.id, "lr", 0.5), (mad.id, "weighting", "fixed")]
+
+
+def test_a_knob_that_cannot_work_is_refused_beside_its_field_and_nothing_is_sent(store: RunStore) -> None:
+    id = record(store, 4, RunState.RUNNING)
+    test = page(id)
+    test.number_input(key=f"knob-lr-{id}-all").set_value(-1.0)
+    test.number_input(key=f"knob-gamma-{id}-all").set_value(3.0)
+    apply(test).click().run()
+    assert "Must be above 0, got -1.0." in html_of(test, "controls")
+    assert store.pending_controls([run.id for run in store.experiment(id).runs]) == []
+    assert test.number_input(key=f"knob-gamma-{id}-all").value == 3.0  # nothing is lost
+
+
+def test_applying_nothing_sends_nothing(store: RunStore) -> None:
+    id = record(store, 4, RunState.RUNNING)
+    test = page(id)
+    apply(test).click().run()
+    assert any("Nothing was changed" in caption.value for caption in test.caption)
+    assert store.pending_controls([run.id for run in store.experiment(id).runs]) == []
+
+
+def test_what_was_changed_is_named_in_the_status_and_the_knobs_stand_there(store: RunStore) -> None:
+    id = record(store, 40, RunState.RUNNING)
+    mad = store.experiment(id).runs[1].id
+    changes = {"weighting": ("mad", "bayesian"), "gamma": (1.0, 2.0)}
+    events = [
+        Event(mad, 20, "knob", {"field": field, "value": value, "before": before})
+        for field, (before, value) in changes.items()
+    ]
+    store.write(events, "test")
+    test = page(id)
+    status = html_of(test, "run-status")
+    assert "MAD, now Bayesian" in status
+    assert "γ₀ 2" in status
+    assert test.number_input(key=f"knob-gamma-{id}-all").value is None  # 1 and 2
+    assert "MAD, now Bayesian" in html_of(test, "samples")
+
+
+def test_what_has_ended_has_no_knobs(store: RunStore) -> None:
+    assert not [field for field in page(record(store)).number_input if str(field.key).startswith("knob-")]
+
+
+def test_steps_that_were_skipped_are_counted_with_the_loss_to_blame(store: RunStore) -> None:
+    id = record(store, 40, RunState.RUNNING, bad=("dice", 3))
+    status = html_of(page(id), "run-status")
+    assert status.count("3 steps skipped: Dice not finite") == 2
+
+
+def test_the_queue_is_listed_with_who_trains_and_can_be_cancelled(store: RunStore) -> None:
+    running = record(store, 4, RunState.RUNNING)
+    training = {"training": {"device": "cpu", "epochs": 3}}
+    fusion = FusionConfig().model_dump(mode="json")
+    waits = store.create_experiment(training, name="waits", labels=["mad"], run_configs=[fusion], environment={})
+    store.claim([waits.runs[0].id], "dmf train on host (process 7, ab12)")
+    test = page(running)
+    assert "dmf train on host (process 7)" in html_of(test, f"queue-{waits.id}")
+    assert "epoch 0 of 2" in html_of(test, f"queue-{running}")
+    assert test.button(key=f"queue-earlier-{waits.id}").disabled  # another process has its own order
+    assert not [button for button in test.button if button.key == f"queue-cancel-{running}"]
+    test.button(key=f"queue-cancel-{waits.id}").click().run()
+    assert not test.exception
+    assert store.experiment(waits.id).runs[0].state is RunState.STOPPED
+    assert store.experiment(running).runs[0].state is RunState.RUNNING
+    assert "cancelled in the queue" in page(waits.id).info[0].value
+
+
+def test_a_lone_experiment_has_no_list(store: RunStore) -> None:
+    assert "Training and waiting" not in " ".join(
+        text.value for text in page(record(store, 4, RunState.PAUSED)).markdown
+    )
+
+
+def test_trouble_is_told_once_and_what_was_read_stays(store: RunStore) -> None:
+    from app import access
+    from dmf.errors import StoreError
+
+    id = record(store, 40, RunState.RUNNING)
+    sentence = "The run store is locked by another program."
+    follow = access.follow
+    looks: list[str] = []
+
+    def fails_after_the_first(id: str) -> access.Snapshot:
+        looks.append(id)
+        if len(looks) > 1:
+            raise StoreError(sentence)
+        return follow(id)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(access, "trouble", lambda id: sentence)
+        patch.setattr(access, "follow", fails_after_the_first)
+        test = page(id)
+    assert [error.value for error in test.error] == [sentence]
+    assert "step 40" in html_of(test, "run-status")
+
+
+def test_a_store_that_cannot_be_written_refuses_in_a_sentence_and_the_page_stays(store: RunStore) -> None:
+    from app import access
+    from dmf.errors import StoreError
+
+    id = record(store, 40, RunState.RUNNING)
+
+    def refuse(id: str, word: str) -> None:
+        raise StoreError("The run store is read-only.")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(access, "command", refuse)
+        test = page(id)
+        test.button(key=f"control-stop-{id}").click().run()
+    assert [error.value for error in test.error] == ["The run store is read-only."]
+    assert "step 40" in html_of(test, "run-status")

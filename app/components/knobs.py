@@ -1,0 +1,162 @@
+"""Knobs of a race that may be turned while it trains, beside the buttons that steer it."""
+
+import html
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import streamlit as st
+
+from app.charts.happenings import KNOBS as WORDS
+from app.charts.happenings import refused, turned
+from app.components.fields import named, run_title
+from dmf.errors import DMFError
+from dmf.knobs import KNOBS
+
+ALL = "All runs"
+OF_AUXILIARY = ("gamma", "decay_rate")
+LABELS = {
+    "gamma": "New γ₀",
+    "decay_rate": "New decay rate",
+    "lr": "New learning rate",
+    "weighting": "New weighting method",
+}
+STEPS = {"gamma": 0.1, "decay_rate": 0.01, "lr": 0.0001}
+
+Value = float | str
+
+
+class Answer(Protocol):
+    """What came of a wish; see ``app.access.Turned``."""
+
+    problems: dict[str, str]
+    asked: tuple[str, ...]
+    events: tuple[Any, ...]
+    unanswered: tuple[str, ...]
+
+
+Turn = Callable[[str, Sequence[str], Mapping[str, Value]], Answer]
+
+
+def knobs(
+    experiment: Any, settings: Sequence[Mapping[str, Value]], methods: Sequence[str], turn: Turn, *, is_shown: bool
+) -> None:
+    """A popover with the knobs. Keep it out of what ticks, so that what is half typed stays.
+
+    Args:
+        experiment: The experiment as the store has it.
+        settings: What the knobs of each run stand at.
+        methods: Weighting methods to choose from.
+        turn: Called with (experiment id, run ids, knob to new value).
+        is_shown: Whether anything can be turned; the place is there all the same, so that no button moves.
+    """
+    with st.popover(
+        "Change",
+        icon=":material/tune:",
+        help="Change γ₀, its decay, the learning rate or the method while it trains.",
+        disabled=not is_shown,
+        key=f"knobs-{experiment.id}",
+    ):
+        if is_shown:
+            _panel(experiment, tuple(settings), tuple(methods), turn)
+
+
+@st.fragment
+def _panel(experiment: Any, settings: Sequence[Mapping[str, Value]], methods: Sequence[str], turn: Turn) -> None:
+    st.markdown("**Change while it trains**")
+    chosen = _targets(experiment)
+    runs = [run for run in experiment.runs if run.id in chosen]
+    present = {
+        field: list(dict.fromkeys(now[field] for run, now in _paired(experiment, settings) if run.id in chosen))
+        for field in KNOBS
+    }
+    scope = f"{experiment.id}-{chosen[0] if len(chosen) == 1 else 'all'}"
+    has_auxiliary = any(run.config["auxiliary"] != "none" for run in runs)
+    with st.form(f"knobs-form-{experiment.id}", border=False):
+        values, slots = {}, {}
+        for field in KNOBS:
+            values[field] = _field(
+                field, present[field], methods, scope, is_off=field in OF_AUXILIARY and not has_auxiliary
+            )
+            slots[field] = st.empty()
+        applied = st.form_submit_button("Apply", type="primary", icon=":material/check:", width="stretch")
+    said = st.empty()
+    if not applied:
+        said.caption("It takes effect between two steps, and every chart marks where.")
+        return
+    wanted = {field: value for field, value in values.items() if value is not None and [value] != present[field]}
+    if not wanted:
+        said.caption("Nothing was changed, so nothing was sent.")
+        return
+    try:
+        answer = turn(experiment.id, chosen, wanted)
+    except DMFError as error:
+        said.error(str(error))
+        return
+    for field, sentence in answer.problems.items():
+        slots[field].html(f'<p class="problem" role="alert">{html.escape(sentence[:1].upper() + sentence[1:])}</p>')
+    if answer.problems:
+        said.caption("Nothing was sent.")
+        return
+    titles = {run.id: run_title(run.label) for run in experiment.runs}
+    sentences = outcome(answer, titles)
+    for sentence in sentences:
+        st.toast(sentence, icon=":material/tune:", duration="long")
+    said.html(f'<p class="outcome" role="status">{"<br>".join(map(html.escape, sentences))}</p>')
+
+
+def outcome(answer: Answer, titles: Mapping[str, str]) -> list[str]:
+    """What came of a wish, in sentences; what several runs answered alike is said once."""
+    if not answer.asked:
+        return ["Nothing to change: the runs stand there already, or have ended."]
+    grouped: dict[str, list[str]] = {}
+    for event in answer.events:
+        if event.kind == "knob":
+            sentence = f"{turned(event.data, named)} from step {event.step:,} on"
+        else:
+            sentence = refused(event.data, named).rstrip(".")
+        grouped.setdefault(sentence, []).append(titles[event.run])
+    sentences = []
+    for sentence, runs in grouped.items():
+        whose = f"{', '.join(runs)}: " if len(titles) > len(runs) else ""
+        sentences.append(f"{whose}{sentence}.")
+    late = [WORDS[field] for field in answer.unanswered]
+    if late:
+        sentences.append(f"Asked for: {', '.join(late)}. It takes effect before the next step; the charts mark where.")
+    return sentences
+
+
+def _targets(experiment: Any) -> list[str]:
+    """Ids of the runs to change: every active one, or the one chosen."""
+    active = {run_title(run.label): run.id for run in experiment.runs if run.state.is_active}
+    if len(active) == 1:
+        return list(active.values())
+    choice = st.selectbox(
+        "Change it for",
+        [ALL, *active],
+        key=f"knobs-target-{experiment.id}",
+        help="Every run of the race, or one of them alone.",
+    )
+    return list(active.values()) if choice == ALL or choice not in active else [active[choice]]
+
+
+def _field(name: str, present: Sequence[Value], methods: Sequence[str], scope: str, *, is_off: bool) -> Value | None:
+    """A widget that starts at the present value; empty where the runs differ, and then left alone unless filled."""
+    key, seen = f"knob-{name}-{scope}", f"knob-{name}-{scope}-seen"
+    start = present[0] if len(present) == 1 else None
+    # Set anew only when it was changed, here or elsewhere: what is being typed otherwise stays.
+    if key not in st.session_state or st.session_state.get(seen) != start:
+        st.session_state[key], st.session_state[seen] = start, start
+    differs = f"differs: {', '.join(_text(value) for value in present)}"
+    help = "No run here has an auxiliary loss, so there is nothing to change." if is_off else KNOBS[name]
+    about: dict[str, Any] = {"key": key, "help": help, "disabled": is_off, "placeholder": differs}
+    if name == "weighting":
+        return st.selectbox(LABELS[name], methods, index=None, format_func=named, **about)
+    return st.number_input(LABELS[name], value=None, step=STEPS[name], format="%g", **about)
+
+
+def _text(value: Value) -> str:
+    return named(value) if isinstance(value, str) else f"{value:g}"
+
+
+def _paired(experiment: Any, settings: Sequence[Mapping[str, Value]]) -> list[tuple[Any, Mapping[str, Value]]]:
+    return list(zip(experiment.runs, settings, strict=True))
