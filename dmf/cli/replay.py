@@ -11,6 +11,8 @@ from dmf.cli.shared import STORE, console, open_store
 from dmf.config import FusionConfig
 from dmf.config_text import parse
 from dmf.errors import ConfigError
+from dmf.knobs import knobs_of
+from dmf.records import Knob
 
 _ABOUT_WEIGHTING = (
     *("weights", "history_min", "history_max", "symlog", "minmax", "eps", "floor", "median", "prior"),
@@ -28,21 +30,37 @@ def _replay(
     output: Annotated[
         Path, typer.Option("-o", "--output", help="CSV to write: same header, one row of weights per step.")
     ],
-    weighting: Annotated[str, typer.Option(help="fixed, variance, mad or bayesian.")] = "variance",
+    weighting: Annotated[
+        str | None,
+        typer.Option(
+            help="fixed, variance, mad or bayesian. (default: what the run had, with the changes made while it "
+            "trained; for a file variance)",
+            show_default=False,
+        ),
+    ] = None,
     store: Annotated[str | None, STORE] = None,
     **settings: Any,
 ) -> None:
     """Compute the weights that a weighting gives to a loss history, with the arithmetic that runs live.
 
-    A row with an empty cell, nan or inf is a step that changes nothing. The notebook's traces come back with
+    What is not given is as the run had it; for a file, the default. A row with an empty cell, nan or inf is a step that
+    changes nothing. The notebook's traces come back with
     `--history-min 50 --history-max 150 --median notebook --prior compound --floor 0`.
     """
     from dmf.replay import read_losses, recorded_losses, replay, write_weights
 
-    is_file = Path(losses).suffix or Path(losses).exists()
-    names, values = read_losses(Path(losses)) if is_file else recorded_losses(open_store(store), losses)
-    config = parse(FusionConfig, {"terms": names, "weighting": weighting, **given(settings)})
-    weights = replay(values, config)
+    knobs: tuple[Knob, ...] = ()
+    if Path(losses).suffix or Path(losses).exists():
+        names, values = read_losses(Path(losses))
+        base: dict[str, Any] = {"terms": names}
+    else:
+        opened = open_store(store)
+        names, values = recorded_losses(opened, losses)
+        base = opened.run(losses).config
+        if weighting is None:
+            knobs = knobs_of(opened.events([losses]))
+    config = parse(FusionConfig, {**base, **given({"weighting": weighting, **settings})})
+    weights = replay(values, config, knobs)
     try:
         write_weights(output, names, weights)
     except OSError as error:

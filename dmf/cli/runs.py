@@ -70,10 +70,13 @@ def runs(
 def export(
     run: Annotated[str, typer.Argument(help="Id of the run.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
-    format: Annotated[str, typer.Option(help="csv, parquet or json.")] = "csv",
+    format: Annotated[str, typer.Option(help="csv, parquet, json or events.")] = "csv",
     store: Annotated[str | None, STORE] = None,
 ) -> None:
-    """Write a run to a file; csv has one row per step: step, loss_<term>, weight_<term>, auxiliary, gamma, total."""
+    """Write a run to a file; csv has one row per step: step, loss_<term>, weight_<term>, auxiliary, gamma, total.
+
+    json is everything but pictures; events are the changes made while it trained, for `dmf train --events`.
+    """
     from dmf.runs import export_run
 
     export_run(open_store(store), run, format, output)  # type: ignore[arg-type]  # refuses an unknown format itself

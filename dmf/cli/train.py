@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +14,8 @@ from rich.table import Table
 from dmf.cli.options import given, options_of, with_options
 from dmf.cli.shared import STORE, console, open_store, print_json
 from dmf.config_text import DEFAULT_WEIGHTINGS, SECTIONS, experiment
+from dmf.errors import ConfigError
+from dmf.knobs import read_events
 from dmf.presets import PRESETS, find_preset
 
 if TYPE_CHECKING:
@@ -47,6 +50,14 @@ def _train(
             rich_help_panel="Race",
         ),
     ] = None,
+    events: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSON file of changes to make while the runs train: gamma, decay_rate, lr or weighting at a step, as "
+            "`dmf export RUN --format events` writes it.",
+            rich_help_panel="Race",
+        ),
+    ] = None,
     name: Annotated[str, typer.Option(help="A name to find the experiment by.", rich_help_panel="Race")] = "",
     store: Annotated[str | None, STORE] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
@@ -66,9 +77,17 @@ def _train(
     from dmf.build import foresee
     from dmf.jobs import Job, create_experiment, new_owner
 
+    knobs = read_events(events) if events is not None else {}
     opened = open_store(store)
-    foresee(config)
-    row = create_experiment(opened, config)
+    steps = foresee(config)["steps_per_epoch"] * config.training.epochs
+    for label, turned in knobs.items():
+        if turned[-1].step >= steps:
+            raise ConfigError(
+                f"{events}: run {label!r} changes at step {turned[-1].step}, but training ends after {steps} steps. "
+                "Take the change out, or train longer.",
+                "events",
+            )
+    row = create_experiment(opened, config, knobs)
     run_job(opened, Job(opened, row, new_owner("dmf train")), as_json=json)
 
 

@@ -1,26 +1,32 @@
 """Weights of a recorded history, computed by the very functions that run live."""
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
 from dmf.config import FusionConfig
 from dmf.errors import DataError
+from dmf.records import Knob
 
 
-def replay(losses: NDArray[np.floating], config: FusionConfig) -> NDArray[np.float64]:
+def replay(losses: NDArray[np.floating], config: FusionConfig, knobs: Sequence[Knob] = ()) -> NDArray[np.float64]:
     """Weights that ``config`` would have given at every step of a recorded history.
 
     Args:
         losses: (S, K) one row per step, one column per term of ``config``. A row with a NaN or infinite value is a step
             that changes nothing: it keeps the last weights, as in training.
         config: Only what concerns the weighting and its memory is read.
+        knobs: Changes made while the run trained, in their order; those of the weighting act again: the history stays,
+            the new rule's own memory begins anew.
 
     Returns:
         (S, K) float64 weights, each row used for the losses of the same row.
 
     Raises:
         DataError: If ``losses`` has not one column per term.
-        ConfigError: If the weighting is unknown, its options do not fit, or it needs more than loss values.
+        ConfigError: If a weighting is unknown, its options do not fit, or it needs more than loss values.
     """
     import torch
 
@@ -31,6 +37,14 @@ def replay(losses: NDArray[np.floating], config: FusionConfig) -> NDArray[np.flo
             f"`losses` must have shape (steps, {len(config.terms)}), got {losses.shape}. Pass one row per step and one "
             f"column for each of {', '.join(config.terms)}."
         )
-    weighting = build_weighting(config)
-    weights = weighting.replay(torch.from_numpy(np.array(losses, dtype=np.float64)), config.history_max)
-    return weights.numpy()
+    turns = [(0, config)]
+    for knob in knobs:
+        is_change = knob.field == "weighting" and knob.value != turns[-1][1].weighting
+        if is_change and knob.step < len(losses):
+            turns.append((knob.step, config.model_copy(update={"weighting": knob.value})))
+    history = torch.from_numpy(np.array(losses, dtype=np.float64))
+    parts = [
+        build_weighting(fusion).replay(history[:last], fusion.history_max, first)
+        for (first, fusion), (last, _) in pairwise([*turns, (len(losses), config)])
+    ]
+    return torch.cat(parts).numpy()

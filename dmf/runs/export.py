@@ -1,4 +1,4 @@
-"""Writes one run to a file that other programs read: CSV, Parquet or JSON."""
+"""Writes one run to a file that other programs read: CSV, Parquet or JSON, or its changes of settings."""
 
 import json
 import math
@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from dmf.errors import ConfigError, StoreError
+from dmf.knobs import knobs_of, write_events
 from dmf.registry import unknown
 from dmf.runs.rows import Telemetry
 from dmf.runs.store import RunStore
 
-ExportFormat: TypeAlias = Literal["csv", "parquet", "json"]
+ExportFormat: TypeAlias = Literal["csv", "parquet", "json", "events"]
 
 _TAIL = ("auxiliary", "gamma", "total", "lr", "finite")
 
@@ -25,7 +26,7 @@ def export_run(store: RunStore, run_id: str, format: ExportFormat, path: str | P
     ``csv`` and ``parquet``: one row per step with the columns step, loss_<term>, weight_<term>, auxiliary, gamma,
     total, lr, finite; every float32 as the shortest text that reads back the same. ``json``: one document with
     experiment, run, environment, telemetry (column -> values), epoch metrics and events; a number that is not finite
-    is null.
+    is null. ``events``: the changes of settings made while it trained, as ``dmf.knobs.read_events`` reads them.
 
     Raises:
         RunNotFoundError: If there is no such run.
@@ -36,8 +37,11 @@ def export_run(store: RunStore, run_id: str, format: ExportFormat, path: str | P
     if format not in formats:
         raise ConfigError(unknown("export format", format, dict.fromkeys(formats)), "format")
     run = store.run(run_id)
-    telemetry = store.telemetry(run_id)
     try:
+        if format == "events":
+            write_events(path, {run.label: knobs_of(store.events([run_id]))})
+            return
+        telemetry = store.telemetry(run_id)
         if format == "csv":
             _frame(telemetry).to_csv(path, index=False, na_rep="nan")
         elif format == "parquet":

@@ -114,15 +114,16 @@ class Weighting(nn.Module, ABC):
     def _combine(self, terms: Tensor, weights: Tensor) -> Combined:
         return Combined((weights.to(terms.dtype) * terms).sum(), weights.detach())
 
-    def replay(self, losses: Tensor, history_max: int) -> Tensor:
-        """Weights this rule gives to a recorded history, as if it had been live from the start.
+    def replay(self, losses: Tensor, history_max: int, first: int = 0) -> Tensor:
+        """Weights this rule gives to a recorded history, as if it had been live from step ``first`` on.
 
         Args:
             losses: (S, K) one row per step; a row with a non-finite value keeps the last weights.
             history_max: Size of the memory, in steps.
+            first: Step at which this rule takes over; earlier losses only fill the memory.
 
         Returns:
-            (S, K) weights in the dtype of this weighting.
+            (S - first, K) weights in the dtype of this weighting.
 
         Raises:
             ConfigError: If the weighting needs more than loss values.
@@ -236,21 +237,23 @@ class WindowWeighting(Weighting):
         return weights
 
     @torch.no_grad()
-    def replay(self, losses: Tensor, history_max: int) -> Tensor:
+    def replay(self, losses: Tensor, history_max: int, first: int = 0) -> Tensor:
         losses = losses.to(self.weights)
         finite = torch.isfinite(losses).all(-1)
-        kept = losses[finite]  # a step that is not finite never enters the memory and keeps the last weights
-        steps = torch.arange(1, len(kept) + 1, device=kept.device)
-        filled, adapting = steps.clamp(max=history_max), steps.clamp(max=history_max) >= self.history_min
+        before = losses[:first][finite[:first]][-history_max:]
+        # A step that is not finite never enters the memory and keeps the last weights.
+        kept = torch.cat((before, losses[first:][finite[first:]]))
+        filled = torch.arange(1, len(kept) + 1, device=kept.device).clamp(max=history_max)
         start = self.weights
-        statistics = self._statistics(kept, filled, history_max)
+        statistics = self._statistics(kept, filled, history_max)[len(before) :]
+        adapting = filled[len(before) :] >= self.history_min
         if self.is_recursive:
             rows = [self._advance(statistic, now) for statistic, now in zip(statistics, adapting, strict=True)]
             weights = torch.stack(rows) if rows else statistics
         else:
             weights = torch.where(adapting[:, None], self._finish(self.propose(statistics), start), start)
             self.weights = weights[-1] if len(weights) else start
-        return torch.cat((start[None], weights))[finite.cumsum(0)]
+        return torch.cat((start[None], weights))[finite[first:].cumsum(0)]
 
     def _statistics(self, losses: Tensor, filled: Tensor, history_max: int) -> Tensor:
         """The statistic of every step's window, (S, K), in chunks that keep memory bounded."""

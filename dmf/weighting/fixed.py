@@ -34,5 +34,5 @@ class FixedWeighting(Weighting):
     def forward(self, state: StepState) -> Combined:
         return self.current(state.terms)
 
-    def replay(self, losses: Tensor, history_max: int) -> Tensor:
-        return self.weights.expand(len(losses), self.count).clone()
+    def replay(self, losses: Tensor, history_max: int, first: int = 0) -> Tensor:
+        return self.weights.expand(len(losses) - first, self.count).clone()

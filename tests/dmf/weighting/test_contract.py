@@ -102,6 +102,23 @@ def test_replay_equals_a_fusion_fed_float32_losses(options: dict[str, Any], loss
 
 
 @every_config
+@pytest.mark.parametrize("at", [1, 6, 25, 39])
+def test_replay_from_a_step_on_equals_a_rule_that_takes_over_there(
+    options: dict[str, Any], losses: Tensor, at: int
+) -> None:
+    if not WEIGHTINGS[options["weighting"]].replayable:
+        pytest.skip("needs more than loss values")
+    model, losses = fusion(options), losses.clone()
+    losses[[3, at], 1] = torch.nan  # the rule begins with a step that changes nothing
+    for row in losses[:at]:
+        model(row)
+    model.weighting = build(options)
+    weights = torch.stack([model(row).weights for row in losses[at:]])
+    replayed = build(options).replay(losses, 9, first=at)
+    torch.testing.assert_close(weights, replayed, rtol=0, atol=1e-12)
+
+
+@every_config
 @pytest.mark.parametrize("at", [2, 11, 25])
 def test_a_restored_fusion_goes_on_bit_for_bit(options: dict[str, Any], losses: Tensor, at: int) -> None:
     whole = fusion(options)
