@@ -1,8 +1,18 @@
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
 import pytest
-from sqlalchemy import inspect, select, text
+from sqlalchemy import create_engine, create_mock_engine, inspect, select, text
 
 from dmf.errors import StoreError
+from dmf.records import RunState
 from dmf.runs import RunStore, migrations, schema
+
+STORES = Path(__file__).parents[2] / "data" / "stores"
 
 
 def version(store):
@@ -77,3 +87,155 @@ def test_a_database_of_something_else_is_refused(location, store, table):
         connection.execute(text(f"CREATE TABLE {table} (key VARCHAR, value VARCHAR)"))
     with pytest.raises(StoreError, match=r"holds tables of something else, not a run store. Choose another"):
         RunStore(location)
+
+
+# From version 1: a store that it wrote
+
+
+@pytest.fixture
+def version_1(tmp_path):
+    """A copy of the committed store of version 1."""
+    return shutil.copy(STORES / "v1" / "runs.sqlite", tmp_path / "runs.sqlite")
+
+
+def raw(file):
+    """The version and the columns of experiments, read past the store."""
+    engine = create_engine(f"sqlite:///{file}")
+    with engine.connect() as connection:
+        version = connection.scalar(select(schema.meta.c.value))
+        columns = {column["name"] for column in inspect(connection).get_columns("experiments")}
+    engine.dispose()
+    return version, columns
+
+
+def test_a_store_of_version_1_opens_and_keeps_all_it_held(version_1):
+    assert raw(version_1)[0] == "1"
+    store = RunStore(version_1)
+    assert raw(version_1)[0] == "2"
+
+    stopped, finished = store.experiments()
+    assert (finished.name, stopped.name) == ("Finished by version 1", "Stopped by version 1")
+    assert [run.state for run in finished.runs] == [RunState.FINISHED] * 2
+    (run,) = stopped.runs
+    assert (run.state, run.summary["step"]) == (RunState.STOPPED, 4)
+    # 6 steps of two runs, 5 steps of one
+    for row, steps in [(finished.runs[0], 6), (finished.runs[1], 6), (run, 5)]:
+        telemetry = store.telemetry(row.id)
+        np.testing.assert_array_equal(telemetry.steps, np.arange(steps))
+        assert np.isfinite(telemetry.values).all()
+    metrics = store.epoch_metrics([row.id for row in (*finished.runs, run)])
+    assert len(metrics) == 288
+    last = metrics.query("run == @finished.runs[0].id and split == 'test' and metric == 'dice'").value.item()
+    assert last == finished.runs[0].summary["metrics"]["test"]["dice"]
+    assert len(store.events([row.id for row in (*finished.runs, run)])) == 9
+    pictures = [picture for experiment in (finished, stopped) for picture in store.samples(experiment.id)]
+    assert len(pictures) == 36
+    assert all(png.startswith(b"\x89PNG") for png in store.sample_pngs([picture.id for picture in pictures]).values())
+    assert [scores.epoch for scores in store.case_scores(run.id, "validation")] == [0, 1]
+    assert {artifact.kind for artifact in store.artifacts(run.id)} == {"checkpoint_last", "checkpoint_best"}
+    store.close()
+
+
+def test_experiments_of_version_1_are_in_the_order_of_their_making_and_new_ones_after_them(version_1):
+    store = RunStore(version_1)
+    new = store.create_experiment({}, name="new", labels=["a"], run_configs=[{}], environment={})
+    old = [row for row in store.experiments() if row.id != new.id]
+    assert [row.place for row in old] == [row.created for row in old]
+    assert new.place > max(row.place for row in old)
+    store.close()
+
+
+def test_a_migrated_store_has_the_columns_of_a_new_one(version_1, tmp_path):
+    def described(file):
+        engine = create_engine(f"sqlite:///{file}")
+        found = inspect(engine)
+        tables = {
+            table: {
+                (column["name"], str(column["type"]), column["nullable"], column["default"])
+                for column in found.get_columns(table)
+            }
+            for table in found.get_table_names()
+        }
+        engine.dispose()
+        return tables
+
+    RunStore(version_1).close()
+    RunStore(tmp_path / "new.sqlite").close()
+    assert described(version_1) == described(tmp_path / "new.sqlite")
+
+
+def test_a_second_opening_migrates_no_more(version_1, monkeypatch):
+    RunStore(version_1).close()
+    monkeypatch.setattr(migrations, "MIGRATIONS", (fail,) * len(migrations.MIGRATIONS))
+    RunStore(version_1).close()
+
+
+OPEN = """
+import sys
+from dmf.runs import RunStore
+print("ready", flush=True)
+sys.stdin.readline()
+store = RunStore(sys.argv[1])
+print(len(store.experiments()))
+"""
+
+
+def test_of_processes_that_open_an_old_store_at_once_one_migrates_it(version_1):
+    command = [sys.executable, "-c", OPEN, str(version_1)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen(command, **pipes) for _ in range(3)]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    assert [process.communicate(timeout=60) for process in processes] == [("2\n", "")] * 3
+    assert raw(version_1)[0] == "2"
+
+
+KILLED = """
+import os, signal, sys
+from dmf.runs import RunStore, migrations
+
+def die(connection):
+    migrations._queue_in_the_store(connection)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+migrations.MIGRATIONS = (die,)
+RunStore(sys.argv[1])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_a_migration_that_is_killed_leaves_the_old_version_whole(version_1):
+    before = raw(version_1)
+    process = subprocess.run([sys.executable, "-c", KILLED, str(version_1)], timeout=60, check=False)
+    assert process.returncode == -signal.SIGKILL
+    assert raw(version_1) == before
+    store = RunStore(version_1)
+    assert len(store.experiments()) == 2
+    store.close()
+
+
+def test_a_database_server_gets_the_same_migration_in_its_own_words():
+    said = []
+    engine = create_mock_engine("postgresql://", lambda sql, *_: said.append(str(sql.compile(dialect=engine.dialect))))
+    migrations._queue_in_the_store(engine)
+    assert said == [
+        "ALTER TABLE experiments ADD COLUMN place FLOAT(53) DEFAULT '0' NOT NULL",
+        "UPDATE experiments SET place=experiments.created",
+    ]
+
+
+def test_an_old_store_that_cannot_be_written_says_so(version_1):
+    with pytest.raises(StoreError, match=r"runs.sqlite is read-only. Make the file and its folder writable"):
+        RunStore(f"sqlite:///file:{version_1}?mode=ro&uri=true")
+
+
+def test_a_newer_store_that_cannot_be_written_is_refused_for_its_version(version_1):
+    store = RunStore(version_1)
+    with store._writing() as connection:
+        connection.execute(schema.meta.update().values(value="99"))
+    store.close()
+    with pytest.raises(StoreError, match="has version 99"):
+        RunStore(f"sqlite:///file:{version_1}?mode=ro&uri=true")

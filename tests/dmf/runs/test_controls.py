@@ -1,0 +1,32 @@
+import pytest
+
+from dmf.errors import RunFinishedError
+from dmf.records import Control, RunState, StateChange
+
+
+def test_wishes_come_in_order_with_their_values(store, run):
+    store.add_control(run, "pause")
+    store.add_control(run, "set", "gamma", {"value": 0.5})
+
+    assert store.pending_controls([run]) == [
+        Control(1, run, "pause"),
+        Control(2, run, "set", "gamma", {"value": 0.5}),
+    ]
+
+
+def test_a_poller_sees_wishes_about_all_its_runs_until_it_marks_them(store, experiment, run):
+    other = experiment.runs[1].id
+    store.add_control(run, "pause")
+    store.add_control(other, "stop")
+
+    pending = store.pending_controls([run, other])
+    assert [(control.run, control.command) for control in pending] == [(run, "pause"), (other, "stop")]
+    store.mark_taken([pending[0].id])
+    assert store.pending_controls([run, other]) == pending[1:]
+
+
+@pytest.mark.parametrize("state", [state for state in RunState if not state.is_active])
+def test_a_wish_about_a_run_that_ended_is_refused(store, run, state):
+    store.write([StateChange(run, 5, state)], "me")
+    with pytest.raises(RunFinishedError, match=f"Run '{run}' is {state.value}; it cannot pause any more"):
+        store.add_control(run, "pause")
