@@ -1,6 +1,9 @@
 """What pages remember: the experiment in the URL, the pages' places, and the keys of session state."""
 
 import re
+import time
+from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
@@ -9,6 +12,7 @@ HOME, TRAIN = "pages/home.py", "pages/train.py"
 
 EXPERIMENT = "experiment"  # in the URL: train?experiment=ID
 PRESET = "preset"  # in the URL: train?preset=NAME
+IMPATIENCE = 5.0  # s in which another start of the same is taken for the same click
 _SEEN = "experiment-seen"
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
@@ -48,6 +52,20 @@ def show_experiment(id: str | None) -> None:
         st.query_params.pop(EXPERIMENT, None)
     else:
         st.query_params[EXPERIMENT] = id
+
+
+def start_once(config: Any, start: Callable[[Any], str]) -> str:
+    """Start an experiment; returns its id. Further clicks on a button that seems not to answer start nothing more.
+
+    Args:
+        config: What to start.
+        start: Starts it and returns its id.
+    """
+    # Taken out before, and changed in place: with each click Streamlit may break off where session state is touched.
+    last = st.session_state.setdefault("started", {})
+    if last.get("config") != config or time.monotonic() - last["at"] > IMPATIENCE:
+        last.update(id=start(config), config=config, at=time.monotonic())
+    return str(last["id"])
 
 
 def watch_link(id: str) -> str:

@@ -1,4 +1,4 @@
-"""What the page says without an experiment: what this is, and experiments to open."""
+"""Experiments to open: a row each with its state, how its scores went, and the best of them."""
 
 import html
 import time
@@ -7,22 +7,26 @@ from typing import Any
 
 import streamlit as st
 
-from app.components.page_style import chip, seconds_in_words
+from app import state
+from app.components.fields import run_title
+from app.components.page_style import chip, plain, seconds_in_words
+from app.components.sparkline import sparkline
 from app.components.status import summary_state
-from app.state import watch_link
+from app.theme import run_dashes
+
+SCORE = (
+    "CB-Dice is the class-balanced overlap of prediction and truth: 1 is perfect, 0 no overlap. Shown is the best on "
+    "the validation images, which no network was trained on, and how it went over the epochs: one line per run."
+)
 
 
 def welcome() -> None:
-    """What this is, in four lines."""
-    st.title("Watch the weights of several losses adapt")
+    """What the Train page says while there is nothing to watch."""
+    st.title("Train networks and watch their loss weights")
     st.markdown(
-        "A network is trained on **several losses at once**; a rule sets their weights W1..WK anew at every step, "
-        "from how the losses moved lately. Here several rules race in lockstep on ultrasound images: same batches, "
-        "same first network, and you watch weights, losses and predictions as they change."
-    )
-    st.markdown(
-        "Press **Start training** in the sidebar (on a phone, » at the top opens it): the embedded phantom needs no "
-        "download, and the first points come within seconds. Nothing is lost when this page is closed."
+        "Choose what races in the sidebar and press **Start training** (on a phone, » at the top opens it): the "
+        "embedded phantom needs no download, and the first points come within seconds. Nothing is lost when this page "
+        "is closed."
     )
 
 
@@ -31,22 +35,69 @@ def missing(id: str) -> None:
     st.error(f"There is no experiment `{id[:100]}` in this store. Open one of the recent ones, or start a new one.")
 
 
-def recent(experiments: Sequence[Any]) -> None:
-    """Experiments to open, newest first; they open in place of this page, so each is a link that can be shared."""
-    st.markdown("#### Recent experiments")
-    if not experiments:
-        st.caption("None yet.")
+def recent(glances: Sequence[Any], title: str = "Recent experiments", key: str = "recent") -> None:
+    """Rows to open in place of this page.
+
+    Args:
+        glances: Experiments at a glance, in order; see :class:`dmf.analysis.overview.Glance`.
+        title: Of the list.
+        key: Of its container.
+    """
+    st.markdown(f"#### {title}", help=SCORE)
+    if not glances:
+        st.caption("Your experiments will appear here, with their state and scores, as soon as you start one.")
         return
-    lines = []
-    for experiment in experiments:
-        state = summary_state([run.state for run in experiment.runs])
-        when = f"{seconds_in_words(time.time() - experiment.created)} ago"
-        data, training = experiment.config["data"], experiment.config["training"]
-        runs = "1 run" if len(experiment.runs) == 1 else f"{len(experiment.runs)} runs"
-        about = f"{data['dataset']} at {data['image_size']} px · {runs} · {training['epochs']} epochs · {when}"
-        lines.append(
-            f'<a href="{watch_link(experiment.id)}" target="_self"><span class="title">{html.escape(experiment.name)}'
-            f'</span>{chip(state.value)}<span class="muted">{html.escape(about)}</span></a>'
+    with st.container(key=key, gap=None):
+        for glance in glances:
+            _row(glance)
+
+
+def _row(glance: Any) -> None:
+    with st.container(key=f"experiment-{glance.id}", gap=None):
+        # The link reaches over the whole row (see home.css), so that it opens wherever it is clicked.
+        st.page_link(state.TRAIN, label=plain(glance.name), query_params={state.EXPERIMENT: glance.id})
+        best = glance.winner
+        scored = (
+            f'<span class="score"><b>{best.best:.3f}</b> CB-Dice<br><span class="muted">'
+            f"{html.escape(run_title(best.label))}, epoch {best.best_epoch}</span></span>"
+            if best
+            else '<span class="score muted">no score yet</span>'
         )
-    with st.container(key="recent"):
-        st.html(f'<div class="race recent">{"".join(lines)}</div>')
+        drawn = sparkline(
+            glance.tracks, run_dashes([track.weighting for track in glance.tracks]), glance.epochs, in_words(glance)
+        )
+        st.html(
+            f'<div class="race glance"><div class="about">{chip(summary_state(glance.states).value)} '
+            f'<span class="muted">{html.escape(_about(glance))}</span>{_progress(glance)}</div>'
+            f'<div class="curve">{drawn}</div>{scored}</div>'
+        )
+
+
+def in_words(glance: Any) -> str:
+    """What the sparkline shows, for those who hear the page."""
+    said = [
+        f"{run_title(track.label)} {track.best:.3f} at epoch {track.best_epoch}"
+        for track in glance.tracks
+        if track.best is not None
+    ]
+    return f"Best validation CB-Dice so far: {'; '.join(said)}." if said else "No validation scores yet."
+
+
+def _about(glance: Any) -> str:
+    runs = ", ".join(run_title(track.label) for track in glance.tracks)
+    runs = runs if len(runs) <= 60 else f"{len(glance.tracks)} runs"
+    when = seconds_in_words(time.time() - glance.created)
+    return f"{when} ago · {glance.dataset}, {glance.image_size} px · {glance.epochs:,} epochs · {runs}"
+
+
+def _progress(glance: Any) -> str:
+    """How far it has come, while it goes on."""
+    if not glance.is_active:
+        return ""
+    done = max(track.epoch for track in glance.tracks)
+    share = min(1.0, done / glance.epochs)
+    return (
+        f'<div class="far"><div class="bar" role="progressbar" aria-valuemin="0" aria-valuemax="{glance.epochs}" '
+        f'aria-valuenow="{done}" aria-label="Epochs trained"><i style="width:{share:.2%}"></i></div>'
+        f'<span class="muted">epoch {done:,} of {glance.epochs:,}</span></div>'
+    )

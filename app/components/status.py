@@ -1,7 +1,6 @@
 """Where an experiment stands, and the buttons that steer it."""
 
 import html
-import re
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,7 +9,7 @@ import streamlit as st
 
 from app.charts.happenings import KNOBS
 from app.components.fields import named, run_title
-from app.components.page_style import chip, dash_sample, seconds_in_words
+from app.components.page_style import chip, dash_sample, plain, seconds_in_words
 from app.components.race import titles_of
 from app.theme import STATE_BADGES, Dash
 from dmf.errors import DMFError
@@ -39,7 +38,7 @@ def heading(experiment: Any, command: Callable[[str, str], None]) -> Any:
     with st.container(key="head", horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         with st.container(width="content", gap=None):
             st.html('<a class="back" href="." target="_self">← All experiments</a>')
-            st.markdown(f"### {_plain(experiment.name)}")
+            st.markdown(f"### {plain(experiment.name)}")
         controls = st.container(key="controls", horizontal=True, gap="small", width="content")
     said = st.container()
     with controls:
@@ -135,11 +134,6 @@ def reasons(experiment: Any) -> None:
         show = {"failed": st.error, "interrupted": st.warning}.get(state, st.info)
         hint = " Resume goes on from the last checkpoint." if state == "interrupted" else ""
         show(f"{whose} {state}: {reason.rstrip('.')}.{hint}", icon=STATE_BADGES[state].icon)
-
-
-def _plain(name: str) -> str:
-    """A name as it was typed, whatever it means to Markdown."""
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!$:<>~|])", r"\\\1", name)
 
 
 def _facts(snapshot: Any, state: RunState, *, is_in_line: bool) -> list[str]:

@@ -1,23 +1,95 @@
-"""The Home page: what this is, races to start, experiments to open."""
+"""The Home page: what this is, what trains now, races to start, experiments to open."""
+
+from collections.abc import Callable
 
 import streamlit as st
 
 from app import access, state
-from app.components import recent
+from app.components import presets, recent
 from app.components.page_style import use_style
 from dmf.errors import DMFError
+from dmf.presets import PRESETS, Preset
+
+TICK = 2.0  # s
+ROWS = 12  # experiments to a page
 
 
 def show() -> None:
-    """Presets and experiments; a link from before there were pages leads on to its experiment."""
+    """What there is and what to do; a link from before there were pages leads on to its experiment."""
     if state.experiment_id() is not None:
         st.switch_page(state.TRAIN, query_params=st.query_params.to_dict())
-    use_style()
-    recent.welcome()
+    use_style("home.css")
+    st.title("Watch the weights of several losses adapt")
+    st.markdown(
+        "A network learns from **several losses at once**, and a rule sets their weights W1..WK anew at every step, "
+        "from how the losses moved lately. Here such rules race on the same ultrasound images, and you watch weights, "
+        "losses and predictions as they move. Start a race with one click, or make your own on the page Train; nothing "
+        "is lost when this page is closed."
+    )
+    can_read = told(show_active)
+    st.markdown("#### Races to start", help="Each trains on simulated ultrasound images; no download is needed.")
+    presets.presets(PRESETS, start)
+    if can_read:
+        told(show_recent)
+    access.prepare_ahead()
+
+
+def told(part: Callable[[], None]) -> bool:
+    """Show a part of the page; returns whether it could be shown, and says why where it could not."""
     try:
-        recent.recent(access.recent())
+        part()
     except DMFError as error:
-        st.error(str(error))
+        st.error(str(error), icon=":material/error:")
+        return False
+    return True
+
+
+def show_active() -> None:
+    """What trains and waits, brought up to date by itself while there is any of it."""
+    drawn = access.active()
+    if not drawn:
+        return
+    condition = [(glance.id, glance.states) for glance in drawn]
+
+    def look() -> None:
+        now = access.active()
+        if [(glance.id, glance.states) for glance in now] != condition:
+            st.rerun()  # what ended belongs to the others, and without any of it nothing needs to tick
+        recent.recent(now, title="Training now", key="active")
+
+    st.fragment(told, run_every=TICK)(look)
+
+
+def show_recent() -> None:
+    """Experiments that are over, newest first, page by page."""
+    first = st.session_state.setdefault("recent-from", 0)
+    found = access.overview(ROWS + 1, first)
+    recent.recent([glance for glance in found[:ROWS] if not glance.is_active])
+    if first == 0 and len(found) <= ROWS:
+        return
+    with st.container(horizontal=True, key="recent-pages"):
+        st.button("Newer", icon=":material/arrow_back:", disabled=first == 0, on_click=turn, args=(-ROWS,))
+        st.button("Older", icon=":material/arrow_forward:", disabled=len(found) <= ROWS, on_click=turn, args=(ROWS,))
+
+
+def turn(rows: int) -> None:
+    """Show other experiments of the list."""
+    st.session_state["recent-from"] = max(0, st.session_state["recent-from"] + rows)
+
+
+def start(preset: Preset) -> None:
+    """Start a race and watch it; if it cannot work, say why."""
+    checked = access.check(preset.settings, preset.runs, preset.title)
+    if checked.config is None:
+        said = [*checked.problems.values(), *(sentence for _, sentence in checked.rows.values())]
+        st.error(f"“{preset.title}” cannot start: {said[0]}", icon=":material/error:")
+        return
+    try:
+        id = state.start_once(checked.config, access.start)
+    except DMFError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    st.switch_page(state.TRAIN, query_params={state.EXPERIMENT: id})
 
 
 show()

@@ -1,6 +1,5 @@
 """The Train page: choose what to train, start it, watch the race."""
 
-import time
 from contextlib import suppress
 
 import streamlit as st
@@ -17,12 +16,11 @@ from dmf.records import RunState
 TICK = 1.0  # s
 IDLE_TICK = 3.0  # s between looks whether another tab or a terminal resumed what had ended
 QUEUE_TICK = 2.0  # s
-IMPATIENCE = 5.0  # s in which another start of the same is taken for the same click
 
 
 def show() -> None:
     """The experiment in the URL, or a welcome; then the form, which needs torch and so comes last."""
-    use_style()
+    use_style("home.css")
     try:
         show_experiment(state.experiment_to_watch())
     except DMFError as error:
@@ -34,12 +32,8 @@ def show() -> None:
 
 
 def start(config: ExperimentConfig) -> None:
-    """Start it and show it; further clicks on a button that seems not to answer start nothing more."""
-    # Taken out before, and changed in place: with each click Streamlit may break off where session state is touched.
-    last = st.session_state.setdefault("started", {})
-    if last.get("config") != config or time.monotonic() - last["at"] > IMPATIENCE:
-        last.update(id=access.start(config), config=config, at=time.monotonic())
-    state.show_experiment(last["id"])
+    """Start it and show it."""
+    state.show_experiment(state.start_once(config, access.start))
 
 
 def show_experiment(id: str | None) -> None:

@@ -1,0 +1,63 @@
+"""A sparkline: how the scores of an experiment's runs went over its epochs, small enough for a row of a list."""
+
+import html
+from collections.abc import Sequence
+from typing import Protocol
+
+from app.theme import Dash
+
+WIDTH, HEIGHT, MARGIN = 150, 40, 4  # CSS pixels
+LEAST_SPAN = 0.05  # of the score axis, so that noise of a flat curve stays small
+
+
+class Curve(Protocol):
+    """One run's scores by epoch."""
+
+    @property
+    def epochs(self) -> Sequence[int]: ...
+    @property
+    def scores(self) -> Sequence[float]: ...
+    @property
+    def best_epoch(self) -> int | None: ...
+    @property
+    def best(self) -> float | None: ...
+
+
+def sparkline(curves: Sequence[Curve], dashes: Sequence[Dash], epochs: int, said: str) -> str:
+    """An SVG with a line per run, from the untrained network to the last epoch planned, and a dot at the best score.
+
+    Args:
+        curves: One per run.
+        dashes: One per run.
+        epochs: How many are planned: the width stands for all of them.
+        said: What it shows, for those who hear the page.
+    """
+    scores = [score for curve in curves for score in curve.scores]
+    low, high = (min(scores), max(scores)) if scores else (0.0, 1.0)
+    middle, span = (low + high) / 2, max(high - low, LEAST_SPAN)
+
+    def place(epoch: int, score: float) -> tuple[float, float]:
+        x = MARGIN + (WIDTH - 2 * MARGIN) * min(1.0, epoch / max(1, epochs))
+        y = HEIGHT / 2 - (HEIGHT - 2 * MARGIN) * (score - middle) / span
+        return round(x, 1), round(y, 1)
+
+    marks = []
+    for curve, dash in zip(curves, dashes, strict=True):
+        points = [place(epoch, score) for epoch, score in zip(curve.epochs, curve.scores, strict=True)]
+        if len(points) > 1:
+            stroke = f' stroke-dasharray="{" ".join(str(length / 2) for length in dash)}"' if dash else ""
+            marks.append(f'<polyline points="{" ".join(f"{x},{y}" for x, y in points)}"{stroke}/>')
+        elif points:
+            marks.append(_dot(*points[0]))
+    scored = [curve for curve in curves if curve.best is not None]
+    if scored:
+        best = max(scored, key=lambda curve: curve.best or 0.0)
+        marks.append(_dot(*place(best.best_epoch or 0, best.best or 0.0), kind="best"))
+    return (
+        f'<svg class="sparkline" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        f'aria-label="{html.escape(said)}">{"".join(marks)}</svg>'
+    )
+
+
+def _dot(x: float, y: float, kind: str = "first") -> str:
+    return f'<circle class="{kind}" cx="{x}" cy="{y}" r="2.6"/>'
