@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from dmf import __version__
 from dmf.config import DataConfig, ExperimentConfig, FusionConfig, RunConfig
-from dmf.data import DATASETS, PreparedData, build_dataset, class_ratios, prepare, split_cases
+from dmf.data import DATASETS, PreparedData, build_dataset, class_ratios, deal_cases, prepare
 from dmf.data.batches import DeviceData
 from dmf.data.prepare import choose_cases
 from dmf.errors import ConfigError, UnknownNameError
@@ -31,7 +31,7 @@ from dmf.weighting import WEIGHTINGS, build_weighting
 
 SAMPLES = 4  # validation images whose predictions are shown
 
-SINCE: dict[str, tuple[str, ...]] = {"data": (), "model": (), "training": (), "fusion": ()}
+SINCE: dict[str, tuple[str, ...]] = {"data": ("duplicates",), "model": (), "training": (), "fusion": ()}
 """Fields by section that were added after checkpoints were first written. At its default such a field means what the
 program did before it, so it is left out of the fingerprint, and the checkpoints of then stay valid."""
 
@@ -79,15 +79,17 @@ def validate(config: ExperimentConfig) -> None:
 
 
 def foresee(config: ExperimentConfig) -> dict[str, int]:
-    """Images of each split and ``steps_per_epoch``, from listing the cases; no image is read.
+    """Images of each split and ``steps_per_epoch``, from listing the cases.
+
+    Images are read only where duplicates are grouped for the first time.
 
     Raises:
         ConfigError: If not even one training batch can be filled.
         DataError: If the dataset is missing, damaged or too small to be split.
     """
     seed, batch_size = config.training.seed, config.training.batch_size
-    cases = choose_cases(build_dataset(config.data, seed), config.data.limit)
-    indices = split_cases(cases, config.data.split, seed)
+    dataset = build_dataset(config.data, seed)
+    indices = deal_cases(dataset, choose_cases(dataset, config.data.limit), config.data, seed)
     images = {split: len(getattr(indices, split)) for split in ("train", "validation", "test")}
     if batch_size > images["train"]:
         raise ConfigError(
@@ -279,8 +281,9 @@ def build_workbench(config: ExperimentConfig, on_progress: Callable[[int, int], 
     """
     seed = config.training.seed
     choice = numerics(config)
-    data = prepare(build_dataset(config.data, seed), config.data, on_progress=on_progress)
-    indices = split_cases(data.cases, config.data.split, seed)
+    dataset = build_dataset(config.data, seed)
+    data = prepare(dataset, config.data, on_progress=on_progress)
+    indices = deal_cases(dataset, data.cases, config.data, seed, on_progress=on_progress)
     device_data = DeviceData(data, choice.device, channels_last=choice.channels_last)
     feed = Feed(data, device_data, indices, batch_size=config.training.batch_size, seed=seed)
     shown = [int(position) for position in indices.validation[:SAMPLES]]

@@ -40,6 +40,10 @@ class DataConfig(FrozenConfig):
     split: tuple[Fraction, Fraction, Fraction] = Field(
         (0.70, 0.15, 0.15), description="Shares of cases for training, validation and test; they sum to 1."
     )
+    duplicates: Literal["keep", "group"] = Field(
+        "keep",
+        description="Images that look the same: kept apart by chance (keep), or always in one split together (group).",
+    )
 
     @field_validator("split")
     @classmethod

@@ -12,6 +12,7 @@ from dmf.data.bus_synthetic import BusSynthetic
 from dmf.data.busc import Busc
 from dmf.data.busi import Busi
 from dmf.data.check import Report, check
+from dmf.data.duplicates import Finding, Twins, deal_cases, find_twins, findings, hash_cases
 from dmf.data.folder import Folder
 from dmf.data.get import download
 from dmf.data.pets import Pets
@@ -29,6 +30,7 @@ __all__ = [
     "Busi",
     "Case",
     "Dataset",
+    "Finding",
     "Folder",
     "Indices",
     "Link",
@@ -39,10 +41,15 @@ __all__ = [
     "Problem",
     "RawPair",
     "Report",
+    "Twins",
     "build_dataset",
     "check",
     "class_ratios",
+    "deal_cases",
     "download",
+    "find_twins",
+    "findings",
+    "hash_cases",
     "prepare",
     "split_cases",
 ]

@@ -2,15 +2,10 @@
 
 import hashlib
 import json
-import os
-import tempfile
 import threading
-import warnings
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,12 +13,14 @@ from numpy.typing import NDArray
 
 from dmf.config import DataConfig
 from dmf.data.base import Case, Dataset, Pixels
+from dmf.data.cache import read_arrays, write_arrays
 from dmf.data.filtering import bilateral, square
 from dmf.errors import DataError
 from dmf.paths import cache_folder
 from dmf.seeding import derive
 
 VERSION = 1  # raise it when the same settings give other pixels
+ARRAYS = ("images", "masks", "sizes")
 _computing = threading.Lock()
 
 
@@ -61,13 +58,13 @@ def prepare(
     """
     cases = choose_cases(dataset, config.limit)
     path = cache_folder() / f"{dataset.name}-{_key(dataset, config, cases)}.npz"
-    arrays = _read(path)
+    arrays = read_arrays(path, ARRAYS)
     if arrays is None:
         with _turn() as has_waited:
-            arrays = _read(path) if has_waited else None  # another thread may just have made them
+            arrays = read_arrays(path, ARRAYS) if has_waited else None  # another thread may just have made them
             if arrays is None:
                 arrays = _compute(dataset, config, cases, on_progress)
-                _write(path, arrays)
+                write_arrays(path, arrays)
     return PreparedData(arrays["images"], arrays["masks"], tuple(cases), arrays["sizes"], dataset.class_names)
 
 
@@ -139,35 +136,3 @@ def _compute(
         if on_progress is not None:
             on_progress(position + 1, len(cases))
     return {"images": images, "masks": masks, "sizes": sizes}
-
-
-def _read(path: Path) -> dict[str, NDArray[Any]] | None:
-    if not path.exists():
-        return None
-    try:
-        # Opened here, because np.load leaves a file open that is no archive.
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            return {name: file[name] for name in ("images", "masks", "sizes")}
-    except (OSError, ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile) as error:
-        warnings.warn(f"Cache file {path} is damaged ({error}); preparing its images again.", stacklevel=3)
-        return None
-
-
-def _write(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
-    """Write beside the target, then rename: a reader sees the whole file or none, and two writers cannot mix."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".part")
-        part = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez(file, images=arrays["images"], masks=arrays["masks"], sizes=arrays["sizes"])
-            part.replace(path)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise DataError(
-            f"Cannot write the prepared images to {path.parent}: {error.strerror}. "
-            "Free some space, or set DMF_HOME to a folder that can be written."
-        ) from error

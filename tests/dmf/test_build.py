@@ -117,6 +117,7 @@ OTHERS = {
     "dataset_options": {"images": 5},
     "limit": 9,
     "fit": "pad",
+    "duplicates": "group",
     "split": (0.6, 0.2, 0.2),
     "model": "smp:Unet/resnet18",
     "device": "cpu",

@@ -20,6 +20,7 @@ OTHERS = {
     "limit": 40,
     "image_size": 96,
     "fit": "pad",
+    "duplicates": "group",
     "filter": True,
     "filter_diameter": 5,
     "filter_sigma_space": 12.5,

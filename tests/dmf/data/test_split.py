@@ -58,3 +58,30 @@ def test_too_few_cases_are_refused_with_how_many_are_needed() -> None:
 def test_too_few_groups_are_refused() -> None:
     with pytest.raises(DataError, match=r"at least 3 cases, got 40 in 2 group\(s\), which stay together"):
         split_cases(cases(40, groups=2), SHARES, seed=0)
+
+
+def test_cases_that_belong_together_merge_their_groups() -> None:
+    data = [
+        Case("a", "x", "p1"),
+        Case("b", "x"),
+        Case("c", "x", "p2"),
+        Case("d", "x", "p1"),
+        Case("e", "x"),
+        Case("f", "x"),
+    ]
+    for seed in range(20):
+        split = split_cases(data, SHARES, seed, together=[(2, 3), (1, 2)])  # p1 + p2 + b: a, b, c, d
+        parts = [set(part.tolist()) for part in (split.train, split.validation, split.test)]
+        assert {0, 1, 2, 3} in parts
+
+
+def test_nothing_that_belongs_together_leaves_the_split_as_it_was() -> None:
+    for data in (cases(60), cases(60, groups=17)):
+        plain, again = split_cases(data, SHARES, 5), split_cases(data, SHARES, 5, together=[(7,)])
+        assert plain.train.tolist() == again.train.tolist()
+        assert plain.test.tolist() == again.test.tolist()
+
+
+def test_the_split_of_a_seed_stays_what_it_was() -> None:
+    # Recorded when the split was first written: runs of one seed must stay comparable across versions.
+    assert split_cases(cases(12), SHARES, seed=0).test.tolist() == [3, 6]
