@@ -49,33 +49,32 @@ def uninterrupted(config, train, tmp_path):
 
 @pytest.fixture
 def assert_same_outcome(uninterrupted):
+    return lambda store, experiment_id: _assert_same_outcome(store, experiment_id, *uninterrupted)
+
+
+def _assert_same_outcome(store, experiment_id, whole_store, whole_id):
     """Telemetry, metrics, scores, pictures and checkpoints equal those of the uninterrupted training bit for bit."""
-
-    def check(store, experiment_id):
-        whole_store, whole_id = uninterrupted
-        pairs = zip(store.experiment(experiment_id).runs, whole_store.experiment(whole_id).runs, strict=True)
-        for run, whole in pairs:
-            assert run.state is RunState.FINISHED
-            telemetry, expected = store.telemetry(run.id), whole_store.telemetry(whole.id)
-            np.testing.assert_array_equal(telemetry.steps, np.arange(STEPS))
-            assert telemetry.columns == expected.columns
-            assert telemetry.values.tobytes() == expected.values.tobytes()
-            metrics, expected_metrics = (
-                each.epoch_metrics([row.id]).drop(columns="run") for each, row in ((store, run), (whole_store, whole))
-            )
-            pd.testing.assert_frame_equal(metrics, expected_metrics, check_exact=True)
-            for split in ("validation", "test"):
-                scores, expected_scores = store.case_scores(run.id, split), whole_store.case_scores(whole.id, split)
-                assert [(row.epoch, row.cases) for row in scores] == [(row.epoch, row.cases) for row in expected_scores]
-                for row, expected_row in zip(scores, expected_scores, strict=True):
-                    np.testing.assert_array_equal(row.counts, expected_row.counts)
-            assert _files(store, run.id).keys() == _files(whole_store, whole.id).keys()
-            for name, tensors in _files(store, run.id).items():
-                for tensor_name, tensor in _files(whole_store, whole.id)[name].items():
-                    assert torch.equal(tensors[tensor_name], tensor), (name, tensor_name)
-        assert _pictures(store, experiment_id) == _pictures(whole_store, whole_id)
-
-    return check
+    pairs = zip(store.experiment(experiment_id).runs, whole_store.experiment(whole_id).runs, strict=True)
+    for run, whole in pairs:
+        assert run.state is RunState.FINISHED
+        telemetry, expected = store.telemetry(run.id), whole_store.telemetry(whole.id)
+        np.testing.assert_array_equal(telemetry.steps, np.arange(STEPS))
+        assert telemetry.columns == expected.columns
+        assert telemetry.values.tobytes() == expected.values.tobytes()
+        metrics, expected_metrics = (
+            each.epoch_metrics([row.id]).drop(columns="run") for each, row in ((store, run), (whole_store, whole))
+        )
+        pd.testing.assert_frame_equal(metrics, expected_metrics, check_exact=True)
+        for split in ("validation", "test"):
+            scores, expected_scores = store.case_scores(run.id, split), whole_store.case_scores(whole.id, split)
+            assert [(row.epoch, row.cases) for row in scores] == [(row.epoch, row.cases) for row in expected_scores]
+            for row, expected_row in zip(scores, expected_scores, strict=True):
+                np.testing.assert_array_equal(row.counts, expected_row.counts)
+        assert _files(store, run.id).keys() == _files(whole_store, whole.id).keys()
+        for name, tensors in _files(store, run.id).items():
+            for tensor_name, tensor in _files(whole_store, whole.id)[name].items():
+                assert torch.equal(tensors[tensor_name], tensor), (name, tensor_name)
+    assert _pictures(store, experiment_id) == _pictures(whole_store, whole_id)
 
 
 def _files(store, run_id):
