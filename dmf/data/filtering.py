@@ -1,12 +1,54 @@
 """Speckle smoothing and resizing: what happens to an image once, before any network sees it."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from dmf.config import DataConfig
 from dmf.data.base import Pixels
 from dmf.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Treated:
+    """An image on its way to the network.
+
+    Attributes:
+        filtered: (H, W) or (H, W, C) uint8, of original size; the image itself where the filter is off.
+        resized: (S, S) or (S, S, C) uint8, what the network sees.
+    """
+
+    filtered: Pixels
+    resized: Pixels
+
+    @property
+    def histogram(self) -> NDArray[np.int64]:
+        """How many values of the resized image have each intensity, (256,)."""
+        return histogram(self.resized)
+
+
+def treat(image: Pixels, config: DataConfig) -> Treated:
+    """Filter and resize one image as a configuration says.
+
+    Args:
+        image: (H, W) or (H, W, C) uint8, of original size.
+        config: Its filter, image size and fit are used.
+
+    Raises:
+        ConfigError: If the filter is on and the image has neither 1 nor 3 channels.
+    """
+    filtered = image
+    if config.filter:
+        filtered = bilateral(image, config.filter_diameter, config.filter_sigma_space, config.filter_sigma_intensity)
+    return Treated(filtered, square(filtered, config.image_size, config.fit))
+
+
+def histogram(image: Pixels) -> NDArray[np.int64]:
+    """How many values of an image have each intensity, (256,); channels are counted together."""
+    return np.bincount(image.ravel(), minlength=256)
 
 
 def bilateral(image: Pixels, diameter: int, sigma_space: float, sigma_intensity: float) -> Pixels:

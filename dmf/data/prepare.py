@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dmf.config import DataConfig
 from dmf.data.base import Case, Dataset, Pixels
 from dmf.data.cache import read_arrays, write_arrays
-from dmf.data.filtering import bilateral, square
+from dmf.data.filtering import square, treat
 from dmf.errors import DataError
 from dmf.paths import cache_folder
 from dmf.seeding import derive
@@ -126,10 +126,7 @@ def _compute(
     sizes = np.empty((len(cases), 2), dtype=np.int64)
     for position, case in enumerate(cases):
         pair = dataset.load(case)
-        image = pair.image
-        if config.filter:
-            image = bilateral(image, config.filter_diameter, config.filter_sigma_space, config.filter_sigma_intensity)
-        image = square(image, size, config.fit)
+        image = treat(pair.image, config).resized
         images[position] = image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
         masks[position] = square(pair.mask, size, config.fit, is_mask=True)
         sizes[position] = pair.mask.shape
