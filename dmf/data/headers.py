@@ -69,8 +69,6 @@ def _tiff_sizes(content: bytes) -> Iterator[tuple[int, int]]:
     for entry in range(entries):
         start = directory + 2 + 12 * entry
         tag, kind = struct.unpack_from(f"{order}HH", content, start)
-        if tag in (JPEG_SCAN = 0xDA  # pixels begin
-MOST_SEGMENTS = 1000  # of a JPEG before its pixels; real ones hold a few dozen
-TIFF_WIDTH, TIFF_HEIGHT) and kind in (TIFF_SHORT, TIFF_LONG):
+        if tag in (TIFF_WIDTH, TIFF_HEIGHT) and kind in (TIFF_SHORT, TIFF_LONG):
             (value,) = struct.unpack_from(f"{order}{'H' if kind == TIFF_SHORT else 'I'}", content, start + 8)
             yield tag, value
