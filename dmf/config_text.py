@@ -101,13 +101,11 @@ def problems(error: ValidationError) -> list[tuple[str | None, str]]:
     return found
 
 
-def parse_run(base: FusionConfig, text: str) -> RunConfig:
-    """One run of a race: ``weighting`` then any ``field=value`` of the fusion, e.g. ``bayesian,prior=compound``.
-
-    Inside a run lists are written with colons (``weights=1:0:0``), because commas part the fields.
+def run_changes(text: str) -> dict[str, str]:
+    """Field to text, in the order they are written, for a run such as ``bayesian,prior=compound``.
 
     Raises:
-        ConfigError: For an unknown field, a field without value, or a value that cannot work.
+        ConfigError: For an unknown field, or a field without value.
     """
     first, *rest = [part.strip() for part in text.split(",") if part.strip()] or [""]
     pairs = [_pair(part, "run") for part in rest]
@@ -123,6 +121,18 @@ def parse_run(base: FusionConfig, text: str) -> RunConfig:
         if name not in FusionConfig.model_fields:
             raise ConfigError(unknown("field of a run", key, FusionConfig.model_fields), "run")
         changes[name] = value
+    return changes
+
+
+def parse_run(base: FusionConfig, text: str) -> RunConfig:
+    """One run of a race: ``weighting`` then any ``field=value`` of the fusion, e.g. ``bayesian,prior=compound``.
+
+    Inside a run lists are written with colons (``weights=1:0:0``), because commas part the fields.
+
+    Raises:
+        ConfigError: For an unknown field, a field without value, or a value that cannot work.
+    """
+    changes = run_changes(text)
     fusion = parse(FusionConfig, base.model_dump() | changes)
     words = [fusion.weighting, *(f"{name}={value}" for name, value in changes.items() if name != "weighting")]
     return RunConfig(label=" ".join(words), fusion=fusion)

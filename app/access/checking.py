@@ -1,5 +1,6 @@
 """What the form may hold, and whether what it holds can work."""
 
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -10,7 +11,7 @@ import streamlit as st
 from pydantic import ValidationError
 
 from dmf import config_text
-from dmf.config import DataConfig, ExperimentConfig, TrainingConfig
+from dmf.config import DataConfig, ExperimentConfig, FusionConfig, RunConfig, TrainingConfig
 from dmf.config_text import SECTIONS
 from dmf.errors import ConfigError, DataError, DMFError
 
@@ -45,9 +46,9 @@ def prepare_ahead() -> None:
 
 @st.cache_resource(show_spinner=False)
 def _prepare_ahead() -> threading.Thread:
-    from dmf import build
-
     def prepare() -> None:
+        from dmf import build  # loads torch: a page that does not need it is not to wait for it
+
         with suppress(DMFError):  # a full or read-only disk, say: Start meets it too, and tells the reader
             build.prepare_ahead(DataConfig(), TrainingConfig().seed)
 
@@ -63,56 +64,99 @@ class Checked:
     Attributes:
         config: What would be trained; None if something cannot work.
         problems: Field to what is wrong with it; None for what no single field is to blame for.
+        rows: Run, counted from 0, to the field to blame (if any) and what is wrong.
+        notes: Run, counted from 0, to what is worth knowing about it.
         images: Images of each split, and ``steps_per_epoch``; empty while unknown.
     """
 
     config: ExperimentConfig | None = None
     problems: dict[str | None, str] = field(default_factory=dict)
+    rows: dict[int, tuple[str | None, str]] = field(default_factory=dict)
+    notes: dict[int, str] = field(default_factory=dict)
     images: dict[str, int] = field(default_factory=dict)
 
 
-def check(values: Mapping[str, Any], weightings: Sequence[str], runs: Sequence[str], name: str) -> Checked:
+def check(values: Mapping[str, Any], runs: Sequence[str], name: str) -> Checked:
     """Check a form without starting anything; the same values are checked again after ten seconds at the earliest.
 
     Args:
         values: Field to value, texts as people type them.
-        weightings: Methods that race with the common settings.
-        runs: Further runs, as :func:`dmf.config_text.parse_run` reads them.
+        runs: Runs, as :func:`dmf.config_text.parse_run` reads them.
         name: Name of the experiment.
     """
-    return _check(dict(values), tuple(weightings), tuple(runs), name)
+    return _check(dict(values), tuple(runs), name)
 
 
 @st.cache_data(ttl=10, max_entries=64, show_spinner=False)
-def _check(values: dict[str, Any], weightings: tuple[str, ...], runs: tuple[str, ...], name: str) -> Checked:
+def _check(values: dict[str, Any], runs: tuple[str, ...], name: str) -> Checked:
     problems: dict[str | None, str] = {}
     for model in SECTIONS.values():
         try:
             config_text.parse(model, {key: values[key] for key in model.model_fields if key in values})
         except ConfigError as error:
-            cause = error.__cause__
-            found = config_text.problems(cause) if isinstance(cause, ValidationError) else [(error.field, str(error))]
-            for blamed, sentence in found:
+            for blamed, sentence in _blamed(error):
                 problems.setdefault(blamed, _plainly(blamed, sentence))
-    if not weightings and not runs:
-        problems["weighting"] = "choose at least one method, or write a run under More."
     # The rest is looked at as well, so that whoever corrects one field is not told of the next only then.
     rest = {key: value for key, value in values.items() if key not in problems}
+    rows: dict[int, tuple[str | None, str]] = {}
+    notes: dict[int, str] = {}
     try:
-        config = config_text.experiment(rest, weightings=weightings, runs=runs, name=name)
+        sound = _read(rest, runs, rows, notes)
+        config = config_text.experiment(rest, runs=sound, name=name)
     except ConfigError as error:
         problems.setdefault(error.field, _plainly(error.field, str(error)))
-        return Checked(problems=problems)
-    tried = _tried(config)
+        return Checked(problems=problems, rows=rows, notes=notes)
+    tried = _tried(config, [index for index in range(len(runs)) if index not in rows])
     problems = {**tried.problems, **problems}
-    return Checked(None if problems else config, problems, tried.images)
+    rows |= tried.rows
+    return Checked(None if problems or rows else config, problems, rows, notes, tried.images)
+
+
+def _blamed(error: ConfigError) -> list[tuple[str | None, str]]:
+    cause = error.__cause__
+    return config_text.problems(cause) if isinstance(cause, ValidationError) else [(error.field, str(error))]
+
+
+def _read(
+    values: Mapping[str, Any],
+    runs: Sequence[str],
+    rows: dict[int, tuple[str | None, str]],
+    notes: dict[int, str],
+) -> list[str]:
+    """The runs that can be read and differ; ``rows`` gets what is wrong with others, ``notes`` what is worth knowing.
+
+    Raises:
+        ConfigError: If the common settings cannot work.
+    """
+    base = config_text.parse(FusionConfig, {key: values[key] for key in FusionConfig.model_fields if key in values})
+    read: dict[int, RunConfig] = {}
+    for index, text in enumerate(runs):
+        empty = next((part[:-1] for part in text.split(",") if part.endswith("=")), None)
+        if empty is not None:
+            rows[index] = empty, "a value is missing."
+            continue
+        try:
+            run = config_text.parse_run(base, text)
+        except ConfigError as error:
+            blamed, sentence = _blamed(error)[0]
+            rows[index] = blamed, _plainly(blamed, sentence)
+            continue
+        for other, earlier in read.items():
+            if earlier.label == run.label:
+                rows[index] = None, f"the same as run {other + 1}; change or remove one of them."
+                break
+            if earlier.fusion == run.fusion:
+                notes.setdefault(index, f"Trains just as run {other + 1} does.")
+        else:
+            read[index] = run
+    return [runs[index] for index in read]
 
 
 def _plainly(field: str | None, sentence: str) -> str:
     plain = sentence.removeprefix(f"{field}: ").replace("input should be", "must be", 1)
     for stilted, said in _PLAINER.items():
         plain = plain.replace(stilted, said, 1)
-    return plain
+    return re.sub(r"got '([-+.\w]+)'", r"got \1", plain)  # a number typed in a run comes as text
 
 
 _PLAINER = {
@@ -124,22 +168,43 @@ _PLAINER = {
 }
 
 
-def _tried(config: ExperimentConfig) -> Checked:
+def _tried(config: ExperimentConfig, places: Sequence[int]) -> Checked:
+    """What only building tells; ``places`` are those of the runs among all rows."""
     from dmf import build
 
     problems: dict[str | None, str] = {}
+    rows: dict[int, tuple[str | None, str]] = {}
     images: dict[str, int] = {}
     # Looking must not download: weights of an encoder are fetched at the start, not while the form is filled.
     local = config.model_copy(update={"model": config.model.model_copy(update={"pretrained": False})})
-    for attempt in (build.validate, build.numerics):
-        try:
-            attempt(local)
-        except ConfigError as error:
-            problems.setdefault(error.field, str(error))
+    try:
+        build.validate(local)
+    except ConfigError as error:
+        rows = _rows_to_blame(local, places)
+        if not rows:
+            problems[error.field] = str(error)
+    try:
+        build.numerics(local)
+    except ConfigError as error:
+        problems.setdefault(error.field, str(error))
     try:
         images = build.foresee(config)
     except ConfigError as error:
         problems.setdefault(error.field, str(error))
     except DataError as error:
         problems.setdefault("dataset", str(error))
-    return Checked(None if problems else config, problems, images)
+    return Checked(None if problems or rows else config, problems, rows, images=images)
+
+
+def _rows_to_blame(config: ExperimentConfig, places: Sequence[int]) -> dict[int, tuple[str | None, str]]:
+    """Runs that cannot be built while others can; empty where what all share is to blame."""
+    from dmf import build
+
+    found: dict[int, tuple[str | None, str]] = {}
+    for place, run in zip(places, config.runs, strict=False):
+        try:
+            build.validate(config.model_copy(update={"runs": (run,)}))
+        except ConfigError as error:
+            found[place] = error.field, str(error)
+    is_of_a_run = {field for field, _ in found.values()} <= FusionConfig.model_fields.keys()
+    return found if is_of_a_run else {}

@@ -32,7 +32,7 @@ NAMES = {
 
 LABELS = {
     "dataset": "Dataset",
-    "weighting": "Weighting methods",
+    "weighting": "Weighting method",
     "terms": "Loss terms",
     "auxiliary": "Auxiliary loss",
     "gamma": "Initial auxiliary weight γ₀",
@@ -119,29 +119,59 @@ def widget(
     options: Sequence[str] | None = None,
     *,
     title: str | None = None,
+    key: str | None = None,
 ) -> Any:
-    """A widget for a value of a type; session state holds it, so that a preset can set it."""
-    kinds = get_args(annotation) if get_origin(annotation) in (Union, _Union) else (annotation,)
+    """A widget for a value of a type; session state holds it, so that a preset can set it.
+
+    Args:
+        name: What the value is, e.g. a configuration field.
+        annotation: Its type.
+        default: Its value as long as session state holds none.
+        help: The tooltip.
+        options: Names to choose from.
+        title: What it is called; the field's label unless given.
+        key: Under which session state holds it; the field's own key unless given.
+    """
+    kinds = _kinds(annotation)
     about: dict[str, Any] = {
         "label": title or label(name),
-        "key": field_key(name),
+        "key": key or field_key(name),
         "help": help,
         "persist_state": "session",
     }
-    words = next((get_args(kind) for kind in kinds if get_origin(kind) is Literal), ())
-    numbers = [kind for kind in (_plain(kind) for kind in kinds) if kind in (int, float)]
+    default = as_held(name, annotation, default)
     if annotation is bool:
-        return _held(st.checkbox, name, default, about)
+        return _held(st.checkbox, default, about)
     if name == "terms":
-        return tuple(_held(st.multiselect, name, list(default), about, options=options, format_func=named))
+        return tuple(_held(st.multiselect, default, about, options=options, format_func=named))
     if name == "model":
-        return _held(st.selectbox, name, default, about, options=options, accept_new_options=True)
-    if options is not None or len(words) == len(kinds) == 1 or (words and not numbers):
-        return _held(st.selectbox, name, default, about, options=options or words, format_func=named)
-    if numbers and not words and len(kinds) - len(numbers) <= (type(None) in kinds):
-        return _number(name, numbers[0], default, about, type(None) in kinds)
-    typed = _held(st.text_input, name, "" if default is None else to_text(default), about)
+        return _held(st.selectbox, default, about, options=options, accept_new_options=True)
+    words = _words(kinds)
+    if options is not None or (words and not _numbers(kinds)):
+        return _held(st.selectbox, default, about, options=options or words, format_func=named)
+    if _is_number(kinds):
+        return _number(_numbers(kinds)[0], default, about, type(None) in kinds)
+    typed = _held(st.text_input, default, about)
     return typed if typed.strip() or type(None) not in kinds else None
+
+
+def as_held(name: str, annotation: Any, value: Any) -> Any:
+    """What session state holds for a value: a text where :func:`widget` lets people type one, a list of terms."""
+    kinds = _kinds(annotation)
+    if name == "terms":
+        return list(value)
+    if annotation is bool or _is_number(kinds) or (_words(kinds) and not _numbers(kinds)):
+        return value
+    return "" if value is None else in_short(value)
+
+
+def in_short(value: Any) -> str:
+    """The shortest text that reads back as ``value``: ``"5"`` for 5.0, ``"1:0:0"`` for three weights."""
+    if isinstance(value, float) and float(f"{value:g}") == value:
+        return f"{value:g}"
+    if isinstance(value, tuple | list):
+        return ":".join(in_short(part) for part in value)
+    return to_text(value)
 
 
 def complain(slots: Slots, problems: Mapping[str | None, str]) -> None:
@@ -160,18 +190,18 @@ def in_labels(sentence: str) -> str:
     )
 
 
-def _held(make: Callable[..., Any], name: str, default: Any, about: Mapping[str, Any], **options: Any) -> Any:
-    st.session_state.setdefault(field_key(name), default)
+def _held(make: Callable[..., Any], default: Any, about: Mapping[str, Any], **options: Any) -> Any:
+    st.session_state.setdefault(about["key"], default)
     return make(**about, **options)
 
 
-def _number(name: str, kind: type, default: Any, about: Mapping[str, Any], is_optional: bool) -> Any:
+def _number(kind: type, default: Any, about: Mapping[str, Any], is_optional: bool) -> Any:
     options: dict[str, Any] = {"placeholder": "none"} if is_optional else {}
     if is_optional:
         options["value"] = None
     if kind is int:
-        return _held(st.number_input, name, default, about, step=1, **options)
-    return _held(st.number_input, name, default, about, step=_step(default), format="%g", **options)
+        return _held(st.number_input, default, about, step=1, **options)
+    return _held(st.number_input, default, about, step=_step(default), format="%g", **options)
 
 
 def _step(default: float | None) -> float:
@@ -184,6 +214,23 @@ def _step(default: float | None) -> float:
 
 _Union = type(int | None)
 _FIELDS = frozenset(name for model in SECTIONS.values() for name in model.model_fields)
+
+
+def _kinds(annotation: Any) -> tuple[Any, ...]:
+    return get_args(annotation) if get_origin(annotation) in (Union, _Union) else (annotation,)
+
+
+def _words(kinds: Sequence[Any]) -> tuple[str, ...]:
+    return next((get_args(kind) for kind in kinds if get_origin(kind) is Literal), ())
+
+
+def _numbers(kinds: Sequence[Any]) -> list[type]:
+    return [kind for kind in (_plain(kind) for kind in kinds) if kind in (int, float)]
+
+
+def _is_number(kinds: Sequence[Any]) -> bool:
+    """Whether the value is a number, or a number or nothing; no words beside."""
+    return bool(_numbers(kinds)) and all(kind is type(None) or _plain(kind) in (int, float) for kind in kinds)
 
 
 def _plain(kind: Any) -> Any:

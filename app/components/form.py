@@ -6,15 +6,16 @@ from typing import Any, Protocol
 
 import streamlit as st
 
-from app.components.fields import Slots, complain, field, in_labels, label, named, widget
+from app.components.fields import Slots, complain, field, in_labels, label, widget
 from app.components.gamma import gamma_curve
+from app.components.preset_menu import preset_menu
+from app.components.runs_table import runs_table
 from app.state import field_key
-from dmf.config import NOTEBOOK, DataConfig, FusionConfig, ModelConfig, TrainingConfig
-from dmf.config_text import DEFAULT_WEIGHTINGS, to_text
+from dmf.config import DataConfig, FusionConfig, ModelConfig, TrainingConfig
+from dmf.config_text import to_text
 from dmf.errors import DMFError
 
 AUXILIARIES = ("none", "tversky", "focal", "cb-dice")
-PRESETS = ("Defaults", "The authors' notebook")
 MODELS = ("unet", "smp:unet/resnet18", "smp:unetplusplus/resnet18", "smp:fpn/resnet18", "smp:deeplabv3plus/resnet18")
 OPTIONS = {
     "images": "How many images to simulate.",
@@ -25,7 +26,17 @@ OPTIONS = {
 MORE: dict[str, tuple[type, tuple[str, ...]]] = {
     "Data": (
         DataConfig,
-        ("root", "limit", "fit", "split", "filter", "filter_diameter", "filter_sigma_space", "filter_sigma_intensity"),
+        (
+            "root",
+            "limit",
+            "duplicates",
+            "fit",
+            "split",
+            "filter",
+            "filter_diameter",
+            "filter_sigma_space",
+            "filter_sigma_intensity",
+        ),
     ),
     "Network": (ModelConfig, ("model", "filters", "pretrained")),
     "Training": (
@@ -64,20 +75,22 @@ class Checked(Protocol):
 
     config: Any
     problems: dict[str | None, str]
+    rows: dict[int, tuple[str | None, str]]
+    notes: dict[int, str]
     images: dict[str, int]
 
 
-Check = Callable[[Mapping[str, Any], Sequence[str], Sequence[str], str], Checked]
+Check = Callable[[Mapping[str, Any], Sequence[str], str], Checked]
 
 
 @st.fragment
 def form(choices: Choices, check: Check, start: Callable[[Any], None]) -> None:
     """Show the form; a click on Start hands a configuration that can work to ``start``, then the page runs again."""
+    preset_menu()
     slots: Slots = {}
     names = choices.names
     dataset = field(DataConfig, "dataset", slots, names["dataset"])
     about_data = st.empty()
-    weightings = _methods(names["weighting"], slots)
     values: dict[str, Any] = {"dataset": dataset}
     values["terms"] = field(FusionConfig, "terms", slots, names["terms"])
     values["auxiliary"] = field(FusionConfig, "auxiliary", slots, AUXILIARIES)
@@ -94,29 +107,21 @@ def form(choices: Choices, check: Check, start: Callable[[Any], None]) -> None:
     with right:
         values["seed"] = field(TrainingConfig, "seed", slots)
     values["device"] = field(TrainingConfig, "device", slots, names["device"])
+    runs, places = runs_table(names)
     with st.expander("More"):
-        more, runs, name = _more(dataset, choices, slots)
+        more, name = _more(dataset, choices, slots)
     values |= more
-    checked = check(values, weightings, runs, name)
+    checked = check(values, runs, name)
     complain(slots, checked.problems)
+    for index, place in enumerate(places):
+        if index in checked.rows:
+            place.complain(*checked.rows[index])
+        elif index in checked.notes:
+            place.note(checked.notes[index])
     about_data.caption(_about(choices.titles.get(dataset, ""), checked.images))
     with curve:
         gamma_curve(values, checked.images.get("steps_per_epoch"))
     _start_button(checked, slots, start)
-
-
-def _methods(options: Sequence[str], slots: Slots) -> list[str]:
-    st.session_state.setdefault(field_key("weighting"), list(DEFAULT_WEIGHTINGS))
-    chosen = st.multiselect(
-        label("weighting"),
-        options,
-        key=field_key("weighting"),
-        format_func=named,
-        help="Rules that set the weights W1..WK. Several race in lockstep: same batches, same first network.",
-        persist_state="session",
-    )
-    slots["weighting"] = st.empty()
-    return chosen
 
 
 def _in_pairs(model: type, names: Sequence[str], slots: Slots) -> dict[str, Any]:
@@ -129,15 +134,7 @@ def _in_pairs(model: type, names: Sequence[str], slots: Slots) -> dict[str, Any]
     return values
 
 
-def _more(dataset: str, choices: Choices, slots: Slots) -> tuple[dict[str, Any], list[str], str]:
-    st.selectbox(
-        "Preset",
-        PRESETS,
-        key="preset",
-        on_change=_apply_preset,
-        help="Sets the fields of weighting, decay and losses below and above; the notebook's values reproduce it.",
-        persist_state="session",
-    )
+def _more(dataset: str, choices: Choices, slots: Slots) -> tuple[dict[str, Any], str]:
     values: dict[str, Any] = {}
     for group, (model, names) in MORE.items():
         st.markdown(f"**{group}**")
@@ -149,15 +146,7 @@ def _more(dataset: str, choices: Choices, slots: Slots) -> tuple[dict[str, Any],
     st.markdown("**Experiment**")
     name = st.text_input("Name", key=field_key("name"), help="To find it by.", persist_state="session")
     slots["name"] = st.empty()
-    written = st.text_area(
-        "Further runs",
-        key=field_key("run"),
-        placeholder="bayesian,prior=compound\nfixed,weights=1:0:0,auxiliary=none",
-        help="One run per line: a method, then any setting of weighting, auxiliary or losses that differs.",
-        persist_state="session",
-    )
-    slots["run"] = st.empty()
-    return values, [line for line in written.splitlines() if line.strip()], name
+    return values, name
 
 
 def _dataset_options(dataset: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,14 +159,6 @@ def _dataset_options(dataset: str, options: Mapping[str, Any]) -> dict[str, Any]
         if value != default:
             chosen[name] = value
     return chosen
-
-
-def _apply_preset() -> None:
-    preset = NOTEBOOK if st.session_state["preset"] == PRESETS[1] else {}
-    for name in NOTEBOOK:
-        default = FusionConfig.model_fields[name].get_default()
-        value = preset.get(name, default)
-        st.session_state[field_key(name)] = to_text(value) if name == "decay_every" else value
 
 
 def _about(title: str, images: Mapping[str, int]) -> str:
@@ -214,12 +195,5 @@ def _start_button(checked: Checked, slots: Slots, start: Callable[[Any], None]) 
 
 
 def _is_at_top(name: str | None) -> bool:
-    grouped = {field for _, names in MORE.values() for field in names} | {"run", "dataset_options", "name"}
+    grouped = {field for _, names in MORE.values() for field in names} | {"dataset_options", "name"}
     return name not in grouped
-
-
-def fields_shown() -> set[str]:
-    """Every configuration field that the form has a widget for."""
-    top = {"dataset", "terms", "auxiliary", "gamma", "decay_rate", "epochs", "batch_size", "image_size", "seed"}
-    top |= {"device", "weighting", "dataset_options"}
-    return top | {field for _, names in MORE.values() for field in names}

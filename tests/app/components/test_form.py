@@ -11,8 +11,8 @@ from dmf.runs import RunStore
 
 MAIN = Path(__file__).parents[3] / "app" / "main.py"
 LABELS = (
-    *("Dataset", "Weighting methods", "Loss terms", "Auxiliary loss", "Initial auxiliary weight γ₀", "Decay rate"),
-    *("Epochs", "Batch size", "Image size", "Seed", "Device"),
+    *("Dataset", "Loss terms", "Auxiliary loss", "Initial auxiliary weight γ₀", "Decay rate", "Epochs", "Batch size"),
+    *("Image size", "Seed", "Device", "Weighting method of run 1"),
 )
 
 
@@ -40,7 +40,7 @@ def test_the_form_has_its_labels(store: RunStore) -> None:
     widgets = (*test.sidebar.selectbox, *test.sidebar.multiselect, *test.sidebar.number_input)
     assert set(LABELS) <= {widget.label for widget in widgets}
     assert list(test.selectbox(key="form-auxiliary").options) == ["None", "Tversky", "Focal", "CB-Dice"]
-    assert [button.label for button in test.sidebar.button] == ["Start training"]
+    assert test.sidebar.button[-1].label == "Start training"
 
 
 def test_every_field_of_the_configuration_has_a_widget(store: RunStore) -> None:
@@ -49,6 +49,8 @@ def test_every_field_of_the_configuration_has_a_widget(store: RunStore) -> None:
     for name in (name for model in SECTIONS.values() for name in model.model_fields):
         if name == "dataset_options":
             assert "form-phantom-images" in keys
+        elif name == "weighting":
+            assert "form-run-1-weighting" in keys
         else:
             assert f"form-{name}" in keys, name
 
@@ -111,12 +113,6 @@ def test_a_dataset_that_is_not_there_is_refused_with_the_way_to_get_it(store: Ru
     assert test.button(key="start-training").disabled
 
 
-def test_no_method_at_all_is_refused(store: RunStore) -> None:
-    test = page()
-    test.multiselect(key="form-weighting").set_value([]).run()
-    assert "Choose at least one method" in problems(test)[0]
-
-
 def test_no_loss_term_at_all_is_refused(store: RunStore) -> None:
     test = page()
     test.multiselect(key="form-terms").set_value([]).run()
@@ -130,35 +126,17 @@ def test_too_long_a_name_is_refused_beside_it(store: RunStore) -> None:
     assert "Under More, Name" in problems(test)[1]
 
 
-def test_a_further_run_may_differ_in_any_setting(store: RunStore) -> None:
-    from app import access
-
-    started: list[ExperimentConfig] = []
+def test_what_is_wrong_with_a_row_is_said_there_and_nothing_can_be_started(store: RunStore) -> None:
     test = page()
-    test.multiselect(key="form-weighting").set_value([]).run()
-    test.text_area(key="form-run").set_value("bayesian,prior=compound\nfixed,weights=1:0:0").run()
+    test.multiselect(key="form-run-2-settings").set_value(["history_min"]).run()
+    test.number_input(key="form-run-2-history_min").set_value(200).run()
+    said = "“History, most” (100), so the weights would never move"
+    assert any(said in problem.value for problem in test.container(key="run-2").get("html"))
+    assert not any("problem" in shown.value for shown in test.container(key="run-1").get("html"))
+    assert test.button(key="start-training").disabled
+    test.multiselect(key="form-run-2-settings").set_value([]).run()
     assert problems(test) == []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(access, "start", lambda config: started.append(config) or "e-1")
-        test.button(key="start-training").click().run()
-    assert [run.label for run in started[0].runs] == ["bayesian prior=compound", "fixed weights=1:0:0"]
-
-
-def test_a_wrong_further_run_is_refused_beside_it(store: RunStore) -> None:
-    test = page()
-    test.text_area(key="form-run").set_value("madd").run()
-    assert any("Unknown weighting" in said or "Did you mean" in said for said in problems(test))
-
-
-def test_the_notebooks_preset_sets_its_fields_and_can_be_taken_back(store: RunStore) -> None:
-    test = page()
-    test.selectbox(key="preset").set_value("The authors' notebook").run()
-    assert test.number_input(key="form-gamma").value == 5
-    assert test.text_input(key="form-decay_every").value == "100"
-    assert problems(test) == []
-    test.selectbox(key="preset").set_value("Defaults").run()
-    assert test.number_input(key="form-gamma").value == 1
-    assert test.text_input(key="form-decay_every").value == "epoch"
+    assert not test.button(key="start-training").disabled
 
 
 def test_the_half_life_follows_the_decay_rate(store: RunStore) -> None:
