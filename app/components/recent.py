@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import state
 from app.components.fields import run_title
-from app.components.page_style import chip, plain, seconds_in_words
+from app.components.page_style import chip, mode, plain, seconds_in_words
 from app.components.sparkline import sparkline
 from app.components.status import summary_state
 from app.theme import run_dashes
@@ -63,9 +63,8 @@ def _row(glance: Any) -> None:
             if best
             else '<span class="score muted">no score yet</span>'
         )
-        drawn = sparkline(
-            glance.tracks, run_dashes([track.weighting for track in glance.tracks]), glance.epochs, in_words(glance)
-        )
+        dashes = run_dashes([track.weighting for track in glance.tracks])
+        drawn = sparkline(glance.tracks, dashes, glance.epochs, in_words(glance), mode())
         st.html(
             f'<div class="race glance"><div class="about">{chip(summary_state(glance.states).value)} '
             f'<span class="muted">{html.escape(_about(glance))}</span>{_progress(glance)}</div>'
@@ -86,7 +85,7 @@ def in_words(glance: Any) -> str:
 def _about(glance: Any) -> str:
     runs = ", ".join(run_title(track.label) for track in glance.tracks)
     runs = runs if len(runs) <= 60 else f"{len(glance.tracks)} runs"
-    when = seconds_in_words(time.time() - glance.created)
+    when = " ".join(seconds_in_words(time.time() - glance.created).split()[:2])
     return f"{when} ago · {glance.dataset}, {glance.image_size} px · {glance.epochs:,} epochs · {runs}"
 
 

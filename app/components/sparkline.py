@@ -1,12 +1,14 @@
 """A sparkline: how the scores of an experiment's runs went over its epochs, small enough for a row of a list."""
 
+import base64
 import html
 from collections.abc import Sequence
 from typing import Protocol
 
-from app.theme import Dash
+from app.theme import Color, Dash, Mode
 
 WIDTH, HEIGHT, MARGIN = 150, 40, 4  # CSS pixels
+COLOR = Color("#3347c9", "#8fa9f7")  # as links
 LEAST_SPAN = 0.05  # of the score axis, so that noise of a flat curve stays small
 
 
@@ -23,15 +25,25 @@ class Curve(Protocol):
     def best(self) -> float | None: ...
 
 
-def sparkline(curves: Sequence[Curve], dashes: Sequence[Dash], epochs: int, said: str) -> str:
-    """An SVG with a line per run, from the untrained network to the last epoch planned, and a dot at the best score.
+def sparkline(curves: Sequence[Curve], dashes: Sequence[Dash], epochs: int, said: str, mode: Mode) -> str:
+    """A picture of scores over epochs, as an ``<img>``; a page would strip an ``<svg>`` that stands in its HTML.
 
     Args:
         curves: One per run.
         dashes: One per run.
         epochs: How many are planned: the width stands for all of them.
         said: What it shows, for those who hear the page.
+        mode: Of the page.
     """
+    picture = base64.b64encode(drawing(curves, dashes, epochs, COLOR.of(mode)).encode()).decode()
+    return (
+        f'<img class="sparkline" width="{WIDTH}" height="{HEIGHT}" alt="{html.escape(said)}" '
+        f'src="data:image/svg+xml;base64,{picture}">'
+    )
+
+
+def drawing(curves: Sequence[Curve], dashes: Sequence[Dash], epochs: int, color: str) -> str:
+    """An SVG with a line per run, from the untrained network to the last epoch planned, and a dot at the best score."""
     scores = [score for curve in curves for score in curve.scores]
     low, high = (min(scores), max(scores)) if scores else (0.0, 1.0)
     middle, span = (low + high) / 2, max(high - low, LEAST_SPAN)
@@ -48,16 +60,16 @@ def sparkline(curves: Sequence[Curve], dashes: Sequence[Dash], epochs: int, said
             stroke = f' stroke-dasharray="{" ".join(str(length / 2) for length in dash)}"' if dash else ""
             marks.append(f'<polyline points="{" ".join(f"{x},{y}" for x, y in points)}"{stroke}/>')
         elif points:
-            marks.append(_dot(*points[0]))
+            marks.append(_dot(*points[0], color))
     scored = [curve for curve in curves if curve.best is not None]
     if scored:
         best = max(scored, key=lambda curve: curve.best or 0.0)
-        marks.append(_dot(*place(best.best_epoch or 0, best.best or 0.0), kind="best"))
+        marks.append(_dot(*place(best.best_epoch or 0, best.best or 0.0), color))
     return (
-        f'<svg class="sparkline" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="{html.escape(said)}">{"".join(marks)}</svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" fill="none" stroke="{color}" '
+        f'stroke-width="1.6">{"".join(marks)}</svg>'
     )
 
 
-def _dot(x: float, y: float, kind: str = "first") -> str:
-    return f'<circle class="{kind}" cx="{x}" cy="{y}" r="2.6"/>'
+def _dot(x: float, y: float, color: str) -> str:
+    return f'<circle cx="{x}" cy="{y}" r="2.6" fill="{color}" stroke="none"/>'
