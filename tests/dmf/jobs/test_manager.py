@@ -1,13 +1,18 @@
 """Experiments trained by threads of this process, steered and watched through the store alone."""
 
+import shutil
+import sqlite3
+import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import event
 
 from dmf.errors import NotOwnerError, RunFinishedError, RunNotFoundError, StoreError
 from dmf.jobs import Job, JobManager, create_experiment
-from dmf.records import RunState
+from dmf.records import Knob, RunState
 from dmf.runs import RunStore
 
 PATIENCE = 20.0  # s, generous, because machines that run tests are busy
@@ -45,15 +50,6 @@ def test_two_experiments_on_one_device_train_one_after_another(store, manager, t
     before, after = store.experiment(first).runs[0], store.experiment(second).runs[0]
     assert before.ended <= after.started
     assert before.owner is None
-
-
-def test_an_experiment_that_waits_keeps_its_lease(store, manager, tiny, slow, monkeypatch):
-    monkeypatch.setattr("dmf.runs.sink.HEARTBEAT_SECONDS", 0.0)
-    first, second = manager.launch(tiny()), manager.launch(tiny(seed="1"))
-    (waiting,) = store.experiment(second).runs
-    wait_for(lambda: store.run(waiting.id).lease > waiting.lease + 0.2)
-    assert states(store, first)[0] in ("queued", "running", "finished")
-    assert waiting.owner == manager.owner
 
 
 def test_a_second_trainer_is_refused(store, manager, tiny, slow):
@@ -108,9 +104,229 @@ def test_a_broken_experiment_does_not_end_the_thread_of_its_device(store, manage
         first = manager.launch(tiny())
         wait_for(lambda: not manager.is_busy())
     assert f"Experiment {first} stopped: The disk is gone." in caplog.text
+    assert manager.trouble(first) == "The disk is gone."
     second = manager.launch(tiny())
     wait_for(lambda: not manager.is_busy())
     assert states(store, second) == ["finished"]
+
+
+# The queue
+
+
+def started(store, id):
+    return store.experiment(id).runs[0].started
+
+
+def test_what_waits_trains_in_the_order_of_the_store_and_what_is_cancelled_not_at_all(store, manager, tiny, slow):
+    first, second, third, fourth = (manager.launch(tiny(seed=str(seed))) for seed in range(4))
+    wait_for(lambda: states(store, first) == ["running"])
+    other = RunStore(store.file)  # as another process would
+    other.move(fourth, -2)
+    other.cancel(third)
+    other.close()
+    wait_for(lambda: not manager.is_busy())
+    assert states(store, third) == ["stopped"]
+    assert store.experiment(third).runs[0].started is None
+    assert started(store, first) < started(store, fourth) < started(store, second)
+    assert manager.trouble(third) is None
+    manager.resume(third)
+    wait_for(lambda: not manager.is_busy())
+    assert states(store, third) == ["finished"]
+
+
+def test_what_was_cancelled_a_moment_ago_can_be_resumed_and_waits_behind_the_others(store, manager, tiny, slow):
+    first, second, third = (manager.launch(tiny(seed=str(seed))) for seed in range(3))
+    wait_for(lambda: states(store, first) == ["running"])
+    store.cancel(second)
+    manager.resume(second)
+    assert [experiment.id for experiment in store.queue()] == [first, third, second]
+    wait_for(lambda: not manager.is_busy())
+    assert started(store, third) < started(store, second)
+
+
+def test_what_is_cancelled_while_it_is_taken_is_dropped_quietly(store, manager, tiny, monkeypatch, caplog):
+    own = store.heartbeat
+
+    def late(run_ids, owner):
+        monkeypatch.setattr(store, "heartbeat", own)
+        store.cancel(store.run(run_ids[0]).experiment)
+        own(run_ids, owner)
+
+    monkeypatch.setattr(store, "heartbeat", late)
+    id = manager.launch(tiny())
+    wait_for(lambda: not manager.is_busy())
+    assert states(store, id) == ["stopped"]
+    assert manager.trouble(id) is None
+    assert caplog.text == ""
+
+
+def test_all_that_waits_is_kept_alive_by_one_update_of_one_thread(store, manager, tiny, slow, monkeypatch):
+    monkeypatch.setattr("dmf.jobs.manager.HEARTBEAT_SECONDS", 0.05)
+    first = manager.launch(tiny(epochs="50"))
+    wait_for(lambda: states(store, first) == ["running"])
+    beats, own = [], store.heartbeat
+
+    def heartbeat(run_ids, owner):
+        beats.append((threading.current_thread().name, set(run_ids)))
+        own(run_ids, owner)
+
+    monkeypatch.setattr(store, "heartbeat", heartbeat)
+    waiting = [store.experiment(manager.launch(tiny(seed=str(seed)))).runs[0] for seed in (1, 2)]
+    wait_for(lambda: all(store.run(run.id).lease > run.lease + 0.2 for run in waiting))
+    assert ("dmf-queue-keeper", {run.id for run in waiting}) in beats
+    names = [thread.name for thread in threading.enumerate()]
+    assert names.count("dmf-queue-keeper") == names.count("dmf-train-cpu") == 1
+    manager.stop_all()
+    wait_for(lambda: not {"dmf-queue-keeper", "dmf-train-cpu"} & {thread.name for thread in threading.enumerate()})
+
+
+def test_what_waits_and_lost_its_lease_is_forgotten(store, manager, tiny, slow, monkeypatch):
+    monkeypatch.setattr("dmf.jobs.manager.HEARTBEAT_SECONDS", 0.05)
+    first, second = manager.launch(tiny(epochs="50")), manager.launch(tiny(seed="1"))
+    wait_for(lambda: states(store, first) == ["running"])
+    store.release([store.experiment(second).runs[0].id], manager.owner)
+    wait_for(lambda: states(store, second) == ["interrupted"])
+    manager.resume(second)
+    assert states(store, second) == ["queued"]
+
+
+def test_a_new_experiment_may_come_with_changes_of_settings(store, manager, tiny):
+    id = manager.launch(tiny("mad"), {"mad": [Knob(3, "gamma", 0.5)]})
+    wait_for(lambda: not manager.is_busy())
+    gamma = store.telemetry(store.experiment(id).runs[0].id, columns=["gamma"]).values[:, 0]
+    # From step 3 on half of what it was (gamma_0 1); the decay goes on.
+    assert gamma[3] == pytest.approx(0.5 * gamma[2])
+
+
+def test_an_experiment_that_an_earlier_version_stopped_is_resumed_to_its_end(home, tmp_path):
+    shutil.copytree(Path(__file__).parents[2] / "data" / "stores" / "v1", tmp_path / "v1")
+    store = RunStore(tmp_path / "v1" / "runs.sqlite")
+    manager = JobManager(store, "tests")
+    stopped = store.experiments()[0]
+    before = store.telemetry(stopped.runs[0].id)
+    manager.resume(stopped.id)
+    wait_for(lambda: not manager.is_busy())
+    (run,) = store.experiment(stopped.id).runs
+    after = store.telemetry(run.id)
+    assert (run.state, run.attempt, run.reason) == (RunState.FINISHED, 2, "")
+    np.testing.assert_array_equal(after.steps, np.arange(12))
+    assert after.values[: len(before.steps)].tobytes() == before.values.tobytes()
+    store.close()
+
+
+# Trouble with the store
+
+
+@pytest.fixture
+def spoil(store):
+    """Makes every connection of the store say something first, until it is mended."""
+    said = []
+
+    def speak(connection, *_):
+        for word in said:
+            connection.execute(word)
+
+    event.listen(store._engine, "checkout", speak)
+    yield said
+    event.remove(store._engine, "checkout", speak)
+
+
+@pytest.fixture
+def training(store, manager, tiny, slow):
+    """A long training that has stored a few steps; ids of the experiment and of its run."""
+    id = manager.launch(tiny(epochs="500"))
+    run = store.experiment(id).runs[0].id
+    wait_for(lambda: store.latest_step(run) >= 4)
+    return id, run
+
+
+@pytest.fixture
+def lock(store):
+    """Locks the store as another program would, until it is told to let go."""
+    other = sqlite3.connect(store.file, isolation_level=None)
+    yield lambda: other.execute("BEGIN IMMEDIATE"), other.rollback
+    other.close()
+
+
+# A database may not grow beyond so many pages: what SQLite itself then reports is a full disk.
+FULL = ("PRAGMA max_page_count = 1", "PRAGMA max_page_count = 1000000", "cannot grow: the disk is full. Free some")
+READ_ONLY = ("PRAGMA query_only = 1", "PRAGMA query_only = 0", "is read-only. Make the file and its folder writable")
+
+
+@pytest.mark.parametrize(("spoiled", "mended", "message"), [FULL, READ_ONLY])
+def test_a_store_that_takes_no_more_ends_the_training_with_one_message(training, request, spoiled, mended, message):
+    (id, run), spoil = training, request.getfixturevalue("spoil")
+    store, manager = request.getfixturevalue("store"), request.getfixturevalue("manager")
+    spoil.append(spoiled)
+    wait_for(lambda: not manager.is_busy())
+
+    assert manager.trouble(id).startswith(f"The run store {store.file} {message}")
+    kept = store.latest_step(run)
+    assert kept >= 4
+    np.testing.assert_array_equal(store.telemetry(run).steps, np.arange(kept + 1))  # reading goes on
+
+    spoil[:] = [mended]
+    wait_for(lambda: state(store, run) is RunState.INTERRUPTED)
+    manager.resume(id)
+    assert manager.trouble(id) is None
+    wait_for(lambda: store.latest_step(run) > kept)
+    assert manager.trouble(id) is None
+
+
+def test_a_lock_of_another_program_is_told_while_training_goes_on(store, manager, training, lock, monkeypatch):
+    monkeypatch.setattr("dmf.runs.sink.PATIENCE_SECONDS", 0.2)
+    id, run = training
+    close, open = lock
+    assert manager.trouble(id) is None
+    close()
+    before = store.latest_step(run)
+    wait_for(lambda: manager.trouble(id) is not None)
+    assert "is locked by another program: trying for 30 s" in manager.trouble(id)
+    time.sleep(0.5)
+    assert store.latest_step(run) == before
+    open()
+    wait_for(lambda: manager.trouble(id) is None)
+    wait_for(lambda: store.latest_step(run) > before + 10, 2.0)  # about 30 were taken meanwhile
+    assert state(store, run) is RunState.RUNNING
+
+
+def test_a_lock_that_lasts_too_long_ends_the_training_with_one_message(store, manager, training, lock, monkeypatch):
+    monkeypatch.setattr("dmf.runs.sink.RETRY_SECONDS", 0.5)
+    id, run = training
+    close, open = lock
+    close()
+    wait_for(lambda: "was locked by another program for more than" in (manager.trouble(id) or ""), 40)
+    assert not manager.is_busy()
+    assert store.latest_step(run) >= 4
+    open()
+
+
+def test_a_store_that_is_taken_away_ends_all_that_trains_and_waits(store, manager, tiny, training, tmp_path):
+    first, run = training
+    second = manager.launch(tiny(seed="1"))
+    file = store.file.rename(tmp_path / "away.sqlite")
+    wait_for(lambda: not manager.is_busy())
+    for id in (first, second):
+        assert "was deleted, moved or replaced while in use. Put it back" in manager.trouble(id)
+    file.rename(store.file)
+    assert store.latest_step(run) >= 4
+
+
+def test_what_keeps_those_that_wait_from_being_kept_is_told(manager, tiny, training, spoil, monkeypatch):
+    monkeypatch.setattr("dmf.jobs.manager.HEARTBEAT_SECONDS", 0.05)
+    waiting = manager.launch(tiny(seed="1"))
+    spoil.append(READ_ONLY[0])
+    wait_for(lambda: manager.trouble(waiting) is not None)
+    assert "is read-only" in manager.trouble(waiting)
+    spoil[:] = [READ_ONLY[1]]
+
+
+def test_a_fault_of_the_program_is_told_with_its_kind(store, manager, tiny, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(Job, "train", lambda self: 1 / 0)
+        id = manager.launch(tiny())
+        wait_for(lambda: not manager.is_busy())
+    assert manager.trouble(id) == "The program failed while it trained: ZeroDivisionError: division by zero"
 
 
 # Steering, as the page does it: wishes go into the store, a thread trains

@@ -1,7 +1,10 @@
 import re
 import sqlite3
+import subprocess
+import sys
 import time
 
+import numpy as np
 import pytest
 
 from dmf.errors import NotOwnerError, StoreError
@@ -209,3 +212,71 @@ def test_a_store_that_goes_away_is_reported_to_training(store, sqlite_file, run,
     with pytest.raises(StoreError, match="was deleted, moved or replaced"):
         controls.take(run)
     controls.close()
+
+
+# Killed in the midst of it
+
+KILLED = """
+import os, random, signal, sys, time
+import numpy as np
+from dmf.records import Event, TelemetryBlock
+from dmf.runs import RunStore, StoreControls, StoreSink, sink as module
+
+file, seed = sys.argv[1], int(sys.argv[2])
+random.seed(seed)
+
+def train(ready):
+    store = RunStore(file)
+    row = store.create_experiment({}, name="x", labels=["a"], run_configs=[{}], environment={})
+    run = row.runs[0].id
+    store.claim([run], "me")
+    sink, controls = StoreSink(store, "me"), StoreControls(store, [run], "me")
+    os.write(ready, run.encode())
+    step = 0
+    while True:
+        now = time.time()
+        values = np.full((5, 8), step, np.float32)
+        sink.write(TelemetryBlock(run, 1, step, tuple("abcdefgh"), values, now, now))
+        sink.write(Event(run, step, "note"))
+        step += 5
+        time.sleep(0.001)
+
+for index in range(10):
+    if index >= 5:
+        module.COMMIT_SECONDS = 0.0  # hardly a moment that is not within a commit
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        train(writer)
+    run = os.read(reader, 100).decode()
+    time.sleep(random.uniform(0.1, 1.5))
+    killed = time.time()
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    print(run, killed)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither fork nor SIGKILL")
+def test_a_writer_killed_at_any_moment_loses_less_than_a_second(tmp_path):
+    file = tmp_path / "runs.sqlite"
+    command = [sys.executable, "-c", KILLED, str(file), "7"]
+    output = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    kills = [line.split() for line in output.splitlines()]
+    assert len(kills) == 10
+
+    with sqlite3.connect(file) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    connection.close()
+    store = RunStore(file)
+    for run, killed in kills:
+        telemetry = store.telemetry(run)
+        steps = len(telemetry.steps)
+        np.testing.assert_array_equal(telemetry.steps, np.arange(steps))
+        # Each block of 5 steps holds the number of its first step.
+        values = store.telemetry(run, columns=["a"]).values[:, 0]
+        np.testing.assert_array_equal(values, np.repeat(np.arange(0, steps, 5), 5))
+        assert len(store.events([run])) == steps // 5
+        last = telemetry.times[-1] if steps else store.run(run).created
+        assert float(killed) - last < 1.0
+    store.close()
