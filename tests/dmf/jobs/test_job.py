@@ -9,7 +9,8 @@ import pytest
 from dmf import build
 from dmf.errors import ConfigError, DataError, StoreError
 from dmf.jobs import Job, create_experiment, new_owner
-from dmf.records import RunState
+from dmf.records import Knob, RunState
+from dmf.runs import StoreSink
 
 
 def states(store, id):
@@ -138,3 +139,144 @@ def test_stopping_while_data_are_prepared_does_not_wait_for_them(store, tiny):
     assert (seen, run.state) == ([1], RunState.STOPPED)
     Job(store, store.experiment(job.experiment.id), "me").train()
     assert states(store, job.experiment.id) == ["finished"]
+
+
+# Cancelled while it waited
+
+
+def assert_untouched(store, experiment):
+    """Stopped by the cancelling, and nothing recorded."""
+    assert states(store, experiment.id) == ["stopped"] * len(experiment.runs)
+    for run in experiment.runs:
+        assert store.run(run.id).reason == "cancelled in the queue"
+        assert {event.kind for event in store.events([run.id])} == {"state"}
+        assert store.latest_step(run.id) == -1
+        assert store.artifacts(run.id) == []
+    assert store.samples(experiment.id) == []
+
+
+def test_a_job_that_was_cancelled_before_its_turn_ends_quietly_and_trains_nothing(store, tiny):
+    experiment = create_experiment(store, tiny("mad", "variance"))
+    job = Job(store, experiment, "me")
+    store.cancel(experiment.id)
+    job.train(lambda runs: pytest.fail("it trained"), lambda done, total: pytest.fail("it prepared"))
+    assert_untouched(store, experiment)
+
+
+def test_a_job_that_is_cancelled_while_its_data_are_prepared_ends_quietly(store, tiny):
+    experiment = create_experiment(store, tiny("mad", dataset_options="images=26"))
+    job = Job(store, experiment, "me")
+    job.train(on_progress=lambda done, total: done == 1 and store.cancel(experiment.id))
+    assert_untouched(store, experiment)
+
+
+def test_a_job_that_is_cancelled_while_its_data_are_prepared_does_not_wait_for_them(store, tiny, monkeypatch):
+    monkeypatch.setattr("dmf.runs.sink.HEARTBEAT_SECONDS", 0.0)
+    experiment = create_experiment(store, tiny("mad", dataset_options="images=28"))
+    seen = []
+
+    def on_progress(done, total):
+        seen.append(done)
+        if done == 1:
+            store.cancel(experiment.id)
+        time.sleep(0.1)  # the loss is noticed by a thread
+
+    Job(store, experiment, "me").train(on_progress=on_progress)
+    assert len(seen) < 28
+    assert_untouched(store, experiment)
+
+
+def test_a_job_whose_data_cannot_be_prepared_after_it_was_cancelled_is_not_marked_as_failed(store, tiny, monkeypatch):
+    experiment = create_experiment(store, tiny())
+
+    def broken(config, on_progress=None):
+        store.cancel(experiment.id)
+        raise DataError("No images.")
+
+    monkeypatch.setattr(build, "build_workbench", broken)
+    Job(store, experiment, "me").train()
+    assert_untouched(store, experiment)
+
+
+def test_a_cancelled_experiment_can_be_trained_later(store, tiny):
+    experiment = create_experiment(store, tiny())
+    Job(store, experiment, "me")
+    store.cancel(experiment.id)
+    Job(store, store.experiment(experiment.id), "me").train()
+    assert states(store, experiment.id) == ["finished"]
+
+
+def test_a_job_that_waits_has_no_thread_and_no_trouble(store, tiny):
+    before = set(threading.enumerate())
+    job = Job(store, create_experiment(store, tiny()), "me")
+    assert set(threading.enumerate()) == before
+    assert job.trouble is None
+
+
+def test_a_job_tells_the_trouble_of_the_store_while_it_trains(store, tiny, monkeypatch):
+    monkeypatch.setattr(StoreSink, "trouble", property(lambda sink: "The run store is locked."))
+    job, told = Job(store, create_experiment(store, tiny()), "me"), []
+    job.train(lambda runs: told.append(job.trouble))
+    assert set(told) == {"The run store is locked."}
+    assert job.trouble is None
+
+
+# Changes of settings known beforehand
+
+
+def test_changes_known_beforehand_are_stored_with_what_they_change(store, tiny):
+    knobs = {"mad": [Knob(6, "lr", "0.5"), Knob(2, "weighting", "fixed"), Knob(6, "lr", 0.25)]}
+    first, second = create_experiment(store, tiny("mad", "variance"), knobs).runs
+    events = store.events([first.id])
+    assert [(event.kind, event.step, event.data) for event in events] == [
+        ("knob", 2, {"field": "weighting", "value": "fixed", "before": "mad"}),
+        ("knob", 6, {"field": "lr", "value": 0.5, "before": 1e-3}),
+        ("knob", 6, {"field": "lr", "value": 0.25, "before": 0.5}),
+    ]
+    assert store.events([second.id]) == []
+
+
+def test_changes_known_beforehand_act_at_their_step(store, tiny):
+    experiment = create_experiment(store, tiny("mad", "variance"), {"mad": [Knob(3, "lr", 0.5)]})
+    Job(store, experiment, "me").train()
+    first, second = (store.telemetry(run.id, columns=["lr"]).values[:, 0] for run in experiment.runs)
+    np.testing.assert_array_equal(first, np.float32([1e-3] * 3 + [0.5] * 5))
+    np.testing.assert_array_equal(second, np.float32([1e-3] * 8))
+    assert [event.step for event in store.events([experiment.runs[0].id]) if event.kind == "knob"] == [3]
+
+
+@pytest.mark.parametrize(
+    ("knobs", "message"),
+    [
+        ({"made": [Knob(1, "lr", 0.5)]}, r"No run of this race is called 'made'; there are: mad, variance\."),
+        ({"mad": [Knob(1, "lr", -1)]}, "Run 'mad', step 1: lr: input should be greater than 0, got -1"),
+        ({"mad": [Knob(7, "weighting", "madd")]}, r"Run 'mad', step 7: Unknown weighting 'madd'\. Choose one of"),
+        ({"mad": [Knob(1, "epochs", 3)]}, "Run 'mad', step 1: Unknown knob 'epochs'"),
+    ],
+)
+def test_changes_that_cannot_work_are_refused_before_anything_is_stored(store, tiny, knobs, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        create_experiment(store, tiny("mad", "variance"), knobs)
+    assert caught.value.field == "events"
+    assert store.experiments() == []
+
+
+def test_a_change_wished_of_a_run_that_trains_is_stored(store, tiny, slow):
+    job = Job(store, create_experiment(store, tiny("mad", epochs="20")), "me")
+    (run,) = job.runs
+
+    def wish(runs):
+        if runs[0].step == 2:
+            store.add_control(run.id, "set", "lr", -1)
+            store.add_control(run.id, "set", "lr", 0.5)
+        if runs[0].lr == 0.5:
+            job.stop.set()
+
+    job.train(wish)
+    lr = store.telemetry(run.id, columns=["lr"]).values[:, 0]
+    knob, refused = (
+        next(event for event in store.events([run.id]) if event.kind == kind) for kind in ("knob", "refused")
+    )
+    assert knob.data == {"field": "lr", "value": 0.5, "before": 1e-3}
+    np.testing.assert_array_equal(lr[knob.step - 1 :], np.float32([1e-3] + [0.5] * (len(lr) - knob.step)))
+    assert refused.data["reason"] == "lr: input should be greater than 0, got -1."

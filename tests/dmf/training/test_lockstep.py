@@ -178,7 +178,9 @@ def test_an_auxiliary_loss_that_is_not_finite_skips_the_step_too(race, tiny, spo
     assert [event.data for event in result.sink.events("mad", "skipped")] == [{"losses": ["auxiliary"]}]
 
 
-def test_ten_steps_in_a_row_that_are_not_finite_fail_that_run_alone_and_name_the_loss(race, tiny, spoil):
+def test_ten_steps_in_a_row_that_are_not_finite_fail_that_run_alone_and_name_the_loss(
+    race, tiny, spoil, assert_same_bits
+):
     result = race(
         tiny("mad", "variance", epochs="4"),
         change=lambda runs: spoil(runs["mad"], "dice", math.nan, range(2, 99)),
@@ -189,7 +191,11 @@ def test_ten_steps_in_a_row_that_are_not_finite_fail_that_run_alone_and_name_the
         "Loss 'dice' was NaN or infinite for 10 steps in a row (from step 2). Nothing was learned from them."
     )
     assert len(result.telemetry("mad")) == 12
+    np.testing.assert_array_equal(result.telemetry("mad")[:, -1], [1, 1] + [0] * 10)
     assert len(result.sink.events("mad", "skipped")) == 1
+    alone = race(tiny("variance", epochs="4"))
+    np.testing.assert_array_equal(result.telemetry("variance"), alone.telemetry("variance"))
+    assert_same_bits(result.network("variance"), alone.network("variance"))
 
 
 def test_nine_steps_in_a_row_that_are_not_finite_do_not_fail_a_run(race, tiny, spoil):

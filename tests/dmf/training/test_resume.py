@@ -1,7 +1,12 @@
 """A run that was stopped, or whose process died, goes on as if nothing had happened."""
 
+import resource
+import shutil
 import sqlite3
 import time
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,10 +14,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from dmf.config import ExperimentConfig
 from dmf.jobs import Job, create_experiment
 from dmf.records import RunState
 from dmf.runs import RunStore
-from dmf.training import lockstep
+from dmf.training import checkpoint, lockstep
+from dmf.training.run import TrainingRun
 
 EPOCHS, STEPS = 3, 12  # 4 steps each
 RACE = ("mad", "bayesian,auxiliary=none")
@@ -130,8 +137,6 @@ def test_a_race_whose_process_died_goes_on_bit_for_bit_without_gap_or_duplicate(
 def test_a_crash_after_the_best_network_was_written_and_before_the_checkpoint_goes_on(
     store, config, train, assert_same_outcome, monkeypatch
 ):
-    from dmf.training.run import TrainingRun
-
     own, calls = TrainingRun.save_last, iter(range(100))
 
     def die(self, epoch):
@@ -151,8 +156,6 @@ def test_a_crash_after_the_best_network_was_written_and_before_the_checkpoint_go
 def test_a_race_that_died_before_its_first_checkpoint_starts_over(
     store, config, train, assert_same_outcome, monkeypatch
 ):
-    from dmf.training.run import TrainingRun
-
     with monkeypatch.context() as patch:
         patch.setattr(TrainingRun, "save_last", lambda self, epoch: (_ for _ in ()).throw(Crash()))
         with pytest.raises(Crash):
@@ -222,3 +225,95 @@ def test_a_finished_run_of_a_stopped_race_stays_as_it_is(store, config, train):
     assert again == first
     assert second.state is RunState.FINISHED
     np.testing.assert_array_equal(store.telemetry(second.id).steps, np.arange(STEPS))
+
+
+@contextmanager
+def no_room():
+    """Writing a file of more than 4 kB fails, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("file", ["last", "best"])
+def test_a_run_whose_checkpoint_cannot_be_written_fails_alone_and_goes_on_once_it_can(  # noqa: PLR0917
+    store, config, train, assert_same_outcome, monkeypatch, file
+):
+    own = checkpoint.save
+
+    def save(path, tensors, progress, fingerprint):
+        if path.parent.name.endswith("-01") and path.name.startswith(file) and progress.step == 8:
+            with no_room():
+                return own(path, tensors, progress, fingerprint)
+        return own(path, tensors, progress, fingerprint)
+
+    def best_now(self, epoch, value):
+        self.progress = replace(self.progress, best_epoch=epoch, best_score=value)
+        return True
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "save", save)
+        if file == "best":  # each epoch is the best so far, so that there is one to write at step 8
+            patch.setattr("dmf.training.run.TrainingRun.score", best_now)
+        id = train(store, config)
+    first, second = store.experiment(id).runs
+    assert (first.state, second.state) == (RunState.FAILED, RunState.FINISHED)
+    assert first.reason.startswith(f"Cannot write checkpoint {store.artifact_folder(first.id)}")
+    assert "then resume the run from its last good checkpoint" in first.reason
+    np.testing.assert_array_equal(store.telemetry(first.id).steps, np.arange(8))
+    assert not list(store.artifact_folder(first.id).glob("*.tmp"))
+    train(store, id)
+    if file == "last":
+        assert_same_outcome(store, id)
+    else:
+        assert store.run(first.id).state is RunState.FINISHED
+        np.testing.assert_array_equal(store.telemetry(first.id).steps, np.arange(STEPS))
+
+
+@pytest.mark.parametrize("damage", [lambda file: file.unlink(), lambda file: file.write_bytes(b"damaged")])
+def test_a_run_whose_best_network_is_gone_at_the_end_fails_alone_with_a_clear_message(
+    store, config, train, monkeypatch, damage
+):
+    # The first epoch is the best one, so that its network is asked for at the end.
+    scores = {1: 0.9}
+    own = TrainingRun.score
+    monkeypatch.setattr(TrainingRun, "score", lambda self, epoch, value: own(self, epoch, scores.get(epoch, 0.1)))
+
+    def at(now, job):
+        if now == 9:
+            (file,) = store.artifact_folder(job.runs[0].id).glob("best-1.safetensors")
+            if file.stat().st_size > 100:
+                damage(file)
+
+    id = train(store, config, at=at)
+    first, second = store.experiment(id).runs
+    assert (first.state, second.state) == (RunState.FAILED, RunState.FINISHED)
+    assert "best-1.safetensors" in first.reason
+    assert "Start a new run." in first.reason
+    np.testing.assert_array_equal(store.telemetry(first.id).steps, np.arange(STEPS))  # what it recorded stays
+
+
+STORES = Path(__file__).parents[2] / "data" / "stores"
+
+
+def test_a_run_of_a_store_of_version_1_goes_on_from_its_checkpoint(home, tmp_path):
+    shutil.copytree(STORES / "v1", tmp_path / "v1")
+    store = RunStore(tmp_path / "v1" / "runs.sqlite")
+    (experiment,) = [each for each in store.experiments() if each.runs[0].state is RunState.STOPPED]
+    (run,) = experiment.runs
+    before = store.telemetry(run.id).values
+    assert len(before) == 5
+    Job(store, experiment, "me").train()
+    run = store.run(run.id)
+    assert (run.state, run.reason, run.attempt) == (RunState.FINISHED, "", 2)
+    telemetry = store.telemetry(run.id)
+    np.testing.assert_array_equal(telemetry.steps, np.arange(12))
+    np.testing.assert_array_equal(telemetry.values[:5], before)
+    # Alone from the start it comes to the same; another processor may round otherwise.
+    whole = create_experiment(store, ExperimentConfig.model_validate(experiment.config))
+    Job(store, whole, "me").train()
+    np.testing.assert_allclose(telemetry.values, store.telemetry(whole.runs[0].id).values, rtol=1e-3)
+    store.close()
