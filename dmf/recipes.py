@@ -4,6 +4,7 @@ import shlex
 import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
@@ -11,6 +12,11 @@ from pydantic import BaseModel
 from dmf.config import ExperimentConfig, FusionConfig, RunConfig
 from dmf.config_text import DEFAULT_WEIGHTINGS, SECTIONS, experiment, is_flag, parse_run, to_text
 from dmf.errors import ConfigError
+from dmf.knobs import events_text
+from dmf.records import Knob
+
+Knobs = Mapping[str, Sequence[Knob]]
+"""Settings changed while runs trained, by the label of the run."""
 
 WIDTH = 88  # characters of a line; fits a terminal and a slide
 
@@ -18,40 +24,53 @@ WIDTH = 88  # characters of a line; fits a terminal and a slide
 def as_command(config: ExperimentConfig, *, run: str | None = None, events: str | None = None) -> str:
     r"""The shortest ``dmf train`` line that trains ``config``: only what differs from the defaults, quoted for a shell.
 
-    Long lines are wrapped with backslashes. Labels come out as ``dmf train`` writes them.
+    Long lines are wrapped with backslashes. Labels come out as ``dmf train`` writes them; :func:`as_events` names runs
+    by these.
 
     Args:
         config: What to train.
         run: Label of one run, to train that one alone: it comes out as it does in the race.
-        events: File of changed knobs, for ``--events``.
+        events: File that :func:`as_events` was written to, for ``--events``.
 
     Raises:
         ConfigError: If there is no such run, or a value cannot be typed (e.g. a folder whose name ends in a space).
     """
     chosen = _alone(config, run)
-    base = _common(chosen.runs)
-    texts = _texts(chosen, base)
-    written = [_run_text(base, one) for one in chosen.runs]
-    plain = [text for text, one in zip(written, chosen.runs, strict=True) if text == one.fusion.weighting]
-    leading = next((index for index, text in enumerate(written) if text not in plain), len(written))
-    weightings, runs = written[:leading], written[leading:]
-    if not runs and tuple(weightings) == DEFAULT_WEIGHTINGS:
-        weightings = []
-    _check_typed(chosen, texts, weightings, runs)
-    words = [_option(name, text) for name, text in texts.items()]
-    words += [f"--weighting {shlex.quote(word)}" for word in weightings]
-    words += [f"--run {shlex.quote(text)}" for text in runs]
+    typed = _typed(chosen)
+    _check(chosen, typed)
+    words = [_option(name, text) for name, text in typed.texts.items()]
+    words += [f"--weighting {shlex.quote(word)}" for word in typed.weightings]
+    words += [f"--run {shlex.quote(text)}" for text in typed.runs]
     words += [f"--name {shlex.quote(chosen.name)}"] if chosen.name else []
     words += [f"--events {shlex.quote(events)}"] if events else []
     return _wrapped(["dmf train", *words])
 
 
-def as_python(config: ExperimentConfig, run: str | None = None) -> str:
+def as_events(config: ExperimentConfig, knobs: Knobs, run: str | None = None) -> str:
+    """The file of changed settings that belongs to :func:`as_command`; empty text if nothing was changed.
+
+    Args:
+        config: What was trained.
+        knobs: What was changed.
+        run: Label of one run, to train that one alone.
+
+    Raises:
+        ConfigError: As :func:`as_command`.
+    """
+    chosen = _alone(config, run)
+    read = _check(chosen, _typed(chosen))
+    pairs = zip(chosen.runs, read.runs, strict=True)
+    named = {said.label: turned for one, said in pairs if (turned := knobs.get(one.label))}
+    return events_text(named) if named else ""
+
+
+def as_python(config: ExperimentConfig, run: str | None = None, knobs: Knobs | None = None) -> str:
     """A script that trains ``config`` through the library and keeps it in the default store.
 
     Args:
         config: What to train.
         run: Label of one run, to train that one alone: it comes out as it does in the race.
+        knobs: Settings changed while it trained, to be changed again at the same steps.
 
     Raises:
         ConfigError: If there is no such run.
@@ -65,13 +84,17 @@ def as_python(config: ExperimentConfig, run: str | None = None) -> str:
             arguments[name] = _call(model.__name__, _literals(changed), len(f"    {name}=,"))
             used.append(model.__name__)
     arguments["runs"] = _runs(chosen.runs)
+    changed = {one.label: turned for one in chosen.runs if (turned := (knobs or {}).get(one.label))}
+    imported = "from dmf.records import Knob\n" if changed else ""
     return (
         f"from dmf.config import {', '.join(sorted(used))}\n"
         "from dmf.jobs import Job, create_experiment, new_owner\n"
+        f"{imported}"
         "from dmf.runs import RunStore\n\n"
         f"config = {_call('ExperimentConfig', arguments, WIDTH)}\n"
+        f"{_knobs(changed)}"
         "store = RunStore()  # DMF_STORE, else data/runs.sqlite: the pages show it while it trains\n"
-        "experiment = create_experiment(store, config)\n"
+        f"experiment = create_experiment(store, config{', knobs' if changed else ''})\n"
         'Job(store, experiment, new_owner("script")).train()\n'
         "for run in store.experiment(experiment.id).runs:\n"
         '    print(run.label, run.state, run.summary["metrics"])\n'
@@ -80,6 +103,8 @@ def as_python(config: ExperimentConfig, run: str | None = None) -> str:
 
 def as_loop(config: ExperimentConfig, run: str) -> str:
     """The losses and weights of a run in a PyTorch loop of one's own; runs as it stands, on random images.
+
+    It has the settings that the run began with.
 
     Args:
         config: The experiment.
@@ -172,6 +197,26 @@ def _run_text(base: FusionConfig, run: RunConfig) -> str:
     return ",".join([run.fusion.weighting, *(f"{name}={to_text(getattr(run.fusion, name))}" for name in differing)])
 
 
+@dataclass(frozen=True)
+class _Typed:
+    """An experiment as typed: option to text (or yes and no), then its runs."""
+
+    texts: dict[str, Any]
+    weightings: list[str]
+    runs: list[str]
+
+
+def _typed(config: ExperimentConfig) -> _Typed:
+    base = _common(config.runs)
+    written = [_run_text(base, one) for one in config.runs]
+    needs_run = [text != one.fusion.weighting for text, one in zip(written, config.runs, strict=True)]
+    leading = [*needs_run, True].index(True)
+    weightings, runs = written[:leading], written[leading:]
+    if not runs and tuple(weightings) == DEFAULT_WEIGHTINGS:
+        weightings = []
+    return _Typed(_texts(config, base), weightings, runs)
+
+
 def _texts(config: ExperimentConfig, base: FusionConfig) -> dict[str, Any]:
     """Option to typed text, or to yes and no, for what differs from the defaults."""
     parts = {"data": config.data, "model": config.model, "training": config.training, "fusion": base}
@@ -182,11 +227,9 @@ def _texts(config: ExperimentConfig, base: FusionConfig) -> dict[str, Any]:
     return found
 
 
-def _check_typed(
-    config: ExperimentConfig, texts: Mapping[str, Any], weightings: Sequence[str], runs: Sequence[str]
-) -> None:
+def _check(config: ExperimentConfig, typed: _Typed) -> ExperimentConfig:
     """Read it back as the command line does, rather than hand out a command that trains something else."""
-    read = experiment(texts, weightings=weightings, runs=runs, name=config.name)
+    read = experiment(typed.texts, weightings=typed.weightings, runs=typed.runs, name=config.name)
     for name, model in SECTIONS.items():
         pairs = (
             [(getattr(config, name), getattr(read, name))]
@@ -201,6 +244,7 @@ def _check_typed(
                         f"as {getattr(got, field)!r}; copy it as Python.",
                         field,
                     )
+    return read
 
 
 def _option(name: str, text: Any) -> str:
@@ -233,6 +277,16 @@ def _runs(runs: Sequence[RunConfig]) -> str:
         fusion = _call("FusionConfig", _literals({"weighting": one.fusion.weighting} | _changed(one.fusion)), 0)
         calls.append(_call("RunConfig", {"label": repr(one.label), "fusion": fusion}, 8))
     return "(\n" + "".join(textwrap.indent(f"{call},\n", "    ") for call in calls) + ")"
+
+
+def _knobs(changed: Knobs) -> str:
+    if not changed:
+        return ""
+    lines = []
+    for label, turned in changed.items():
+        made = "".join(f"        Knob(step={one.step}, field={one.field!r}, value={one.value!r}),\n" for one in turned)
+        lines.append(f"    {label!r}: [\n{made}    ],\n")
+    return f"knobs = {{\n{''.join(lines)}}}\n"
 
 
 def _call(name: str, arguments: Mapping[str, str], before: int, indent: str = "    ") -> str:

@@ -19,8 +19,10 @@ from dmf.cli.app import app
 from dmf.config import NOTEBOOK, DataConfig, ExperimentConfig, FusionConfig, ModelConfig, RunConfig, TrainingConfig
 from dmf.config_text import experiment
 from dmf.errors import ConfigError
+from dmf.knobs import read_events
 from dmf.presets import PRESETS
-from dmf.recipes import WIDTH, as_command, as_loop, as_python
+from dmf.recipes import WIDTH, as_command, as_events, as_loop, as_python
+from dmf.records import Knob
 
 
 def read_back(command: str) -> ExperimentConfig:
@@ -252,6 +254,44 @@ def test_a_script_trains_the_same_networks_bit_for_bit(tiny: Any, store: Any) ->
     assert all(expected)
     assert weights(race.id, store) == expected
     assert weights(alone.id, store) == expected[1:]
+
+
+KNOBS = {
+    "mad": (Knob(2, "gamma", 0.25), Knob(5, "weighting", "variance")),
+    "mad auxiliary=none": (Knob(3, "lr", 1e-4),),
+}
+
+
+def test_changed_settings_are_changed_again_by_script_and_by_file(tiny: Any, store: Any, tmp_path: Path) -> None:
+    from dmf.jobs import Job, create_experiment
+
+    config = tiny("mad", "mad,auxiliary=none")
+    original = create_experiment(store, config, KNOBS)
+    Job(store, original, "test").train()
+    expected = weights(original.id, store)
+    run_script(as_python(config, knobs=KNOBS))
+    assert weights(store.experiments()[0].id, store) == expected
+    file = tmp_path / "knobs.json"
+    file.write_text(as_events(config, KNOBS, "mad"), encoding="utf-8")
+    command = as_command(config, run="mad", events=str(file))
+    result = CliRunner().invoke(app, shlex.split(command.replace("\\\n", " "))[1:])
+    assert result.exit_code == 0, result.output
+    assert weights(store.experiments()[0].id, store) == expected[:1]
+
+
+def test_the_file_of_changes_names_runs_as_the_command_does(tmp_path: Path) -> None:
+    (run,) = experiment({}, runs=["mad,auxiliary=none"]).runs
+    config = ExperimentConfig(runs=(run.model_copy(update={"label": "made up"}),))
+    file = tmp_path / "knobs.json"
+    file.write_text(as_events(config, {"made up": [Knob(7, "lr", 0.5)]}), encoding="utf-8")
+    (label,) = (run.label for run in read_back(as_command(config)).runs)
+    assert read_events(file) == {label: (Knob(7, "lr", 0.5),)}
+
+
+def test_without_changes_there_is_no_file() -> None:
+    assert as_events(experiment({}), {}) == ""
+    assert as_events(experiment({}), {"mad": [Knob(1, "lr", 0.5)]}, "variance") == ""
+    assert "knob" not in as_python(experiment({}), knobs={}).lower()
 
 
 @pytest.mark.parametrize("run", ["mad", "variance,cb_ratios=dataset", "bayesian,prior=compound,auxiliary=none"])
