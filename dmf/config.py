@@ -28,21 +28,30 @@ class DataConfig(FrozenConfig):
     dataset_options: dict[str, bool | int | float | str] = Field(
         default_factory=dict, description="Options of the dataset, e.g. normal=true for busi."
     )
-    limit: int | None = Field(None, ge=4, description="Use only the first N cases of the seeded order.")
+    limit: int | None = Field(None, ge=4, description="Use only this many cases, drawn by the seed.")
     image_size: int = Field(128, ge=16, le=2048, description="Side of the square images the network sees, in pixels.")
     fit: Literal["stretch", "pad"] = Field(
         "stretch", description="How an image is made square: stretched as in the paper, or padded to keep its shape."
     )
-    filter: bool = Field(False, description="Smooth speckle with a bilateral filter before resizing.")
-    filter_diameter: int = Field(9, ge=1, le=31, description="Diameter of the bilateral filter, in pixels.")
-    filter_sigma_space: Positive = Field(75.0, description="Reach of the bilateral filter in space, in pixels.")
-    filter_sigma_intensity: Positive = Field(75.0, description="Reach of the bilateral filter in grey levels (0-255).")
+    filter: bool = Field(
+        False,
+        description="Smooth the grain of ultrasound (speckle) before resizing, with a filter that keeps edges.",
+    )
+    filter_diameter: int = Field(
+        9, ge=1, le=31, description="Width of the neighbourhood that the filter averages, in pixels."
+    )
+    filter_sigma_space: Positive = Field(
+        75.0, description="How far apart two pixels may lie and still be averaged, in pixels."
+    )
+    filter_sigma_intensity: Positive = Field(
+        75.0, description="How different two pixels may be and still be averaged, in grey levels (0-255)."
+    )
     split: tuple[Fraction, Fraction, Fraction] = Field(
         (0.70, 0.15, 0.15), description="Shares of cases for training, validation and test; they sum to 1."
     )
     duplicates: Literal["keep", "group"] = Field(
         "keep",
-        description="Images that look the same: kept apart by chance (keep), or always in one split together (group).",
+        description="Images that look the same: split like any others (keep), or kept in one split together (group).",
     )
 
     @field_validator("split")
@@ -58,9 +67,14 @@ class DataConfig(FrozenConfig):
 class ModelConfig(FrozenConfig):
     """The network every run of an experiment starts from."""
 
-    model: str = Field("unet", description="'unet' (the paper's) or smp:<architecture>/<encoder>.")
-    filters: int = Field(16, ge=1, le=256, description="Filters of the U-Net's first level; each level doubles them.")
-    pretrained: bool = Field(False, description="Download ImageNet weights for the encoder of an smp: model.")
+    model: str = Field(
+        "unet",
+        description="The network: unet (the paper's), or smp:<architecture>/<encoder> of segmentation-models-pytorch.",
+    )
+    filters: int = Field(
+        16, ge=1, le=256, description="Size of the U-Net: channels of its first level, doubled at each deeper one."
+    )
+    pretrained: bool = Field(False, description="Start an smp: network from ImageNet weights, which are downloaded.")
 
 
 class TrainingConfig(FrozenConfig):
@@ -70,19 +84,35 @@ class TrainingConfig(FrozenConfig):
     batch_size: int = Field(
         8, ge=1, le=4096, description="Images per optimizer step; the last incomplete batch is dropped."
     )
-    lr: Positive = Field(1e-3, description="Learning rate of the Adam optimizer.")
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="Same seed, same split, batches and initial network.")
-    device: str = Field("auto", description="auto takes cuda, then mps, then cpu.")
-    deterministic: bool = Field(False, description="On cuda, use only bit-reproducible kernels (slower).")
-    precision: Literal["float32", "tf32", "bfloat16"] = Field(
-        "float32", description="Arithmetic of the network; losses and weights are always computed in float32 or better."
+    lr: Positive = Field(1e-3, description="Learning rate: how far each step of the Adam optimizer moves the network.")
+    seed: int = Field(
+        0,
+        ge=0,
+        le=2**31 - 1,
+        description="Decides all chance: the same seed gives the same split, batches and first network.",
     )
-    threads: int = Field(2, ge=1, le=256, description="CPU threads one training step uses; part of the result's bits.")
+    device: str = Field(
+        "auto",
+        description="Where to train: auto takes an NVIDIA GPU (cuda), else an Apple one (mps), else the CPU.",
+    )
+    deterministic: bool = Field(
+        False, description="On cuda, use only methods that give the same bits every time (slower)."
+    )
+    precision: Literal["float32", "tf32", "bfloat16"] = Field(
+        "float32", description="How exactly the network computes; losses and weights always use float32 or better."
+    )
+    threads: int = Field(
+        2,
+        ge=1,
+        le=256,
+        description="CPU threads of one training step; another number changes the last digits of results.",
+    )
     memory_format: Literal["auto", "channels_last", "contiguous"] = Field(
-        "auto", description="How image tensors lie in memory; auto takes the faster one of the device."
+        "auto", description="How images lie in memory; auto takes the way that is faster on the device."
     )
     test_at: Literal["best", "last"] = Field(
-        "best", description="Epoch whose network is tested: the best validation CB-Dice (as the paper) or the last one."
+        "best",
+        description="Epoch whose network is tested: that of the best validation CB-Dice (as the paper) or the last.",
     )
     absent: Literal["one", "zero", "ignore"] = Field(
         "one", description="Score of a class found in neither truth nor prediction: 1, 0 (the notebook) or left out."
@@ -93,38 +123,45 @@ class FusionConfig(FrozenConfig):
     """How one run combines its losses. Runs of an experiment may differ in anything here."""
 
     terms: tuple[str, ...] = Field(
-        ("ce", "iou", "dice"), min_length=1, max_length=6, description="The losses L1..LK that are weighted."
+        ("ce", "iou", "dice"),
+        min_length=1,
+        max_length=6,
+        description="The losses L1..LK that are added up, each with a weight of its own.",
     )
     weighting: str = Field("variance", description="The rule that sets the weights W1..WK.")
     weights: tuple[NonNegative, ...] | None = Field(
         None, description="Fixed weights, or the weights an adaptive rule starts from; equal when not given."
     )
-    history_min: int = Field(10, ge=2, description="Losses collected before the weights first move, in steps.")
-    history_max: int = Field(100, ge=2, le=100_000, description="Most recent losses remembered, in steps.")
-    symlog: bool = Field(True, description="Compress each loss history with sign(x) log(1+|x|) first.")
+    history_min: int = Field(10, ge=2, description="Steps whose losses are collected before the weights first move.")
+    history_max: int = Field(100, ge=2, le=100_000, description="How many of the latest steps' losses are remembered.")
+    symlog: bool = Field(True, description="Dampen outliers: pass each loss history through sign(x) log(1+|x|) first.")
     minmax: bool = Field(True, description="Then stretch each history to 0..1, so that only its shape counts.")
-    eps: Positive = Field(1e-7, description="Guards the divisions of min-max scaling and of 1/MAD.")
+    eps: Positive = Field(1e-7, description="Tiny number added where min-max scaling and 1/MAD would divide by zero.")
     floor: NonNegative | None = Field(
         None,
-        description="Least variance or MAD a loss counts with; default 1e-6 for variance, 1e-3 for MAD and Bayesian.",
+        description="Least spread a loss counts with; default 1e-6 for variance, 1e-3 for MAD and Bayesian.",
     )
     median: Literal["true", "notebook"] = Field(
         "true", description="The true median, or the notebook's, which swaps the even and the odd case."
     )
     prior: Literal["tempered", "fixed", "compound"] = Field(
         "tempered",
-        description="Bayesian prior: tempered forgets slowly, fixed never moves (uniform: equal to MAD), compound (the "
-        "notebook) multiplies every step and ends with one weight taking all.",
+        description="Bayesian: a tempered prior forgets slowly, a fixed one never moves (uniform: equal to MAD), "
+        "a compound one (the notebook) never forgets.",
     )
-    prior_weights: tuple[Positive, ...] | None = Field(None, description="Prior belief per loss; equal when not given.")
+    prior_weights: tuple[Positive, ...] | None = Field(
+        None, description="Bayesian: how much each loss counts before any history; equal when not given."
+    )
     rho: Fraction = Field(0.9, description="Memory of the tempered prior: 0 is fixed, towards 1 is compound.")
     weight_min: NonNegative = Field(0.0, description="No weight falls below this.")
     weight_max: Positive | None = Field(None, description="No weight rises above this.")
-    smoothing: Fraction = Field(0.0, description="Exponential smoothing of the weights: share kept of the last step's.")
+    smoothing: Fraction = Field(
+        0.0, description="How calmly weights move: the share of the last step's weights that is kept."
+    )
     sum_to: Literal["1", "K"] = Field("1", description="What the weights sum to: 1, or the number of losses K.")
     detach_weights: bool = Field(
         True,
-        description="Treat weights as constants in the gradient; false is the notebook, which differentiates them.",
+        description="Take weights as constants in the gradient; false is the notebook, which differentiates them.",
     )
     auxiliary: str = Field("cb-dice", description="Extra loss that helps early and fades; none leaves it out.")
     gamma: NonNegative = Field(1.0, le=1e6, description="Weight of the auxiliary loss at the start, gamma_0.")
@@ -137,19 +174,23 @@ class FusionConfig(FrozenConfig):
         "epoch", description="Length of one decay period: epoch, or a number of steps."
     )
     loss_counts: Literal["soft", "hard"] = Field(
-        "soft", description="Soft overlaps carry gradient; hard counts the argmax as the notebook does: no gradient."
+        "soft",
+        description="Overlaps counted from probabilities (soft), or from labels (hard, the notebook: no gradient).",
     )
-    smooth: NonNegative = Field(1e-6, description="Added to numerator and denominator of overlap ratios, in pixels.")
+    smooth: NonNegative = Field(
+        1e-6, description="Added above and below the line of overlap ratios, so that empty ones are defined, in pixels."
+    )
     fp_weight: NonNegative = Field(0.3, description="Tversky: penalty of a false positive (the notebook: 0.7).")
     fn_weight: NonNegative = Field(0.7, description="Tversky: penalty of a false negative (the notebook: 0.3).")
     focal_gamma: NonNegative = Field(2.0, description="Focal: how strongly easy pixels are discounted.")
     focal_alpha: Positive = Field(0.25, description="Focal: overall factor.")
     cb_weights: Literal["complement", "inverse"] = Field(
-        "complement", description="CB-Dice class weights: 1 - share (paper) or 1 / share (notebook), normalised."
+        "complement",
+        description="CB-Dice: weight of a class, 1 - its share of pixels (paper) or 1 / share (notebook).",
     )
     cb_ratios: Literal["image", "batch", "dataset"] = Field(
         "image",
-        description="CB-Dice class shares: of each image (paper), of the batch (notebook) or of the training set.",
+        description="CB-Dice: shares of pixels in each image (paper), the batch (notebook) or the training set.",
     )
 
     @field_validator("decay_every", mode="before")

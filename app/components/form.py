@@ -120,7 +120,8 @@ def form(choices: Choices, check: Check, start: Callable[[Any], None]) -> None:
             place.note(checked.notes[index])
     about_data.caption(_about(choices.titles.get(dataset, ""), checked.images))
     with curve:
-        gamma_curve(values, checked.images.get("steps_per_epoch"))
+        fusions = [run.fusion.model_dump() for run in checked.config.runs] if checked.config is not None else []
+        gamma_curve(values, checked.images.get("steps_per_epoch"), fusions)
     _start_button(checked, slots, start)
 
 

@@ -1,42 +1,58 @@
-"""The curve of the auxiliary weight γ(t) as the form describes it, and its half-life."""
+"""The curves of the auxiliary weight γ(t) as the form describes them, and their half-lives."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from app.components.live_chart import Series, live_chart
-from app.theme import AUXILIARY_COLOR
+from app.theme import AUXILIARY_COLOR, run_dashes
 from dmf.errors import ConfigError
 from dmf.schedule import AuxiliarySchedule
 
 POINTS = 240
 
 
-def gamma_curve(values: Mapping[str, Any], steps_per_epoch: int | None) -> None:
-    """Draw γ over the epochs of the form; nothing to draw where its values cannot work.
+def gamma_curve(values: Mapping[str, Any], steps_per_epoch: int | None, runs: Sequence[Mapping[str, Any]] = ()) -> None:
+    """Draw γ over the epochs of the form, one line for all runs or, where they differ, one for each way it falls.
 
     Args:
-        values: ``auxiliary``, ``gamma``, ``decay_rate``, ``decay_every``, ``schedule`` and ``epochs`` of the form.
+        values: The form's ``epochs`` and, for all runs, ``auxiliary``, ``gamma``, ``decay_rate``, ``decay_every`` and
+            ``schedule``.
         steps_per_epoch: None while the dataset is not known.
+        runs: The same of each run with its ``weighting``; empty while they cannot work.
     """
-    if values["auxiliary"] == "none":
-        st.caption("No auxiliary loss, so γ plays no part.")
-        return
     steps = steps_per_epoch or 100
     try:
-        every = steps if values["decay_every"] == "epoch" else int(values["decay_every"])
-        schedule = AuxiliarySchedule(values["gamma"], values["decay_rate"], every, values["schedule"])
+        schedules = [_schedule(settings, steps) for settings in runs or (values,)]
         epochs = max(1, int(values["epochs"]))
     except (ConfigError, ValueError, TypeError):
         st.caption("γ(t) shows here once its settings can work.")
         return
+    groups: dict[AuxiliarySchedule | None, list[int]] = {}
+    for index, schedule in enumerate(schedules):
+        groups.setdefault(schedule, []).append(index)
+    if set(groups) == {None}:
+        st.caption("No auxiliary loss, so γ plays no part.")
+        return
+    differ = len(groups) > 1
+    dashes = run_dashes([str(run["weighting"]) for run in runs]) if differ else [()]
     at = np.unique(np.linspace(0, epochs * steps - 1, POINTS).astype(int))
-    gamma = np.array([schedule(int(step)) for step in at])
     live_chart(
-        [Series("γ(t)", at / steps, gamma, AUXILIARY_COLOR.pair, fill=True)],
+        [
+            Series(
+                f"γ(t) · {_numbered(group)}" if differ else "γ(t)",
+                at / steps,
+                np.array([schedule(int(step)) for step in at]),
+                AUXILIARY_COLOR.pair,
+                dash=dashes[group[0]],
+                fill=not differ,
+            )
+            for schedule, group in groups.items()
+            if schedule is not None
+        ],
         key="gamma-curve",
         x_label="Epoch",
         y_label="γ",
@@ -46,7 +62,24 @@ def gamma_curve(values: Mapping[str, Any], steps_per_epoch: int | None) -> None:
         sync="",
         legend=False,
     )
-    st.caption(half_life(schedule, steps_per_epoch, is_per_epoch=values["decay_every"] == "epoch"))
+    for schedule, group in groups.items():
+        if schedule is None:
+            said = "No auxiliary loss."
+        else:
+            said = half_life(schedule, steps_per_epoch, is_per_epoch=values["decay_every"] == "epoch")
+        st.caption(f"{_numbered(group)}: {said[0].lower() if said[0] != 'γ' else 'γ'}{said[1:]}" if differ else said)
+
+
+def _schedule(settings: Mapping[str, Any], steps_per_epoch: int) -> AuxiliarySchedule | None:
+    if settings["auxiliary"] == "none":
+        return None
+    every = steps_per_epoch if settings["decay_every"] == "epoch" else int(settings["decay_every"])
+    return AuxiliarySchedule(settings["gamma"], settings["decay_rate"], every, settings["schedule"])
+
+
+def _numbered(group: Sequence[int]) -> str:
+    """``"Run 2"``, ``"Runs 1, 3"``; the runs are given counted from 0."""
+    return f"Run{'s' if len(group) > 1 else ''} {', '.join(str(index + 1) for index in group)}"
 
 
 def half_life(schedule: AuxiliarySchedule, steps_per_epoch: int | None, *, is_per_epoch: bool) -> str:

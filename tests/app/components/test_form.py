@@ -145,3 +145,16 @@ def test_the_half_life_follows_the_decay_rate(store: RunStore) -> None:
     assert any("305 steps, 13.9 epochs" in caption.value for caption in test.sidebar.caption)
     test.number_input(key="form-decay_rate").set_value(0.1).run()
     assert any("152 steps, 6.93 epochs" in caption.value for caption in test.sidebar.caption)
+
+
+def test_runs_whose_auxiliary_weight_falls_otherwise_are_told_apart(store: RunStore) -> None:
+    test = page()
+    test.multiselect(key="form-run-2-settings").set_value(["decay_rate"])
+    test.multiselect(key="form-run-3-settings").set_value(["auxiliary"]).run()
+    test.number_input(key="form-run-2-decay_rate").set_value(0.1)
+    test.selectbox(key="form-run-3-auxiliary").set_value("none").run()
+    assert not test.exception
+    captions = [caption.value for caption in test.sidebar.caption]
+    assert "Run 1: half-life: 305 steps, 13.9 epochs." in captions
+    assert "Run 2: half-life: 152 steps, 6.93 epochs." in captions
+    assert "Run 3: no auxiliary loss." in captions

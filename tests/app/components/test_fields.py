@@ -1,0 +1,59 @@
+"""How values are held by widgets and written for people."""
+
+from typing import Any
+
+import pytest
+
+from app.components.fields import LABELS, as_held, in_labels, in_short, label
+from dmf.config import FusionConfig
+from dmf.config_text import SECTIONS, from_text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(5.0, "5"), (0.1 + 0.2, "0.30000000000000004"), (1e-7, "1e-07"), ((1.0, 0.0, 0.5), "1:0:0.5"), (None, "none")],
+)
+def test_a_number_is_written_as_short_as_it_can_be_read_back(value: Any, text: str) -> None:
+    assert in_short(value) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "held"),
+    [
+        ("terms", ("ce", "dice"), ["ce", "dice"]),
+        ("weights", (1.0, 0.0, 0.0), "1:0:0"),
+        ("weights", None, ""),
+        ("floor", None, None),
+        ("floor", 0.0, 0.0),
+        ("decay_every", 100, "100"),
+        ("decay_every", "epoch", "epoch"),
+        ("symlog", False, False),
+        ("prior", "compound", "compound"),
+        ("auxiliary", "none", "none"),
+    ],
+)
+def test_session_state_holds_a_value_as_its_widget_does(name: str, value: Any, held: Any) -> None:
+    annotation = FusionConfig.model_fields[name].annotation
+    assert as_held(name, annotation, value) == held
+    if isinstance(held, str):
+        assert FusionConfig(**{name: from_text(FusionConfig, name, held)}) == FusionConfig(**{name: value})
+
+
+def test_sentences_name_fields_as_the_form_does() -> None:
+    assert in_labels("lower it or raise history_max") == "lower it or raise “History, most”"
+    assert in_labels("a loss_term of its own") == "a loss_term of its own"
+
+
+def test_no_two_fields_are_called_the_same() -> None:
+    names = [name for model in SECTIONS.values() for name in model.model_fields]
+    assert len({label(name) for name in names}) == len(names)
+    assert LABELS.keys() <= set(names)
+
+
+@pytest.mark.parametrize("name", [name for model in SECTIONS.values() for name in model.model_fields])
+def test_every_field_is_explained_in_one_sentence(name: str) -> None:
+    (field,) = (model.model_fields[name] for model in SECTIONS.values() if name in model.model_fields)
+    assert field.description is not None
+    assert field.description.endswith(".")
+    assert ". " not in field.description.replace("e.g. ", "")
+    assert len(field.description) <= 150  # a tooltip, not a page
