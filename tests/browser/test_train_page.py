@@ -73,7 +73,7 @@ def fill(page, label: str, value: object) -> None:
 def test_choose_start_watch_steer_and_come_back(app_server: str, page) -> None:
     page.goto(f"{app_server}/train")
     page.get_by_text("Start training").first.wait_for()
-    page.get_by_role("button", name="Remove Bayesian").click()
+    press(page, "Remove run 3")
     fill(page, "Image size", 32)
     fill(page, "Batch size", 4)
     fill(page, "Epochs", 2000)
