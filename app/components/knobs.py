@@ -20,6 +20,7 @@ LABELS = {
     "lr": "New learning rate",
     "weighting": "New weighting method",
 }
+EXPLAINED = "It takes effect between two steps, and every chart marks where."
 STEPS = {"gamma": 0.1, "decay_rate": 0.01, "lr": 0.0001}
 
 Value = float | str
@@ -80,28 +81,35 @@ def _panel(experiment: Any, settings: Sequence[Mapping[str, Value]], methods: Se
             slots[field] = st.empty()
         applied = st.form_submit_button("Apply", type="primary", icon=":material/check:", width="stretch")
     said = st.empty()
-    if not applied:
-        said.caption("It takes effect between two steps, and every chart marks where.")
-        return
-    wanted = {field: value for field, value in values.items() if value is not None and [value] != present[field]}
+    told = f"knobs-told-{experiment.id}"
+    if applied:
+        wanted = {field: value for field, value in values.items() if value is not None and [value] != present[field]}
+        st.session_state[told] = _applied(experiment, chosen, wanted, slots, turn)
+    problem, sentences = st.session_state.get(told, (False, [EXPLAINED]))
+    if problem:
+        said.error(sentences[0])
+    else:
+        said.html(f'<p class="outcome" role="status">{"<br>".join(map(html.escape, sentences))}</p>')
+
+
+def _applied(
+    experiment: Any, chosen: Sequence[str], wanted: Mapping[str, Value], slots: Mapping[str, Any], turn: Turn
+) -> tuple[bool, list[str]]:
+    """Send what was changed; returns whether something is wrong with all of it, and what to say."""
     if not wanted:
-        said.caption("Nothing was changed, so nothing was sent.")
-        return
+        return False, ["Nothing was changed, so nothing was sent."]
     try:
         answer = turn(experiment.id, chosen, wanted)
     except DMFError as error:
-        said.error(str(error))
-        return
+        return True, [str(error)]
     for field, sentence in answer.problems.items():
         slots[field].html(f'<p class="problem" role="alert">{html.escape(sentence[:1].upper() + sentence[1:])}</p>')
     if answer.problems:
-        said.caption("Nothing was sent.")
-        return
-    titles = {run.id: run_title(run.label) for run in experiment.runs}
-    sentences = outcome(answer, titles)
+        return False, ["Nothing was sent."]
+    sentences = outcome(answer, {run.id: run_title(run.label) for run in experiment.runs})
     for sentence in sentences:
-        st.toast(sentence, icon=":material/tune:", duration="long")
-    said.html(f'<p class="outcome" role="status">{"<br>".join(map(html.escape, sentences))}</p>')
+        st.toast(sentence, icon=":material/tune:")  # also for whoever closes the popover at once
+    return False, sentences
 
 
 def outcome(answer: Answer, titles: Mapping[str, str]) -> list[str]:

@@ -458,6 +458,7 @@ class LiveChart {
       series: series.length,
       zoomed: String(Boolean(this.zoom)),
       last: JSON.stringify(last),
+      marks: JSON.stringify(this.config.marks),
     });
   }
 
