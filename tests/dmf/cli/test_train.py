@@ -191,7 +191,7 @@ def test_a_killed_process_leaves_a_run_that_goes_on_without_gap_or_duplicate(pro
     id = wait_for_steps(file, 5, running)
     running.kill()
     running.wait(60)
-    store = RunStore(file, clock=lambda: time.time() + 11)  # its lease of 10 s has run out
+    store = RunStore(file, clock=lambda: time.time() + 11)  # its lease has run out
     store.sweep_interrupted()
     (run,) = store.experiment(id).runs
     assert run.state is RunState.INTERRUPTED

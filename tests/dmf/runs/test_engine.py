@@ -1,5 +1,6 @@
 """What SQLite does when its file cannot be used, and where the store lies."""
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -48,7 +49,9 @@ def test_missing_folders_are_made(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match=r"Cannot make the folder .*file/x"):
+    with pytest.raises(
+        StoreError, match=r"Cannot make the folder .*file/x for the store: .* Choose another with `--store`"
+    ):
         RunStore(tmp_path / "file" / "x" / "runs.sqlite")
 
 
@@ -116,6 +119,72 @@ def test_a_read_only_store_is_read_but_not_written(tmp_path):
     writer.close()
 
 
+def create(store, size=1):
+    row = store.create_experiment({"x": "x" * size}, name="n", labels=["a"], run_configs=[{}], environment={})
+    return row.id
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A disk of its own of 2 MB, mounted; and a way to make it read-only."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    try:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("only an administrator on Linux can mount a small disk")
+    yield folder, lambda: subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_disk_that_is_really_full_is_one_clear_message_and_reading_goes_on(disk):
+    store = RunStore(disk[0] / "runs.sqlite")
+    made = [create(store)]
+
+    def fill():
+        while len(made) < 100:
+            made.append(create(store, 100_000))
+
+    with pytest.raises(StoreError, match=r"runs.sqlite cannot grow: the disk is full. Free some space, then resume"):
+        fill()
+    assert sorted(row.id for row in store.experiments()) == sorted(made)
+    store.close()
+
+
+def test_a_store_on_a_read_only_disk_is_read_but_not_written(disk):
+    folder, make_read_only = disk
+    store = RunStore(folder / "runs.sqlite")
+    id = create(store)
+    store.close()
+    make_read_only()
+    reader = RunStore(folder / "runs.sqlite")
+    assert [row.id for row in reader.experiments()] == [row.id for row in reader.queue()] == [id]
+    with pytest.raises(StoreError, match=r"runs.sqlite is read-only. Make the file and its folder writable"):
+        reader.cancel(id)
+    reader.close()
+    with pytest.raises(StoreError, match=r"other.sqlite cannot be opened. Check that its folder exists and is writabl"):
+        RunStore(folder / "other.sqlite")
+
+
+@pytest.mark.parametrize("in_use", [False, True])
+def test_a_store_of_someone_else_is_read_though_nothing_can_be_written_beside_it(tmp_path, monkeypatch, in_use):
+    store = RunStore(tmp_path / "runs.sqlite")
+    first = create(store)
+    if not in_use:
+        store.close()  # its log is gone then
+    assert Path(f"{store.file}-wal").exists() is in_use
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+
+    reader = RunStore(store.file)
+    assert [row.id for row in reader.experiments()] == [first]
+    with pytest.raises(StoreError, match="is read-only"):
+        create(reader)
+    second = create(store)  # what its owner writes meanwhile is seen
+    assert [row.id for row in reader.experiments()] == [second, first]
+    reader.close()
+    store.close()
+
+
 def test_a_full_disk_is_one_clear_message(tmp_path):
     path = tmp_path / "runs.sqlite"
     store = RunStore(path)
@@ -149,3 +218,32 @@ def test_a_damaged_store_is_one_clear_message(tmp_path):
     path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
     with pytest.raises(StoreError, match=r"runs.sqlite is damaged. Restore a copy"):
         RunStore(path)
+
+
+def test_a_store_whose_header_was_overwritten_is_one_clear_message(tmp_path):
+    path = tmp_path / "runs.sqlite"
+    RunStore(path).close()
+    path.write_bytes(b"\xff" * 100 + path.read_bytes()[100:])
+    with pytest.raises(StoreError, match=r"runs.sqlite is not an SQLite database. Choose another"):
+        RunStore(path)
+
+
+def test_of_a_store_damaged_in_the_middle_the_rest_is_read(tmp_path):
+    path = tmp_path / "runs.sqlite"
+    store = RunStore(path)
+    id = create(store)
+    run = store.experiment(id).runs[0].id
+    store.write([Event(run, 0, "note", {"text": "x" * 200_000})], None)
+    with store._reading() as connection:
+        page = connection.exec_driver_sql("SELECT rootpage FROM sqlite_master WHERE name = 'events'").scalar()
+    store.close()
+    content = bytearray(path.read_bytes())
+    content[(page - 1) * 4096 : page * 4096] = b"\xff" * 4096
+    path.write_bytes(content)
+
+    store = RunStore(path)
+    assert store.experiment(id).name == "n"
+    assert store.latest_step(run) == -1
+    with pytest.raises(StoreError, match=r"runs.sqlite is damaged. Restore a copy"):
+        store.events([run])
+    store.close()

@@ -152,3 +152,40 @@ def test_several_processes_create_one_store_and_write_to_it(location):
     store = RunStore(location)
     assert len({experiment.id for experiment in store.experiments()}) == 30
     store.close()
+
+
+TRAIN = """
+import os, sys, time
+from dmf.records import Event
+from dmf.runs import RunStore, StoreSink
+
+def train(owner):
+    store = RunStore(sys.argv[1])
+    row = store.create_experiment({}, name="x", labels=["a"], run_configs=[{}], environment={})
+    run = row.runs[0].id
+    store.claim([run], owner)
+    sink = StoreSink(store, owner)
+    for step in range(300):
+        sink.write(Event(run, step, "note"))
+        time.sleep(0.001)
+    sink.close()
+
+for index in range(8):
+    if os.fork() == 0:
+        train(f"owner-{index}")
+        os._exit(0)
+for _ in range(8):
+    assert os.wait()[1] == 0
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
+def test_eight_processes_that_train_into_one_store_lose_nothing(location):
+    assert outcomes([spawn(TRAIN, location)]) == [""]
+    store = RunStore(location)
+    runs = store.runs()
+    assert len(runs) == 8
+    for run in runs:
+        assert [event.step for event in store.events([run.id])] == list(range(300))
+    assert len({experiment.place for experiment in store.experiments()}) == 8
+    store.close()
