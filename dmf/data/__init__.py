@@ -7,6 +7,7 @@ torch.
 from pathlib import Path
 
 from dmf.config import DataConfig
+from dmf.data.archive import Unpacked, unpack
 from dmf.data.base import BrokenDataError, Case, Dataset, Link, Problem, RawPair
 from dmf.data.bus_synthetic import BusSynthetic
 from dmf.data.busc import Busc
@@ -19,11 +20,14 @@ from dmf.data.pets import Pets
 from dmf.data.phantom import Phantom, Phantom4
 from dmf.data.prepare import PreparedData, class_ratios, prepare
 from dmf.data.split import Indices, split_cases
+from dmf.data.unzip import LIMITS, ArchiveError, Limits
 from dmf.errors import ConfigError
 from dmf.registry import Registry
 
 __all__ = [
     "DATASETS",
+    "LIMITS",
+    "ArchiveError",
     "BrokenDataError",
     "BusSynthetic",
     "Busc",
@@ -33,6 +37,7 @@ __all__ = [
     "Finding",
     "Folder",
     "Indices",
+    "Limits",
     "Link",
     "Pets",
     "Phantom",
@@ -42,6 +47,7 @@ __all__ = [
     "RawPair",
     "Report",
     "Twins",
+    "Unpacked",
     "build_dataset",
     "check",
     "class_ratios",
@@ -52,6 +58,7 @@ __all__ = [
     "hash_cases",
     "prepare",
     "split_cases",
+    "unpack",
 ]
 
 DATASETS: Registry[Dataset] = Registry(

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,8 +57,13 @@ class Report:
         return "\n".join(lines)
 
 
-def check(dataset: Dataset) -> Report:
-    """Load every case and report counts, sizes, class shares and every problem; stops at none of them."""
+def check(dataset: Dataset, *, on_progress: Callable[[int, int], None] | None = None) -> Report:
+    """Load every case and report counts, sizes, class shares and every problem; stops at none of them.
+
+    Args:
+        dataset: What to look at.
+        on_progress: Called with (number of the case that is loaded, cases in all).
+    """
     problems = dataset.problems()
     notes = dataset.remarks()
     try:
@@ -68,7 +74,9 @@ def check(dataset: Dataset) -> Report:
     sizes: list[tuple[int, ...]] = []
     pixels = np.zeros(len(dataset.class_names), dtype=np.int64)
     twins: dict[bytes, list[str]] = {}
-    for case in cases:
+    for done, case in enumerate(cases, start=1):
+        if on_progress is not None:
+            on_progress(done, len(cases))
         try:
             pair = dataset.load(case)
         except BrokenDataError as error:

@@ -1,0 +1,184 @@
+"""From a zip that someone uploads to a dataset that can be chosen, or to a report of what is wrong with it."""
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from dmf.data.base import BrokenDataError, Dataset, OptionValue, Problem
+from dmf.data.bus_synthetic import BusSynthetic
+from dmf.data.busc import Busc
+from dmf.data.busi import Busi
+from dmf.data.check import Report, check
+from dmf.data.files import PICTURES
+from dmf.data.folder import Folder, suggest_options
+from dmf.data.layouts import Layout, recognise
+from dmf.data.pairs import find_folders
+from dmf.data.pets import Pets
+from dmf.data.unzip import LIMITS, ArchiveError, Limits, open_archive
+from dmf.paths import raw_folder
+
+READERS: dict[str, type[Dataset]] = {each.name: each for each in (Busi, Busc, BusSynthetic, Pets, Folder)}
+MOST_LISTED = 20  # files left out that a report names
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """A dataset that came out of an archive.
+
+    Attributes:
+        dataset: Name of the dataset that reads it.
+        root: Folder it lies in now.
+        options: Options under which its masks can be read; only those that differ from the defaults.
+        report: What it holds; its notes name the files of the archive that were left out.
+    """
+
+    dataset: str
+    root: Path
+    options: dict[str, OptionValue]
+    report: Report
+
+
+def unpack(
+    archive: Path | BinaryIO,
+    name: str,
+    *,
+    limits: Limits = LIMITS,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Unpacked:
+    """Unpack a zip of BUSI, BUSC, BUS synthetic, Oxford pets, or any ``images/`` and ``masks/``.
+
+    The layout says which it is. Pictures are written into a temporary folder, every case is loaded as training would
+    load it, and only a dataset without problems takes its place: ``data/raw/<dataset>``, or ``data/raw/folder/<name>``
+    for images of one's own. Otherwise nothing is left behind.
+
+    Args:
+        archive: The zip, as a file or as an open stream.
+        name: Name of the archive, e.g. of the uploaded file; may say what it holds, and names a folder of one's own.
+        limits: How much it may hold.
+        on_progress: Called with (steps done, steps in all); half of them unpack files, the other half check cases.
+
+    Raises:
+        ArchiveError: With everything that was wrong, file by file.
+    """
+    if isinstance(archive, Path):
+        try:
+            stream = archive.open("rb")
+        except OSError as error:
+            raise ArchiveError(
+                [Problem(str(archive), f"cannot be opened ({error.strerror})", "Check the path.")]
+            ) from error
+        with stream:
+            return unpack(stream, name, limits=limits, on_progress=on_progress)
+    with open_archive(archive, name, limits) as opened:
+        found = recognise(opened.files, PurePosixPath(name).stem)
+        if isinstance(found, str):
+            raise ArchiveError([Problem(name, found, "Put the files so, and make the archive again.")])
+        root = _place(found, name)
+        with _temporary(root) as part:
+            places = {file: part / file.relative_to(found.base) for file in found.files}
+            opened.extract(places, _half(on_progress))
+            dataset, report = _checked(found.dataset, part, _half(on_progress, second=True))
+            left_out = _left_out([file for file in opened.files if file not in places])
+            _move(part, root)
+    report = replace(report, root=str(root), notes=(*report.notes, *left_out))
+    options = {option: value for option, value in dataset.options.items() if value != dataset.defaults[option]}
+    return Unpacked(found.dataset, root, options, report)
+
+
+def _half(on_progress: Callable[[int, int], None] | None, *, second: bool = False) -> Callable[[int, int], None]:
+    """Progress of one of two parts, as that of the whole."""
+
+    def tell(done: int, total: int) -> None:
+        if on_progress is not None:
+            on_progress(done + total * second, 2 * total)
+
+    return tell
+
+
+def _place(found: Layout, name: str) -> Path:
+    """Where the dataset will lie."""
+    if found.dataset != Folder.name:
+        root = raw_folder(found.dataset)
+    else:
+        words = re.sub(r"[^A-Za-z0-9]+", "-", PurePosixPath(name).stem).strip("-").lower()[:60]
+        root = raw_folder(Folder.name) / (words or "upload")
+    if root.exists() and not (root.is_dir() and not any(root.iterdir())):
+        raise _in_the_way(root)
+    return root
+
+
+def _in_the_way(root: Path) -> ArchiveError:
+    remedy = "Remove that folder first, or give the archive another name if it holds images of your own."
+    return ArchiveError([Problem(str(root), "is there already and is never overwritten", remedy)])
+
+
+@contextmanager
+def _temporary(root: Path) -> Iterator[Path]:
+    """A folder beside the root that is gone afterwards, whatever happens, unless it was renamed."""
+    try:
+        root.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=root.parent, prefix=".unpacking-"))
+    except OSError as error:
+        raise _unwritable(root.parent, error) from error
+    try:
+        yield folder
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unwritable(folder: Path, error: OSError) -> ArchiveError:
+    remedy = "Free some space, or set DMF_HOME to a folder that can be written."
+    return ArchiveError([Problem(str(folder), f"cannot be written ({error.strerror})", remedy)])
+
+
+def _build(name: str, root: Path) -> Dataset:
+    """The dataset in a folder, with the options that its files ask for."""
+    if name == Busi.name:
+        return Busi(root, normal=(root / "normal").is_dir())
+    if name == Folder.name:
+        _, masks = find_folders(Folder(root))
+        files = sorted(file for file in masks.rglob("*") if file.suffix.lower() in PICTURES)
+        return Folder(root, 0, **suggest_options(files))
+    return READERS[name](root)
+
+
+def _checked(name: str, part: Path, on_progress: Callable[[int, int], None] | None) -> tuple[Dataset, Report]:
+    """The dataset and its report, without problems; its files are named as they lie in the dataset."""
+    try:
+        dataset = _build(name, part)
+        report = check(dataset, on_progress=on_progress)
+    except BrokenDataError as error:
+        raise ArchiveError([_relative(problem, part) for problem in error.problems]) from error
+    if not report.is_sound:
+        raise ArchiveError([_relative(problem, part) for problem in report.problems])
+    return dataset, replace(report, notes=tuple(note.replace(f"{part}{os.sep}", "") for note in report.notes))
+
+
+def _relative(problem: Problem, part: Path) -> Problem:
+    def shorten(text: str) -> str:
+        return text.replace(f"{part}{os.sep}", "").replace(str(part), "the archive")
+
+    return Problem(shorten(problem.where), shorten(problem.what), shorten(problem.remedy))
+
+
+def _left_out(files: Sequence[PurePosixPath]) -> list[str]:
+    notes = [f"{file}: not part of the dataset, left out" for file in files[:MOST_LISTED]]
+    return [*notes, *([f"{len(files) - MOST_LISTED} more files left out"] if len(files) > MOST_LISTED else [])]
+
+
+def _move(part: Path, root: Path) -> None:
+    part.chmod(0o755)  # temporary folders are made for their owner alone
+    try:
+        if root.is_dir():
+            root.rmdir()
+        part.rename(root)
+    except OSError as error:  # someone else was faster
+        raise _in_the_way(root) from error

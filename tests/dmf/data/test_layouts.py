@@ -1,0 +1,67 @@
+from pathlib import PurePosixPath
+
+import pytest
+
+from dmf.data.layouts import Layout, recognise
+
+
+def told(*names: str, hint: str = "") -> tuple[str, str, int] | str:
+    found = recognise([PurePosixPath(name) for name in names], hint)
+    return (found.dataset, str(found.base), len(found.files)) if isinstance(found, Layout) else found
+
+
+@pytest.mark.parametrize(
+    ("names", "hint", "wanted"),
+    [
+        (
+            ["Dataset_BUSI_with_GT/benign/benign (1).png", "Dataset_BUSI_with_GT/benign/benign (1)_mask.png"],
+            "archive",
+            ("busi", "Dataset_BUSI_with_GT", 2),
+        ),
+        (["malignant/m.png", "malignant/m_mask.png", "normal/n.png", "x/y.png"], "", ("busi", ".", 3)),
+        (["images/a_1.jpg", "annotations/trimaps/a_1.png", "annotations/list.txt"], "", ("pets", ".", 2)),
+        (["pets/images/a_1.jpg", "pets/annotations/trimaps/a_1.png"], "", ("pets", "pets", 2)),
+        (
+            [
+                "BUSC Dataset/BUSC_Dataset/Segmentation/images/1.png",
+                "BUSC Dataset/BUSC_Dataset/Segmentation/masks/1.png",
+            ],
+            "",
+            ("busc", "BUSC Dataset/BUSC_Dataset/Segmentation", 2),
+        ),
+        (["images/1.png", "masks/1.png"], "BUSC_Dataset (2)", ("busc", ".", 2)),
+        (
+            ["BUS Synthetic Dataset/B/images/1.png", "BUS Synthetic Dataset/B/masks/1.png"],
+            "",
+            ("bus_synthetic", "BUS Synthetic Dataset/B", 2),
+        ),
+        (["images/1.png", "masks/1.png"], "mine", ("folder", ".", 2)),
+        (["my scans/Images/l/1.bmp", "my scans/Labels/l/1.bmp"], "", ("folder", "my scans", 2)),
+        (["images/benign/1.png", "masks/benign/1_mask.png"], "buscar", ("folder", ".", 2)),
+        (["a/images/1.png", "a/masks/1.png", "b/c/images/1.png", "b/c/masks/1.png"], "", ("folder", "a", 2)),
+    ],
+)
+def test_a_layout_is_told_from_its_names(names: list[str], hint: str, wanted: tuple[str, str, int]) -> None:
+    assert told(*names, hint=hint) == wanted
+
+
+def test_images_by_class_without_masks_are_named_as_such() -> None:
+    why = told("originals/benign/1.bmp", "originals/malignant/2.bmp")
+    assert isinstance(why, str)
+    assert why.startswith("holds images by class but no masks beside them. What is understood: BUSI: ")
+
+
+def test_names_of_no_dataset_are_told_with_what_would_be_understood() -> None:
+    assert str(told("a.png", "docs/b.png")).startswith("holds no dataset that is understood. What is understood: BUSI")
+    assert str(told()).startswith("holds no dataset")
+    assert str(told("images/readme.txt", "masks/readme.txt")).startswith("holds no dataset")
+
+
+def test_several_datasets_side_by_side_are_too_many() -> None:
+    why = told("a/images/1.png", "a/masks/1.png", "b/images/1.png", "b/masks/1.png")
+    assert why == "holds several datasets (a, b); put each into an archive of its own"
+
+
+def test_masks_beside_labels_are_one_too_many() -> None:
+    why = told("images/1.png", "masks/1.png", "labels/1.png")
+    assert why == "holds labels and masks; leave only one of them in"
