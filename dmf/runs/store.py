@@ -16,7 +16,7 @@ from sqlalchemy import Connection, update
 
 from dmf.errors import RunNotFoundError, StoreError
 from dmf.records import Artifact, CaseScores, Control, Record, RunState
-from dmf.runs import controls, lookup, ownership, queueing, reading, schema, telemetry
+from dmf.runs import controls, listing, lookup, ownership, queueing, reading, schema, telemetry
 from dmf.runs.engine import BUSY_SECONDS, explained, is_transient, open_engine, store_file, store_url
 from dmf.runs.migrations import is_current, migrate
 from dmf.runs.recording import EMPTY_SUMMARY, owned_runs, trim_run, write_records
@@ -292,6 +292,14 @@ class RunStore:
         """
         with self._reading() as connection:
             return reading.epoch_metrics(connection, run_ids, metrics, split)
+
+    def best_metrics(self, metrics: Sequence[str]) -> pd.DataFrame:
+        """Validation metrics of every run at the epoch of its best network: run, epoch, metric, value.
+
+        A run that kept no best network has no row.
+        """
+        with self._reading() as connection:
+            return listing.best_metrics(connection, metrics)
 
     def events(self, run_ids: Sequence[str], after_id: int = 0) -> list[EventRow]:
         """Events in the order of writing, later than event ``after_id``."""

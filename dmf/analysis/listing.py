@@ -1,0 +1,72 @@
+"""All runs as one table to search, sort and choose from."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from dmf.runs import ExperimentRow, RunRow, RunStore
+
+METRICS = ("cb_dice", "lesion_dice")
+COLUMNS = {
+    **{"run": "object", "experiment": "object", "name": "object", "label": "object", "dataset": "object"},
+    **{"method": "object", "auxiliary": "object", "seed": "object", "state": "object", "epoch": "int64"},
+    **{"steps": "int64", "seconds": "float64", "created": "float64", "tags": "object", "notes": "object"},
+}
+
+
+def run_table(store: RunStore, metrics: Sequence[str] = METRICS, limit: int = 10_000) -> pd.DataFrame:
+    """One row per run, newest experiment first, within one in their order. A few queries, however many runs.
+
+    Columns:
+        - ``run``, ``experiment``: ids; ``name`` of the experiment, ``label`` of the run;
+        - ``dataset``, ``method`` (the weighting it started with), ``auxiliary`` (``none`` without one), ``seed``: None
+          where not recorded;
+        - ``state`` in a word; ``epoch``: the latest evaluated; ``steps`` taken;
+        - ``seconds`` from its first step to its end, so far while it trains; NaN before it starts;
+        - ``created``: Unix time in seconds; ``tags``: a tuple; ``notes``;
+        - ``validation_<metric>`` at its best epoch (at the latest where no best network was kept) and
+          ``test_<metric>``; NaN before there is one.
+
+    Args:
+        store: Where the runs are.
+        metrics: Names of metrics, each one column for validation and one for test.
+        limit: Most experiments.
+
+    Raises:
+        StoreError: If the store cannot be read.
+    """
+    best: dict[tuple[str, str], float] = {
+        (row.run, row.metric): row.value for row in store.best_metrics(metrics).itertuples(index=False)
+    }
+    rows = [_row(experiment, run, metrics, best) for experiment in store.experiments(limit) for run in experiment.runs]
+    scores = {f"{split}_{metric}": "float64" for split in ("validation", "test") for metric in metrics}
+    return pd.DataFrame(rows, columns=[*COLUMNS, *scores]).astype(COLUMNS | scores)
+
+
+def _row(
+    experiment: ExperimentRow, run: RunRow, metrics: Sequence[str], best: dict[tuple[str, str], float]
+) -> dict[str, Any]:
+    latest = run.summary["metrics"]
+    validation, test = latest.get("validation", {}), latest.get("test", {})
+    started, ended = run.started, run.ended or run.heartbeat
+    return {
+        "run": run.id,
+        "experiment": experiment.id,
+        "name": experiment.name,
+        "label": run.label,
+        "dataset": experiment.config.get("data", {}).get("dataset"),
+        "method": run.config.get("weighting"),
+        "auxiliary": run.config.get("auxiliary"),
+        "seed": experiment.config.get("training", {}).get("seed"),
+        "state": run.state.value,
+        "epoch": run.summary["epoch"],
+        "steps": run.summary["step"] + 1,
+        "seconds": math.nan if started is None or ended is None else ended - started,
+        "created": run.created,
+        "tags": run.tags,
+        "notes": run.notes,
+        **{f"validation_{name}": best.get((run.id, name), validation.get(name, math.nan)) for name in metrics},
+        **{f"test_{name}": test.get(name, math.nan) for name in metrics},
+    }

@@ -1,0 +1,41 @@
+import math
+
+from dmf.records import Artifact, EpochMetrics
+
+
+def judge(run, epoch, split, **metrics):
+    return EpochMetrics(run, epoch, 10 * epoch, split, 4, metrics)
+
+
+def best(run, epoch):
+    return Artifact(run, "checkpoint_best", epoch, 10 * epoch, "best.safetensors", 1)
+
+
+def test_metrics_at_the_best_epoch_of_every_run_that_has_one(store, experiment, run):
+    other = experiment.runs[1].id
+    store.write(
+        [
+            *(judge(run, epoch, "validation", cb_dice=0.1 * epoch, dice=0.2, iou=0.3) for epoch in range(4)),
+            *(judge(run, epoch, "train", cb_dice=0.9) for epoch in range(4)),
+            Artifact(run, "checkpoint_last", 3, 30, "last.safetensors", 1),
+            best(run, 2),
+            judge(other, 1, "validation", cb_dice=0.5),  # its best network was never kept
+        ],
+        "me",
+    )
+    frame = store.best_metrics(["cb_dice", "iou"])
+    assert frame.to_dict("records") == [
+        {"run": run, "epoch": 2, "metric": "cb_dice", "value": 0.2},
+        {"run": run, "epoch": 2, "metric": "iou", "value": 0.3},
+    ]
+
+
+def test_a_value_that_is_no_number_comes_back_as_such(store, run):
+    store.write([judge(run, 1, "validation", cb_dice=math.nan), best(run, 1)], "me")
+    assert math.isnan(store.best_metrics(["cb_dice"])["value"].item())
+
+
+def test_without_runs_the_frame_is_empty_and_has_its_types(store):
+    frame = store.best_metrics(["cb_dice"])
+    assert frame.dtypes.astype(str)[["epoch", "value"]].to_dict() == {"epoch": "int64", "value": "float64"}
+    assert list(frame.columns) == ["run", "epoch", "metric", "value"]
