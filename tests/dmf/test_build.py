@@ -1,5 +1,7 @@
 """What cannot work is refused with the field to blame, and what decides a result identifies it."""
 
+import hashlib
+
 import pytest
 import torch
 from pydantic import BaseModel
@@ -187,6 +189,18 @@ def test_names_and_the_other_runs_do_not_change_the_fingerprint():
     alone = experiment({}, runs=["mad"], name="another")
     renamed = alone.model_copy(update={"runs": (alone.runs[0].model_copy(update={"label": "the best"}),)})
     assert {build.fingerprint(each, each.runs[0]) for each in (config, alone, renamed)} == {fingerprints(config)[0]}
+
+
+def test_a_setting_that_came_later_is_left_out_of_the_fingerprint_at_its_default(monkeypatch):
+    config = experiment({}, runs=["mad"])
+    shared, own = experiment({"absent": "zero"}, runs=["mad"]), experiment({}, runs=["mad,rho=0.5"])
+    without = config.model_dump_json(exclude={"training": {"absent"}, "runs": {0: {"fusion": {"rho"}}}})
+    without = without.replace('"label":"mad"', '"label":""')
+    monkeypatch.setattr(build, "SINCE", {"data": (), "model": (), "training": ("absent",), "fusion": ("rho",)})
+    (plain,), *others = (fingerprints(each) for each in (config, shared, own))
+    # As a program wrote it that did not know the two settings; at another value they count.
+    assert plain == hashlib.sha256(without.encode()).hexdigest()
+    assert len({plain, *others[0], *others[1]}) == 3
 
 
 def test_every_run_starts_from_the_same_network_and_another_seed_from_another(tiny, tmp_path):

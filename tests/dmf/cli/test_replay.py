@@ -5,7 +5,8 @@ import pytest
 
 from dmf.config import FusionConfig
 from dmf.jobs import Job, create_experiment
-from dmf.replay import read_losses, replay
+from dmf.records import Knob
+from dmf.replay import read_losses, recorded_losses, replay
 
 LOSSES = np.random.default_rng(0).uniform(0.1, 1.0, (40, 3))
 
@@ -58,6 +59,37 @@ def test_a_recorded_run_is_replayed_by_its_id(dmf, store, tiny, tmp_path):
     assert dmf("replay", run, "--weighting", "mad", "--history-min", 3, "--history-max", 6, "-o", file).status == 0
     recorded = store.telemetry(run, columns=["weight_ce", "weight_iou", "weight_dice"]).values
     np.testing.assert_allclose(read_losses(file)[1], recorded, rtol=2**-23)
+
+
+@pytest.fixture
+def changed(store, tiny):
+    """A run that began with MAD and went on with the Bayesian rule."""
+    experiment = create_experiment(store, tiny("mad", epochs="3"), {"mad": [Knob(5, "weighting", "bayesian")]})
+    Job(store, experiment, "me").train()
+    return store.run(experiment.runs[0].id)
+
+
+def test_a_run_is_replayed_under_its_own_settings_and_changes_unless_told_otherwise(dmf, store, changed, tmp_path):
+    file = tmp_path / "weights.csv"
+    assert dmf("replay", changed.id, "-o", file).status == 0
+    recorded = store.telemetry(changed.id, columns=["weight_ce", "weight_iou", "weight_dice"]).values
+    np.testing.assert_allclose(read_losses(file)[1], recorded, rtol=2**-23)
+
+
+@pytest.mark.parametrize("weighting", ["mad", "variance"])
+def test_under_a_weighting_that_is_given_the_changes_of_a_run_do_not_act(dmf, store, changed, tmp_path, weighting):
+    file = tmp_path / "weights.csv"
+    assert dmf("replay", changed.id, "--weighting", weighting, "-o", file).status == 0
+    config = FusionConfig.model_validate(changed.config | {"weighting": weighting})
+    np.testing.assert_array_equal(read_losses(file)[1], replay(recorded_losses(store, changed.id)[1], config))
+
+
+def test_what_is_given_replaces_a_setting_of_the_run(dmf, store, changed, tmp_path):
+    file = tmp_path / "weights.csv"
+    assert dmf("replay", changed.id, "--history-max", 4, "-o", file).status == 0
+    config = FusionConfig.model_validate(changed.config | {"history_max": 4})
+    losses, knobs = recorded_losses(store, changed.id)[1], [Knob(5, "weighting", "bayesian")]
+    np.testing.assert_array_equal(read_losses(file)[1], replay(losses, config, knobs))
 
 
 @pytest.mark.parametrize(

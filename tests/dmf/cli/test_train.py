@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from dmf import jobs
-from dmf.records import RunState
+from dmf.knobs import read_events, write_events
+from dmf.records import Knob, RunState
 from dmf.runs import RunStore
 
 STEPS = 240  # of a run that is interrupted: a few seconds
@@ -115,6 +116,47 @@ def test_a_wrong_value_exits_with_2_and_one_clear_line(dmf, tmp_path, arguments,
         store = RunStore(tmp_path / "runs.sqlite")
         assert store.experiments() == []
         store.close()
+
+
+def test_changes_from_a_file_act_and_come_back_as_the_same_file(dmf, tiny_options, store, tmp_path):
+    first, again, knobs = tmp_path / "first.json", tmp_path / "again.json", (Knob(3, "lr", 0.5), Knob(5, "gamma", 2.0))
+    write_events(first, {"mad": knobs})
+    document = dmf("train", *tiny_options, "--weighting", "mad", "--weighting", "fixed", "--events", first, "--json")
+    assert document.status == 0, document.err
+    mad, fixed = document.json()["runs"]
+    lr = [store.telemetry(run["id"], columns=["lr"]).values[:, 0] for run in (mad, fixed)]
+    np.testing.assert_array_equal(lr[0], np.float32([1e-3] * 3 + [0.5] * 5))
+    np.testing.assert_array_equal(lr[1], np.float32([1e-3] * 8))
+    assert dmf("export", mad["id"], "--format", "events", "-o", again).status == 0
+    assert again.read_text() == first.read_text()
+    assert read_events(again) == {"mad": knobs}
+
+
+@pytest.mark.parametrize(
+    ("run", "knob", "words"),
+    [
+        ("made", Knob(3, "lr", 0.5), "No run of this race is called 'made'; there are: mad, variance."),
+        ("mad", Knob(3, "lr", -1), "Run 'mad', step 3: lr: input should be greater than 0"),
+        ("mad", Knob(3, "lt", 1), "events.json: change 1: Unknown knob 'lt'"),
+        ("mad", Knob(8, "lr", 1), "changes at step 8, but training ends after 8 steps. Take the change out"),
+    ],
+)
+def test_changes_that_cannot_work_are_refused_in_one_line(  # noqa: PLR0917
+    dmf, tiny_options, store, tmp_path, run, knob, words
+):
+    write_events(tmp_path / "events.json", {run: [knob]})
+    options = ["--weighting", "mad", "--weighting", "variance", "--events", tmp_path / "events.json"]
+    result = dmf("train", *tiny_options, *options)
+    assert (result.status, result.out) == (2, "")
+    assert words in result.err
+    assert len(result.err.strip().splitlines()) == 1, result.err
+    assert store.experiments() == []
+
+
+def test_a_file_of_changes_that_is_not_there_is_said(dmf, tiny_options):
+    result = dmf("train", *tiny_options, "--events", "none.json")
+    assert result.status == 2
+    assert "Cannot read none.json: No such file or directory." in result.err
 
 
 def test_a_run_that_fails_makes_the_command_fail_after_its_document(dmf, tiny_options, tmp_path):

@@ -4,7 +4,8 @@ import pytest
 from dmf.config import FusionConfig
 from dmf.errors import DataError, RunNotFoundError
 from dmf.jobs import Job, create_experiment
-from dmf.records import TelemetryBlock
+from dmf.knobs import knobs_of
+from dmf.records import Knob, TelemetryBlock
 from dmf.replay import recorded_losses, replay
 
 
@@ -27,6 +28,29 @@ def test_replaying_a_run_gives_the_weights_it_had(store, tiny, written):
     np.testing.assert_allclose(recorded, replayed, rtol=2**-23, atol=1e-30)
     if "fixed" not in written:
         assert not np.allclose(recorded[-1], recorded[0])
+
+
+CHANGES = [
+    Knob(3, "weighting", "bayesian"),
+    Knob(5, "lr", 0.01),
+    Knob(6, "weighting", "mad"),
+    Knob(6, "weighting", "bayesian"),  # begins its memory anew
+    Knob(9, "weighting", "bayesian"),  # what it is already: nothing begins anew
+    Knob(12, "weighting", "variance"),
+]
+
+
+@pytest.mark.parametrize("label", ["mad smoothing=0.5", "fixed weights=3:0:1"])
+def test_replaying_a_run_whose_weighting_changed_gives_the_weights_it_had(store, tiny, label):
+    experiment = create_experiment(store, tiny(label.replace(" ", ","), epochs="4"), {label: CHANGES})
+    Job(store, experiment, "me").train()
+    (run,) = store.experiment(experiment.id).runs
+    names, losses = recorded_losses(store, run.id)
+    recorded = store.telemetry(run.id, columns=[f"weight_{name}" for name in names]).values
+    config = FusionConfig.model_validate(run.config)
+    replayed = replay(losses, config, knobs_of(store.events([run.id])))
+    np.testing.assert_allclose(recorded, replayed, rtol=2**-23, atol=1e-30)
+    assert not np.allclose(recorded[3:], replay(losses, config)[3:], rtol=1e-3)
 
 
 def stored(store, tiny, values):

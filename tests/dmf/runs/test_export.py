@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from dmf.errors import ConfigError, RunNotFoundError, StoreError
-from dmf.records import EpochMetrics, RunState, StateChange, TelemetryBlock
+from dmf.knobs import read_events
+from dmf.records import EpochMetrics, Event, Knob, RunState, StateChange, TelemetryBlock
 from dmf.runs import export_run
 
 STORED = ("loss_ce", "weight_ce", "loss_dice", "weight_dice", "auxiliary", "gamma", "total", "lr", "finite")
@@ -76,6 +77,21 @@ def test_json_holds_everything_about_the_run(store, experiment, trained, values,
     assert [event["data"]["state"] for event in document["events"]] == ["running"]
 
 
+def test_events_hold_the_changes_of_settings_in_the_order_they_act(store, trained, tmp_path):
+    def change(step, value):
+        return Event(trained, step, "knob", {"field": "lr", "value": value, "before": 1e-3})
+
+    store.write([change(9, 0.5), change(4, 0.25), Event(trained, 5, "flat", {})], "me")
+    export_run(store, trained, "events", tmp_path / "events.json")
+    label = store.run(trained).label
+    assert read_events(tmp_path / "events.json") == {label: (Knob(4, "lr", 0.25), Knob(9, "lr", 0.5))}
+
+
+def test_a_run_without_changes_has_a_file_without_any(store, trained, tmp_path):
+    export_run(store, trained, "events", tmp_path / "events.json")
+    assert read_events(tmp_path / "events.json") == {}
+
+
 @pytest.mark.parametrize("format", ["csv", "parquet", "json"])
 def test_a_run_without_steps_is_exported_as_an_empty_table(store, run, tmp_path, format):
     export_run(store, run, format, tmp_path / "run")
@@ -83,11 +99,13 @@ def test_a_run_without_steps_is_exported_as_an_empty_table(store, run, tmp_path,
 
 
 def test_an_unknown_format_is_refused(store, trained, tmp_path):
-    with pytest.raises(ConfigError, match=r"Unknown export format 'cvs'. Choose one of: csv, parquet, json.*'csv'"):
+    with pytest.raises(
+        ConfigError, match=r"Unknown export format 'cvs'. Choose one of: csv, parquet, json, events.*'csv'"
+    ):
         export_run(store, trained, "cvs", tmp_path / "run.csv")
 
 
-@pytest.mark.parametrize("format", ["csv", "parquet", "json"])
+@pytest.mark.parametrize("format", ["csv", "parquet", "json", "events"])
 def test_a_place_that_cannot_be_written_is_one_clear_message(store, trained, tmp_path, format):
     with pytest.raises(StoreError, match=r"Cannot write .*missing.*Choose another file with `-o`"):
         export_run(store, trained, format, tmp_path / "missing" / "run")

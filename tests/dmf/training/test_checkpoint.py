@@ -8,6 +8,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from dmf.errors import CheckpointError
+from dmf.records import Knob
 from dmf.training.checkpoint import (
     Progress,
     load,
@@ -27,7 +28,8 @@ def file(tmp_path):
 
 
 def test_tensors_and_progress_come_back_bit_for_bit(file):
-    progress = Progress(step=5, best_epoch=2, best_score=0.1 + 0.2, bad_in_row=3)
+    knobs = (Knob(2, "lr", 0.1 + 0.2), Knob(2, "weighting", "mad"))
+    progress = Progress(step=5, best_epoch=2, best_score=0.1 + 0.2, bad_in_row=3, knobs=knobs)
     size = save(file, TENSORS, progress, "me")
     tensors, found = load(file, "me")
     assert found == progress
@@ -35,6 +37,13 @@ def test_tensors_and_progress_come_back_bit_for_bit(file):
     assert all(
         torch.equal(tensors[name], value) and tensors[name].dtype == value.dtype for name, value in TENSORS.items()
     )
+
+
+def test_a_checkpoint_of_a_program_without_knobs_is_read(file):
+    file.parent.mkdir()
+    progress = '{"step": 5, "best_epoch": 1, "best_score": 0.5, "bad_in_row": 0}'
+    save_file(TENSORS, file, {"format": "1", "fingerprint": "me", "progress": progress})
+    assert load(file, "me")[1] == Progress(step=5, best_epoch=1, best_score=0.5, knobs=())
 
 
 def test_a_channels_last_tensor_keeps_its_values(file):

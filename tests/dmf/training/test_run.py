@@ -1,12 +1,16 @@
 """One step of one run, and what a checkpoint of it holds."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
 from dmf import build
-from dmf.errors import CheckpointError
+from dmf.errors import CheckpointError, ConfigError
+from dmf.records import Knob
+from dmf.weighting import WEIGHTINGS, BayesianWeighting, FixedWeighting
 
 
 def take_steps(workbench, run, first, last):
@@ -104,6 +108,84 @@ def test_a_restored_run_goes_on_bit_for_bit(workbench, make_run, snapshot, asser
     again = make_run("same")
     again.restore()
     assert (again.progress, again.lr) == (run.progress, run.lr)
+    for one in (run, again):
+        take_steps(workbench, one, 5, 9)
+    assert run.drain().values.tobytes() == again.drain().values.tobytes()
+    assert_same_bits(snapshot(run), snapshot(again))
+
+
+CHANGES = [Knob(0, "lr", 0.01), Knob(0, "weighting", "bayesian"), Knob(0, "gamma", 2.0), Knob(0, "decay_rate", 0.5)]
+
+
+def test_a_change_turns_its_setting_and_is_remembered_in_order(make_run):
+    run = make_run()
+    for knob in CHANGES:
+        run.turn(knob)
+    assert run.progress.knobs == tuple(CHANGES)
+    assert (run.lr, run.settings.lr) == (0.01, 0.01)
+    assert isinstance(run.fusion.weighting, BayesianWeighting)
+    assert (run.fusion.schedule.gamma, run.fusion.schedule.rate, run.fusion.schedule.every) == (2.0, 0.5, 4)
+    assert run.settings.fusion.weighting == "bayesian"
+
+
+@pytest.mark.parametrize("knob", [Knob(0, "lr", -1), Knob(0, "weighting", "madd"), Knob(0, "seed", 3)])
+def test_a_change_that_cannot_work_is_refused_and_nothing_has_changed(make_run, knob):
+    run = make_run()
+    weighting, settings = run.fusion.weighting, run.settings
+    with pytest.raises(ConfigError):
+        run.turn(knob)
+    assert (run.fusion.weighting, run.settings, run.progress.knobs) == (weighting, settings, ())
+    assert run.lr == 1e-3
+
+
+def test_a_new_weighting_takes_over_the_history_and_brings_weights_of_its_own(workbench, make_run):
+    run = make_run()
+    take_steps(workbench, run, 0, 4)
+    history = run.fusion.history.values.clone()
+    run.turn(Knob(4, "weighting", "variance"))
+    assert torch.equal(run.fusion.history.values, history)
+    assert torch.equal(run.fusion.weighting.weights, torch.full((3,), 1 / 3, dtype=torch.float64))
+    assert run.fusion.weighting.training
+    assert run.fusion.step == 4
+
+
+def test_what_a_weighting_learns_leaves_the_optimizer_with_it(workbench, make_run, monkeypatch, snapshot):
+    class Learned(FixedWeighting):
+        def __init__(self, *given, **options):
+            super().__init__(*given, **options)
+            self.logits = nn.Parameter(torch.zeros(self.count))
+
+        def forward(self, state):
+            return self._combine(state.terms, self.logits.softmax(0))
+
+    monkeypatch.setitem(WEIGHTINGS._members, "learned", Learned)
+    run = make_run()
+    count = len(run.optimizer.param_groups[0]["params"])
+    run.turn(Knob(0, "weighting", "learned"))
+    learned = run.fusion.weighting.logits
+    assert run.optimizer.param_groups[0]["params"][-1] is learned
+    take_steps(workbench, run, 0, 2)
+    assert learned.abs().sum() > 0
+    run.save_last(0)
+    again = make_run()
+    again.restore()
+    assert torch.equal(again.fusion.weighting.logits, learned)
+    run.turn(Knob(2, "weighting", "mad"))
+    assert len(run.optimizer.param_groups[0]["params"]) == count
+    assert learned not in run.optimizer.state
+
+
+def test_a_restored_run_has_the_settings_of_its_checkpoint(workbench, make_run, snapshot, assert_same_bits):
+    run = make_run("same")
+    take_steps(workbench, run, 0, 3)
+    for knob in CHANGES:
+        run.turn(replace(knob, step=3))
+    take_steps(workbench, run, 3, 5)
+    run.drain()
+    run.save_last(1)
+    again = make_run("same")
+    again.restore()
+    assert (again.progress, again.settings, again.lr) == (run.progress, run.settings, 0.01)
     for one in (run, again):
         take_steps(workbench, one, 5, 9)
     assert run.drain().values.tobytes() == again.drain().values.tobytes()
