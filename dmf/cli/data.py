@@ -1,9 +1,12 @@
 """``dmf data list | check | get``."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
 from dmf.cli.options import given
@@ -12,7 +15,7 @@ from dmf.config import DataConfig
 from dmf.config_text import parse
 
 if TYPE_CHECKING:
-    from dmf.data import Dataset
+    from dmf.data import Card
 
 data_app = typer.Typer(help="Datasets: what there is, whether it is sound, how to get it.", no_args_is_help=True)
 
@@ -26,7 +29,7 @@ UNUSED = typer.Option("--store", help="Taken by every command; datasets do not l
 @data_app.command("list")
 def list_datasets(json: Annotated[bool, JSON] = False, store: Annotated[str | None, UNUSED] = None) -> None:
     """List the datasets and whether they are here."""
-    from dmf.data import DATASETS
+    from dmf.data import DATASETS, is_here
 
     sets = [DATASETS.build(name) for name in DATASETS]
     if json:
@@ -36,7 +39,7 @@ def list_datasets(json: Annotated[bool, JSON] = False, store: Annotated[str | No
                     "name": entry.name,
                     "title": entry.title,
                     "classes": list(entry.class_names),
-                    "here": _is_here(entry),
+                    "here": is_here(entry),
                     "root": str(entry.root) if entry.needs_download else None,
                 }
                 for entry in sets
@@ -47,7 +50,7 @@ def list_datasets(json: Annotated[bool, JSON] = False, store: Annotated[str | No
     for heading in ("name", "what", "classes", "here"):
         table.add_column(heading)
     for entry in sets:
-        place = f"yes, {entry.root}" if _is_here(entry) else f"no: dmf data get {entry.name}"
+        place = f"yes, {entry.root}" if is_here(entry) else f"no: dmf data get {entry.name}"
         where = place if entry.needs_download else "built in"
         table.add_row(entry.name, entry.title, ", ".join(entry.class_names), escape(where))
     console.print(table)
@@ -61,16 +64,20 @@ def check_dataset(
     json: Annotated[bool, JSON] = False,
     store: Annotated[str | None, UNUSED] = None,
 ) -> None:
-    """Report counts, sizes, class shares and every problem found; exit 1 if there is one."""
-    from dmf.data import build_dataset, check
+    """Report counts, sizes, class shares, duplicates and every problem found; exit 1 if there is a problem.
 
-    texts = given({"dataset": name, "root": root, "dataset_options": dataset_options})
-    report = check(build_dataset(parse(DataConfig, texts)))
+    Splits are those of the default shares and seed 0.
+    """
+    from dmf.data import build_dataset, describe
+
+    config = parse(DataConfig, given({"dataset": name, "root": root, "dataset_options": dataset_options}))
+    with _progress("case") as on_progress:
+        card = describe(build_dataset(config), config, on_progress=on_progress)
     if json:
-        print_json(_plain(report))
+        print_json(_plain(card))
     else:
-        console.print(str(report), highlight=False, markup=False, soft_wrap=True)
-    if not report.is_sound:
+        console.print(str(card), highlight=False, markup=False, soft_wrap=True)
+    if not card.is_sound:
         raise typer.Exit(1)
 
 
@@ -83,16 +90,28 @@ def get_dataset(
     """Download a dataset where that works, else say exactly what to fetch and where to put it."""
     from dmf.data import build_dataset, download
 
-    folder = download(build_dataset(parse(DataConfig, given({"dataset": name, "root": root}))))
+    dataset = build_dataset(parse(DataConfig, given({"dataset": name, "root": root})))
+    with _progress("byte") as on_progress:
+        folder = download(dataset, on_progress=on_progress)
     console.print(
         f"{name} is in {folder}. Look at it with: dmf data check {name}", highlight=False, markup=False, soft_wrap=True
     )
 
 
-def _is_here(dataset: "Dataset") -> bool:
-    return not dataset.needs_download or dataset.root.is_dir()
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar that appears with the first news and goes when it is over."""
+    with Progress(TextColumn(what), BarColumn(), TaskProgressColumn(), console=console, transient=True) as bar:
+        task = bar.add_task(what, total=None, visible=False)
+        yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)
 
 
-def _plain(report: Any) -> dict[str, Any]:
-    facts = {name: getattr(report, name) for name in report.__dataclass_fields__}
-    return facts | {"problems": [str(p) for p in report.problems], "notes": [str(n) for n in report.notes]}
+def _plain(card: "Card") -> dict[str, Any]:
+    """A card as one flat JSON object: facts of the report beside those of the dataset."""
+    facts = {name: getattr(card, name) for name in card.__dataclass_fields__ if name not in ("report", "twins")}
+    facts["twins"] = [str(finding) for finding in card.twins]
+    if card.report is None:
+        problem = f"{card.name} is not here. {card.how_to_get}"
+        return facts | {"cases": 0, "problems": [problem], "notes": []}
+    report = {name: getattr(card.report, name) for name in card.report.__dataclass_fields__}
+    return report | facts | {"problems": [str(problem) for problem in card.report.problems]}

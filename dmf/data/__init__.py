@@ -7,6 +7,7 @@ torch.
 from pathlib import Path
 
 from dmf.config import DataConfig
+from dmf.data.about import Card, describe, is_here
 from dmf.data.archive import Unpacked, unpack
 from dmf.data.base import BrokenDataError, Case, Dataset, Link, Problem, RawPair
 from dmf.data.bus_synthetic import BusSynthetic
@@ -14,6 +15,7 @@ from dmf.data.busc import Busc
 from dmf.data.busi import Busi
 from dmf.data.check import Report, check
 from dmf.data.duplicates import Finding, Twins, deal_cases, find_twins, findings, hash_cases
+from dmf.data.filtering import Treated, treat
 from dmf.data.folder import Folder
 from dmf.data.get import download
 from dmf.data.pets import Pets
@@ -32,6 +34,7 @@ __all__ = [
     "BusSynthetic",
     "Busc",
     "Busi",
+    "Card",
     "Case",
     "Dataset",
     "Finding",
@@ -46,18 +49,22 @@ __all__ = [
     "Problem",
     "RawPair",
     "Report",
+    "Treated",
     "Twins",
     "Unpacked",
     "build_dataset",
     "check",
     "class_ratios",
     "deal_cases",
+    "describe",
     "download",
     "find_twins",
     "findings",
     "hash_cases",
+    "is_here",
     "prepare",
     "split_cases",
+    "treat",
     "unpack",
 ]
 

@@ -26,6 +26,28 @@ def test_a_sound_dataset_is_reported(dmf):
     assert "6" in result.err
 
 
+def test_a_report_tells_splits_duplicates_licence_and_citation(dmf):
+    report = dmf("data", "check", "phantom", "--dataset-options", "images=20", "--json").json()
+    assert [sum(labels.values()) for labels in report["splits"].values()] == [14, 3, 3]
+    assert (report["twins"], report["is_here"], report["cases"]) == ([], True, 20)
+    assert {"title", "licence", "citation", "how_to_get", "class_shares", "heights"} <= report.keys()
+    text = dmf("data", "check", "phantom", "--dataset-options", "images=20").err
+    assert "licence: " in text
+    assert "train: 14 cases (" in text
+    assert "pairs that look the same: 0" in text
+
+
+@pytest.mark.parametrize("name", [name for name in DATASETS if DATASETS.build(name).needs_download])
+def test_every_dataset_that_is_not_here_says_how_to_get_it(dmf, name, monkeypatch, tmp_path):
+    monkeypatch.setenv("DMF_HOME", str(tmp_path))
+    result = dmf("data", "check", name)
+    assert (result.status, result.out) == (1, "")
+    assert DATASETS[name].how_to_get in result.err
+    report = dmf("data", "check", name, "--json")
+    assert report.status == 1
+    assert report.json()["problems"] == [f"{name} is not here. {DATASETS[name].how_to_get}"]
+
+
 def test_a_broken_dataset_exits_with_1_and_names_the_file(dmf, tmp_path):
     folder = tmp_path / "Dataset_BUSI_with_GT" / "benign"
     folder.mkdir(parents=True)
