@@ -11,6 +11,7 @@ from app.charts.happenings import KNOBS
 from app.components.fields import named, run_title
 from app.components.page_style import chip, dash_sample, plain, seconds_in_words
 from app.components.race import titles_of
+from app.state import HOME
 from app.theme import STATE_BADGES, Dash
 from dmf.errors import DMFError
 from dmf.records import RunState
@@ -37,13 +38,13 @@ def heading(experiment: Any, command: Callable[[str, str], None]) -> Any:
     """The experiment's name, and the buttons beside it; returns the place after the buttons."""
     with st.container(key="head", horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         with st.container(width="content", gap=None):
-            st.html('<a class="back" href="." target="_self">← All experiments</a>')
+            st.page_link(HOME, label="All experiments", icon=":material/arrow_back:")
             st.markdown(f"### {plain(experiment.name)}")
         controls = st.container(key="controls", horizontal=True, gap="small", width="content")
     said = st.container()
     with controls:
         buttons(experiment, command, said)
-        return st.container(width="content")
+        return st.container(horizontal=True, gap="small", width="content")
 
 
 def buttons(experiment: Any, command: Callable[[str, str], None], said: Any) -> None:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from app import access, state
 from app.components import queue, race, recent, samples, scores, status
+from app.components.copying import copying
 from app.components.form import form
 from app.components.knobs import knobs
 from app.components.page_style import use_style
@@ -70,6 +71,7 @@ def show_experiment(id: str | None) -> None:
     with beside_buttons:
         methods = access.choices().names["weighting"] if snapshot.is_active else ()
         knobs(snapshot.experiment, snapshot.settings, methods, access.turn, is_shown=snapshot.is_active)
+        copying(snapshot.experiment, snapshot.events)
     if not snapshot.is_active and any(state.is_resumable for state in snapshot.states):
 
         @st.fragment(run_every=IDLE_TICK)

@@ -1,0 +1,86 @@
+"""What was trained, to be copied: as a command, as Python, as a loop of one's own."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.components.fields import run_title
+from dmf.config import ExperimentConfig
+from dmf.config_text import build
+from dmf.errors import ConfigError
+from dmf.knobs import knobs_of
+from dmf.recipes import Knobs, as_command, as_events, as_loop, as_python
+
+EVENTS_FILE = "knobs.json"
+RACE = "The whole race"
+
+
+def copying(experiment: Any, events: Sequence[Any]) -> None:
+    """A button "Copy" with everything that trains this experiment, or one of its runs, again.
+
+    Args:
+        experiment: The experiment as the store has it.
+        events: Its events; the changes of settings among them come along.
+    """
+    with st.popover(
+        "Copy", icon=":material/content_copy:", key=f"copy-{experiment.id}", help="Train the same again, elsewhere."
+    ):
+        try:
+            config = _config(experiment)
+        except ConfigError as error:  # kept by an earlier program, with settings that are no more
+            st.error(str(error))
+            return
+        knobs = {run.label: knobs_of(event for event in events if event.run == run.id) for run in experiment.runs}
+        _recipes(experiment.id, config, {label: turned for label, turned in knobs.items() if turned})
+
+
+@st.fragment
+def _recipes(id: str, config: ExperimentConfig, knobs: Knobs) -> None:
+    labels = [run.label for run in config.runs]
+    chosen = st.selectbox(
+        "What to copy",
+        [None, *labels] if len(labels) > 1 else labels,
+        format_func=lambda label: RACE if label is None else run_title(label),
+        key=f"copy-what-{id}",
+        help="A run alone comes out exactly as it does in the race.",
+    )
+    command, python, loop = st.tabs(["Command", "Python", "In your own loop"])
+    with command:
+        _told(lambda: _command(id, config, chosen, knobs))
+    with python:
+        st.code(as_python(config, chosen, knobs), language="python", wrap_lines=True)
+    with loop:
+        if chosen is None:
+            st.caption("A loop of your own trains one run: choose it above.")
+        else:
+            st.code(as_loop(config, chosen), language="python", wrap_lines=True)
+
+
+def _command(id: str, config: ExperimentConfig, chosen: str | None, knobs: Knobs) -> None:
+    changes = as_events(config, knobs, chosen)
+    st.code(as_command(config, run=chosen, events=EVENTS_FILE if changes else None), language="bash", wrap_lines=True)
+    if changes:
+        st.caption(f"Settings were changed while it trained: put {EVENTS_FILE} into the folder that you run it in.")
+        st.download_button(
+            f"Download {EVENTS_FILE}",
+            changes,
+            EVENTS_FILE,
+            "application/json",
+            key=f"copy-events-{id}",
+            on_click="ignore",
+        )
+
+
+def _told(part: Callable[[], None]) -> None:
+    try:
+        part()
+    except ConfigError as error:
+        st.caption(str(error))
+
+
+def _config(experiment: Any) -> ExperimentConfig:
+    """The configuration as stored; each run as its own row has it."""
+    runs = [{"label": run.label, "fusion": run.config} for run in experiment.runs]
+    config: ExperimentConfig = build(ExperimentConfig, experiment.config | {"runs": runs})
+    return config
