@@ -19,6 +19,7 @@ def snippets(page: Path) -> list[str]:
 @pytest.mark.parametrize("page", [page for page in PAGES if snippets(page)], ids=lambda page: page.name)
 def test_what_a_page_shows_runs_from_top_to_bottom(page: Path, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DMF_HOME", str(tmp_path / "data"))
     names: dict[str, Any] = {"__name__": "docs"}
     for number, snippet in enumerate(snippets(page), start=1):
         exec(compile(snippet, f"{page.name}, snippet {number}", "exec"), names)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from dmf.data import DATASETS
 from dmf.losses import LOSSES
 from dmf.weighting import WEIGHTINGS
 
@@ -18,8 +19,8 @@ def test_the_snippet_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert "tensor" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", [*WEIGHTINGS, *LOSSES])
-def test_every_method_and_loss_has_its_row(name: str) -> None:
+@pytest.mark.parametrize("name", [*WEIGHTINGS, *LOSSES, *DATASETS])
+def test_every_method_loss_and_dataset_has_its_row(name: str) -> None:
     assert f"| `{name}` |" in README
 
 
