@@ -4,8 +4,11 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from dmf.analysis.comparison import COLUMNS, compare
+from dmf.analysis.differences import flat_config
 from dmf.analysis.pairing import ScoredRun
 from dmf.analysis.statistics import hierarchical_bootstrap, percentile_interval, signed_rank
+from dmf.jobs import Job, create_experiment
+from dmf.metrics.per_image import image_scores
 
 CONFIG = {"data.dataset": "phantom", "data.image_size": 64}
 ONLY_MODELS = "this speaks of these two trained models only, not of the methods"
@@ -215,3 +218,19 @@ def test_nothing_to_compare_is_an_empty_table():
 def test_an_unknown_way_is_refused():
     with pytest.raises(ValueError, match="`over` must be 'seeds' or 'bootstrap', got 'images'"):
         compare({"a": [one([0.5])]}, "a", over="images")
+
+
+def test_runs_of_a_race_are_compared_as_they_were_recorded(store, tiny):
+    experiment = create_experiment(store, tiny("mad", "fixed,weights=1:0:0"))
+    Job(store, experiment, "me").train()
+    groups = {}
+    for run in experiment.runs:
+        scores = store.case_scores(run.id, "test")[-1]
+        config = flat_config(experiment.config, run.config)
+        groups[run.label] = [ScoredRun(run.id, config, scores.cases, image_scores(scores.counts, "lesion_dice"))]
+    found = compare(groups, "mad")
+    assert found.refused == {}
+    assert (found.test, found.seeds) == ("wilcoxon", (0,))
+    metrics = store.epoch_metrics([run.id for run in experiment.runs], metrics=["lesion_dice_per_image"], split="test")
+    of_run = metrics.set_index("run")["value"]
+    np.testing.assert_allclose(found.table["mean"], [of_run[run.id] for run in experiment.runs])
