@@ -1,4 +1,4 @@
-# make app, make test, make check, make bench, make screenshots: each sets up what it needs, once.
+# make app, make test, make check, make bench, make bench-peers, make screenshots: each sets up what it needs, once.
 #   TORCH_INDEX=URL  take torch from this index first, e.g. PyTorch's CPU-only one (the default CUDA build is about 6 GB)
 #   PORT=8501        where the dashboard listens
 PYTHON ?= python3
@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH := $(shell grep -E '^torch(vision)?==' requirements.txt)
 
-.PHONY: app test check format bench screenshots clean
+.PHONY: app test check format bench bench-peers screenshots clean
 
 app: $(VENV)/ready
 	$(BIN)/dmf app --port $(PORT)
@@ -26,6 +26,10 @@ format: $(VENV)/ready
 
 bench: $(VENV)/ready
 	$(BIN)/python -m benchmarks
+
+# Others that do not install beside our pins, in build/peers-venv; recorded in benchmarks/peers.json.
+bench-peers: $(VENV)/ready
+	$(BIN)/python -m benchmarks.peers
 
 screenshots: $(VENV)/ready
 	$(BIN)/python -m pytest -q tests/browser/screenshots.py

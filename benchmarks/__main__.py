@@ -8,8 +8,22 @@ from collections.abc import Callable
 
 import torch
 
-from benchmarks import keeping, lockstep, losses, notebook, opening, reopen, step
-from benchmarks.harness import THREADS, Row, machine, table
+from benchmarks import (
+    clicks,
+    device,
+    keeping,
+    lockstep,
+    losses,
+    notebook,
+    opening,
+    paint,
+    refresh,
+    reopen,
+    screen,
+    step,
+    tick,
+)
+from benchmarks.harness import THREADS, CannotMeasureError, Row, machine, table
 
 BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
     "losses": losses.rows,
@@ -19,6 +33,12 @@ BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
     "opening": opening.rows,
     "notebook": notebook.rows,
     "reopen": reopen.rows,
+    "refresh": refresh.rows,
+    "tick": tick.rows,
+    "paint": paint.rows,
+    "screen": screen.rows,
+    "clicks": clicks.rows,
+    "device": device.rows,
 }
 
 
@@ -34,12 +54,18 @@ def main() -> None:
     header = machine()  # before our own work raises the load
     torch.set_num_threads(THREADS)
     rows: list[Row] = []
+    without: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         os.environ["DMF_HOME"] = folder  # prepared images; nothing stays in data/
         for name in arguments.only or BENCHMARKS:
             print(f"measuring {name} ...", file=sys.stderr, flush=True)
-            rows += BENCHMARKS[name](arguments.quick)
+            try:
+                rows += BENCHMARKS[name](arguments.quick)
+            except CannotMeasureError as error:
+                without.append(f"Not measured, {name}: {error}")
     print(f"{header}{' Quick settings: the figures mean little.' if arguments.quick else ''}\n\n{table(rows)}")
+    if without:
+        print("", *without, sep="\n")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,10 @@ from dmf.runs import RunStore
 THREADS = 2  # the default of a run
 
 
+class CannotMeasureError(Exception):
+    """Something a benchmark needs is not at hand; says what, in a sentence that is printed instead of rows."""
+
+
 @dataclass(frozen=True)
 class Row:
     """One line of the table.
@@ -110,7 +114,7 @@ def machine() -> str:
     """What the figures were measured on."""
     load = f", load average {os.getloadavg()[0]:.1f} at the start" if hasattr(os, "getloadavg") else ""
     versions = f"Python {platform.python_version()}, torch {torch.__version__}"
-    cores = f"{_processor()}, {os.cpu_count()} cores"
+    cores = f"{processor()}, {os.cpu_count()} cores"
     return f"{date.today().isoformat()}: {cores}{load}; {versions} on the CPU with {THREADS} threads."
 
 
@@ -128,7 +132,8 @@ def milliseconds(value: float) -> str:
     return f"{value * 1e3:.0f} ms" if value >= 0.1 else f"{value * 1e3:.3g} ms"
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Name of the processor."""
     info = Path("/proc/cpuinfo")
     names = [line.split(":", 1)[1].strip() for line in _lines(info) if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()

@@ -122,13 +122,18 @@ class Pacer:
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 
 
-def bare_step(workbench: Workbench, losses: Callable[[Workbench], LossFunction]) -> Callable[[Batch], None]:
-    """What one writes by hand: the same network, memory format and optimizer, and nothing kept."""
+def bare_step(
+    workbench: Workbench, losses: Callable[[Workbench], LossFunction], *, capturable: bool = False
+) -> Callable[[Batch], None]:
+    """What one writes by hand: the same network, memory format and optimizer, and nothing kept.
+
+    ``capturable`` makes it fit for a CUDA graph.
+    """
     config, data, numerics = workbench.config, workbench.data, workbench.numerics
     classes, size = len(data.class_names), config.data.image_size
     model: nn.Module = build_model(config.model, data.images.shape[1], classes, size, config.training.seed)
-    model = model.to(memory_format=numerics.memory_format).train()
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.training.lr, fused=True)
+    model = model.to(numerics.device).to(memory_format=numerics.memory_format).train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.training.lr, fused=True, capturable=capturable)
     loss = losses(workbench)
 
     def take(batch: Batch) -> None:
@@ -142,8 +147,9 @@ def bare_step(workbench: Workbench, losses: Callable[[Workbench], LossFunction])
 
 def same_losses(workbench: Workbench) -> LossFunction:
     """Our bank with fixed weights."""
-    bank = build_bank(workbench.config.runs[0].fusion, workbench.ratios)
-    weights = torch.full((len(bank.names),), 1 / len(bank.names))
+    device = workbench.numerics.device
+    bank = build_bank(workbench.config.runs[0].fusion, workbench.ratios).to(device)
+    weights = torch.full((len(bank.names),), 1 / len(bank.names), device=device)
 
     def loss(logits: Tensor, target: Tensor) -> Tensor:
         parts = bank(logits, target)

@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).parents[2]
 ROWS = {
@@ -14,7 +16,14 @@ ROWS = {
     "keeping": ["keeping a step of K=3"],
     "opening": ["import dmf.runs"],
     "notebook": ["training step, mad"],
-    "reopen": ["reopen 20,000 steps", "refresh after 25 more steps", "spikes kept"],
+    "reopen": ["reopen 20,000 steps", "refresh after 25 more steps", "payload of a refresh", "spikes kept"],
+    "refresh": ["live refresh, 4 runs of 20,000 steps"],
+}
+IN_A_BROWSER = {
+    "tick": ["browser main thread per live tick", "sent to the browser per live tick"],
+    "paint": ["first paint of Home", "first paint of Train"],
+    "screen": ["a step taken to its point on screen"],
+    "clicks": ["a click on Pause", "a click (another axis) answered"],
 }
 
 
@@ -23,9 +32,17 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
+def only(names: Iterable[str]) -> list[str]:
+    return [word for name in names for word in ("--only", name)]
+
+
+def rows_of(printed: list[str]) -> list[str]:
+    return [line for line in printed if line.startswith("| ")][1:]
+
+
 @pytest.fixture(scope="module")
 def printed() -> list[str]:
-    done = bench("--quick")
+    done = bench("--quick", *only(ROWS))
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
@@ -37,11 +54,29 @@ def test_the_machine_is_described_on_top(printed: list[str]) -> None:
 
 
 def test_every_benchmark_prints_its_rows_in_order(printed: list[str]) -> None:
-    lines = [line for line in printed if line.startswith("| ")][1:]
     expected = [words for rows in ROWS.values() for words in rows]
+    lines = rows_of(printed)
     assert len(lines) == len(expected)
     for line, words in zip(lines, expected, strict=True):
         assert words in line
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", IN_A_BROWSER)
+def test_benchmarks_in_a_real_browser_print_their_rows(name: str) -> None:
+    done = bench("--quick", "--only", name)
+    assert done.returncode == 0, done.stderr
+    lines = rows_of(done.stdout.splitlines())
+    assert len(lines) == len(IN_A_BROWSER[name])
+    for line, words in zip(lines, IN_A_BROWSER[name], strict=True):
+        assert words in line
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
+def test_without_a_gpu_one_sentence_says_what_was_not_measured() -> None:
+    done = bench("--quick", "--only", "device")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "Not measured, device: No CUDA device on this machine."
 
 
 def test_every_line_of_the_table_has_six_cells(printed: list[str]) -> None:
@@ -49,7 +84,7 @@ def test_every_line_of_the_table_has_six_cells(printed: list[str]) -> None:
 
 
 def test_what_does_not_depend_on_the_machine_is_met(printed: list[str]) -> None:
-    for words in ("import dmf.runs", "spikes kept"):
+    for words in ("import dmf.runs", "spikes kept", "payload of a refresh"):
         line = next(line for line in printed if words in line)
         assert line.split("|")[6].strip() == "yes"
 
