@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dmf.config import DataConfig
 from dmf.data.about import Card, describe, is_here
-from dmf.data.archive import Unpacked, unpack
+from dmf.data.archive import Unpacked, unpack, uploaded
 from dmf.data.base import BrokenDataError, Case, Dataset, Link, Problem, RawPair
 from dmf.data.bus_synthetic import BusSynthetic
 from dmf.data.busc import Busc
@@ -66,6 +66,7 @@ __all__ = [
     "split_cases",
     "treat",
     "unpack",
+    "uploaded",
 ]
 
 DATASETS: Registry[Dataset] = Registry(

@@ -18,7 +18,7 @@ from dmf.data.check import Report, check
 from dmf.data.files import PICTURES
 from dmf.data.folder import Folder, suggest_options
 from dmf.data.layouts import Layout, recognise
-from dmf.data.pairs import find_folders
+from dmf.data.pairs import IMAGES, MASKS, find_folders
 from dmf.data.pets import Pets
 from dmf.data.unzip import LIMITS, ArchiveError, Limits, open_archive
 from dmf.paths import raw_folder
@@ -89,6 +89,18 @@ def unpack(
     report = replace(report, root=str(root), notes=(*report.notes, *left_out))
     options = {option: value for option, value in dataset.options.items() if value != dataset.defaults[option]}
     return Unpacked(found.dataset, root, options, report)
+
+
+def uploaded() -> list[Path]:
+    """Folders of one's own that came out of archives, by name; each is a root of the dataset ``folder``."""
+    home = raw_folder(Folder.name)
+    if not home.is_dir():
+        return []
+    # A folder that is being unpacked begins with a dot; images may also have been put there by hand.
+    names = {*IMAGES, *MASKS}
+    return sorted(
+        each for each in home.iterdir() if each.is_dir() and each.name[0] != "." and each.name.lower() not in names
+    )
 
 
 def _half(on_progress: Callable[[int, int], None] | None, *, second: bool = False) -> Callable[[int, int], None]:

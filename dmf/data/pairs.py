@@ -16,6 +16,7 @@ from dmf.errors import DataError
 IMAGES = ("images", "image")
 MASKS = ("masks", "mask", "labels", "label")  # the names are compared without regard to case
 DEPTH = 3  # folders an unpacked archive may wrap around the two
+MOST_FOLDERS = 1000  # on one level; a root above so many was not meant
 UNLABELLED = "unlabelled"
 
 
@@ -176,14 +177,19 @@ def _levels(root: Path) -> Iterator[list[Path]]:
     """Folders below the root, level by level."""
     level = [root] if root.is_dir() else []
     for _ in range(DEPTH + 1):
+        if len(level) > MOST_FOLDERS:
+            return
         yield level
         level = [folder for above in level for folder in _folders_in(above)]
 
 
 def _folders_in(folder: Path) -> list[Path]:
-    with os.scandir(folder) as entries:
-        # No links: one that leads upwards would never end.
-        names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    try:
+        with os.scandir(folder) as entries:
+            # No links: one that leads upwards would never end.
+            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except PermissionError:  # what may not be looked into holds no dataset of ours
+        return []
     return [folder / name for name in sorted(names) if not name.startswith((".", "__"))]
 
 

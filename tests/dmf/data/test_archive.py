@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from dmf.config import DataConfig
-from dmf.data import LIMITS, ArchiveError, build_dataset, prepare, unpack
+from dmf.data import LIMITS, ArchiveError, build_dataset, prepare, unpack, uploaded
 
 WritePng = Callable[[Path, NDArray[np.generic]], None]
 
@@ -70,6 +70,15 @@ def test_images_of_ones_own_are_named_after_their_archive(fake_folder: Path, hom
     assert again.root == home / "raw" / "folder" / "upload"
     config = DataConfig(dataset="folder", root=str(again.root))
     assert [case.id for case in build_dataset(config).cases()] == ["a", "left/b"]
+
+
+def test_what_was_uploaded_is_listed(fake_folder: Path, home: Path) -> None:
+    assert uploaded() == []
+    for name in ("b.zip", "a.zip"):
+        unpack(zip_of(fake_folder), name)
+    (home / "raw" / "folder" / ".unpacking-x").mkdir()
+    (home / "raw" / "folder" / "images").mkdir()
+    assert [root.name for root in uploaded()] == ["a", "b"]
 
 
 def test_options_follow_from_what_the_masks_hold(fake_folder: Path, write_png: WritePng) -> None:

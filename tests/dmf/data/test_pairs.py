@@ -1,3 +1,4 @@
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -73,6 +74,29 @@ def test_a_folder_that_leads_back_up_is_not_followed(fake_folder: Path, tmp_path
     (root / "again").symlink_to(root, target_is_directory=True)
     with pytest.raises(BrokenDataError, match="holds no folder of images"):
         Folder(root).cases()
+
+
+def test_a_root_far_above_is_not_searched_through(fake_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dmf.data.pairs.MOST_FOLDERS", 2)
+    for name in ("b", "c"):
+        (fake_folder.parent / "high" / name).mkdir(parents=True)
+    shutil.copytree(fake_folder, fake_folder.parent / "high" / "own")
+    with pytest.raises(BrokenDataError, match="holds no folder of images beside a folder of masks"):
+        Folder(fake_folder.parent / "high").cases()
+
+
+def test_folders_that_may_not_be_looked_into_are_passed_by(fake_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    look = os.scandir
+
+    def forbid(path: Path) -> object:
+        if Path(path).name == "secret":
+            raise PermissionError
+        return look(path)
+
+    shutil.copytree(fake_folder, fake_folder.parent / "high" / "x" / "own")
+    (fake_folder.parent / "high" / "secret").mkdir()
+    monkeypatch.setattr(os, "scandir", forbid)
+    assert find_folders(Folder(fake_folder.parent / "high"))[0].parent.name == "own"
 
 
 def test_an_empty_folder_of_images_is_said(fake_folder: Path) -> None:
