@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -15,7 +16,7 @@ from dmf.config import DataConfig, ExperimentConfig, FusionConfig, ModelConfig, 
 from dmf.jobs import Job
 from dmf.losses import build_bank
 from dmf.models import build_model
-from dmf.records import Control, Record
+from dmf.records import Record
 from dmf.runs import RunStore
 from dmf.tasks import Batch
 from dmf.training import TrainingRun
@@ -74,8 +75,10 @@ class RestingStore(RunStore):
         self.awake.wait()  # what a run wrote last is stored while the run trains on
         super().write(records, owner)
 
-    def pending_controls(self, run_ids: Sequence[str]) -> list[Control]:
-        return super().pending_controls(run_ids) if self.awake.is_set() else []
+    @contextmanager
+    def watching_wishes(self, run_ids: Sequence[str]) -> Iterator[Callable[[], bool]]:
+        with super().watching_wishes(run_ids) as any_pending:
+            yield lambda: self.awake.is_set() and any_pending()
 
 
 class Pacer:

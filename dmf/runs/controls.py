@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Dialect, select, update
 
 from dmf.errors import RunFinishedError
 from dmf.records import Control
@@ -25,6 +25,16 @@ def pending(connection: Connection, run_ids: Sequence[str]) -> list[Control]:
     waiting = controls.c.run.in_(run_ids) & controls.c.taken.is_(None)
     rows = connection.execute(select(controls).where(waiting).order_by(controls.c.id))
     return [Control(row.id, row.run, row.command, row.field, row.value) for row in rows]
+
+
+def any_pending_in(dialect: Dialect, run_ids: Sequence[str]) -> str:
+    """A query with a row where one of these runs has a wish that nobody took yet.
+
+    As text, ready to be sent: building and compiling :func:`pending` costs ten times what SQLite needs to answer.
+    """
+    waiting = controls.c.run.in_(run_ids) & controls.c.taken.is_(None)
+    query = select(controls.c.id).where(waiting).limit(1)
+    return str(query.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
 
 
 def mark_taken(connection: Connection, ids: Sequence[int], now: float) -> None:

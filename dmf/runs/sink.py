@@ -14,7 +14,7 @@ from dmf.runs.store import RunStore
 COMMIT_SECONDS = 0.25  # how often the writer thread commits
 RETRY_SECONDS = 30.0  # how long a locked database is tried again
 PATIENCE_SECONDS = 2.0  # a commit that takes longer is told as trouble
-POLL_SECONDS = 0.2  # a wish is heard within it, or within a step; ten polls a second cost 1 % of a step
+POLL_SECONDS = 0.2  # a wish is heard within it, or within a step
 HEARTBEAT_SECONDS = 2.0
 
 
@@ -182,18 +182,20 @@ class StoreControls:
 
     def _work(self) -> None:
         beat = -HEARTBEAT_SECONDS
-        while not self._closing.is_set():
-            try:
-                # Before the wishes: after a long standstill (a laptop asleep) the runs may be another's by now.
-                if time.monotonic() - beat >= HEARTBEAT_SECONDS:
-                    self._beat()
-                    beat = time.monotonic()
-                self._poll()
-            except StoreError as error:
-                if not is_transient(error):
-                    self._error = error
-                    return
-            self._closing.wait(POLL_SECONDS)
+        with self._store.watching_wishes(self._runs) as any_pending:
+            while not self._closing.is_set():
+                try:
+                    # Before the wishes: after a long standstill (a laptop asleep) the runs may be another's by now.
+                    if time.monotonic() - beat >= HEARTBEAT_SECONDS:
+                        self._beat()
+                        beat = time.monotonic()
+                    if any_pending():
+                        self._fetch()
+                except StoreError as error:
+                    if not is_transient(error):
+                        self._error = error
+                        return
+                self._closing.wait(POLL_SECONDS)
 
     def _held(self) -> list[str]:
         # Wishes about a lost run are for its new owner.
@@ -205,7 +207,7 @@ class StoreControls:
         except NotOwnerError:
             self.lost |= {run for run in self._held() if self._store.run(run).owner != self._owner}
 
-    def _poll(self) -> None:
+    def _fetch(self) -> None:
         controls = self._store.pending_controls(self._held())
         if controls:
             self._store.mark_taken([control.id for control in controls])

@@ -7,7 +7,7 @@ writes must own the run.
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -366,9 +366,29 @@ class RunStore:
             return controls.add(connection, run_id, command, field=field, value=value, now=self._clock())
 
     def pending_controls(self, run_ids: Sequence[str]) -> list[Control]:
-        """Wishes about these runs that nobody took yet, oldest first. One query, cheap enough for ten a second."""
+        """Wishes about these runs that nobody took yet, oldest first."""
         with self._reading() as connection:
             return controls.pending(connection, run_ids)
+
+    @contextmanager
+    def watching_wishes(self, run_ids: Sequence[str]) -> Iterator[Callable[[], bool]]:
+        """A function that tells whether these runs have a wish that nobody took yet; it may be asked often.
+
+        It keeps one connection, so it is for one thread at a time. It raises StoreError if the store cannot be read.
+        """
+        query = controls.any_pending_in(self._engine.dialect, run_ids)
+        with ExitStack() as kept:
+            connection: Connection | None = None
+
+            def any_pending() -> bool:
+                nonlocal connection
+                self._check_file()
+                with explained(self.where):
+                    connection = connection or kept.enter_context(self._engine.connect())
+                    with connection.begin():
+                        return connection.exec_driver_sql(query).first() is not None
+
+            yield any_pending
 
     def mark_taken(self, ids: Sequence[int]) -> None:
         """Say that these wishes are being followed."""

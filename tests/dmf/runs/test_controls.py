@@ -1,6 +1,6 @@
 import pytest
 
-from dmf.errors import RunFinishedError
+from dmf.errors import RunFinishedError, StoreError
 from dmf.records import Control, RunState, StateChange
 
 
@@ -30,3 +30,23 @@ def test_a_wish_about_a_run_that_ended_is_refused(store, run, state):
     store.write([StateChange(run, 5, state)], "me")
     with pytest.raises(RunFinishedError, match=f"Run '{run}' is {state.value}; it cannot pause any more"):
         store.add_control(run, "pause")
+
+
+def test_watching_wishes_sees_those_of_its_runs_until_they_are_taken(store, experiment, run):
+    other = experiment.runs[1].id
+    with store.watching_wishes([run]) as any_pending:
+        assert not any_pending()
+        store.add_control(other, "pause")
+        assert not any_pending()
+        wish = store.add_control(run, "pause")
+        assert any_pending()
+        store.mark_taken([wish])
+        assert not any_pending()
+
+
+def test_watching_wishes_says_when_the_store_is_gone(store, run):
+    with store.watching_wishes([run]) as any_pending:
+        assert not any_pending()
+        store.file.rename(store.file.with_suffix(".moved"))
+        with pytest.raises(StoreError, match="was deleted, moved or replaced while in use"):
+            any_pending()
