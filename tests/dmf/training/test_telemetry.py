@@ -41,6 +41,20 @@ def test_columns_and_values_stand_where_their_names_say():
     assert block.started <= block.ended
 
 
+def test_a_device_and_the_memory_that_the_host_shares_give_the_same_bits():
+    shared, device = buffer(), buffer()
+    device._shared = None  # as on a device that the host cannot look into
+    generator = torch.Generator().manual_seed(0)
+    for step in range(20):
+        weights = torch.rand(2, generator=generator, dtype=torch.float64)  # not exact in float32
+        terms = torch.randn(2, generator=generator) * 10.0**step
+        auxiliary = None if step % 2 else torch.tensor([torch.nan, torch.inf, 0.1, 1e-45][step % 4])
+        one = Fused(terms.sum().requires_grad_(), terms, weights, auxiliary, 0.1, torch.tensor(step % 3 > 0))
+        shared.write(step, one, lr=1e-3)
+        device.write(step, one, lr=1e-3)
+    assert shared.drain().values.tobytes() == device.drain().values.tobytes()
+
+
 def test_a_block_does_not_change_once_it_is_drained():
     rows = buffer()
     rows.write(0, fused(1.0), lr=0.5)
