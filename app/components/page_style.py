@@ -34,6 +34,12 @@ def use_style(*sheets: str) -> None:
     st.html(f"<style>:root {{ {variables} }}\n{sheet}</style>")
 
 
+def uncover() -> None:
+    """On a phone, close the sidebar, which lies over what was just started there."""
+    close = "document.querySelector('[data-testid=stSidebarCollapseButton] button')?.click()"
+    st.html(f"<script>if (innerWidth < 768) {close};</script>", unsafe_allow_javascript=True)
+
+
 def mode() -> Mode:
     """Whether the reader's page is light or dark."""
     return "dark" if st.context.theme.type == "dark" else "light"

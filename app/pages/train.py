@@ -9,7 +9,7 @@ from app.components import queue, race, recent, samples, scores, status
 from app.components.copying import copying
 from app.components.form import form
 from app.components.knobs import knobs
-from app.components.page_style import use_style
+from app.components.page_style import uncover, use_style
 from dmf.config import ExperimentConfig
 from dmf.errors import DMFError, RunNotFoundError
 from dmf.records import RunState
@@ -17,6 +17,7 @@ from dmf.records import RunState
 TICK = 1.0  # s
 IDLE_TICK = 3.0  # s between looks whether another tab or a terminal resumed what had ended
 QUEUE_TICK = 2.0  # s
+STARTED = "started-now"  # in session state, from the click until the page is drawn
 
 
 def show() -> None:
@@ -30,11 +31,14 @@ def show() -> None:
         st.subheader("New experiment")
         access.prepare_ahead()
         form(access.choices(), access.check, start)
+        if st.session_state.pop(STARTED, False):
+            uncover()
 
 
 def start(config: ExperimentConfig) -> None:
     """Start it and show it."""
     state.show_experiment(state.start_once(config, access.start))
+    st.session_state[STARTED] = True
 
 
 def show_experiment(id: str | None) -> None:

@@ -1,6 +1,8 @@
 """A real Chromium and a real server for the tests of what people see."""
 
+import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -8,8 +10,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,22 +88,54 @@ def browser(playwright_driver, chromium_path: Path):
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
-    """Starts ``streamlit run SCRIPT`` with its store under ``tmp_path``; returns its URL. Ended with the test."""
-    servers: list[subprocess.Popen[bytes]] = []
+def servers() -> Iterator[list[subprocess.Popen[bytes]]]:
+    """The servers that ``serve`` has started, in order. Ended with the test."""
+    started: list[subprocess.Popen[bytes]] = []
+    yield started
+    for server in started:
+        server.terminate()
+        try:
+            server.wait(10)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
 
-    def start(script: Path = ROOT / "app" / "main.py", *options: str) -> str:
+
+@pytest.fixture(scope="session")
+def prepared_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where all servers keep prepared images: those that a server makes ahead are there, so that no test waits."""
+    from dmf import build
+    from dmf.config import DataConfig, TrainingConfig
+
+    home = tmp_path_factory.mktemp("prepared")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DMF_HOME", str(home))
+        build.prepare_ahead(DataConfig(), TrainingConfig().seed)
+    return home / "cache"
+
+
+@pytest.fixture
+def serve(tmp_path: Path, servers: list[subprocess.Popen[bytes]], prepared_images: Path) -> Callable[..., str]:
+    """Starts ``streamlit run SCRIPT`` with its store under ``tmp_path``; returns its URL.
+
+    ``project`` is where the packages lie that it runs.
+    """
+
+    def start(script: Path = ROOT / "app" / "main.py", *options: str, project: Path = ROOT) -> str:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         home = tmp_path / "home"
-        home.mkdir(exist_ok=True)
-        environment = {**os.environ, "DMF_HOME": str(home), "DMF_STORE": f"sqlite:///{home / 'runs.sqlite'}"}
+        if not home.exists():
+            home.mkdir()
+            (home / "cache").symlink_to(prepared_images, target_is_directory=True)
+        places = {"DMF_HOME": str(home), "DMF_STORE": f"sqlite:///{home / 'runs.sqlite'}", "PYTHONPATH": str(project)}
+        environment = {**os.environ, **places}
         command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
-        log = (tmp_path / "server.log").open("wb")
+        log = (tmp_path / "server.log").open("ab")
         server = subprocess.Popen(
             [*command, "--server.headless", "true", "--server.fileWatcherType", "none", *options],
-            cwd=ROOT,
+            cwd=project,
             env=environment,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -115,14 +150,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
             time.sleep(0.1)
         return url
 
-    yield start
-    for server in servers:
-        server.terminate()
-        try:
-            server.wait(10)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+    return start
 
 
 def _answers(url: str) -> bool:
@@ -137,3 +165,111 @@ def _answers(url: str) -> bool:
 def app_server(serve: Callable[..., str]) -> str:
     """The URL of the whole app with an empty store."""
     return serve()
+
+
+LONG = 90_000  # ms, for machines that are busy with other things
+
+
+TINY = {"Image size": 32, "Batch size": 4, "Epochs": 5000, "Filters": 4, "Images": 40, "CPU threads": 1}
+"""Settings of a race that is light on the machine: 28 training images, 7 steps per epoch."""
+
+
+def until(condition: Callable[[], Any], what: str, seconds: float = LONG / 1000) -> Any:
+    """Wait for ``condition`` to hold, and return what it gave."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.05)
+    pytest.fail(f"waited {seconds:.0f} s for {what}")
+
+
+class Watched:
+    """A page on which an experiment is watched, with what tests do there."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.until = until
+
+    @property
+    def experiment(self) -> str:
+        """Id of the experiment in the URL."""
+        return re.search(r"experiment=([\w-]+)", self.page.url)[1]
+
+    def start(self, server: str | None, without: Sequence[int] = (3, 2), **settings: object) -> str:
+        """Start a tiny race through the form, and return its id once it trains or waits.
+
+        Of the runs that the form offers (1 Variance, 2 MAD, 3 Bayesian), those in ``without`` are removed, last first.
+        Without a server, on the page as it is.
+        """
+        if server is not None:
+            self.page.goto(f"{server}/train")
+        self.page.get_by_role("button", name="Start training").wait_for()
+        self.page.get_by_text("More", exact=True).click()
+        self.fill_in(without, TINY | settings)
+        self.press("Start training")
+        self.page.wait_for_url(re.compile(r"\?experiment=e-"))
+        return self.experiment
+
+    def fill_in(self, without: Sequence[int], settings: Mapping[str, object]) -> None:
+        offered = self.page.get_by_role("button", name=re.compile("^Remove run"))
+        for run in without:
+            before = offered.count()
+            self.page.get_by_role("button", name=f"Remove run {run}").click()
+            until(lambda before=before: offered.count() < before, f"run {run} to be removed")
+        for label, value in settings.items():
+            field = self.page.get_by_label(label, exact=True)
+            field.fill(str(value))
+            field.press("Enter")
+        self.page.get_by_text("28 train").wait_for()
+        self.page.wait_for_timeout(300)
+
+    def press(self, name: str) -> None:
+        self.page.get_by_role("button", name=name, exact=True).click()
+
+    def chart(self, key: str) -> Any:
+        return self.page.locator(f'.live-chart[data-key="{key}"]')
+
+    def points(self, key: str = "losses-step") -> int:
+        found = self.chart(key)
+        return int(found.get_attribute("data-points") or 0) if found.count() else 0
+
+    def marks(self, key: str = "losses-step") -> list[str]:
+        """What the marks of a chart say."""
+        found = self.chart(key)
+        return [text for _, text, _ in json.loads(found.get_attribute("data-marks") or "[]")] if found.count() else []
+
+    def step(self) -> int:
+        found = self.page.locator(".st-key-run-status")
+        text = found.inner_text() if found.count() else "step 0"
+        return int(re.search(r"step ([\d,]+)", text)[1].replace(",", ""))
+
+    def says(self, state: str) -> bool:
+        chip = self.page.locator(".st-key-run-status .chip").first
+        return chip.count() > 0 and state in chip.inner_text()
+
+    def wait_state(self, state: str, seconds: float = LONG / 1000) -> None:
+        until(lambda: self.says(state), f"the state {state}", seconds)
+
+    def wait_step(self, step: int) -> None:
+        until(lambda: self.step() >= step, f"step {step}")
+
+
+@pytest.fixture
+def watched(browser: Any) -> Iterator[Callable[..., Watched]]:
+    """Opens a page of its own visitor: ``watched(url)``, or without a URL to start from."""
+    contexts = []
+
+    def open_page(url: str = "", **options: Any) -> Watched:
+        context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(LONG)
+        if url:
+            page.goto(url)
+        return Watched(page)
+
+    yield open_page
+    for context in contexts:
+        context.close()
