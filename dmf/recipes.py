@@ -93,7 +93,7 @@ def as_python(config: ExperimentConfig, run: str | None = None, knobs: Knobs | N
         "from dmf.runs import RunStore\n\n"
         f"config = {_call('ExperimentConfig', arguments, WIDTH)}\n"
         f"{_knobs(changed)}"
-        "store = RunStore()  # DMF_STORE, else data/runs.sqlite: the pages show it while it trains\n"
+        "store = RunStore()  # DMF_STORE, else data/runs.sqlite\n"
         f"experiment = create_experiment(store, config{', knobs' if changed else ''})\n"
         'Job(store, experiment, new_owner("script")).train()\n'
         "for run in store.experiment(experiment.id).runs:\n"

@@ -5,7 +5,7 @@ Torch is imported only inside functions: a page that only looks opens without it
 
 from app.access.checking import Checked, Choices, check, choices, prepare_ahead
 from app.access.queueing import Entry, cancel, move, queue
-from app.access.reading import Snapshot, active, follow, metric_info, overview, pictures, recent, store
+from app.access.reading import Snapshot, active, follow, metric_info, overview, pictures, store
 from app.access.steering import command, manager, owner_in_words, start, trouble
 from app.access.turning import Turned, turn
 
@@ -29,7 +29,6 @@ __all__ = [
     "pictures",
     "prepare_ahead",
     "queue",
-    "recent",
     "start",
     "store",
     "trouble",

@@ -9,7 +9,7 @@ from dmf.analysis.overview import Glance
 from dmf.analysis.overview import active as read_active
 from dmf.analysis.overview import overview as read_overview
 from dmf.analysis.progress import LiveExperiment, Snapshot
-from dmf.runs import ExperimentRow, RunStore
+from dmf.runs import RunStore
 from dmf.runs.engine import store_url
 
 if TYPE_CHECKING:
@@ -29,11 +29,6 @@ def store() -> RunStore:
 @st.cache_resource(show_spinner=False)
 def _open_store(url: str, generation: int) -> RunStore:
     return RunStore(url)
-
-
-def recent(limit: int = 12) -> list[ExperimentRow]:
-    """The newest experiments."""
-    return store().experiments(limit)
 
 
 def overview(limit: int = 12, offset: int = 0) -> list[Glance]:
