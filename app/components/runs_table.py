@@ -108,7 +108,7 @@ def _row(row: int, number: int, dash: Dash, options: Mapping[str, Sequence[str]]
                 icon=":material/tune:",
                 type="tertiary",
                 key=rows.key(row, "edit"),
-                on_change="rerun",  # so that a duplicate opens it
+                on_change="rerun",
                 help="Choose settings that differ for this run.",
             )
             for action, icon, then, disabled in (
@@ -126,8 +126,9 @@ def _row(row: int, number: int, dash: Dash, options: Mapping[str, Sequence[str]]
                     args=(row,),
                     disabled=disabled,
                 )
-        with editor:
-            _editor(row, number, options, fields)
+        if editor.open:  # a browser would send the first values of widgets that it holds but does not show
+            with editor:
+                _editor(row, number, options, fields)
         said = " · ".join(_briefly(name, value) for name, value in rows.differences(row).items())
         if said:
             st.html(f'<p class="differs">{html.escape(said)}</p>')
@@ -177,8 +178,10 @@ def _as_text(options: Mapping[str, Sequence[str]]) -> None:
         help="All runs as text, to copy or to edit: one per line, as after dmf train --run.",
     )
     if not editor.open:
-        st.session_state[_TEXT] = "\n".join(rows.texts())
-        st.session_state.pop(_TEXT_WRONG, None)
+        for name in (_TEXT, _TEXT_WRONG):
+            st.session_state.pop(name, None)
+        return
+    st.session_state.setdefault(_TEXT, "\n".join(rows.texts()))
     with editor:
         st.text_area(
             "One run per line",

@@ -128,6 +128,8 @@ def test_too_long_a_name_is_refused_beside_it(store: RunStore) -> None:
 
 def test_what_is_wrong_with_a_row_is_said_there_and_nothing_can_be_started(store: RunStore) -> None:
     test = page()
+    test.session_state["form-run-2-edit"] = True
+    test.run()
     test.multiselect(key="form-run-2-settings").set_value(["history_min"]).run()
     test.number_input(key="form-run-2-history_min").set_value(200).run()
     said = "“History, most” (100), so the weights would never move"
@@ -149,6 +151,9 @@ def test_the_half_life_follows_the_decay_rate(store: RunStore) -> None:
 
 def test_runs_whose_auxiliary_weight_falls_otherwise_are_told_apart(store: RunStore) -> None:
     test = page()
+    for row in (2, 3):
+        test.session_state[f"form-run-{row}-edit"] = True
+    test.run()
     test.multiselect(key="form-run-2-settings").set_value(["decay_rate"])
     test.multiselect(key="form-run-3-settings").set_value(["auxiliary"]).run()
     test.number_input(key="form-run-2-decay_rate").set_value(0.1)

@@ -53,6 +53,13 @@ def keys_of_row(test: AppTest, row: int) -> list[str]:
     return [key for key in test.session_state if key.startswith(f"form-run-{row}-")]
 
 
+def edit(test: AppTest, row: int, *settings: str) -> None:
+    """Open the editor of a row and choose what it overrides."""
+    test.session_state[f"form-run-{row}-edit"] = True
+    test.run()
+    test.multiselect(key=f"form-run-{row}-settings").set_value(list(settings)).run()
+
+
 def write(test: AppTest, text: str) -> AppTest:
     """Use a text, one run per line, instead of the rows."""
     test.session_state["runs-text-open"] = True
@@ -73,7 +80,7 @@ def test_every_setting_of_fusion_can_be_overridden_those_the_issue_names_first()
 
 def test_a_row_starts_from_the_common_setting_and_inherits_again(test: AppTest) -> None:
     test.number_input(key="form-gamma").set_value(3.0).run()
-    test.multiselect(key="form-run-3-settings").set_value(["gamma", "prior"]).run()
+    edit(test, 3, "gamma", "prior")
     assert test.number_input(key="form-run-3-gamma").value == 3.0
     test.number_input(key="form-run-3-gamma").set_value(5.0)
     test.selectbox(key="form-run-3-prior").set_value("compound").run()
@@ -81,9 +88,9 @@ def test_a_row_starts_from_the_common_setting_and_inherits_again(test: AppTest) 
     config = started(test)
     assert [run.label for run in config.runs] == ["variance", "mad", "bayesian gamma=5 prior=compound"]
     assert [run.fusion.gamma for run in config.runs] == [3.0, 3.0, 5.0]
-    test.multiselect(key="form-run-3-settings").set_value(["prior"]).run()
+    edit(test, 3, "prior")
     assert "form-run-3-gamma" not in test.session_state
-    test.multiselect(key="form-run-3-settings").set_value(["prior", "gamma"]).run()
+    edit(test, 3, "prior", "gamma")
     assert test.number_input(key="form-run-3-gamma").value == 3.0
 
 
@@ -125,7 +132,7 @@ def test_a_row_added_is_the_first_method_that_does_not_race_yet(test: AppTest) -
 
 
 def test_a_duplicate_stands_below_its_row_and_waits_to_be_changed(test: AppTest) -> None:
-    test.multiselect(key="form-run-1-settings").set_value(["auxiliary"]).run()
+    edit(test, 1, "auxiliary")
     test.selectbox(key="form-run-1-auxiliary").set_value("none").run()
     test.button(key="form-run-1-duplicate").click().run()
     assert list(methods(test).values()) == ["variance", "variance", "mad", "bayesian"]
@@ -136,7 +143,7 @@ def test_a_duplicate_stands_below_its_row_and_waits_to_be_changed(test: AppTest)
 
 
 def test_a_removed_row_leaves_nothing_behind_and_its_id_never_returns(test: AppTest) -> None:
-    test.multiselect(key="form-run-2-settings").set_value(["gamma"]).run()
+    edit(test, 2, "gamma")
     assert keys_of_row(test, 2)
     test.button(key="form-run-2-remove").click().run()
     assert methods(test) == {"1": "variance", "2": "bayesian"}
@@ -194,7 +201,7 @@ def test_a_text_that_cannot_become_rows_is_refused_beside_it_and_changes_nothing
 
 
 def test_an_emptied_setting_of_a_row_is_told(test: AppTest) -> None:
-    test.multiselect(key="form-run-1-settings").set_value(["terms"]).run()
+    edit(test, 1, "terms")
     test.multiselect(key="form-run-1-terms").set_value([]).run()
     assert "Loss terms: a value is missing." in said(test, 1)
 
