@@ -21,7 +21,7 @@ from dmf.runs import RunStore
 ROOT = Path(__file__).parents[1]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
-PATIENCE = 120.0  # s
+PATIENCE = 240.0  # s
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,14 @@ from dmf.config import DataConfig, ExperimentConfig, FusionConfig, ModelConfig, 
 from dmf.jobs import Job, create_experiment, new_owner
 
 TARGET = 1.5  # s
-WATCH = """key => {
+WATCH = """chart => {
     const seen = [];
-    window.seen = seen;
+    chart.seen = seen;
     const look = () => {
-        const chart = document.querySelector(`.live-chart[data-key="${key}"]`);
-        const points = chart ? chart.dataset.points / chart.dataset.series : 0;
+        const points = chart.dataset.points / chart.dataset.series;
         if (points && points !== seen.at(-1)?.[1]) seen.push([Date.now() / 1000, points]);
     };
-    new MutationObserver(look).observe(document.body, {subtree: true, attributes: true, childList: true});
+    new MutationObserver(look).observe(chart, {attributes: true});
 }"""
 
 
@@ -43,10 +42,11 @@ def measure(app: Served, page: Any, seconds: float, quick: bool) -> list[float]:
     config = training_config(("variance",), quick)
     experiment = waiting_experiment(app, config)
     resume(app, page, experiment)
-    page.locator('.live-chart[data-key="losses-step"] canvas').first.wait_for()
-    page.evaluate(WATCH, "losses-step")
+    chart = page.locator('.live-chart[data-key="losses-step"]')
+    chart.locator("canvas").first.wait_for()
+    chart.evaluate(WATCH)
     page.wait_for_timeout(1000 * seconds)
-    seen = page.evaluate("window.seen")
+    seen = until(lambda: found if len(found := chart.evaluate("chart => chart.seen")) > 1 else None, "two refreshes")
     page.get_by_role("button", name="Stop").click()
     telemetry = app.store.telemetry(app.store.experiment(experiment).runs[0].id)
     shown_at, counts = np.array(seen).T
@@ -58,8 +58,8 @@ def measure(app: Served, page: Any, seconds: float, quick: bool) -> list[float]:
 def training_config(methods: tuple[str, ...], quick: bool) -> ExperimentConfig:
     """Runs at the default sizes that go on for as long as anyone watches."""
     return ExperimentConfig(
-        data=DataConfig(image_size=32, limit=64) if quick else DataConfig(limit=128),
-        model=ModelConfig(filters=4) if quick else ModelConfig(),
+        data=DataConfig(image_size=64, limit=64) if quick else DataConfig(limit=128),
+        model=ModelConfig(filters=8) if quick else ModelConfig(),
         training=TrainingConfig(device="cpu", epochs=10_000),
         runs=tuple(RunConfig(label=name, fusion=FusionConfig(weighting=name)) for name in methods),
     )
