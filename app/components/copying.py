@@ -40,26 +40,27 @@ def _recipes(id: str, config: ExperimentConfig, knobs: Knobs) -> None:
     labels = [run.label for run in config.runs]
     chosen = st.selectbox(
         "What to copy",
-        [None, *labels] if len(labels) > 1 else labels,
-        format_func=lambda label: RACE if label is None else run_title(label),
+        ["", *labels] if len(labels) > 1 else labels,  # None would read as nothing chosen
+        format_func=lambda label: run_title(label) or RACE,
         key=f"copy-what-{id}",
         help="A run alone comes out exactly as it does in the race.",
     )
+    run = chosen or None
     command, python, loop = st.tabs(["Command", "Python", "In your own loop"])
     with command:
-        _told(lambda: _command(id, config, chosen, knobs))
+        _told(lambda: _command(id, config, run, knobs))
     with python:
-        st.code(as_python(config, chosen, knobs), language="python", wrap_lines=True)
+        st.code(as_python(config, run, knobs), language="python", wrap_lines=True)
     with loop:
-        if chosen is None:
+        if run is None:
             st.caption("A loop of your own trains one run: choose it above.")
         else:
-            st.code(as_loop(config, chosen), language="python", wrap_lines=True)
+            st.code(as_loop(config, run), language="python", wrap_lines=True)
 
 
-def _command(id: str, config: ExperimentConfig, chosen: str | None, knobs: Knobs) -> None:
-    changes = as_events(config, knobs, chosen)
-    st.code(as_command(config, run=chosen, events=EVENTS_FILE if changes else None), language="bash", wrap_lines=True)
+def _command(id: str, config: ExperimentConfig, run: str | None, knobs: Knobs) -> None:
+    changes = as_events(config, knobs, run)
+    st.code(as_command(config, run=run, events=EVENTS_FILE if changes else None), language="bash", wrap_lines=True)
     if changes:
         st.caption(f"Settings were changed while it trained: put {EVENTS_FILE} into the folder that you run it in.")
         st.download_button(
