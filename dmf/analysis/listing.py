@@ -13,10 +13,13 @@ COLUMNS = {
     **{"run": "object", "experiment": "object", "name": "object", "label": "object", "dataset": "object"},
     **{"method": "object", "auxiliary": "object", "seed": "object", "state": "object", "epoch": "int64"},
     **{"steps": "int64", "seconds": "float64", "created": "float64", "tags": "object", "notes": "object"},
+    "archived": "bool",
 }
 
 
-def run_table(store: RunStore, metrics: Sequence[str] = METRICS, limit: int = 10_000) -> pd.DataFrame:
+def run_table(
+    store: RunStore, metrics: Sequence[str] = METRICS, limit: int = 10_000, *, archived: bool = False
+) -> pd.DataFrame:
     """One row per run, newest experiment first, within one in their order. A few queries, however many runs.
 
     Columns:
@@ -25,7 +28,7 @@ def run_table(store: RunStore, metrics: Sequence[str] = METRICS, limit: int = 10
           where not recorded;
         - ``state`` in a word; ``epoch``: the latest evaluated; ``steps`` taken;
         - ``seconds`` from its first step to its end, so far while it trains; NaN before it starts;
-        - ``created``: Unix time in seconds; ``tags``: a tuple; ``notes``;
+        - ``created``: Unix time in seconds; ``tags``: a tuple; ``notes``; ``archived``;
         - ``validation_<metric>`` at its best epoch (at the latest where no best network was kept) and
           ``test_<metric>``; NaN before there is one.
 
@@ -33,6 +36,7 @@ def run_table(store: RunStore, metrics: Sequence[str] = METRICS, limit: int = 10
         store: Where the runs are.
         metrics: Names of metrics, each one column for validation and one for test.
         limit: Most experiments.
+        archived: Also runs that are archived.
 
     Raises:
         StoreError: If the store cannot be read.
@@ -40,7 +44,8 @@ def run_table(store: RunStore, metrics: Sequence[str] = METRICS, limit: int = 10
     best: dict[tuple[str, str], float] = {
         (row.run, row.metric): row.value for row in store.best_metrics(metrics).itertuples(index=False)
     }
-    rows = [_row(experiment, run, metrics, best) for experiment in store.experiments(limit) for run in experiment.runs]
+    experiments = store.experiments(limit, archived=archived)
+    rows = [_row(experiment, run, metrics, best) for experiment in experiments for run in experiment.runs]
     scores = {f"{split}_{metric}": "float64" for split in ("validation", "test") for metric in metrics}
     return pd.DataFrame(rows, columns=[*COLUMNS, *scores]).astype(COLUMNS | scores)
 
@@ -67,6 +72,7 @@ def _row(
         "created": run.created,
         "tags": run.tags,
         "notes": run.notes,
+        "archived": run.archived,
         **{f"validation_{name}": best.get((run.id, name), validation.get(name, math.nan)) for name in metrics},
         **{f"test_{name}": test.get(name, math.nan) for name in metrics},
     }

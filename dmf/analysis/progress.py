@@ -98,10 +98,12 @@ class LiveExperiment:
 
     def __init__(self, store: RunStore, experiment_id: str) -> None:
         self._store, self.id = store, experiment_id
-        experiment = store.experiment(experiment_id)
+        self._lock = threading.Lock()
+        self._begin(store.experiment(experiment_id))
+
+    def _begin(self, experiment: ExperimentRow) -> None:
         self._run_ids = [run.id for run in experiment.runs]
         self._live = tuple(LiveRun(run) for run in experiment.runs)
-        self._lock = threading.Lock()
         self._events: list[EventRow] = []
         self._attempts: tuple[int, ...] = ()
         self._facts: dict[str, Any] = {}
@@ -119,6 +121,8 @@ class LiveExperiment:
         with self._lock:
             self._store.sweep_interrupted()
             experiment = self._store.experiment(self.id)
+            if [run.id for run in experiment.runs] != self._run_ids:  # one was deleted, or added by a recording
+                self._begin(experiment)
             for live in self._live:
                 live.refresh(self._store)
             self._read_events(experiment)

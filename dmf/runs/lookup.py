@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, exists, select, true
 
 from dmf.errors import RunNotFoundError
 from dmf.records import RunState
@@ -24,10 +24,10 @@ def one_run(connection: Connection, id: str, now: float) -> RunRow:
     return _run_row(row, now)
 
 
-def newest_runs(connection: Connection, limit: int, offset: int, now: float) -> list[RunRow]:
-    """Runs, newest experiment first, within one in their order."""
+def newest_runs(connection: Connection, limit: int, offset: int, now: float, *, archived: bool) -> list[RunRow]:
+    """See ``RunStore.runs``."""
     order = (runs.c.created.desc(), runs.c.experiment.desc(), runs.c.position)
-    rows = connection.execute(select(runs).order_by(*order).limit(limit).offset(offset))
+    rows = connection.execute(select(runs).where(_listed(archived)).order_by(*order).limit(limit).offset(offset))
     return [_run_row(row, now) for row in rows]
 
 
@@ -43,24 +43,35 @@ def one_experiment(connection: Connection, id: str, now: float, where: str) -> E
     return found[0]
 
 
-def newest_experiments(connection: Connection, limit: int, offset: int, now: float) -> list[ExperimentRow]:
-    """Experiments with their runs, newest first."""
+def newest_experiments(
+    connection: Connection, limit: int, offset: int, now: float, *, archived: bool
+) -> list[ExperimentRow]:
+    """See ``RunStore.experiments``."""
     order = (experiments.c.created.desc(), experiments.c.id.desc())
-    page = connection.scalars(select(experiments.c.id).order_by(*order).limit(limit).offset(offset)).all()
-    return matching_experiments(connection, experiments.c.id.in_(page), now)
+    chosen = select(experiments.c.id)
+    if not archived:
+        chosen = chosen.where(exists().where(runs.c.experiment == experiments.c.id, _listed(archived)))
+    page = connection.scalars(chosen.order_by(*order).limit(limit).offset(offset)).all()
+    return matching_experiments(connection, experiments.c.id.in_(page), now, archived=archived)
 
 
-def matching_experiments(connection: Connection, where: ColumnElement[bool], now: float) -> list[ExperimentRow]:
-    """Experiments with their runs, newest first, in two queries."""
+def matching_experiments(
+    connection: Connection, where: ColumnElement[bool], now: float, *, archived: bool = True
+) -> list[ExperimentRow]:
+    """Experiments with their runs, those that are archived only on demand; newest first, in two queries."""
     order = (experiments.c.created.desc(), experiments.c.id.desc())
     found: Sequence[Any] = connection.execute(select(experiments).where(where).order_by(*order)).all()
     members: dict[str, list[RunRow]] = {row.id: [] for row in found}
-    query = select(runs).where(runs.c.experiment.in_(members)).order_by(runs.c.position)
+    query = select(runs).where(runs.c.experiment.in_(members), _listed(archived)).order_by(runs.c.position)
     for row in connection.execute(query):
         members[row.experiment].append(_run_row(row, now))
     return [
         ExperimentRow(**dict(row._mapping) | {"tags": tuple(row.tags), "runs": tuple(members[row.id])}) for row in found
     ]
+
+
+def _listed(archived: bool) -> ColumnElement[bool]:
+    return true() if archived else ~runs.c.archived
 
 
 def _run_row(row: Any, now: float) -> RunRow:

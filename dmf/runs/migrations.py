@@ -7,7 +7,7 @@ that stands here is never edited, because stores that it already changed are out
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from sqlalchemy import Column, Connection, Float, column, inspect, select, table, text, update
+from sqlalchemy import Boolean, Column, Connection, Float, column, false, inspect, select, table, text, update
 from sqlalchemy.schema import CreateColumn
 
 from dmf.errors import StoreError
@@ -24,7 +24,34 @@ def _queue_in_the_store(connection: Connection) -> None:
     connection.execute(update(experiments).values(place=experiments.c.created))
 
 
-MIGRATIONS: tuple[Migration, ...] = (_queue_in_the_store,)
+def _runs_are_managed(connection: Connection) -> None:
+    """Runs can be archived; in SQLite, the id of a picture that was deleted is never given to another one."""
+    archived = CreateColumn(Column("archived", Boolean, nullable=False, server_default=false()))
+    connection.execute(text(f"ALTER TABLE runs ADD COLUMN {archived.compile(dialect=connection.dialect)}"))
+    if connection.dialect.name != "sqlite":  # where ids come from a sequence
+        return
+    columns = 'id, experiment, run, "case", epoch, step, kind, dice, png'
+    for statement in (
+        """CREATE TABLE new_samples (
+            id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+            experiment VARCHAR NOT NULL REFERENCES experiments (id),
+            run VARCHAR REFERENCES runs (id),
+            "case" VARCHAR NOT NULL,
+            epoch INTEGER NOT NULL,
+            step INTEGER NOT NULL,
+            kind VARCHAR NOT NULL,
+            dice FLOAT,
+            png BLOB NOT NULL
+        )""",
+        f"INSERT INTO new_samples ({columns}) SELECT {columns} FROM samples",
+        "DROP TABLE samples",
+        "ALTER TABLE new_samples RENAME TO samples",
+        'CREATE INDEX samples_by_key ON samples (experiment, run, epoch, "case", kind)',
+    ):
+        connection.execute(text(statement))
+
+
+MIGRATIONS: tuple[Migration, ...] = (_queue_in_the_store, _runs_are_managed)
 
 
 def schema_version(connection: Connection, where: str, *, lock: bool = False) -> int | None:

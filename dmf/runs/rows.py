@@ -22,6 +22,7 @@ class RunRow:
             about 5 s, None before it is known).
         attempt: 1 at first, one more after each resume.
         lease: Until when the owner holds the run; an active run whose lease has passed is interrupted.
+        archived: Left out of lists that do not ask for it.
     """
 
     id: str
@@ -43,6 +44,7 @@ class RunRow:
     started: float | None
     ended: float | None
     study_cell: str | None
+    archived: bool
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,11 @@ class ExperimentRow:
     created: float
     place: float
     runs: tuple[RunRow, ...]
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether a program of someone's own trains it, see ``dmf.recording``; only that program can train it on."""
+        return bool(self.config.get("recorded"))
 
 
 @dataclass(frozen=True)

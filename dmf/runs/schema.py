@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Dialect,
     Float,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
 )
 
 
@@ -83,6 +85,7 @@ runs = Table(
     Column("started", Float(53)),
     Column("ended", Float(53)),
     Column("study_cell", String, unique=True),
+    Column("archived", Boolean, nullable=False, server_default=false()),  # left out of lists
     Index("runs_by_lease", "state", "lease"),
 )
 
@@ -138,6 +141,7 @@ samples = Table(
     Column("dice", Float(53)),
     Column("png", LargeBinary, nullable=False),
     Index("samples_by_key", "experiment", "run", "epoch", "case", "kind"),
+    sqlite_autoincrement=True,  # a reader keeps pictures by their ids
 )
 
 events = Table(

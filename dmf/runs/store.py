@@ -4,7 +4,7 @@ Safe for many threads and several processes at once. What is asked of it in the 
 writes must own the run.
 """
 
-import secrets
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -15,12 +15,12 @@ import pandas as pd
 from sqlalchemy import Connection, update
 
 from dmf.errors import RunNotFoundError, StoreError
-from dmf.records import Artifact, CaseScores, Control, Record, RunState
-from dmf.runs import controls, listing, lookup, ownership, queueing, reading, schema, telemetry
+from dmf.records import Artifact, CaseScores, Control, Record
+from dmf.runs import controls, listing, lookup, managing, ownership, queueing, reading, schema, telemetry
 from dmf.runs.engine import BUSY_SECONDS, explained, is_transient, open_engine, store_file, store_url
 from dmf.runs.migrations import is_current, migrate
-from dmf.runs.recording import EMPTY_SUMMARY, owned_runs, trim_run, write_records
-from dmf.runs.rows import LEASE_SECONDS, EventRow, ExperimentRow, RunRow, SampleRow, Telemetry
+from dmf.runs.recording import owned_runs, trim_run, write_records
+from dmf.runs.rows import EventRow, ExperimentRow, RunRow, SampleRow, Telemetry
 
 GRACE_SECONDS = 2.5  # more than an owner needs for a heartbeat once the store is free
 
@@ -89,29 +89,30 @@ class RunStore:
         """
         if not run_configs or len(labels) != len(run_configs):
             raise ValueError(f"Pass one label per run and at least one, got {len(labels)} and {len(run_configs)} runs.")
-        now = self._clock()
-        stem = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{secrets.token_hex(3)}"
-        shared = {"task": task, "tags": [], "notes": "", "created": now}
-        experiment = {"id": f"e-{stem}", "name": name, "config": config, "environment": environment}
-        queued = {"experiment": experiment["id"], "state": RunState.QUEUED.value, "reason": "", "attempt": 1}
-        rows = [
-            {
-                **shared,
-                **queued,
-                "id": f"r-{stem}-{position + 1:02d}",
-                "position": position,
-                "label": label,
-                "config": run_config,
-                "summary": EMPTY_SUMMARY,
-                "lease": now + LEASE_SECONDS,
-            }
-            for position, (label, run_config) in enumerate(zip(labels, run_configs, strict=True))
-        ]
         with self._writing() as connection:
-            row = {**shared, **experiment, "place": queueing.NEXT_PLACE}
-            connection.execute(schema.experiments.insert().values(row))
-            connection.execute(schema.runs.insert(), rows)
-        return self.experiment(str(experiment["id"]))
+            id = managing.new_experiment(
+                connection,
+                config,
+                name=name,
+                labels=labels,
+                run_configs=run_configs,
+                environment=environment,
+                task=task,
+                now=self._clock(),
+            )
+        return self.experiment(id)
+
+    def add_run(self, experiment_id: str, *, label: str, config: dict[str, Any]) -> RunRow:
+        """Store another queued run of an experiment, after those it has; claim it within ``LEASE_SECONDS``.
+
+        Raises:
+            RunNotFoundError: If there is no such experiment.
+            ConfigError: If a run of it is called ``label`` already.
+        """
+        with self._writing() as connection:
+            now = self._clock()
+            id = managing.new_run(connection, experiment_id, label=label, config=config, now=now, where=self.where)
+        return self.run(id)
 
     def experiment(self, id: str) -> ExperimentRow:
         """One experiment with its runs.
@@ -122,11 +123,17 @@ class RunStore:
         with self._reading() as connection:
             return lookup.one_experiment(connection, id, self._clock(), self.where)
 
-    def experiments(self, limit: int = 50, offset: int = 0) -> list[ExperimentRow]:
-        """Experiments with their runs, newest first."""
+    def experiments(self, limit: int = 50, offset: int = 0, *, archived: bool = False) -> list[ExperimentRow]:
+        """Experiments with their runs, newest first.
+
+        Args:
+            limit: At most so many.
+            offset: How many to leave out before.
+            archived: Also runs that are archived; without them, an experiment that has no others is left out.
+        """
         self.sweep_interrupted()
         with self._reading() as connection:
-            return lookup.newest_experiments(connection, limit, offset, self._clock())
+            return lookup.newest_experiments(connection, limit, offset, self._clock(), archived=archived)
 
     def run(self, id: str) -> RunRow:
         """One run.
@@ -137,11 +144,65 @@ class RunStore:
         with self._reading() as connection:
             return lookup.one_run(connection, id, self._clock())
 
-    def runs(self, limit: int = 50, offset: int = 0) -> list[RunRow]:
-        """Runs, newest experiment first, within one in their order."""
+    def runs(self, limit: int = 50, offset: int = 0, *, archived: bool = False) -> list[RunRow]:
+        """Runs, newest first, those of one launch in their order; those that are archived only on demand."""
         self.sweep_interrupted()
         with self._reading() as connection:
-            return lookup.newest_runs(connection, limit, offset, self._clock())
+            return lookup.newest_runs(connection, limit, offset, self._clock(), archived=archived)
+
+    def update_run(
+        self,
+        run_id: str,
+        *,
+        name: str | None = None,
+        tags: Sequence[str] | None = None,
+        notes: str | None = None,
+        archived: bool | None = None,
+    ) -> RunRow:
+        """Change what people say of a run, whether it trains or not; None leaves as it is.
+
+        Nothing that decides its result changes: it is resumed under the configuration that it was launched with, in
+        which it keeps its first name.
+
+        Args:
+            run_id: Which run.
+            name: Its new label, unlike those of the other runs of its experiment.
+            tags: All of its tags.
+            notes: All of its notes.
+            archived: Whether lists leave it out.
+
+        Raises:
+            RunNotFoundError: If there is no such run.
+            ConfigError: If a name or a tag is empty, or the name is another run's.
+        """
+        with self._writing() as connection:
+            now = self._clock()
+            managing.describe_run(connection, run_id, name=name, tags=tags, notes=notes, archived=archived, now=now)
+        return self.run(run_id)
+
+    def delete_runs(self, run_ids: Sequence[str]) -> None:
+        """Delete runs with everything that belongs to them, also their files; all of them, or none.
+
+        An experiment whose last run is deleted goes with it. The file of the store does not shrink: new runs take the
+        room.
+
+        Raises:
+            RunNotFoundError: If there is no such run.
+            RunFinishedError: If one is active, or its owner has not let go of it yet.
+            StoreError: If its files cannot be deleted; the runs are gone from the store by then.
+        """
+        with self._writing() as connection:
+            managing.remove_runs(connection, run_ids, self._clock())
+        for folder in map(self.artifact_folder, run_ids):
+            try:
+                shutil.rmtree(folder)
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                raise StoreError(
+                    f"Cannot delete {folder}: {error.strerror or error}. Its run is gone from the store; delete the "
+                    "folder by hand."
+                ) from error
 
     # Who owns a run
 

@@ -60,3 +60,13 @@ def test_an_empty_store_is_an_empty_table_with_all_columns(store):
     assert list(table.columns) == [*COLUMNS, *scores]
     assert table.empty
     assert table["steps"].dtype == np.int64
+
+
+def test_archived_runs_are_in_the_table_only_on_demand(store, experiment):
+    first, second = (row.id for row in experiment.runs)
+    store.update_run(first, archived=True, tags=["old"])
+    assert run_table(store)["run"].tolist() == [second]
+    table = run_table(store, archived=True)
+    assert table["run"].tolist() == [first, second]
+    assert table["archived"].tolist() == [True, False]
+    assert table["tags"].tolist() == [("old",), ()]

@@ -124,3 +124,20 @@ def test_what_a_resume_took_back_is_gone(
 def test_an_unknown_experiment_is_refused(store: RunStore) -> None:
     with pytest.raises(RunNotFoundError, match="No experiment 'e-none'"):
         LiveExperiment(store, "e-none")
+
+
+def test_a_run_that_was_deleted_leaves_the_others_and_one_that_was_added_comes_in(
+    live: LiveExperiment, store: RunStore, experiment: ExperimentRow, record: Record
+) -> None:
+    first, second = experiment.runs
+    record(first.id, 0, 5)
+    record(second.id, 0, 7)
+    live.refresh()
+    store.write([StateChange(first.id, 5, RunState.STOPPED)], "me")
+    store.release([first.id], "me")
+    store.delete_runs([first.id])
+    snapshot = live.refresh()
+    assert [run.id for run in snapshot.experiment.runs] == [each.id for each in snapshot.live] == [second.id]
+    assert snapshot.live[0].size == 7
+    added = store.add_run(experiment.id, label="added", config=second.config)
+    assert [each.id for each in live.refresh().live] == [second.id, added.id]

@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import create_engine, create_mock_engine, inspect, select, text
 
 from dmf.errors import StoreError
-from dmf.records import RunState
+from dmf.records import RunState, Sample
 from dmf.runs import RunStore, migrations, schema
 
 STORES = Path(__file__).parents[2] / "data" / "stores"
+NEWEST = str(len(migrations.MIGRATIONS) + 1)
 
 
 def version(store):
@@ -111,7 +112,7 @@ def raw(file):
 def test_a_store_of_version_1_opens_and_keeps_all_it_held(version_1):
     assert raw(version_1)[0] == "1"
     store = RunStore(version_1)
-    assert raw(version_1)[0] == "2"
+    assert raw(version_1)[0] == NEWEST
 
     stopped, finished = store.experiments()
     assert (finished.name, stopped.name) == ("Finished by version 1", "Stopped by version 1")
@@ -145,23 +146,30 @@ def test_experiments_of_version_1_are_in_the_order_of_their_making_and_new_ones_
     store.close()
 
 
-def test_a_migrated_store_has_the_columns_of_a_new_one(version_1, tmp_path):
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_a_migrated_store_has_the_tables_of_a_new_one(version, tmp_path):
     def described(file):
         engine = create_engine(f"sqlite:///{file}")
         found = inspect(engine)
         tables = {
-            table: {
-                (column["name"], str(column["type"]), column["nullable"], column["default"])
-                for column in found.get_columns(table)
-            }
+            table: (
+                {
+                    (column["name"], str(column["type"]), column["nullable"], column["default"])
+                    for column in found.get_columns(table)
+                },
+                sorted((index["name"], tuple(index["column_names"])) for index in found.get_indexes(table)),
+                sorted((key["constrained_columns"], key["referred_table"]) for key in found.get_foreign_keys(table)),
+                found.get_pk_constraint(table)["constrained_columns"],
+            )
             for table in found.get_table_names()
         }
         engine.dispose()
         return tables
 
-    RunStore(version_1).close()
+    old = shutil.copy(STORES / version / "runs.sqlite", tmp_path / "old.sqlite")
+    RunStore(old).close()
     RunStore(tmp_path / "new.sqlite").close()
-    assert described(version_1) == described(tmp_path / "new.sqlite")
+    assert described(old) == described(tmp_path / "new.sqlite")
 
 
 def test_a_second_opening_migrates_no_more(version_1, monkeypatch):
@@ -190,7 +198,7 @@ def test_of_processes_that_open_an_old_store_at_once_one_migrates_it(version_1):
         process.stdin.write("go\n")
         process.stdin.flush()
     assert [process.communicate(timeout=60) for process in processes] == [("2\n", "")] * 3
-    assert raw(version_1)[0] == "2"
+    assert raw(version_1)[0] == NEWEST
 
 
 KILLED = """
@@ -225,6 +233,9 @@ def test_a_database_server_gets_the_same_migration_in_its_own_words():
         "ALTER TABLE experiments ADD COLUMN place FLOAT(53) DEFAULT '0' NOT NULL",
         "UPDATE experiments SET place=experiments.created",
     ]
+    said.clear()
+    migrations._runs_are_managed(engine)
+    assert said == ["ALTER TABLE runs ADD COLUMN archived BOOLEAN DEFAULT false NOT NULL"]
 
 
 def test_an_old_store_that_cannot_be_written_says_so(version_1):
@@ -239,3 +250,52 @@ def test_a_newer_store_that_cannot_be_written_is_refused_for_its_version(version
     store.close()
     with pytest.raises(StoreError, match="has version 99"):
         RunStore(f"sqlite:///file:{version_1}?mode=ro&uri=true")
+
+
+# From version 2
+
+
+@pytest.fixture
+def version_2(tmp_path):
+    """The committed store of version 2, a copy, opened by the present program."""
+    store = RunStore(shutil.copy(STORES / "v2" / "runs.sqlite", tmp_path / "runs.sqlite"))
+    yield store
+    store.close()
+
+
+def test_a_store_of_version_2_opens_and_keeps_all_it_held(version_2):
+    assert version(version_2) == int(NEWEST)
+    queued, stopped, finished = version_2.experiments()
+    names = [experiment.name for experiment in (finished, stopped, queued)]
+    assert names == ["Finished by version 2", "Stopped by version 2", "Queued by version 2"]
+    # What waited is waiting for an owner that is no more.
+    assert [run.state for run in queued.runs] == [RunState.INTERRUPTED]
+    assert [run.state for run in finished.runs] == [RunState.FINISHED] * 2
+    assert [experiment.place for experiment in (finished, stopped, queued)] == [1, 2, 3]
+    runs = [run for experiment in (finished, stopped, queued) for run in experiment.runs]
+    assert not any(run.archived for run in runs)
+    assert [len(version_2.telemetry(run.id).steps) for run in runs] == [6, 6, 5, 0]
+    assert [(event.run, event.step, event.data["value"]) for event in knobs(version_2, runs)] == [
+        (finished.runs[0].id, 3, 0.5),
+        (stopped.runs[0].id, 2, 0.0005),
+        (stopped.runs[0].id, 8, "variance"),
+    ]
+
+
+def knobs(store, runs):
+    return [event for event in store.events([run.id for run in runs]) if event.kind == "knob"]
+
+
+def test_pictures_of_version_2_keep_their_ids_which_are_never_given_again(version_2):
+    engine = create_engine(f"sqlite:///file:{STORES / 'v2' / 'runs.sqlite'}?mode=ro&immutable=1&uri=true")
+    with engine.connect() as connection:
+        before = dict(connection.execute(text("SELECT id, png FROM samples")).all())
+    engine.dispose()
+    assert version_2.sample_pngs(list(before)) == before
+
+    _, stopped, finished = version_2.experiments()
+    version_2.delete_runs([run.id for experiment in (stopped, finished) for run in experiment.runs])
+    (queued,) = version_2.experiments()
+    version_2.write([Sample(queued.id, queued.runs[0].id, "case", 0, 0, "image", b"png")], None)
+    (new,) = version_2.samples(queued.id)
+    assert new.id > max(before)

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from dmf.config import ExperimentConfig
 from dmf.jobs import Job, create_experiment
+from dmf.knobs import knobs_of
 from dmf.records import RunState
 from dmf.runs import RunStore
 from dmf.training import checkpoint, lockstep
@@ -299,9 +300,10 @@ def test_a_run_whose_best_network_is_gone_at_the_end_fails_alone_with_a_clear_me
 STORES = Path(__file__).parents[2] / "data" / "stores"
 
 
-def test_a_run_of_a_store_of_version_1_goes_on_from_its_checkpoint(home, tmp_path):
-    shutil.copytree(STORES / "v1", tmp_path / "v1")
-    store = RunStore(tmp_path / "v1" / "runs.sqlite")
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_a_run_of_a_store_of_an_earlier_version_goes_on_from_its_checkpoint(home, tmp_path, version):
+    shutil.copytree(STORES / version, tmp_path / version)
+    store = RunStore(tmp_path / version / "runs.sqlite")
     (experiment,) = [each for each in store.experiments() if each.runs[0].state is RunState.STOPPED]
     (run,) = experiment.runs
     before = store.telemetry(run.id).values
@@ -313,7 +315,8 @@ def test_a_run_of_a_store_of_version_1_goes_on_from_its_checkpoint(home, tmp_pat
     np.testing.assert_array_equal(telemetry.steps, np.arange(12))
     np.testing.assert_array_equal(telemetry.values[:5], before)
     # Alone from the start it comes to the same; another processor may round otherwise.
-    whole = create_experiment(store, ExperimentConfig.model_validate(experiment.config))
+    knobs = {run.label: knobs_of(store.events([run.id]))}
+    whole = create_experiment(store, ExperimentConfig.model_validate(experiment.config), knobs)
     Job(store, whole, "me").train()
     np.testing.assert_allclose(telemetry.values, store.telemetry(whole.runs[0].id).values, rtol=1e-3)
     store.close()

@@ -1,0 +1,146 @@
+"""Experiments and runs are made, described and removed. Functions of a connection."""
+
+import secrets
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, select, update
+
+from dmf.errors import ConfigError, RunFinishedError
+from dmf.records import RunState
+from dmf.runs.lookup import one_experiment, one_run
+from dmf.runs.queueing import NEXT_PLACE
+from dmf.runs.recording import EMPTY_SUMMARY
+from dmf.runs.rows import LEASE_SECONDS
+from dmf.runs.schema import artifacts, case_scores, controls, epoch_metrics, events, experiments, runs, samples
+from dmf.runs.schema import telemetry as telemetry_table
+
+LONGEST_NAME = 200  # characters, as for the name of an experiment
+
+_OF_A_RUN = (telemetry_table, epoch_metrics, case_scores, samples, events, controls, artifacts)
+
+
+def new_experiment(
+    connection: Connection,
+    config: dict[str, Any],
+    *,
+    name: str,
+    labels: Sequence[str],
+    run_configs: Sequence[dict[str, Any]],
+    environment: dict[str, Any],
+    task: str,
+    now: float,
+) -> str:
+    """See ``RunStore.create_experiment``; returns the id."""
+    stem = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{secrets.token_hex(3)}"
+    shared = {"task": task, "tags": [], "notes": "", "created": now}
+    experiment = {"id": f"e-{stem}", "name": name, "config": config, "environment": environment, "place": NEXT_PLACE}
+    connection.execute(experiments.insert().values({**shared, **experiment}))
+    rows = [
+        _queued(f"e-{stem}", position, label=label, config=run_config, task=task, now=now)
+        for position, (label, run_config) in enumerate(zip(labels, run_configs, strict=True))
+    ]
+    connection.execute(runs.insert(), rows)
+    return f"e-{stem}"
+
+
+def new_run(
+    connection: Connection, experiment_id: str, *, label: str, config: dict[str, Any], now: float, where: str
+) -> str:
+    """See ``RunStore.add_run``; returns the id."""
+    # Locked first, so that two who add at once get places of their own.
+    connection.execute(select(experiments.c.id).where(experiments.c.id == experiment_id).with_for_update())
+    experiment = one_experiment(connection, experiment_id, now, where)
+    _check_name(connection, label, experiment_id)
+    last = connection.scalar(select(func.max(runs.c.position)).where(runs.c.experiment == experiment_id))
+    position = int(last or 0) + 1
+    row = _queued(experiment_id, position, label=label, config=config, task=experiment.task, now=now)
+    connection.execute(runs.insert(), row)
+    return str(row["id"])
+
+
+def _queued(
+    experiment: str, position: int, *, label: str, config: dict[str, Any], task: str, now: float
+) -> dict[str, Any]:
+    return {
+        "id": f"r-{experiment.removeprefix('e-')}-{position + 1:02d}",
+        "experiment": experiment,
+        "position": position,
+        "label": label,
+        "task": task,
+        "config": config,
+        "tags": [],
+        "notes": "",
+        "summary": EMPTY_SUMMARY,
+        "state": RunState.QUEUED.value,
+        "reason": "",
+        "attempt": 1,
+        "lease": now + LEASE_SECONDS,
+        "created": now,
+    }
+
+
+def describe_run(
+    connection: Connection,
+    id: str,
+    *,
+    name: str | None,
+    tags: Sequence[str] | None,
+    notes: str | None,
+    archived: bool | None,
+    now: float,
+) -> None:
+    """See ``RunStore.update_run``."""
+    row = one_run(connection, id, now)
+    values: dict[str, Any] = {}
+    if name is not None:
+        _check_name(connection, name, row.experiment, besides=id)
+        values["label"] = name.strip()
+    if tags is not None:
+        values["tags"] = _checked_tags(tags)
+    if notes is not None:
+        values["notes"] = notes
+    if archived is not None:
+        values["archived"] = archived
+    if values:
+        connection.execute(update(runs).where(runs.c.id == id).values(values))
+
+
+def _check_name(connection: Connection, name: str, experiment: str, besides: str = "") -> None:
+    if not name.strip() or len(name) > LONGEST_NAME:
+        raise ConfigError(f"A name has 1 to {LONGEST_NAME} characters, got {len(name.strip())}.", "name")
+    taken = (runs.c.experiment == experiment) & (runs.c.label == name.strip()) & (runs.c.id != besides)
+    other = connection.scalar(select(runs.c.id).where(taken))
+    if other is not None:
+        raise ConfigError(
+            f"Run {other!r} of the same experiment is called {name.strip()!r} already; choose another name.", "name"
+        )
+
+
+def _checked_tags(tags: Sequence[str]) -> list[str]:
+    if isinstance(tags, str) or not all(isinstance(tag, str) and tag.strip() for tag in tags):
+        raise ConfigError(f"Tags are a list of words, none of them empty, got {tags!r}.", "tags")
+    return list(dict.fromkeys(tag.strip() for tag in tags))
+
+
+def remove_runs(connection: Connection, ids: Sequence[str], now: float) -> None:
+    """See ``RunStore.delete_runs``; leaves the files."""
+    # Locked first, so that nobody claims one between the look and the end of it.
+    connection.execute(select(runs.c.id).where(runs.c.id.in_(ids)).with_for_update())
+    rows = [one_run(connection, id, now) for id in ids]
+    for row in rows:
+        if row.state.is_active:
+            raise RunFinishedError(f"Run {row.id!r} is {row.state.value}. Stop it first, then delete it.")
+        if row.owner is not None and row.lease >= now:
+            raise RunFinishedError(
+                f"Run {row.id!r} is {row.state.value}, but {row.owner!r} has not let go of it yet. Try again in a "
+                "moment."
+            )
+    for table in _OF_A_RUN:
+        connection.execute(delete(table).where(table.c.run.in_(ids)))
+    connection.execute(delete(runs).where(runs.c.id.in_(ids)))
+    for experiment in {row.experiment for row in rows}:
+        if connection.scalar(select(runs.c.id).where(runs.c.experiment == experiment).limit(1)) is None:
+            connection.execute(delete(samples).where(samples.c.experiment == experiment))
+            connection.execute(delete(experiments).where(experiments.c.id == experiment))
