@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 import types
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from app.access.reading import store
@@ -96,17 +97,30 @@ def command(experiment_id: str, word: str) -> None:
         StoreError: If the store, or another owner, refuses.
     """
     before = store().experiment(experiment_id)
-    wished = [run for run in before.runs if run.state in COMMANDS[word]]
-    for run in wished:
-        try:
-            store().add_control(run.id, word)  # type: ignore[arg-type]
-        except RunFinishedError:
-            continue  # it ended between the look and the click, which is what a button cannot know
+    active = [run for run in before.runs if run.state.is_active]
+    if word != "stop" or any(run.state is not RunState.QUEUED for run in active) or not _cancelled(experiment_id):
+        for run in before.runs:
+            if run.state in COMMANDS[word]:
+                _wish(run.id, word)
     if word == "resume" and not any(run.state.is_active for run in before.runs):
         manager().resume(experiment_id)
     deadline = time.monotonic() + ANSWER_SECONDS
     while _condition(store().experiment(experiment_id)) == _condition(before) and time.monotonic() < deadline:
         time.sleep(0.03)
+
+
+def _cancelled(experiment_id: str) -> bool:
+    """Whether an experiment that waits was taken out of the queue: nobody hears its wishes before its turn."""
+    try:
+        store().cancel(experiment_id, "")
+    except RunFinishedError:
+        return False  # its turn has come meanwhile
+    return True
+
+
+def _wish(run: str, word: str) -> None:
+    with suppress(RunFinishedError):  # it ended between the look and the click, which is what a button cannot know
+        store().add_control(run, word)  # type: ignore[arg-type]
 
 
 def _condition(experiment: ExperimentRow) -> list[tuple[RunState, int]]:

@@ -21,6 +21,7 @@ LABELS = {
     "weighting": "New weighting method",
 }
 EXPLAINED = "It takes effect between two steps, and every chart marks where."
+WIDTH = 210  # px of a field
 STEPS = {"gamma": 0.1, "decay_rate": 0.01, "lr": 0.0001}
 
 Value = float | str
@@ -38,49 +39,39 @@ class Answer(Protocol):
 Turn = Callable[[str, Sequence[str], Mapping[str, Value]], Answer]
 
 
-def knobs(
-    experiment: Any, settings: Sequence[Mapping[str, Value]], methods: Sequence[str], turn: Turn, *, is_shown: bool
-) -> None:
-    """A popover with the knobs. Keep it out of what ticks, so that what is half typed stays.
+def place() -> Any:
+    """A closed bar, to be filled by :func:`knobs` once the charts are there."""
+    return st.expander("Change while it trains", icon=":material/tune:", key="knobs")
+
+
+@st.fragment
+def knobs(experiment: Any, settings: Sequence[Mapping[str, Value]], methods: Sequence[str], turn: Turn) -> None:
+    """The knobs of a race that is active. Keep them out of what ticks, so that what is half typed stays.
 
     Args:
         experiment: The experiment as the store has it.
         settings: What the knobs of each run stand at.
         methods: Weighting methods to choose from.
         turn: Called with (experiment id, run ids, knob to new value).
-        is_shown: Whether anything can be turned; the place is there all the same, so that no button moves.
     """
-    with st.popover(
-        "Change",
-        icon=":material/tune:",
-        help="Change γ₀, its decay, the learning rate or the method while it trains.",
-        disabled=not is_shown,
-        key=f"knobs-{experiment.id}",
-    ):
-        if is_shown:
-            _panel(experiment, tuple(settings), tuple(methods), turn)
-
-
-@st.fragment
-def _panel(experiment: Any, settings: Sequence[Mapping[str, Value]], methods: Sequence[str], turn: Turn) -> None:
-    st.markdown("**Change while it trains**")
     chosen = _targets(experiment)
     runs = [run for run in experiment.runs if run.id in chosen]
-    present = {
-        field: list(dict.fromkeys(now[field] for run, now in _paired(experiment, settings) if run.id in chosen))
-        for field in KNOBS
-    }
+    standing = dict(zip((run.id for run in experiment.runs), settings, strict=True))
+    present = {field: list(dict.fromkeys(standing[id][field] for id in chosen)) for field in KNOBS}
     scope = f"{experiment.id}-{chosen[0] if len(chosen) == 1 else 'all'}"
     has_auxiliary = any(run.config["auxiliary"] != "none" for run in runs)
+    values: dict[str, Value | None] = {}
+    slots = {}
     with st.form(f"knobs-form-{experiment.id}", border=False):
-        values, slots = {}, {}
-        for field in KNOBS:
-            values[field] = _field(
-                field, present[field], methods, scope, is_off=field in OF_AUXILIARY and not has_auxiliary
-            )
-            slots[field] = st.empty()
-        applied = st.form_submit_button("Apply", type="primary", icon=":material/check:", width="stretch")
-    said = st.empty()
+        with st.container(horizontal=True, gap="small"):
+            for field in KNOBS:
+                with st.container(width=WIDTH, gap=None):
+                    is_off = field in OF_AUXILIARY and not has_auxiliary
+                    values[field] = _field(field, present[field], methods, scope, is_off=is_off)
+                    slots[field] = st.empty()
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            applied = st.form_submit_button("Apply", type="primary", icon=":material/check:")
+            said = st.container()
     told = f"knobs-told-{experiment.id}"
     if applied:
         wanted = {field: value for field, value in values.items() if value is not None and [value] != present[field]}
@@ -108,7 +99,7 @@ def _applied(
         return False, ["Nothing was sent."]
     sentences = outcome(answer, {run.id: run_title(run.label) for run in experiment.runs})
     for sentence in sentences:
-        st.toast(sentence, icon=":material/tune:")  # also for whoever closes the popover at once
+        st.toast(sentence, icon=":material/tune:")  # also for whoever has scrolled on
     return False, sentences
 
 
@@ -142,6 +133,7 @@ def _targets(experiment: Any) -> list[str]:
         "Change it for",
         [ALL, *active],
         key=f"knobs-target-{experiment.id}",
+        width=WIDTH,
         help="Every run of the race, or one of them alone.",
     )
     return list(active.values()) if choice == ALL or choice not in active else [active[choice]]
@@ -164,7 +156,3 @@ def _field(name: str, present: Sequence[Value], methods: Sequence[str], scope: s
 
 def _text(value: Value) -> str:
     return named(value) if isinstance(value, str) else f"{value:g}"
-
-
-def _paired(experiment: Any, settings: Sequence[Mapping[str, Value]]) -> list[tuple[Any, Mapping[str, Value]]]:
-    return list(zip(experiment.runs, settings, strict=True))

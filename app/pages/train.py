@@ -5,10 +5,9 @@ from contextlib import suppress
 import streamlit as st
 
 from app import access, state
-from app.components import queue, race, recent, samples, scores, status
+from app.components import knobs, queue, race, recent, samples, scores, status
 from app.components.copying import copying
 from app.components.form import form
-from app.components.knobs import knobs
 from app.components.page_style import uncover, use_style
 from dmf.config import ExperimentConfig
 from dmf.errors import DMFError, RunNotFoundError
@@ -56,6 +55,7 @@ def show_experiment(id: str | None) -> None:
         return
     state.keep_watching(id)
     beside_buttons = status.heading(snapshot.experiment, access.command)
+    bar = knobs.place() if snapshot.is_active else None
     show_queue(id)
     drawn, latest = _condition(snapshot), snapshot
 
@@ -72,9 +72,11 @@ def show_experiment(id: str | None) -> None:
         watch(latest, problem)
 
     live()
+    if bar is not None:
+        with bar:
+            methods = access.choices().names["weighting"]
+            knobs.knobs(snapshot.experiment, snapshot.settings, methods, access.turn)
     with beside_buttons:
-        methods = access.choices().names["weighting"] if snapshot.is_active else ()
-        knobs(snapshot.experiment, snapshot.settings, methods, access.turn, is_shown=snapshot.is_active)
         copying(snapshot.experiment, snapshot.events)
     if not snapshot.is_active and any(state.is_resumable for state in snapshot.states):
 

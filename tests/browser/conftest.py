@@ -222,11 +222,29 @@ class Watched:
             field = self.page.get_by_label(label, exact=True)
             field.fill(str(value))
             field.press("Enter")
-        self.page.get_by_text("28 train").wait_for()
+        self.page.get_by_test_id("stSidebar").get_by_text("28 train").wait_for()
         self.page.wait_for_timeout(300)
 
     def press(self, name: str) -> None:
         self.page.get_by_role("button", name=name, exact=True).click()
+
+    def open_knobs(self) -> None:
+        """Open the bar "Change while it trains", if it is closed."""
+        if not self.page.get_by_label("New γ₀", exact=True).is_visible():
+            self.page.get_by_text("Change while it trains").click()
+
+    def turn(self, label: str, value: object) -> None:
+        """Turn one knob: a number, or a method by its name."""
+        self.open_knobs()
+        field = self.page.get_by_label(label, exact=True)
+        field.fill(str(value))
+        if label == "New weighting method":
+            self.page.get_by_role("option", name=str(value), exact=True).click()
+        self.press("Apply")
+
+    def has_mark(self, text: str, key: str = "losses-step") -> bool:
+        """Whether a mark of a chart begins so; runs that answered at different steps have one each."""
+        return any(mark.startswith(text) for mark in self.marks(key))
 
     def chart(self, key: str) -> Any:
         return self.page.locator(f'.live-chart[data-key="{key}"]')

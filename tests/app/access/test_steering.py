@@ -7,6 +7,9 @@ import pytest
 import dmf.jobs
 from app import access
 from app.access import steering
+from dmf.config import FusionConfig
+from dmf.records import RunState, StateChange
+from dmf.runs import ExperimentRow
 
 
 def test_there_is_one_manager_per_store_even_when_modules_are_loaded_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,3 +48,47 @@ def test_an_ending_server_stops_what_trains_and_waits_for_it() -> None:
 
     steering._end(Manager())
     assert said == ["stop", "busy?", "busy?", "busy?"]
+
+
+def queued() -> ExperimentRow:
+    fusion = FusionConfig().model_dump(mode="json")
+    made = access.store().create_experiment({}, name="q", labels=["a", "b"], run_configs=[fusion] * 2, environment={})
+    access.store().claim([run.id for run in made.runs], "someone")
+    return made
+
+
+def test_stopping_what_waits_takes_it_out_of_the_queue() -> None:
+    waits = queued()
+    access.command(waits.id, "stop")
+    found = access.store().experiment(waits.id)
+    assert [(run.state, run.reason, run.owner) for run in found.runs] == [(RunState.STOPPED, "", None)] * 2
+
+
+def test_what_began_between_look_and_click_is_asked_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits = queued()
+    cancel = access.store().cancel
+
+    def too_late(id: str, reason: str) -> list[str]:
+        access.store().write([StateChange(run.id, 0, RunState.RUNNING) for run in waits.runs], "someone")
+        return cancel(id, reason)
+
+    monkeypatch.setattr(access.store(), "cancel", too_late)
+    access.command(waits.id, "stop")
+    wishes = access.store().pending_controls([run.id for run in waits.runs])
+    assert [(wish.run, wish.command) for wish in wishes] == [(run.id, "stop") for run in waits.runs]
+
+
+def test_a_wish_for_a_run_that_ended_meanwhile_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = queued()
+    store, first = access.store(), made.runs[0].id
+    store.write([StateChange(run.id, 0, RunState.RUNNING) for run in made.runs], "someone")
+    add = store.add_control
+
+    def ends_the_first(run: str, word: str) -> int:
+        if run == first:
+            store.write([StateChange(run, 0, RunState.FINISHED)], "someone")
+        return add(run, word)
+
+    monkeypatch.setattr(store, "add_control", ends_the_first)
+    access.command(made.id, "pause")
+    assert [wish.run for wish in store.pending_controls([run.id for run in made.runs])] == [made.runs[1].id]
