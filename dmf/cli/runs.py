@@ -10,6 +10,7 @@ from rich.table import Table
 
 from dmf.cli.shared import STORE, console, open_store, print_json
 from dmf.cli.train import run_job
+from dmf.errors import ConfigError
 
 
 def resume(
@@ -25,13 +26,26 @@ def resume(
     run_job(opened, Job(opened, opened.experiment(experiment), new_owner("dmf resume")), as_json=json)
 
 
+runs_app = typer.Typer(invoke_without_command=True)
+
+RUN = typer.Argument(help="Id of the run, as `dmf runs` shows it.")
+RUNS = typer.Argument(help="Ids of the runs.")
+
+
+@runs_app.callback()
 def runs(
+    context: typer.Context,
     store: Annotated[str | None, STORE] = None,
     limit: Annotated[int, typer.Option(help="At most so many runs.", min=1)] = 50,
+    archived: Annotated[bool, typer.Option("--archived", help="Also those that were put into the archive.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
 ) -> None:
-    """List runs, newest first."""
-    rows = open_store(store).runs(limit=limit)
+    """List runs, newest first; rename, tag, archive or delete them."""
+    if context.invoked_subcommand is not None:
+        if store is not None:  # which would be ignored, and another store's run deleted
+            raise ConfigError(f"Write `--store` after `{context.invoked_subcommand}`.", "store")
+        return
+    rows = open_store(store).runs(limit=limit, archived=archived)
     if json:
         print_json(
             [
@@ -47,6 +61,9 @@ def runs(
                     "epoch": row.summary["epoch"],
                     "owner": row.owner,
                     "created": row.created,
+                    "tags": list(row.tags),
+                    "notes": row.notes,
+                    "archived": row.archived,
                 }
                 for row in rows
             ]
@@ -56,15 +73,61 @@ def runs(
         console.print("No runs yet. Start some with: dmf train")
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("run", "label", "state", "steps", "epoch", "created"):
+    for heading in ("run", "label", "state", "steps", "epoch", "created", "tags"):
         table.add_column(heading, no_wrap=heading == "run", overflow="fold")
     for row in rows:
         created = time.strftime("%m-%d %H:%M", time.localtime(row.created))
-        table.add_row(
-            row.id, escape(row.label), row.state.value, f"{row.summary['step'] + 1}", f"{row.summary['epoch']}", created
-        )
+        state = f"{row.state.value}, archived" if row.archived else row.state.value
+        steps, epoch = f"{row.summary['step'] + 1}", f"{row.summary['epoch']}"
+        table.add_row(row.id, escape(row.label), state, steps, epoch, created, escape(", ".join(row.tags)))
     console.print(table)
     console.print("Experiments are named like their runs: r-…-01 belongs to e-…", highlight=False)
+
+
+@runs_app.command("rename")
+def rename(
+    run: Annotated[str, RUN],
+    name: Annotated[str, typer.Argument(help="Its new name.")],
+    store: Annotated[str | None, STORE] = None,
+) -> None:
+    """Give a run another name."""
+    open_store(store).update_run(run, name=name)
+
+
+@runs_app.command("tag")
+def tag(
+    run: Annotated[str, RUN],
+    tags: Annotated[list[str] | None, typer.Argument(help="All of its tags; none takes away those it has.")] = None,
+    store: Annotated[str | None, STORE] = None,
+) -> None:
+    """Give a run tags, in place of those it has."""
+    open_store(store).update_run(run, tags=tags or [])
+
+
+@runs_app.command("archive")
+def archive(
+    runs: Annotated[list[str], RUNS],
+    undo: Annotated[bool, typer.Option("--undo", help="Take them out of the archive.")] = False,
+    store: Annotated[str | None, STORE] = None,
+) -> None:
+    """Leave runs out of lists; nothing of them is lost."""
+    opened = open_store(store)
+    for run in runs:
+        opened.update_run(run, archived=not undo)
+
+
+@runs_app.command("delete")
+def delete(
+    runs: Annotated[list[str], RUNS],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    store: Annotated[str | None, STORE] = None,
+) -> None:
+    """Delete runs with everything that belongs to them, also their checkpoints."""
+    opened = open_store(store)
+    labels = ", ".join(f"{run} ({opened.run(run).label})" for run in runs)
+    if not yes:
+        typer.confirm(f"Delete {labels} for good?", abort=True, err=True)
+    opened.delete_runs(runs)
 
 
 def export(

@@ -1,3 +1,4 @@
+import io
 import json
 
 import numpy as np
@@ -86,6 +87,71 @@ def test_an_empty_store_says_how_to_start(dmf, store):
 def test_another_store_can_be_named(dmf, trained, tmp_path):
     assert dmf("runs", "--json", "--store", tmp_path / "other.sqlite").json() == []
     assert len(dmf("runs", "--json", "--store", f"sqlite:///{tmp_path}/runs.sqlite").json()) == 2
+
+
+def test_a_run_is_renamed_and_tagged(dmf, store, trained):
+    run = trained.runs[0].id
+    assert dmf("runs", "rename", run, "the baseline").status == 0
+    assert dmf("runs", "tag", run, "paper", "good").status == 0
+    assert (store.run(run).label, store.run(run).tags) == ("the baseline", ("paper", "good"))
+    listed = dmf("runs").err
+    assert "the baseline" in listed
+    assert "paper, good" in listed
+    assert dmf("runs", "--json").json()[0]["tags"] == ["paper", "good"]
+    assert dmf("runs", "tag", run).status == 0
+    assert store.run(run).tags == ()
+
+
+def test_a_name_that_another_run_has_is_refused(dmf, trained):
+    result = dmf("runs", "rename", trained.runs[0].id, "variance")
+    assert result.status == 2
+    assert "is called 'variance' already" in result.err
+
+
+def test_archived_runs_are_listed_on_demand(dmf, trained):
+    first, second = (run.id for run in trained.runs)
+    assert dmf("runs", "archive", first).status == 0
+    assert [row["id"] for row in dmf("runs", "--json").json()] == [second]
+    assert [row["archived"] for row in dmf("runs", "--archived", "--json").json()] == [True, False]
+    assert "finished, archived" in dmf("runs", "--archived").err
+    assert dmf("runs", "archive", "--undo", first).status == 0
+    assert len(dmf("runs", "--json").json()) == 2
+
+
+def test_runs_are_deleted_after_a_yes(dmf, store, trained, monkeypatch):
+    first, second = (run.id for run in trained.runs)
+    answers = io.StringIO("n\ny\n")
+    monkeypatch.setattr("sys.stdin", answers)
+    result = dmf("runs", "delete", first)
+    assert result.status == 130
+    assert f"Delete {first} (mad) for good?" in result.err
+    assert len(store.runs()) == 2
+    assert dmf("runs", "delete", first).status == 0
+    assert [run.id for run in store.runs()] == [second]
+    assert not store.artifact_folder(first).exists()
+    assert dmf("runs", "delete", "--yes", second).status == 0
+    assert store.runs() == []
+
+
+def test_a_run_that_trains_is_not_deleted(dmf, store, tiny):
+    run = create_experiment(store, tiny("mad")).runs[0].id
+    result = dmf("runs", "delete", "--yes", run)
+    assert (result.status, result.out) == (1, "")
+    assert "is queued. Stop it first, then delete it." in result.err
+
+
+def test_a_store_named_before_the_word_is_not_overlooked(dmf, store, trained, tmp_path):
+    run = trained.runs[0].id
+    result = dmf("runs", "--store", tmp_path / "other.sqlite", "delete", "--yes", run)
+    assert result.status == 2
+    assert "Write `--store` after `delete`." in result.err
+    assert len(store.runs()) == 2
+
+
+def test_what_is_not_there_cannot_be_deleted(dmf, store):
+    result = dmf("runs", "delete", "r-none")
+    assert result.status == 2
+    assert "No run 'r-none'" in result.err
 
 
 def test_csv_has_one_row_per_step_with_full_precision(dmf, store, trained, tmp_path):
