@@ -132,13 +132,14 @@ def delete(
 
 def export(
     run: Annotated[str, typer.Argument(help="Id of the run.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
-    format: Annotated[str, typer.Option(help="csv, parquet, json or events.")] = "csv",
+    output: Annotated[Path, typer.Option("-o", "--output", help="File to write; for tensorboard a folder.")],
+    format: Annotated[str, typer.Option(help="csv, parquet, json, tensorboard or events.")] = "csv",
     store: Annotated[str | None, STORE] = None,
 ) -> None:
     """Write a run to a file; csv has one row per step: step, loss_<term>, weight_<term>, auxiliary, gamma, total.
 
-    json is everything but pictures; events are the changes made while it trained, for `dmf train --events`.
+    json is everything but pictures; tensorboard is for `tensorboard --logdir FOLDER`, and takes several runs in one
+    folder; events are the changes made while it trained, for `dmf train --events`.
     """
     from dmf.runs import export_run
 

@@ -1,4 +1,4 @@
-"""Writes one run to a file that other programs read: CSV, Parquet or JSON, or its changes of settings."""
+"""Writes one run to a file that other programs read: CSV, Parquet, JSON, TensorBoard, or its changes of settings."""
 
 import json
 import math
@@ -12,21 +12,25 @@ import pandas as pd
 from dmf.errors import ConfigError, StoreError
 from dmf.knobs import knobs_of, write_events
 from dmf.registry import unknown
-from dmf.runs.rows import Telemetry
+from dmf.runs import tensorboard
+from dmf.runs.rows import RunRow, Telemetry
 from dmf.runs.store import RunStore
 
-ExportFormat: TypeAlias = Literal["csv", "parquet", "json", "events"]
+ExportFormat: TypeAlias = Literal["csv", "parquet", "json", "tensorboard", "events"]
 
 _TAIL = ("auxiliary", "gamma", "total", "lr", "finite")
 
 
 def export_run(store: RunStore, run_id: str, format: ExportFormat, path: str | Path) -> None:
-    """Write a run to ``path``, replacing a file that is there.
+    """Write a run to ``path``, replacing what an earlier export left there.
 
     ``csv`` and ``parquet``: one row per step with the columns step, loss_<term>, weight_<term>, auxiliary, gamma,
     total, lr, finite; every float32 as the shortest text that reads back the same. ``json``: one document with
     experiment, run, environment, telemetry (column -> values), epoch metrics and events; a number that is not finite
-    is null. ``events``: the changes of settings made while it trained, as ``dmf.knobs.read_events`` reads them.
+    is null. ``tensorboard``: ``path`` is a folder for any number of runs, each in a folder of its own, which
+    ``tensorboard --logdir`` opens: per step loss/<term>, weight/<term>, auxiliary, gamma, total, lr and finite, per
+    epoch <split>/<metric>. ``events``: the changes of settings made while it trained, as ``dmf.knobs.read_events``
+    reads them.
 
     Raises:
         RunNotFoundError: If there is no such run.
@@ -39,7 +43,13 @@ def export_run(store: RunStore, run_id: str, format: ExportFormat, path: str | P
     run = store.run(run_id)
     try:
         if format == "events":
-            write_events(path, {run.label: knobs_of(store.events([run_id]))})
+            launched = store.experiment(run.experiment).config.get("runs", [])
+            # `dmf train` knows a run by the label that it was launched with.
+            label = launched[run.position]["label"] if run.position < len(launched) else run.label
+            write_events(path, {label: knobs_of(store.events([run_id]))})
+            return
+        if format == "tensorboard":
+            _write_tensorboard(store, run, Path(path) / run.id)
             return
         telemetry = store.telemetry(run_id)
         if format == "csv":
@@ -59,6 +69,31 @@ def export_run(store: RunStore, run_id: str, format: ExportFormat, path: str | P
             Path(path).write_text(json.dumps(_finite(document), allow_nan=False), encoding="utf-8")
     except OSError as error:
         raise StoreError(f"Cannot write {path}: {error.strerror or error}. Choose another file with `-o`.") from error
+
+
+def _write_tensorboard(store: RunStore, run: RunRow, folder: Path) -> None:
+    telemetry = store.telemetry(run.id)
+    metrics = store.epoch_metrics([run.id])
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"events.out.tfevents.{run.created:.0f}.dmf").open("wb") as file:
+        file.write(tensorboard.first_record(run.created))
+        tags = [_chart(name) for name in telemetry.columns]
+        file.writelines(tensorboard.scalar_records(tags, telemetry.steps, telemetry.times, telemetry.values))
+        for (split, metric), rows in metrics.groupby(["split", "metric"]):
+            steps = rows["step"].to_numpy(np.int64)
+            # After `step` steps, so when the one before it was taken.
+            known = len(telemetry.steps) > 0
+            times = (
+                np.interp(steps - 1, telemetry.steps, telemetry.times) if known else np.full(len(steps), run.created)
+            )
+            values = rows["value"].to_numpy(np.float32)[:, None]
+            file.writelines(tensorboard.scalar_records([f"{split}/{metric}"], steps, times, values))
+
+
+def _chart(column: str) -> str:
+    """The name of a column as TensorBoard groups charts: ``loss/ce``."""
+    kind, _, term = column.partition("_")
+    return f"{kind}/{term}" if kind in ("loss", "weight") else column
 
 
 def _frame(telemetry: Telemetry) -> pd.DataFrame:

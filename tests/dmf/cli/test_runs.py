@@ -183,6 +183,12 @@ def test_json_has_everything_about_a_run(dmf, trained, tmp_path):
     assert {row["split"] for row in document["epoch_metrics"]} == {"train", "validation", "test"}
 
 
+def test_tensorboard_gets_a_folder_with_the_run_in_it(dmf, trained, tmp_path):
+    run = trained.runs[0].id
+    assert dmf("export", run, "--format", "tensorboard", "-o", tmp_path / "logs").status == 0
+    assert [file.parent.name for file in (tmp_path / "logs").glob("*/events.out.tfevents.*")] == [run]
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import SCALARS, EventAccumulator
 
 from dmf.errors import ConfigError, RunNotFoundError, StoreError
 from dmf.knobs import read_events
@@ -98,17 +99,57 @@ def test_a_run_without_steps_is_exported_as_an_empty_table(store, run, tmp_path,
     assert (tmp_path / "run").stat().st_size > 0
 
 
+def opened(folder):
+    """What TensorBoard shows of a folder: chart to (step, wall time, value) of each point."""
+    found = EventAccumulator(str(folder), {SCALARS: 0}).Reload()
+    return {tag: [(e.step, e.wall_time, e.value) for e in found.Scalars(tag)] for tag in found.Tags()["scalars"]}
+
+
+def test_tensorboard_opens_a_run_with_every_step_and_every_epoch(store, trained, values, tmp_path):
+    export_run(store, trained, "tensorboard", tmp_path / "logs")
+    charts = opened(tmp_path / "logs" / trained)
+    assert list(charts) == [
+        *("loss/ce", "weight/ce", "loss/dice", "weight/dice", "auxiliary", "gamma", "total", "lr", "finite"),
+        *("validation/dice", "validation/iou"),
+    ]
+    # 50 steps, recorded from 100 s to 149 s
+    assert [(step, time) for step, time, _ in charts["loss/ce"]] == [(step, 100.0 + step) for step in range(50)]
+    assert np.float32([value for _, _, value in charts["total"]]).tobytes() == values[:, 6].tobytes()
+    # After 50 steps, the last of which was taken at 149 s
+    assert charts["validation/dice"] == [(50, 149.0, 0.5)]
+
+
+def test_tensorboard_shows_several_runs_of_one_folder_and_no_point_twice(store, experiment, trained, tmp_path):
+    other = experiment.runs[1].id
+    store.write([EpochMetrics(other, 0, 0, "validation", 7, {"dice": 0.25})], "me")
+    for _ in range(2):
+        for run in (trained, other):
+            export_run(store, run, "tensorboard", tmp_path)
+    assert len(opened(tmp_path / trained)["lr"]) == 50
+    assert opened(tmp_path / other)["validation/dice"] == [(0, experiment.created, 0.25)]
+
+
+def test_changes_of_a_renamed_run_name_it_as_it_was_launched(store, tmp_path):
+    config = {"runs": [{"label": "mad"}]}
+    (run,) = store.create_experiment(config, name="", labels=["mad"], run_configs=[{}], environment={}).runs
+    store.write([Event(run.id, 4, "knob", {"field": "lr", "value": 0.25, "before": 1e-3})], None)
+    store.update_run(run.id, name="My favourite")
+    export_run(store, run.id, "events", tmp_path / "events.json")
+    assert read_events(tmp_path / "events.json") == {"mad": (Knob(4, "lr", 0.25),)}
+
+
 def test_an_unknown_format_is_refused(store, trained, tmp_path):
     with pytest.raises(
-        ConfigError, match=r"Unknown export format 'cvs'. Choose one of: csv, parquet, json, events.*'csv'"
+        ConfigError, match=r"Unknown export format 'cvs'. Choose one of: csv, parquet, json, tensorboard, events.*'csv'"
     ):
         export_run(store, trained, "cvs", tmp_path / "run.csv")
 
 
-@pytest.mark.parametrize("format", ["csv", "parquet", "json", "events"])
+@pytest.mark.parametrize("format", ["csv", "parquet", "json", "tensorboard", "events"])
 def test_a_place_that_cannot_be_written_is_one_clear_message(store, trained, tmp_path, format):
-    with pytest.raises(StoreError, match=r"Cannot write .*missing.*Choose another file with `-o`"):
-        export_run(store, trained, format, tmp_path / "missing" / "run")
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match=r"Cannot write .*file.*Choose another file with `-o`"):
+        export_run(store, trained, format, tmp_path / "file" / "run")
 
 
 def test_an_unknown_run_is_refused_before_a_file_is_made(store, tmp_path):
