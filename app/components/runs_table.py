@@ -126,9 +126,11 @@ def _row(row: int, number: int, dash: Dash, options: Mapping[str, Sequence[str]]
                     args=(row,),
                     disabled=disabled,
                 )
-        if editor.open:  # a browser would send the first values of widgets that it holds but does not show
-            with editor:
+        with editor, st.container(key=f"edit-run-{row}"):
+            if editor.open:  # a browser would send the first values of widgets that it holds but does not show
                 _editor(row, number, options, fields)
+            st.caption("The same on the command line:")
+            st.code(f"--run {rows.text(row)}", language=None, wrap_lines=True)
         said = " · ".join(_briefly(name, value) for name, value in rows.differences(row).items())
         if said:
             st.html(f'<p class="differs">{html.escape(said)}</p>')
@@ -140,7 +142,7 @@ def _duplicate(row: int) -> None:
 
 
 def _editor(row: int, number: int, options: Mapping[str, Sequence[str]], slots: Slots) -> None:
-    """What the popover of a row holds: which settings differ, a widget for each, and the row as text."""
+    """Which settings of a row differ, and a widget for each."""
     st.multiselect(
         f"Settings of run {number} that differ",
         rows.FIELDS,
@@ -163,8 +165,6 @@ def _editor(row: int, number: int, options: Mapping[str, Sequence[str]], slots: 
             key=rows.key(row, name),
         )
         slots[name] = st.empty()
-    st.caption("The same on the command line:")
-    st.code(f"--run {rows.text(row)}", language=None, wrap_lines=True)
 
 
 def _as_text(options: Mapping[str, Sequence[str]]) -> None:

@@ -1,0 +1,163 @@
+"""The form in a real browser: a race is built row by row, from a preset or as text, and started."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from dmf.config_text import experiment
+from dmf.presets import PRESETS
+from dmf.runs import RunStore
+
+pytestmark = pytest.mark.browser
+
+LONG = 60_000  # ms, for machines that are busy with other things
+WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+
+
+@pytest.fixture(params=[WIDE, PHONE], ids=["wide", "phone"])
+def page(request: pytest.FixtureRequest, browser: Any, app_server: str) -> Iterator[Page]:
+    """The Train page with its form open."""
+    expect.set_options(timeout=LONG)
+    context = browser.new_context(viewport=request.param)
+    page = context.new_page()
+    page.set_default_timeout(LONG)
+    page.goto(app_server)
+    open_train(page, app_server)
+    yield page
+    context.close()
+
+
+def open_train(page: Page, server: str) -> None:
+    page.get_by_role("link", name="Train", exact=True).first.wait_for(state="attached")
+    page.goto(f"{server}/train")
+    button(page, "Add run").wait_for(state="attached")
+    if page.viewport_size == PHONE:
+        page.get_by_test_id("stExpandSidebarButton").click()
+    button(page, "Add run").wait_for()
+
+
+def button(page: Page, name: str) -> Locator:
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def rows(page: Page) -> Locator:
+    return page.get_by_role("combobox", name=re.compile("^Weighting method of run"))
+
+
+def fill(page: Page, label: str, value: object) -> None:
+    field = page.get_by_label(label, exact=True)
+    field.fill(str(value))
+    field.press("Enter")
+
+
+def choose(page: Page, box: str, option: str) -> None:
+    """Choose in a box of the open popover, and leave the box, which closes its list."""
+    page.get_by_test_id("stPopoverBody").get_by_role("combobox", name=box, exact=True).click()
+    page.get_by_role("option", name=option, exact=True).click()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("option")).to_have_count(0)
+
+
+def close_popover(page: Page) -> None:
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("stPopoverBody")).to_have_count(0)
+
+
+def test_a_race_with_overridden_rows_is_built_started_and_seen(page: Page, app_server: str, tmp_path) -> None:
+    for label, value in (("Image size", 32), ("Batch size", 4), ("Epochs", 2000)):
+        fill(page, label, value)
+    page.get_by_text("More", exact=True).click()
+    fill(page, "Images", 40)
+    fill(page, "Filters", 4)
+    button(page, "Remove run 1").click()
+    expect(rows(page)).to_have_count(2)
+
+    button(page, "Edit run 2").click()
+    choose(page, "Settings of run 2 that differ", "Prior")
+    expect(page.get_by_text("--run bayesian,prior=tempered")).to_be_visible()
+    choose(page, "Prior", "compound")
+    expect(page.get_by_text("--run bayesian,prior=compound")).to_be_visible()
+    close_popover(page)
+    expect(page.locator(".differs")).to_have_text("prior compound")
+
+    button(page, "Duplicate run 2").click()
+    expect(page.locator(".problem")).to_have_text("The same as run 2; change or remove one of them.")
+    expect(button(page, "Start training")).to_be_disabled()
+    choose(page, "Settings of run 3 that differ", "Initial auxiliary weight γ₀")
+    gamma = page.get_by_test_id("stPopoverBody").get_by_role("spinbutton", name="Initial auxiliary weight γ₀")
+    gamma.fill("5")
+    gamma.press("Enter")
+    expect(page.locator(".differs").nth(1)).to_have_text("prior compound · γ₀ 5")
+    close_popover(page)
+    expect(page.locator(".problem")).to_have_count(0)
+
+    button(page, "Start training").click()
+    page.wait_for_url(re.compile(r"experiment=e-"))
+    runs = page.locator(".st-key-run-status .run")
+    expect(runs).to_have_count(3)
+    for place, title in enumerate(("MAD", "Bayesian prior=compound", "Bayesian prior=compound gamma=5")):
+        expect(runs.nth(place)).to_contain_text(title)
+    store = RunStore(tmp_path / "home" / "runs.sqlite")
+    (stored,) = store.experiments()
+    asked = experiment({}, runs=["mad", "bayesian,prior=compound", "bayesian,prior=compound,gamma=5"]).runs
+    assert [run.label for run in stored.runs] == [run.label for run in asked]
+    assert [run.config for run in stored.runs] == [run.fusion.model_dump(mode="json") for run in asked]
+    store.close()
+    if page.viewport_size == PHONE:
+        collapse = page.get_by_test_id("stSidebarCollapseButton").get_by_role("button")
+        if collapse.count():  # else the form, which covers the page of a phone, has made way by itself
+            collapse.click()
+    expect(page.locator(".st-key-run-status .chip").first).to_contain_text("running")
+    button(page, "Stop").click()
+    expect(page.locator(".st-key-run-status .chip").first).to_contain_text("stopped")
+
+
+def test_presets_and_text_fill_the_rows_and_nothing_sticks_out(page: Page, app_server: str) -> None:
+    preset = PRESETS["priors"]
+    button(page, "Presets").click()
+    button(page, preset.title).click()
+    expect(rows(page)).to_have_count(2)
+    expect(page.locator(".st-key-preset-menu")).to_contain_text(preset.about)
+
+    button(page, "As text").click()
+    text = page.get_by_label("One run per line", exact=True)
+    expect(text).to_have_value("\n".join(preset.runs))
+    text.fill("mad\nmadd")
+    button(page, "Use these runs").click()
+    expect(page.locator(".problem")).to_contain_text("Line 2: Unknown weighting 'madd'.")
+    text.fill("mad\nfixed,weights=1:0:0,auxiliary=none,decay_every=100,loss_counts=hard")
+    button(page, "Use these runs").click()
+    expect(page.get_by_test_id("stPopoverBody")).to_have_count(0)
+    expect(page.locator(".differs")).to_have_text(["weights 1:0:0 · auxiliary None · decay period 100 · counts hard"])
+    for place, method in enumerate(("MAD", "Fixed")):
+        box = rows(page).nth(place)
+        expect(box).to_have_value(method)
+        assert box.evaluate("input => input.scrollWidth - input.clientWidth") <= 0
+    sidebar = page.get_by_test_id("stSidebar").bounding_box()
+    for name in ("Remove run 1", "Remove run 2", "Add run", "As text"):
+        box = button(page, name).bounding_box()
+        assert box["x"] >= sidebar["x"]
+        assert box["x"] + box["width"] <= sidebar["x"] + sidebar["width"]
+    assert page.get_by_test_id("stException").count() == 0
+
+    page.goto(f"{app_server}/train?preset=counts")
+    expect(page.locator(".differs")).to_have_text(["counts soft", "counts hard"])
+    assert "preset" not in page.url
+
+
+def test_rows_are_reached_and_used_by_keyboard_alone(page: Page) -> None:
+    button(page, "Remove run 1").focus()
+    page.keyboard.press("Enter")
+    expect(rows(page)).to_have_count(2)
+    page.get_by_role("combobox", name="Weighting method of run 1").focus()
+    names = []
+    for _ in range(4):
+        page.keyboard.press("Tab")
+        focused = page.evaluate(
+            "() => (document.activeElement.innerText || document.activeElement.ariaLabel || '').split('\\n').pop()"
+        )
+        names.append(focused)
+    assert [name for name in names if "run 1" in name] == ["Edit run 1", "Duplicate run 1", "Remove run 1"]
