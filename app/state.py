@@ -2,18 +2,22 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import streamlit as st
 
-HOME, TRAIN = "pages/home.py", "pages/train.py"
+HOME, TRAIN, COMPARE = "pages/home.py", "pages/train.py", "pages/compare.py"
 """The pages, as ``st.switch_page`` and ``st.page_link`` take them."""
 
 EXPERIMENT = "experiment"  # in the URL: train?experiment=ID
 PRESET = "preset"  # in the URL: train?preset=NAME
+DATASET = "dataset"  # in the URL: datasets?dataset=NAME, or NAME@FOLDER
+RUNS = "runs"  # in the URL: compare?runs=ID,ID
+MOST_RUNS = 24  # that are compared at a time
 IMPATIENCE = 5.0  # s in which another start of the same is taken for the same click
 _SEEN = "experiment-seen"
+_CHOSEN = "runs-chosen"
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
@@ -52,6 +56,24 @@ def show_experiment(id: str | None) -> None:
         st.query_params.pop(EXPERIMENT, None)
     else:
         st.query_params[EXPERIMENT] = id
+
+
+def chosen_runs() -> list[str]:
+    """The runs that the URL names to be compared, else those last chosen in this visit, which go back into the URL."""
+    if RUNS not in st.query_params:
+        choose_runs(st.session_state.get(_CHOSEN, ()))
+    named = st.query_params.get(RUNS, "").split(",")
+    return list(dict.fromkeys(id for id in named if is_plain(id)))[:MOST_RUNS]
+
+
+def choose_runs(ids: Iterable[str]) -> None:
+    """Put the runs to be compared into the URL, and remember them for this visit."""
+    chosen = list(ids)
+    st.session_state[_CHOSEN] = chosen
+    if chosen:
+        st.query_params[RUNS] = ",".join(chosen)
+    else:
+        st.query_params.pop(RUNS, None)
 
 
 def start_once(config: Any, start: Callable[[Any], str]) -> str:

@@ -70,6 +70,7 @@ class Source:
     Attributes:
         run: Label of the run; lines of one run share a dash.
         term: Name of the loss term; lines of one term share a colour.
+        view: How x is counted for this run; None where all runs of the chart count alike.
     """
 
     data: Trace
@@ -77,6 +78,7 @@ class Source:
     run: str
     term: str
     name: str
+    view: View | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,12 +98,13 @@ def draw(sources: Sequence[Source], view: View, window: Window | None = None) ->
     points = max(300, min(POINTS, POINTS_PER_CHART // max(1, len(sources))))
     lines = []
     for source in sources:
+        own = source.view or view
         x, y = source.data.trace(
             source.column,
-            axis=view.axis,
-            steps_per_epoch=view.steps_per_epoch,
-            origin=view.origin,
-            smoothing=view.smoothing,
+            axis=own.axis,
+            steps_per_epoch=own.steps_per_epoch,
+            origin=own.origin,
+            smoothing=own.smoothing,
             window=window,
         )
         chosen = thin(x, y, points, window)

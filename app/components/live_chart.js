@@ -86,6 +86,8 @@ function nearest(xs, x) {
   return Math.abs(xs[low] - x) <= Math.abs(xs[high] - x) ? low : high;
 }
 
+const living = new Set(); // the charts on the page
+
 class LiveChart {
   constructor(root, setStateValue) {
     this.root = root;
@@ -155,11 +157,13 @@ class LiveChart {
     }
     const started = performance.now();
     this.pending = null;
+    const isNew = !this.config;
     this.config = unpack(message);
+    if (isNew) this.joinZoom();
     this.root.style.height = `${this.config.height}px`;
     this.readTheme();
     const { series, logY, yRange, xLabel, yLabel, sync } = this.config;
-    const looks = series.map((line) => [line.name, line.run, line.term, line.color, line.dash, line.width, line.fill]);
+    const looks = series.map((line) => [line.name, line.run, line.term, line.color, line.dash, line.width, line.fill, line.bandTo]);
     const shape = JSON.stringify([looks, logY, yRange, xLabel, yLabel, sync, this.config.legend, this.colors]);
     this.finite = series.some((line) => line.y.some((y) => y !== null));
     this.showWords();
@@ -343,6 +347,9 @@ class LiveChart {
           points: { show: () => this.config.series[position].x.length === 1, size: 6, fill: this.colorOf(line) },
         })),
       ],
+      bands: series.flatMap((line, i) =>
+        line.bandTo === null ? [] : [{ series: [i + 1, line.bandTo + 1], fill: this.colorOf(line) + "26" }]
+      ),
       cursor: {
         y: false,
         drag: { x: true, y: false, setScale: false, dist: 4 },
@@ -437,10 +444,27 @@ class LiveChart {
 
   setZoom(range) {
     if (!range && !this.zoom) return;
+    this.applyZoom(range);
+    for (const other of this.companions()) other.applyZoom(range);
+  }
+
+  applyZoom(range) {
     this.zoom = range;
     this.uplot?.batch((plot) => plot.setScale("x", this.extent(plot.data)));
     this.publish();
     this.setStateValue("zoom", range);
+  }
+
+  // Charts on the page that are zoomed together with this one.
+  companions() {
+    const group = this.config.zoomGroup;
+    return group ? [...living].filter((each) => each !== this && each.config?.zoomGroup === group) : [];
+  }
+
+  joinZoom() {
+    living.add(this);
+    this.zoom = this.companions().find((each) => each.zoom)?.zoom ?? null;
+    if (this.zoom) this.setStateValue("zoom", this.zoom);
   }
 
   publish() {
@@ -610,6 +634,7 @@ class LiveChart {
   }
 
   destroy() {
+    living.delete(this);
     this.observer.disconnect();
     this.uplot?.destroy();
   }

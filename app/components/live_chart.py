@@ -36,6 +36,7 @@ class Series:
         run: Legend entry shared by the lines of one run, told apart by dash; may be empty.
         term: Legend entry shared by the lines of one loss term, told apart by colour; the name where it is empty.
         fill: Shade the area below the line.
+        band_to: Name of the line down to which the area is shaded, as of the two ends of a band.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Series:
     run: str = ""
     term: str = ""
     fill: bool = False
+    band_to: str = ""
 
     def __post_init__(self) -> None:
         x, y = np.asarray(self.x), np.asarray(self.y)
@@ -91,6 +93,7 @@ def live_chart(
     about: Mapping[str, str] | None = None,
     legend: bool = True,
     scope: str = "",
+    zoom_group: str = "",
 ) -> tuple[float, float] | None:
     """Draw the lines, or feed them to the chart that ``key`` already has on the page.
 
@@ -113,6 +116,7 @@ def live_chart(
         help: What the chart shows, in a sentence; read out, and shown where the pointer rests on the title.
         about: Legend entry to what it means, in a sentence.
         legend: Terms by colour and runs by dash, as buttons that hide and show them.
+        zoom_group: Charts of one page with the same word are zoomed together; empty for a zoom of its own.
         scope: Of what the chart is; a chart of something else starts anew, without zoom.
 
     Returns:
@@ -142,6 +146,7 @@ def live_chart(
         "legend": legend,
         "height": height,
         "sync": sync,
+        "zoomGroup": zoom_group,
         "marks": [[float(mark.x), mark.text, mark.kind] for mark in marks],
     }
     engine, chart = _components()
@@ -166,6 +171,7 @@ def pack(header: dict[str, Any], series: Sequence[Series]) -> bytes:
     columns: list[np.ndarray] = []
     places: dict[bytes, int] = {}
     lines: list[dict[str, Any]] = []
+    positions = {line.name: position for position, line in enumerate(series)}
     for line in series:
         x = _narrow(np.asarray(line.x))
         raw = x.dtype.str.encode() + x.tobytes()
@@ -181,6 +187,7 @@ def pack(header: dict[str, Any], series: Sequence[Series]) -> bytes:
                 "dash": line.dash,
                 "width": line.width,
                 "fill": line.fill,
+                "bandTo": positions.get(line.band_to),
                 "x": places[raw],
                 "y": len(columns),
             }

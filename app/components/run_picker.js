@@ -1,0 +1,199 @@
+// Search, order, page and choice live here; Python hears of the choice only.
+const PAGE = 12;
+const NUMBERS = new Set(["seed", "validation_cb_dice", "validation_lesion_dice", "test_cb_dice", "test_lesion_dice", "steps", "seconds"]);
+const pickers = new WeakMap();
+
+const element = (tag, className = "", text = "") => {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text) made.textContent = text;
+  return made;
+};
+
+const inWords = (seconds) => {
+  for (const [size, unit, below, small] of [[86400, "d", 3600, "h"], [3600, "h", 60, "min"], [60, "min", 1, "s"]]) {
+    if (seconds >= size) return `${Math.floor(seconds / size)} ${unit} ${Math.floor((seconds % size) / below)} ${small}`;
+  }
+  return `${Math.round(seconds)} s`;
+};
+
+const shown = (name, value) => {
+  if (value === null || value === "") return "–";
+  if (name === "created") return new Date(value * 1000).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+  if (name === "seconds") return inWords(value);
+  if (name === "steps") return value.toLocaleString("en");
+  return name.includes("dice") ? value.toFixed(4) : String(value);
+};
+
+class Picker {
+  constructor(root) {
+    this.root = root;
+    this.order = null; // [column, 1 | -1]; as given without one
+    this.page = 0;
+    this.sent = []; // choices on their way, which come back with later messages
+    this.chosen = [];
+    const tools = element("div", "tools");
+    this.search = element("input");
+    this.search.type = "search";
+    this.search.placeholder = "Search runs: every word must occur";
+    this.search.setAttribute("aria-label", "Search runs");
+    this.search.oninput = () => this.turn(0);
+    this.only = this.button("Show chosen only", () => {
+      this.only.setAttribute("aria-pressed", String(this.only.getAttribute("aria-pressed") !== "true"));
+      this.turn(0);
+    });
+    this.only.setAttribute("aria-pressed", "false");
+    this.none = this.button("Choose none", () => this.choose([]));
+    this.count = element("span", "muted");
+    this.count.setAttribute("aria-live", "polite");
+    tools.append(this.search, this.only, this.none, this.count);
+    const wide = element("div", "wide");
+    this.table = element("table");
+    this.head = element("thead");
+    this.body = element("tbody");
+    this.table.append(this.head, this.body);
+    wide.append(this.table);
+    const pages = element("div", "pages");
+    this.back = this.button("Previous", () => this.turn(this.page - 1));
+    this.next = this.button("Next", () => this.turn(this.page + 1));
+    this.where = element("span", "muted");
+    pages.append(this.back, this.next, this.where);
+    root.replaceChildren(tools, wide, pages);
+  }
+
+  button(text, action) {
+    const made = element("button", "", text);
+    made.type = "button";
+    made.onclick = action;
+    return made;
+  }
+
+  update({ columns, rows, chosen, most }, setStateValue) {
+    this.setStateValue = setStateValue;
+    this.columns = columns;
+    this.most = most;
+    if (rows !== this.text) {
+      this.text = rows;
+      this.rows = JSON.parse(rows).map(([id, experiment, ...values]) => {
+        const words = columns.map(({ name }, i) => (name === "created" ? "" : shown(name, values[i]))).join(" ");
+        return { id, experiment, values, words: `${experiment} ${words} ${id}`.toLowerCase() };
+      });
+    }
+    const text = JSON.stringify(chosen);
+    const place = this.sent.indexOf(text);
+    if (place < 0) this.chosen = [...chosen];
+    this.sent = place < 0 ? [] : this.sent.slice(place + 1);
+    if (place >= 0 && !this.sent.length) this.sent = [text];
+    this.show();
+  }
+
+  choose(ids) {
+    this.chosen = ids;
+    this.sent.push(JSON.stringify(ids));
+    this.show();
+    this.setStateValue("chosen", ids);
+  }
+
+  turn(page) {
+    this.page = page;
+    this.show();
+  }
+
+  found() {
+    const words = this.search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const only = this.only.getAttribute("aria-pressed") === "true";
+    const found = this.rows.filter(
+      (row) => words.every((word) => row.words.includes(word)) && (!only || this.chosen.includes(row.id))
+    );
+    if (!this.order) return found;
+    const [column, way] = this.order;
+    const value = (row) => row.values[column];
+    return found.sort((one, other) => {
+      const [a, b] = [value(one), value(other)];
+      if (a === null || b === null) return (a === null) - (b === null); // what is missing comes last either way
+      return way * (typeof a === "number" ? a - b : String(a).localeCompare(String(b)));
+    });
+  }
+
+  show() {
+    const found = this.found();
+    const pages = Math.max(1, Math.ceil(found.length / PAGE));
+    this.page = Math.min(Math.max(0, this.page), pages - 1);
+    const first = this.page * PAGE;
+    this.count.textContent = `${this.chosen.length} of at most ${this.most} chosen`;
+    this.none.disabled = !this.chosen.length;
+    this.where.textContent = found.length
+      ? `${first + 1} to ${Math.min(first + PAGE, found.length)} of ${found.length.toLocaleString("en")} runs`
+      : "No run has all of these words.";
+    this.back.disabled = this.page === 0;
+    this.next.disabled = this.page === pages - 1;
+    this.showHead();
+    const focused = this.root.getRootNode().activeElement?.dataset?.run;
+    this.body.replaceChildren(...found.slice(first, first + PAGE).map((row) => this.row(row)));
+    if (focused) this.body.querySelector(`[data-run="${CSS.escape(focused)}"]`)?.focus();
+    this.root.dataset.found = found.length;
+    this.root.dataset.chosen = this.chosen.join(",");
+  }
+
+  showHead() {
+    const key = JSON.stringify([this.order, this.columns.map(({ name }) => name)]);
+    if (key === this.headKey) return;
+    this.headKey = key;
+    const focused = this.root.getRootNode().activeElement?.dataset?.column;
+    const line = element("tr");
+    line.append(element("td"));
+    this.columns.forEach(({ name, title, about }, i) => {
+      const cell = element("th", NUMBERS.has(name) ? "number" : "");
+      cell.scope = "col";
+      const way = this.order?.[0] === i ? this.order[1] : 0;
+      cell.setAttribute("aria-sort", way > 0 ? "ascending" : way < 0 ? "descending" : "none");
+      const button = this.button(`${title}${way > 0 ? " ↑" : way < 0 ? " ↓" : ""}`, () => {
+        // Numbers are looked at from the highest; a third click brings back the newest first.
+        const begins = NUMBERS.has(name) ? -1 : 1;
+        this.order = way === 0 ? [i, begins] : way === begins ? [i, -begins] : null;
+        this.turn(0);
+      });
+      button.title = `${about} Click to sort.`;
+      button.dataset.column = name;
+      cell.append(button);
+      line.append(cell);
+    });
+    this.head.replaceChildren(line);
+    if (focused) this.head.querySelector(`[data-column="${focused}"]`)?.focus();
+  }
+
+  row({ id, experiment, values }) {
+    const line = element("tr");
+    const tick = element("td", "tick");
+    const box = element("input");
+    box.type = "checkbox";
+    box.id = `pick-${id}`;
+    box.dataset.run = id;
+    box.checked = this.chosen.includes(id);
+    box.disabled = !box.checked && this.chosen.length >= this.most;
+    box.onchange = () => this.choose(box.checked ? [...this.chosen, id] : this.chosen.filter((each) => each !== id));
+    line.classList.toggle("chosen", box.checked);
+    tick.append(box);
+    line.append(tick);
+    this.columns.forEach(({ name }, i) => {
+      const cell = element("td", NUMBERS.has(name) ? "number" : name);
+      if (name === "name") {
+        const label = element("label", "", values[i]);
+        label.htmlFor = box.id;
+        label.append(element("small", "", experiment));
+        cell.append(label);
+      } else {
+        cell.textContent = shown(name, values[i]);
+      }
+      line.append(cell);
+    });
+    return line;
+  }
+}
+
+export default ({ data, parentElement, setStateValue }) => {
+  const root = parentElement.querySelector(".picker");
+  if (!root || !data) return;
+  if (!pickers.has(root)) pickers.set(root, new Picker(root));
+  pickers.get(root).update(data, setStateValue);
+};

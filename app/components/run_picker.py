@@ -1,0 +1,99 @@
+"""Every recorded run in one table to search, sort and choose from; it does so in the browser, without a round trip."""
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app.components.fields import named, run_title
+
+COLUMNS = (
+    ("name", "Run", "The run, and the experiment that it belongs to."),
+    ("dataset", "Dataset", "The images it learns from."),
+    ("method", "Method", "The rule that sets the weights of its losses."),
+    ("auxiliary", "Auxiliary", "A loss that is added outside the weights that sum to one."),
+    ("seed", "Seed", "The number that decides split, first weights and order of images."),
+    ("state", "State", "What it does now, or how it ended."),
+    (
+        "validation_cb_dice",
+        "Val. CB-Dice",
+        "Class-balanced overlap on the validation images, at the best epoch; 1 is perfect.",
+    ),
+    (
+        "validation_lesion_dice",
+        "Val. lesion Dice",
+        "Overlap of found and true lesions on the validation images; 1 is perfect.",
+    ),
+    ("test_cb_dice", "Test CB-Dice", "Class-balanced overlap on the test images, which nothing was chosen by."),
+    ("test_lesion_dice", "Test lesion Dice", "Overlap of found and true lesions on the test images."),
+    ("steps", "Steps", "How often its network was changed."),
+    ("seconds", "Duration", "Seconds from its first step to its end, or so far."),
+    ("tags", "Tags", "Words people have given it."),
+    ("created", "Made", "When it was started, by this browser's clock."),
+)
+"""Column of the table, its heading, and what it means in a sentence."""
+_HERE = Path(__file__).parent
+_CHOSEN = "chosen"
+
+
+def run_picker(table: pd.DataFrame, chosen: Sequence[str], choose: Callable[[list[str]], None], most: int) -> None:
+    """The table; ticking a run calls ``choose`` with the ids of all that are ticked, in the order of ticking.
+
+    Args:
+        table: One row per run, as ``dmf.analysis.listing.run_table`` gives it.
+        chosen: Ids that are ticked.
+        choose: Takes the new choice.
+        most: So many can be ticked.
+    """
+    key = "run-picker"
+
+    def changed() -> None:
+        ids = (st.session_state.get(key) or {}).get(_CHOSEN)
+        if ids is not None:
+            choose([str(id) for id in ids])
+
+    message = {
+        "columns": [{"name": name, "title": title, "about": about} for name, title, about in COLUMNS],
+        "rows": rows_text(table),
+        "chosen": list(chosen),
+        "most": most,
+    }
+    _component()(key=key, data=message, height="content", on_chosen_change=changed)
+
+
+def rows_text(table: pd.DataFrame) -> str:
+    """Rows as JSON: the id, the experiment's name, then a value per column of ``COLUMNS``; null where there is none."""
+    columns = [table["run"], table["name"]]
+    for name, _, _ in COLUMNS:
+        match name:
+            case "name":
+                columns.append(table["label"].map(run_title))
+            case "method" | "auxiliary":
+                columns.append(table[name].map(lambda value: named(value) if isinstance(value, str) else None))
+            case "tags":
+                columns.append(table["tags"].map(", ".join))
+            case _:
+                columns.append(table[name])
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return json.dumps([[_plain(value) for value in row] for row in rows], separators=(",", ":"))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 5) if math.isfinite(value) else None
+    return value
+
+
+@cache
+def _component() -> Any:
+    return st.components.v2.component(
+        "dmf_run_picker",
+        html='<div class="picker"></div>',
+        css=(_HERE / "run_picker.css").read_text("utf-8"),
+        js=(_HERE / "run_picker.js").read_text("utf-8"),
+    )

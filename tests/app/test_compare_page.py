@@ -1,0 +1,118 @@
+"""The Compare page as a person meets it: nothing yet, runs to choose, what differs, how they went."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dmf.config import DataConfig, FusionConfig, TrainingConfig
+from dmf.errors import StoreError
+from dmf.records import CaseScores, EpochMetrics, RunState, StateChange, TelemetryBlock
+from dmf.runs import RunStore
+
+MAIN = Path(__file__).parents[2] / "app" / "main.py"
+IMAGES = 12
+
+
+def page(runs: str = "", **query: str) -> AppTest:
+    test = AppTest.from_file(MAIN, default_timeout=60)
+    test.run()
+    test.switch_page("pages/compare.py")
+    for name, value in (({"runs": runs} if runs else {}) | query).items():
+        test.query_params[name] = value
+    test.run()
+    assert not test.exception
+    return test
+
+
+def record(store: RunStore, name: str = "Race", seed: int = 0, size: int = 64, **hits: int) -> list[str]:
+    """Finished runs by method; ``hits`` says how many of 100 lesion pixels each finds."""
+    hits = hits or {"variance": 50, "mad": 80}
+    config = {
+        "data": DataConfig(image_size=size).model_dump(mode="json"),
+        "training": TrainingConfig(seed=seed).model_dump(mode="json"),
+    }
+    fusions = [FusionConfig(weighting=method).model_dump(mode="json") for method in hits]
+    made = store.create_experiment(config, name=name, labels=list(hits), run_configs=fusions, environment={})
+    store.claim([run.id for run in made.runs], "test")
+    generator = np.random.default_rng(seed)
+    for run, found in zip(made.runs, hits.values(), strict=True):
+        terms = run.config["terms"]
+        columns = (*(f"{kind}_{term}" for kind in ("loss", "weight") for term in terms), "auxiliary", "gamma", "total")
+        values = np.column_stack([generator.uniform(0.2, 0.8, (50, len(columns))), np.ones(50)]).astype("f4")
+        right = np.minimum(100, found + generator.integers(0, 4, IMAGES))
+        lesion = np.stack([right, np.full(IMAGES, 10), 100 - right], 1)
+        rest = np.stack([np.full(IMAGES, 900), 100 - right, np.full(IMAGES, 10)], 1)
+        score = float((2 * right / (right + 110)).mean())
+        scores = {"cb_dice": score, "lesion_dice_per_image": score}
+        store.write(
+            [
+                TelemetryBlock(run.id, 1, 0, (*columns, "finite"), values, 100.0, 150.0),
+                *(EpochMetrics(run.id, epoch, epoch * 25, "validation", 8, scores) for epoch in range(3)),
+                EpochMetrics(run.id, 2, 50, "test", IMAGES, scores),
+                CaseScores(
+                    *(run.id, 2, "test", tuple(f"case-{seed}-{image}" for image in range(IMAGES))),
+                    *(np.stack([rest, lesion], 1).astype(np.int64), np.full((IMAGES, 2), 64)),
+                ),
+                StateChange(run.id, 50, RunState.FINISHED),
+            ],
+            "test",
+        )
+    return [run.id for run in made.runs]
+
+
+def said(test: AppTest, key: str) -> str:
+    """The tables and sentences of a part of the page."""
+    part = test.container(key=key)
+    kinds = ("html", "caption", "markdown", "warning")
+    return " ".join(str(element.value) for kind in kinds for element in part.get(kind))
+
+
+def test_before_anything_was_trained_it_leads_to_the_races_on_home(store: RunStore) -> None:
+    test = page()
+    assert any("Nothing was trained yet" in text.value for text in test.markdown)
+    (link,) = test.get("page_link")
+    assert link.proto.page == ""
+
+
+def test_runs_without_a_choice_are_only_listed(store: RunStore) -> None:
+    record(store)
+    assert any("Tick runs" in caption.value for caption in page().caption)
+
+
+def test_only_settings_that_differ_are_shown(store: RunStore) -> None:
+    ids = record(store)
+    table = said(page(",".join(ids)), "differences")
+    assert "Weighting method" in table
+    assert "<td>Variance</td><td>MAD</td>" in table
+    assert table.count("<tr>") == 2
+
+
+def test_one_run_differs_from_nothing(store: RunStore) -> None:
+    assert "Choose at least two runs." in said(page(record(store)[0]), "differences")
+
+
+def test_a_run_that_is_gone_is_named_and_the_others_are_shown(store: RunStore) -> None:
+    ids = record(store)
+    test = page(f"{ids[0]},r-gone")
+    assert "gone" in test.warning[0].value
+    assert "Choose at least two runs." in said(test, "differences")
+
+
+@pytest.mark.parametrize("layout", ["Overlaid", "One per loss", "One per run"])
+@pytest.mark.parametrize("axis", ["Step", "Epoch", "Time"])
+def test_every_layout_and_axis_draws_runs_of_different_experiments(store: RunStore, layout: str, axis: str) -> None:
+    ids = [*record(store), *record(store, "Another", seed=1)]
+    page(",".join(ids), layout=layout, x=axis)
+
+
+def test_a_store_that_cannot_be_read_is_told(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app import access
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise StoreError("The disk is gone.")
+
+    monkeypatch.setattr(access, "all_runs", refuse)
+    assert [error.value for error in page().error] == ["The disk is gone."]
