@@ -107,9 +107,8 @@ def test_a_race_with_overridden_rows_is_built_started_and_seen(page: Page, app_s
     assert [run.config for run in stored.runs] == [run.fusion.model_dump(mode="json") for run in asked]
     store.close()
     if page.viewport_size == PHONE:
-        collapse = page.get_by_test_id("stSidebarCollapseButton").get_by_role("button")
-        if collapse.count():  # else the form, which covers the page of a phone, has made way by itself
-            collapse.click()
+        # The form, which covers the page of a phone, makes way.
+        expect(page.get_by_test_id("stExpandSidebarButton")).to_be_visible()
     expect(page.locator(".st-key-run-status .chip").first).to_contain_text("running")
     button(page, "Stop").click()
     expect(page.locator(".st-key-run-status .chip").first).to_contain_text("stopped")
