@@ -1,19 +1,15 @@
 """From configuration to objects: the only place that knows every registry."""
 
 import hashlib
-import os
-import platform
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
 from pydantic import BaseModel
 
-from dmf import __version__
 from dmf.config import DataConfig, ExperimentConfig, FusionConfig, RunConfig
 from dmf.data import DATASETS, PreparedData, build_dataset, class_ratios, deal_cases, prepare
 from dmf.data.batches import DeviceData
@@ -27,6 +23,7 @@ from dmf.schedule import AuxiliarySchedule
 from dmf.seeding import derive
 from dmf.tasks import Feed, SampleCase, Segmentation
 from dmf.training import Numerics, Plan, TrainingRun
+from dmf.training.environment import environment as describe_environment
 from dmf.weighting import WEIGHTINGS, build_weighting
 
 SAMPLES = 4  # validation images whose predictions are shown
@@ -177,18 +174,7 @@ def numerics(config: ExperimentConfig) -> Numerics:
 
 def environment(config: ExperimentConfig) -> dict[str, Any]:
     """What else decided the result: versions, device, processor."""
-    device = resolve_device(config.training.device)
-    packages = ("torch", "numpy", "opencv-python-headless", "segmentation-models-pytorch")
-    return {
-        "dmf": __version__,
-        "python": platform.python_version(),
-        "packages": {name: found for name in packages if (found := _version(name))},
-        "platform": platform.platform(),
-        "processor": platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "device": str(device),
-        "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
-    }
+    return describe_environment(resolve_device(config.training.device))
 
 
 def fingerprint(config: ExperimentConfig, run: RunConfig) -> str:
@@ -296,10 +282,3 @@ def build_workbench(config: ExperimentConfig, on_progress: Callable[[int, int], 
         numerics=choice,
         ratios=tuple(class_ratios(data.masks[indices.train], len(data.class_names)).tolist()),
     )
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

@@ -50,6 +50,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("dmf.training", "dmf.runs", "dmf.replay", "dmf.analysis"),
     },
     "dmf.jobs": {"dmf.build", "dmf.training", "dmf.runs"},
+    # A loop of someone's own: it is recorded as training is, without what this program builds from configurations.
+    "dmf.recording": {"dmf.fusion", "dmf.training", "dmf.runs", "dmf.weighting"},
     "dmf.studies": {"dmf.build", "dmf.training", "dmf.runs"},
     "dmf.cli": {
         *("dmf.jobs", "dmf.studies", "dmf.build", "dmf.replay", "dmf.analysis", "dmf.runs", "dmf.data"),
@@ -61,7 +63,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.components": {"app.charts", "app.state", "app.theme"},
     "app.state": {"app.charts", "app.components", "app.theme"},
     "app.theme": {"app.charts", "app.components", "app.state"},
-    "app.access": {"dmf.runs", "dmf.analysis", "dmf.replay", "dmf.jobs", "dmf.build", "dmf.metrics"},
+    "app.access": {
+        *("dmf.runs", "dmf.analysis", "dmf.replay", "dmf.jobs", "dmf.build", "dmf.metrics"),
+        "dmf.data",  # datasets are looked at before there is anything to build
+    },
     "app.pages": {"app.access", "app.components", "app.charts", "app.state"},
     "app.main": {"app.access", "app.components", "app.charts", "app.state", "app.theme", "app.pages"},
 }

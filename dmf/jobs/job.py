@@ -1,9 +1,6 @@
 """One experiment of the store, trained: claimed, prepared or continued, kept, released."""
 
 import logging
-import os
-import secrets
-import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -21,11 +18,6 @@ from dmf.training import Lockstep, TrainingRun
 logger = logging.getLogger(__name__)
 
 OnStep = Callable[[Sequence[TrainingRun]], None]
-
-
-def new_owner(kind: str) -> str:
-    """A name for this process as an owner of runs, fit to be shown: kind, host, process and a random part."""
-    return f"{kind} on {socket.gethostname()} (process {os.getpid()}, {secrets.token_hex(2)})"
 
 
 def create_experiment(
@@ -92,13 +84,18 @@ class Job:
         owner: Who trains it.
 
     Raises:
-        RunFinishedError: If there is nothing left to train.
+        RunFinishedError: If there is nothing left to train, or only a program of someone's own can train it.
         NotOwnerError: If another process owns a run.
     """
 
     def __init__(self, store: RunStore, experiment: ExperimentRow, owner: str) -> None:
         self.store, self.owner = store, owner
         self.experiment = experiment
+        if experiment.is_recorded:
+            raise RunFinishedError(
+                f"Experiment {experiment.id!r} was recorded from a program of its owner's. Only that program can train "
+                "it: start it again there."
+            )
         self.config = ExperimentConfig.model_validate(experiment.config)
         self.stop = threading.Event()
         self.steps_total: int | None = None  # known once the data are prepared

@@ -9,9 +9,9 @@ from contextlib import suppress
 from dmf import build
 from dmf.config import ExperimentConfig
 from dmf.errors import NotOwnerError, StoreError
-from dmf.jobs.job import Job, create_experiment, new_owner
+from dmf.jobs.job import Job, create_experiment
 from dmf.records import Knob, RunState
-from dmf.runs import ExperimentRow, RunStore
+from dmf.runs import ExperimentRow, RunStore, new_owner
 from dmf.runs.sink import HEARTBEAT_SECONDS
 
 logger = logging.getLogger(__name__)

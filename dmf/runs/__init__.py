@@ -1,6 +1,7 @@
 """The run store: what was trained, how it went, who owns it. Opens without torch."""
 
 from dmf.runs.export import ExportFormat, export_run
+from dmf.runs.ownership import new_owner
 from dmf.runs.rows import LEASE_SECONDS, EventRow, ExperimentRow, RunRow, SampleRow, Telemetry
 from dmf.runs.sink import StoreControls, StoreSink
 from dmf.runs.store import RunStore
@@ -17,4 +18,5 @@ __all__ = [
     "StoreSink",
     "Telemetry",
     "export_run",
+    "new_owner",
 ]

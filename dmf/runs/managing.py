@@ -17,6 +17,8 @@ from dmf.runs.schema import artifacts, case_scores, controls, epoch_metrics, eve
 from dmf.runs.schema import telemetry as telemetry_table
 
 LONGEST_NAME = 200  # characters, as for the name of an experiment
+EXPERIMENT_ID = r"e-\d{8}-\d{6}-[0-9a-f]{6}"
+"""What ids of experiments look like, so that none is taken for a name."""
 
 _OF_A_RUN = (telemetry_table, epoch_metrics, case_scores, samples, events, controls, artifacts)
 
@@ -52,7 +54,7 @@ def new_run(
     # Locked first, so that two who add at once get places of their own.
     connection.execute(select(experiments.c.id).where(experiments.c.id == experiment_id).with_for_update())
     experiment = one_experiment(connection, experiment_id, now, where)
-    _check_name(connection, label, experiment_id)
+    _refuse_taken(connection, label, experiment_id)
     last = connection.scalar(select(func.max(runs.c.position)).where(runs.c.experiment == experiment_id))
     position = int(last or 0) + 1
     row = _queued(experiment_id, position, label=label, config=config, task=experiment.task, now=now)
@@ -95,10 +97,10 @@ def describe_run(
     row = one_run(connection, id, now)
     values: dict[str, Any] = {}
     if name is not None:
-        _check_name(connection, name, row.experiment, besides=id)
-        values["label"] = name.strip()
+        values["label"] = checked_name(name)
+        _refuse_taken(connection, values["label"], row.experiment, besides=id)
     if tags is not None:
-        values["tags"] = _checked_tags(tags)
+        values["tags"] = checked_tags(tags)
     if notes is not None:
         values["notes"] = notes
     if archived is not None:
@@ -107,21 +109,35 @@ def describe_run(
         connection.execute(update(runs).where(runs.c.id == id).values(values))
 
 
-def _check_name(connection: Connection, name: str, experiment: str, besides: str = "") -> None:
+def checked_name(name: str) -> str:
+    """``name`` without blanks around it.
+
+    Raises:
+        ConfigError: If it is empty or too long.
+    """
     if not name.strip() or len(name) > LONGEST_NAME:
         raise ConfigError(f"A name has 1 to {LONGEST_NAME} characters, got {len(name.strip())}.", "name")
-    taken = (runs.c.experiment == experiment) & (runs.c.label == name.strip()) & (runs.c.id != besides)
-    other = connection.scalar(select(runs.c.id).where(taken))
-    if other is not None:
-        raise ConfigError(
-            f"Run {other!r} of the same experiment is called {name.strip()!r} already; choose another name.", "name"
-        )
+    return name.strip()
 
 
-def _checked_tags(tags: Sequence[str]) -> list[str]:
+def checked_tags(tags: Sequence[str]) -> list[str]:
+    """``tags``, each once and without blanks around it.
+
+    Raises:
+        ConfigError: If they are no list of words, or one of them is empty.
+    """
     if isinstance(tags, str) or not all(isinstance(tag, str) and tag.strip() for tag in tags):
         raise ConfigError(f"Tags are a list of words, none of them empty, got {tags!r}.", "tags")
     return list(dict.fromkeys(tag.strip() for tag in tags))
+
+
+def _refuse_taken(connection: Connection, name: str, experiment: str, besides: str = "") -> None:
+    taken = (runs.c.experiment == experiment) & (runs.c.label == name) & (runs.c.id != besides)
+    other = connection.scalar(select(runs.c.id).where(taken))
+    if other is not None:
+        raise ConfigError(
+            f"Run {other!r} of the same experiment is called {name!r} already; choose another name.", "name"
+        )
 
 
 def remove_runs(connection: Connection, ids: Sequence[str], now: float) -> None:

@@ -3,6 +3,9 @@
 Claiming, renewing and sweeping are each one UPDATE with its condition in it, so that of several processes one wins.
 """
 
+import os
+import secrets
+import socket
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +21,11 @@ from dmf.runs.schema import controls, experiments, runs
 
 _ACTIVE = [state.value for state in RunState if state.is_active]
 _RESUMABLE = [state.value for state in RunState if state.is_resumable]
+
+
+def new_owner(kind: str) -> str:
+    """A name for this process as an owner of runs, fit to be shown: kind, host, process and a random part."""
+    return f"{kind} on {socket.gethostname()} (process {os.getpid()}, {secrets.token_hex(2)})"
 
 
 def claim(connection: Connection, run_ids: Sequence[str], owner: str, now: float) -> None:

@@ -229,11 +229,6 @@ def test_class_shares_are_those_of_the_training_split(tiny):
     assert workbench.ratios == pytest.approx(expected.tolist(), rel=1e-6)
 
 
-def test_a_package_that_is_not_installed_is_left_out(monkeypatch, tiny):
-    monkeypatch.setattr(build, "version", lambda package: (_ for _ in ()).throw(build.PackageNotFoundError(package)))
-    assert build.environment(tiny())["packages"] == {}
-
-
 def test_what_is_foreseen_is_what_comes(tiny):
     for config in (tiny(), tiny(limit="10"), tiny(batch_size="17")):
         feed = build.build_workbench(config).feed

@@ -8,20 +8,13 @@ import pytest
 
 from dmf import build
 from dmf.errors import ConfigError, DataError, StoreError
-from dmf.jobs import Job, create_experiment, new_owner
+from dmf.jobs import Job, create_experiment
 from dmf.records import Knob, RunState
 from dmf.runs import StoreSink
 
 
 def states(store, id):
     return [run.state.value for run in store.experiment(id).runs]
-
-
-def test_an_owner_says_where_it_is_and_differs_each_time():
-    one, other = new_owner("dmf train"), new_owner("dmf train")
-    assert one.startswith("dmf train on ")
-    assert "(process " in one
-    assert one != other
 
 
 def test_an_experiment_that_cannot_work_is_refused_before_anything_is_stored(store, tiny):

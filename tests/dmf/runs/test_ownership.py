@@ -5,7 +5,14 @@ import pytest
 
 from dmf.errors import NotOwnerError, RunFinishedError, RunNotFoundError
 from dmf.records import Event, RunState, StateChange
-from dmf.runs import LEASE_SECONDS, RunStore
+from dmf.runs import LEASE_SECONDS, RunStore, new_owner
+
+
+def test_an_owner_says_where_it_is_and_differs_each_time():
+    one, other = new_owner("dmf train"), new_owner("dmf train")
+    assert one.startswith("dmf train on ")
+    assert "(process " in one
+    assert one != other
 
 
 def test_claiming_gives_an_owner_and_a_lease(store, clock, experiment):

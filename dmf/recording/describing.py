@@ -1,0 +1,133 @@
+"""What is said of a recorded run: losses and weights as its fusion has them, settings as its owner names them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from dmf.config import DataConfig, FusionConfig, ModelConfig, TrainingConfig
+from dmf.config_text import parse
+from dmf.errors import ConfigError
+from dmf.fusion import Fused, Fusion
+from dmf.weighting import WEIGHTINGS, WindowWeighting
+
+UNKNOWN = "own"  # the name of a weighting that nobody named
+
+_SHARED: dict[str, type[BaseModel]] = {"data": DataConfig, "model": ModelConfig, "training": TrainingConfig}
+
+
+def run_config(
+    fused: Fused, fusion: Fusion | None, terms: Sequence[str] | None, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The configuration of a run, as far as it is known: fields of ``FusionConfig`` only.
+
+    Args:
+        fused: Its first step.
+        fusion: What made it.
+        terms: Names of its losses; L1..LK when not given.
+        settings: What its owner says of it; fields of ``FusionConfig`` among them are taken.
+
+    Raises:
+        ConfigError: If the names are not one per loss, or something cannot be.
+    """
+    count = len(fused.terms)
+    names = tuple(terms) if terms is not None else tuple(f"L{number + 1}" for number in range(count))
+    if len(names) != count:
+        raise ConfigError(f"`terms` must name {count} losses, one per loss written, got {', '.join(names)}.", "terms")
+    known = {
+        "terms": names,
+        "weighting": UNKNOWN,
+        "auxiliary": "none" if fused.auxiliary is None else "auxiliary",
+        "weights": _weights(fused.weights.tolist()),
+        "history_min": 2,  # the least there is: nobody knows of a rule that waits
+        "sum_to": "1" if count == 1 or fused.weights.sum().item() < 1.5 else "K",  # how far up the chart goes
+        **({} if fusion is None else _of_fusion(fusion)),
+        **{name: value for name, value in settings.items() if name in FusionConfig.model_fields},
+    }
+    config: dict[str, Any] = parse(FusionConfig, known).model_dump(mode="json")
+    return {name: config[name] for name in known}
+
+
+def experiment_config(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration of an experiment, as far as it is known.
+
+    Args:
+        name: Of the experiment.
+        settings: What its owner says of it. Fields that this program knows go to their sections ``data``, ``model``
+            and ``training``, those of a fusion belong to the run, all others go to ``training``.
+
+    Raises:
+        ConfigError: If a field that this program knows has a value that it cannot have, or a value is no plain data.
+    """
+    config: dict[str, Any] = {"name": name, "recorded": True}
+    for section, model in _SHARED.items():
+        given = {key: value for key, value in settings.items() if key in model.model_fields}
+        checked = parse(model, given).model_dump(mode="json")
+        config[section] = {key: checked[key] for key in given}
+    claimed = {*FusionConfig.model_fields, *(key for model in _SHARED.values() for key in model.model_fields)}
+    config["training"] |= {key: _plain(key, value) for key, value in settings.items() if key not in claimed}
+    return config
+
+
+def refuse_other_settings(experiment: str, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
+    """Runs of an experiment share data, model and training, so what is said of them must be the same.
+
+    Raises:
+        ConfigError: If it differs, or the experiment is none that is recorded.
+    """
+    if not there.get("recorded"):
+        raise ConfigError(
+            f"Experiment {experiment!r} is not recorded: its runs are trained by this program, from one configuration. "
+            "Record an experiment of its own.",
+            "experiment",
+        )
+    for section in _SHARED:
+        for key in {**there[section], **here[section]}:
+            old, new = there[section].get(key), here[section].get(key)
+            if old != new:
+                raise ConfigError(
+                    f"{key}: {new!r}, but experiment {experiment!r} has {old!r}. Its runs may differ in their losses "
+                    "and weights alone; record this one as an experiment of its own.",
+                    key,
+                )
+
+
+def _of_fusion(fusion: Fusion) -> dict[str, Any]:
+    weighting, schedule = fusion.weighting, fusion.schedule
+    name = next((name for name in WEIGHTINGS if WEIGHTINGS[name] is type(weighting)), type(weighting).__name__)
+    found = {
+        "weighting": name,
+        "sum_to": "1" if weighting.total == 1 else "K",
+        "history_max": fusion.history.size,
+        "detach_weights": fusion.detach_weights,
+        "gamma": schedule.gamma,
+        "decay_rate": schedule.rate,
+        "decay_every": schedule.every,
+        "schedule": schedule.kind,
+    }
+    if isinstance(weighting, WindowWeighting):
+        options = {option: getattr(weighting, option, None) for option in weighting.options}
+        found |= {key: value for key, value in options.items() if isinstance(value, bool | int | float | str)}
+        if not weighting.is_limited:
+            found.pop("weight_max")  # which is then as high as a weight can be
+    return found
+
+
+def _weights(values: list[float]) -> list[float] | None:
+    """The weights a run starts from; None where they are equal, or are none that a rule could start from."""
+    if max(values) - min(values) <= 1e-6 * max(values) or not all(
+        math.isfinite(value) and value >= 0 for value in values
+    ):
+        return None
+    return values
+
+
+def _plain(key: str, value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _plain(key, part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(key, part) for part in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise ConfigError(f"{key}: expected numbers, texts, lists or names to them, got a {type(value).__name__}.", key)
