@@ -1,0 +1,412 @@
+"""Datasets: which there are, what they hold, how they split, and those that someone brings."""
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
+
+import cv2
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from dmf.config import DataConfig
+from dmf.data import (
+    DATASETS,
+    LIMITS,
+    BrokenDataError,
+    Case,
+    Dataset,
+    Finding,
+    Problem,
+    Report,
+    build_dataset,
+    check,
+    deal_cases,
+    find_twins,
+    findings,
+    hash_cases,
+    is_here,
+    treat,
+    unpack,
+    uploaded,
+)
+from dmf.data.files import PICTURES
+from dmf.data.filtering import histogram
+from dmf.data.folder import Folder, suggest_options
+from dmf.data.headers import picture_size
+from dmf.data.layouts import recognise
+from dmf.data.pairs import find_folders
+from dmf.errors import DataError
+
+Pixels = NDArray[np.uint8]
+Options = tuple[tuple[str, bool | int | float | str], ...]
+Progress = Callable[[int, int], None]
+
+HEADER = 2**18  # bytes in which a picture says its size
+KEPT = 32  # reports kept
+THUMBNAIL = 320  # longest side of a small picture, in pixels
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A dataset that can be chosen: its name, its folder where it is not the default one, and its options."""
+
+    dataset: str
+    root: str | None = None
+    options: Options = ()
+
+    @property
+    def key(self) -> str:
+        """``name`` or ``name@folder``, as it stands in the URL."""
+        return self.dataset if self.root is None else f"{self.dataset}@{self.root}"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Fields of the configuration that choose it."""
+        return {"dataset": self.dataset, "root": self.root, "dataset_options": dict(self.options)}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known about a dataset without looking into its files; ``root`` is empty where nothing lies on disk."""
+
+    title: str
+    licence: str
+    citation: str
+    how_to_get: str
+    class_names: tuple[str, ...]
+    is_here: bool
+    root: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A case, small: image (h, w) or (h, w, 3), and the class number of each pixel (h, w), both uint8."""
+
+    case: str
+    label: str
+    image: Pixels
+    mask: Pixels
+
+
+@dataclass(frozen=True)
+class Split:
+    """How a dataset is split.
+
+    Attributes:
+        cases: One row per case: case, label, split, width and height in pixels (missing where a file does not say).
+        counts: Cases per label in each split.
+        twins: Pictures that look the same, those in different splits first.
+    """
+
+    cases: pd.DataFrame
+    counts: dict[str, dict[str, int]]
+    twins: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """An image on its way to the network: as it is, filtered, and of the size the network sees; all uint8.
+
+    Attributes:
+        histogram: Columns picture, intensity (0..255) and share, in percent of the values of that picture.
+    """
+
+    original: Pixels
+    filtered: Pixels
+    resized: Pixels
+    histogram: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Brought:
+    """A dataset that someone brought, and what was found in it."""
+
+    source: Source
+    report: Report
+
+
+def limits() -> str:
+    """How much an uploaded archive may hold, in words."""
+    return str(LIMITS)
+
+
+def sources() -> list[Source]:
+    """Every dataset by name, then the folders that were uploaded."""
+    return [*(Source(name) for name in DATASETS), *(Source(Folder.name, str(root)) for root in uploaded())]
+
+
+def find_source(key: str) -> Source:
+    """The dataset of a text from the URL.
+
+    Raises:
+        UnknownNameError: If no dataset has this name.
+    """
+    name, _, root = key.partition("@")
+    DATASETS[name]  # raises
+    return Source(name, root or None)
+
+
+def with_options(source: Source) -> Source:
+    """The same with the options that the masks of a folder of one's own ask for, unless it has options already."""
+    if source.dataset != Folder.name or source.options:
+        return source
+    try:
+        _, masks = find_folders(_build(source))
+        files = sorted(file for file in masks.rglob("*") if file.suffix.lower() in PICTURES)
+        stamp = hashlib.sha256(repr([(str(file), file.stat().st_mtime_ns) for file in files]).encode()).hexdigest()
+        return replace(source, options=_suggested(stamp, files))
+    except (DataError, OSError):
+        return source  # what is wrong is told when the dataset is looked at
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _suggested(stamp: str, _files: list[Path]) -> Options:
+    return tuple(suggest_options(_files).items())
+
+
+def facts(source: Source) -> Facts:
+    """What is known about a dataset without looking into its files."""
+    dataset = _build(source)
+    return Facts(
+        dataset.title,
+        dataset.licence,
+        dataset.citation,
+        dataset.how_to_get,
+        dataset.class_names,
+        is_here(dataset),
+        str(dataset.root) if dataset.needs_download else "",
+    )
+
+
+def _build(source: Source, seed: int = 0) -> Dataset:
+    return build_dataset(DataConfig(**source.settings), seed)
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A dataset with its cases; ``stamp`` is another one as soon as a file is."""
+
+    dataset: Dataset
+    cases: dict[str, Case]
+    stamp: str
+
+
+def _open(source: Source, seed: int) -> _Opened:
+    dataset = _build(source, seed)
+    return _opened(dataset, source, seed if not dataset.needs_download else 0, str(dataset.root.absolute()))
+
+
+@st.cache_resource(ttl=3, max_entries=8, show_spinner=False)
+def _opened(_dataset: Dataset, source: Source, seed: int, root: str) -> _Opened:
+    cases = {case.id: case for case in _dataset.cases()}
+    text = f"{source} {seed} {root}\n{_dataset.fingerprint()}"
+    return _Opened(_dataset, cases, hashlib.sha256(text.encode()).hexdigest())
+
+
+def cases(source: Source, seed: int = 0) -> list[str]:
+    """Names of all cases.
+
+    Raises:
+        BrokenDataError: If there are none.
+    """
+    return list(_open(source, seed).cases)
+
+
+def picture(source: Source, seed: int, case: str) -> Picture:
+    """A case, small.
+
+    Raises:
+        DataError: If it cannot be loaded, or is not there any more.
+    """
+    opened = _open(source, seed)
+    return _picture(opened, _case(opened, case).id, opened.stamp)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _picture(_opened: _Opened, case: str, stamp: str) -> Picture:
+    found = _opened.cases[case]
+    pair = _opened.dataset.load(found)
+    height, width = pair.mask.shape
+    scale = min(1.0, THUMBNAIL / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    image = np.asarray(cv2.resize(pair.image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    mask = np.asarray(cv2.resize(pair.mask, size, interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
+    return Picture(case, found.label, image, mask)
+
+
+def _case(opened: _Opened, case: str) -> Case:
+    try:
+        return opened.cases[case]
+    except KeyError:
+        raise DataError(f"Case {case!r} is not in this dataset any more. Choose another one.") from None
+
+
+def examples(source: Source, seed: int, count: int) -> list[Picture]:
+    """Cases spread over the whole dataset; those that cannot be loaded are left out.
+
+    Raises:
+        BrokenDataError: If there are no cases.
+    """
+    names = cases(source, seed)
+    found = []
+    for position in np.unique(np.linspace(0, len(names) - 1, count).round().astype(int)):
+        try:
+            found.append(picture(source, seed, names[position]))
+        except DataError:
+            continue  # looking at every case tells what is wrong with it
+    return found
+
+
+def look(source: Source, seed: int, on_progress: Progress | None = None) -> Report:
+    """Load every case and hash its picture; what was found is kept until a file changes.
+
+    Args:
+        source: Which dataset.
+        seed: Decides what is simulated; files do not depend on it.
+        on_progress: Called with (steps done, steps in all); half of them check, the other half seek look-alikes.
+    """
+
+    def part(second: bool) -> Progress:
+        return lambda done, total: on_progress(done + total * second, 2 * total) if on_progress else None
+
+    try:
+        opened = _open(source, seed)
+    except BrokenDataError:
+        return check(_build(source, seed))  # which says the same, and is over at once
+    report = check(opened.dataset, on_progress=part(second=False))
+    if report.is_sound:
+        hash_cases(opened.dataset, list(opened.cases.values()), on_progress=part(second=True))
+    kept = _reports()
+    kept[opened.stamp] = report
+    for stamp in list(kept)[:-KEPT]:
+        kept.pop(stamp, None)
+    return report
+
+
+def seen(source: Source, seed: int) -> Report | None:
+    """What looking found, if these very files were looked at."""
+    try:
+        return _reports().get(_open(source, seed).stamp)
+    except DataError:
+        return None
+
+
+@st.cache_resource(show_spinner=False)
+def _reports() -> dict[str, Report]:
+    return {}
+
+
+def split(source: Source, seed: int, *, keep_together: bool) -> Split:
+    """Which case trains, validates and tests.
+
+    Args:
+        source: Which dataset.
+        seed: Of the split, and of what is simulated.
+        keep_together: Whether pictures that look the same stay in one split.
+
+    Raises:
+        DataError: If there are too few cases, or one cannot be loaded.
+    """
+    opened = _open(source, seed)
+    return _split(opened, opened.stamp, seed, keep_together)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _split(_opened: _Opened, stamp: str, seed: int, keep_together: bool) -> Split:
+    dataset, cases = _opened.dataset, list(_opened.cases.values())
+    config = DataConfig(dataset=dataset.name, duplicates="group" if keep_together else "keep")
+    indices = deal_cases(dataset, cases, config, seed)
+    split_of = {int(n): name for name in SPLITS for n in getattr(indices, name)}
+    sizes = [_size(case, _reports().get(stamp)) for case in cases]
+    frame = pd.DataFrame(
+        {
+            "case": [case.id for case in cases],
+            "label": [case.label for case in cases],
+            "split": [split_of[n] for n in range(len(cases))],
+            "width": pd.array([size and size[1] for size in sizes], dtype="Int64"),
+            "height": pd.array([size and size[0] for size in sizes], dtype="Int64"),
+        }
+    )
+    counts = {name: dict(Counter(cases[n].label for n in getattr(indices, name))) for name in SPLITS}
+    return Split(frame, counts, tuple(findings(cases, find_twins(hash_cases(dataset, cases)), indices)))
+
+
+def _size(case: Case, report: Report | None) -> tuple[int, int] | None:
+    """Height and width of the picture, as its file says, or as that of all where it is made."""
+    if case.image is not None:
+        with case.image.open("rb") as file:
+            return picture_size(file.read(HEADER))
+    if report and report.heights and report.widths and len({*report.heights}) == len({*report.widths}) == 1:
+        return report.heights[0], report.widths[0]
+    return None
+
+
+def preview(source: Source, seed: int, case: str, settings: Mapping[str, Any]) -> Preview:
+    """One image on its way to the network.
+
+    Args:
+        source: Which dataset.
+        seed: Decides what is simulated.
+        case: Its name.
+        settings: Fields of the data configuration that prepare images.
+
+    Raises:
+        DataError: If the case cannot be loaded.
+        ConfigError: If the filter does not take such images.
+    """
+    opened = _open(source, seed)
+    return _preview(opened, _case(opened, case).id, DataConfig(**source.settings, **settings), opened.stamp)
+
+
+@st.cache_data(max_entries=16, show_spinner=False, hash_funcs={DataConfig: lambda config: config.model_dump_json()})
+def _preview(_opened: _Opened, case: str, config: DataConfig, stamp: str) -> Preview:
+    image = _opened.dataset.load(_opened.cases[case]).image
+    treated = treat(image, config)
+    pictures = {"as it is": image, "after the filter": treated.filtered, "as the network sees it": treated.resized}
+    if not config.filter:
+        del pictures["after the filter"]
+    frames = [
+        pd.DataFrame({"picture": name, "intensity": range(256), "share": 100 * histogram(pixels) / pixels.size})
+        for name, pixels in pictures.items()
+    ]
+    return Preview(image, treated.filtered, treated.resized, pd.concat(frames, ignore_index=True))
+
+
+def bring_archive(archive: BinaryIO, name: str, on_progress: Progress | None = None) -> Brought:
+    """Unpack an uploaded zip; it becomes a dataset, or nothing of it is kept.
+
+    Raises:
+        ArchiveError: With all that was wrong, file by file.
+    """
+    unpacked = unpack(archive, name, on_progress=on_progress)
+    root = str(unpacked.root) if unpacked.dataset == Folder.name else None
+    return Brought(Source(unpacked.dataset, root, tuple(unpacked.options.items())), unpacked.report)
+
+
+def bring_folder(path: str) -> Source:
+    """The dataset in a folder of this machine, which is read in place.
+
+    Raises:
+        BrokenDataError: If there is no such folder, or nothing in it that is understood.
+    """
+    base = Path(path).expanduser()
+    if not base.is_dir():
+        raise BrokenDataError([Problem(path, "is no folder on this machine", "Check the path.")])
+    names = []
+    for folder, inner, files in os.walk(base):
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        names += [PurePosixPath(Path(folder).relative_to(base).as_posix()) / file for file in files]
+        if len(names) > LIMITS.files:
+            what = f"holds more than {LIMITS.files:,} files"
+            raise BrokenDataError([Problem(path, what, "Give the folder of the dataset itself.")])
+    found = recognise(names, base.name)
+    if isinstance(found, str):
+        raise BrokenDataError([Problem(path, found, "Put the files so, or give the folder that holds them.")])
+    return with_options(Source(found.dataset, str((base / found.base).absolute())))

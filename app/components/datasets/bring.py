@@ -1,0 +1,103 @@
+"""Bring data of one's own: a zip, or a folder of this machine."""
+
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+import streamlit as st
+
+from app.components.datasets import card
+from app.components.datasets.waiting import progress_bar
+from app.components.page_style import plain
+from dmf.errors import DMFError
+
+_TURN = "upload-turn"  # a new key empties the upload, and frees the memory it takes
+_SAID = "brought"
+LAYOUTS = (
+    "A zip or a folder of BUSI, BUSC, BUS synthetic or Oxford pets as they are downloaded, or any folder `images` "
+    "beside a folder `masks` with a mask of the same name and size for each image. PNG, JPEG, BMP and TIFF are read."
+)
+
+
+def bring(
+    limits: str,
+    unpack: Callable[[BinaryIO, str, Callable[[int, int], None]], Any],
+    open_folder: Callable[[str], Any],
+    choose: Callable[[Any], None],
+) -> None:
+    """An upload and a path; what comes of them is chosen at once, what is wrong is told file by file.
+
+    Args:
+        limits: How much an archive may hold.
+        unpack: Makes a dataset of an archive: source and report; an error with ``problems`` refuses it.
+        open_folder: Finds the dataset in a folder.
+        choose: Shows a source on this page.
+    """
+    with st.expander("Bring your own data", icon=":material/upload:", key="bring"):
+        st.markdown(LAYOUTS)
+        archive, folder = st.columns(2, gap="large")
+        with archive:
+            _archive(limits, unpack, choose)
+        with folder, st.form("folder", border=False):
+            path = st.text_input(
+                "Folder on the machine this page runs on",
+                key="folder-path",
+                placeholder="/home/me/scans",
+                help="It is read in place; nothing is copied or changed.",
+            )
+            if st.form_submit_button("Open the folder", icon=":material/folder_open:"):
+                _open(path.strip(), open_folder, choose)
+    _tell()
+
+
+def _archive(limits: str, unpack: Callable[..., Any], choose: Callable[[Any], None]) -> None:
+    turn = st.session_state.setdefault(_TURN, 0)
+    file = st.file_uploader("Zip", type="zip", key=f"upload-{turn}", help="A refused archive leaves nothing behind.")
+    st.caption(f"Limits: {limits}.")
+    if file is None:
+        return
+    tell = progress_bar(f"Unpacking {plain(file.name)} and loading every case…")
+    try:
+        brought = unpack(file, file.name, tell)
+    except DMFError as error:
+        _keep("error", f"{plain(file.name)} was refused; nothing of it was kept.", error)
+    else:
+        _keep("success", f"{plain(file.name)} is ready: {brought.report.cases:,} images.", notes=brought.report.notes)
+        choose(brought.source)
+    st.session_state[_TURN] = turn + 1
+    st.rerun()
+
+
+def _open(path: str, open_folder: Callable[[str], Any], choose: Callable[[Any], None]) -> None:
+    if not path:
+        st.warning("Type the path of a folder first.")
+        return
+    try:
+        source = open_folder(path)
+    except DMFError as error:
+        _keep("error", f"{plain(path)} cannot be opened.", error)
+    else:
+        _keep("success", f"{plain(path)} is open, and read in place.")
+        choose(source)
+    st.rerun()
+
+
+def _keep(kind: str, sentence: str, error: DMFError | None = None, notes: tuple[str, ...] = ()) -> None:
+    """What came of it, told after the page has run again."""
+    problems = getattr(error, "problems", ())
+    if error is not None and not problems:
+        sentence = f"{sentence} {error}"
+    st.session_state[_SAID] = kind, sentence, problems, notes
+
+
+def _tell() -> None:
+    said = st.session_state.get(_SAID)
+    if said is None:
+        return
+    kind, sentence, problems, notes = said
+    with st.container(key="brought-told"):
+        if kind == "success":
+            st.success(sentence, icon=":material/check:")
+        else:
+            st.error(sentence, icon=":material/error:")
+        card.problems(problems, notes)
+        st.button("Close", key="brought-close", on_click=st.session_state.pop, args=(_SAID, None))

@@ -1,0 +1,103 @@
+"""What a dataset is: whose, how to get it, what it looks like, what it holds."""
+
+import html
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app.components.datasets.pictures import class_key, figure, marked, row
+from app.components.page_style import plain
+
+
+def about(facts: Any) -> None:
+    """Licence, citation, and where it lies or how to get it."""
+    if facts.is_here:
+        where = f"in {facts.root}" if facts.root else "made by this program, nothing to download"
+        st.html(f'<p class="outcome"><b>Found</b>, {html.escape(where)}.</p>')
+    else:
+        st.html(f'<p class="outcome"><b>Not found</b> in {html.escape(facts.root)}.</p>')
+        st.info(plain(facts.how_to_get), icon=":material/download:")
+    rows = {"Licence": facts.licence, "Citation": facts.citation, "Classes": ", ".join(facts.class_names)}
+    if facts.is_here and facts.root:
+        rows["How to get it"] = facts.how_to_get
+    said = "".join(f"<dt>{name}</dt><dd>{html.escape(text)}</dd>" for name, text in rows.items())
+    st.html(f'<dl class="race facts-of-data">{said}</dl>')
+
+
+def examples(pictures: Sequence[Any], class_names: tuple[str, ...]) -> None:
+    """Some cases with what is marked in them.
+
+    Args:
+        pictures: Cases with image and mask.
+        class_names: The first is the background.
+    """
+    if not pictures:
+        return
+    st.markdown("##### Some of its images", help="The outline shows what an expert, or the program, marked in each.")
+    figures = [
+        figure(
+            marked(each.image, each.mask, len(class_names)),
+            f"{each.case}, {each.label}, with what is marked in it",
+            f"{each.case} · {each.label}",
+        )
+        for each in pictures
+    ]
+    st.html(class_key(class_names) + row(figures))
+
+
+def holds(report: Any, counts: Mapping[str, Mapping[str, int]]) -> None:
+    """Counts, sizes, shares of classes.
+
+    Args:
+        report: What was found in the files.
+        counts: Cases per label in each split; empty where it cannot be split.
+    """
+    labels = list(report.labels)
+    with st.container(horizontal=True, gap="large"):
+        masks = f"{report.masks:,} mask files" if report.masks else None
+        st.metric("Images", f"{report.cases:,}", help=masks)
+        for name, values in (("Width", report.widths), ("Height", report.heights)):
+            if values:
+                low, median, high = values
+                text = f"{low} px" if low == high else f"{low}–{high} px"
+                st.metric(name, text, help=f"Smallest to largest; the median is {median} pixels.")
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("##### Images per split and label", help="Training learns, validation chooses, test judges.")
+        rows = {**counts, "all": report.labels}
+        frame = pd.DataFrame(
+            {
+                "split": list(rows),
+                **{label: [each.get(label, 0) for each in rows.values()] for label in labels},
+                "images": [sum(each.values()) for each in rows.values()],
+            }
+        )
+        st.dataframe(frame, hide_index=True, key="counts", alt="Images per split and label")
+    with right:
+        st.markdown("##### Share of the pixels", help="A class with few pixels is easily missed by a plain loss.")
+        shares = pd.DataFrame(
+            {"class": list(report.class_shares), "share": [100 * share for share in report.class_shares.values()]}
+        )
+        st.dataframe(
+            shares,
+            hide_index=True,
+            key="shares",
+            column_config={
+                "share": st.column_config.ProgressColumn("share (%)", min_value=0, max_value=100, format="%.2f %%")
+            },
+            alt="Share of the pixels per class",
+        )
+
+
+def problems(found: Sequence[Any], notes: Sequence[str] = ()) -> None:
+    """What is wrong, file by file, and what is unusual."""
+    if found:
+        one = len(found) == 1
+        st.error(f"{len(found):,} problem{'' if one else 's'} found.", icon=":material/error:")
+        frame = pd.DataFrame([{"where": each.where, "what": each.what, "way out": each.remedy} for each in found])
+        st.dataframe(frame, hide_index=True, alt="What is wrong, file by file")
+    if notes:
+        with st.expander(f"{len(notes):,} remark{'' if len(notes) == 1 else 's'}: unusual, but nothing is wrong"):
+            st.dataframe(pd.DataFrame({"remark": notes}), hide_index=True, alt="What is unusual")

@@ -1,0 +1,185 @@
+"""The Datasets page: what there is to train on, bringing one's own, what happens to images, how cases are split."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from app import access, state
+from app.components import carried
+from app.components.datasets import bring, card, preview, splits
+from app.components.datasets.waiting import progress_bar
+from app.components.page_style import use_style
+from dmf.config import DataConfig
+from dmf.errors import DMFError, UnknownNameError
+
+EXAMPLES = 8
+CHOICE = "dataset-choice"
+BROUGHT = "datasets-brought"  # in session state: key to source, with the options its files ask for
+
+
+def show() -> None:
+    """The dataset in the URL, or the first; everything that has to read all of its files waits for a click."""
+    use_style("datasets.css")
+    st.title("Datasets")
+    source = choose()
+    bring.bring(access.limits(), access.bring_archive, access.bring_folder, select)
+    holds, prepared, split = st.tabs(
+        ["What it holds", "Preprocessing", "Split and look-alikes"], key="dataset-tabs", on_change="rerun"
+    )
+    facts = access.facts(source)
+    for tab, part in ((holds, show_card), (prepared, show_preview), (split, show_split)):
+        if tab.open:
+            with tab:
+                told(partial(part, source, facts))
+
+
+def told(part: Any) -> None:
+    """Show a part of the page, or why it cannot be shown."""
+    try:
+        part()
+    except DMFError as error:
+        st.error(str(error), icon=":material/error:")
+
+
+def choose() -> access.Source:
+    """The dataset to show: the URL's, else the first; the URL keeps it, so that a link opens the same."""
+    offered = {source.key: source for source in access.sources()}
+    offered |= st.session_state.get(BROUGHT, {})
+    wanted = st.query_params.get(state.DATASET)
+    if wanted is not None and wanted not in offered:
+        try:
+            offered[wanted] = access.find_source(wanted)
+        except UnknownNameError as error:
+            st.warning(str(error))
+            wanted = None
+    st.session_state[CHOICE] = wanted or next(iter(offered))
+    names = {key: _name(source) for key, source in offered.items()}
+    st.selectbox("Dataset", names, format_func=names.get, key=CHOICE, on_change=_chosen, help="What to look at.")
+    return access.with_options(offered[st.session_state[CHOICE]])
+
+
+def _chosen() -> None:
+    st.query_params[state.DATASET] = st.session_state[CHOICE]
+
+
+def _name(source: access.Source) -> str:
+    facts = access.facts(source)
+    name = facts.title if source.root is None else f"{Path(source.root).name} ({facts.title}, {source.root})"
+    return name if facts.is_here else f"{name} – not here yet"
+
+
+def select(source: access.Source) -> None:
+    """Show a dataset that was just brought, from now on with the options its files ask for."""
+    st.session_state.setdefault(BROUGHT, {})[source.key] = source
+    st.query_params[state.DATASET] = source.key
+
+
+def train(source: access.Source, settings: Mapping[str, Any]) -> None:
+    """Open the form with this dataset and these settings."""
+    carried.carry({**source.settings, **settings})
+    st.switch_page(state.TRAIN)
+
+
+def seed_of(source: access.Source) -> int:
+    """The seed chosen for the split, which also decides what is simulated."""
+    return int(st.session_state.get("split-seed", 0))
+
+
+def show_card(source: access.Source, facts: access.Facts) -> None:
+    if facts.is_here and st.button(
+        "Train on it",
+        key="train-on-it",
+        type="primary",
+        icon=":material/model_training:",
+        help="Opens the form of the page Train with this dataset.",
+    ):
+        train(source, {})
+    card.about(facts)
+    if not facts.is_here:
+        return
+    seed = seed_of(source)
+    told(lambda: card.examples(access.examples(source, seed, EXAMPLES), facts.class_names))
+    report = looked(source, seed)
+    if report is None:
+        return
+    counts = {}
+    if report.is_sound:
+        counts = access.split(source, seed, keep_together=False).counts
+    card.holds(report, counts)
+    card.problems(report.problems, report.notes)
+    if report.is_sound:
+        st.caption("No problems found: every image and mask could be read.")
+
+
+def looked(source: access.Source, seed: int) -> Any:
+    """What was found in the files; None until someone wants to know, and a button that finds out."""
+    report = access.seen(source, seed)
+    if report is not None:
+        return report
+    place = st.empty()
+    with place.container():
+        st.caption("Counts, sizes, shares of the classes, problems and look-alikes need a look at every image.")
+        clicked = st.button("Look at every image", key="look", icon=":material/search:")
+    if not clicked:
+        return None
+    with place.container():
+        report = access.look(source, seed, progress_bar("Loading every image and mask, then seeking look-alikes…"))
+    place.empty()
+    return report
+
+
+def show_preview(source: access.Source, facts: access.Facts) -> None:
+    if not facts.is_here:
+        st.info("This dataset is not here yet; What it holds says how to get it.")
+        return
+    seed = seed_of(source)
+    names = access.cases(source, seed)
+    preview.preview(names, partial(access.preview, source, seed), partial(train, source))
+
+
+def show_split(source: access.Source, facts: access.Facts) -> None:
+    if not facts.is_here:
+        st.info("This dataset is not here yet; What it holds says how to get it.")
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        st.session_state.setdefault("split-seed", 0)
+        seed = st.number_input(
+            "Seed",
+            *(0, 2**31 - 1),
+            key="split-seed",
+            width=140,
+            help="Another seed, another split.",
+            persist_state="session",
+        )
+        together = st.toggle(
+            "Keep look-alikes together",
+            key="keep-together",
+            help=DataConfig.model_fields["duplicates"].description,
+            persist_state="session",
+        )
+    report = looked(source, seed)
+    if report is None:
+        return
+    if not report.is_sound:
+        card.problems(report.problems)
+        return
+    found = access.split(source, seed, keep_together=together)
+    parts = [f"{sum(labels.values()):,} {name}" for name, labels in found.counts.items()]
+    st.markdown(f"**{' · '.join(parts)}**")
+    if st.button(
+        "Train with this split",
+        key="use-split",
+        type="primary",
+        icon=":material/model_training:",
+        help="Opens the form of the page Train with this dataset, seed and way with look-alikes.",
+    ):
+        train(source, {"seed": seed, "duplicates": "group" if together else "keep"})
+    picture = partial(access.picture, source, seed)
+    splits.look_alikes(found.twins, picture, len(facts.class_names), kept_together=together)
+    splits.case_table(found.cases)
+
+
+show()
