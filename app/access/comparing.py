@@ -5,14 +5,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 from app.access.reading import metric_info, store
-from dmf.analysis.differences import FlatConfig, differences, flat_config
+from dmf.analysis.behaviour import Behaviour, weight_behaviour
+from dmf.analysis.comparison import Comparison, compare
+from dmf.analysis.differences import FlatConfig, differences, flat_config, in_order
+from dmf.analysis.grouping import Band, band, common_grid, group_runs
 from dmf.analysis.listing import run_table
 from dmf.analysis.live import LiveRun
+from dmf.analysis.pairing import ScoredRun
+from dmf.analysis.summary import summary_table
+from dmf.analysis.weight_path import weight_path as read_weight_path
 from dmf.errors import RunNotFoundError
+from dmf.metrics.per_image import image_scores
+from dmf.records import CaseScores
 from dmf.runs import ExperimentRow, RunRow, RunStore
 
 
@@ -115,6 +124,13 @@ def run_metrics(ids: Sequence[str]) -> pd.DataFrame:
     return store().epoch_metrics(ids)
 
 
+def metric_names(ids: Sequence[str]) -> list[str]:
+    """Metrics that one of these runs has on its validation images, those of a single class last."""
+    found = run_metrics(ids)
+    names = set(found.loc[found["split"] == "validation", "metric"]) if len(found) else set()
+    return sorted(names or {"cb_dice"}, key=lambda name: ("/" in name, name))
+
+
 def what_differs(configs: Mapping[str, FlatConfig]) -> pd.DataFrame:
     """See :func:`dmf.analysis.differences.differences`."""
     return differences(configs)
@@ -133,3 +149,127 @@ def named_metric(name: str) -> NamedMetric:
     """How a metric is to be read."""
     about = metric_info(name)
     return NamedMetric(name, about.title, about.sentence)
+
+
+@dataclass(frozen=True)
+class Results:
+    """What came out, per group of runs.
+
+    Attributes:
+        summary: Mean and spread of every metric, see :func:`dmf.analysis.summary.summary_table`.
+        comparisons: Metric to what may be concluded from it; only metrics that can be tested.
+    """
+
+    summary: pd.DataFrame
+    comparisons: dict[str, Comparison]
+
+
+def groups_of(configs: Mapping[str, FlatConfig], fields: Sequence[str]) -> dict[tuple[Any, ...], tuple[str, ...]]:
+    """See :func:`dmf.analysis.grouping.group_runs`."""
+    return group_runs(configs, fields)
+
+
+def fields_of(configs: Mapping[str, FlatConfig]) -> list[str]:
+    """Every setting of any run, as ``section.field``."""
+    return in_order(configs)
+
+
+def band_of(curves: Sequence[tuple[Any, Any]], spread: str) -> Band:
+    """Mean curve of a group's runs with a band, see :func:`dmf.analysis.grouping.band`."""
+    return band(*common_grid(curves), spread)  # type: ignore[arg-type]
+
+
+def results(
+    runs: Sequence[ComparedRun], members: Mapping[str, Sequence[str]], baseline: str, over: str = "seeds"
+) -> Results:
+    """Metrics of groups of runs, and how they compare with one of them on the test images.
+
+    Args:
+        runs: All runs of the groups.
+        members: Name of each group to ids of its runs.
+        baseline: Name of the group that the others are held against.
+        over: Where there are several seeds: a paired t-test over ``seeds``, or a ``bootstrap`` over seeds and images.
+    """
+    here = store()
+    condition = tuple((run.id, run.run.attempt, run.run.state.value, run.run.summary["epoch"]) for run in runs)
+    groups = tuple((name, tuple(ids)) for name, ids in members.items())
+    return _results(here, runs, str(here.url), condition, groups, baseline, over)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _results(
+    _store: RunStore,
+    _runs: Sequence[ComparedRun],
+    url: str,
+    condition: Any,
+    groups: tuple[tuple[str, tuple[str, ...]], ...],
+    baseline: str,
+    over: Any,
+) -> Results:
+    members = dict(groups)
+    by_id = {run.id: run for run in _runs}
+    metrics = _store.epoch_metrics(list(by_id))
+    summary = summary_table(metrics, members, baseline)
+    last = {id: _last_scores(_store, id) for id in by_id}
+    tested = metrics[metrics["split"] == "test"]
+    comparisons = {}
+    for metric in dict.fromkeys([PER_IMAGE, *summary["metric"]]):
+        if metric == PER_IMAGE:
+            scored = {id: _per_image(run, last[id]) for id, run in by_id.items()}
+        else:
+            values = tested[tested["metric"] == metric].set_index("run")["value"].to_dict()
+            scored = {id: _pooled(run, values.get(id)) for id, run in by_id.items()}
+        found = compare(
+            {name: [scored[id] for id in ids] for name, ids in members.items()},
+            baseline,
+            metric=metric_info(metric).title,
+            over=over,
+        )
+        # A score of the whole split is one number per run: only over seeds is there anything to test.
+        if metric == PER_IMAGE or found.test in ("paired t", "bootstrap"):
+            comparisons[metric] = found
+    return Results(summary, comparisons)
+
+
+PER_IMAGE = "lesion_dice_per_image"
+"""The metric that is the mean of a score which every test image has by itself."""
+
+
+def _last_scores(store: RunStore, id: str) -> CaseScores | None:
+    scores = store.case_scores(id, "test")
+    return scores[-1] if scores else None
+
+
+def _per_image(run: ComparedRun, scores: CaseScores | None) -> ScoredRun:
+    if scores is None:
+        return ScoredRun(run.id, run.config, (), np.empty(0))
+    absent = run.config.get("training.absent", "one")
+    return ScoredRun(run.id, run.config, scores.cases, image_scores(scores.counts, "lesion_dice", absent))
+
+
+def _pooled(run: ComparedRun, value: float | None) -> ScoredRun:
+    if value is None:
+        return ScoredRun(run.id, run.config, (), np.empty(0))
+    return ScoredRun(run.id, run.config, ("all test images",), np.array([value]))
+
+
+def behaviour(run: ComparedRun) -> Behaviour:
+    """How the weights of a run behaved, see :func:`dmf.analysis.behaviour.weight_behaviour`."""
+    here = store()
+    return _behaviour(here, str(here.url), run.id, run.run.attempt, run.run.summary["step"], run.live.terms)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _behaviour(_store: RunStore, url: str, id: str, attempt: int, step: int, terms: tuple[str, ...]) -> Behaviour:
+    return weight_behaviour(_store.telemetry(id), terms)
+
+
+def weight_path(run: ComparedRun) -> Any:
+    """Where the shares of the weights went, (points, K), see :func:`dmf.analysis.weight_path.weight_path`."""
+    here = store()
+    return _path(here, str(here.url), run.id, run.run.attempt, run.run.summary["step"], run.live.terms)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _path(_store: RunStore, url: str, id: str, attempt: int, step: int, terms: tuple[str, ...]) -> Any:
+    return read_weight_path(_store.telemetry(id), terms)

@@ -9,15 +9,17 @@ import pandas as pd
 import streamlit as st
 
 from app.charts.lines import AXIS_LABELS, Axis, Source, View, draw, honest
+from app.charts.ternary import ternary
 from app.components.fields import named, run_title
 from app.components.live_chart import Series, live_chart
+from app.components.page_style import mode
 from app.components.race import AUXILIARY, AXES, LOSSES, SMOOTHINGS, TERMS, WEIGHTS, zoom_of
-from app.theme import AUXILIARY_COLOR, DASHES, TERM_COLORS, Color, Dash, run_dashes, term_colors
+from app.theme import AUXILIARY_COLOR, DASHES, TERM_COLORS, TEXT, Color, Dash, run_dashes, term_colors
 
 SCOPE = "compare"
 LAYOUTS = {"Overlaid": "overlaid", "One per loss": "loss", "One per run": "run"}
-SPREADS = {"95 % interval": "interval", "Standard deviation": "sd", "Min to max": "min-max"}
 SCORE = "score"
+CORNERS = 3  # of a triangle
 
 
 @dataclass(frozen=True)
@@ -126,8 +128,13 @@ def titles_of(runs: Sequence[Compared]) -> dict[str, str]:
     return said
 
 
-def look() -> Look:
-    """The row of choices above the charts; the URL carries them."""
+def look(metrics: Sequence[str], named_metric: Callable[[str], Any]) -> tuple[Look, str]:
+    """The row of choices above the charts, which the URL carries; the look, and the metric of the validation score.
+
+    Args:
+        metrics: Metrics to choose from.
+        named_metric: Metric to its title.
+    """
     with st.container(key="chart-options", horizontal=True, vertical_alignment="bottom", gap="medium"):
         axis = st.segmented_control(
             "Horizontal axis", list(AXES), default="Step", required=True, key="x", bind="query-params"
@@ -150,6 +157,16 @@ def look() -> Look:
             help="All in one chart, a small chart for each loss, or a small chart for each run (or group).",
             bind="query-params",
         )
+        metric = st.selectbox(
+            "Score",
+            metrics,
+            index=metrics.index("cb_dice") if "cb_dice" in metrics else 0,
+            format_func=lambda name: named_metric(name).title,
+            key="score",
+            width=210,
+            help="The metric drawn as the validation score.",
+            bind="query-params",
+        )
         log_y = st.toggle("Log y", key="log", help="Logarithmic losses.", bind="query-params")
     panels = st.pills(
         "Shown",
@@ -160,7 +177,7 @@ def look() -> Look:
         help="Which charts; dragging in one zooms all of them, and the pointer is followed in all of them.",
         bind="query-params",
     )
-    return Look(AXES[axis], smoothing, log_y, LAYOUTS[layout], tuple(panels))
+    return Look(AXES[axis], smoothing, log_y, LAYOUTS[layout], tuple(panels)), metric
 
 
 def charts(
@@ -203,6 +220,7 @@ class _Drawn:
         self.owners = {name: tuple(by_id[id] for id in ids) for name, ids in members.items()}
         methods = [owner[0].run.config.get("weighting", "") for owner in self.owners.values()]
         self.dashes = dict(zip(self.owners, run_dashes(methods), strict=True))
+        self.colors = run_colors(list(self.owners))
         terms = list(dict.fromkeys(term for run in runs for term in run.live.terms))
         # Only so many terms can be told apart; runs with further ones are told apart by run.
         self.term_colors = {**term_colors(terms[: len(TERM_COLORS)]), AUXILIARY: AUXILIARY_COLOR}
@@ -315,9 +333,62 @@ class _Drawn:
         """Losses by colour and runs by dash; where a chart shows one loss, runs by colour too."""
         if len({each.term for each in among}) > 1 and item.term in self.term_colors:
             return self.term_colors[item.term], self.dashes[item.owner]
-        place = list(self.owners).index(item.owner)
-        colors = list(TERM_COLORS.values())
-        return colors[place % len(colors)], DASHES[place // len(colors) % len(DASHES)]
+        return self.colors[item.owner]
+
+
+def entropy(runs: Sequence[Compared], titles: Mapping[str, str], behaviours: Mapping[str, Any]) -> None:
+    """How even the weights of each run were, over its steps."""
+    colors = run_colors(list(titles.values()))
+    series = []
+    for run in runs:
+        title = titles[run.id]
+        found, (color, dash) = behaviours[title], colors[title]
+        series.append(Series(title, found.entropy_step, found.entropy, color.pair, dash=dash, term=title))
+    live_chart(
+        series,
+        key="compared-entropy",
+        scope=SCOPE,
+        zoom_group="compare-step",
+        title="Entropy of the weights",
+        help="1: all losses weigh the same. 0: one loss has all of the weight.",
+        x_label=AXIS_LABELS["step"],
+        y_label="Entropy (0 to 1)",
+        y_range=(0, 1),
+        height=400,
+    )
+
+
+def triangle(runs: Sequence[Compared], titles: Mapping[str, str], path: Callable[[Any], Any]) -> None:
+    """Where three weights went, for the runs that have the same three; says so where there is none."""
+    three = [run for run in runs if len(run.live.terms) == CORNERS]
+    if not three:
+        st.caption("Runs with three losses are also drawn as paths in a triangle (W1, W2, W3).")
+        return
+    terms = three[0].live.terms
+    alike = [run for run in three if run.live.terms == terms]
+    colors = run_colors(list(titles.values()))
+    figure = ternary(
+        {titles[run.id]: path(run) for run in alike},
+        [named(term) for term in terms],
+        {title: color.of(mode()) for title, (color, _) in colors.items()},
+        TEXT.of(mode()),
+    )
+    st.markdown(
+        "**Paths of the weights**",
+        help="Each corner is one loss having all of the weight, the middle is all weighing the same; dots are ends.",
+    )
+    st.plotly_chart(figure, key="compared-triangle", theme=None)
+    if len(alike) < len(runs):
+        st.caption(f"Only the {len(alike)} runs that weigh {', '.join(map(named, terms))}.")
+
+
+def run_colors(titles: Sequence[str]) -> dict[str, tuple[Color, Dash]]:
+    """A colour for each run, with another dash when the colours begin again."""
+    colors = list(TERM_COLORS.values())
+    return {
+        title: (colors[place % len(colors)], DASHES[place // len(colors) % len(DASHES)])
+        for place, title in enumerate(titles)
+    }
 
 
 def whole(run: Compared, column: str, view: View) -> tuple[np.ndarray, np.ndarray]:

@@ -1,12 +1,14 @@
 """Tables of the page Compare, as plain HTML that a phone can scroll and a screen reader can read."""
 
 import html
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from app.components.fields import label, named
+from app.components.page_style import number
 from dmf.config_text import to_text
 
 
@@ -48,3 +50,142 @@ def value_text(value: Any) -> str:
     if isinstance(value, str):
         return named(value)
     return to_text(value)
+
+
+def group_name(fields: Sequence[str], values: Sequence[Any]) -> str:
+    """What a group of runs is called by what they share: ``"MAD · Seed 3"``."""
+    return " · ".join(
+        value_text(value) if isinstance(value, str) else f"{field_title(field)} {value_text(value)}"
+        for field, value in zip(fields, values, strict=True)
+    )
+
+
+def results_html(results: Any, groups: Sequence[str], baseline: str, info: Any) -> str:
+    """Every test metric of every group as mean ± spread, with the difference to the baseline.
+
+    Bold is what cannot be told apart from the best, where that can be tested.
+
+    Args:
+        results: See ``app.access.Results``.
+        groups: Names of the groups, in order.
+        baseline: Which of them the others are held against.
+        info: Metric to its title and sentence.
+    """
+    summary = results.summary
+    names = [name for name in dict.fromkeys(summary["metric"]) if "/" not in name]
+    bold = {
+        (row.group, metric)
+        for metric, found in results.comparisons.items()
+        for row in found.table.itertuples()
+        if row.bold and len(found.table) > 1
+    }
+    spreads = {
+        (row.group, metric): row.spread
+        for metric, found in results.comparisons.items()
+        for row in found.table.itertuples()
+    }
+    cells = {(row.group, row.metric): row for row in summary.itertuples()}
+    rows = []
+    for group in groups:
+        counts = {cells[group, name].runs for name in names if (group, name) in cells}
+        line = [html.escape(group), str(max(counts, default=0))]
+        for name in names:
+            row = cells.get((group, name))
+            if row is None:
+                line.append("–")
+                continue
+            spread = row.sd if row.runs > 1 else spreads.get((group, name), float("nan"))
+            said = f"{number(row.mean)} ± {number(spread, 3)}" if math.isfinite(spread) else number(row.mean)
+            said = f"<b>{said}</b>" if (group, name) in bold else said
+            known = group != baseline and math.isfinite(row.difference)
+            line.append(f'{said}<span class="how"> {row.difference:+.4f}</span>' if known else said)
+        rows.append(line)
+    headings = [("Group", "A run, or runs that were taken together."), ("Runs", "How many runs have a score.")]
+    return table_html([*headings, *((info(name).title, info(name).sentence) for name in names)], rows, "Results")
+
+
+def comparison_html(found: Any, baseline: str) -> str:
+    """What a test says of one metric, a line per group; see ``dmf.analysis.comparison.Comparison``."""
+    rows = []
+    for row in found.table.itertuples():
+        own = row.group == baseline
+        mean = f"{number(row.mean)} ± {number(row.spread, 3)}"
+        rows.append(
+            [
+                html.escape(row.group) + (" (baseline)" if own else ""),
+                f"<b>{mean}</b>" if row.bold and len(found.table) > 1 else mean,
+                "–" if own else f"{row.difference:+.4f}",
+                "–" if own else f"{row.low:.4f} to {row.high:.4f}",
+                "–" if own else "&lt; 0.001" if row.p_holm < 0.001 else f"{row.p_holm:.3f}",
+                "–" if math.isnan(row.effect) else f"{row.effect:+.2f}",
+                f"{row.n}" + (f" ({row.zeros} equal)" if row.zeros and not own else ""),
+            ]
+        )
+    return table_html(COMPARED, rows, "Compared with the baseline")
+
+
+COMPARED = (
+    ("Group", "A run, or runs that were taken together."),
+    (
+        "Mean ± spread",
+        "Spread: standard deviation over seeds; with one seed, over images. Bold: not told apart from the best.",
+    ),
+    ("Difference", "To the baseline: with one seed the median over images, with several the mean over seeds."),
+    ("95 % interval", "Where the difference may well lie."),
+    ("p (Holm)", "How rare so large a difference would be if there were none; corrected for several comparisons."),
+    ("Effect", "Rank-biserial correlation, from -1 (always lower than the baseline) to 1 (always higher)."),
+    ("Pairs", "Images, or seeds, that were compared one by one."),
+)
+
+
+def behaviour_html(found: Mapping[str, Any]) -> str:
+    """How the weights of each run behaved; see ``dmf.analysis.behaviour.Behaviour``."""
+    rows = []
+    for title, said in found.items():
+        taken = "never" if said.first_taken is None else f"step {said.first_taken:,} ({named(said.taken_by)})"
+        rows.append(
+            [
+                html.escape(title),
+                f"{said.steps:,}",
+                "–" if said.dominant is None else f"{html.escape(named(said.dominant))} {said.dominance:.3f}",
+                _by_term(said.terms, said.mean_shares),
+                number(said.mean_entropy, 3),
+                number(said.restlessness, 5),
+                taken if said.steps else "–",
+                _by_term(said.terms, said.loss_correlation, "+.2f"),
+            ]
+        )
+    return table_html(BEHAVIOUR, rows, "Weight behaviour")
+
+
+BEHAVIOUR = (
+    ("Run", ""),
+    ("Steps", "Steps that count: all but those that changed nothing."),
+    ("Dominant", "The loss with the largest mean share of the weight, and that share."),
+    ("Mean shares", "The mean share of the weight that each loss had."),
+    ("Entropy", "How even the weights were on average: 1 is all equal, 0 is one having all."),
+    ("Restlessness", "The part of the weight that changes hands per step (total variation)."),
+    ("One over 0.9", "The first step at which one loss had more than 0.9 of the weight."),
+    ("Weight and loss", "Rank correlation of each weight with its own loss: +1 rises with it, -1 falls as it rises."),
+)
+
+
+def redundant_sentences(found: Mapping[str, Any]) -> list[str]:
+    """Losses that say the same, one sentence each; runs that agree share one."""
+    said: dict[tuple[str, str, str], list[tuple[str, float]]] = {}
+    for title, behaviour in found.items():
+        for pair in behaviour.redundant:
+            one, other = map(named, pair.terms)
+            said.setdefault((one, other, pair.reason), []).append((title, pair.correlation))
+    return [
+        f"{one} and {other} move together in {', '.join(title for title, _ in runs)} (rank correlation "
+        f"{min(value for _, value in runs):.3f} or more), so one of them is redundant. {reason}".rstrip()
+        for (one, other, reason), runs in said.items()
+    ]
+
+
+def _by_term(terms: Sequence[str], values: Any, style: str = ".2f") -> str:
+    return " · ".join(
+        f"{html.escape(named(term))} {'–' if math.isnan(value) else format(value, style)}"
+        for term, value in zip(terms, values, strict=True)
+    )

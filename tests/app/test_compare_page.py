@@ -116,3 +116,44 @@ def test_a_store_that_cannot_be_read_is_told(store: RunStore, monkeypatch: pytes
 
     monkeypatch.setattr(access, "all_runs", refuse)
     assert [error.value for error in page().error] == ["The disk is gone."]
+
+
+def test_with_one_seed_the_sentence_speaks_of_these_two_models_only(store: RunStore) -> None:
+    said_there = said(page(",".join(record(store))), "results")
+    assert "MAD scores higher than Variance" in said_there.replace("\\", "")
+    assert "speaks of these two trained models only, not of the methods" in said_there.replace("\\", "")
+    assert "<b>" in said_there
+
+
+def test_runs_of_different_image_sizes_are_refused_with_the_reason(store: RunStore) -> None:
+    ids = [*record(store, mad=70), *record(store, "Larger", size=128, variance=70)]
+    sentence = said(page(",".join(ids)), "results").replace("\\", "")
+    assert "see images of different size (128 and 64 pixels)" in sentence
+
+
+def test_seeds_are_taken_together_when_grouped_by_the_method(store: RunStore) -> None:
+    ids = [id for seed in range(3) for id in record(store, f"Race {seed}", seed=seed)]
+    test = page(",".join(ids), by="Weighting method (fusion.weighting)")
+    table = said(test, "results").replace("\\", "")
+    assert "<td>Variance</td><td>3</td>" in table
+    assert "Over 3 seeds (0, 1, 2)" in table
+    assert "With 3 seeds only large differences can be shown." in table
+
+
+def test_the_bootstrap_takes_the_place_of_the_t_test(store: RunStore) -> None:
+    ids = [id for seed in range(2) for id in record(store, f"Race {seed}", seed=seed)]
+    page(",".join(ids), by="Weighting method (fusion.weighting)", bootstrap="true", band="Min to max")
+
+
+def test_how_weights_behaved_is_a_line_per_run(store: RunStore) -> None:
+    ids = record(store)
+    test = page(",".join(ids))
+    assert said(test, "behaviour").count("<tr>") == 3
+    assert len(test.container(key="behaviour").get("plotly_chart")) == 1
+
+
+def test_a_run_that_has_not_begun_is_compared_as_far_as_it_goes(store: RunStore) -> None:
+    fusion = FusionConfig(auxiliary="none").model_dump(mode="json")
+    made = store.create_experiment({}, name="Waits", labels=["mad"], run_configs=[fusion], environment={})
+    test = page(",".join([*record(store), made.runs[0].id]), show="γ(t)")
+    assert "no test scores yet" in said(test, "results").replace("\\", "")

@@ -1,0 +1,67 @@
+"""Which runs are taken together, and which of them the others are held against."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.components.comparison_tables import field_title, group_name
+
+SPREADS = {"95 % interval": "interval", "Standard deviation": "sd", "Min to max": "min-max"}
+
+
+def grouping(
+    titles: Mapping[str, str],
+    fields: Sequence[str],
+    groups_of: Callable[[list[str]], Mapping[tuple[Any, ...], Sequence[str]]],
+) -> tuple[dict[str, tuple[str, ...]], str | None]:
+    """Choose settings to group by; gives the groups by name, and what a band shows (None: no groups).
+
+    Args:
+        titles: Run id to its title.
+        fields: Settings of the runs, as ``section.field``.
+        groups_of: Settings to values and the ids of the runs that share them.
+    """
+    with st.container(key="grouping", horizontal=True, vertical_alignment="bottom", gap="medium"):
+        by = st.multiselect(
+            "Group by",
+            fields,
+            key="by",
+            format_func=lambda field: f"{field_title(field)} ({field})",
+            placeholder="Nothing: each run by itself",
+            help="Runs with the same values are taken together: a mean line in its band, one line of the results.",
+            width=460,
+            bind="query-params",
+        )
+        if not by:
+            return {title: (id,) for id, title in titles.items()}, None
+        spread = st.segmented_control(
+            "Band",
+            list(SPREADS),
+            default="95 % interval",
+            required=True,
+            key="band",
+            help="How far the runs of a group spread, or where their mean may well lie (95 %).",
+            bind="query-params",
+        )
+    return {group_name(by, values): tuple(ids) for values, ids in groups_of(by).items()}, SPREADS[spread]
+
+
+def baseline(members: Sequence[str]) -> tuple[str, str]:
+    """Choose the baseline, and what is tested where there are several seeds: ``seeds`` or ``bootstrap``."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        name = st.selectbox(
+            "Baseline",
+            members,
+            key="baseline",
+            help="What the others are held against.",
+            width=320,
+            bind="query-params",
+        )
+        over = st.toggle(
+            "Bootstrap over seeds and images",
+            key="bootstrap",
+            help="Instead of a paired t-test over seeds; it also counts how much the images differ.",
+            bind="query-params",
+        )
+    return name, "bootstrap" if over else "seeds"

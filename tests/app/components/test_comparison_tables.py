@@ -1,0 +1,96 @@
+"""Tables of the page Compare: what they say, safely."""
+
+import math
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from app.components.comparison_tables import (
+    behaviour_html,
+    comparison_html,
+    differences_html,
+    field_title,
+    group_name,
+    redundant_sentences,
+    results_html,
+    value_text,
+)
+
+
+def info(name: str) -> SimpleNamespace:
+    return SimpleNamespace(title=name.upper(), sentence=f"About {name}.")
+
+
+def comparison(bold: bool = True) -> SimpleNamespace:
+    columns = {"group": ["A", "B"], "mean": [0.5, 0.75], "spread": [0.1, 0.2], "difference": [math.nan, 0.25]}
+    columns |= {"low": [math.nan, 0.1], "high": [math.nan, 0.4], "p_holm": [math.nan, 0.0001]}
+    columns |= {"effect": [math.nan, 1.0], "n": [12, 12], "zeros": [0, 2], "bold": [False, bold]}
+    return SimpleNamespace(table=pd.DataFrame(columns))
+
+
+@pytest.mark.parametrize(
+    ("field", "title"),
+    [("fusion.weighting", "Weighting method"), ("data.dataset_options.images", "Dataset options: images")],
+)
+def test_a_setting_is_called_as_in_the_form(field: str, title: str) -> None:
+    assert field_title(field) == title
+
+
+@pytest.mark.parametrize(("value", "text"), [("mad", "MAD"), (None, "–"), (pd.NA, "–"), (3, "3")])
+def test_a_value_is_written_for_people(value: object, text: str) -> None:
+    assert value_text(value) == text
+
+
+def test_a_group_is_called_by_what_its_runs_share() -> None:
+    assert group_name(["fusion.weighting", "training.seed"], ["mad", 3]) == "MAD · Seed 3"
+
+
+def test_names_are_shown_as_they_are_typed_not_as_html() -> None:
+    table = pd.DataFrame({"r": ["<b>"]}, index=["model.name"])
+    assert "&lt;b&gt;" in differences_html(table, {"r": "<i>"})
+    assert "<i>" not in differences_html(table, {"r": "<i>"})
+
+
+def test_results_are_mean_spread_and_difference_and_the_best_is_bold() -> None:
+    rows = [("A", "dice", 1, 0.5, math.nan, 0.0), ("B", "dice", 2, 0.75, 0.1, 0.25), ("B", "dice/1", 2, 0.7, 0.1, 0.2)]
+    summary = pd.DataFrame(rows, columns=["group", "metric", "runs", "mean", "sd", "difference"])
+    table = results_html(
+        SimpleNamespace(summary=summary, comparisons={"dice": comparison()}), ["A", "B", "C"], "A", info
+    )
+    assert "<td>A</td><td>1</td><td>0.5000 ± 0.100</td>" in table
+    assert '<td>B</td><td>2</td><td><b>0.7500 ± 0.100</b><span class="how"> +0.2500</span></td>' in table
+    assert "<td>C</td><td>0</td><td>–</td>" in table
+    assert "DICE/1" not in table
+
+
+def test_a_test_is_a_line_per_group_and_none_for_the_baseline() -> None:
+    table = comparison_html(comparison(), "A")
+    assert "<td>A (baseline)</td><td>0.5000 ± 0.100</td><td>–</td><td>–</td><td>–</td><td>–</td><td>12</td>" in table
+    assert "<td>+0.2500</td><td>0.1000 to 0.4000</td><td>&lt; 0.001</td><td>+1.00</td><td>12 (2 equal)</td>" in table
+
+
+def behaviour(**changes: object) -> SimpleNamespace:
+    pair = SimpleNamespace(terms=("iou", "dice"), correlation=0.995, reason="IoU = D / (2 - D).")
+    return SimpleNamespace(
+        **{
+            **{"terms": ("iou", "dice"), "steps": 1000, "dominant": "dice", "dominance": 0.75},
+            **{"mean_shares": (0.25, 0.75), "mean_entropy": 0.5, "restlessness": 0.01, "first_taken": 42},
+            **{"taken_by": "dice", "loss_correlation": (0.5, math.nan), "redundant": (pair,)},
+            **changes,
+        }
+    )
+
+
+def test_behaviour_is_told_in_numbers() -> None:
+    table = behaviour_html({"MAD": behaviour(), "Waits": behaviour(steps=0, dominant=None, first_taken=None)})
+    assert "<td>1,000</td><td>Dice 0.750</td><td>IoU 0.25 · Dice 0.75</td><td>0.500</td><td>0.01000</td>" in table
+    assert "<td>step 42 (Dice)</td><td>IoU +0.50 · Dice –</td>" in table
+    assert "<td>0</td><td>–</td>" in table
+
+
+def test_redundant_losses_are_named_once_for_all_runs_that_agree() -> None:
+    assert redundant_sentences({"A": behaviour(), "B": behaviour(), "C": behaviour(redundant=())}) == [
+        "IoU and Dice move together in A, B (rank correlation 0.995 or more), so one of them is redundant. "
+        "IoU = D / (2 - D)."
+    ]
