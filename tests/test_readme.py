@@ -2,21 +2,29 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dmf.data import DATASETS
 from dmf.losses import LOSSES
+from dmf.records import RunState
+from dmf.runs import RunStore
 from dmf.weighting import WEIGHTINGS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_snippet_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    (snippet,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    exec(compile(snippet, "README.md", "exec"), {})
+def test_the_snippets_run_one_after_the_other(capsys: pytest.CaptureFixture[str], store: RunStore) -> None:
+    loop, recorded = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(loop, "README.md, snippet 1", "exec"), names)
     assert "tensor" in capsys.readouterr().out
+    exec(compile(recorded, "README.md, snippet 2", "exec"), names)
+    assert capsys.readouterr().out == "finished\n"
+    (run,) = store.runs()
+    assert (run.label, run.state, run.summary["step"]) == ("my run", RunState.FINISHED, 19)
 
 
 @pytest.mark.parametrize("name", [*WEIGHTINGS, *LOSSES, *DATASETS])
