@@ -61,6 +61,14 @@ def save(path: Path, tensors: Mapping[str, Tensor], progress: Progress, fingerpr
         ) from error
 
 
+def remove_drafts(folder: Path) -> None:
+    """Delete what a process that was killed while it wrote a checkpoint left in ``folder``."""
+    for pattern in ("*.tmp", ".tmp*"):  # ours, and the one in which safetensors writes ours
+        for draft in folder.glob(pattern):
+            with suppress(OSError):  # it only takes room
+                draft.unlink()
+
+
 def load(path: Path, fingerprint: str) -> tuple[dict[str, Tensor], Progress]:
     """Read a checkpoint.
 

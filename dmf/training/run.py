@@ -149,8 +149,9 @@ class TrainingRun:
         return self._artifact("checkpoint_best", self._best, epoch, self._model_tensors())
 
     def begin_attempt(self, attempt: int) -> None:
-        """Label what follows as another attempt at this run."""
+        """Label what follows as another attempt at this run; removes drafts of checkpoints that a killed one left."""
         self._telemetry.attempt = attempt
+        checkpoint.remove_drafts(self.folder)
 
     def restore(self) -> None:
         """Continue from the last checkpoint, with the settings of its step.

@@ -13,6 +13,7 @@ from dmf.training.checkpoint import (
     Progress,
     load,
     optimizer_tensors,
+    remove_drafts,
     restore_optimizer,
     save,
     under_prefix,
@@ -100,6 +101,15 @@ def test_a_folder_that_cannot_be_made_is_a_checkpoint_error(tmp_path):
     (tmp_path / "folder").write_text("a file is in the way")
     with pytest.raises(CheckpointError, match="Cannot write checkpoint"):
         save(tmp_path / "folder" / "last.safetensors", TENSORS, Progress(), "me")
+
+
+def test_drafts_that_a_kill_left_are_removed_and_nothing_else(file):
+    save(file, TENSORS, Progress(), "me")
+    for name in ("last.safetensors.4711.tmp", ".tmpINOuOK", "best-3.safetensors"):
+        (file.parent / name).write_bytes(b"half of it")
+    remove_drafts(file.parent)
+    assert {left.name for left in file.parent.iterdir()} == {"last.safetensors", "best-3.safetensors"}
+    remove_drafts(file.parent / "nowhere")
 
 
 def test_a_missing_file_is_refused(file):
