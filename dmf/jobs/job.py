@@ -104,7 +104,7 @@ class Job:
         if not self.runs:
             states = ", ".join(sorted({run.state.value for run in experiment.runs}))
             raise RunFinishedError(f"Nothing to train in experiment {experiment.id!r}: its runs are {states}.")
-        store.claim([run.id for run in self.runs], owner)
+        self._resumed = frozenset(store.claim([run.id for run in self.runs], owner))
 
     @property
     def trouble(self) -> str | None:
@@ -205,7 +205,7 @@ class Job:
             Changes of settings that are stored and still to come: made after the checkpoint, or known beforehand.
         """
         stored = knobs_of(self.store.events([row.id]))
-        if row.state is RunState.QUEUED:
+        if row.id not in self._resumed:
             return stored
         if any(artifact.kind == "checkpoint_last" for artifact in self.store.artifacts(row.id)):
             run.restore()

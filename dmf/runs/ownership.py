@@ -28,7 +28,7 @@ def new_owner(kind: str) -> str:
     return f"{kind} on {socket.gethostname()} (process {os.getpid()}, {secrets.token_hex(2)})"
 
 
-def claim(connection: Connection, run_ids: Sequence[str], owner: str, now: float) -> None:
+def claim(connection: Connection, run_ids: Sequence[str], owner: str, now: float) -> list[str]:
     """See ``RunStore.claim``."""
     sweep(connection, now)
     before = [one_run(connection, run, now) for run in run_ids]
@@ -54,6 +54,7 @@ def claim(connection: Connection, run_ids: Sequence[str], owner: str, now: float
         write_state(connection, change, row.attempt, now)
     for experiment in {row.experiment for row in resumed}:
         connection.execute(update(experiments).where(experiments.c.id == experiment).values(place=NEXT_PLACE))
+    return [row.id for row in resumed]
 
 
 def renew(connection: Connection, run_ids: Sequence[str], owner: str, now: float) -> list[str]:

@@ -206,11 +206,15 @@ class RunStore:
 
     # Who owns a run
 
-    def claim(self, run_ids: Sequence[str], owner: str) -> None:
+    def claim(self, run_ids: Sequence[str], owner: str) -> list[str]:
         """Own all of these runs, or none; a run to be resumed is queued again, its experiment after all others.
 
         Wishes left over from before a resume (a Stop that came too late) are dropped. A resumed run then needs
         ``begin_attempt``.
+
+        Returns:
+            Ids of those that are resumed. An earlier look cannot tell: a run that was queued then may have had an
+            owner that died since.
 
         Raises:
             RunNotFoundError: If there is no such run.
@@ -218,7 +222,7 @@ class RunStore:
             RunFinishedError: If a run is finished.
         """
         with self._writing() as connection:
-            ownership.claim(connection, run_ids, owner, self._clock())
+            return ownership.claim(connection, run_ids, owner, self._clock())
 
     def begin_attempt(self, run_id: str, step: int, owner: str) -> int:
         """Trim all that the run stored from ``step`` on and raise its attempt by one; returns the new attempt.

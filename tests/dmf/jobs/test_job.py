@@ -273,3 +273,17 @@ def test_a_change_wished_of_a_run_that_trains_is_stored(store, tiny, slow):
     assert knob.data == {"field": "lr", "value": 0.5, "before": 1e-3}
     np.testing.assert_array_equal(lr[knob.step - 1 :], np.float32([1e-3] + [0.5] * (len(lr) - knob.step)))
     assert refused.data["reason"] == "lr: input should be greater than 0, got -1."
+
+
+def test_a_run_whose_resumer_died_unnoticed_until_it_is_claimed_goes_on_from_its_checkpoint(store, tiny):
+    experiment = create_experiment(store, tiny(epochs="3"))
+    (run,) = experiment.runs
+    first = Job(store, experiment, "first")
+    first.train(lambda runs: first.stop.set() if runs[0].step == 6 else None)
+    Job(store, store.experiment(experiment.id), "second")  # resumes and dies: nobody renews its lease
+    seen = store.experiment(experiment.id)
+    assert seen.runs[0].state is RunState.QUEUED
+    store.release([run.id], "second")  # the lease runs out between that look and the claim
+    Job(store, seen, "third").train()
+    assert (store.run(run.id).state, store.run(run.id).attempt) == (RunState.FINISHED, 2)
+    np.testing.assert_array_equal(store.telemetry(run.id).steps, np.arange(12))

@@ -19,7 +19,7 @@ def test_claiming_gives_an_owner_and_a_lease(store, clock, experiment):
     ids = [run.id for run in experiment.runs]
     clock.now += 3
 
-    store.claim(ids, "me")
+    assert store.claim(ids, "me") == []  # none of them is resumed
 
     for id in ids:
         row = store.run(id)
@@ -58,7 +58,7 @@ def test_a_resumable_run_is_queued_again_by_a_claim(store, run, state):
     store.write([StateChange(run, 5, state, "why")], "me")
     store.release([run], "me")
 
-    store.claim([run], "you")
+    assert store.claim([run], "you") == [run]
 
     row = store.run(run)
     assert (row.owner, row.state, row.ended, row.reason) == ("you", RunState.QUEUED, None, "resumed")
