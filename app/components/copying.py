@@ -26,6 +26,9 @@ def copying(experiment: Any, events: Sequence[Any]) -> None:
     with st.popover(
         "Copy", icon=":material/content_copy:", key=f"copy-{experiment.id}", help="Train the same again, elsewhere."
     ):
+        if experiment.is_recorded:
+            st.caption("It was recorded from a program of its owner's; only that program trains the same again.")
+            return
         try:
             config = _config(experiment)
         except ConfigError as error:  # kept by an earlier program, with settings that are no more

@@ -64,7 +64,7 @@ def _row(glance: Any) -> None:
             else '<span class="score muted">no score yet</span>'
         )
         dashes = run_dashes([track.weighting for track in glance.tracks])
-        drawn = sparkline(glance.tracks, dashes, glance.epochs, in_words(glance), mode())
+        drawn = sparkline(glance.tracks, dashes, glance.epochs or _done(glance), in_words(glance), mode())
         st.html(
             f'<div class="race glance"><div class="about">{chip(summary_state(glance.states).value)} '
             f'<span class="muted">{html.escape(_about(glance))}</span>{_progress(glance)}</div>'
@@ -86,17 +86,26 @@ def _about(glance: Any) -> str:
     runs = ", ".join(run_title(track.label) for track in glance.tracks)
     runs = runs if len(runs) <= 60 else f"{len(glance.tracks)} runs"
     when = " ".join(seconds_in_words(time.time() - glance.created).split()[:2])
-    return f"{when} ago · {glance.dataset}, {glance.image_size} px · {glance.epochs:,} epochs · {runs}"
+    size = None if glance.image_size is None else f"{glance.image_size} px"
+    data = ", ".join(word for word in (glance.dataset, size) if word)
+    epochs = "" if glance.epochs is None else f"{glance.epochs:,} epochs"
+    return " · ".join(word for word in (f"{when} ago", data, epochs, runs) if word)
 
 
 def _progress(glance: Any) -> str:
     """How far it has come, while it goes on."""
     if not glance.is_active:
         return ""
-    done = max(track.epoch for track in glance.tracks)
+    done = _done(glance)
+    if glance.epochs is None:
+        return f'<div class="far"><span class="muted">epoch {done:,}</span></div>' if done else ""
     share = min(1.0, done / glance.epochs)
     return (
         f'<div class="far"><div class="bar" role="progressbar" aria-valuemin="0" aria-valuemax="{glance.epochs}" '
         f'aria-valuenow="{done}" aria-label="Epochs trained"><i style="width:{share:.2%}"></i></div>'
         f'<span class="muted">epoch {done:,} of {glance.epochs:,}</span></div>'
     )
+
+
+def _done(glance: Any) -> int:
+    return int(max(track.epoch for track in glance.tracks))

@@ -52,6 +52,7 @@ def scores(race: Race, info: Info) -> None:
 
 def _chart(race: Race, metrics: pd.DataFrame, metric: str, info: Info, *, key: str) -> None:
     about = info(metric)
+    is_own = about.pooling == "as recorded"  # of a program of someone's own, in a range of its own
     series = []
     if len(metrics):
         own = metrics[(metrics["metric"] == metric) & (metrics["split"] == "validation")]
@@ -67,8 +68,8 @@ def _chart(race: Race, metrics: pd.DataFrame, metric: str, info: Info, *, key: s
         title=f"Validation {about.title}",
         help=about.sentence,
         x_label=AXIS_LABELS[race.view.axis],
-        y_label=f"{about.title} (0 to 1)",
-        y_range=(0, 1),
+        y_label=about.title if is_own else f"{about.title} (0 to 1)",
+        y_range=None if is_own else (0, 1),
         marks=[Mark(mark.x, mark.text, mark.kind) for mark in race.marks],
         note=f"{about.pooling}, {about.classes}" if len(metrics) else "the first scores come before the first training",
         height=340,
@@ -100,10 +101,14 @@ def _split(split: str, race: Race, metrics: pd.DataFrame, names: Sequence[str]) 
     values = latest.set_index(["run", "metric"])["value"].to_dict()
     epochs = latest.groupby("run")["epoch"].first().to_dict()
     best = latest[np.isfinite(latest["value"])].groupby("metric")["value"].max().to_dict() if len(epochs) > 1 else {}
-    images = ", ".join(f"{count:,}" for count in sorted(set(latest["images"])))
-    when = "" if split == "validation" else f", {_tested(race.snapshot.experiment)}"
+    images = ", ".join(f"{count:,}" for count in sorted(set(latest["images"]) - {0}))  # 0: nobody said
+    when = (
+        ""
+        if split == "validation" or race.snapshot.experiment.is_recorded
+        else f", {_tested(race.snapshot.experiment)}"
+    )
     lines = [
-        f'<tr class="split"><th colspan="{len(names) + 1}">{split.capitalize()}, {images} images'
+        f'<tr class="split"><th colspan="{len(names) + 1}">{split.capitalize()}{f", {images} images" if images else ""}'
         f'<span class="muted">{when}</span></th></tr>'
     ]
     for run, dash in zip(race.snapshot.experiment.runs, race.dashes, strict=True):

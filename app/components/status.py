@@ -133,7 +133,8 @@ def reasons(experiment: Any) -> None:
     for (state, reason), labels in said.items():
         whose = "Every run" if len(labels) == len(experiment.runs) > 1 else ", ".join(labels)
         show = {"failed": st.error, "interrupted": st.warning}.get(state, st.info)
-        hint = " Resume goes on from the last checkpoint." if state == "interrupted" else ""
+        can_resume = state == "interrupted" and not experiment.is_recorded
+        hint = " Resume goes on from the last checkpoint." if can_resume else ""
         show(f"{whose} {state}: {reason.rstrip('.')}.{hint}", icon=STATE_BADGES[state].icon)
 
 
@@ -142,7 +143,7 @@ def _facts(snapshot: Any, state: RunState, *, is_in_line: bool) -> list[str]:
     total, per_epoch = snapshot.steps_total, snapshot.steps_per_epoch
     runs = snapshot.experiment.runs
     if per_epoch:
-        epochs = f"epoch <b>{snapshot.step / per_epoch:.1f}</b> of {total // per_epoch:,}"
+        epochs = f"epoch <b>{snapshot.step / per_epoch:.1f}</b>" + (f" of {total // per_epoch:,}" if total else "")
         facts.append(f'<span title="{EPOCH}">{epochs}</span>')
     elif state is RunState.QUEUED:
         facts.append("waiting for its turn" if is_in_line else "preparing the data")
@@ -181,7 +182,9 @@ def _run(snapshot: Any, run: Any, live: Any, dash: Dash, title: str, *, is_like_
 def _where(snapshot: Any, owner_in_words: Callable[[str], str]) -> str:
     facts, runs = snapshot.facts, snapshot.experiment.runs
     words = []
-    if facts:
+    if snapshot.experiment.is_recorded:
+        words += ["recorded from a program of its owner's", *([facts["device"]] if facts else [])]
+    elif facts:
         images = facts["images"]
         words.append(f"{facts['device']}, {facts['precision']}")
         words.append(f"{images['train']} train · {images['validation']} validation · {images['test']} test images")

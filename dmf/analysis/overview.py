@@ -40,14 +40,18 @@ class Track:
 
 @dataclass(frozen=True)
 class Glance:
-    """One experiment at a glance; ``created`` is a Unix time in seconds, ``image_size`` in pixels."""
+    """One experiment at a glance; ``created`` is a Unix time in seconds, ``image_size`` in pixels.
+
+    Of one that a program of someone's own recorded, ``dataset``, ``image_size`` and ``epochs`` are None where its
+    owner did not tell them.
+    """
 
     id: str
     name: str
     created: float
-    dataset: str
-    image_size: int
-    epochs: int
+    dataset: str | None
+    image_size: int | None
+    epochs: int | None
     tracks: tuple[Track, ...]
 
     @property
@@ -93,15 +97,16 @@ def _glances(store: RunStore, experiments: Sequence[ExperimentRow]) -> list[Glan
 
 
 def _glance(experiment: ExperimentRow, scores: Mapping[str, pd.DataFrame]) -> Glance:
-    data = DataConfig().model_dump() | experiment.config.get("data", {})
-    training = TrainingConfig().model_dump() | experiment.config.get("training", {})
+    data, training = experiment.config.get("data", {}), experiment.config.get("training", {})
+    if not experiment.is_recorded:  # what an earlier program did not store was what is the default now
+        data, training = DataConfig().model_dump() | data, TrainingConfig().model_dump() | training
     return Glance(
         id=experiment.id,
         name=experiment.name,
         created=experiment.created,
-        dataset=data["dataset"],
-        image_size=data["image_size"],
-        epochs=training["epochs"],
+        dataset=data.get("dataset"),
+        image_size=data.get("image_size"),
+        epochs=training.get("epochs"),
         tracks=tuple(_track(run, scores.get(run.id)) for run in experiment.runs),
     )
 

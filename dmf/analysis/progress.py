@@ -69,10 +69,10 @@ class Snapshot:
         return tuple(self.first_settings(run) | self.changes(run) for run in self.experiment.runs)
 
     def first_settings(self, run: RunRow) -> dict[str, float | str]:
-        """What the knobs of a run stood at when it began, by field."""
+        """What the knobs of a run stood at when it began, by field; a recorded run may not tell them all."""
         training = TrainingConfig.model_fields["lr"].default
         lr = self.experiment.config.get("training", {}).get("lr", training)
-        return {field: lr if field == "lr" else run.config[field] for field in KNOBS}
+        return {field: lr if field == "lr" else run.config[field] for field in KNOBS if field in {"lr", *run.config}}
 
     def changes(self, run: RunRow) -> dict[str, float | str]:
         """The knobs of a run that were turned, at what they stand at now."""

@@ -10,14 +10,15 @@ class MetricInfo:
 
     Attributes:
         title: Short name for a column or an axis.
-        pooling: ``pooled``: counts are summed over the split's images first; ``per image``: averaged over images.
+        pooling: ``pooled``: counts are summed over the split's images first; ``per image``: averaged over images;
+            ``as recorded``: only the program that computed it knows.
         classes: ``all classes`` averages background and lesions; ``lesion only`` leaves the background out; for the
             metric of one class, the name of that class.
         sentence: What it measures.
     """
 
     title: str
-    pooling: Literal["pooled", "per image"]
+    pooling: Literal["pooled", "per image", "as recorded"]
     classes: str
     sentence: str
 
@@ -63,6 +64,11 @@ METRIC_INFO: dict[str, MetricInfo] = {
     ),
 }
 """Every metric of ``summarise`` but those of a single class; for these see :func:`metric_info`."""
+
+
+def recorded_metric(name: str) -> MetricInfo:
+    """What can be said of a score that a program of someone's own recorded under a name of its own."""
+    return MetricInfo(name, "as recorded", "by its own program", "A score that the program of this run computed.")
 
 
 def metric_info(name: str) -> MetricInfo:
