@@ -93,3 +93,12 @@ def test_a_long_training_is_thinned_to_what_can_be_seen_with_its_ends_and_its_pe
 
 def test_few_points_stay_as_they_are() -> None:
     assert thinned([(0, 0.1), (1, 0.2), (2, 0.3)], 3) == [(0, 0.1), (1, 0.2), (2, 0.3)]
+
+
+def test_of_a_recorded_experiment_nothing_is_made_up(store: RunStore) -> None:
+    run_config = {"weighting": "own", "terms": ["L1"]}
+    for config in ({"recorded": True}, {"recorded": True, "data": {"dataset": "busi"}, "training": {"epochs": 3}}):
+        store.create_experiment(config, name="x", labels=["a"], run_configs=[run_config], environment={})
+    told, bare = overview(store)
+    assert (bare.dataset, bare.image_size, bare.epochs) == (None, None, None)
+    assert (told.dataset, told.image_size, told.epochs) == ("busi", None, 3)

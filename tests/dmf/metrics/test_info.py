@@ -3,6 +3,7 @@ import pytest
 
 import dmf.metrics
 from dmf.metrics import METRIC_INFO, metric_info, summarise
+from dmf.metrics.info import recorded_metric
 
 
 def test_every_metric_of_a_summary_can_be_labelled():
@@ -33,3 +34,8 @@ def test_all_names_what_can_be_imported():
     assert all(hasattr(dmf.metrics, name) for name in dmf.metrics.__all__)
     with pytest.raises(AttributeError, match="no attribute 'rand_index'"):
         dmf.metrics.rand_index  # noqa: B018
+
+
+def test_a_score_under_a_name_of_its_own_is_called_by_it():
+    about = recorded_metric("val_loss")
+    assert (about.title, about.pooling) == ("val_loss", "as recorded")

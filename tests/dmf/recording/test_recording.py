@@ -1,17 +1,21 @@
 import math
 import shutil
 import time
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 
+from dmf.config import FusionConfig
+from dmf.config_text import parse
 from dmf.errors import ConfigError, DMFError, RunFinishedError, StoreError
 from dmf.jobs import Job
 from dmf.losses import CrossEntropy, LossBank, MeanDice
 from dmf.recording import RunStoppedError, record
 from dmf.records import RunState
-from dmf.runs import RunStore
+from dmf.replay import recorded_losses, replay
+from dmf.runs import ExportFormat, RunStore, export_run
 from dmf.training.telemetry import CAPACITY
 
 
@@ -410,3 +414,27 @@ def test_truth_and_prediction_must_have_one_shape(store, fused):
         ):
             run.sample("a", np.zeros((2, 2)), np.zeros((2, 2), int), np.zeros((3, 2), int))
     assert store.samples(run.experiment) == []
+
+
+# What others make of it
+
+
+def test_a_recorded_history_is_replayed_as_it_was_weighted(store, fusion):
+    losses = torch.rand(30, 3, generator=torch.Generator().manual_seed(0))
+    with record("mine", fusion=fusion, store=store) as run:
+        for row in losses:
+            run.write(fusion(row))
+    terms, recorded = recorded_losses(store, run.id)
+    weights = replay(recorded, parse(FusionConfig, store.run(run.id).config))
+    lived = store.telemetry(run.id, columns=[f"weight_{term}" for term in terms]).values
+    np.testing.assert_allclose(weights, lived, atol=1e-7)
+
+
+def test_it_is_exported_renamed_and_deleted_like_any_other(store, fused, tmp_path):
+    with record("mine", store=store) as run:
+        run.write(fused())
+    for format in get_args(ExportFormat):
+        export_run(store, run.id, format, tmp_path / format)
+    store.update_run(run.id, name="yours", archived=True)
+    store.delete_runs([run.id])
+    assert store.experiments(archived=True) == []
