@@ -17,6 +17,7 @@ from dmf.errors import DMFError, UnknownNameError
 
 EXAMPLES = 8
 CHOICE = "dataset-choice"
+SEEN = "dataset-seen"
 BROUGHT = "datasets-brought"  # in session state: key to source, with the options its files ask for
 
 
@@ -45,10 +46,10 @@ def told(part: Any) -> None:
 
 
 def choose() -> access.Source:
-    """The dataset to show: the URL's, else the first; the URL keeps it, so that a link opens the same."""
+    """The dataset to show: the URL's, else the one last looked at in this visit, else the first."""
     offered = {source.key: source for source in access.sources()}
     offered |= st.session_state.get(BROUGHT, {})
-    wanted = st.query_params.get(state.DATASET)
+    wanted = st.query_params.get(state.DATASET, st.session_state.get(SEEN))
     if wanted is not None and wanted not in offered:
         try:
             offered[wanted] = access.find_source(wanted)
@@ -58,6 +59,7 @@ def choose() -> access.Source:
     st.session_state[CHOICE] = wanted or next(iter(offered))
     names = {key: _name(source) for key, source in offered.items()}
     st.selectbox("Dataset", names, format_func=names.get, key=CHOICE, on_change=_chosen, help="What to look at.")
+    st.session_state[SEEN] = st.session_state[CHOICE]
     return access.with_options(offered[st.session_state[CHOICE]])
 
 

@@ -137,6 +137,15 @@ def test_a_choice_goes_into_the_url() -> None:
     assert "busc" in written(test)
 
 
+def test_a_look_at_another_page_does_not_lose_the_dataset() -> None:
+    test = page("busc")
+    test.switch_page("pages/home.py").run()
+    test.query_params.clear()
+    test.switch_page("pages/datasets.py").run()
+    assert not test.exception
+    assert test.selectbox(key="dataset-choice").value == "busc"
+
+
 def test_a_path_on_this_machine_is_read_in_place(scans: Path) -> None:
     test = page()
     test.text_input(key="folder-path").set_value(str(scans))
