@@ -273,3 +273,24 @@ def weight_path(run: ComparedRun) -> Any:
 @st.cache_data(max_entries=64, show_spinner=False)
 def _path(_store: RunStore, url: str, id: str, attempt: int, step: int, terms: tuple[str, ...]) -> Any:
     return read_weight_path(_store.telemetry(id), terms)
+
+
+def describe_run(id: str, *, name: str, tags: Sequence[str], notes: str, archived: bool) -> None:
+    """Change what people say of a run, see ``RunStore.update_run``.
+
+    Raises:
+        RunNotFoundError: If there is no such run.
+        ConfigError: If the name or a tag is empty, or the name is another run's.
+    """
+    store().update_run(id, name=name, tags=tags, notes=notes, archived=archived)
+
+
+def delete_runs(ids: Sequence[str]) -> None:
+    """Delete runs with everything that belongs to them, see ``RunStore.delete_runs``.
+
+    Raises:
+        RunNotFoundError: If there is no such run.
+        RunFinishedError: If one is active.
+        StoreError: If its files cannot be deleted.
+    """
+    store().delete_runs(ids)

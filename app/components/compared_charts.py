@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.charts.lines import AXIS_LABELS, Axis, Source, View, draw, honest
+from app.charts.lines import AXIS_LABELS, Axis, Source, View, Window, draw, honest
+from app.charts.parallel import parallel
 from app.charts.ternary import ternary
+from app.charts.twin import twin
 from app.components.fields import named, run_title
 from app.components.live_chart import Series, live_chart
 from app.components.page_style import mode
@@ -202,6 +204,25 @@ def charts(
                 drawn.chart(PANELS[name], part, items)
 
 
+def figures(
+    runs: Sequence[Compared], look: Look, metrics: pd.DataFrame, metric: Any, groups: Groups | None = None
+) -> dict[str, Any]:
+    """The same charts by title, as figures to be saved; takes what :func:`charts` takes."""
+    drawn = _Drawn(runs, look, metrics, metric, groups)
+    return {
+        drawn.title(PANELS[name], part): twin(
+            drawn.lines(PANELS[name], items)[0],
+            title=drawn.title(PANELS[name], part),
+            x_label=AXIS_LABELS[look.axis],
+            y_label=drawn.y_label(PANELS[name]),
+            log_y=look.log_y and PANELS[name].is_loss,
+        )
+        for name in PANELS
+        if name in look.panels
+        for part, items in drawn.charts(PANELS[name])
+    }
+
+
 class _Drawn:
     """What the charts of one rerun share."""
 
@@ -267,35 +288,43 @@ class _Drawn:
             word for word in ("compared", panel.column, part, axis, "grouped" if self.groups else "") if word
         )
         key = "".join(letter if letter.isalnum() else "-" for letter in key)
-        about = self.metric if panel.column == SCORE else None
-        title = f"{panel.title} {about.title}" if about else panel.title
-        note = "a mean line per group, in its band" if self.groups else ""
-        if self.groups:
-            series = self.banded(items)
-        elif panel.column == SCORE:
-            series = [self.series(item, *self.score(item.runs[0]), items) for item in items]
-        else:
-            sources = [
-                Source(item.runs[0].live, item.column, item.owner, item.term, item.name, self.look.view(item.runs[0]))
-                for item in items
-            ]
-            lines = draw(sources, View(axis), zoom_of(key, SCOPE))
-            series = [self.series(item, line.x, line.y, items) for item, line in zip(items, lines, strict=True)]
-            note = honest(lines)
+        series, note = self.lines(panel, items, zoom_of(key, SCOPE))
         live_chart(
             series,
             key=key,
             scope=SCOPE,
             zoom_group=f"compare-{axis}",
-            title=f"{title} · {part}" if part else title,
-            help=about.sentence if about else panel.help,
+            title=self.title(panel, part),
+            help=self.metric.sentence if panel.column == SCORE else panel.help,
             about={named(term): said for term, said in TERMS.items()},
             x_label=AXIS_LABELS[axis],
-            y_label=f"{about.title} {panel.y_label}" if about else panel.y_label,
+            y_label=self.y_label(panel),
             y_range=panel.y_range,
             log_y=self.look.log_y and panel.is_loss,
             note=note if items else "no chosen run has an auxiliary loss",
             height=340 if self.look.layout == "overlaid" else 270,
+        )
+
+    def title(self, panel: Panel, part: str) -> str:
+        title = f"{panel.title} {self.metric.title}" if panel.column == SCORE else panel.title
+        return f"{title} · {part}" if part else title
+
+    def y_label(self, panel: Panel) -> str:
+        return f"{self.metric.title} {panel.y_label}" if panel.column == SCORE else panel.y_label
+
+    def lines(self, panel: Panel, items: Sequence[_Item], window: Window | None = None) -> tuple[list[Series], str]:
+        """The lines of a chart, and what is to be said of them."""
+        if self.groups:
+            return self.banded(items), "a mean line per group, in its band"
+        if panel.column == SCORE:
+            return [self.series(item, *self.score(item.runs[0]), items) for item in items], ""
+        sources = [
+            Source(item.runs[0].live, item.column, item.owner, item.term, item.name, self.look.view(item.runs[0]))
+            for item in items
+        ]
+        lines = draw(sources, View(self.look.axis), window)
+        return [self.series(item, line.x, line.y, items) for item, line in zip(items, lines, strict=True)], honest(
+            lines
         )
 
     def score(self, run: Compared) -> tuple[np.ndarray, np.ndarray]:
@@ -380,6 +409,13 @@ def triangle(runs: Sequence[Compared], titles: Mapping[str, str], path: Callable
     st.plotly_chart(figure, key="compared-triangle", theme=None)
     if len(alike) < len(runs):
         st.caption(f"Only the {len(alike)} runs that weigh {', '.join(map(named, terms))}.")
+
+
+def coordinates(together: pd.DataFrame) -> None:
+    """Settings against results, a line per run."""
+    st.plotly_chart(
+        parallel(together, AUXILIARY_COLOR.of(mode()), TEXT.of(mode())), key="compared-parallel", theme=None
+    )
 
 
 def run_colors(titles: Sequence[str]) -> dict[str, tuple[Color, Dash]]:

@@ -189,3 +189,49 @@ def _by_term(terms: Sequence[str], values: Any, style: str = ".2f") -> str:
         f"{html.escape(named(term))} {'–' if math.isnan(value) else format(value, style)}"
         for term, value in zip(terms, values, strict=True)
     )
+
+
+def behaviour_frame(found: Mapping[str, Any]) -> pd.DataFrame:
+    """The same numbers, a row per run and loss."""
+    rows = [
+        {
+            **{"run": title, "steps": said.steps, "term": term, "mean_share": share, "loss_correlation": correlation},
+            **{"is_dominant": term == said.dominant, "mean_entropy": said.mean_entropy},
+            **{"restlessness": said.restlessness, "first_taken": said.first_taken, "taken_by": said.taken_by},
+        }
+        for title, said in found.items()
+        for term, share, correlation in zip(said.terms, said.mean_shares, said.loss_correlation, strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+def settings_and_results(differing: pd.DataFrame, titles: Mapping[str, str], scores: pd.DataFrame) -> pd.DataFrame:
+    """A row per run: the settings that differ, then its scores at the best epoch, for parallel coordinates.
+
+    Args:
+        differing: See :func:`dmf.analysis.differences.differences`.
+        titles: Run id to its title.
+        scores: The rows of these runs in the table of all runs.
+    """
+    by_run = scores.set_index("run")
+    table = pd.DataFrame(index=pd.Index(list(titles), name="run"))
+    for field, row in zip(differing.index, differing.to_numpy(), strict=True):
+        values = dict(zip(differing.columns, row, strict=True))
+        plain = [values[id] for id in titles]
+        table[field_title(str(field))] = [
+            value if isinstance(value, int | float) and not isinstance(value, bool) else value_text(value)
+            for value in plain
+        ]
+    for column, title in RESULTS.items():
+        found = by_run[column].reindex(list(titles))
+        if found.notna().any():
+            table[title] = found
+    return table
+
+
+RESULTS = {
+    "validation_cb_dice": "Validation CB-Dice",
+    "test_lesion_dice": "Test lesion Dice",
+    "test_cb_dice": "Test CB-Dice",
+}
+"""Column of the table of all runs to what parallel coordinates call it."""

@@ -1,17 +1,20 @@
 """The Compare page: choose runs of any experiment; what differs, how they went, what may be concluded."""
 
+import html
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from app import access, state
-from app.components import compared_charts, comparison_tables, grouping
+from app.components import compared_charts, comparison_tables, exporting, grouping, run_editor
 from app.components.page_style import plain, use_style
 from app.components.run_picker import run_picker
 from dmf.errors import DMFError
 from dmf.records import RunState
 
 TICK = 2.0  # s
+DRAWN = "compared-look"  # in session state: how the charts are drawn, for the export
 MOST_ALONE = 2  # runs from which something can differ
 
 
@@ -20,12 +23,14 @@ def show() -> None:
     use_style("home.css")
     st.title("Compare runs")
     try:
-        table = access.all_runs()
-        if table.empty:
+        archived = bool(st.session_state.get("archived"))
+        table = access.all_runs(archived=archived)
+        if table.empty and not archived and access.all_runs(archived=True).empty:
             first_day()
             return
         run_picker(table, state.chosen_runs(), state.choose_runs, state.MOST_RUNS)
-        show_chosen(state.chosen_runs())
+        st.toggle("Show archived runs", key="archived", help="Runs that lists leave out.", persist_state="session")
+        show_chosen(state.chosen_runs(), table)
     except DMFError as error:
         st.error(str(error), icon=":material/error:")
 
@@ -36,7 +41,7 @@ def first_day() -> None:
     st.page_link(state.HOME, label="Races to start, on Home", icon=":material/home:")
 
 
-def show_chosen(ids: list[str]) -> None:
+def show_chosen(ids: list[str], table: pd.DataFrame) -> None:
     runs, missing = access.compared_runs(ids)
     if missing:
         st.warning(f"No run is called {', '.join(map(plain, missing))} in this store (any more).")
@@ -48,10 +53,35 @@ def show_chosen(ids: list[str]) -> None:
     show_differences(configs, titles)
     st.markdown("#### Charts", help="Drag in one to zoom all of them; double click to see everything again.")
     members, spread = grouping.grouping(titles, access.fields_of(configs), lambda by: access.groups_of(configs, by))
+    groups = None
+    if spread is not None:
+        groups = compared_charts.Groups(members, lambda curves: access.band_of(curves, spread))
     with st.container(key="compared-charts"):
-        show_charts([run.id for run in runs], [run.run.state for run in runs], members, spread)
-    show_results(runs, members)
-    show_behaviour(runs, titles)
+        show_charts([run.id for run in runs], [run.run.state for run in runs], groups)
+    report = {**show_results(runs, members), **show_behaviour(runs, titles)}
+    together = comparison_tables.settings_and_results(access.what_differs(configs), titles, table)
+    show_parallel(together)
+
+    def made() -> exporting.Report:
+        chosen, metric = st.session_state[DRAWN]
+        drawn = compared_charts.figures(runs, chosen, access.run_metrics(ids), access.named_metric(metric), groups)
+        differing = access.what_differs(configs)
+        said = {"What differs": comparison_tables.differences_html(differing, titles)}
+        tables = {"What differs": differing.rename(columns=titles), "Settings and results": together}
+        return exporting.Report(
+            tables={**tables, **{name: rows for name, (rows, _) in report.items()}},
+            figures=drawn,
+            said={**said, **{name: text for name, (_, text) in report.items()}},
+        )
+
+    exporting.exporting(made)
+    run_editor.run_editor(runs, titles, access.describe_run, delete)
+
+
+def delete(ids: list[str]) -> None:
+    """Delete runs, and compare those that are left."""
+    access.delete_runs(ids)
+    state.choose_runs(id for id in state.chosen_runs() if id not in ids)
 
 
 def show_differences(configs: dict[str, dict[str, Any]], titles: dict[str, str]) -> None:
@@ -66,13 +96,8 @@ def show_differences(configs: dict[str, dict[str, Any]], titles: dict[str, str])
             )
 
 
-def show_charts(
-    ids: list[str], states: list[RunState], members: dict[str, tuple[str, ...]], spread: str | None
-) -> None:
+def show_charts(ids: list[str], states: list[RunState], groups: compared_charts.Groups | None) -> None:
     """Brought up to date by themselves while one of the runs trains."""
-    groups = None
-    if spread is not None:
-        groups = compared_charts.Groups(members, lambda curves: access.band_of(curves, spread))
 
     @st.fragment(run_every=TICK if any(state.is_active for state in states) else None)
     def live() -> None:
@@ -80,12 +105,15 @@ def show_charts(
         if missing or [run.run.state for run in runs] != states:
             st.rerun()  # results depend on it, and whether this goes on ticking
         chosen, metric = compared_charts.look(access.metric_names(ids), access.named_metric)
+        st.session_state[DRAWN] = chosen, metric
         compared_charts.charts(runs, chosen, access.run_metrics(ids), access.named_metric(metric), groups)
 
     live()
 
 
-def show_results(runs: list[access.ComparedRun], members: dict[str, tuple[str, ...]]) -> None:
+def show_results(
+    runs: list[access.ComparedRun], members: dict[str, tuple[str, ...]]
+) -> dict[str, tuple[pd.DataFrame, str]]:
     st.markdown("#### Results", help="Metrics on the test images, which nothing was chosen by.")
     with st.container(key="results"):
         first, over = grouping.baseline(list(members))
@@ -106,14 +134,21 @@ def show_results(runs: list[access.ComparedRun], members: dict[str, tuple[str, .
             bind="query-params",
         )
         tested = found.comparisons[metric]
-        if len(tested.table):
-            st.html(comparison_tables.comparison_html(tested, first))
+        table = comparison_tables.comparison_html(tested, first) if len(tested.table) else ""
+        if table:
+            st.html(table)
         st.markdown(plain(tested.sentence))
         if tested.family:
             st.caption(tested.family)
+    all_metrics = comparison_tables.results_html(found, list(members), first, access.named_metric)
+    concluded = f"{table}<p>{html.escape(tested.sentence)}</p><p>{html.escape(tested.family)}</p>"
+    return {
+        "Results": (found.summary, all_metrics),
+        f"Compared by {access.named_metric(metric).title}": (tested.table, concluded),
+    }
 
 
-def show_behaviour(runs: list[access.ComparedRun], titles: dict[str, str]) -> None:
+def show_behaviour(runs: list[access.ComparedRun], titles: dict[str, str]) -> dict[str, tuple[pd.DataFrame, str]]:
     st.markdown("#### Weight behaviour", help="What the weights did, in numbers.")
     with st.container(key="behaviour"):
         found = {titles[run.id]: access.behaviour(run) for run in runs}
@@ -125,6 +160,21 @@ def show_behaviour(runs: list[access.ComparedRun], titles: dict[str, str]) -> No
             compared_charts.entropy(runs, titles, found)
         with right:
             compared_charts.triangle(runs, titles, access.weight_path)
+    table = comparison_tables.behaviour_html(found)
+    redundant = "".join(f"<p>{html.escape(said)}</p>" for said in comparison_tables.redundant_sentences(found))
+    return {"Weight behaviour": (comparison_tables.behaviour_frame(found), table + redundant)}
+
+
+def show_parallel(together: pd.DataFrame) -> None:
+    """Settings against results, where there is more than one run and more than one axis."""
+    if len(together) < MOST_ALONE or len(together.columns) < MOST_ALONE:
+        return
+    st.markdown(
+        "#### Settings against results",
+        help="A line per run through its settings to its scores; drag along an axis to keep only some runs.",
+    )
+    with st.container(key="parallel"):
+        compared_charts.coordinates(together)
 
 
 show()

@@ -60,6 +60,7 @@ def record(store: RunStore, name: str = "Race", seed: int = 0, size: int = 64, *
             ],
             "test",
         )
+    store.release([run.id for run in made.runs], "test")
     return [run.id for run in made.runs]
 
 
@@ -157,3 +158,9 @@ def test_a_run_that_has_not_begun_is_compared_as_far_as_it_goes(store: RunStore)
     made = store.create_experiment({}, name="Waits", labels=["mad"], run_configs=[fusion], environment={})
     test = page(",".join([*record(store), made.runs[0].id]), show="γ(t)")
     assert "no test scores yet" in said(test, "results").replace("\\", "")
+
+
+def test_settings_are_drawn_against_results(store: RunStore) -> None:
+    ids = record(store)
+    assert len(page(",".join(ids)).container(key="parallel").get("plotly_chart")) == 1
+    assert not page(ids[0]).get("parallel")

@@ -123,3 +123,29 @@ def test_a_zoom_of_one_chart_moves_the_others_and_so_does_the_pointer(
     until(lambda: tip.is_visible() and "Optimizer step" in tip.inner_text(), "the pointer over the losses")
     losses.get_by_role("button", name="Show everything (double click)").click()
     until(lambda: weights.get_attribute("data-zoomed") == "false", "the whole of the weights")
+
+
+def test_tables_and_the_whole_comparison_are_exported(app_server: str, runs: list[str], watched: Any) -> None:
+    page = watched(app_server).page
+    page.goto(f"{app_server}/compare?runs={runs[0]},{runs[1]}")
+    page.get_by_text("Export tables, charts and the whole comparison").click()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Compared by Lesion Dice per image").click()
+    rows = saved.value.path().read_text().splitlines()
+    assert rows[0].startswith("group,runs,mean,spread,difference")
+    assert [row.split(",")[0] for row in rows[1:]] == ["Variance", "MAD"]
+    assert 0.85 < float(rows[2].split(",")[2]) < 0.9  # 2 · 80 / (2 · 80 + 10 + 20) = 0.842, up to 83 of 100 found
+
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Whole comparison as HTML").click()
+    file = saved.value.path().rename(saved.value.path().with_suffix(".html"))
+    alone = watched(file.as_uri()).page
+    alone.get_by_text("speaks of these two trained models only").wait_for()
+    until(lambda: alone.locator(".main-svg").count() >= 3, "the charts of the page")
+
+    page.get_by_role("radio", name="SVG").click()
+    camera = page.locator('.st-key-twin-weights-SVG .modebar-btn[data-title^="Download plot"]')
+    with page.expect_download() as saved:
+        camera.dispatch_event("click")
+    assert saved.value.suggested_filename == "weights.svg"
+    assert saved.value.path().read_text().startswith("<svg")

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from app.components.comparison_tables import (
+    behaviour_frame,
     behaviour_html,
     comparison_html,
     differences_html,
@@ -14,6 +15,7 @@ from app.components.comparison_tables import (
     group_name,
     redundant_sentences,
     results_html,
+    settings_and_results,
     value_text,
 )
 
@@ -94,3 +96,23 @@ def test_redundant_losses_are_named_once_for_all_runs_that_agree() -> None:
         "IoU and Dice move together in A, B (rank correlation 0.995 or more), so one of them is redundant. "
         "IoU = D / (2 - D)."
     ]
+
+
+def test_behaviour_has_a_row_per_run_and_loss() -> None:
+    frame = behaviour_frame({"MAD": behaviour()})
+    assert frame["term"].tolist() == ["iou", "dice"]
+    assert frame["mean_share"].tolist() == [0.25, 0.75]
+    assert frame["is_dominant"].tolist() == [False, True]
+
+
+def test_settings_and_results_of_a_run_are_one_row() -> None:
+    differing = pd.DataFrame({"r1": ["mad", 3, True], "r2": ["fixed", 4, pd.NA]}, dtype=object)
+    differing.index = pd.Index(["fusion.weighting", "training.seed", "fusion.symlog"], name="field")
+    scores = pd.DataFrame(
+        {"run": ["r2", "r1"], "validation_cb_dice": [0.5, 0.75], "test_lesion_dice": math.nan, "test_cb_dice": math.nan}
+    )
+    table = settings_and_results(differing, {"r1": "A", "r2": "B"}, scores)
+    assert table.loc["r2"].tolist() == ["Fixed", 4, "–", 0.5]
+    assert table.loc["r1"].tolist()[:2] == ["MAD", 3]
+    assert table.columns[0] == "Weighting method"
+    assert table.columns[-1] == "Validation CB-Dice"

@@ -1,0 +1,21 @@
+"""What is taken away of a comparison."""
+
+import pandas as pd
+
+from app.components.exporting import Report, csv, file_name, pieces
+
+
+def test_a_title_becomes_a_plain_file_name() -> None:
+    assert file_name("Weights · MAD (2)") == "weights-mad-2"
+
+
+def test_an_index_with_a_name_is_a_column_and_another_is_left_out() -> None:
+    table = pd.DataFrame({"value": [1.5]}, index=pd.Index(["data.limit"], name="field"))
+    assert csv(table) == "field,value\ndata.limit,1.5\n"
+    assert csv(pd.DataFrame({"value": [1.5]})) == "value\n1.5\n"
+
+
+def test_the_page_has_what_is_said_first_and_then_the_charts() -> None:
+    figure = object()
+    report = Report({}, {"Weights": figure}, {"Results": "<table></table>"})
+    assert pieces(report) == ["<h2>Results</h2>", "<table></table>", "<h2>Charts</h2>", figure]
