@@ -124,10 +124,9 @@ def run_metrics(ids: Sequence[str]) -> pd.DataFrame:
     return store().epoch_metrics(ids)
 
 
-def metric_names(ids: Sequence[str]) -> list[str]:
+def metric_names(metrics: pd.DataFrame) -> list[str]:
     """Metrics that one of these runs has on its validation images, those of a single class last."""
-    found = run_metrics(ids)
-    names = set(found.loc[found["split"] == "validation", "metric"]) if len(found) else set()
+    names = set(metrics.loc[metrics["split"] == "validation", "metric"]) if len(metrics) else set()
     return sorted(names or {"cb_dice"}, key=lambda name: ("/" in name, name))
 
 

@@ -104,9 +104,10 @@ def show_charts(ids: list[str], states: list[RunState], groups: compared_charts.
         runs, missing = access.compared_runs(ids)
         if missing or [run.run.state for run in runs] != states:
             st.rerun()  # results depend on it, and whether this goes on ticking
-        chosen, metric = compared_charts.look(access.metric_names(ids), access.named_metric)
+        metrics = access.run_metrics(ids)
+        chosen, metric = compared_charts.look(access.metric_names(metrics), access.named_metric)
         st.session_state[DRAWN] = chosen, metric
-        compared_charts.charts(runs, chosen, access.run_metrics(ids), access.named_metric(metric), groups)
+        compared_charts.charts(runs, chosen, metrics, access.named_metric(metric), groups)
 
     live()
 
