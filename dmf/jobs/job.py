@@ -9,7 +9,7 @@ from typing import Any
 
 from dmf import build
 from dmf.config import ExperimentConfig
-from dmf.errors import CheckpointError, ConfigError, DMFError, RunFinishedError, StoreError
+from dmf.errors import CheckpointError, ConfigError, DMFError, NotOwnerError, RunFinishedError, StoreError
 from dmf.knobs import Settings, knobs_of
 from dmf.records import Event, Knob, RunState, StateChange
 from dmf.runs import ExperimentRow, RunRow, RunStore, StoreControls, StoreSink
@@ -136,6 +136,9 @@ class Job:
             else:
                 if lockstep is not None:
                     lockstep.train()
+        except NotOwnerError:
+            if not self._was_cancelled():
+                raise
         finally:
             with suppress(StoreError):  # the first error is the one to tell; this one would hide it
                 sink.close()
@@ -147,6 +150,11 @@ class Job:
     def abandon(self) -> None:
         """Give the runs up without training them; they count as interrupted."""
         self.store.release([run.id for run in self.runs], self.owner)
+
+    def _was_cancelled(self) -> bool:
+        """Whether all runs were cancelled: their last moment in the queue is the one before they train."""
+        rows = [self.store.run(run.id) for run in self.runs]
+        return all(row.state is RunState.STOPPED and row.owner is None for row in rows)
 
     def _owned(self) -> list[RunRow]:
         """The runs that were not cancelled, or lost to another process, since they were claimed."""

@@ -137,6 +137,8 @@ class Lockstep:
             for sample in self._samples:
                 self._sink.write(self._shared_picture(sample, "image", self._task.input_png(sample)))
                 self._sink.write(self._shared_picture(sample, "truth", self._task.truth_png(sample)))
+            for lane in self._lanes:  # all before the first is judged, which takes a while: no run waits any more
+                self._change(lane, RunState.RUNNING)
             for lane in self._lanes:
                 self._guarded(lane, self._begin)
             while turn := self._next_turn():
@@ -170,7 +172,6 @@ class Lockstep:
         return []
 
     def _begin(self, lane: Lane) -> None:
-        self._change(lane, RunState.RUNNING)
         if lane.run.step >= self.steps_total:
             self._finish(lane)
         elif lane.run.step == 0:

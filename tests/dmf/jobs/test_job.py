@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from dmf import build
-from dmf.errors import ConfigError, DataError, StoreError
+from dmf.errors import ConfigError, DataError, RunFinishedError, StoreError
 from dmf.jobs import Job, create_experiment
 from dmf.records import Knob, RunState
 from dmf.runs import StoreSink
+from dmf.training import Lockstep
 
 
 def states(store, id):
@@ -287,3 +288,34 @@ def test_a_run_whose_resumer_died_unnoticed_until_it_is_claimed_goes_on_from_its
     Job(store, seen, "third").train()
     assert (store.run(run.id).state, store.run(run.id).attempt) == (RunState.FINISHED, 2)
     np.testing.assert_array_equal(store.telemetry(run.id).steps, np.arange(12))
+
+
+def test_a_race_that_is_cancelled_in_its_last_moment_in_the_queue_ends_without_an_error(store, tiny, monkeypatch):
+    own = Lockstep.train
+
+    def train(lockstep):
+        store.cancel(experiment.id)
+        return own(lockstep)
+
+    monkeypatch.setattr(Lockstep, "train", train)
+    experiment = create_experiment(store, tiny("mad", "variance"))
+    Job(store, experiment, "me").train()
+    assert states(store, experiment.id) == ["stopped", "stopped"]
+    assert [run.reason for run in store.experiment(experiment.id).runs] == ["cancelled in the queue"] * 2
+
+
+def test_no_run_of_a_race_can_be_cancelled_once_another_has_begun(store, tiny, monkeypatch):
+    own, tried = Lockstep._end_epoch, []
+
+    def end_epoch(lockstep, lane):
+        lockstep._sink.flush()
+        with pytest.raises(RunFinishedError, match="running; nothing of it waits"):
+            store.cancel(experiment.id)
+        tried.append(lane)
+        own(lockstep, lane)
+
+    monkeypatch.setattr(Lockstep, "_end_epoch", end_epoch)
+    experiment = create_experiment(store, tiny("mad", "variance", epochs="1"))
+    Job(store, experiment, "me").train()
+    assert len(tried) == 4  # twice for each: before and after its only epoch
+    assert states(store, experiment.id) == ["finished", "finished"]
