@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 
 from app.theme import STATE_BADGES, Dash, Mode
 
@@ -23,6 +24,11 @@ def use_style(*sheets: str) -> None:
 
     What depends on the theme is said once, for all of the page.
     """
+    if PagesManager.uses_pages_directory:
+        # A link to this page was the first that was opened on this server: Streamlit has taken the folder of the pages
+        # for a list of its own and left the entry out, with its navigation.
+        PagesManager.uses_pages_directory = False
+        st.rerun()
     dark = mode() == "dark"
     sheet = "\n".join(Path(__file__).with_name(name).read_text("utf-8") for name in ("style.css", *sheets))
     shades = {
