@@ -11,34 +11,59 @@ import pytest
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 EPOCHS = 8
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+PATIENCE = 60_000  # ms
 
 
 @pytest.mark.browser
 def test_take_pictures(browser, app_server: str) -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
-    context = browser.new_context(viewport=WIDE, color_scheme="light")
-    page = context.new_page()
-    page.goto(f"{app_server}/train")
-    page.get_by_label("Epochs", exact=True).fill(str(EPOCHS))
-    page.keyboard.press("Enter")
-    page.get_by_role("button", name="Start training").click()
-    page.wait_for_url(re.compile("experiment="), timeout=60_000)
-    page.locator(".st-key-run-status").get_by_text("took").wait_for(timeout=600_000)  # all runs are over
-    url = page.url
-    context.close()
-    for name, viewport, scheme, top in (
-        ("train-light", WIDE, "light", "weights-chart"),
-        ("train-dark", WIDE, "dark", "weights-chart"),
-        ("samples-light", WIDE, "light", "samples"),
-        ("train-phone", PHONE, "light", "weights-chart"),
-    ):
+
+    def take(name: str, url: str, ready: str, *, viewport=WIDE, scheme="light", scroll_to: str | None = None) -> None:
         context = browser.new_context(viewport=viewport, color_scheme=scheme)
         page = context.new_page()
         page.goto(url)
-        page.locator(".st-key-samples img").first.wait_for(timeout=60_000)
-        page.wait_for_timeout(3000)
-        if top == "samples":
-            page.locator(".st-key-samples").scroll_into_view_if_needed()
-            page.wait_for_timeout(1000)
+        page.locator(ready).first.wait_for(timeout=PATIENCE)
+        page.wait_for_timeout(4000)
+        if scroll_to:
+            page.locator(scroll_to).first.scroll_into_view_if_needed()
+            page.wait_for_timeout(1500)
         page.screenshot(path=IMAGES / f"{name}.png")
         context.close()
+
+    race = train(browser, app_server)
+    take("train-light", race, ".st-key-samples img")
+    take("train-dark", race, ".st-key-samples img", scheme="dark")
+    take("samples-light", race, ".st-key-samples img", scroll_to=".st-key-samples")
+    take("train-phone", race, ".st-key-samples img", viewport=PHONE)
+    for scheme in ("light", "dark"):
+        take(f"home-{scheme}", app_server, ".st-key-recent img", scheme=scheme)
+        take(f"datasets-{scheme}", f"{app_server}/datasets", "h1", scheme=scheme)
+
+
+def train(browser, server: str) -> str:
+    """A finished race of the default methods with settings of one row and of the middle changed; returns its link."""
+    context = browser.new_context(viewport=WIDE, color_scheme="light")
+    page = context.new_page()
+    page.goto(server)
+    page.get_by_role("link", name="Train").click()
+    epochs = page.get_by_label("Epochs", exact=True)
+    epochs.wait_for(timeout=PATIENCE)
+    epochs.fill(str(EPOCHS))
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Edit run 3").scroll_into_view_if_needed()
+    page.wait_for_timeout(1500)
+    page.screenshot(path=IMAGES / "form-light.png", clip={"x": 0, "y": 0, "width": 345, "height": 900})
+    page.get_by_role("button", name="Start training").click()
+    page.wait_for_url(re.compile("experiment="), timeout=PATIENCE)
+    status = page.locator(".st-key-run-status")
+    status.get_by_text(re.compile(r"epoch [23]\.")).wait_for(timeout=300_000)
+    page.get_by_text("Change while it trains").click()
+    page.get_by_label("New γ₀").fill("2")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Apply").click()
+    page.wait_for_timeout(3000)
+    page.screenshot(path=IMAGES / "knobs-light.png")
+    status.get_by_text("took").wait_for(timeout=600_000)  # all runs are over
+    url = page.url
+    context.close()
+    return url
