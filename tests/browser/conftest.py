@@ -1,5 +1,6 @@
 """A real Chromium and a real server for the tests of what people see."""
 
+import contextlib
 import json
 import os
 import re
@@ -195,7 +196,8 @@ class Watched:
     @property
     def experiment(self) -> str:
         """Id of the experiment in the URL."""
-        return re.search(r"experiment=([\w-]+)", self.page.url)[1]
+        # Asked of the browser: the address that Playwright remembers does not change while a test only waits.
+        return re.search(r"experiment=([\w-]+)", self.page.evaluate("location.search"))[1]
 
     def start(self, server: str | None, without: Sequence[int] = (3, 2), **settings: object) -> str:
         """Start a tiny race through the form, and return its id once it trains or waits.
@@ -215,9 +217,15 @@ class Watched:
     def fill_in(self, without: Sequence[int], settings: Mapping[str, object]) -> None:
         offered = self.page.get_by_role("button", name=re.compile("^Remove run"))
         for run in without:
-            before = offered.count()
-            self.page.get_by_role("button", name=f"Remove run {run}").click()
-            until(lambda before=before: offered.count() < before, f"run {run} to be removed")
+            left = offered.count() - 1
+
+            def is_removed(run: int = run, left: int = left) -> bool:
+                with contextlib.suppress(Exception):  # it went between the look and the click, or moved under it
+                    self.page.get_by_role("button", name=f"Remove run {run}", exact=True).click(timeout=3000)
+                    self.page.wait_for_timeout(500)
+                return offered.count() == left
+
+            until(is_removed, f"run {run} to be removed")
         for label, value in settings.items():
             field = self.page.get_by_label(label, exact=True)
             field.fill(str(value))

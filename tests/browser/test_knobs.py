@@ -1,0 +1,114 @@
+"""Knobs turned on a running race in a real Chromium: seen as marks, kept as events, and in what was trained."""
+
+import numpy as np
+import pytest
+
+from dmf.runs import RunStore
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def race(app_server, watched, tmp_path):
+    """A running race of two runs, its page and its store."""
+    seen = watched()
+    seen.start(app_server, without=(3,))
+    seen.wait_step(15)
+    return seen, RunStore(tmp_path / "home" / "runs.sqlite")
+
+
+def event_of(store, run: str, field: str):
+    return next((event for event in store.events([run]) if event.kind == "knob" and event.data["field"] == field), None)
+
+
+@pytest.mark.parametrize(
+    ("field", "label", "value", "mark"),
+    [
+        ("gamma", "New γ₀", 2, "γ₀ 1 → 2"),
+        ("decay_rate", "New decay rate", 0.5, "Decay rate 0.05 → 0.5"),
+        ("lr", "New learning rate", 0.0005, "Learning rate 0.001 → 0.0005"),
+    ],
+)
+def test_a_number_is_turned_for_every_run_from_one_step_on(race, field, label, value, mark) -> None:
+    seen, store = race
+    seen.turn(label, value)
+    for key in ("weights-step", "losses-step", "gamma-step", "scores-0-step"):
+        seen.until(lambda key=key: seen.has_mark(mark, key), f"the mark on {key}")
+    runs = store.experiment(seen.experiment).runs
+    events = [event_of(store, run.id, field) for run in runs]
+    assert [event.data["value"] for event in events] == [value, value]
+    assert "from step" in seen.page.locator(".outcome").inner_text()
+    step = events[0].step
+    seen.wait_step(step + 10)
+    telemetry = store.telemetry(runs[0].id, columns=["gamma", "lr"])
+    gamma, lr = telemetry.values.T
+    if field == "lr":
+        assert np.all(lr[:step] == np.float32(0.001))
+        assert np.all(lr[step:] == np.float32(0.0005))
+    else:
+        # gamma_0 exp(-rate x epochs), with 7 steps per epoch, counted from step 0 before and after.
+        start, rate = (2, 0.05) if field == "gamma" else (1, 0.5)
+        assert gamma[step - 1] == pytest.approx(np.exp(-0.05 * ((step - 1) // 7)), rel=1e-5)
+        assert gamma[step] == pytest.approx(start * np.exp(-rate * (step // 7)), rel=1e-5)
+    seen.press("Stop")
+    seen.wait_state("stopped")
+
+
+def test_the_method_of_one_run_is_changed_and_everything_says_so(race) -> None:
+    seen, store = race
+    seen.open_knobs()
+    seen.page.get_by_label("Change it for", exact=True).click()
+    seen.page.get_by_role("option", name="MAD", exact=True).click()
+    seen.page.get_by_text("differs: Variance, MAD").wait_for(state="hidden")
+    seen.turn("New weighting method", "Fixed")
+    seen.until(lambda: "MAD → Fixed · MAD" in seen.marks(), "the mark")
+    variance, mad = store.experiment(seen.experiment).runs
+    assert event_of(store, variance.id, "weighting") is None
+    step = event_of(store, mad.id, "weighting").step
+    seen.wait_step(step + 5)
+    weights = store.telemetry(mad.id, columns=["weight_ce", "weight_iou", "weight_dice"]).values
+    assert np.all(weights[step:] == np.float32(1 / 3))
+    assert not np.all(weights[:step] == np.float32(1 / 3))
+    assert "MAD, now Fixed" in seen.page.locator(".st-key-run-status").inner_text()
+
+
+def test_what_is_half_typed_stays_over_ticks_and_what_cannot_work_is_said_beside_it(race) -> None:
+    seen, store = race
+    seen.open_knobs()
+    field = seen.page.get_by_label("New learning rate", exact=True)
+    field.fill("-0.0")
+    field.press("End")
+    field.type("07")
+    points = seen.points()
+    seen.until(lambda: seen.points() > points, "a tick")
+    points = seen.points()
+    seen.until(lambda: seen.points() > points, "another tick")
+    assert field.input_value() == "-0.007"
+    field.press("Enter")
+    problem = seen.page.get_by_test_id("stMain").locator(".problem").first
+    problem.wait_for()
+    assert "Must be above 0, got -0.007" in problem.inner_text()
+    assert store.pending_controls([run.id for run in store.experiment(seen.experiment).runs]) == []
+
+
+def test_knobs_are_reached_and_turned_with_the_keyboard_alone(race) -> None:
+    seen, _ = race
+    seen.page.get_by_role("button", name="Stop", exact=True).focus()
+    field = seen.page.get_by_label("New γ₀", exact=True)
+    bar = seen.page.locator("summary").filter(has_text="Change while it trains")
+
+    def tab_to(target) -> None:
+        for _ in range(12):
+            seen.page.keyboard.press("Tab")
+            if target.evaluate("element => element === document.activeElement"):
+                return
+        pytest.fail(f"not reached with the Tab key: {target}")
+
+    tab_to(bar)
+    seen.page.keyboard.press("Enter")
+    field.wait_for()
+    tab_to(field)
+    seen.page.keyboard.press("Control+a")
+    seen.page.keyboard.type("3")
+    seen.page.keyboard.press("Enter")
+    seen.until(lambda: seen.has_mark("γ₀ 1 → 3"), "the mark")

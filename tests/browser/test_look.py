@@ -1,0 +1,80 @@
+"""How the page behaves to the eye: ticks move and flash nothing, phones have room, nothing covers what was started."""
+
+import cv2
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.browser
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+MOVING = (".live-chart", ".st-key-run-status", ".st-key-metrics-table", ".st-key-samples", ".st-key-weights-chart p")
+"""What is there to change while a race trains."""
+
+
+def still(seen) -> np.ndarray:
+    """The screen with all that may change painted over."""
+    masks = [seen.page.locator(selector) for selector in MOVING]
+    png = seen.page.screenshot(mask=masks, animations="allow", caret="hide")
+    return cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_ticks_change_charts_and_nothing_else(app_server, watched, scheme) -> None:
+    seen = watched(color_scheme=scheme)
+    seen.start(app_server, without=(3,))
+    seen.wait_step(20)  # weights move, and the line below their chart says so
+    seen.page.mouse.move(700, 5)
+    seen.page.wait_for_timeout(1500)
+    first, points = still(seen), seen.points()
+    for _ in range(12):
+        later = still(seen)
+        assert later.shape == first.shape
+        changed = np.argwhere((later != first).any(axis=-1))
+        # A line of text that moves or turns grey is thousands of pixels; a few differ at the edges of what is painted.
+        assert len(changed) < 100, f"pixels changed from {changed.min(axis=0)} to {changed.max(axis=0)}"
+    assert seen.points() > points
+    assert seen.page.get_by_test_id("stException").count() == 0
+
+
+def test_on_a_phone_start_shows_the_race_and_everything_fits(app_server, watched) -> None:
+    seen = watched(**PHONE)
+    seen.page.goto(f"{app_server}/train")
+    seen.page.get_by_test_id("stExpandSidebarButton").click()
+    seen.start(None, without=(3,))
+    seen.until(lambda: seen.points("weights-step") > 0, "the charts")
+    sidebar = seen.page.get_by_test_id("stSidebar")
+    seen.until(lambda: sidebar.get_attribute("aria-expanded") == "false", "the sidebar to close")
+    assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390
+    seen.open_knobs()
+    apply = seen.page.get_by_role("button", name="Apply", exact=True)
+    apply.wait_for()
+    apply.scroll_into_view_if_needed()
+    box = apply.bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+    seen.turn("New γ₀", 2)
+    seen.until(lambda: seen.has_mark("γ₀ 1 → 2", "weights-step"), "the mark")
+    assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_mark_of_the_latest_step_lies_within_the_chart(app_server, watched) -> None:
+    seen = watched()
+    seen.start(app_server)
+    seen.wait_step(5)
+    seen.press("Pause")
+    seen.wait_state("paused")
+    step = seen.step()
+    seen.until(lambda: "Paused" in seen.marks(), "the mark")
+    plot = seen.chart("losses-step").locator(".u-over").bounding_box()
+    seen.page.mouse.move(plot["x"] + plot["width"] - 1, plot["y"] + 40)
+    tip = seen.chart("losses-step").locator(".tip .event")
+    tip.wait_for()
+    assert tip.inner_text() == f"Paused ({step})"
+
+
+def test_a_link_to_an_experiment_that_is_the_first_page_of_a_server_has_the_navigation(app_server, watched) -> None:
+    seen = watched(f"{app_server}/train?experiment=e-none")
+    seen.page.get_by_text("There is no experiment").wait_for()
+    seen.until(lambda: seen.page.get_by_test_id("stTopNavLink").count() == 2, "Home and Train")
+    assert seen.page.get_by_test_id("stSidebarNavLink").count() == 0
+    assert "experiment=e-none" in seen.page.url

@@ -1,0 +1,82 @@
+"""Two tabs, two visitors, two servers on one store: one training each, and every button acts where it stands."""
+
+import pytest
+
+from dmf.records import RunState
+from dmf.runs import RunStore
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def store(app_server, tmp_path) -> RunStore:
+    return RunStore(tmp_path / "home" / "runs.sqlite")
+
+
+def states(store: RunStore) -> dict[str, RunState]:
+    return {experiment.id: experiment.runs[0].state for experiment in store.experiments()}
+
+
+def test_start_in_two_tabs_makes_two_experiments_and_each_tab_steers_its_own(app_server, watched, store) -> None:
+    left, right = watched(), watched()
+    first = left.start(app_server, **{"Seed": 1})
+    second = right.start(app_server, **{"Seed": 2})
+    assert first != second
+    left.wait_state("running")
+    right.wait_state("queued")
+    assert states(store) == {first: RunState.RUNNING, second: RunState.QUEUED}
+    right.press("Stop")
+    right.wait_state("stopped")
+    assert states(store) == {first: RunState.RUNNING, second: RunState.STOPPED}
+    assert left.says("running")
+    left.press("Pause")
+    left.wait_state("paused")
+    left.press("Stop")
+    left.wait_state("stopped")
+
+
+def test_what_one_visitor_sets_up_does_not_reach_another(app_server, watched, store) -> None:
+    left = watched()
+    left.start(app_server, **{"Seed": 1})
+    left.wait_step(12)
+    left.page.get_by_text("Apart", exact=True).click()
+    left.page.get_by_label("Epochs", exact=True).fill("77")
+    left.page.keyboard.press("Enter")
+    left.open_knobs()
+    left.page.get_by_label("New γ₀", exact=True).fill("9")
+    right = watched(left.page.url)
+    right.until(lambda: right.points() > 0, "the charts")
+    right.until(lambda: right.page.get_by_label("Epochs", exact=True).input_value() == "20", "a form of its own")
+    right.open_knobs()
+    assert right.page.get_by_label("New γ₀", exact=True).input_value() == "1"
+    right.turn("New γ₀", 2)
+    for seen in (left, right):
+        seen.until(lambda seen=seen: seen.has_mark("γ₀ 1 → 2"), "the mark in both")
+    left.until(
+        lambda: left.page.get_by_label("New γ₀", exact=True).input_value() == "2", "the value in the other visitor's"
+    )
+    right.press("Stop")
+    left.wait_state("stopped")
+
+
+def test_a_second_server_steers_what_the_first_one_trains_and_trains_nothing_twice(
+    app_server, serve, watched, store
+) -> None:
+    here = watched()
+    id = here.start(app_server)
+    here.wait_step(3)
+    there = watched(f"{serve()}/train?experiment={id}")
+    there.wait_state("running")
+    assert "trained by another dashboard on" in there.page.locator(".st-key-run-status").inner_text()
+    there.turn("New learning rate", 0.0005)
+    here.until(lambda: "Learning rate 0.001 → 0.0005" in here.marks(), "the mark")
+    there.press("Stop")
+    here.wait_state("stopped")
+    there.wait_state("stopped")
+    there.press("Resume")
+    there.until(lambda: store.experiment(id).runs[0].state is RunState.RUNNING, "the resume")
+    here.wait_state("running")
+    here.until(lambda: "another dashboard" in here.page.locator(".st-key-run-status").inner_text(), "the new owner")
+    assert store.experiment(id).runs[0].attempt == 2
+    here.press("Stop")
+    there.wait_state("stopped")
