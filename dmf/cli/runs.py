@@ -131,7 +131,7 @@ def delete(
 
 
 def export(
-    run: Annotated[str, typer.Argument(help="Id of the run.")],
+    run: Annotated[str, typer.Argument(help="Id of the run; with events also of an experiment, for all its runs.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write; for tensorboard a folder.")],
     format: Annotated[str, typer.Option(help="csv, parquet, json, tensorboard or events.")] = "csv",
     store: Annotated[str | None, STORE] = None,

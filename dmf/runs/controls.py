@@ -15,7 +15,8 @@ def add(connection: Connection, run: str, command: str, *, field: str | None, va
     """See ``RunStore.add_control``."""
     state = one_run(connection, run, now).state
     if not state.is_active:
-        raise RunFinishedError(f"Run {run!r} is {state.value}; it cannot {command} any more.")
+        wanted = "its settings cannot be changed" if command == "set" else f"it cannot {command}"
+        raise RunFinishedError(f"Run {run!r} is {state.value}; {wanted} any more.")
     row = {"run": run, "command": command, "field": field, "value": value, "created": now}
     return int(connection.execute(controls.insert().returning(controls.c.id), row).scalar_one())
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
@@ -9,8 +10,9 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 import pandas as pd
 
-from dmf.errors import ConfigError, StoreError
+from dmf.errors import ConfigError, RunNotFoundError, StoreError
 from dmf.knobs import knobs_of, write_events
+from dmf.records import Knob
 from dmf.registry import unknown
 from dmf.runs import tensorboard
 from dmf.runs.rows import RunRow, Telemetry
@@ -30,7 +32,7 @@ def export_run(store: RunStore, run_id: str, format: ExportFormat, path: str | P
     is null. ``tensorboard``: ``path`` is a folder for any number of runs, each in a folder of its own, which
     ``tensorboard --logdir`` opens: per step loss/<term>, weight/<term>, auxiliary, gamma, total, lr and finite, per
     epoch <split>/<metric>. ``events``: the changes of settings made while it trained, as ``dmf.knobs.read_events``
-    reads them.
+    reads them; ``run_id`` may then name an experiment, for the changes of all its runs.
 
     Raises:
         RunNotFoundError: If there is no such run.
@@ -40,14 +42,11 @@ def export_run(store: RunStore, run_id: str, format: ExportFormat, path: str | P
     formats = get_args(ExportFormat)
     if format not in formats:
         raise ConfigError(unknown("export format", format, dict.fromkeys(formats)), "format")
-    run = store.run(run_id)
     try:
         if format == "events":
-            launched = store.experiment(run.experiment).config.get("runs", [])
-            # `dmf train` knows a run by the label that it was launched with.
-            label = launched[run.position]["label"] if run.position < len(launched) else run.label
-            write_events(path, {label: knobs_of(store.events([run_id]))})
+            write_events(path, _changes(store, run_id))
             return
+        run = store.run(run_id)
         if format == "tensorboard":
             _write_tensorboard(store, run, Path(path) / run.id)
             return
@@ -69,6 +68,18 @@ def export_run(store: RunStore, run_id: str, format: ExportFormat, path: str | P
             Path(path).write_text(json.dumps(_finite(document), allow_nan=False), encoding="utf-8")
     except OSError as error:
         raise StoreError(f"Cannot write {path}: {error.strerror or error}. Choose another file with `-o`.") from error
+
+
+def _changes(store: RunStore, id: str) -> dict[str, Sequence[Knob]]:
+    """Changes of settings by label: of one run, or of every run of an experiment."""
+    try:
+        runs: Sequence[RunRow] = store.experiment(id).runs
+    except RunNotFoundError:
+        runs = [store.run(id)]
+    launched = store.experiment(runs[0].experiment).config.get("runs", [])
+    # `dmf train` knows a run by the label that it was launched with.
+    labels = [launched[run.position]["label"] if run.position < len(launched) else run.label for run in runs]
+    return {label: knobs_of(store.events([run.id])) for label, run in zip(labels, runs, strict=True)}
 
 
 def _write_tensorboard(store: RunStore, run: RunRow, folder: Path) -> None:

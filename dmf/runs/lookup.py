@@ -39,7 +39,9 @@ def one_experiment(connection: Connection, id: str, now: float, where: str) -> E
     """
     found = matching_experiments(connection, experiments.c.id == id, now)
     if not found:
-        raise RunNotFoundError(f"No experiment {id!r} in {where}. `dmf runs` lists what there is.")
+        of = connection.scalar(select(runs.c.experiment).where(runs.c.id == id))
+        way_out = "`dmf runs` lists what there is." if of is None else f"That is a run; its experiment is {of!r}."
+        raise RunNotFoundError(f"No experiment {id!r} in {where}. {way_out}")
     return found[0]
 
 

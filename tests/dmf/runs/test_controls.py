@@ -30,6 +30,8 @@ def test_a_wish_about_a_run_that_ended_is_refused(store, run, state):
     store.write([StateChange(run, 5, state)], "me")
     with pytest.raises(RunFinishedError, match=f"Run '{run}' is {state.value}; it cannot pause any more"):
         store.add_control(run, "pause")
+    with pytest.raises(RunFinishedError, match="its settings cannot be changed any more"):
+        store.add_control(run, "set", "lr", 0.1)
 
 
 def test_watching_wishes_sees_those_of_its_runs_until_they_are_taken(store, experiment, run):

@@ -87,6 +87,11 @@ def test_events_hold_the_changes_of_settings_in_the_order_they_act(store, traine
     label = store.run(trained).label
     assert read_events(tmp_path / "events.json") == {label: (Knob(4, "lr", 0.25), Knob(9, "lr", 0.5))}
 
+    export_run(store, store.run(trained).experiment, "events", tmp_path / "race.json")  # of all its runs
+    assert read_events(tmp_path / "race.json") == read_events(tmp_path / "events.json")
+    with pytest.raises(RunNotFoundError, match="No run 'r-0'"):
+        export_run(store, "r-0", "events", tmp_path / "none.json")
+
 
 def test_a_run_without_changes_has_a_file_without_any(store, trained, tmp_path):
     export_run(store, trained, "events", tmp_path / "events.json")

@@ -102,7 +102,8 @@ def test_a_run_that_is_not_there_cannot_be_described_or_deleted(store, full):
 # Archiving
 
 
-def test_archived_runs_are_listed_only_on_demand(store, experiment):
+def test_archived_runs_are_listed_only_on_demand(store, clock, experiment):
+    clock.now += 1
     later = store.create_experiment({}, name="later", labels=["a"], run_configs=[{}], environment={})
     first, second = (row.id for row in experiment.runs)
     store.update_run(first, archived=True)

@@ -73,6 +73,9 @@ def test_experiments_and_runs_are_listed_newest_first_in_pages(store, clock):
 def test_unknown_ids_are_refused_with_the_way_out(store):
     with pytest.raises(RunNotFoundError, match=r"No experiment 'e-0'.*`dmf runs` lists"):
         store.experiment("e-0")
+    (run,) = store.create_experiment({}, name="", labels=["mad"], run_configs=[{}], environment={}).runs
+    with pytest.raises(RunNotFoundError, match=f"That is a run; its experiment is '{run.experiment}'"):
+        store.experiment(run.id)
     for ask in (store.run, store.attempt, store.telemetry):
         with pytest.raises(RunNotFoundError, match=r"No run 'r-0'.*`dmf runs` lists"):
             ask("r-0")

@@ -51,7 +51,7 @@ def test_the_reason_names_the_losses_and_the_steps(watch):
 
 def test_the_reason_names_every_loss_of_the_first_bad_step(watch):
     look(watch, 0, (NAN, INF))
-    assert watch.explain(1, 1).startswith("Loss 'a' and 'b' was NaN")
+    assert watch.explain(1, 1).startswith("Losses 'a', 'b' were NaN")
 
 
 def test_a_loss_gone_flat_is_told_once_at_the_last_step_looked_at(watch):
