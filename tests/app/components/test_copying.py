@@ -16,7 +16,9 @@ def stored(config: ExperimentConfig, **settings: Any) -> Any:
         types.SimpleNamespace(id=f"r-{position}", label=run.label, config=run.fusion.model_dump(mode="json"))
         for position, run in enumerate(config.runs)
     ]
-    return types.SimpleNamespace(id="e-1", config=config.model_dump(mode="json") | settings, runs=runs)
+    return types.SimpleNamespace(
+        id="e-1", config=config.model_dump(mode="json") | settings, runs=runs, is_recorded=False
+    )
 
 
 def event(id: int, run: str, step: int, kind: str = "knob") -> Any:
