@@ -55,8 +55,9 @@ def show_experiment(id: str | None) -> None:
         return
     state.keep_watching(id)
     beside_buttons = status.heading(snapshot.experiment, access.command)
-    # The settings of a recorded run are changed in its own program.
-    bar = knobs.place() if snapshot.is_active and not snapshot.experiment.is_recorded else None
+    with st.container():  # there in any case, so that what follows keeps its place when the race ends
+        # The settings of a recorded run are changed in its own program.
+        bar = knobs.place() if snapshot.is_active and not snapshot.experiment.is_recorded else None
     show_queue(id)
     drawn, latest = _condition(snapshot), snapshot
 

@@ -42,8 +42,7 @@ def test_on_a_phone_start_shows_the_race_and_everything_fits(app_server, watched
     seen.page.get_by_test_id("stExpandSidebarButton").click()
     seen.start(None, without=(3,))
     seen.until(lambda: seen.points("weights-step") > 0, "the charts")
-    sidebar = seen.page.get_by_test_id("stSidebar")
-    seen.until(lambda: sidebar.get_attribute("aria-expanded") == "false", "the sidebar to close")
+    seen.page.get_by_test_id("stExpandSidebarButton").wait_for()  # shown while the sidebar is closed
     assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390
     seen.open_knobs()
     apply = seen.page.get_by_role("button", name="Apply", exact=True)

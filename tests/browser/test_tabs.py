@@ -52,9 +52,7 @@ def test_what_one_visitor_sets_up_does_not_reach_another(app_server, watched, st
     right.turn("New γ₀", 2)
     for seen in (left, right):
         seen.until(lambda seen=seen: seen.has_mark("γ₀ 1 → 2"), "the mark in both")
-    left.until(
-        lambda: left.page.get_by_label("New γ₀", exact=True).input_value() == "2", "the value in the other visitor's"
-    )
+    assert left.page.get_by_label("New γ₀", exact=True).input_value() == "9"  # half typed, and still there
     right.press("Stop")
     left.wait_state("stopped")
 
