@@ -59,7 +59,8 @@ def test_the_method_of_one_run_is_changed_and_everything_says_so(race) -> None:
     seen.open_knobs()
     seen.page.get_by_label("Change it for", exact=True).click()
     seen.page.get_by_role("option", name="MAD", exact=True).click()
-    seen.page.get_by_text("differs: Variance, MAD").wait_for(state="hidden")
+    own = store.experiment(seen.experiment).runs[1].id
+    seen.page.locator(f".st-key-knob-weighting-{seen.experiment}-{own}").wait_for()
     seen.turn("New weighting method", "Fixed")
     seen.until(lambda: "MAD → Fixed · MAD" in seen.marks(), "the mark")
     variance, mad = store.experiment(seen.experiment).runs
