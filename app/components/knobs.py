@@ -146,9 +146,10 @@ def _field(name: str, present: Sequence[Value], methods: Sequence[str], scope: s
     # Set anew only when it was changed, here or elsewhere: what is being typed otherwise stays.
     if key not in st.session_state or st.session_state.get(seen) != start:
         st.session_state[key], st.session_state[seen] = start, start
-    differs = f"differs: {', '.join(_text(value) for value in present)}"
+    differs = "differs: " if start is None else ""
+    standing = differs + ", ".join(_text(value) for value in present)
     help = "No run here has an auxiliary loss, so there is nothing to change." if is_off else KNOBS[name]
-    about: dict[str, Any] = {"key": key, "help": help, "disabled": is_off, "placeholder": differs}
+    about: dict[str, Any] = {"key": key, "help": help, "disabled": is_off, "placeholder": standing}
     if name == "weighting":
         return st.selectbox(LABELS[name], methods, index=None, format_func=named, **about)
     return st.number_input(LABELS[name], value=None, step=STEPS[name], format="%g", **about)
