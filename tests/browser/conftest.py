@@ -238,13 +238,14 @@ class Watched:
 
     def open_knobs(self) -> None:
         """Open the bar "Change while it trains", if it is closed."""
-        if not self.page.get_by_label("New γ₀", exact=True).is_visible():
+        if not self.page.get_by_label("New γ₀", exact=True).first.is_visible():
             self.page.get_by_text("Change while it trains").click()
 
     def turn(self, label: str, value: object) -> None:
         """Turn one knob: a number, or a method by its name."""
         self.open_knobs()
         field = self.page.get_by_label(label, exact=True)
+        until(lambda: field.count() == 1, "the fields of other runs to go")
         field.fill(str(value))
         if label == "New weighting method":
             self.page.get_by_role("option", name=str(value), exact=True).click()
