@@ -13,7 +13,7 @@ from app.access.reading import store
 from dmf.config import ExperimentConfig
 from dmf.errors import RunFinishedError
 from dmf.records import RunState
-from dmf.runs import ExperimentRow
+from dmf.runs import ExperimentRow, RunRow
 
 if TYPE_CHECKING:
     from dmf.jobs import JobManager
@@ -105,7 +105,7 @@ def command(experiment_id: str, word: str) -> None:
     if word == "resume" and not any(run.state.is_active for run in before.runs):
         manager().resume(experiment_id)
     deadline = time.monotonic() + ANSWER_SECONDS
-    while _condition(store().experiment(experiment_id)) == _condition(before) and time.monotonic() < deadline:
+    while not _answered(before, store().experiment(experiment_id), word) and time.monotonic() < deadline:
         time.sleep(0.03)
 
 
@@ -123,6 +123,15 @@ def _wish(run: str, word: str) -> None:
         store().add_control(run, word)  # type: ignore[arg-type]
 
 
-def _condition(experiment: ExperimentRow) -> list[tuple[RunState, int]]:
-    paused = RunState.PAUSED  # while a run trains by itself, its steps say nothing about a button
-    return [(run.state, run.summary["step"] if run.state is paused else 0) for run in experiment.runs]
+def _answered(before: ExperimentRow, now: ExperimentRow, word: str) -> bool:
+    """Whether every run that was meant stands elsewhere: what the page draws next is then the whole effect."""
+    meant = [run.state in COMMANDS[word] for run in before.runs]
+    if not any(meant):  # ended runs that are resumed
+        meant = [run.state.is_resumable for run in before.runs]
+    pairs = zip(before.runs, now.runs, meant, strict=True)
+    return all(_condition(old) != _condition(new) for old, new, is_meant in pairs if is_meant)
+
+
+def _condition(run: RunRow) -> tuple[RunState, int]:
+    # While a run trains by itself, its steps say nothing about a button.
+    return run.state, run.summary["step"] if run.state is RunState.PAUSED else 0

@@ -92,3 +92,22 @@ def test_a_wish_for_a_run_that_ended_meanwhile_is_dropped(monkeypatch: pytest.Mo
     monkeypatch.setattr(store, "add_control", ends_the_first)
     access.command(made.id, "pause")
     assert [wish.run for wish in store.pending_controls([run.id for run in made.runs])] == [made.runs[1].id]
+
+
+def test_a_button_waits_until_every_run_it_means_has_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = queued()
+    store, (first, second) = access.store(), (run.id for run in made.runs)
+    store.write([StateChange(run, 0, RunState.RUNNING) for run in (first, second)], "someone")
+    monkeypatch.setattr(steering, "ANSWER_SECONDS", 30)
+    looks: list[int] = []
+    look = store.experiment
+
+    def answering(id: str) -> ExperimentRow:
+        looks.append(1)
+        if len(looks) in (3, 5):  # the first look is the button's own
+            store.write([StateChange(first if len(looks) == 3 else second, 0, RunState.PAUSED)], "someone")
+        return look(id)
+
+    monkeypatch.setattr(store, "experiment", answering)
+    access.command(made.id, "pause")
+    assert len(looks) == 5
