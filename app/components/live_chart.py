@@ -1,8 +1,8 @@
 """The one live chart of the app: lines that grow while a run trains, without losing zoom, legend choices or cursor.
 
 uPlot draws in the browser. One chart object lives per ``key`` and is fed with new data at every call, so a fragment may
-call `live_chart` on each tick. Two elements are mounted: the engine (uPlot and our script, the same bytes each time,
-which Streamlit therefore sends once and then names by hash) and the chart, whose message holds little but the data.
+call `live_chart` on each tick. Two elements are mounted: the engine (uPlot and our script, 84 kB), once per page where
+nothing ticks, and the chart, whose message holds little but the data.
 """
 
 import json
@@ -75,6 +75,12 @@ class Mark:
     kind: str = "state"
 
 
+def chart_engine() -> None:
+    """Give the page what draws its live charts; call it once per page, before or after them. Takes no room."""
+    with st.container(key="chart-engine"):  # which style.css takes out of the flow of the page
+        _components()[0](key="live-chart-engine", height="content")
+
+
 def live_chart(
     series: Sequence[Series],
     *,
@@ -95,7 +101,7 @@ def live_chart(
     scope: str = "",
     zoom_group: str = "",
 ) -> tuple[float, float] | None:
-    """Draw the lines, or feed them to the chart that ``key`` already has on the page.
+    """Draw the lines, or feed them to the chart that ``key`` already has on the page, which needs `chart_engine`.
 
     Drag to zoom along x, double click (or Escape) to see everything again; arrow keys move the cursor. Send at most
     about 1,000 points per line (`app.charts.decimate`); they travel as raw float32 (x as float64 where needed).
@@ -149,11 +155,8 @@ def live_chart(
         "zoomGroup": zoom_group,
         "marks": [[float(mark.x), mark.text, mark.kind] for mark in marks],
     }
-    engine, chart = _components()
     own = chart_key(key, scope)
-    with st.container(gap=None):
-        engine(key=f"{own}-engine", height="content")
-        result = chart(key=own, data=pack(header, series), height=height, on_zoom_change=_rerun_only)
+    result = _components()[1](key=own, data=pack(header, series), height=height, on_zoom_change=_rerun_only)
     zoom = result.get("zoom")
     return (float(zoom[0]), float(zoom[1])) if zoom else None
 

@@ -8,6 +8,7 @@ import streamlit as st
 
 from app import access, state
 from app.components import compared_charts, comparison_tables, exporting, grouping, run_editor
+from app.components.live_chart import chart_engine
 from app.components.page_style import plain, use_style
 from app.components.run_picker import run_picker
 from dmf.errors import DMFError
@@ -21,6 +22,7 @@ MOST_ALONE = 2  # runs from which something can differ
 def show() -> None:
     """The table of all runs; under it, what is chosen there."""
     use_style("home.css")
+    chart_engine()
     st.title("Compare runs")
     try:
         archived = bool(st.session_state.get("archived"))

@@ -8,6 +8,7 @@ from app import access, state
 from app.components import knobs, queue, race, recent, samples, scores, status
 from app.components.copying import copying
 from app.components.form import form
+from app.components.live_chart import chart_engine
 from app.components.page_style import uncover, use_style
 from dmf.config import ExperimentConfig
 from dmf.errors import DMFError, RunNotFoundError
@@ -22,6 +23,7 @@ STARTED = "started-now"  # in session state, from the click until the page is dr
 def show() -> None:
     """The experiment in the URL, or a welcome; then the form, which needs torch and so comes last."""
     use_style("home.css")
+    chart_engine()
     try:
         show_experiment(state.experiment_to_watch())
     except DMFError as error:

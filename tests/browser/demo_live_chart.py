@@ -4,10 +4,11 @@ import numpy as np
 import streamlit as st
 
 from app.charts.decimate import decimate
-from app.components.live_chart import Mark, Series, live_chart
+from app.components.live_chart import Mark, Series, chart_engine, live_chart
 from app.theme import run_dashes, term_colors
 
 st.set_page_config(page_title="Live chart", layout="wide")
+chart_engine()
 TERMS, RUNS = ["ce", "iou", "dice"], ["variance", "mad"]
 COLORS, DASHES = term_colors(TERMS), run_dashes(RUNS)
 STEPS = 200_000

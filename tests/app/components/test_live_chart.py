@@ -116,8 +116,9 @@ def script() -> None:
     import numpy as np
     import streamlit as st
 
-    from app.components.live_chart import Mark, Series, live_chart
+    from app.components.live_chart import Mark, Series, chart_engine, live_chart
 
+    chart_engine()
     zoom = live_chart(
         [Series("ce", np.arange(3), np.array([1.0, np.nan, 0.5]), ("#4a64e7", "#6397ee"))],
         key="losses",
