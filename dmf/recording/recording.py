@@ -272,6 +272,10 @@ class Recording:
             store.claim([run.id], owner)
             store.hold(run.id, lambda: self._control.state)
             store.update_run(run.id, tags=self._tags, notes=self._notes)
+            # At once, not by the sink: a Stop would take a run that waits out of a queue which it is not in.
+            self._control.state = RunState.RUNNING
+            prepared = Event(run.id, 0, "prepared", {"device": str(device), **self._facts})
+            store.write([prepared, StateChange(run.id, 0, RunState.RUNNING)], owner)
         except BaseException:
             store.close()
             raise
@@ -284,8 +288,6 @@ class Recording:
             telemetry=TelemetryBuffer(run.id, config["terms"], device),
             watch=Watch(run.id, config["terms"], WINDOW if self._fusion is None else self._fusion.history.size),
         )
-        self._live.sink.write(Event(run.id, 0, "prepared", {"device": str(device), **self._facts}))
-        self._change(self._live, RunState.RUNNING)
         return self._live
 
     def _create(self, store: RunStore, config: dict[str, Any], environment: dict[str, Any]) -> RunRow:

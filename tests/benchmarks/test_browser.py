@@ -1,6 +1,6 @@
 import sys
 from collections.abc import Callable
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -19,7 +19,7 @@ def test_a_machine_without_a_browser_is_told_the_way_out(
     benchmark_module: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     browser = benchmark_module("browser")
-    monkeypatch.setattr(browser.Path, "is_file", lambda _: False)
+    monkeypatch.setattr(browser, "Path", lambda _: SimpleNamespace(is_file=lambda: False))
     error = benchmark_module("harness").CannotMeasureError
     with pytest.raises(error, match=r"No Chromium or Chrome .* CHROMIUM_PATH"), browser.browser():
         pass
