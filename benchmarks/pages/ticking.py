@@ -4,13 +4,15 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from app.components.live_chart import Series, live_chart
+from app.components.live_chart import Series, chart_engine, live_chart
 
 LINES, POINTS = 6, 1000
 COLORS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b")
 
 st.set_page_config(layout="wide")
 kind = st.query_params.get("with", "ours")
+if kind == "ours":
+    chart_engine()
 
 
 @st.fragment(run_every=1.0)
