@@ -82,7 +82,6 @@ def test_what_was_trained_can_be_copied(app_server: str, page) -> None:
     card(page, "priors").get_by_role("button", name="Start").click()
     page.wait_for_url(re.compile(r"/train\?experiment=e-"))
     page.get_by_role("button", name="Copy", exact=True).click()
-    page.get_by_text("The whole race").wait_for()
     page.get_by_text("--run bayesian,prior=compound").wait_for()
     page.get_by_role("tab", name="Python").click()
     page.get_by_text("from dmf.jobs import Job").wait_for()
