@@ -6,7 +6,6 @@ import sys
 import threading
 import time
 import types
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from app.access.reading import store
@@ -99,9 +98,8 @@ def command(experiment_id: str, word: str) -> None:
     before = store().experiment(experiment_id)
     active = [run for run in before.runs if run.state.is_active]
     if word != "stop" or any(run.state is not RunState.QUEUED for run in active) or not _cancelled(experiment_id):
-        for run in before.runs:
-            if run.state in COMMANDS[word]:
-                _wish(run.id, word)
+        # A run that ended between the look and the click is left alone, which is what a button cannot know.
+        store().add_controls([(run.id, word, None, None) for run in before.runs if run.state in COMMANDS[word]])
     if word == "resume" and not any(run.state.is_active for run in before.runs):
         manager().resume(experiment_id)
     deadline = time.monotonic() + ANSWER_SECONDS
@@ -116,11 +114,6 @@ def _cancelled(experiment_id: str) -> bool:
     except RunFinishedError:
         return False  # its turn has come meanwhile
     return True
-
-
-def _wish(run: str, word: str) -> None:
-    with suppress(RunFinishedError):  # it ended between the look and the click, which is what a button cannot know
-        store().add_control(run, word)  # type: ignore[arg-type]
 
 
 def _answered(before: ExperimentRow, now: ExperimentRow, word: str) -> bool:

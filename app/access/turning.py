@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from app.access.checking import _plainly
 from app.access.reading import follow, store
 from dmf.config import FusionConfig
-from dmf.errors import ConfigError, RunFinishedError
+from dmf.errors import ConfigError
 from dmf.knobs import Settings
 from dmf.records import RunState
 from dmf.runs import EventRow
@@ -66,7 +66,9 @@ def turn(experiment_id: str, run_ids: Sequence[str], values: Mapping[str, Value]
     if problems or not wishes:
         return Turned(problems)
     seen = max((event.id for event in store().events(run_ids)), default=0)
-    asked = {(run, name) for run, name, value in wishes if _ask(run, name, value)}
+    # All at once, so that they act on every run at the same step; one that ended since the look is left alone.
+    ids = store().add_controls([(run, "set", name, value) for run, name, value in wishes])
+    asked = {(run, name) for (run, name, _), id in zip(wishes, ids, strict=True) if id is not None}
     waits = {run.id for run in snapshot.experiment.runs if run.state is RunState.QUEUED}
     events: list[EventRow] = []
     missing = set(asked)
@@ -79,14 +81,6 @@ def turn(experiment_id: str, run_ids: Sequence[str], values: Mapping[str, Value]
     names = [name for name in values if any(name == wished for _, wished in asked)]
     late = [name for name in values if any(name == wished for _, wished in missing)]
     return Turned(asked=tuple(names), events=tuple(events), unanswered=tuple(late))
-
-
-def _ask(run: str, name: str, value: Value) -> bool:
-    try:
-        store().add_control(run, "set", name, value)
-    except RunFinishedError:
-        return False  # it ended between the look and the click, which is what a button cannot know
-    return True
 
 
 def _problems(config: Mapping[str, object], now: Mapping[str, Value], values: Mapping[str, Value]) -> dict[str, str]:

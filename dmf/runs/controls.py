@@ -1,7 +1,7 @@
 """Wishes of users about runs, left for whoever trains them. Functions of a connection."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from sqlalchemy import Connection, Dialect, select, update
 
@@ -10,8 +10,10 @@ from dmf.records import Control
 from dmf.runs.lookup import one_run
 from dmf.runs.schema import controls
 
+Command: TypeAlias = Literal["pause", "resume", "step", "stop", "set"]
 
-def add(connection: Connection, run: str, command: str, *, field: str | None, value: Any, now: float) -> int:
+
+def add(connection: Connection, run: str, command: Command, *, field: str | None, value: Any, now: float) -> int:
     """See ``RunStore.add_control``."""
     state = one_run(connection, run, now).state
     if not state.is_active:
@@ -19,6 +21,19 @@ def add(connection: Connection, run: str, command: str, *, field: str | None, va
         raise RunFinishedError(f"Run {run!r} is {state.value}; {wanted} any more.")
     row = {"run": run, "command": command, "field": field, "value": value, "created": now}
     return int(connection.execute(controls.insert().returning(controls.c.id), row).scalar_one())
+
+
+def add_all(
+    connection: Connection, wishes: Sequence[tuple[str, Command, str | None, Any]], now: float
+) -> list[int | None]:
+    """See ``RunStore.add_controls``."""
+    ids: list[int | None] = []
+    for run, command, field, value in wishes:
+        try:
+            ids.append(add(connection, run, command, field=field, value=value, now=now))
+        except RunFinishedError:
+            ids.append(None)
+    return ids
 
 
 def pending(connection: Connection, run_ids: Sequence[str]) -> list[Control]:

@@ -3,7 +3,6 @@
 import queue
 import threading
 import time
-from collections import deque
 from collections.abc import Sequence
 
 from dmf.errors import NotOwnerError, StoreError
@@ -155,7 +154,8 @@ class StoreControls:
         self._store = store
         self._runs = tuple(run_ids)
         self._owner = owner
-        self._waiting: dict[str, deque[Control]] = {run: deque() for run in self._runs}
+        self._waiting: dict[str, list[Control]] = {run: [] for run in self._runs}
+        self._lock = threading.Lock()  # what was wished of several runs at once is there for all at once
         self._error: StoreError | None = None
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name="dmf-store-controls", daemon=True)
@@ -172,8 +172,10 @@ class StoreControls:
             raise NotOwnerError(f"Run {run!r} was interrupted or taken over while it trained here. Resume it to go on.")
         if self._error is not None:
             raise type(self._error)(*self._error.args) from self._error
-        waiting = self._waiting[run]
-        return [waiting.popleft() for _ in range(len(waiting))]
+        with self._lock:
+            taken = list(self._waiting[run])
+            self._waiting[run].clear()
+        return taken
 
     def close(self) -> None:
         """End the thread; the lease then runs out unless the runs are released."""
@@ -211,5 +213,6 @@ class StoreControls:
         controls = self._store.pending_controls(self._held())
         if controls:
             self._store.mark_taken([control.id for control in controls])
-            for control in controls:
-                self._waiting[control.run].append(control)
+            with self._lock:
+                for control in controls:
+                    self._waiting[control.run].append(control)

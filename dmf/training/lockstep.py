@@ -42,11 +42,17 @@ MAX_BAD_STEPS = 10  # non-finite losses in a row that fail a run
 
 @dataclass
 class Lane:
-    """A run with what the loop keeps about it; ``scheduled`` are changes of settings still to come, in their order."""
+    """A run with what the loop keeps about it.
+
+    Attributes:
+        scheduled: Changes of settings that are known and still to come, in their order.
+        wished: Those that were wished and act from the next turn on.
+    """
 
     run: TrainingRun
     watch: Watch
     scheduled: deque[Knob] = field(default_factory=deque)
+    wished: deque[Control] = field(default_factory=deque)
     control: RunControl = field(default_factory=RunControl)
     saved_at: float = field(default_factory=time.monotonic)
 
@@ -159,8 +165,12 @@ class Lockstep:
     def _next_turn(self) -> list[Lane]:
         """The runs whose turn it is; waits while all are paused; empty when all have ended."""
         while open_lanes := [lane for lane in self._lanes if not lane.control.is_over]:
+            # Until nothing new is heard, so that what was wished of all runs at once acts on all at the same step.
+            while sum(self._obey(lane) for lane in open_lanes):
+                pass
             for lane in open_lanes:
-                self._obey(lane)
+                while lane.wished and not lane.control.is_over:
+                    self._guarded(lane, self._set, lane.wished.popleft())
             ready = [lane for lane in open_lanes if lane.control.may_step]
             if ready:
                 behind = min(lane.run.step for lane in ready)
@@ -189,26 +199,29 @@ class Lockstep:
         if run.step == self.steps_total:
             self._finish(lane)
 
-    def _obey(self, lane: Lane) -> None:
+    def _obey(self, lane: Lane) -> bool:
+        """Follow wishes, but for changes of settings, which wait for the next turn; whether there were any."""
         if lane.control.is_over:
-            return
+            return False
         if self._stop.is_set():
             self._guarded(lane, self._halt, RunState.STOPPED)
-            return
+            return True
         # What is known beforehand comes first, so that changes act again in the order in which they are stored.
         while lane.scheduled and lane.scheduled[0].step <= lane.run.step and not lane.control.is_over:
             self._guarded(lane, self._turn, lane.scheduled.popleft())
-        for wish in self._controls.take(lane.run.id):
+        wishes = self._controls.take(lane.run.id)
+        for wish in wishes:
             if lane.control.is_over:
-                return
+                break
             if wish.command == "set":
-                self._guarded(lane, self._set, wish)
+                lane.wished.append(wish)
                 continue
             changed = lane.control.obey(wish)
             if changed in (RunState.PAUSED, RunState.STOPPED):
                 self._guarded(lane, self._halt, changed)
             elif changed is RunState.RUNNING:
                 self._change(lane, RunState.RUNNING)
+        return bool(wishes)
 
     def _turn(self, lane: Lane, knob: Knob) -> None:
         lane.run.turn(knob)

@@ -1,6 +1,7 @@
 """One manager, whatever is reloaded."""
 
 import sys
+from typing import Any
 
 import pytest
 
@@ -82,14 +83,13 @@ def test_a_wish_for_a_run_that_ended_meanwhile_is_dropped(monkeypatch: pytest.Mo
     made = queued()
     store, first = access.store(), made.runs[0].id
     store.write([StateChange(run.id, 0, RunState.RUNNING) for run in made.runs], "someone")
-    add = store.add_control
+    add = store.add_controls
 
-    def ends_the_first(run: str, word: str) -> int:
-        if run == first:
-            store.write([StateChange(run, 0, RunState.FINISHED)], "someone")
-        return add(run, word)
+    def after_the_first_ended(wishes: Any) -> Any:
+        store.write([StateChange(first, 0, RunState.FINISHED)], "someone")
+        return add(wishes)
 
-    monkeypatch.setattr(store, "add_control", ends_the_first)
+    monkeypatch.setattr(store, "add_controls", after_the_first_ended)
     access.command(made.id, "pause")
     assert [wish.run for wish in store.pending_controls([run.id for run in made.runs])] == [made.runs[1].id]
 

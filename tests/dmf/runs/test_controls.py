@@ -1,6 +1,6 @@
 import pytest
 
-from dmf.errors import RunFinishedError, StoreError
+from dmf.errors import RunFinishedError, RunNotFoundError, StoreError
 from dmf.records import Control, RunState, StateChange
 
 
@@ -52,3 +52,16 @@ def test_watching_wishes_says_when_the_store_is_gone(store, run):
         store.file.rename(store.file.with_suffix(".moved"))
         with pytest.raises(StoreError, match="was deleted, moved or replaced while in use"):
             any_pending()
+
+
+def test_wishes_left_at_once_reach_the_runs_that_still_train(store, experiment, run):
+    other = experiment.runs[1].id
+    store.write([StateChange(run, 5, RunState.STOPPED)], "me")
+    assert store.add_controls([(run, "pause", None, None), (other, "set", "lr", 0.1)]) == [None, 1]
+    assert store.pending_controls([run, other]) == [Control(1, other, "set", "lr", 0.1)]
+
+
+def test_wishes_left_at_once_with_an_unknown_run_are_all_refused(store, run):
+    with pytest.raises(RunNotFoundError, match="r-nowhere"):
+        store.add_controls([(run, "pause", None, None), ("r-nowhere", "pause", None, None)])
+    assert store.pending_controls([run]) == []

@@ -21,7 +21,8 @@ STEPS = 8  # 2 epochs of 4
 class Script:
     """Wishes at the turn in which a run is asked the n-th time; a tuple is a knob and its value.
 
-    While it may step, a run is asked twice per step: step n begins after the questions 2 n and 2 n + 1.
+    While it may step, a run is asked twice per step: step n begins after the questions 2 n and 2 n + 1. What is heard at
+    a question 2 n makes the loop ask all runs once more before they step.
     """
 
     def __init__(self, wishes):
@@ -305,6 +306,13 @@ def test_a_learning_rate_wished_acts_from_the_next_step_on_and_is_stored(race, t
     # The losses of step 3 are those of the network before that step; only after it the two go apart.
     np.testing.assert_array_equal(result.telemetry("mad")[:4, :3], untouched.telemetry("mad")[:4, :3])
     assert not np.array_equal(result.telemetry("mad")[4, :3], untouched.telemetry("mad")[4, :3])
+
+
+def test_what_is_wished_of_all_runs_at_once_acts_at_one_step(race, tiny):
+    # The wish arrives when mad has taken its step 3 of the turn and variance has not: mad hears it at its next question.
+    script = Script({("mad", 8): [("lr", 0.5)], ("variance", 7): [("lr", 0.5)]})
+    result = race(tiny("mad", "variance"), controls=script)
+    assert [knob_events(result, run) for run in ("mad", "variance")] == [[(4, "lr", 0.5, 1e-3)]] * 2
 
 
 def test_gamma_and_decay_go_on_as_if_they_had_been_so_from_step_0(race, tiny):
