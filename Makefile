@@ -1,4 +1,4 @@
-# make app, make test, make check, make bench, make bench-peers, make screenshots: each sets up what it needs, once.
+# make app, make test, make check, make bench, make bench-peers, make screenshots, make examples: each sets up what it needs, once.
 #   TORCH_INDEX=URL  take torch from this index first, e.g. PyTorch's CPU-only one (the default CUDA build is about 6 GB)
 #   PORT=8501        where the dashboard listens
 PYTHON ?= python3
@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH := $(shell grep -E '^torch(vision)?==' requirements.txt)
 
-.PHONY: app test check format bench bench-peers screenshots clean
+.PHONY: app test check format bench bench-peers screenshots examples clean
 
 app: $(VENV)/ready
 	$(BIN)/dmf app --port $(PORT)
@@ -33,6 +33,10 @@ bench-peers: $(VENV)/ready
 
 screenshots: $(VENV)/ready
 	$(BIN)/python -m pytest -q tests/browser/screenshots.py
+
+# The runs that come with the program, trained anew.
+examples: $(VENV)/ready
+	$(BIN)/python -m dmf.examples.make
 
 # Up to date until requirements or project metadata change; a broken install is repeated.
 $(VENV)/ready: requirements.txt pyproject.toml

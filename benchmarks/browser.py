@@ -85,7 +85,7 @@ def served(script: Path = ROOT / "app" / "main.py") -> Iterator[Served]:
             server = subprocess.Popen(
                 [*command, "--server.headless", "true", "--server.fileWatcherType", "none"],
                 cwd=ROOT,
-                env={**os.environ, "DMF_STORE": f"sqlite:///{file}"},
+                env={**os.environ, "DMF_EXAMPLES": "no", "DMF_STORE": f"sqlite:///{file}"},
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )

@@ -15,6 +15,11 @@ def default_store() -> str:
     return os.environ.get("DMF_STORE") or str(data_home() / "runs.sqlite")
 
 
+def wants_examples() -> bool:
+    """Whether the dashboard may put the example runs into an empty store: unless ``DMF_EXAMPLES`` is ``no``."""
+    return os.environ.get("DMF_EXAMPLES", "").strip().lower() not in ("no", "0", "false")
+
+
 def raw_folder(name: str) -> Path:
     """Where the files of the dataset called ``name`` lie unless a root is given."""
     return data_home() / "raw" / name

@@ -53,7 +53,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     # A loop of someone's own: it is recorded as training is, without what this program builds from configurations.
     "dmf.recording": {"dmf.fusion", "dmf.training", "dmf.runs", "dmf.weighting"},
     "dmf.studies": {"dmf.build", "dmf.training", "dmf.runs"},
+    "dmf.examples": {"dmf.runs"},
+    "dmf.examples.make": {"dmf.examples", "dmf.jobs", "dmf.runs"},
     "dmf.cli": {
+        "dmf.examples",
         *("dmf.jobs", "dmf.studies", "dmf.build", "dmf.replay", "dmf.analysis", "dmf.runs", "dmf.data"),
         "dmf.training",  # names a TrainingRun in annotations
         "app",  # to find the script of the dashboard
@@ -65,6 +68,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.theme": {"app.charts", "app.components", "app.state"},
     "app.access": {
         *("dmf.runs", "dmf.analysis", "dmf.replay", "dmf.jobs", "dmf.build", "dmf.metrics"),
+        "dmf.examples",
         "dmf.data",  # datasets are looked at before there is anything to build
     },
     "app.pages": {"app.access", "app.components", "app.charts", "app.state"},

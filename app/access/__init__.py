@@ -45,7 +45,7 @@ from app.access.datasets import (
     with_options,
 )
 from app.access.queueing import Entry, cancel, move, queue
-from app.access.reading import Snapshot, active, follow, metric_info, overview, pictures, store
+from app.access.reading import Snapshot, active, follow, metric_info, only_examples, overview, pictures, store
 from app.access.steering import command, manager, owner_in_words, start, trouble
 from app.access.turning import Turned, turn
 
@@ -90,6 +90,7 @@ __all__ = [
     "metric_names",
     "move",
     "named_metric",
+    "only_examples",
     "overview",
     "owner_in_words",
     "picture",

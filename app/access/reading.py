@@ -1,6 +1,7 @@
 """What pages read: the store, experiments as of now, pictures."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -9,6 +10,9 @@ from dmf.analysis.overview import Glance
 from dmf.analysis.overview import active as read_active
 from dmf.analysis.overview import overview as read_overview
 from dmf.analysis.progress import LiveExperiment, Snapshot
+from dmf.errors import DMFError
+from dmf.examples import TAG, add_examples
+from dmf.paths import wants_examples
 from dmf.runs import RunStore
 from dmf.runs.engine import store_url
 
@@ -28,7 +32,21 @@ def store() -> RunStore:
 
 @st.cache_resource(show_spinner=False)
 def _open_store(url: str, generation: int) -> RunStore:
-    return RunStore(url)
+    opened = RunStore(url)
+    if wants_examples():
+        with suppress(DMFError):  # what keeps a store from being written is told where something is to be written
+            add_examples(opened, if_new=True)
+    return opened
+
+
+def only_examples() -> bool:
+    """Whether the example runs that come with the program are all there is.
+
+    Raises:
+        StoreError: If the store cannot be read.
+    """
+    newest = store().runs(limit=8, archived=True)
+    return bool(newest) and all(TAG in run.tags for run in newest)
 
 
 def overview(limit: int = 12, offset: int = 0) -> list[Glance]:

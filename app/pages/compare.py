@@ -8,6 +8,7 @@ import streamlit as st
 
 from app import access, state
 from app.components import compared_charts, comparison_tables, exporting, grouping, run_editor
+from app.components.examples import examples
 from app.components.live_chart import chart_engine
 from app.components.page_style import plain, use_style
 from app.components.run_picker import run_picker
@@ -30,6 +31,8 @@ def show() -> None:
         if table.empty and not archived and access.all_runs(archived=True).empty:
             first_day()
             return
+        if access.only_examples():
+            examples()
         run_picker(table, state.chosen_runs(), state.choose_runs, state.MOST_RUNS)
         st.toggle("Show archived runs", key="archived", help="Runs that lists leave out.", persist_state="session")
         show_chosen(state.chosen_runs(), table)

@@ -6,6 +6,7 @@ import streamlit as st
 
 from app import access, state
 from app.components import presets, recent
+from app.components.examples import examples
 from app.components.page_style import use_style
 from dmf.errors import DMFError
 from dmf.presets import PRESETS, Preset
@@ -62,6 +63,8 @@ def show_active() -> None:
 
 def show_recent() -> None:
     """Experiments that are over, newest first, page by page."""
+    if access.only_examples():
+        examples()
     first = st.session_state.setdefault("recent-from", 0)
     found = access.overview(ROWS + 1, first)
     recent.recent([glance for glance in found[:ROWS] if not glance.is_active])

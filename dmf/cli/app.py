@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from dmf import __version__
 from dmf.cli.data import data_app
 from dmf.cli.replay import replay
-from dmf.cli.runs import export, resume, runs_app
+from dmf.cli.runs import examples, export, resume, runs_app
 from dmf.cli.shared import STORE, console
 from dmf.cli.train import train
 from dmf.cores import share_cores
@@ -31,6 +31,7 @@ app.command("train")(train)
 app.command("resume")(resume)
 app.command("replay")(replay)
 app.command("export")(export)
+app.command("examples")(examples)
 app.add_typer(runs_app, name="runs")
 app.add_typer(data_app, name="data")
 

@@ -1,4 +1,4 @@
-"""``dmf resume``, ``dmf runs`` and ``dmf export``."""
+"""``dmf resume``, ``dmf runs``, ``dmf export`` and ``dmf examples``."""
 
 import time
 from pathlib import Path
@@ -128,6 +128,16 @@ def delete(
     if not yes:
         typer.confirm(f"Delete {labels} for good?", abort=True, err=True)
     opened.delete_runs(runs)
+
+
+def examples(store: Annotated[str | None, STORE] = None) -> None:
+    """Put the example runs that come with the program into the store; those that are there stay as they are."""
+    from dmf.examples import add_examples
+
+    opened = open_store(store)
+    added = add_examples(opened)
+    said = f"Added {', '.join(added)} to" if added else "The example runs are in"
+    console.print(f"{said} {opened.where}", highlight=False, markup=False, soft_wrap=True)
 
 
 def export(

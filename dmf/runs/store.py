@@ -16,7 +16,7 @@ from sqlalchemy import Connection, update
 
 from dmf.errors import RunNotFoundError, StoreError
 from dmf.records import Artifact, CaseScores, Control, Record
-from dmf.runs import controls, listing, lookup, managing, ownership, queueing, reading, schema, telemetry
+from dmf.runs import adopting, controls, listing, lookup, managing, ownership, queueing, reading, schema, telemetry
 from dmf.runs.engine import BUSY_SECONDS, explained, is_transient, open_engine, store_file, store_url
 from dmf.runs.migrations import is_current, migrate
 from dmf.runs.recording import owned_runs, trim_run, write_records
@@ -134,6 +134,22 @@ class RunStore:
         self.sweep_interrupted()
         with self._reading() as connection:
             return lookup.newest_experiments(connection, limit, offset, self._clock(), archived=archived)
+
+    def is_untouched(self) -> bool:
+        """Whether there is no experiment, and none was ever taken over from another store."""
+        with self._reading() as connection:
+            return adopting.is_untouched(connection)
+
+    def adopt(self, other: "RunStore") -> list[str]:
+        """Copy the experiments of another store, without their files, under the ids that they have there.
+
+        Left out are those that are here already, and those with a run that may still change.
+
+        Returns:
+            Ids of the experiments that were copied.
+        """
+        with other._reading() as source, self._writing() as target:
+            return adopting.adopt(source, target)
 
     def run(self, id: str) -> RunRow:
         """One run.
@@ -417,7 +433,7 @@ class RunStore:
     def add_control(
         self,
         run_id: str,
-        command: controls.Command,
+        command: Literal["pause", "resume", "step", "stop", "set"],
         field: str | None = None,
         value: Any = None,
     ) -> int:
@@ -477,15 +493,6 @@ class RunStore:
         return self._transaction(write=False)
 
     def _writing(self) -> Any:
-    def add_controls(self, wishes: Sequence[tuple[str, controls.Command, str | None, Any]]) -> list[int | None]:
-        """Leave wishes (run, command, field, value) all at once; their ids, None for those whose run has ended.
-
-        Raises:
-            RunNotFoundError: If there is no such run; nothing is kept then.
-        """
-        with self._writing() as connection:
-            return controls.add_all(connection, wishes, self._clock())
-
         return self._transaction(write=True)
 
     def _check_file(self) -> None:

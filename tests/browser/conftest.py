@@ -131,7 +131,7 @@ def serve(tmp_path: Path, servers: list[subprocess.Popen[bytes]], prepared_image
             home.mkdir()
             (home / "cache").symlink_to(prepared_images, target_is_directory=True)
         places = {"DMF_HOME": str(home), "DMF_STORE": f"sqlite:///{home / 'runs.sqlite'}", "PYTHONPATH": str(project)}
-        environment = {**os.environ, **places}
+        environment = {"DMF_EXAMPLES": "no", **os.environ, **places}
         command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
         log = (tmp_path / "server.log").open("ab")
         server = subprocess.Popen(

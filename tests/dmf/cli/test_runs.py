@@ -207,3 +207,11 @@ def test_what_cannot_be_exported_is_said_in_one_line(  # noqa: PLR0917
     assert result.status == status
     assert words in result.err
     assert len(result.err.strip().splitlines()) == 1
+
+
+def test_examples_are_added_once(dmf, store):
+    first = dmf("examples")
+    assert first.status == 0
+    assert "Added e-20260101-000000-e0a1b2 to" in first.err
+    assert "The example runs are in" in dmf("examples").err
+    assert len(store.runs()) == 4

@@ -1,0 +1,55 @@
+"""Experiments of one store are copied into another, under the ids that they have. Functions of two connections."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, Table, select
+
+from dmf.records import RunState
+from dmf.runs.queueing import NEXT_PLACE
+from dmf.runs.schema import case_scores, epoch_metrics, events, experiments, meta, runs, samples
+from dmf.runs.schema import telemetry as telemetry_table
+
+_ADOPTED = "adopted"  # in `meta` once something was copied, so that what was deleted is not copied again by itself
+_OF_A_RUN = (telemetry_table, epoch_metrics, case_scores, events)
+_GIVEN_ANEW = (events, samples)  # their ids are numbers of the store that they are in
+
+
+def is_untouched(connection: Connection) -> bool:
+    """See ``RunStore.is_untouched``."""
+    is_empty = connection.scalar(select(experiments.c.id).limit(1)) is None
+    return is_empty and connection.scalar(select(meta.c.value).where(meta.c.key == _ADOPTED)) is None
+
+
+def adopt(source: Connection, target: Connection) -> list[str]:
+    """See ``RunStore.adopt``; returns the ids of the experiments that were copied."""
+    present = set(target.scalars(select(experiments.c.id)))
+    rows = source.execute(select(experiments).order_by(experiments.c.created)).all()
+    copied = []
+    for row in rows:
+        ids = _at_rest(source, row.id)
+        if row.id in present or not ids:
+            continue
+        target.execute(experiments.insert().values({**row._mapping, "place": NEXT_PLACE}))
+        _copy(source, target, runs, runs.c.id.in_(ids))
+        for table in _OF_A_RUN:
+            _copy(source, target, table, table.c.run.in_(ids))
+        _copy(source, target, samples, samples.c.experiment == row.id)
+        copied.append(row.id)
+    if copied and target.scalar(select(meta.c.value).where(meta.c.key == _ADOPTED)) is None:
+        target.execute(meta.insert().values(key=_ADOPTED, value="yes"))
+    return copied
+
+
+def _at_rest(source: Connection, experiment: str) -> Sequence[str]:
+    """Ids of the runs of an experiment; none if one of them may still change."""
+    found = source.execute(select(runs.c.id, runs.c.state).where(runs.c.experiment == experiment)).all()
+    return [] if any(RunState(row.state).is_active for row in found) else [row.id for row in found]
+
+
+def _copy(source: Connection, target: Connection, table: Table, where: object) -> None:
+    rows = [dict(row._mapping) for row in source.execute(select(table).where(where))]  # type: ignore[arg-type]
+    for row in rows:
+        if table in _GIVEN_ANEW:
+            del row["id"]
+    if rows:
+        target.execute(table.insert(), rows)

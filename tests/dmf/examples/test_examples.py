@@ -1,0 +1,76 @@
+"""The runs that come with the program: what they are, and how they come into a store."""
+
+import zipfile
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from dmf import examples
+from dmf.errors import StoreError
+from dmf.examples import FILE, MEMBER, TAG, add_examples
+from dmf.examples.make import METHODS, NAME, STEM
+from dmf.records import RunState
+from dmf.runs import RunStore
+
+ID = f"e-{STEM}"
+
+
+def test_the_file_is_small() -> None:
+    assert len(resources.files(examples).joinpath(FILE).read_bytes()) < 3e6
+
+
+def test_the_file_knows_nothing_of_a_machine_beyond_its_environment(tmp_path: Path) -> None:
+    with resources.files(examples).joinpath(FILE).open("rb") as file, zipfile.ZipFile(file) as archive:
+        assert archive.namelist() == [MEMBER]
+        archive.extract(MEMBER, tmp_path)
+    kept = RunStore(tmp_path / MEMBER)
+    assert all(run.owner is None and not kept.artifacts(run.id) for run in kept.runs())
+    kept.close()
+
+
+def test_four_finished_runs_with_all_that_was_recorded_come_into_the_store(store: RunStore) -> None:
+    assert add_examples(store) == [ID]
+    (experiment,) = store.experiments()
+    assert experiment.name == NAME
+    assert [run.id for run in experiment.runs] == [f"r-{STEM}-{place:02d}" for place in range(1, 5)]
+    assert [run.config["weighting"] for run in experiment.runs] == list(METHODS)
+    assert len(store.samples(ID)) > 100
+    for run in experiment.runs:
+        assert run.state is RunState.FINISHED
+        assert run.tags == (TAG,)
+        assert run.config["auxiliary"] == "cb-dice"
+        assert len(store.telemetry(run.id).steps) == run.summary["step"] + 1 >= 150
+        assert run.summary["metrics"]["test"]["lesion_dice"] > 0.5
+        (scores,) = store.case_scores(run.id, "test")
+        assert len(scores.cases) >= 10
+        assert [event.kind for event in store.events([run.id])] == ["prepared", "state", "state"]
+    assert store.sample_png(store.samples(ID)[0].id).startswith(b"\x89PNG")
+
+
+def test_adding_them_twice_does_nothing(store: RunStore) -> None:
+    add_examples(store)
+    assert add_examples(store) == []
+    assert len(store.runs()) == 4
+
+
+def test_they_come_by_themselves_only_into_a_store_without_experiments(store: RunStore) -> None:
+    store.create_experiment({}, name="Own", labels=["a"], run_configs=[{}], environment={})
+    assert add_examples(store, if_new=True) == []
+    assert add_examples(store) == [ID]
+
+
+def test_deleted_ones_come_back_only_when_asked_for(store: RunStore) -> None:
+    assert add_examples(store, if_new=True) == [ID]
+    store.delete_runs([run.id for run in store.runs()])
+    assert store.experiments() == []
+    assert add_examples(store, if_new=True) == []
+    assert add_examples(store) == [ID]
+
+
+def test_a_file_that_cannot_be_read_is_told(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examples, "FILE", "gone.zip")
+    with pytest.raises(
+        StoreError, match=r"gone\.zip of the package dmf\.examples, cannot be read: .*Install dmf again"
+    ):
+        add_examples(store)

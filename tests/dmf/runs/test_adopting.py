@@ -1,0 +1,55 @@
+"""Experiments of one store in another one."""
+
+from pathlib import Path
+
+import pytest
+
+from dmf.records import Event, RunState, Sample, StateChange
+from dmf.runs import RunStore
+
+
+@pytest.fixture
+def other(tmp_path: Path):
+    store = RunStore(tmp_path / "other.sqlite")
+    yield store
+    store.close()
+
+
+def recorded(store: RunStore, name: str, state: RunState | None = RunState.FINISHED) -> str:
+    made = store.create_experiment({}, name=name, labels=["a"], run_configs=[{"terms": ["ce"]}], environment={})
+    run = made.runs[0].id
+    store.claim([run], "test")
+    store.write([Event(run, 3, "note"), Sample(made.id, run, "case", 1, 3, "prediction", b"png", 0.5)], "test")
+    if state is not None:
+        store.write([StateChange(run, 4, state)], "test")
+        store.release([run], "test")
+    return made.id
+
+
+def test_what_is_copied_reads_as_it_did(store: RunStore, other: RunStore) -> None:
+    recorded(store, "Own")
+    id = recorded(other, "Theirs")
+    assert store.adopt(other) == [id]
+    theirs, ours = other.experiment(id), store.experiment(id)
+    assert ours.name == "Theirs"
+    assert ours.runs == theirs.runs
+    assert [event.kind for event in store.events([ours.runs[0].id])] == ["note", "state"]
+    (sample,) = store.samples(id)
+    assert store.sample_png(sample.id) == b"png"
+
+
+def test_what_is_there_already_and_what_may_still_change_is_left_out(store: RunStore, other: RunStore) -> None:
+    id = recorded(other, "Theirs")
+    recorded(other, "Trains", state=None)
+    assert store.adopt(other) == [id]
+    assert store.adopt(other) == []
+    assert len(store.samples(id)) == 1
+
+
+def test_a_store_is_untouched_until_something_is_in_it_or_was_copied(store: RunStore, other: RunStore) -> None:
+    assert store.is_untouched()
+    recorded(other, "Theirs")
+    assert not other.is_untouched()
+    store.adopt(other)
+    store.delete_runs([run.id for run in store.runs()])
+    assert not store.is_untouched()
