@@ -433,7 +433,7 @@ class RunStore:
     def add_control(
         self,
         run_id: str,
-        command: Literal["pause", "resume", "step", "stop", "set"],
+        command: controls.Command,
         field: str | None = None,
         value: Any = None,
     ) -> int:
@@ -493,6 +493,15 @@ class RunStore:
         return self._transaction(write=False)
 
     def _writing(self) -> Any:
+    def add_controls(self, wishes: Sequence[tuple[str, controls.Command, str | None, Any]]) -> list[int | None]:
+        """Leave wishes (run, command, field, value) all at once; their ids, None for those whose run has ended.
+
+        Raises:
+            RunNotFoundError: If there is no such run; nothing is kept then.
+        """
+        with self._writing() as connection:
+            return controls.add_all(connection, wishes, self._clock())
+
         return self._transaction(write=True)
 
     def _check_file(self) -> None:
