@@ -117,6 +117,14 @@ class TrainingConfig(FrozenConfig):
     absent: Literal["one", "zero", "ignore"] = Field(
         "one", description="Score of a class found in neither truth nor prediction: 1, 0 (the notebook) or left out."
     )
+    keep_probabilities: Literal["both", "best", "last", "none"] = Field(
+        "both",
+        description="Whose probabilities of the test images are kept for inspection: the best network's, the last's, "
+        "both or none.",
+    )
+    probabilities_mb: Positive = Field(
+        64.0, description="Most disk space for the probabilities of one run, in megabytes; what exceeds it is not kept."
+    )
 
 
 class FusionConfig(FrozenConfig):

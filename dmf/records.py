@@ -149,10 +149,15 @@ class StateChange:
 
 @dataclass(frozen=True)
 class Artifact:
-    """A file kept beside the store. ``path`` is relative to the store's artifact folder."""
+    """A file kept beside the store. ``path`` is relative to the store's artifact folder.
+
+    A ``predictions_folder`` was made elsewhere and is read in place: its ``path`` is whole, its ``bytes`` are 0.
+    """
 
     run: str
-    kind: Literal["checkpoint_last", "checkpoint_best"]
+    kind: Literal[
+        "checkpoint_last", "checkpoint_best", "probabilities_last", "probabilities_best", "predictions_folder"
+    ]
     epoch: int
     step: int
     path: str

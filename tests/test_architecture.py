@@ -22,6 +22,7 @@ FLOOR = {
     "dmf.config_text",
     "dmf.knobs",
     "dmf.presets",
+    "dmf.probabilities",
     "dmf.recipes",
     "dmf.records",
     "dmf.seeding",

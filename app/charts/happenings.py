@@ -95,8 +95,8 @@ def _say(event: Event, name: Name) -> tuple[str, str] | None:
             return f"Step skipped: {' and '.join(map(name, data['losses']))} not finite", "warning"
         case "flat":
             return f"{name(data['loss'])} has not moved for {data['steps']} steps", "warning"
-        case "refused":
-            return _begun(refused(data, name)), "warning"
+        case "refused" | "not_kept":
+            return _begun(refused(data, name) if event.kind == "refused" else str(data["reason"])), "warning"
         case "knob":
             return _begun(turned(data, name)), "change"
         case _:

@@ -53,6 +53,8 @@ LABELS = {
     "threads": "CPU threads",
     "test_at": "Test at epoch",
     "absent": "Score of an absent class",
+    "keep_probabilities": "Keep probabilities of",
+    "probabilities_mb": "Probabilities, at most (MB)",
     "weights": "Fixed or first weights",
     "history_min": "History, least",
     "history_max": "History, most",

@@ -42,7 +42,10 @@ MORE: dict[str, tuple[type, tuple[str, ...]]] = {
     "Network": (ModelConfig, ("model", "filters", "pretrained")),
     "Training": (
         TrainingConfig,
-        ("lr", "precision", "threads", "memory_format", "deterministic", "test_at", "absent"),
+        (
+            *("lr", "precision", "threads", "memory_format", "deterministic", "test_at", "absent"),
+            *("keep_probabilities", "probabilities_mb"),
+        ),
     ),
     "Weighting": (
         FusionConfig,

@@ -15,8 +15,21 @@ import pandas as pd
 from sqlalchemy import Connection, update
 
 from dmf.errors import RunNotFoundError, StoreError
+from dmf.probabilities import Probabilities
 from dmf.records import Artifact, CaseScores, Control, Record
-from dmf.runs import adopting, controls, listing, lookup, managing, ownership, queueing, reading, schema, telemetry
+from dmf.runs import (
+    adopting,
+    controls,
+    listing,
+    lookup,
+    managing,
+    ownership,
+    predictions,
+    queueing,
+    reading,
+    schema,
+    telemetry,
+)
 from dmf.runs.engine import BUSY_SECONDS, explained, is_transient, open_engine, store_file, store_url
 from dmf.runs.migrations import is_current, migrate
 from dmf.runs.recording import owned_runs, trim_run, write_records
@@ -428,6 +441,24 @@ class RunStore:
         base = self.file.parent if self.file else Path("data").absolute()
         return base / "artifacts" / run_id
 
+    def probabilities(self, run_id: str, which: Literal["best", "last"]) -> Probabilities | None:
+        """What a network of a run believes of every pixel of the test images; None where it was not kept.
+
+        Where the last network is the best, both words mean the one file.
+
+        Raises:
+            RunNotFoundError: If there is no such run.
+            DataError: If the file is damaged or gone.
+        """
+        with self._reading() as connection:
+            lookup.one_run(connection, run_id, self._clock())
+            return predictions.probabilities(connection, run_id, which, self.artifact_folder(run_id))
+
+    def stored_bytes(self, run_ids: Sequence[str]) -> dict[str, int]:
+        """Bytes that each of these runs takes: its files, and its pictures in the store."""
+        with self._reading() as connection:
+            return listing.stored_bytes(connection, run_ids)
+
     # Wishes of users
 
     def add_control(
@@ -445,6 +476,15 @@ class RunStore:
         """
         with self._writing() as connection:
             return controls.add(connection, run_id, command, field=field, value=value, now=self._clock())
+
+    def add_controls(self, wishes: Sequence[tuple[str, controls.Command, str | None, Any]]) -> list[int | None]:
+        """Leave wishes (run, command, field, value) all at once; their ids, None for those whose run has ended.
+
+        Raises:
+            RunNotFoundError: If there is no such run; nothing is kept then.
+        """
+        with self._writing() as connection:
+            return controls.add_all(connection, wishes, self._clock())
 
     def pending_controls(self, run_ids: Sequence[str]) -> list[Control]:
         """Wishes about these runs that nobody took yet, oldest first."""
@@ -493,15 +533,6 @@ class RunStore:
         return self._transaction(write=False)
 
     def _writing(self) -> Any:
-    def add_controls(self, wishes: Sequence[tuple[str, controls.Command, str | None, Any]]) -> list[int | None]:
-        """Leave wishes (run, command, field, value) all at once; their ids, None for those whose run has ended.
-
-        Raises:
-            RunNotFoundError: If there is no such run; nothing is kept then.
-        """
-        with self._writing() as connection:
-            return controls.add_all(connection, wishes, self._clock())
-
         return self._transaction(write=True)
 
     def _check_file(self) -> None:

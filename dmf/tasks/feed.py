@@ -62,6 +62,10 @@ class Feed:
         """One case as a batch of one."""
         return self._device_data.batch(torch.tensor([position]))
 
+    def cases(self, split: Split) -> tuple[str, ...]:
+        """Ids of the cases of a split, in the order of :meth:`evaluation`."""
+        return tuple(self._data.cases[position].id for position in getattr(self._indices, split))
+
     def case_id(self, position: int) -> str:
         """Id of the case at a position of the prepared data."""
         return self._data.cases[position].id

@@ -1,6 +1,6 @@
 """Segmentation: scores of a network on a split, and pictures of what it predicts."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dmf.data.batches import Batch
 from dmf.metrics import class_counts, summarise
+from dmf.probabilities import LESION
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,24 @@ class Segmentation:
         table = torch.cat(counts).cpu().numpy()
         metrics = summarise(table, pixels, self.class_names, absent=self.absent)
         return Evaluation(metrics, table, torch.cat(index).cpu().numpy())
+
+    def probabilities(
+        self, predict: Callable[[Tensor], Tensor], batches: Iterable[Batch]
+    ) -> Iterator[NDArray[np.uint8]]:
+        """What ``predict`` believes of every pixel, for one image after another; one copy to the host per batch.
+
+        Yields:
+            (C-1, H, W): 255 times the probability of each class but the background, rounded. With two classes it is
+            128 or more exactly where ``predict`` decides for the second.
+        """
+        for batch in batches:
+            logits = predict(batch.input).float()  # (B, C, H, W)
+            levels = (logits.softmax(1)[:, 1:].nan_to_num(0) * 255).round()
+            if levels.shape[1] == 1:
+                # Near a tie, probabilities of one half can come of logits that differ; the decision is the logits'.
+                is_lesion = logits.argmax(1, keepdim=True) == 1
+                levels = torch.where(is_lesion, levels.clamp(min=LESION), levels.clamp(max=LESION - 1))
+            yield from levels.to(torch.uint8).cpu().numpy()
 
     def input_png(self, sample: SampleCase) -> bytes:
         """The image as the network sees it."""

@@ -25,6 +25,7 @@ from dmf.records import (
     StateChange,
 )
 from dmf.training.control import RunControl
+from dmf.training.keeping import keep_probabilities
 from dmf.training.numerics import Numerics
 from dmf.training.run import TrainingRun
 from dmf.training.watch import Watch
@@ -74,12 +75,16 @@ class Plan:
         epochs: Passes over the training split.
         test_at: ``best`` or ``last``: the epoch whose network is tested, once.
         image_size: Side of the images in pixels, for messages.
+        keep_probabilities: Whose probabilities of the test images are kept: ``best``, ``last``, ``both`` or ``none``.
+        probabilities_bytes: Most bytes that those of one run may take.
     """
 
     experiment: str
     epochs: int
     test_at: str
     image_size: int
+    keep_probabilities: str = "none"
+    probabilities_bytes: int = 0
 
 
 class Lockstep:
@@ -295,6 +300,15 @@ class Lockstep:
         """Test once, at the epoch the plan names."""
         run = lane.run
         epoch = run.step // self._feed.steps_per_epoch
+        for record in keep_probabilities(
+            run,
+            epoch,
+            task=self._task,
+            feed=self._feed,
+            wanted=self._plan.keep_probabilities,
+            most=self._plan.probabilities_bytes,
+        ):
+            self._sink.write(record)
         if self._plan.test_at == "best" and run.progress.best_epoch not in (-1, epoch):
             epoch = run.progress.best_epoch
             run.load_best()

@@ -1,7 +1,8 @@
 """One run of an experiment: a network, its fusion and its optimizer, and where they stand."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -176,6 +177,20 @@ class TrainingRun:
         """
         tensors, _ = checkpoint.load(self.folder / self._best, self.fingerprint)
         self.model.load_state_dict(checkpoint.under_prefix("model", tensors))
+
+    @contextmanager
+    def at_best(self) -> Iterator[None]:
+        """Have the network with the best validation score for a while.
+
+        Raises:
+            CheckpointError: If its checkpoint is missing, damaged or of another configuration.
+        """
+        present = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+        try:
+            self.load_best()
+            yield
+        finally:
+            self.model.load_state_dict(present)
 
     def release(self) -> None:
         """Give the memory of the network and the optimizer to the other runs; the run cannot go on."""

@@ -127,6 +127,7 @@ OTHERS = {
     "memory_format": "contiguous",
     "test_at": "last",
     "absent": "zero",
+    "keep_probabilities": "none",
     "terms": ("ce", "iou", "focal"),
     "weighting": "mad",
     "weights": (1.0, 0.0, 0.0),

@@ -40,6 +40,8 @@ OTHERS = {
     "memory_format": "contiguous",
     "test_at": "last",
     "absent": "ignore",
+    "keep_probabilities": "last",
+    "probabilities_mb": 2.5,
     "terms": ("ce", "dice"),
     "weighting": "bayesian",
     "weights": (0.1, 0.0, 1e-9),

@@ -35,6 +35,7 @@ def test_what_happens_to_some_names_them() -> None:
         ("knob", {"field": "weighting", "value": "bayesian", "before": "mad"}, "MAD → BAYESIAN"),
         ("refused", {"field": "lr", "value": 9.0, "reason": "too high"}, "Learning rate not changed to 9: too high"),
         ("refused", {"field": "weighting", "value": "mad", "reason": "no"}, "Weighting not changed to MAD: no"),
+        ("not_kept", {"what": "probabilities_best", "reason": "The disk is full."}, "The disk is full."),
     ],
 )
 def test_other_events_say_what_happened(kind: str, data: dict, text: str) -> None:

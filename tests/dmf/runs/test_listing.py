@@ -1,6 +1,6 @@
 import math
 
-from dmf.records import Artifact, EpochMetrics
+from dmf.records import Artifact, EpochMetrics, Sample
 
 
 def judge(run, epoch, split, **metrics):
@@ -39,3 +39,21 @@ def test_without_runs_the_frame_is_empty_and_has_its_types(store):
     frame = store.best_metrics(["cb_dice"])
     assert frame.dtypes.astype(str)[["epoch", "value"]].to_dict() == {"epoch": "int64", "value": "float64"}
     assert list(frame.columns) == ["run", "epoch", "metric", "value"]
+
+
+def test_stored_bytes_are_files_and_pictures_of_each_run(store, experiment, run):
+    other = experiment.runs[1].id
+    assert store.stored_bytes([run, other]) == {run: 0, other: 0}
+    store.write(
+        [
+            Artifact(run, "checkpoint_last", 3, 30, "last.safetensors", 1000),
+            Artifact(run, "probabilities_best", 2, 20, "probabilities-best.zip", 200),
+            Sample(experiment.id, run, "a", 1, 10, "prediction", b"12345"),
+            Sample(experiment.id, run, "b", 1, 10, "prediction", b"\x00234567"),
+            Sample(experiment.id, None, "a", 0, 0, "image", b"shared by all runs"),
+            Sample(experiment.id, other, "a", 1, 10, "prediction", b"123"),
+        ],
+        "me",
+    )
+    assert store.stored_bytes([run, other]) == {run: 1212, other: 3}  # 1000 + 200 + 5 + 7
+    assert store.stored_bytes([]) == {}

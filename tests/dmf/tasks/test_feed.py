@@ -72,3 +72,9 @@ def test_a_batch_larger_than_the_training_split_is_refused(feed):
     with pytest.raises(ConfigError, match="the largest batch size that works is 17") as caught:
         Feed(feed._data, feed._device_data, feed._indices, batch_size=18, seed=0)
     assert caught.value.field == "batch_size"
+
+
+def test_cases_of_a_split_come_in_the_order_of_its_batches(feed):
+    for split in ("train", "validation", "test"):
+        positions = [place for batch in feed.evaluation(split) for place in batch.index.tolist()]
+        assert feed.cases(split) == tuple(feed.case_id(position) for position in positions)

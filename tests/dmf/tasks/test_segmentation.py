@@ -87,3 +87,37 @@ def test_a_png_gives_back_every_pixel(shape):
     image = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
     np.testing.assert_array_equal(decode(encode_png(image)), image)
     np.testing.assert_array_equal(decode(encode_png(image[::-1])), image[::-1])
+
+
+def lesion_bits(logits, task):
+    """What is stored of the probabilities for logits (1, C, H, W), as a network gives them."""
+    images = torch.zeros(1, 1, *logits.shape[2:])
+    (pixels,) = task.probabilities(lambda _: logits, [Batch(images, images[:, 0].long(), torch.tensor([0]))])
+    return pixels
+
+
+def test_probabilities_are_those_of_softmax_in_255ths(task):
+    # Logits 0 and ln 3: 3/4, so 191.25; 0 and -ln 3: 1/4, so 63.75; far apart: all or nothing.
+    odds = torch.tensor([3.0, 1 / 3, 1e9, 1e-9]).log()
+    pixels = lesion_bits(torch.stack((odds * 0, odds))[None, :, None], task)
+    assert pixels.dtype == np.uint8
+    np.testing.assert_array_equal(pixels, [[[191, 64, 255, 0]]])
+
+
+def test_a_pixel_is_stored_above_one_half_exactly_where_the_network_decides_for_the_lesion(task):
+    # 1e-9 apart softmax gives one half either way; at a tie argmax takes the background.
+    lesion = torch.tensor([1e-9, -1e-9, 0.0, 0.01, -0.01])
+    logits = torch.stack((lesion * 0, lesion))[None, :, None]
+    np.testing.assert_array_equal(lesion_bits(logits, task), [[[128, 127, 127, 128, 127]]])
+
+
+def test_all_classes_but_the_background_are_stored_for_every_image():
+    task = Segmentation(("background", "cyst", "benign"))
+    logits = torch.tensor([2.0, 1.0, 1.0]).log()[None, :, None, None].expand(2, 3, 1, 1)  # 1/2, 1/4, 1/4
+    images = torch.zeros(2, 1, 1, 1)
+    batch = Batch(images, images[:, 0].long(), torch.arange(2))
+    np.testing.assert_array_equal(list(task.probabilities(lambda _: logits, [batch, batch])), [[[[64]], [[64]]]] * 4)
+
+
+def test_logits_that_are_no_numbers_are_stored_as_nothing_found(task):
+    assert (lesion_bits(torch.full((1, 2, 2, 2), torch.nan), task) == 0).all()
