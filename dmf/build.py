@@ -1,7 +1,7 @@
 """From configuration to objects: the only place that knows every registry."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from dmf.config import DataConfig, ExperimentConfig, FusionConfig, RunConfig
-from dmf.data import DATASETS, PreparedData, build_dataset, class_ratios, deal_cases, prepare
+from dmf.config_text import build as from_plain
+from dmf.data import DATASETS, Dataset, PreparedData, build_dataset, class_ratios, deal_cases, prepare
 from dmf.data.batches import Batch, DeviceData
 from dmf.data.filtering import treat
+from dmf.data.original import Original, read_labels, read_original
 from dmf.data.prepare import choose_cases
-from dmf.errors import CheckpointError, ConfigError, UnknownNameError
+from dmf.errors import CheckpointError, ConfigError, DataError, UnknownNameError
 from dmf.fusion import Fusion
 from dmf.knobs import Settings
 from dmf.losses import LOSSES, build_bank
@@ -30,6 +32,8 @@ from dmf.training import Numerics, Plan, TrainingRun, checkpoint
 from dmf.training.environment import environment as describe_environment
 from dmf.training.evaluation import predictor
 from dmf.weighting import WEIGHTINGS, build_weighting
+
+DATA_FIELDS = ("dataset", "root", "dataset_options")  # what tells where a case lies
 
 SAMPLES = 4  # validation images whose predictions are shown
 
@@ -133,6 +137,41 @@ def dataset_title(name: str) -> str:
         UnknownNameError: If no dataset has this name.
     """
     return str(DATASETS[name].title)  # type: ignore[attr-defined]
+
+
+def original_case(config: ExperimentConfig | DataConfig | Mapping[str, Any], case: str) -> Original:
+    """One case of the dataset of an experiment at its original size; nothing else is read.
+
+    Args:
+        config: The experiment; as plain data where a program of someone's own recorded it. Data alone has seed 0.
+        case: Id of the case.
+
+    Raises:
+        ConfigError: If the dataset cannot be what the configuration says.
+        DataError: If its name was not recorded, it is not on this machine, has no such case, or a file is damaged.
+    """
+    return read_original(_dataset_of(config), case)
+
+
+def case_labels(config: ExperimentConfig | DataConfig | Mapping[str, Any]) -> dict[str, str]:
+    """What the images of the dataset of an experiment show, e.g. malignant, by case; only those of which it says it.
+
+    Raises:
+        ConfigError, DataError: As :func:`original_case`.
+    """
+    return read_labels(_dataset_of(config))
+
+
+def _dataset_of(config: ExperimentConfig | DataConfig | Mapping[str, Any]) -> Dataset:
+    if isinstance(config, DataConfig):
+        return build_dataset(config)
+    if isinstance(config, ExperimentConfig):
+        return build_dataset(config.data, config.training.seed)
+    fields = config.get("data") or {}
+    if "dataset" not in fields:
+        raise DataError("Which dataset its images are from was not recorded with this run, so they cannot be shown.")
+    data: DataConfig = from_plain(DataConfig, {name: fields[name] for name in DATA_FIELDS if name in fields})
+    return build_dataset(data, int((config.get("training") or {}).get("seed") or 0))
 
 
 @contextmanager

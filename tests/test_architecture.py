@@ -45,11 +45,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dmf.training": {"dmf.fusion", "dmf.tasks"},
     "dmf.runs": set(),
     "dmf.replay": {"dmf.weighting", "dmf.runs"},
-    "dmf.analysis": {"dmf.runs"},
+    "dmf.analysis": {"dmf.runs", "dmf.metrics"},
     "dmf.build": {
         *("dmf.data", "dmf.models", "dmf.losses", "dmf.metrics", "dmf.weighting", "dmf.fusion", "dmf.tasks"),
         *("dmf.training", "dmf.runs", "dmf.replay", "dmf.analysis"),
     },
+    # Predictions made elsewhere, scored and recorded as runs.
+    "dmf.importing": {"dmf.data", "dmf.metrics", "dmf.runs"},
     "dmf.jobs": {"dmf.build", "dmf.training", "dmf.runs"},
     # A loop of someone's own: it is recorded as training is, without what this program builds from configurations.
     "dmf.recording": {"dmf.fusion", "dmf.training", "dmf.runs", "dmf.weighting"},
@@ -59,6 +61,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dmf.cli": {
         "dmf.examples",
         *("dmf.jobs", "dmf.studies", "dmf.build", "dmf.replay", "dmf.analysis", "dmf.runs", "dmf.data"),
+        "dmf.importing",
         "dmf.training",  # names a TrainingRun in annotations
         "app",  # to find the script of the dashboard
     },
@@ -71,6 +74,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("dmf.runs", "dmf.analysis", "dmf.replay", "dmf.jobs", "dmf.build", "dmf.metrics"),
         "dmf.examples",
         "dmf.data",  # datasets are looked at before there is anything to build
+        "dmf.importing",
     },
     "app.pages": {"app.access", "app.components", "app.charts", "app.state"},
     "app.main": {"app.access", "app.components", "app.charts", "app.state", "app.theme", "app.pages"},

@@ -104,6 +104,7 @@ class Dataset(ABC):
     title: ClassVar[str]
     class_names: tuple[str, ...]  # the first is the background; may depend on the options
     in_channels: int = 1
+    spacing: tuple[float, float] | None = None  # height and width of a pixel in mm, where the files tell
     needs_download: ClassVar[bool] = True
     how_to_get: ClassVar[str]
     licence: ClassVar[str]

@@ -1,5 +1,6 @@
 """A folder of one's own: any ``images`` beside ``masks`` (or ``labels``), paired by name."""
 
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -27,6 +28,8 @@ class Folder(PairedDataset):
     * ``nearest``: take the nearest of ``values``, for masks saved as JPEG or with soft edges. Otherwise a value that is
       no class is a problem.
     * ``rgb``: read images in colour; otherwise colour becomes luminance.
+    * ``spacing``: the side of a pixel in millimetres, the same in all images, e.g. ``0.2``, or height and width, e.g.
+      ``0.2:0.1``; distances between outlines are then in millimetres.
     """
 
     name = "folder"
@@ -37,13 +40,20 @@ class Folder(PairedDataset):
     )
     licence = "Whatever holds for your images."
     citation = "Whatever your images ask for."
-    defaults: ClassVar[Mapping[str, OptionValue]] = {"values": "0:255", "names": "", "nearest": False, "rgb": False}
+    defaults: ClassVar[Mapping[str, OptionValue]] = {
+        "values": "0:255",
+        "names": "",
+        "nearest": False,
+        "rgb": False,
+        "spacing": "",
+    }
 
     def __init__(self, root: Path | None = None, seed: int = 0, **options: OptionValue) -> None:
         super().__init__(root, seed, **options)
         self.values = self._parse_values(str(self.options["values"]))
         self.class_names = self._parse_names(str(self.options["names"]))
         self.in_channels = 3 if self.options["rgb"] else 1
+        self.spacing = self._parse_spacing(str(self.options["spacing"]))
 
     def folders(self) -> tuple[Path, Path]:
         """The two folders, in the root or in the one folder around both."""
@@ -87,6 +97,17 @@ class Folder(PairedDataset):
         if len(names) != count or not all(names) or len(set(names)) < count:
             raise self._refused("names", text, f"{count} different names parted by colons, one for each of the values")
         return names
+
+    def _parse_spacing(self, text: str) -> tuple[float, float] | None:
+        if not text.strip():
+            return None
+        try:
+            sides = [float(part) for part in text.split(":")]
+        except ValueError:
+            sides = []
+        if len(sides) not in (1, 2) or not all(math.isfinite(side) and side > 0 for side in sides):
+            raise self._refused("spacing", text, "the side of a pixel in mm, or its height and width such as 0.2:0.1")
+        return sides[0], sides[-1]
 
     def _refused(self, option: str, text: str, wanted: str) -> ConfigError:
         return ConfigError(

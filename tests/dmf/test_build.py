@@ -268,3 +268,22 @@ def test_what_is_foreseen_is_what_the_experiment_gets(tiny):
     config = tiny("mad")
     feed = build.build_workbench(config).feed
     assert build.foresee(config) == {**feed.images, "steps_per_epoch": feed.steps_per_epoch}
+
+
+def test_one_original_case_is_read_from_every_form_of_a_configuration(home):
+    config = experiment({"seed": "5", "dataset_options": "images=3"})
+    one = build.original_case(config, "phantom-00001")
+    assert one.image.shape == one.truth.shape == (128, 128)
+    assert (build.original_case(config.model_dump(mode="json"), "phantom-00001").image == one.image).all()
+    assert (build.original_case(config.data, "phantom-00001").image != one.image).any()  # data alone has seed 0
+    assert build.case_labels(config)["phantom-00001"] == one.label
+
+
+def test_a_case_of_a_dataset_that_was_not_recorded_cannot_be_read(home):
+    for config in ({}, {"data": {"image_size": 64}}):
+        with pytest.raises(DataError, match="Which dataset its images are from was not recorded"):
+            build.original_case(config, "a")
+    with pytest.raises(ConfigError, match="Unknown dataset 'mine'"):
+        build.original_case({"data": {"dataset": "mine"}, "training": {"seed": None}}, "a")
+    with pytest.raises(ConfigError, match="dataset_options"):
+        build.original_case({"data": {"dataset": "phantom", "dataset_options": 3}}, "a")

@@ -138,3 +138,14 @@ def test_a_damaged_mask_does_not_keep_the_others_from_being_looked_at(tmp_path: 
     assert suggest_options([tmp_path / "b.png", tmp_path / "a.png"]) == {"values": "0:1"}
     with pytest.raises(BrokenDataError, match="is empty"):
         suggest_options([tmp_path / "b.png"])
+
+
+@pytest.mark.parametrize(("text", "spacing"), [("", None), ("0.2", (0.2, 0.2)), ("0.2 : 0.1", (0.2, 0.1))])
+def test_the_spacing_of_pixels_can_be_given(text: str, spacing: tuple[float, float] | None) -> None:
+    assert Folder(spacing=text).spacing == spacing
+
+
+@pytest.mark.parametrize("text", ["wide", "0.2:", "0", "0.1:-1", "1:1:1", "inf", "nan"])
+def test_a_spacing_that_is_no_length_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="Option 'spacing' of dataset 'folder' takes the side of a pixel in mm"):
+        Folder(spacing=text)
