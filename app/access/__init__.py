@@ -44,6 +44,7 @@ from app.access.datasets import (
     split,
     with_options,
 )
+from app.access.playing import ComparedPlayback, PlayedRuns, compared_playback, playback
 from app.access.queueing import Entry, cancel, move, queue
 from app.access.reading import Snapshot, active, follow, metric_info, only_examples, overview, pictures, store
 from app.access.steering import command, manager, owner_in_words, start, trouble
@@ -53,10 +54,12 @@ __all__ = [
     "Brought",
     "Checked",
     "Choices",
+    "ComparedPlayback",
     "ComparedRun",
     "Entry",
     "Facts",
     "Picture",
+    "PlayedRuns",
     "Preview",
     "Results",
     "Snapshot",
@@ -74,6 +77,7 @@ __all__ = [
     "check",
     "choices",
     "command",
+    "compared_playback",
     "compared_runs",
     "delete_runs",
     "describe_run",
@@ -95,6 +99,7 @@ __all__ = [
     "owner_in_words",
     "picture",
     "pictures",
+    "playback",
     "prepare_ahead",
     "preview",
     "queue",

@@ -5,7 +5,7 @@ from contextlib import suppress
 import streamlit as st
 
 from app import access, state
-from app.components import knobs, queue, race, recent, samples, scores, status
+from app.components import knobs, play, queue, race, recent, samples, scores, status
 from app.components.copying import copying
 from app.components.form import form
 from app.components.live_chart import chart_engine
@@ -61,7 +61,33 @@ def show_experiment(id: str | None) -> None:
         # The settings of a recorded run are changed in its own program.
         bar = knobs.place() if snapshot.is_active and not snapshot.experiment.is_recorded else None
     show_queue(id)
-    drawn, latest = _condition(snapshot), snapshot
+    if play.is_played(id):
+        replay(id)
+    else:
+        show_live(snapshot)
+    if bar is not None:
+        with bar:
+            methods = access.choices().names["weighting"]
+            knobs.knobs(snapshot.experiment, snapshot.settings, methods, access.turn)
+    with beside_buttons:
+        copying(snapshot.experiment, snapshot.events)
+        if not snapshot.is_active and snapshot.step > 0:
+            play.play_button(id, lambda: access.playback(id))
+    if not snapshot.is_active and any(state.is_resumable for state in snapshot.states):
+        drawn = _condition(snapshot)
+
+        @st.fragment(run_every=IDLE_TICK)
+        def idle() -> None:
+            with suppress(DMFError):
+                if _condition(access.follow(id)) != drawn:
+                    st.rerun()
+
+        idle()
+
+
+def show_live(snapshot: access.Snapshot) -> None:
+    """The race, brought up to date by itself while something may change."""
+    id, drawn, latest = snapshot.experiment.id, _condition(snapshot), snapshot
 
     @st.fragment(run_every=TICK if snapshot.is_active else None)
     def live() -> None:
@@ -76,21 +102,17 @@ def show_experiment(id: str | None) -> None:
         watch(latest, problem)
 
     live()
-    if bar is not None:
-        with bar:
-            methods = access.choices().names["weighting"]
-            knobs.knobs(snapshot.experiment, snapshot.settings, methods, access.turn)
-    with beside_buttons:
-        copying(snapshot.experiment, snapshot.events)
-    if not snapshot.is_active and any(state.is_resumable for state in snapshot.states):
 
-        @st.fragment(run_every=IDLE_TICK)
-        def idle() -> None:
-            with suppress(DMFError):
-                if _condition(access.follow(id)) != drawn:
-                    st.rerun()
 
-        idle()
+def replay(id: str) -> None:
+    """The race as it was, moment by moment."""
+    ticks = play.goes_on(id)
+
+    @st.fragment(run_every=play.TICK if ticks else None)
+    def played() -> None:
+        watch(play.play_bar(id, ticks), None)
+
+    played()
 
 
 def _condition(snapshot: access.Snapshot) -> object:

@@ -7,20 +7,27 @@ import math
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dmf.analysis.extremes import Extremes
 from dmf.analysis.smoothing import Smoother
-from dmf.runs import RunRow, RunStore, Telemetry
+from dmf.runs import RunRow, Telemetry
 
 Axis = Literal["step", "epoch", "time"]
 Window = tuple[float, float]
 
 LINES_KEPT = 96  # columns times smoothings, per run
 WINDOW_STEPS = 100_000  # a window of more steps is drawn from its extremes
+
+
+class Recorded(Protocol):
+    """Where telemetry is read: a store."""
+
+    def telemetry(self, run_id: str, *, after: int = -1) -> Telemetry:
+        """Steps of a run later than ``after``."""
 
 
 class LiveRun:
@@ -40,7 +47,7 @@ class LiveRun:
         self._lock = threading.RLock()
         self._forget(run.attempt)
 
-    def refresh(self, store: RunStore) -> None:
+    def refresh(self, store: Recorded) -> None:
         """Read what is new.
 
         Raises:

@@ -1,0 +1,123 @@
+"""Play: a finished race passes again, with charts, scores and samples together."""
+
+import types
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dmf.config import FusionConfig
+from dmf.examples import add_examples
+from dmf.runs import RunStore
+
+MAIN = Path(__file__).parents[2] / "app" / "main.py"
+STEPS = 264
+
+
+@pytest.fixture
+def example(store: RunStore) -> str:
+    """Four finished runs of 264 steps in about 35 s."""
+    (id,) = add_examples(store)
+    return id
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time that replays go by, in seconds."""
+    from app.components import play
+
+    now = [1000.0]
+    monkeypatch.setattr(play, "time", types.SimpleNamespace(monotonic=lambda: now[0]))
+    return now
+
+
+def page(script: str, **query: str) -> AppTest:
+    test = AppTest.from_file(MAIN, default_timeout=60)
+    test.run()
+    test.switch_page(script)
+    for name, value in query.items():
+        test.query_params[name] = value
+    test.run()
+    assert not test.exception
+    return test
+
+
+def press(test: AppTest, key: str) -> None:
+    test.button(key=key).click().run()
+    assert not test.exception
+
+
+def place(test: AppTest, key: str) -> float:
+    return float(test.slider(key=f"play-place-{key}").value)
+
+
+def html_of(test: AppTest, key: str) -> str:
+    return " ".join(str(part.value) for part in test.container(key=key).get("html"))
+
+
+def test_a_race_begins_at_its_first_step_and_goes_on_as_fast_as_chosen(example: str, clock: list[float]) -> None:
+    test = page("pages/train.py", experiment=example)
+    press(test, f"play-{example}")
+    assert "step 1 " in html_of(test, "run-status")
+    assert "running" in html_of(test, "run-status")
+    assert "epoch 0" in html_of(test, "metrics-table")
+    clock[0] += 1
+    test.run()
+    assert place(test, example) == pytest.approx(10.0, abs=0.11)  # 10 times as fast, unless another speed is chosen
+    test.select_slider(key=f"play-speed-{example}").set_value(2).run()
+    clock[0] += 1
+    test.run()
+    assert place(test, example) == pytest.approx(12.0, abs=0.11)
+    assert "finished" not in html_of(test, "run-status")
+    assert "Test" not in html_of(test, "metrics-table")
+
+
+def test_it_pauses_goes_where_the_slider_is_moved_and_ends_with_all_there_was(example: str, clock: list[float]) -> None:
+    test = page("pages/train.py", experiment=example)
+    press(test, f"play-{example}")
+    press(test, f"play-toggle-{example}")
+    assert test.button(key=f"play-toggle-{example}").label == "Go on"
+    clock[0] += 5
+    test.run()
+    assert place(test, example) == 0.0
+    test.slider(key=f"play-place-{example}").set_value(20.0).run()
+    assert "running" in html_of(test, "run-status")
+    assert "epoch" in html_of(test, "samples")
+    press(test, f"play-toggle-{example}")
+    clock[0] += 60
+    test.run()
+    assert f"step {STEPS} " in html_of(test, "run-status")
+    assert "finished" in html_of(test, "run-status")
+    assert "Test" in html_of(test, "metrics-table")
+    assert test.button(key=f"play-toggle-{example}").label == "From the start"
+    press(test, f"play-toggle-{example}")
+    assert place(test, example) == 0.0
+    press(test, f"play-end-{example}")
+    assert test.button(key=f"play-{example}").label == "Play"
+    assert "finished" in html_of(test, "run-status")
+
+
+def test_a_place_that_the_browser_sends_late_moves_nothing(example: str, clock: list[float]) -> None:
+    test = page("pages/train.py", experiment=example)
+    press(test, f"play-{example}")
+    clock[0] += 1
+    test.run()
+    test.slider(key=f"play-place-{example}").set_value(0.0).run()  # where it was a second ago
+    assert place(test, example) == pytest.approx(10.0, abs=0.11)
+
+
+def test_nothing_is_written_to_the_store(example: str, store: RunStore, clock: list[float]) -> None:
+    before = store.experiment(example), store.events([run.id for run in store.runs()])
+    test = page("pages/train.py", experiment=example)
+    press(test, f"play-{example}")
+    clock[0] += 1
+    test.run()
+    assert (store.experiment(example), store.events([run.id for run in store.runs()])) == before
+
+
+def test_what_trains_or_never_began_is_not_played(store: RunStore) -> None:
+    fusion = FusionConfig().model_dump(mode="json")
+    made = store.create_experiment({}, name="Waits", labels=["a"], run_configs=[fusion], environment={})
+    store.claim([made.runs[0].id], "me")
+    test = page("pages/train.py", experiment=made.id)
+    assert not [button for button in test.button if str(button.key).startswith("play-")]
