@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -107,7 +108,7 @@ def _prepare_sqlite(engine: Engine, busy_seconds: float, writable: bool) -> None
         connection.isolation_level = None  # we say BEGIN ourselves
         connection.execute(f"PRAGMA busy_timeout = {int(busy_seconds * 1000)}")
         if writable:
-            connection.execute("PRAGMA journal_mode = WAL")
+            _use_wal(connection, busy_seconds)
             connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
 
@@ -124,6 +125,19 @@ def _prepare_sqlite(engine: Engine, busy_seconds: float, writable: bool) -> None
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         finally:
             connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(busy_seconds * 1000)}")
+
+
+def _use_wal(connection: sqlite3.Connection, busy_seconds: float) -> None:
+    """Wait for others that open the same file for the first time: for this lock SQLite does not wait by itself."""
+    give_up = time.monotonic() + busy_seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > give_up:
+                raise
+            time.sleep(0.02)
 
 
 @contextmanager

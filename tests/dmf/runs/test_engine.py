@@ -4,6 +4,8 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -86,6 +88,21 @@ sys.stdin.readline()
 connection.execute("COMMIT")
 connection.close()
 """
+
+
+def test_of_those_who_open_a_store_for_the_first_time_the_later_ones_wait(tmp_path):
+    file = tmp_path / "runs.sqlite"
+    RunStore(file).close()
+    first = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    first.execute("PRAGMA journal_mode = DELETE")  # as a new file is, and one that was copied
+    first.execute("BEGIN")
+    first.execute("SELECT * FROM meta").fetchall()
+    threading.Timer(0.3, first.rollback).start()
+    start = time.monotonic()
+    store = RunStore(file)
+    assert 0.25 < time.monotonic() - start < 4
+    assert store.experiments() == []
+    store.close()
 
 
 def test_a_lock_held_by_another_process_is_one_clear_message_and_readers_go_on(tmp_path):
