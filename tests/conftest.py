@@ -3,6 +3,12 @@
 import pytest
 
 
+@pytest.fixture(autouse=True)
+def no_examples(monkeypatch):
+    """An empty store stays empty: the dashboard adds no example runs."""
+    monkeypatch.setenv("DMF_EXAMPLES", "no")
+
+
 @pytest.fixture(scope="session")
 def data_folder(tmp_path_factory):
     """One folder for prepared images, so that only the first test makes them."""
@@ -11,13 +17,9 @@ def data_folder(tmp_path_factory):
 
 @pytest.fixture
 def home(data_folder, tmp_path, monkeypatch):
-    """Nothing of the user's is read or written: ``DMF_HOME`` and ``DMF_STORE`` point to temporary folders.
-
-    An empty store stays empty: the dashboard adds no example runs.
-    """
+    """Nothing of the user's is read or written: ``DMF_HOME`` and ``DMF_STORE`` point to temporary folders."""
     monkeypatch.setenv("DMF_HOME", str(data_folder))
     monkeypatch.setenv("DMF_STORE", str(tmp_path / "runs.sqlite"))
-    monkeypatch.setenv("DMF_EXAMPLES", "no")
     return data_folder
 
 

@@ -27,7 +27,7 @@ def copying(experiment: Any, events: Sequence[Any]) -> None:
         "Copy", icon=":material/content_copy:", key=f"copy-{experiment.id}", help="Train the same again, elsewhere."
     ):
         if experiment.is_recorded:
-            st.caption("It was recorded from a program of its owner's; only that program trains the same again.")
+            st.caption("It was recorded by its own program; only that program can train the same again.")
             return
         try:
             config = _config(experiment)

@@ -67,7 +67,7 @@ def gamma_curve(values: Mapping[str, Any], steps_per_epoch: int | None, runs: Se
             said = "No auxiliary loss."
         else:
             said = half_life(schedule, steps_per_epoch, is_per_epoch=values["decay_every"] == "epoch")
-        st.caption(f"{_numbered(group)}: {said[0].lower() if said[0] != 'γ' else 'γ'}{said[1:]}" if differ else said)
+        st.caption(f"{_numbered(group)}: {said[0].lower()}{said[1:].replace(':', '', 1)}" if differ else said)
 
 
 def _schedule(settings: Mapping[str, Any], steps_per_epoch: int) -> AuxiliarySchedule | None:

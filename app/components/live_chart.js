@@ -198,7 +198,7 @@ class LiveChart {
     this.title.textContent = title;
     this.title.title = help;
     this.title.classList.toggle("term", Boolean(help));
-    this.note.textContent = this.finite ? note : "";
+    this.note.textContent = this.note.title = this.finite ? note : "";
     const reason = logY && series.some((line) => line.y.length) ? "No positive values to draw on a log axis" : "No data yet";
     this.empty.textContent = note || reason;
     this.empty.hidden = this.finite;

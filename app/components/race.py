@@ -15,6 +15,7 @@ from app.theme import AUXILIARY_COLOR, Color, Dash, run_dashes, term_colors
 AXES: dict[str, Axis] = {"Step": "step", "Epoch": "epoch", "Time": "time"}
 SMOOTHINGS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
 AUXILIARY = "auxiliary"
+LEGEND_LINE = 24  # CSS pixels
 TERMS = {
     "ce": "How unlikely the network thought the true class of each pixel.",
     "iou": "1 minus the overlap of prediction and truth, as a share of the area that either covers.",
@@ -25,8 +26,8 @@ TERMS = {
     AUXILIARY: "A loss that is added with the weight γ, outside the weights that sum to one.",
 }
 """What each loss measures, in a sentence."""
-WEIGHTS = "W1..WK: how much each loss counts at each step, as the rule of the run sets it."
-LOSSES = "L1..LK: what each loss measured at each step, before it is weighted; lower is better."
+WEIGHTS = "The weights W1, W2, ...: how much each loss counts at each step, as the rule of the run sets it."
+LOSSES = "The losses L1, L2, ...: what each measured at each step, before it is weighted; lower is better."
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,7 @@ def auxiliary_chart(race: Race) -> None:
             y_label="Share (0 to 1)",
             help="What each loss, times its weight, contributes to the total that the network learns from.",
             y_range=(0, 1),
-            height=270,
+            height=270 + LEGEND_LINE,  # terms and runs: the plot is as high as those beside it
         ),
     ]
     with st.container(key="auxiliary-chart"):
@@ -249,7 +250,7 @@ def _chart(race: Race, key: str, title: str, sources: Sequence[Source], *, note:
         key=key,
         scope=race.scope,
         title=title,
-        about={named(term): said for term, said in TERMS.items()},
+        about={_term(term): said for term, said in TERMS.items()},
         x_label=AXIS_LABELS[race.view.axis],
         marks=[Mark(mark.x, mark.text, mark.kind) for mark in race.marks],
         note=" · ".join(word for word in (note, honest(lines)) if word),
@@ -258,8 +259,11 @@ def _chart(race: Race, key: str, title: str, sources: Sequence[Source], *, note:
 
 
 def _series(line: Line, color: Color, dash: Dash) -> Series:
-    term = "auxiliary" if line.term == AUXILIARY else named(line.term)
-    return Series(line.name, line.x, line.y, color.pair, dash=dash, run=line.run, term=term)
+    return Series(line.name, line.x, line.y, color.pair, dash=dash, run=line.run, term=_term(line.term))
+
+
+def _term(term: str) -> str:
+    return "Auxiliary" if term == AUXILIARY else named(term)
 
 
 def zoom_of(key: str, scope: str) -> Window | None:

@@ -25,8 +25,8 @@ def welcome() -> None:
     st.title("Train networks and watch their loss weights")
     st.markdown(
         "Choose what races in the sidebar and press **Start training** (on a phone, » at the top opens it): the "
-        "embedded phantom needs no download, and the first points come within seconds. Nothing is lost when this page "
-        "is closed."
+        "built-in phantom (simulated ultrasound) needs no download, and the first points come within seconds. Nothing "
+        "is lost when this page is closed."
     )
 
 

@@ -183,7 +183,7 @@ def _where(snapshot: Any, owner_in_words: Callable[[str], str]) -> str:
     facts, runs = snapshot.facts, snapshot.experiment.runs
     words = []
     if snapshot.experiment.is_recorded:
-        words += ["recorded from a program of its owner's", *([facts["device"]] if facts else [])]
+        words += ["recorded by its own program", *([facts["device"]] if facts else [])]
     elif facts:
         images = facts["images"]
         words.append(f"{facts['device']}, {facts['precision']}")

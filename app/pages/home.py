@@ -22,10 +22,10 @@ def show() -> None:
     use_style("home.css")
     st.title("Watch the weights of several losses adapt")
     st.markdown(
-        "A network learns from **several losses at once**, and a rule sets their weights W1..WK anew at every step, "
-        "from how the losses moved lately. Here such rules race on the same ultrasound images, and you watch weights, "
-        "losses and predictions as they move. Start a race with one click, or make your own on the page Train; nothing "
-        "is lost when this page is closed."
+        "A network learns from **several losses at once**, and a rule sets their weights (W1, W2, ...) anew at every "
+        "step, from how the losses moved lately. Here such rules race on the same ultrasound images, and you watch "
+        "weights, losses and predictions as they move. Start a race with one click, or make your own on the page "
+        "Train; nothing is lost when this page is closed."
     )
     can_read = told(show_active)
     st.markdown("#### Races to start", help="Each trains on simulated ultrasound images; no download is needed.")

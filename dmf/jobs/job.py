@@ -93,7 +93,7 @@ class Job:
         self.experiment = experiment
         if experiment.is_recorded:
             raise RunFinishedError(
-                f"Experiment {experiment.id!r} was recorded from a program of its owner's. Only that program can train "
+                f"Experiment {experiment.id!r} was recorded by its own program. Only that program can train "
                 "it: start it again there."
             )
         self.config = ExperimentConfig.model_validate(experiment.config)

@@ -28,7 +28,7 @@ from dmf.training.telemetry import TelemetryBuffer
 from dmf.training.watch import Watch
 
 WINDOW = 100  # steps after which a loss that stays at one value is told as flat, where no fusion says how many
-REFUSED = "This run is trained by a program of its owner's, whose settings are changed there."
+REFUSED = "This run is trained by its own program; change its settings there."
 
 
 class RunStoppedError(Exception):

@@ -83,7 +83,7 @@ def test_it_opens_on_the_train_page(name: str, request: pytest.FixtureRequest) -
     run: Recording = request.getfixturevalue(name)
     test = page("train", experiment=run.experiment)
     said = every_html(test)
-    assert "recorded from a program of its owner&#x27;s" in said
+    assert "recorded by its own program" in said
     assert "step 30" in said
 
 
@@ -125,6 +125,6 @@ def test_resume_says_in_one_sentence_that_only_its_program_can(store: RunStore, 
     assert "Resume goes on" not in " ".join(warning.value for warning in test.warning)
     test.button(key=f"control-resume-{bare.experiment}").click().run()
     assert [error.value for error in test.error] == [
-        f"Experiment '{bare.experiment}' was recorded from a program of its owner's. Only that program can train it: "
+        f"Experiment '{bare.experiment}' was recorded by its own program. Only that program can train it: "
         "start it again there."
     ]

@@ -217,6 +217,7 @@ class Watched:
     def fill_in(self, without: Sequence[int], settings: Mapping[str, object]) -> None:
         offered = self.page.get_by_role("button", name=re.compile("^Remove run"))
         for run in without:
+            self.page.get_by_role("button", name=f"Remove run {run}", exact=True).wait_for()
             left = offered.count() - 1
 
             def is_removed(run: int = run, left: int = left) -> bool:

@@ -160,6 +160,6 @@ def test_runs_whose_auxiliary_weight_falls_otherwise_are_told_apart(store: RunSt
     test.selectbox(key="form-run-3-auxiliary").set_value("none").run()
     assert not test.exception
     captions = [caption.value for caption in test.sidebar.caption]
-    assert "Run 1: half-life: 305 steps, 13.9 epochs." in captions
-    assert "Run 2: half-life: 152 steps, 6.93 epochs." in captions
+    assert "Run 1: half-life 305 steps, 13.9 epochs." in captions
+    assert "Run 2: half-life 152 steps, 6.93 epochs." in captions
     assert "Run 3: no auxiliary loss." in captions

@@ -250,7 +250,7 @@ def test_a_knob_is_refused_with_a_reason(store, loop):
     wait_for(lambda: any(event.kind == "refused" for event in store.events([run.id])))
     (refused,) = [event.data for event in store.events([run.id]) if event.kind == "refused"]
     assert (refused["field"], refused["value"]) == ("lr", 0.5)
-    assert "by a program of its owner's" in refused["reason"]
+    assert "by its own program" in refused["reason"]
     assert store.run(run.id).state is RunState.RUNNING
 
 
@@ -261,9 +261,7 @@ def test_resume_of_what_has_ended_says_that_only_its_program_can(store, fused):
         while True:
             run.write(fused())
             time.sleep(0.01)
-    with pytest.raises(
-        RunFinishedError, match=r"was recorded from a program of its owner's. Only that program can train"
-    ):
+    with pytest.raises(RunFinishedError, match=r"was recorded by its own program. Only that program can train"):
         Job(store, store.experiment(run.experiment), "me")
 
 
