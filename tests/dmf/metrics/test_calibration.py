@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dmf.metrics.calibration import lesion_box, reliability
+from dmf.metrics.calibration import lesion_box, level_reliability, reliability
 
 HALF = np.array([[0.1, 0.2, 0.6, 0.9]])
 TRUTH = np.array([[False, True, False, True]])
@@ -131,3 +131,56 @@ def test_the_box_holds_all_lesions_and_ends_with_the_image():
 def test_what_is_no_probability_map_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         reliability(**{"probabilities": [HALF], "truths": [TRUTH]} | arguments)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 20), st.sampled_from([2, 5, 256]))
+@settings(max_examples=30, deadline=None)
+def test_counts_of_levels_give_the_curve_of_their_pixels(seed, bins, levels):
+    generator = np.random.default_rng(seed)
+    level = (
+        generator.integers(0, levels, (16, 16)) if seed % 2 else (generator.random((16, 16)) ** 4 * levels).astype(int)
+    )
+    truth = generator.random((16, 16)) < level / levels
+    pixels, lesions = (np.bincount(each, minlength=levels) for each in (level.ravel(), level[truth]))
+    found = level_reliability(pixels, lesions, 3, bins)
+    expected = reliability([level / (levels - 1)], [truth], bins)
+    # Where k/bins of 256 pixels is a whole number, rounding may put an edge one level lower; the mass stays the same.
+    assert found.count.sum() == 256
+    assert found.images == 3
+    if bins in (1, 2, 4, 8, 16):  # such fractions are exact
+        np.testing.assert_array_equal(found.count, expected.count)
+        np.testing.assert_allclose(found.confidence, expected.confidence, atol=1e-12)
+        np.testing.assert_allclose(found.frequency, expected.frequency, atol=1e-12)
+        assert found.error == pytest.approx(expected.error, abs=1e-12)
+
+
+def test_two_bins_of_levels_by_hand():
+    # Levels 0, 1/3, 2/3, 1 with 2, 0, 1, 1 pixels, of which 0, 0, 1, 1 are lesion: 2 pixels lie at or below level 0.
+    # ECE = 2/4 |0 - 0| + 2/4 |1 - 5/6| = 1/12
+    found = level_reliability(np.array([2, 0, 1, 1]), np.array([0, 0, 1, 1]), images=1, bins=2)
+    assert found.count.tolist() == [2, 2]
+    np.testing.assert_allclose(found.confidence, [0, 5 / 6])
+    np.testing.assert_allclose(found.frequency, [0, 1])
+    assert found.error == pytest.approx(1 / 12)
+
+
+def test_without_a_pixel_there_is_no_curve_of_levels():
+    found = level_reliability(np.zeros(4, int), np.zeros(4, int), images=0)
+    assert math.isnan(found.error)
+    assert (len(found.count), found.images) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "lesions", "bins", "message"),
+    [
+        ([1, 1], [0, 0], 0, "`bins` must be at least 1, got 0"),
+        ([1, 1], [0], 2, r"must have one shape \(L,\), L >= 2"),
+        ([1], [0], 2, "L >= 2"),
+        ([[1, 1]], [[0, 0]], 2, "L >= 2"),
+        ([1, 1], [0, 2], 2, "`lesions` must lie between 0 and `pixels`"),
+        ([1, 1], [0, -1], 2, "`lesions` must lie between 0 and `pixels`"),
+    ],
+)
+def test_levels_that_cannot_be_are_refused(pixels, lesions, bins, message):
+    with pytest.raises(ValueError, match=message):
+        level_reliability(np.array(pixels), np.array(lesions), 1, bins)

@@ -1,0 +1,292 @@
+"""What can be said of single images: a table of all of a split, numbers of one, and how far to trust probabilities."""
+
+import itertools
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dmf.errors import DataError
+from dmf.metrics.boundary import Empty, boundary_distances, restore
+from dmf.metrics.calibration import Reliability, lesion_box, level_reliability
+from dmf.metrics.per_image import IMAGE_SCORES, image_scores
+from dmf.metrics.scores import Absent
+from dmf.probabilities import Pixels, Probabilities, found, lesion
+from dmf.records import CaseScores
+from dmf.runs import RunStore
+
+Which = Literal["best", "last"]
+Fit = Literal["stretch", "pad"]
+
+COLUMNS = {
+    **{"run": "object", "case": "object", "epoch": "int64", "dice": "float64", "iou": "float64"},
+    **{"lesion_share": "float64", "label": "object", "height": "int64", "width": "int64", "disagreement": "float64"},
+}
+
+PREDICTIONS = "1 - Dice between the predictions of two runs, averaged over all pairs of runs"
+SPREAD = "highest minus lowest Dice of the runs"
+NOTHING = "nothing: one run has none to disagree with"
+
+_KNOWN_LABELS = re.compile(r"(?<![a-z])(benign|malignant|normal)(?![a-z])", re.IGNORECASE)
+
+
+class Original(Protocol):
+    """What is needed of a case at its original size; ``dmf.build.original_case`` reads one."""
+
+    @property
+    def truth(self) -> Pixels: ...
+
+    @property
+    def spacing(self) -> tuple[float, float] | None: ...
+
+
+@dataclass(frozen=True)
+class CaseNumbers:
+    """Scores of one prediction, in the pixels of the original image.
+
+    Attributes:
+        dice, iou, precision, recall: Means over the classes but the background; NaN where all of them were left out.
+        hausdorff95, average: 95 % Hausdorff distance and average surface distance between the outlines of all these
+            classes together; NaN where ``empty`` is not None.
+        unit: Of the distances: ``mm`` where the spacing of pixels is known, else ``px``.
+        empty: Which of the two found nothing: ``truth``, ``prediction`` or ``both``; None if neither.
+    """
+
+    dice: float
+    iou: float
+    precision: float
+    recall: float
+    hausdorff95: float
+    average: float
+    unit: Literal["px", "mm"]
+    empty: Empty | None
+
+
+def cases_table(
+    store: RunStore,
+    run_ids: Sequence[str],
+    split: str = "test",
+    labels: Mapping[str, Mapping[str, str]] | None = None,
+) -> pd.DataFrame:
+    """One row per run and image of a split, in the order of the runs, then of the images; none of a run without scores.
+
+    Columns:
+        - ``run``, ``case``, ``epoch``: whose score it is: at the epoch that was tested; of another split at the latest
+          epoch that it was scored at where the run was not tested yet;
+        - ``dice``, ``iou``: means over the classes but the background; NaN where all of them were left out;
+        - ``lesion_share``: pixels of these classes in truth, of all;
+        - ``label``: what the image shows (benign, malignant, ...), from ``labels`` or else the id of the case; None
+          where neither tells;
+        - ``height``, ``width`` of the original image in pixels;
+        - ``disagreement``: between the runs on this image, 0 where they are alike; NaN where fewer than two have it.
+          ``attrs["disagreement"]`` says what it is: :data:`PREDICTIONS` where probabilities of all runs, at the epoch
+          in the table, can be read, else :data:`SPREAD`; :data:`NOTHING` for one run.
+
+    Args:
+        store: Where the runs are.
+        run_ids: Which runs.
+        split: ``test`` or ``validation``.
+        labels: Run to case to what the image shows, as ``dmf.build.case_labels`` gives it.
+
+    Raises:
+        StoreError: If the store cannot be read.
+    """
+    scored: dict[str, CaseScores] = {}
+    rows: list[dict[str, Any]] = []
+    for run in run_ids:
+        scores = _scores(store, run, split)
+        if scores is not None:
+            scored[run] = scores
+            rows += _rows(scores, _absent(store, run), (labels or {}).get(run, {}))
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+    table["label"] = pd.Series([row["label"] for row in rows], dtype=object)  # None, where pandas would have NaN
+    if len(run_ids) < 2:
+        table.attrs["disagreement"] = NOTHING
+    elif between := _between_predictions([_file_of(store, run, scores) for run, scores in scored.items()]):
+        table["disagreement"] = table["case"].map(between)
+        table.attrs["disagreement"] = PREDICTIONS
+    else:
+        dice = table.groupby("case")["dice"]
+        table["disagreement"] = (dice.transform("max") - dice.transform("min")).where(dice.transform("count") > 1)
+        table.attrs["disagreement"] = SPREAD
+    return table
+
+
+def case_numbers(
+    prob: Pixels, original: Original, fit: Fit = "stretch", threshold: float = 0.5, absent: Absent = "one"
+) -> CaseNumbers:
+    """Score one prediction against the truth, after bringing it to the size of the original image.
+
+    What counts as found at ``threshold`` is said by :func:`dmf.probabilities.found`.
+
+    Args:
+        prob: (C-1, S, S), or (C-1, H, W) at original size: uint8, 255 times the probability of classes 1..C-1.
+        original: The case; class numbers in its truth are below C.
+        fit: How the image was made square.
+        threshold: 0..1.
+        absent: What a class scores that is in neither truth nor prediction.
+
+    Raises:
+        ValueError: If ``prob`` is neither square nor of original size, a class number is too high, or ``threshold``
+            is outside 0..1.
+    """
+    truth, classes = original.truth, len(prob) + 1
+    if truth.max(initial=0) >= classes:
+        raise ValueError(f"`original` has class {truth.max()}, but `prob` has classes up to {classes - 1}.")
+    label = _at_original(found(prob, threshold), truth, fit)
+    table = np.bincount((truth.astype(np.int64) * classes + label).ravel(), minlength=classes**2)
+    table = table.reshape(classes, classes)  # rows: truth, columns: prediction
+    hits = table.diagonal()
+    counts = np.stack((hits, table.sum(0) - hits, table.sum(1) - hits), axis=-1)[None]
+    scores = {name: float(image_scores(counts, name, absent)[0]) for name in IMAGE_SCORES}
+    outline = boundary_distances(label > 0, truth > 0, original.spacing)
+    return CaseNumbers(
+        dice=scores["lesion_dice"],
+        iou=scores["lesion_iou"],
+        precision=scores["lesion_precision"],
+        recall=scores["lesion_recall"],
+        hausdorff95=outline.hausdorff95,
+        average=outline.average,
+        unit=outline.unit,
+        empty=outline.empty,
+    )
+
+
+def reliability_of(
+    store: RunStore, run: str, which: Which, margin: int | None, originals: Callable[[str], Original]
+) -> Reliability:
+    """Whether the lesion probability of a run means what it says, over the pixels of the original test images.
+
+    The lesion is all classes but the background together. See :func:`dmf.metrics.calibration.reliability`.
+
+    Args:
+        store: Where the run is.
+        run: Its id.
+        which: Its ``best`` or its ``last`` network.
+        margin: None takes all pixels; a number only the box around the lesion, so many original pixels wider.
+        originals: Gives the original of a case by its id.
+
+    Raises:
+        RunNotFoundError: If there is no such run.
+        DataError: If no such probabilities were kept, or they or an original cannot be read.
+        ValueError: If ``margin`` is below 0.
+    """
+    if margin is not None and margin < 0:
+        raise ValueError(f"`margin` must be at least 0 pixels, got {margin}.")
+    file = store.probabilities(run, which)
+    if file is None:
+        raise DataError(f"Run {run!r} kept no probabilities of its {which} network. Train it with keep_probabilities.")
+    fit = _setting(store, run, "data", "fit", "stretch")
+    pixels, lesions, images = np.zeros(256, np.int64), np.zeros(256, np.int64), 0
+    for case in file.cases:
+        truth = originals(case).truth
+        is_lesion = truth > 0
+        levels = _at_original(lesion(file.read(case)), truth, fit)
+        box = (slice(None), slice(None)) if margin is None else lesion_box(is_lesion, margin)
+        if box is not None:
+            pixels += np.bincount(levels[box].ravel(), minlength=256)
+            lesions += np.bincount(levels[box][is_lesion[box]], minlength=256)
+            images += 1
+    return level_reliability(pixels, lesions, images)
+
+
+def _at_original(pixels: Pixels, truth: Pixels, fit: Fit) -> Pixels:
+    if pixels.shape == truth.shape:
+        return pixels
+    height, width = truth.shape
+    return restore(pixels, (height, width), fit)
+
+
+def _scores(store: RunStore, run: str, split: str) -> CaseScores | None:
+    """The scores of a run on a split that are to be looked at."""
+    found = store.case_scores(run, split)
+    if split != "test":
+        tested = store.case_scores(run, "test")
+        of_tested = [scores for scores in found if tested and scores.epoch == tested[-1].epoch]
+        found = of_tested or found
+    return found[-1] if found else None
+
+
+def _rows(scores: CaseScores, absent: Absent, labels: Mapping[str, str]) -> list[dict[str, Any]]:
+    dice, iou = (image_scores(scores.counts, name, absent) for name in ("lesion_dice", "lesion_iou"))
+    in_truth = scores.counts[:, :, 0] + scores.counts[:, :, 2]  # (cases, classes); every pixel has one class
+    share = in_truth[:, 1:].sum(1) / np.maximum(in_truth.sum(1), 1)
+    return [
+        {
+            "run": scores.run,
+            "case": case,
+            "epoch": scores.epoch,
+            "dice": dice[place],
+            "iou": iou[place],
+            "lesion_share": share[place],
+            "label": labels.get(case) or _label_in(case),
+            "height": scores.sizes[place, 0],
+            "width": scores.sizes[place, 1],
+            "disagreement": math.nan,
+        }
+        for place, case in enumerate(scores.cases)
+    ]
+
+
+def _label_in(case: str) -> str | None:
+    words = _KNOWN_LABELS.search(case)
+    return words[1].lower() if words else None
+
+
+def _setting(store: RunStore, run: str, section: str, name: str, default: Any) -> Any:
+    """A setting of the experiment of a run; ``default`` where a program of someone's own did not record it."""
+    config = store.experiment(store.run(run).experiment).config
+    return (config.get(section) or {}).get(name, default)
+
+
+def _absent(store: RunStore, run: str) -> Absent:
+    word = _setting(store, run, "training", "absent", "one")
+    return word if word in ("one", "zero", "ignore") else "one"
+
+
+def _file_of(store: RunStore, run: str, scores: CaseScores) -> Probabilities | None:
+    """The kept probabilities of the network that ``scores`` are of; None without any that can be read."""
+    networks: tuple[Which, ...] = ("best", "last")
+    for which in networks:
+        try:
+            file = store.probabilities(run, which)
+        except DataError:
+            continue
+        if file is not None and (file.epoch, file.split) == (scores.epoch, scores.split):
+            return file
+    return None
+
+
+def _between_predictions(files: Sequence[Probabilities | None]) -> dict[str, float]:
+    """Mean over pairs of runs of 1 - Dice, by case, NaN where fewer than two have it at one size; empty without files.
+
+    Empty also where one of them cannot be read to its end.
+    """
+    kept = [(file, frozenset(file.cases)) for file in files if file is not None]
+    if len(kept) < len(files):
+        return {}
+    found_by: dict[str, float] = {}
+    for case in dict.fromkeys(itertools.chain.from_iterable(file.cases for file, _ in kept)):
+        try:
+            masks = [found(file.read(case)) for file, cases in kept if case in cases]
+        except DataError:
+            return {}
+        pairs = [_distance(one, other) for one, other in itertools.combinations(masks, 2) if one.shape == other.shape]
+        found_by[case] = float(np.mean(pairs)) if pairs else math.nan
+    return found_by
+
+
+def _distance(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    """1 - Dice, the mean over the classes but the background that either has; 0 where neither has any."""
+    distances = []
+    for number in range(1, int(max(one.max(initial=0), other.max(initial=0))) + 1):
+        mine, theirs = one == number, other == number
+        size = int(mine.sum()) + int(theirs.sum())
+        if size:
+            distances.append(1 - 2 * int((mine & theirs).sum()) / size)
+    return float(np.mean(distances)) if distances else 0.0
