@@ -7,17 +7,19 @@ from typing import Any
 
 import streamlit as st
 
-HOME, TRAIN, COMPARE = "pages/home.py", "pages/train.py", "pages/compare.py"
+HOME, TRAIN, COMPARE, INSPECT = "pages/home.py", "pages/train.py", "pages/compare.py", "pages/inspect.py"
 """The pages, as ``st.switch_page`` and ``st.page_link`` take them."""
 
 EXPERIMENT = "experiment"  # in the URL: train?experiment=ID
 PRESET = "preset"  # in the URL: train?preset=NAME
 DATASET = "dataset"  # in the URL: datasets?dataset=NAME, or NAME@FOLDER
 RUNS = "runs"  # in the URL: compare?runs=ID,ID
+CASE = "case"  # in the URL: inspect?runs=ID,ID&case=NAME
 MOST_RUNS = 24  # that are compared at a time
 IMPATIENCE = 5.0  # s in which another start of the same is taken for the same click
 _SEEN = "experiment-seen"
 _CHOSEN = "runs-chosen"
+_CASE = "case-chosen"
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
@@ -74,6 +76,17 @@ def choose_runs(ids: Iterable[str]) -> None:
         st.query_params[RUNS] = ",".join(chosen)
     else:
         st.query_params.pop(RUNS, None)
+
+
+def chosen_case() -> str | None:
+    """The image that the URL names, else the one last chosen in this visit."""
+    return st.query_params.get(CASE) or st.session_state.get(_CASE)
+
+
+def choose_case(case: str) -> None:
+    """Put an image into the URL, and remember it for this visit."""
+    st.session_state[_CASE] = case
+    st.query_params[CASE] = case
 
 
 def start_once(config: Any, start: Callable[[Any], str]) -> str:

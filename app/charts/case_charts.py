@@ -1,0 +1,68 @@
+"""Charts of single images: how their scores are spread, and whether probabilities mean what they say."""
+
+import altair as alt
+import pandas as pd
+
+BRUSH = "range"
+"""Name of the histogram's selection, whose ``low`` is the range that was dragged."""
+
+
+def score_histogram(frame: pd.DataFrame, title: str, color: str) -> alt.Chart:
+    """Bars of how many images have which score; dragging across selects a range.
+
+    Args:
+        frame: Columns low and high (the ends of a bar) and images (its height).
+        title: Of the score, with its unit where it has one.
+        color: ``#rrggbb``.
+    """
+    brush = alt.selection_interval(name=BRUSH, encodings=["x"])
+    return (
+        alt.Chart(frame)
+        .mark_bar(color=color, binSpacing=1)
+        .encode(
+            x=alt.X("low:Q", bin="binned", title=title, scale=alt.Scale(nice=False), axis=alt.Axis(tickCount=10)),
+            x2="high:Q",
+            y=alt.Y("images:Q", title="Images", axis=alt.Axis(tickMinStep=1, tickCount=4)),
+            opacity=alt.condition(brush, alt.value(1.0), alt.value(0.3)),
+            tooltip=[
+                alt.Tooltip("low:Q", title="from", format=".3~f"),
+                alt.Tooltip("high:Q", title="to", format=".3~f"),
+                alt.Tooltip("images:Q"),
+            ],
+        )
+        .add_params(brush)
+        .properties(height=150)
+    )
+
+
+def reliability_chart(frame: pd.DataFrame, colors: dict[str, str]) -> alt.LayerChart:
+    """A line per run through its bins; on the diagonal, probabilities mean what they say.
+
+    Args:
+        frame: Columns run, confidence (0..1), frequency (0..1) and pixels.
+        colors: Run to ``#rrggbb``.
+    """
+    axis = alt.Scale(domain=[0, 1])
+    diagonal = alt.Chart(pd.DataFrame({"at": [0, 1]})).mark_line(strokeDash=[4, 4], opacity=0.6, color="#8a93a0")
+    ideal = diagonal.encode(x=alt.X("at:Q", scale=axis), y=alt.Y("at:Q", scale=axis))
+    lines = (
+        alt.Chart(frame)
+        .mark_line(point={"size": 45}, strokeWidth=2)
+        .encode(
+            x=alt.X("confidence:Q", scale=axis, title="Probability that the network gives (mean of the bin)"),
+            y=alt.Y("frequency:Q", scale=axis, title="Share of these pixels that are lesion"),
+            color=alt.Color(
+                "run:N",
+                title=None,
+                scale=alt.Scale(domain=list(colors), range=list(colors.values())),
+                legend=alt.Legend(orient="top", labelLimit=400, columns=3),
+            ),
+            tooltip=[
+                "run:N",
+                alt.Tooltip("confidence:Q", title="probability", format=".3f"),
+                alt.Tooltip("frequency:Q", title="share that is lesion", format=".3f"),
+                alt.Tooltip("pixels:Q", format=","),
+            ],
+        )
+    )
+    return alt.layer(ideal, lines).properties(height=380)

@@ -1,0 +1,49 @@
+"""Cases as small pictures to choose from."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+_HERE = Path(__file__).parent
+_CASE = "case"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One case: its name, whole and short, a picture as a data URL (or empty), its score and a few words."""
+
+    case: str
+    name: str
+    picture: str
+    score: str
+    words: str
+
+
+def case_grid(cells: Sequence[Cell], chosen: str | None, choose: Callable[[str], None], *, key: str) -> None:
+    """The pictures; a click calls ``choose`` with the name of the case."""
+
+    def changed() -> None:
+        case = (st.session_state.get(key) or {}).get(_CASE)
+        if isinstance(case, str):
+            choose(case)
+
+    _component()(
+        key=key,
+        data={"cells": [asdict(cell) for cell in cells], "chosen": chosen},
+        height="content",
+        on_case_change=changed,
+    )
+
+
+@cache
+def _component() -> Any:
+    return st.components.v2.component(
+        "dmf_case_grid",
+        html='<div class="cases"></div>',
+        css=(_HERE / "case_grid.css").read_text("utf-8"),
+        js=(_HERE / "case_grid.js").read_text("utf-8"),
+    )

@@ -1,0 +1,120 @@
+"""The Inspect page: every image of a split, one of them large, and whether what runs believe of it can be trusted."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from app import access, state
+from app.components.case_viewer import case_viewer_engine
+from app.components.compared_charts import titles_of
+from app.components.inspect import browsing, looking
+from app.components.inspect.thumbnails import thumbnail
+from app.components.page_style import plain, use_style
+from app.components.run_picker import run_picker
+from dmf.errors import DMFError
+
+SPLITS = {"test": "Test images", "validation": "Validation images"}
+
+
+def show() -> None:
+    """The runs that are chosen; then, of what they predict, all images, one image, and the whole."""
+    use_style("inspect.css")
+    case_viewer_engine()
+    st.title("Inspect predictions")
+    told(show_runs)
+
+
+def told(part: Any) -> None:
+    """Show a part of the page, or why it cannot be shown."""
+    try:
+        part()
+    except DMFError as error:
+        st.error(str(error), icon=":material/error:")
+
+
+def show_runs() -> None:
+    table = access.all_runs()
+    ids = state.chosen_runs()
+    if table.empty and not ids:
+        st.markdown("Nothing was trained yet. Start a race on **Home** and come back: its predictions appear here.")
+        st.page_link(state.HOME, label="Races to start, on Home", icon=":material/home:")
+        return
+    with st.expander(f"Choose runs ({len(ids)} chosen)", expanded=not ids, key="choose-runs"):
+        run_picker(table, ids, state.choose_runs, state.MOST_RUNS)
+    runs, missing = access.inspected_runs(ids)
+    if missing:
+        st.warning(f"No run is called {', '.join(map(plain, missing))} in this store (any more).")
+    if not runs:
+        st.caption("Tick runs to see what they predict; the address of this page then leads back to them.")
+        return
+    show_images(runs, titles_of(runs))
+
+
+def show_images(runs: Sequence[access.InspectedRun], titles: dict[str, str]) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="inspect-options"):
+        split = st.segmented_control(
+            "Images of",
+            list(SPLITS),
+            format_func=SPLITS.get,
+            default="test",
+            required=True,
+            key="split",
+            bind="query-params",
+            help="Nothing was chosen by the test images; the best network was chosen by the validation images.",
+        )
+        which = st.segmented_control(
+            "Network of",
+            ["best", "last"],
+            format_func={"best": "its best epoch", "last": "its last epoch"}.get,
+            default="best",
+            required=True,
+            key="network",
+            bind="query-params",
+            help="The best epoch is that of the highest validation score; the last is where training ended.",
+        )
+    table = access.case_table(runs, split)
+    if table.empty:
+        looking.told(f"No scores of single {SPLITS[split].lower()} yet. They are kept when a race ends.")
+        return
+    for run in runs:
+        problem = access.missing_probabilities(run, which)
+        if problem:
+            looking.told(f"{titles[run.id]}: {problem}")
+    case = state.chosen_case()
+    if case not in set(table["case"]):
+        case = table[table["run"] == table["run"].iloc[0]].sort_values(["dice", "case"])["case"].iloc[0]
+    by_id = {run.id: run for run in runs}
+
+    def picture(run: str, case: str) -> str:
+        return small_picture(by_id[run], case, which)
+
+    st.markdown("#### All images", help="Click one to see it large.")
+    with st.container(key="browse"):
+        browsing.browse(table, titles, case, state.choose_case, picture)
+    told(partial(show_case, runs, titles, case, which))
+
+
+def small_picture(run: access.InspectedRun, case: str, which: access.Which) -> str:
+    """A case as a data URL; empty where its image is not here."""
+    return access.kept_picture(run, case, which, thumbnail)
+
+
+def show_case(runs: Sequence[access.InspectedRun], titles: dict[str, str], case: str, which: access.Which) -> None:
+    view = access.view_case(runs, case, which)
+    name = plain(f"{case} ({view.label})" if view.label else case)
+    with st.container(key="case-heading"):
+        st.markdown(f"#### {name}", help="What each run predicts on this image, drawn and scored by your browser.")
+    if view.note:
+        looking.told(view.note)
+    if view.image is None:
+        return
+    with st.container(key="one-case"):
+        settled = looking.look(view, titles, runs[0].classes, runs[0].absent)
+        rows = access.case_numbers(runs, view, titles, settled.threshold)
+        if len(rows):
+            looking.numbers(rows, settled)
+
+
+show()
