@@ -18,6 +18,7 @@ from app.access.comparing import (
     metric_names,
     named_metric,
     results,
+    run_events,
     run_metrics,
     weight_path,
     what_differs,
@@ -44,6 +45,7 @@ from app.access.datasets import (
     split,
     with_options,
 )
+from app.access.exporting import run_data, run_file
 from app.access.inspecting import (
     CaseView,
     InspectedRun,
@@ -135,6 +137,9 @@ __all__ = [
     "queue",
     "reliability_of",
     "results",
+    "run_data",
+    "run_events",
+    "run_file",
     "run_metrics",
     "seen",
     "sources",

@@ -22,7 +22,7 @@ from dmf.analysis.weight_path import weight_path as read_weight_path
 from dmf.errors import RunNotFoundError
 from dmf.metrics.per_image import image_scores
 from dmf.records import CaseScores
-from dmf.runs import ExperimentRow, RunRow, RunStore
+from dmf.runs import EventRow, ExperimentRow, RunRow, RunStore
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,11 @@ class _Kept:
 def run_metrics(ids: Sequence[str]) -> pd.DataFrame:
     """Metrics of all epochs of these runs, as ``RunStore.epoch_metrics`` gives them."""
     return store().epoch_metrics(ids)
+
+
+def run_events(ids: Sequence[str]) -> list[EventRow]:
+    """What happened to these runs, oldest first."""
+    return store().events(ids)
 
 
 def metric_names(metrics: pd.DataFrame) -> list[str]:

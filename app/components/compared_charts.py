@@ -1,110 +1,25 @@
 """Chosen runs as charts that share one x: every run a line, or every group of runs a mean line with a band."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.charts.lines import AXIS_LABELS, Axis, Source, View, Window, draw, honest
-from app.charts.parallel import parallel
-from app.charts.ternary import ternary
+from app.charts.lines import AXIS_LABELS, Happening, Source, View, Window, draw, honest
 from app.charts.twin import twin
+from app.components.compare_look import PANELS, SCORE, Compared, Look, Panel
 from app.components.fields import named, run_title
-from app.components.live_chart import Series, live_chart
-from app.components.page_style import mode
-from app.components.race import AUXILIARY, AXES, LOSSES, SMOOTHINGS, TERMS, WEIGHTS, zoom_of
-from app.theme import AUXILIARY_COLOR, DASHES, TERM_COLORS, TEXT, Color, Dash, run_dashes, term_colors
+from app.components.grouping import Groups
+from app.components.live_chart import Mark, Series, live_chart
+from app.components.race import AUXILIARY, TERMS, zoom_of
+from app.theme import AUXILIARY_COLOR, DASHES, TERM_COLORS, Color, Dash, run_dashes, term_colors
 
 SCOPE = "compare"
-LAYOUTS = {"Overlaid": "overlaid", "One per loss": "loss", "One per run": "run"}
-SCORE = "score"
-CORNERS = 3  # of a triangle
-
-
-@dataclass(frozen=True)
-class Panel:
-    """A kind of chart: which columns it draws, and how its y is to be read."""
-
-    title: str
-    column: str
-    y_label: str
-    help: str
-    y_range: tuple[float | None, float | None] | None = None
-    is_loss: bool = False
-    by_term: bool = True
-
-
-PANELS = {
-    "Weights": Panel("Weights", "weight", "Weight (share)", WEIGHTS, (0, None)),
-    "Losses": Panel("Losses", "loss", "Loss (no unit)", LOSSES, is_loss=True),
-    "Share of the total": Panel(
-        "Share of the total",
-        "share",
-        "Share (0 to 1)",
-        "What each loss, times its weight, contributes to the total that the network learns from.",
-        (0, 1),
-    ),
-    "Auxiliary loss": Panel("Auxiliary loss", AUXILIARY, "Loss (no unit)", TERMS[AUXILIARY], None, True, False),
-    "γ(t)": Panel(
-        "Auxiliary weight γ(t)",
-        "gamma",
-        "γ (factor)",
-        "γ(t): the weight of the auxiliary loss, which fades from γ₀ as training goes on.",
-        (0, None),
-        by_term=False,
-    ),
-    "Validation score": Panel(
-        "Validation", SCORE, "(0 to 1)", "A metric on the validation images at every epoch.", (0, 1), by_term=False
-    ),
-}
-
-
-class Compared(Protocol):
-    """A chosen run; see ``app.access.ComparedRun``."""
-
-    run: Any
-    experiment: Any
-    live: Any
-    steps_per_epoch: int
-
-    @property
-    def id(self) -> str:
-        """Of the run."""
-
-    @property
-    def origin(self) -> float:
-        """Unix time of 0 s."""
-
-
-@dataclass(frozen=True)
-class Look:
-    """How the reader wants the charts."""
-
-    axis: Axis = "step"
-    smoothing: float = 0.0
-    log_y: bool = False
-    layout: str = "overlaid"
-    panels: tuple[str, ...] = ("Weights", "Losses")
-
-    def view(self, run: Compared) -> View:
-        """How x counts for a run: each has epochs of its own, and time from its own first step."""
-        return View(self.axis, run.steps_per_epoch, run.origin, self.smoothing)
-
-
-@dataclass(frozen=True)
-class Groups:
-    """Runs taken together.
-
-    Attributes:
-        members: Name of each group to ids of its runs.
-        band: Takes curves (x, y) of a group's runs; gives an object with x, mean, low and high.
-    """
-
-    members: Mapping[str, Sequence[str]]
-    band: Callable[[Sequence[tuple[np.ndarray, np.ndarray]]], Any]
+FULL_STEPS = 100_000  # of a longer run only the extremes are taken together
+EXTREMES = "; made from the lowest and highest points of each stretch, as runs have more than 100,000 steps"
 
 
 @dataclass(frozen=True)
@@ -130,60 +45,14 @@ def titles_of(runs: Sequence[Compared]) -> dict[str, str]:
     return said
 
 
-def look(metrics: Sequence[str], named_metric: Callable[[str], Any]) -> tuple[Look, str]:
-    """The row of choices above the charts, which the URL carries; the look, and the metric of the validation score.
-
-    Args:
-        metrics: Metrics to choose from.
-        named_metric: Metric to its title.
-    """
-    with st.container(key="chart-options", horizontal=True, vertical_alignment="bottom", gap="medium"):
-        axis = st.segmented_control(
-            "Horizontal axis", list(AXES), default="Step", required=True, key="x", bind="query-params"
-        )
-        smoothing = st.select_slider(
-            "Smoothing",
-            SMOOTHINGS,
-            key="smooth",
-            width=190,
-            format_func=lambda share: "none" if share == 0 else f"{share:g}",
-            help="Exponential: the share of the average that is kept at each step.",
-            bind="query-params",
-        )
-        layout = st.segmented_control(
-            "Charts",
-            list(LAYOUTS),
-            default="Overlaid",
-            required=True,
-            key="layout",
-            help="All in one chart, a small chart for each loss, or a small chart for each run (or group).",
-            bind="query-params",
-        )
-        metric = st.selectbox(
-            "Score",
-            metrics,
-            index=metrics.index("cb_dice") if "cb_dice" in metrics else 0,
-            format_func=lambda name: named_metric(name).title,
-            key="score",
-            width=210,
-            help="The metric drawn as the validation score.",
-            bind="query-params",
-        )
-        log_y = st.toggle("Log y", key="log", help="Logarithmic losses.", bind="query-params")
-    panels = st.pills(
-        "Shown",
-        list(PANELS),
-        selection_mode="multi",
-        default=["Weights", "Losses", "Validation score"],
-        key="show",
-        help="Which charts; dragging in one zooms all of them, and the pointer is followed in all of them.",
-        bind="query-params",
-    )
-    return Look(AXES[axis], smoothing, log_y, LAYOUTS[layout], tuple(panels)), metric
-
-
 def charts(
-    runs: Sequence[Compared], look: Look, metrics: pd.DataFrame, metric: Any, groups: Groups | None = None
+    runs: Sequence[Compared],
+    look: Look,
+    metrics: pd.DataFrame,
+    metric: Any,
+    groups: Groups | None = None,
+    *,
+    happened: Mapping[str, Sequence[Happening]] | None = None,
 ) -> None:
     """All chosen charts, two beside each other.
 
@@ -193,8 +62,9 @@ def charts(
         metrics: Rows of these runs as ``RunStore.epoch_metrics`` gives them.
         metric: Name of the metric that is drawn as the validation score, and how it is to be read.
         groups: Runs to be taken together; None draws each by itself.
+        happened: Run id to what is marked of it.
     """
-    drawn = _Drawn(runs, look, metrics, metric, groups)
+    drawn = _Drawn(runs, look, metrics, metric, groups, happened=happened or {})
     wanted = [
         (name, part, items) for name in PANELS if name in look.panels for part, items in drawn.charts(PANELS[name])
     ]
@@ -208,7 +78,7 @@ def figures(
     runs: Sequence[Compared], look: Look, metrics: pd.DataFrame, metric: Any, groups: Groups | None = None
 ) -> dict[str, Any]:
     """The same charts by title, as figures to be saved; takes what :func:`charts` takes."""
-    drawn = _Drawn(runs, look, metrics, metric, groups)
+    drawn = _Drawn(runs, look, metrics, metric, groups, happened={})
     return {
         drawn.title(PANELS[name], part): twin(
             drawn.lines(PANELS[name], items)[0],
@@ -233,7 +103,10 @@ class _Drawn:
         metrics: pd.DataFrame,
         metric: Any,
         groups: Groups | None,
+        *,
+        happened: Mapping[str, Sequence[Happening]],
     ) -> None:
+        self.happened = happened
         self.look, self.groups, self.metric = look, groups, metric
         titles = titles_of(runs)
         by_id = {run.id: run for run in runs}
@@ -301,9 +174,15 @@ class _Drawn:
             y_label=self.y_label(panel),
             y_range=panel.y_range,
             log_y=self.look.log_y and panel.is_loss,
+            marks=self.marks(items),
             note=note if items else "no chosen run has an auxiliary loss",
             height=340 if self.look.layout == "overlaid" else 270,
         )
+
+    def marks(self, items: Sequence[_Item]) -> list[Mark]:
+        """What happened to the runs of a chart; of several runs, each mark says of which."""
+        runs = dict.fromkeys(run.id for item in items for run in item.runs)
+        return [Mark(mark.x, mark.text, mark.kind) for id in runs for mark in self.happened.get(id, ())]
 
     def title(self, panel: Panel, part: str) -> str:
         title = f"{panel.title} {self.metric.title}" if panel.column == SCORE else panel.title
@@ -315,7 +194,8 @@ class _Drawn:
     def lines(self, panel: Panel, items: Sequence[_Item], window: Window | None = None) -> tuple[list[Series], str]:
         """The lines of a chart, and what is to be said of them."""
         if self.groups:
-            return self.banded(items), "a mean line per group, in its band"
+            long = any(run.live.size > FULL_STEPS for item in items for run in item.runs)
+            return self.banded(items), f"a mean line per group, in its band{EXTREMES if long else ''}"
         if panel.column == SCORE:
             return [self.series(item, *self.score(item.runs[0]), items) for item in items], ""
         sources = [
@@ -363,59 +243,6 @@ class _Drawn:
         if len({each.term for each in among}) > 1 and item.term in self.term_colors:
             return self.term_colors[item.term], self.dashes[item.owner]
         return self.colors[item.owner]
-
-
-def entropy(runs: Sequence[Compared], titles: Mapping[str, str], behaviours: Mapping[str, Any]) -> None:
-    """How even the weights of each run were, over its steps."""
-    colors = run_colors(list(titles.values()))
-    series = []
-    for run in runs:
-        title = titles[run.id]
-        found, (color, dash) = behaviours[title], colors[title]
-        series.append(Series(title, found.entropy_step, found.entropy, color.pair, dash=dash, term=title))
-    live_chart(
-        series,
-        key="compared-entropy",
-        scope=SCOPE,
-        zoom_group="compare-step",
-        title="Entropy of the weights",
-        help="1: all losses weigh the same. 0: one loss has all of the weight.",
-        x_label=AXIS_LABELS["step"],
-        y_label="Entropy (0 to 1)",
-        y_range=(0, 1),
-        height=400,
-    )
-
-
-def triangle(runs: Sequence[Compared], titles: Mapping[str, str], path: Callable[[Any], Any]) -> None:
-    """Where three weights went, for the runs that have the same three; says so where there is none."""
-    three = [run for run in runs if len(run.live.terms) == CORNERS]
-    if not three:
-        st.caption("Runs with three losses are also drawn as paths in a triangle (W1, W2, W3).")
-        return
-    terms = three[0].live.terms
-    alike = [run for run in three if run.live.terms == terms]
-    colors = run_colors(list(titles.values()))
-    figure = ternary(
-        {titles[run.id]: path(run) for run in alike},
-        [named(term) for term in terms],
-        {title: color.of(mode()) for title, (color, _) in colors.items()},
-        TEXT.of(mode()),
-    )
-    st.markdown(
-        "**Paths of the weights**",
-        help="Each corner is one loss having all of the weight, the middle is all weighing the same; dots are ends.",
-    )
-    st.plotly_chart(figure, key="compared-triangle", theme=None)
-    if len(alike) < len(runs):
-        st.caption(f"Only the {len(alike)} runs that weigh {', '.join(map(named, terms))}.")
-
-
-def coordinates(together: pd.DataFrame) -> None:
-    """Settings against results, a line per run."""
-    st.plotly_chart(
-        parallel(together, AUXILIARY_COLOR.of(mode()), TEXT.of(mode())), key="compared-parallel", theme=None
-    )
 
 
 def run_colors(titles: Sequence[str]) -> dict[str, tuple[Color, Dash]]:

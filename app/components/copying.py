@@ -1,6 +1,6 @@
 """What was trained, to be copied: as a command, as Python, as a loop of one's own."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -14,6 +14,7 @@ from dmf.recipes import Knobs, as_command, as_events, as_loop, as_python
 
 EVENTS_FILE = "knobs.json"
 RACE = "The whole race"
+RECORDED = "It was recorded by its own program; only that program can train the same again."
 
 
 def copying(experiment: Any, events: Sequence[Any]) -> None:
@@ -27,7 +28,7 @@ def copying(experiment: Any, events: Sequence[Any]) -> None:
         "Copy", icon=":material/content_copy:", key=f"copy-{experiment.id}", help="Train the same again, elsewhere."
     ):
         if experiment.is_recorded:
-            st.caption("It was recorded by its own program; only that program can train the same again.")
+            st.caption(RECORDED)
             return
         try:
             config = _config(experiment)
@@ -48,7 +49,41 @@ def _recipes(id: str, config: ExperimentConfig, knobs: Knobs) -> None:
         key=f"copy-what-{id}",
         help="A run alone comes out exactly as it does in the race.",
     )
-    run = chosen or None
+    _shown(id, config, chosen or None, knobs)
+
+
+def copying_run(runs: Sequence[Any], titles: Mapping[str, str], events: Sequence[Any]) -> None:
+    """A bar with what trains one of some chosen runs again, whatever race each is of.
+
+    Args:
+        runs: What is chosen; see ``app.access.ComparedRun``.
+        titles: Run id to its title.
+        events: Events of the runs.
+    """
+    with st.expander("Copy as command or Python", key="copy-run"):
+        id = st.selectbox(
+            "Run to copy",
+            list(titles),
+            format_func=titles.__getitem__,
+            key="copy-run-id",
+            width=420,
+            help="Trains this run again, alone: it comes out exactly as it did beside others.",
+        )
+        chosen = next(run for run in runs if run.id == id)
+        if chosen.experiment.is_recorded:
+            st.caption(RECORDED)
+            return
+        try:
+            config = _config(chosen.experiment)
+        except ConfigError as error:
+            st.error(str(error))
+            return
+        turned = knobs_of(event for event in events if event.run == id)
+        label = chosen.run.label
+        _shown(id, config, label, {label: turned} if turned else {})
+
+
+def _shown(id: str, config: ExperimentConfig, run: str | None, knobs: Knobs) -> None:
     command, python, loop = st.tabs(["Command", "Python", "In your own loop"])
     with command:
         _told(lambda: _command(id, config, run, knobs))

@@ -1,7 +1,7 @@
 """A comparison to take away: tables as CSV, charts as PNG, SVG or HTML, all of it as one page."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,13 @@ import streamlit as st
 from app.charts.twin import page
 
 WHOLE = "compared runs"
+FORMATS = {
+    "CSV": ("csv", "One row per step: each loss, each weight, the auxiliary loss, γ, the total."),
+    "Parquet": ("parquet", "The same, smaller and with exact numbers; pandas and others read it."),
+    "JSON": ("json", "Everything but pictures: settings, steps, scores of each epoch, events."),
+    "TensorBoard": ("tensorboard", "Event files: unpack the zip and run tensorboard --logdir on the folder."),
+}
+"""What recorded runs can be taken as, and what each is."""
 
 
 @dataclass(frozen=True)
@@ -20,12 +27,18 @@ class Report:
     Attributes:
         tables: Name to rows; each becomes a file of CSV.
         figures: Title to figure.
+        runs: Run id to its title: what can be taken as it was recorded.
+        run_file: Takes ids and a format of ``FORMATS``; gives the name of the file.
+        run_data: Takes the same; gives the file.
         said: HTML of the tables and what is concluded, by heading, for the page.
     """
 
     tables: Mapping[str, pd.DataFrame]
     figures: Mapping[str, Any]
     said: Mapping[str, str]
+    runs: Mapping[str, str]
+    run_file: Callable[[Sequence[str], Any], str]
+    run_data: Callable[[Sequence[str], Any], bytes]
 
 
 def exporting(report: Callable[[], Report]) -> None:
@@ -47,6 +60,7 @@ def exporting(report: Callable[[], Report]) -> None:
                     icon=":material/table:",
                     on_click="ignore",
                 )
+        _runs(found)
         with st.container(horizontal=True, vertical_alignment="bottom"):
             title = st.selectbox("Chart", list(found.figures), key="export-chart", width=380)
             kind = st.segmented_control(
@@ -87,6 +101,40 @@ def exporting(report: Callable[[], Report]) -> None:
                 "displaylogo": False,
                 "toImageButtonOptions": {"format": kind.lower(), "filename": file_name(title), "scale": 2},
             },
+        )
+
+
+def _runs(found: Report) -> None:
+    """The runs as they were recorded, in one file."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.multiselect(
+            "Runs as recorded",
+            list(found.runs),
+            default=list(found.runs),
+            format_func=found.runs.__getitem__,
+            key=f"export-runs-{'-'.join(found.runs)}",
+            width=380,
+            help="Several runs come as one zip.",
+        )
+        kind = st.segmented_control(
+            "Format",
+            list(FORMATS),
+            default="CSV",
+            required=True,
+            key="export-format",
+            help=" ".join(f"{name}: {said}" for name, (_, said) in FORMATS.items()),
+        )
+        format, about = FORMATS[kind]
+        st.download_button(
+            f"Runs as {kind}",
+            lambda: found.run_data(chosen, format),
+            found.run_file(chosen, format) if chosen else None,
+            "application/octet-stream",
+            key="run-data",
+            icon=":material/download:",
+            help=about,
+            disabled=not chosen,
+            on_click="ignore",
         )
 
 

@@ -1,26 +1,45 @@
 """Which runs are taken together, and which of them the others are held against."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from app.components.comparison_tables import field_title, group_name
 
+Curve = tuple[np.ndarray, np.ndarray]
+
 SPREADS = {"95 % interval": "interval", "Standard deviation": "sd", "Min to max": "min-max"}
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Runs taken together.
+
+    Attributes:
+        members: Name of each group to ids of its runs.
+        band: Takes curves (x, y) of a group's runs; gives an object with x, mean, low and high.
+    """
+
+    members: Mapping[str, Sequence[str]]
+    band: Callable[[Sequence[Curve]], Any]
 
 
 def grouping(
     titles: Mapping[str, str],
     fields: Sequence[str],
     groups_of: Callable[[list[str]], Mapping[tuple[Any, ...], Sequence[str]]],
-) -> tuple[dict[str, tuple[str, ...]], str | None]:
-    """Choose settings to group by; gives the groups by name, and what a band shows (None: no groups).
+    band_of: Callable[[Sequence[Curve], str], Any],
+) -> tuple[dict[str, tuple[str, ...]], Groups | None]:
+    """Choose settings to group by; gives ids of runs by name of their group, and how groups are drawn (None: by run).
 
     Args:
         titles: Run id to its title.
         fields: Settings of the runs, as ``section.field``.
         groups_of: Settings to values and the ids of the runs that share them.
+        band_of: Takes curves, and one of ``SPREADS``; gives their band.
     """
     with st.container(key="grouping", horizontal=True, vertical_alignment="bottom", gap="medium"):
         by = st.multiselect(
@@ -44,7 +63,8 @@ def grouping(
             help="How far the runs of a group spread, or where their mean may well lie (95 %).",
             bind="query-params",
         )
-    return {group_name(by, values): tuple(ids) for values, ids in groups_of(by).items()}, SPREADS[spread]
+    members = {group_name(by, values): tuple(ids) for values, ids in groups_of(by).items()}
+    return members, Groups(members, lambda curves: band_of(curves, SPREADS[spread]))
 
 
 def baseline(members: Sequence[str]) -> tuple[str, str]:

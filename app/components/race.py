@@ -8,12 +8,11 @@ import streamlit as st
 
 from app.charts.happenings import happenings
 from app.charts.lines import AXIS_LABELS, Axis, Happening, Line, Source, View, Window, draw, honest
+from app.components import chart_options
 from app.components.fields import named, run_title
 from app.components.live_chart import Mark, Series, chart_key, live_chart
 from app.theme import AUXILIARY_COLOR, Color, Dash, run_dashes, term_colors
 
-AXES: dict[str, Axis] = {"Step": "step", "Epoch": "epoch", "Time": "time"}
-SMOOTHINGS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
 AUXILIARY = "auxiliary"
 LEGEND_LINE = 24  # CSS pixels
 TERMS = {
@@ -104,23 +103,13 @@ def titles_of(snapshot: Any) -> dict[str, str]:
 def options() -> Options:
     """The row of choices above the charts."""
     with st.container(key="chart-options", horizontal=True, vertical_alignment="bottom", gap="medium"):
-        axis = st.segmented_control(
-            "Horizontal axis", list(AXES), default="Step", required=True, key="axis", persist_state="session"
-        )
-        smoothing = st.select_slider(
-            "Smoothing",
-            SMOOTHINGS,
-            key="smoothing",
-            width=190,
-            format_func=lambda share: "none" if share == 0 else f"{share:g}",
-            help="Exponential: the share of the average that is kept at each step.",
-            persist_state="session",
-        )
+        axis = chart_options.axis("axis", persist_state="session")
+        smoothing = chart_options.smoothing("smoothing", persist_state="session")
         apart = st.segmented_control(
             "Runs", ["Overlaid", "Apart"], default="Overlaid", required=True, key="apart", persist_state="session"
         )
-        log_y = st.toggle("Log y", key="log-y", help="Logarithmic losses.", persist_state="session")
-    return Options(AXES[axis], smoothing, log_y, apart == "Apart")
+        log_y = chart_options.log_y("log-y", persist_state="session")
+    return Options(axis, smoothing, log_y, apart == "Apart")
 
 
 def prepared(snapshot: Any, dashes: Sequence[Dash], chosen: Options) -> Race:

@@ -1,13 +1,28 @@
 """The Compare page: choose runs of any experiment; what differs, how they went, what may be concluded."""
 
 import html
+import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from app import access, state
-from app.components import compared_charts, comparison_tables, exporting, grouping, run_editor
+from app.components import (
+    compare_look,
+    compared_charts,
+    compared_events,
+    comparison_tables,
+    exporting,
+    grouping,
+    play,
+    race,
+    run_editor,
+    samples,
+    weight_views,
+)
+from app.components.copying import copying_run
 from app.components.examples import examples
 from app.components.live_chart import chart_engine
 from app.components.page_style import plain, use_style
@@ -56,16 +71,31 @@ def show_chosen(ids: list[str], table: pd.DataFrame) -> None:
     titles = compared_charts.titles_of(runs)
     configs = {run.id: run.config for run in runs}
     show_differences(configs, titles)
-    st.markdown("#### Charts", help="Drag in one to zoom all of them; double click to see everything again.")
-    members, spread = grouping.grouping(titles, access.fields_of(configs), lambda by: access.groups_of(configs, by))
-    groups = None
-    if spread is not None:
-        groups = compared_charts.Groups(members, lambda curves: access.band_of(curves, spread))
+    ids = [run.id for run in runs]
+    with st.container(key="charts-head", horizontal=True, vertical_alignment="center", gap="medium"):
+        st.markdown(
+            "#### Charts",
+            help="Drag in one to zoom all of them; double click to see everything again.",
+            width="content",
+        )
+        played = f"compared-{zlib.crc32(','.join(ids).encode()):x}"
+        if all(not run.run.state.is_active and run.live.size for run in runs):
+            play.play_button(played, lambda: access.compared_playback(runs))
+    members, groups = grouping.grouping(
+        titles, access.fields_of(configs), lambda by: access.groups_of(configs, by), access.band_of
+    )
     with st.container(key="compared-charts"):
-        show_charts([run.id for run in runs], [run.run.state for run in runs], groups)
+        if play.is_played(played):
+            replay(played, ids, titles, groups)
+        else:
+            show_charts(ids, [run.run.state for run in runs], titles, groups)
+    events = access.run_events(ids)
+    compared_events.events_list(runs, titles, events)
     report = {**show_results(runs, members), **show_behaviour(runs, titles)}
     together = comparison_tables.settings_and_results(access.what_differs(configs), titles, table)
-    show_parallel(together)
+    has_axes = len(together) >= MOST_ALONE and len(together.columns) >= MOST_ALONE
+    if has_axes:
+        show_parallel(together)
 
     def made() -> exporting.Report:
         chosen, metric = st.session_state[DRAWN]
@@ -73,13 +103,19 @@ def show_chosen(ids: list[str], table: pd.DataFrame) -> None:
         differing = access.what_differs(configs)
         said = {"What differs": comparison_tables.differences_html(differing, titles)}
         tables = {"What differs": differing.rename(columns=titles), "Settings and results": together}
+        behaviours = {titles[run.id]: access.behaviour(run) for run in runs}
+        paths = weight_views.figures(runs, titles, behaviours, access.weight_path, together if has_axes else None)
         return exporting.Report(
             tables={**tables, **{name: rows for name, (rows, _) in report.items()}},
-            figures=drawn,
+            figures={**drawn, **paths},
             said={**said, **{name: text for name, (_, text) in report.items()}},
+            runs=titles,
+            run_file=access.run_file,
+            run_data=access.run_data,
         )
 
     exporting.exporting(made)
+    copying_run(runs, titles, events)
     run_editor.run_editor(runs, titles, access.describe_run, delete)
 
 
@@ -101,7 +137,7 @@ def show_differences(configs: dict[str, dict[str, Any]], titles: dict[str, str])
             )
 
 
-def show_charts(ids: list[str], states: list[RunState], groups: compared_charts.Groups | None) -> None:
+def show_charts(ids: list[str], states: list[RunState], titles: dict[str, str], groups: grouping.Groups | None) -> None:
     """Brought up to date by themselves while one of the runs trains."""
 
     @st.fragment(run_every=TICK if any(state.is_active for state in states) else None)
@@ -110,11 +146,52 @@ def show_charts(ids: list[str], states: list[RunState], groups: compared_charts.
         if missing or [run.run.state for run in runs] != states:
             st.rerun()  # results depend on it, and whether this goes on ticking
         metrics = access.run_metrics(ids)
-        chosen, metric = compared_charts.look(access.metric_names(metrics), access.named_metric)
-        st.session_state[DRAWN] = chosen, metric
-        compared_charts.charts(runs, chosen, metrics, access.named_metric(metric), groups)
+        draw(runs, metrics, access.metric_names(metrics), titles, groups, events=access.run_events(ids))
 
     live()
+
+
+def replay(key: str, ids: list[str], titles: dict[str, str], groups: grouping.Groups | None) -> None:
+    """The charts as they were, moment by moment, with what the networks found in the sample images."""
+    ticks = play.goes_on(key)
+    names = access.metric_names(access.run_metrics(ids))
+
+    @st.fragment(run_every=play.TICK if ticks else None)
+    def played() -> None:
+        now: access.PlayedRuns = play.play_bar(key, ticks)
+        events = [event for snapshot in now.snapshots for event in snapshot.events]
+        draw(now.runs, now.metrics, names, titles, groups, events=events)
+        snapshot = now.snapshots[0]
+        if len(now.snapshots) > 1:
+            by_id = {each.experiment.id: each for each in now.snapshots}
+            name = st.selectbox(
+                "Predictions of",
+                list(by_id),
+                format_func=lambda id: str(by_id[id].experiment.name),
+                key=f"played-samples-{key}",
+                width=420,
+                help="Each experiment shows the images that its runs were watched on.",
+            )
+            snapshot = by_id[name]
+        samples.samples(snapshot, race.dashes_of(snapshot), access.pictures)
+
+    played()
+
+
+def draw(
+    runs: list[access.ComparedRun],
+    metrics: pd.DataFrame,
+    names: list[str],
+    titles: dict[str, str],
+    groups: grouping.Groups | None,
+    *,
+    events: Sequence[Any],
+) -> None:
+    """The choices above the charts, and the charts."""
+    chosen, metric = compare_look.look(names, access.named_metric)
+    st.session_state[DRAWN] = chosen, metric
+    happened = compared_events.marks_of(runs, titles, events, chosen)
+    compared_charts.charts(runs, chosen, metrics, access.named_metric(metric), groups, happened=happened)
 
 
 def show_results(
@@ -163,24 +240,21 @@ def show_behaviour(runs: list[access.ComparedRun], titles: dict[str, str]) -> di
             st.markdown(f":material/content_copy: {plain(sentence)}")
         left, right = st.columns(2, gap="medium")
         with left:
-            compared_charts.entropy(runs, titles, found)
+            weight_views.entropy(runs, titles, found)
         with right:
-            compared_charts.triangle(runs, titles, access.weight_path)
+            weight_views.triangle(runs, titles, access.weight_path)
     table = comparison_tables.behaviour_html(found)
     redundant = "".join(f"<p>{html.escape(said)}</p>" for said in comparison_tables.redundant_sentences(found))
     return {"Weight behaviour": (comparison_tables.behaviour_frame(found), table + redundant)}
 
 
 def show_parallel(together: pd.DataFrame) -> None:
-    """Settings against results, where there is more than one run and more than one axis."""
-    if len(together) < MOST_ALONE or len(together.columns) < MOST_ALONE:
-        return
     st.markdown(
         "#### Settings against results",
         help="A line per run through its settings to its scores; drag along an axis to keep only some runs.",
     )
     with st.container(key="parallel"):
-        compared_charts.coordinates(together)
+        weight_views.coordinates(together)
 
 
 show()

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from dmf.config import DataConfig, FusionConfig, TrainingConfig
 from dmf.errors import StoreError
-from dmf.records import CaseScores, EpochMetrics, RunState, StateChange, TelemetryBlock
+from dmf.records import CaseScores, EpochMetrics, Event, RunState, StateChange, TelemetryBlock
 from dmf.runs import RunStore
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
@@ -69,6 +69,11 @@ def said(test: AppTest, key: str) -> str:
     part = test.container(key=key)
     kinds = ("html", "caption", "markdown", "warning")
     return " ".join(str(element.value) for kind in kinds for element in part.get(kind))
+
+
+def bar(test: AppTest, label: str) -> Any:
+    """What a bar of the page holds."""
+    return next(each for each in test.expander if each.label.startswith(label))
 
 
 def test_before_anything_was_trained_it_leads_to_the_races_on_home(store: RunStore) -> None:
@@ -164,3 +169,87 @@ def test_settings_are_drawn_against_results(store: RunStore) -> None:
     ids = record(store)
     assert len(page(",".join(ids)).container(key="parallel").get("plotly_chart")) == 1
     assert not page(ids[0]).get("parallel")
+
+
+def test_what_happened_is_listed_and_marked_only_where_few_runs_are_chosen(store: RunStore) -> None:
+    from app.components.compare_look import Look
+    from app.components.compared_events import marks_of
+
+    ids = [*record(store), *record(store, "Another", seed=1), *record(store, "Third", seed=2)]
+    knob = {"field": "lr", "before": 0.001, "value": 0.01}
+    store.write([Event(ids[0], 20, "knob", knob)], None)
+    few, many = page(",".join(ids[:4])), page(",".join(ids))
+    assert "also marked in the charts" in bar(few, "Events of").caption[0].value
+    assert "not marked in the charts" in bar(many, "Events of").caption[0].value
+    table = bar(few, "Events of").dataframe[0].value
+    assert table["What happened"].tolist()[0] == "Learning rate 0.001 → 0.01"
+    assert table["Step"].tolist()[0] == 20
+
+    from app import access
+
+    runs, _ = access.compared_runs(ids)
+    titles = {run.id: run.id for run in runs}
+    marks = marks_of(runs[:4], titles, access.run_events(ids), Look(axis="epoch"))
+    assert next(mark.text for mark in marks[ids[0]]) == f"Learning rate 0.001 → 0.01 · {ids[0]}"
+    assert [mark.kind for mark in marks[ids[0]]] == ["change", "state"]
+    assert marks_of(runs, titles, access.run_events(ids), Look()) == {}
+
+
+def test_a_chosen_run_is_copied_as_a_command(store: RunStore) -> None:
+    ids = record(store)
+    part = bar(page(",".join(ids)), "Copy as command")
+    assert part.selectbox(key="copy-run-id").value == ids[0]
+    command, python, loop = (code.value for code in part.code)
+    assert command == "dmf train --image-size 64 --weighting variance"
+    assert "FusionConfig(weighting='variance')" in python
+    assert "build_fusion" in loop
+
+
+def test_chosen_runs_are_taken_away_as_they_were_recorded(store: RunStore) -> None:
+    import io
+    import zipfile
+
+    import pandas as pd
+
+    from app import access
+
+    ids = record(store)
+    assert access.run_file(ids[:1], "csv") == f"{ids[0]}.csv"
+    alone = pd.read_csv(io.BytesIO(access.run_data(ids[:1], "csv")))
+    assert alone["step"].tolist() == list(range(50))
+    assert access.run_file(ids, "parquet") == "runs-parquet.zip"
+    with zipfile.ZipFile(io.BytesIO(access.run_data(ids, "parquet"))) as archive:
+        assert archive.namelist() == [f"{id}.parquet" for id in ids]
+    assert access.run_file(ids[:1], "tensorboard") == "runs-tensorboard.zip"
+    with zipfile.ZipFile(io.BytesIO(access.run_data(ids, "tensorboard"))) as archive:
+        assert {name.split("/")[0] for name in archive.namelist()} == set(ids)
+
+
+@pytest.mark.parametrize("by", ["", "Weighting method (fusion.weighting)"])
+def test_chosen_runs_of_two_experiments_play_together(store: RunStore, by: str) -> None:
+    ids = [*record(store), *record(store, "Another", seed=1)]
+    test = page(",".join(ids), **({"by": by} if by else {}))
+    (button,) = [button for button in test.button if button.label == "Play"]
+    button.click().run()
+    assert not test.exception
+    assert {button.label for button in test.button} >= {"Pause replay", "End replay"}
+    assert [box.label for box in test.selectbox if box.label == "Predictions of"]
+    (slider,) = [slider for slider in test.slider if slider.label == "Seconds of training"]
+    slider.set_value(25.0).run()
+    assert not test.exception
+    next(button for button in test.button if button.label == "End replay").click().run()
+    assert not test.exception
+    assert any(button.label == "Play" for button in test.button)
+
+
+def test_what_is_exported_holds_every_chart_of_the_page(store: RunStore) -> None:
+    ids = record(store)
+    test = page(",".join(ids))
+    test.session_state["export"] = True
+    test.run()
+    options = next(box for box in test.selectbox if box.label == "Chart").options
+    assert options == [
+        *("Weights", "Losses", "Validation CB-Dice"),
+        *("Entropy of the weights", "Paths of the weights", "Settings against results"),
+    ]
+    assert any(button.proto.label == "Runs as CSV" for button in test.get("download_button"))

@@ -17,5 +17,5 @@ def test_an_index_with_a_name_is_a_column_and_another_is_left_out() -> None:
 
 def test_the_page_has_what_is_said_first_and_then_the_charts() -> None:
     figure = object()
-    report = Report({}, {"Weights": figure}, {"Results": "<table></table>"})
+    report = Report({}, {"Weights": figure}, {"Results": "<table></table>"}, {}, lambda *_: "", lambda *_: b"")
     assert pieces(report) == ["<h2>Results</h2>", "<table></table>", "<h2>Charts</h2>", figure]

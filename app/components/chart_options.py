@@ -1,0 +1,43 @@
+"""The choices above charts that every page with charts of runs offers: what x counts, smoothing, logarithmic y."""
+
+from typing import Any
+
+import streamlit as st
+
+from app.charts.lines import Axis
+
+AXES: dict[str, Axis] = {"Step": "step", "Epoch": "epoch", "Time": "time"}
+SMOOTHINGS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
+
+
+def axis(key: str, **kept: Any) -> Axis:
+    """What x counts; ``kept`` says where the choice is remembered."""
+    return AXES[
+        st.segmented_control(
+            "Horizontal axis",
+            list(AXES),
+            default="Step",
+            required=True,
+            key=key,
+            help="What x counts: optimizer steps, passes over the training images, or seconds.",
+            **kept,
+        )
+    ]
+
+
+def smoothing(key: str, **kept: Any) -> float:
+    """Share of the average kept at each step."""
+    return st.select_slider(
+        "Smoothing",
+        SMOOTHINGS,
+        key=key,
+        width=190,
+        format_func=lambda share: "none" if share == 0 else f"{share:g}",
+        help="Exponential: the share of the average that is kept at each step.",
+        **kept,
+    )
+
+
+def log_y(key: str, **kept: Any) -> bool:
+    """Whether losses are drawn on a logarithmic scale."""
+    return st.toggle("Log y", key=key, help="Logarithmic losses.", **kept)

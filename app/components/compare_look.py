@@ -1,0 +1,126 @@
+"""How the reader wants the charts of compared runs: the row of choices above them, which the URL carries."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import streamlit as st
+
+from app.charts.lines import Axis, View
+from app.components import chart_options
+from app.components.race import AUXILIARY, LOSSES, TERMS, WEIGHTS
+
+LAYOUTS = {"Overlaid": "overlaid", "One per loss": "loss", "One per run": "run"}
+SCORE = "score"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A kind of chart: which columns it draws, and how its y is to be read."""
+
+    title: str
+    column: str
+    y_label: str
+    help: str
+    y_range: tuple[float | None, float | None] | None = None
+    is_loss: bool = False
+    by_term: bool = True
+
+
+PANELS = {
+    "Weights": Panel("Weights", "weight", "Weight (share)", WEIGHTS, (0, None)),
+    "Losses": Panel("Losses", "loss", "Loss (no unit)", LOSSES, is_loss=True),
+    "Share of the total": Panel(
+        "Share of the total",
+        "share",
+        "Share (0 to 1)",
+        "What each loss, times its weight, contributes to the total that the network learns from.",
+        (0, 1),
+    ),
+    "Auxiliary loss": Panel("Auxiliary loss", AUXILIARY, "Loss (no unit)", TERMS[AUXILIARY], None, True, False),
+    "γ(t)": Panel(
+        "Auxiliary weight γ(t)",
+        "gamma",
+        "γ (factor)",
+        "γ(t): the weight of the auxiliary loss, which fades from γ₀ as training goes on.",
+        (0, None),
+        by_term=False,
+    ),
+    "Validation score": Panel(
+        "Validation", SCORE, "(0 to 1)", "A metric on the validation images at every epoch.", (0, 1), by_term=False
+    ),
+}
+
+
+class Compared(Protocol):
+    """A chosen run; see ``app.access.ComparedRun``."""
+
+    run: Any
+    experiment: Any
+    live: Any
+    steps_per_epoch: int
+
+    @property
+    def id(self) -> str:
+        """Of the run."""
+
+    @property
+    def origin(self) -> float:
+        """Unix time of 0 s."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How the reader wants the charts."""
+
+    axis: Axis = "step"
+    smoothing: float = 0.0
+    log_y: bool = False
+    layout: str = "overlaid"
+    panels: tuple[str, ...] = ("Weights", "Losses")
+
+    def view(self, run: Compared) -> View:
+        """How x counts for a run: each has epochs of its own, and time from its own first step."""
+        return View(self.axis, run.steps_per_epoch, run.origin, self.smoothing)
+
+
+def look(metrics: Sequence[str], named_metric: Callable[[str], Any]) -> tuple[Look, str]:
+    """The row of choices above the charts, which the URL carries; the look, and the metric of the validation score.
+
+    Args:
+        metrics: Metrics to choose from.
+        named_metric: Metric to its title.
+    """
+    with st.container(key="chart-options", horizontal=True, vertical_alignment="bottom", gap="medium"):
+        axis = chart_options.axis("x", bind="query-params")
+        smoothing = chart_options.smoothing("smooth", bind="query-params")
+        layout = st.segmented_control(
+            "Charts",
+            list(LAYOUTS),
+            default="Overlaid",
+            required=True,
+            key="layout",
+            help="All in one chart, a small chart for each loss, or a small chart for each run (or group).",
+            bind="query-params",
+        )
+        metric = st.selectbox(
+            "Score",
+            metrics,
+            index=metrics.index("cb_dice") if "cb_dice" in metrics else 0,
+            format_func=lambda name: named_metric(name).title,
+            key="score",
+            width=210,
+            help="The metric drawn as the validation score.",
+            bind="query-params",
+        )
+        log_y = chart_options.log_y("log", bind="query-params")
+    panels = st.pills(
+        "Shown",
+        list(PANELS),
+        selection_mode="multi",
+        default=["Weights", "Losses", "Validation score"],
+        key="show",
+        help="Which charts; dragging in one zooms all of them, and the pointer is followed in all of them.",
+        bind="query-params",
+    )
+    return Look(axis, smoothing, log_y, LAYOUTS[layout], tuple(panels)), metric

@@ -1,0 +1,125 @@
+"""What the weights of compared runs did: their entropy, their paths in a triangle; and settings against results."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app.charts.lines import AXIS_LABELS
+from app.charts.parallel import parallel
+from app.charts.ternary import ternary
+from app.charts.twin import twin
+from app.components.compare_look import Compared
+from app.components.compared_charts import SCOPE, run_colors
+from app.components.fields import named
+from app.components.live_chart import Series, live_chart
+from app.components.page_style import mode
+from app.theme import AUXILIARY_COLOR, TEXT, Mode
+
+Path = Callable[[Any], Any]
+
+CORNERS = 3  # of a triangle
+ENTROPY, ENTROPY_UNIT = "Entropy of the weights", "Entropy (0 to 1)"
+PATHS = "Paths of the weights"
+COORDINATES = "Settings against results"
+
+
+LIGHT: Mode = "light"  # what is saved is drawn on white paper
+
+
+def entropy(runs: Sequence[Compared], titles: Mapping[str, str], behaviours: Mapping[str, Any]) -> None:
+    """How even the weights of each run were, over its steps."""
+    live_chart(
+        _entropies(runs, titles, behaviours),
+        key="compared-entropy",
+        scope=SCOPE,
+        zoom_group="compare-step",
+        title=ENTROPY,
+        help="1: all losses weigh the same. 0: one loss has all of the weight.",
+        x_label=AXIS_LABELS["step"],
+        y_label=ENTROPY_UNIT,
+        y_range=(0, 1),
+        height=400,
+    )
+
+
+def triangle(runs: Sequence[Compared], titles: Mapping[str, str], path: Path) -> None:
+    """Where three weights went, for the runs that have the same three; says so where there is none."""
+    alike = _alike(runs)
+    if not alike:
+        st.caption("Runs with three losses are also drawn as paths in a triangle (W1, W2, W3).")
+        return
+    st.markdown(
+        f"**{PATHS}**",
+        help="Each corner is one loss having all of the weight, the middle is all weighing the same; dots are ends.",
+    )
+    st.plotly_chart(_triangle(alike, titles, path, mode()), key="compared-triangle", theme=None)
+    if len(alike) < len(runs):
+        st.caption(f"Only the {len(alike)} runs that weigh {', '.join(map(named, alike[0].live.terms))}.")
+
+
+def coordinates(together: pd.DataFrame) -> None:
+    """Settings against results, a line per run."""
+    st.plotly_chart(_coordinates(together, mode()), key="compared-parallel", theme=None)
+
+
+def figures(
+    runs: Sequence[Compared],
+    titles: Mapping[str, str],
+    behaviours: Mapping[str, Any],
+    path: Path,
+    together: pd.DataFrame | None,
+) -> dict[str, Any]:
+    """The same by title, as figures to be saved.
+
+    Args:
+        runs: What is chosen.
+        titles: Run id to its title.
+        behaviours: Title to how its weights behaved.
+        path: Gives the path (points, 3) of a run's weights.
+        together: Settings and results, a row per run; None where they are not drawn.
+    """
+    made = {
+        ENTROPY: twin(
+            _entropies(runs, titles, behaviours), title=ENTROPY, x_label=AXIS_LABELS["step"], y_label=ENTROPY_UNIT
+        )
+    }
+    if alike := _alike(runs):
+        made[PATHS] = _triangle(alike, titles, path, LIGHT)
+    if together is not None:
+        made[COORDINATES] = _coordinates(together, LIGHT)
+    for title in (PATHS, COORDINATES):
+        if title in made:
+            made[title].update_layout(title=title, paper_bgcolor="white", margin_t=90)
+    return made
+
+
+def _entropies(runs: Sequence[Compared], titles: Mapping[str, str], behaviours: Mapping[str, Any]) -> list[Series]:
+    colors = run_colors(list(titles.values()))
+    series = []
+    for run in runs:
+        title = titles[run.id]
+        found, (color, dash) = behaviours[title], colors[title]
+        series.append(Series(title, found.entropy_step, found.entropy, color.pair, dash=dash, term=title))
+    return series
+
+
+def _alike(runs: Sequence[Compared]) -> list[Compared]:
+    """The runs that weigh the same three losses as the first run that weighs three."""
+    three = [run for run in runs if len(run.live.terms) == CORNERS]
+    return [run for run in three if run.live.terms == three[0].live.terms]
+
+
+def _triangle(alike: Sequence[Compared], titles: Mapping[str, str], path: Path, mode: Mode) -> Any:
+    colors = run_colors(list(titles.values()))
+    return ternary(
+        {titles[run.id]: path(run) for run in alike},
+        [named(term) for term in alike[0].live.terms],
+        {title: color.of(mode) for title, (color, _) in colors.items()},
+        TEXT.of(mode),
+    )
+
+
+def _coordinates(together: pd.DataFrame, mode: Mode) -> Any:
+    return parallel(together, AUXILIARY_COLOR.of(mode), TEXT.of(mode))
