@@ -87,10 +87,11 @@ def start(config: ExperimentConfig) -> str:
     return manager().launch(config)
 
 
-def command(experiment_id: str, word: str) -> None:
+def command(experiment_id: str, word: str) -> bool:
     """Pause, resume, step or stop every run of an experiment that can, wherever it trains; resume starts ended ones.
 
-    Returns once it has had an effect, or after a moment.
+    Returns:
+        Whether it has had its whole effect, for which it is waited a moment.
 
     Raises:
         StoreError: If the store, or another owner, refuses.
@@ -103,8 +104,9 @@ def command(experiment_id: str, word: str) -> None:
     if word == "resume" and not any(run.state.is_active for run in before.runs):
         manager().resume(experiment_id)
     deadline = time.monotonic() + ANSWER_SECONDS
-    while not _answered(before, store().experiment(experiment_id), word) and time.monotonic() < deadline:
+    while not (done := _answered(before, store().experiment(experiment_id), word)) and time.monotonic() < deadline:
         time.sleep(0.03)
+    return done
 
 
 def _cancelled(experiment_id: str) -> bool:

@@ -143,9 +143,10 @@ def _field(name: str, present: Sequence[Value], methods: Sequence[str], scope: s
     """A widget that starts at the present value; empty where the runs differ, and then left alone unless filled."""
     key, seen = f"knob-{name}-{scope}", f"knob-{name}-{scope}-seen"
     start = present[0] if len(present) == 1 else None
-    # Set anew only when it was changed, here or elsewhere: what is being typed otherwise stays.
-    if key not in st.session_state or st.session_state.get(seen) != start:
-        st.session_state[key], st.session_state[seen] = start, start
+    # Set anew only when it was changed elsewhere: what is being typed otherwise stays, also right after Apply.
+    if key not in st.session_state or st.session_state[key] != start != st.session_state.get(seen):
+        st.session_state[key] = start
+    st.session_state[seen] = start
     differs = "differs: " if start is None else ""
     standing = differs + ", ".join(_text(value) for value in present)
     help = "No run here has an auxiliary loss, so there is nothing to change." if is_off else KNOBS[name]

@@ -23,6 +23,7 @@ BUTTONS = {
     "stop": ("Stop", ":material/stop:", "End now, with a checkpoint; Resume goes on from it."),
 }
 
+ASKED = "button-asked"  # in session state: a command that has not had its effect when the page is drawn anew
 STEP = "One step: the network sees one batch of images and is improved once."
 EPOCH = "One epoch: every training image was seen once."
 SKIPPED = "A loss was not a number, so these steps changed neither the network nor the memory of losses."
@@ -34,7 +35,7 @@ def summary_state(states: Sequence[RunState]) -> RunState:
     return min(states, key=lambda state: order.index(state.value))
 
 
-def heading(experiment: Any, command: Callable[[str, str], None]) -> Any:
+def heading(experiment: Any, command: Callable[[str, str], bool]) -> Any:
     """The experiment's name, and the buttons beside it; returns the place after the buttons."""
     with st.container(key="head", horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         with st.container(width="content", gap=None):
@@ -47,14 +48,14 @@ def heading(experiment: Any, command: Callable[[str, str], None]) -> Any:
         return st.container(horizontal=True, gap="small", width="content")
 
 
-def buttons(experiment: Any, command: Callable[[str, str], None], said: Any) -> None:
+def buttons(experiment: Any, command: Callable[[str, str], bool], said: Any) -> None:
     """Pause, Resume, Step and Stop; each can be clicked where it means something. Keep them out of what ticks.
 
     Their keys name the experiment they were drawn for, so that no click lands on another one.
 
     Args:
         experiment: The experiment as the store has it.
-        command: Called with (experiment id, pause | resume | step | stop).
+        command: Called with (experiment id, pause | resume | step | stop); tells whether it has had its effect.
         said: Where it is told if a click cannot be followed.
     """
     states = [run.state for run in experiment.runs]
@@ -65,15 +66,18 @@ def buttons(experiment: Any, command: Callable[[str, str], None], said: Any) -> 
         "step": RunState.PAUSED in states,
         "stop": is_active,
     }
+    if asked := st.session_state.pop(ASKED, None):
+        st.toast(f"{BUTTONS[asked][0]}: asked for. It takes effect when the present step is done.")
     for word, (label, icon, help) in BUTTONS.items():
         key = f"control-{word}-{experiment.id}"
         if st.button(label, key=key, icon=icon, help=help, disabled=not can[word]):
             try:
-                command(experiment.id, word)
+                is_done = command(experiment.id, word)
             except DMFError as error:
                 said.error(str(error), icon=":material/error:")
-            else:
-                st.rerun()
+                continue
+            st.session_state[ASKED] = None if is_done else word
+            st.rerun()
 
 
 def status(

@@ -235,6 +235,13 @@ def test_a_button_leaves_a_wish_for_every_run(store: RunStore, state: RunState, 
     assert [(wish.run, wish.command) for wish in store.pending_controls(runs)] == [(run, word) for run in runs]
 
 
+def test_a_button_whose_effect_has_to_wait_says_so(store: RunStore) -> None:
+    id = record(store, 4, RunState.RUNNING)  # by nobody who hears it
+    test = page(id)
+    test.button(key=f"control-pause-{id}").click().run()
+    assert [toast.value for toast in test.toast] == ["Pause: asked for. It takes effect when the present step is done."]
+
+
 def test_resume_continues_what_was_stopped(store: RunStore) -> None:
     from app.access import steering
 
