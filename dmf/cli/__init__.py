@@ -1,4 +1,4 @@
-"""The command line: ``dmf app | train | resume | replay | runs | export | examples | data``.
+"""The command line: ``dmf app | train | resume | import | replay | runs | export | examples | data``.
 
 Heavy imports wait inside the commands, so that help and mistakes answer at once.
 """

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from dmf import __version__
 from dmf.cli.data import data_app
+from dmf.cli.importing import import_folder
 from dmf.cli.replay import replay
 from dmf.cli.runs import examples, export, resume, runs_app
 from dmf.cli.shared import STORE, console
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.command("train")(train)
 app.command("resume")(resume)
+app.command("import")(import_folder)
 app.command("replay")(replay)
 app.command("export")(export)
 app.command("examples")(examples)

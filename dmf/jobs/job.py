@@ -91,6 +91,11 @@ class Job:
     def __init__(self, store: RunStore, experiment: ExperimentRow, owner: str) -> None:
         self.store, self.owner = store, owner
         self.experiment = experiment
+        if experiment.is_imported:
+            raise RunFinishedError(
+                f"Experiment {experiment.id!r} was imported: its predictions were made elsewhere, and there is nothing "
+                "here to train."
+            )
         if experiment.is_recorded:
             raise RunFinishedError(
                 f"Experiment {experiment.id!r} was recorded by its own program. Only that program can train "

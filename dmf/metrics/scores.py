@@ -112,7 +112,7 @@ def macro(scores: Scores) -> Scores:
 
 def summarise(
     counts: Counts,
-    pixels: int,
+    pixels: int | NDArray[np.int64],
     class_names: Sequence[str],
     absent: Absent = "one",
     cb_weights: Literal["complement", "inverse"] = "complement",
@@ -124,7 +124,7 @@ def summarise(
 
     Args:
         counts: (N, C, 3) TP, FP, FN of N >= 1 images and C >= 2 classes, in pixels.
-        pixels: Pixels of one image.
+        pixels: Pixels of one image, or (N,) where images differ in size.
         class_names: C names, the background first.
         absent: What an absent class scores; for pooled scores a class absent from the whole split.
         cb_weights: Class weights of ``cb_dice``.
@@ -139,9 +139,14 @@ def summarise(
         raise ValueError(f"`counts` must have shape (N, C, 3) with N >= 1 and C >= 2, got {counts.shape}.")
     if len(class_names) != counts.shape[1]:
         raise ValueError(f"`class_names` must name {counts.shape[1]} classes, got {list(class_names)}.")
-    if counts.sum(2).max() > pixels:
-        raise ValueError(f"`counts` has {counts.sum(2).max()} pixels in one image, more than `pixels` = {pixels}.")
-    pooled, total = counts.sum(0), pixels * len(counts)
+    sizes = np.broadcast_to(np.asarray(pixels, np.int64), len(counts))
+    excess = counts.sum(2).max(1) - sizes
+    if excess.max() > 0:
+        worst = int(excess.argmax())
+        raise ValueError(
+            f"`counts` has {counts[worst].sum(1).max()} pixels in one image, more than `pixels` = {sizes[worst]}."
+        )
+    pooled, total = counts.sum(0), int(sizes.sum())
     per_class = {
         "dice": dice(pooled, absent),
         "iou": iou(pooled, absent),

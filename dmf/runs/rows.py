@@ -67,8 +67,13 @@ class ExperimentRow:
     runs: tuple[RunRow, ...]
 
     @property
+    def is_imported(self) -> bool:
+        """Whether its predictions were made elsewhere and are read in place, see ``dmf.importing``; nothing trains."""
+        return bool(self.config.get("imported"))
+
+    @property
     def is_recorded(self) -> bool:
-        """Whether a program of someone's own trains it, see ``dmf.recording``; only that program can train it on."""
+        """Whether this program did not train it: only the program that did can train it on, see ``dmf.recording``."""
         return bool(self.config.get("recorded"))
 
 

@@ -221,3 +221,11 @@ class TestSummarise:
 def test_scores_are_read_without_torch():
     code = "import sys, dmf.metrics, dmf.metrics.scores; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_images_of_different_size_are_pooled_by_their_pixels():
+    counts = np.array([[[20, 2, 0], [2, 0, 2]], [[25, 0, 0], [0, 0, 0]]])
+    found = summarise(counts, np.array([24, 25]), ("background", "lesion"))
+    assert found["accuracy"] == pytest.approx(47 / 49)
+    with pytest.raises(ValueError, match="has 25 pixels in one image, more than `pixels` = 24"):
+        summarise(counts, np.array([24, 24]), ("background", "lesion"))
