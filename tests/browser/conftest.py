@@ -88,6 +88,22 @@ def browser(playwright_driver, chromium_path: Path):
     browser.close()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """What a test that fails had before its eyes, and what the server said, go into the report."""
+    report = yield
+    if report.failed and report.when != "teardown":
+        arguments = getattr(item, "funcargs", {})
+        contexts = arguments["browser"].contexts if "browser" in arguments else []
+        for page in (page for context in contexts for page in context.pages):
+            with contextlib.suppress(Exception):  # it hangs, or is gone
+                report.sections.append((f"page {page.url}", page.locator("body").inner_text(timeout=5000)))
+        log = arguments["tmp_path"] / "server.log" if "tmp_path" in arguments else None
+        if log is not None and log.is_file():
+            report.sections.append(("server", "\n".join(log.read_text("utf-8", "replace").splitlines()[-60:])))
+    return report
+
+
 @pytest.fixture
 def servers() -> Iterator[list[subprocess.Popen[bytes]]]:
     """The servers that ``serve`` has started, in order. Ended with the test."""
@@ -211,7 +227,7 @@ class Watched:
         self.page.get_by_text("More", exact=True).click()
         self.fill_in(without, TINY | settings)
         self.press("Start training")
-        self.page.wait_for_url(re.compile(r"\?experiment=e-"))
+        until(lambda: "experiment=e-" in self.page.evaluate("location.search"), "the experiment in the address")
         return self.experiment
 
     def fill_in(self, without: Sequence[int], settings: Mapping[str, object]) -> None:
