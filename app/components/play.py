@@ -12,6 +12,7 @@ import streamlit as st
 
 TICK = 0.5  # s
 SPEEDS = (1, 2, 5, 10, 20, 50)
+PATIENCE = 30.0  # s that a replay takes at the speed it begins with, if that is fast enough
 ECHO = 2.0  # s in which a browser may still send a place that the slider was moved on from
 _PLAYED = "played"  # in session state
 
@@ -34,7 +35,7 @@ class _Played:
     key: str
     source: Any
     place: float = 0.0
-    speed: int = 10
+    speed: int = 1
     since: float | None = None
     shown: dict[float, float] = field(default_factory=dict)
 
@@ -73,7 +74,8 @@ def play_button(key: str, source: Callable[[], Any]) -> None:
     if is_played(key):
         st.button("End replay", key=f"play-end-{key}", icon=":material/close:", on_click=_end, help=ENDED)
     elif st.button("Play", key=f"play-{key}", icon=":material/replay:", help=HELP):
-        played = _Played(key, source())
+        found = source()
+        played = _Played(key, found, speed=fitting(found.seconds))
         played.go(0.0, on=True)
         st.session_state[_PLAYED] = played
         st.rerun()
@@ -81,6 +83,11 @@ def play_button(key: str, source: Callable[[], Any]) -> None:
 
 def _end() -> None:
     st.session_state.pop(_PLAYED, None)
+
+
+def fitting(seconds: float) -> int:
+    """The least speed at which so many seconds pass within half a minute."""
+    return next((speed for speed in SPEEDS if seconds / speed <= PATIENCE), SPEEDS[-1])
 
 
 def play_bar(key: str, drawn_ticking: bool) -> Any:
@@ -104,7 +111,7 @@ def play_bar(key: str, drawn_ticking: bool) -> Any:
             label, icon = "From the start", "replay"
         st.button(label, key=f"play-toggle-{key}", icon=f":material/{icon}:", on_click=_toggle)
         speed_key = f"play-speed-{key}"
-        st.session_state.setdefault(speed_key, played.speed)
+        st.session_state[speed_key] = played.speed
         st.select_slider(
             "Speed",
             SPEEDS,

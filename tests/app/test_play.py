@@ -63,8 +63,8 @@ def test_a_race_begins_at_its_first_step_and_goes_on_as_fast_as_chosen(example: 
     assert "epoch 0" in html_of(test, "metrics-table")
     clock[0] += 1
     test.run()
-    assert place(test, example) == pytest.approx(10.0, abs=0.11)  # 10 times as fast, unless another speed is chosen
-    test.select_slider(key=f"play-speed-{example}").set_value(2).run()
+    assert place(test, example) == pytest.approx(2.0, abs=0.11)  # 35 s pass within half a minute twice as fast
+    test.select_slider(key=f"play-speed-{example}").set_value(10).run()
     clock[0] += 1
     test.run()
     assert place(test, example) == pytest.approx(12.0, abs=0.11)
@@ -103,7 +103,7 @@ def test_a_place_that_the_browser_sends_late_moves_nothing(example: str, clock: 
     clock[0] += 1
     test.run()
     test.slider(key=f"play-place-{example}").set_value(0.0).run()  # where it was a second ago
-    assert place(test, example) == pytest.approx(10.0, abs=0.11)
+    assert place(test, example) == pytest.approx(2.0, abs=0.11)
 
 
 def test_nothing_is_written_to_the_store(example: str, store: RunStore, clock: list[float]) -> None:
@@ -121,3 +121,10 @@ def test_what_trains_or_never_began_is_not_played(store: RunStore) -> None:
     store.claim([made.runs[0].id], "me")
     test = page("pages/train.py", experiment=made.id)
     assert not [button for button in test.button if str(button.key).startswith("play-")]
+
+
+@pytest.mark.parametrize(("seconds", "speed"), [(0.0, 1), (30.0, 1), (31.0, 2), (1200.0, 50), (86_400.0, 50)])
+def test_a_replay_begins_as_fast_as_it_takes_to_see_it_in_half_a_minute(seconds: float, speed: int) -> None:
+    from app.components.play import fitting
+
+    assert fitting(seconds) == speed
