@@ -6,11 +6,12 @@ import time
 from collections.abc import Sequence
 
 from dmf.errors import NotOwnerError, StoreError
-from dmf.records import Control, Record
+from dmf.records import Control, Event, Record, StateChange
 from dmf.runs.engine import is_transient
 from dmf.runs.store import RunStore
 
-COMMIT_SECONDS = 0.25  # how often the writer thread commits
+COMMIT_SECONDS = 0.5  # how often the writer thread commits; what somebody waits for it commits at once
+RETRY_INTERVAL = 0.25  # s between two tries at a locked database
 RETRY_SECONDS = 30.0  # how long a locked database is tried again
 PATIENCE_SECONDS = 2.0  # a commit that takes longer is told as trouble
 POLL_SECONDS = 0.1  # a wish is heard within it, or within a step; ten looks a second take 0.2 % of one core
@@ -18,7 +19,7 @@ HEARTBEAT_SECONDS = 2.0
 
 
 class StoreSink:
-    """Implements ``dmf.records.Sink``: a thread commits what was written about four times a second.
+    """Implements ``dmf.records.Sink``: a thread commits what was written twice a second.
 
     A storing error is kept and raised by the next ``write``, ``flush`` or ``close`` and every one after, so that
     training stops with one message. A locked database is tried again for 30 s first; training goes on meanwhile and
@@ -53,7 +54,7 @@ class StoreSink:
         )
 
     def write(self, record: Record) -> None:
-        """Take one record; it is stored within about 0.25 s.
+        """Take one record; it is stored within about 0.5 s, events and changes of state at once.
 
         Raises:
             StoreError: What storing an earlier record raised, or that the sink is closed.
@@ -62,6 +63,8 @@ class StoreSink:
         if self._closing:
             raise StoreError("This sink is closed; open another to write more.")
         self._queue.put(record)
+        if isinstance(record, StateChange | Event):  # someone has clicked and waits for it
+            self._wake.set()
 
     def flush(self) -> None:
         """Return once everything written so far is stored.
@@ -130,7 +133,7 @@ class StoreSink:
                             f"The run store {self._store.where} was locked by another program for more than "
                             f"{RETRY_SECONDS:.0f} s. Close what else writes to it, then resume."
                         ) from error
-                time.sleep(COMMIT_SECONDS)
+                time.sleep(RETRY_INTERVAL)
         finally:
             self._storing_since = None
 

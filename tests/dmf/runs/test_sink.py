@@ -34,6 +34,18 @@ def test_records_are_stored_without_being_asked(store, run, make_block):
     writer.close()
 
 
+def test_what_somebody_waits_for_is_stored_at_once_with_all_before_it(store, run, make_block, monkeypatch):
+    monkeypatch.setattr(sink, "COMMIT_SECONDS", 60.0)
+    writer = StoreSink(store, "me")
+    writer.write(make_block(run, 0, 3))
+    writer.write(StateChange(run, 3, RunState.PAUSED))
+    start = time.monotonic()
+    eventually(lambda: store.run(run).state is RunState.PAUSED)
+    assert time.monotonic() - start < 1
+    assert store.latest_step(run) == 2
+    writer.close()
+
+
 def test_flush_returns_once_everything_is_stored_in_order(store, run, make_block):
     writer = StoreSink(store, "me")
     for step in range(100):
