@@ -186,7 +186,9 @@ def _run(snapshot: Any, run: Any, live: Any, dash: Dash, title: str, *, is_like_
 def _where(snapshot: Any, owner_in_words: Callable[[str], str]) -> str:
     facts, runs = snapshot.facts, snapshot.experiment.runs
     words = []
-    if snapshot.experiment.is_recorded:
+    if snapshot.experiment.is_imported:
+        words.append("predictions made elsewhere, read in place")
+    elif snapshot.experiment.is_recorded:
         words += ["recorded by its own program", *([facts["device"]] if facts else [])]
     elif facts:
         images = facts["images"]
