@@ -1,9 +1,9 @@
 """What the page Inspect reads: images of a split, what runs predict there, and numbers about single predictions."""
 
+import io
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import cv2
@@ -13,9 +13,10 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from app.access.reading import pictures, store
-from dmf.analysis import inspection
+from dmf.analysis import inspection, sheet
 from dmf.data.filtering import square
 from dmf.errors import DataError, DMFError, RunNotFoundError
+from dmf.metrics.boundary import restore
 from dmf.metrics.calibration import Reliability
 from dmf.probabilities import Probabilities, found
 from dmf.runs import ExperimentRow, RunRow, RunStore, SampleRow
@@ -27,6 +28,8 @@ Pixels = NDArray[np.uint8]
 Which = Literal["best", "last"]
 Window = tuple[float, float, float, float]
 
+COMPUTED = "computed just now by its best network"
+GIF_SIDE, GIF_PACE = 224, 350  # px, ms
 LEAST_SIDE, MOST_PIXELS = 8, 40_000_000  # of a picture to try a network on
 
 
@@ -36,11 +39,13 @@ class InspectedRun:
 
     Attributes:
         classes: Names of the classes but the background.
+        has_network: Whether a network of it is kept here.
     """
 
     run: RunRow
     experiment: ExperimentRow
     classes: tuple[str, ...]
+    has_network: bool
 
     @property
     def id(self) -> str:
@@ -118,7 +123,9 @@ def inspected_runs(ids: Sequence[str]) -> tuple[list[InspectedRun], list[str]]:
         except RunNotFoundError:
             missing.append(id)
             continue
-        here_now.append(InspectedRun(run, experiment, _classes(here, run)))
+        kinds = {file.kind for file in here.artifacts(id)}
+        has_network = not experiment.is_recorded and bool(kinds & {"checkpoint_best", "checkpoint_last"})
+        here_now.append(InspectedRun(run, experiment, _classes(here, run), has_network))
     return here_now, missing
 
 
@@ -156,10 +163,16 @@ def _case_table(_store: RunStore, url: str, ids: tuple[str, ...], split: str, st
     return inspection.cases_table(_store, ids, split, labels)
 
 
-def view_case(runs: Sequence[InspectedRun], case: str, which: Which) -> CaseView:
+def view_case(runs: Sequence[InspectedRun], case: str, which: Which, *, compute: bool = False) -> CaseView:
     """A case as large as there is: image, truth, and what each run predicts.
 
     Where the dataset is not here, samples that were kept stand in; the note then says so.
+
+    Args:
+        runs: Whose predictions.
+        case: Which case.
+        which: Which of their networks.
+        compute: Where probabilities of the best network were not kept, have it look at the image now.
 
     Raises:
         StoreError: If the store cannot be read.
@@ -189,7 +202,12 @@ def view_case(runs: Sequence[InspectedRun], case: str, which: Which) -> CaseView
             pngs = pictures(list(shared.values()))
             image, truth = _decode(pngs[shared["image"]]), _grey(pngs[shared["truth"]])
             problem = f"The original image cannot be shown, so this is the sample that was kept. {problem}"
-    said = tuple(_predict(run, case, which, truth, samples[run.experiment.id]) for run in runs)
+    said = tuple(
+        _computed(run, original)
+        if compute and which == "best" and original is not None and _can_compute(run, case)
+        else _predict(run, case, which, truth, samples[run.experiment.id])
+        for run in runs
+    )
     return CaseView(case, label, image, truth, spacing, said, problem)
 
 
@@ -262,6 +280,21 @@ def _predict(
     if kept is not None:
         problem = "probabilities are kept of the test images only" if kept.cases else problem
     return Prediction(run.id, note=problem or "no prediction was kept")
+
+
+def _can_compute(run: InspectedRun, case: str) -> bool:
+    kept, _ = _probabilities(run, "best")
+    return run.has_network and (kept is None or case not in kept.cases)
+
+
+def _computed(run: InspectedRun, original: "Original") -> Prediction:
+    try:
+        maps = _trained(run, run.id, _stamp([run])).predict(original.image)
+    except DMFError as error:
+        return Prediction(run.id, note=str(error))
+    size = (maps.shape[1], maps.shape[2])
+    truth = _truth_at(original.truth, size, run.fit)
+    return Prediction(run.id, maps, None, truth, _window(original.truth, size, run.fit), COMPUTED)
 
 
 def _truth_at(truth: Pixels | None, size: tuple[int, int], fit: Literal["stretch", "pad"]) -> Pixels | None:
@@ -369,9 +402,74 @@ def growth(runs: Sequence[InspectedRun], case: str) -> tuple[Pixels, Pixels, dic
     return _decode(pngs[shared["image"]]), _grey(pngs[shared["truth"]]), grown
 
 
+def growth_gif(runs: Sequence[InspectedRun], titles: Mapping[str, str], case: str) -> bytes:
+    """The predictions of a case over the epochs as a GIF: image, truth and each run side by side, all in step.
+
+    Raises:
+        DataError: If image or truth were not kept.
+    """
+    image, truth, grown = growth(runs, case)
+    shown = [run.id for run in runs if grown.get(run.id)]
+    epochs = sorted({epoch for id in shown for epoch in grown[id]})
+    frames = []
+    for epoch in epochs:
+        masks = [None, truth]
+        for id in shown:
+            reached = [at for at in grown[id] if at <= epoch]
+            masks.append(grown[id][max(reached)] if reached else np.zeros_like(truth))
+        frames.append(np.hstack([sheet.overlay(image, mask, side=GIF_SIDE) for mask in masks]))
+    columns = " | ".join(["image", "truth", *(titles[id] for id in shown)])
+    return sheet.growth_gif(frames, [f"epoch {epoch}: {columns}" for epoch in epochs], GIF_PACE)
+
+
+def contact_sheet(
+    runs: Sequence[InspectedRun],
+    titles: Mapping[str, str],
+    which: Which,
+    cases: Sequence[str],
+    kind: Literal["png", "pdf"],
+) -> bytes:
+    """Cases by rows, image, truth and runs by columns, as PNG or PDF; a run without a prediction has an empty one.
+
+    Raises:
+        DataError: If the image of a case is not here.
+    """
+    rows, dice = [], []
+    for case in cases:
+        view = view_case(runs, case, which)
+        if view.image is None or view.truth is None:
+            raise DataError(f"The image of {case} cannot be shown. {view.note}")
+        masks, scores = [], []
+        for run, prediction in zip(runs, view.predictions, strict=True):
+            labels = prediction.labels if prediction.probabilities is None else found(prediction.probabilities)
+            size = view.truth.shape
+            fitting = labels is None or labels.shape == size
+            masks.append(labels if fitting else restore(labels, size, run.fit))
+            scores.append(_dice(view.truth, masks[-1]))
+        rows.append((case, view.image, view.truth, [np.zeros_like(view.truth) if m is None else m for m in masks]))
+        dice.append(scores)
+    made = sheet.contact_sheet(rows, ["Image", "Truth", *(titles[run.id] for run in runs)], dice=dice)
+    content = io.BytesIO()
+    sheet.save_sheet(made, content, kind)
+    return content.getvalue()
+
+
+def _dice(truth: Pixels, mask: Pixels | None) -> float | None:
+    """Of all lesion classes together; None without a prediction, or where there is nothing to find or found."""
+    if mask is None:
+        return None
+    both, either = int(((truth > 0) & (mask > 0)).sum()), int((truth > 0).sum() + (mask > 0).sum())
+    return 2 * both / either if either else None
+
+
 def stored_megabytes(runs: Sequence[InspectedRun]) -> dict[str, float]:
     """Disk space of each run, in MB."""
     return {id: count / 1e6 for id, count in store().stored_bytes([run.id for run in runs]).items()}
+
+
+def kept_limits(runs: Sequence[InspectedRun]) -> dict[str, float | None]:
+    """The setting that bounds the probabilities of each run, in MB; None where nobody recorded it."""
+    return {run.id: run.setting("training", "probabilities_mb") for run in runs}
 
 
 def bring_predictions(folder: str, name: str) -> list[str]:
@@ -382,9 +480,8 @@ def bring_predictions(folder: str, name: str) -> list[str]:
     """
     from dmf.importing import import_predictions
 
-    path = Path(folder).expanduser()
-    experiment = import_predictions(store(), path, name or path.name)
-    return [run.id for run in experiment.runs]
+    here = store()
+    return [run.id for run in here.experiment(import_predictions(here, folder, name or None)).runs]
 
 
 def try_network(run: InspectedRun, content: bytes) -> tuple[Pixels, Pixels, Window | None]:

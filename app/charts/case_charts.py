@@ -42,15 +42,15 @@ def reliability_chart(frame: pd.DataFrame, colors: dict[str, str]) -> alt.LayerC
         frame: Columns run, confidence (0..1), frequency (0..1) and pixels.
         colors: Run to ``#rrggbb``.
     """
-    axis = alt.Scale(domain=[0, 1])
+    axis, ticks = alt.Scale(domain=[0, 1]), alt.Axis(tickCount=5)
     diagonal = alt.Chart(pd.DataFrame({"at": [0, 1]})).mark_line(strokeDash=[4, 4], opacity=0.6, color="#8a93a0")
-    ideal = diagonal.encode(x=alt.X("at:Q", scale=axis), y=alt.Y("at:Q", scale=axis))
+    ideal = diagonal.encode(x=alt.X("at:Q", scale=axis, axis=ticks), y=alt.Y("at:Q", scale=axis, axis=ticks))
     lines = (
         alt.Chart(frame)
         .mark_line(point={"size": 45}, strokeWidth=2)
         .encode(
-            x=alt.X("confidence:Q", scale=axis, title="Probability that the network gives (mean of the bin)"),
-            y=alt.Y("frequency:Q", scale=axis, title="Share of these pixels that are lesion"),
+            x=alt.X("confidence:Q", scale=axis, axis=ticks, title="Probability that the network gives"),
+            y=alt.Y("frequency:Q", scale=axis, axis=ticks, title="Share of these pixels that is lesion"),
             color=alt.Color(
                 "run:N",
                 title=None,

@@ -9,13 +9,14 @@ import streamlit as st
 from app import access, state
 from app.components.case_viewer import case_viewer_engine
 from app.components.compared_charts import titles_of
-from app.components.inspect import browsing, looking
+from app.components.inspect import browsing, elsewhere, growing, looking, sheets, stored, trusting, trying
 from app.components.inspect.thumbnails import thumbnail
 from app.components.page_style import plain, use_style
 from app.components.run_picker import run_picker
 from dmf.errors import DMFError
 
-SPLITS = {"test": "Test images", "validation": "Validation images"}
+MOST_RUNS = 8  # beside each other
+SPLITS = ["test", "validation"]
 
 
 def show() -> None:
@@ -40,10 +41,16 @@ def show_runs() -> None:
     if table.empty and not ids:
         st.markdown("Nothing was trained yet. Start a race on **Home** and come back: its predictions appear here.")
         st.page_link(state.HOME, label="Races to start, on Home", icon=":material/home:")
+        elsewhere.elsewhere(access.bring_predictions, state.choose_runs)
         return
     with st.expander(f"Choose runs ({len(ids)} chosen)", expanded=not ids, key="choose-runs"):
-        run_picker(table, ids, state.choose_runs, state.MOST_RUNS)
-    runs, missing = access.inspected_runs(ids)
+        run_picker(table, ids, state.choose_runs, MOST_RUNS)
+    elsewhere.elsewhere(access.bring_predictions, state.choose_runs)
+    if len(ids) > MOST_RUNS:
+        st.caption(
+            f"The first {MOST_RUNS} of the {len(ids)} chosen runs are shown; more would not fit beside each other."
+        )
+    runs, missing = access.inspected_runs(ids[:MOST_RUNS])
     if missing:
         st.warning(f"No run is called {', '.join(map(plain, missing))} in this store (any more).")
     if not runs:
@@ -55,9 +62,8 @@ def show_runs() -> None:
 def show_images(runs: Sequence[access.InspectedRun], titles: dict[str, str]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="inspect-options"):
         split = st.segmented_control(
-            "Images of",
-            list(SPLITS),
-            format_func=SPLITS.get,
+            "Images of the split",
+            SPLITS,
             default="test",
             required=True,
             key="split",
@@ -65,9 +71,8 @@ def show_images(runs: Sequence[access.InspectedRun], titles: dict[str, str]) -> 
             help="Nothing was chosen by the test images; the best network was chosen by the validation images.",
         )
         which = st.segmented_control(
-            "Network of",
+            "Network of the epoch",
             ["best", "last"],
-            format_func={"best": "its best epoch", "last": "its last epoch"}.get,
             default="best",
             required=True,
             key="network",
@@ -76,7 +81,7 @@ def show_images(runs: Sequence[access.InspectedRun], titles: dict[str, str]) -> 
         )
     table = access.case_table(runs, split)
     if table.empty:
-        looking.told(f"No scores of single {SPLITS[split].lower()} yet. They are kept when a race ends.")
+        looking.told(f"No scores of single {split} images yet. Those of test images are kept when a race ends.")
         return
     for run in runs:
         problem = access.missing_probabilities(run, which)
@@ -94,6 +99,7 @@ def show_images(runs: Sequence[access.InspectedRun], titles: dict[str, str]) -> 
     with st.container(key="browse"):
         browsing.browse(table, titles, case, state.choose_case, picture)
     told(partial(show_case, runs, titles, case, which))
+    show_more(runs, titles, list(dict.fromkeys(table.sort_values(["dice", "case"])["case"])), which)
 
 
 def small_picture(run: access.InspectedRun, case: str, which: access.Which) -> str:
@@ -102,7 +108,7 @@ def small_picture(run: access.InspectedRun, case: str, which: access.Which) -> s
 
 
 def show_case(runs: Sequence[access.InspectedRun], titles: dict[str, str], case: str, which: access.Which) -> None:
-    view = access.view_case(runs, case, which)
+    view = access.view_case(runs, case, which, compute=True)
     name = plain(f"{case} ({view.label})" if view.label else case)
     with st.container(key="case-heading"):
         st.markdown(f"#### {name}", help="What each run predicts on this image, drawn and scored by your browser.")
@@ -115,6 +121,54 @@ def show_case(runs: Sequence[access.InspectedRun], titles: dict[str, str], case:
         rows = access.case_numbers(runs, view, titles, settled.threshold)
         if len(rows):
             looking.numbers(rows, settled)
+
+
+def show_more(
+    runs: Sequence[access.InspectedRun], titles: dict[str, str], cases: list[str], which: access.Which
+) -> None:
+    """What is beyond a single image, each in a tab that is only worked out while it is open."""
+    parts = {
+        "Over training": lambda: show_growth(runs, titles),
+        "Can probabilities be trusted?": lambda: show_reliability(runs, titles, which),
+        "Contact sheet": lambda: sheets.sheets(cases, titles, partial(access.contact_sheet, runs, titles, which)),
+        "Try your own picture": lambda: show_own(runs, titles),
+        "Storage": lambda: stored.stored(titles, access.stored_megabytes(runs), access.kept_limits(runs)),
+    }
+    for tab, part in zip(st.tabs(list(parts), key="inspect-tabs", on_change="rerun"), parts.values(), strict=True):
+        if tab.open:
+            with tab:
+                told(part)
+
+
+def show_growth(runs: Sequence[access.InspectedRun], titles: dict[str, str]) -> None:
+    growing.growing(
+        access.grown_cases(runs),
+        titles,
+        classes=runs[0].classes,
+        absent=runs[0].absent,
+        grown=partial(access.growth, runs),
+        gif=partial(access.growth_gif, runs, titles),
+    )
+
+
+def show_reliability(runs: Sequence[access.InspectedRun], titles: dict[str, str], which: access.Which) -> None:
+    kept = {run.id: run for run in runs if not access.missing_probabilities(run, which)}
+    if not kept:
+        looking.told("None of the chosen runs has probabilities; above it says why.")
+        return
+    trusting.trusting(
+        {id: titles[id] for id in kept}, lambda id, margin: access.reliability_of(kept[id], which, margin)
+    )
+
+
+def show_own(runs: Sequence[access.InspectedRun], titles: dict[str, str]) -> None:
+    trained = {run.id: run for run in runs if run.has_network}
+    if not trained:
+        looking.told("No network of the chosen runs is on this machine. Choose a run that was trained here.")
+        return
+    classes = {id: run.classes for id, run in trained.items()}
+    own = {id: titles[id] for id in trained}
+    trying.trying(own, classes, lambda id, content: access.try_network(trained[id], content))
 
 
 show()

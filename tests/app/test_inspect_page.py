@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -12,9 +14,13 @@ from dmf.runs import RunStore
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
 
 
-def page(runs: str = "", **query: str) -> AppTest:
+TABS = ["Over training", "Can probabilities be trusted?", "Contact sheet", "Try your own picture", "Storage"]
+
+
+def page(runs: str = "", tab: str = TABS[0], **query: str) -> AppTest:
     test = AppTest.from_file(MAIN, default_timeout=60)
     test.run()
+    test.session_state["inspect-tabs"] = tab
     test.switch_page("pages/inspect.py")
     for name, value in (({"runs": runs} if runs else {}) | query).items():
         test.query_params[name] = value
@@ -66,9 +72,106 @@ def test_an_image_that_is_not_there_shows_another(store: RunStore, race: list[st
     assert "gone" not in said(page(race[0], case="gone"))
 
 
-def test_validation_images_show_what_was_kept_of_them(store: RunStore, race: list[str]) -> None:
-    test = page(race[0], split="validation")
-    assert "without probabilities" in str(test.get("bidi_component")) or "images" in said(test)
+def test_validation_images_are_scored_and_looked_at_now(store: RunStore, race: list[str]) -> None:
+    text = said(page(race[0], split="validation"))
+    assert "1 to 3 of 3 images" in text
+    assert "Hausdorff 95" in text  # of what the network sees just now
+
+
+def test_order_and_labels_choose_the_images(store: RunStore, race: list[str]) -> None:
+    test = page(",".join(race), order="Name")
+    assert test.selectbox(key="order").value == "Name"
+    assert "Runs disagree most" in test.selectbox(key="order").options
+    assert "Runs disagree most" not in page(race[0]).selectbox(key="order").options
+    labels = test.multiselect(key="labels")
+    labels.select(labels.options[0]).run()
+    assert not test.exception
+    assert "4 in all" not in said(test)  # labels narrow what "all" is
+
+
+def test_a_range_of_scores_without_an_image_says_what_to_do(store: RunStore, race: list[str]) -> None:
+    test = page(race[0])
+    test.slider(key="range-dice").set_value((0.99, 1.0)).run()
+    assert "Widen the range of scores" in said(test)
+    assert "4 in all" in said(test)
+
+
+def test_the_training_of_a_sample_is_offered_as_a_gif(store: RunStore, race: list[str]) -> None:
+    test = page(",".join(race))
+    assert test.selectbox(key="grown-case").options
+    assert "epoch 0 is the network before any training" in said(test)
+    assert [button.label for button in test.get("download_button")] == ["GIF"]
+
+
+@pytest.mark.parametrize("where", ["all", "around the lesion"])
+def test_reliability_has_an_error_per_run_and_says_how_to_read_it(store: RunStore, race: list[str], where: str) -> None:
+    test = page(",".join(race), TABS[1])
+    test.segmented_control(key="reliability-where").set_value(where).run()
+    assert not test.exception
+    text = said(test)
+    assert "How to read it" in text
+    assert "**MAD**: 0." in text
+    assert "**Variance**: 0." in text
+
+
+def test_a_contact_sheet_is_offered_as_png_and_pdf(store: RunStore, race: list[str]) -> None:
+    test = page(",".join(race), TABS[2])
+    assert len(test.multiselect(key="sheet-cases").value) == 4
+    assert [button.label for button in test.get("download_button")] == ["Sheet as PNG", "Sheet as PDF"]
+    test.multiselect(key="sheet-cases").set_value([]).run()
+    assert "Choose at least one image." in said(test)
+
+
+def test_a_picture_of_ones_own_is_looked_at_and_it_is_no_medical_device(store: RunStore, race: list[str]) -> None:
+    test = page(race[0], TABS[3])
+    assert "This is not a medical device" in said(test)
+    picture = cv2.imencode(".jpg", np.full((40, 60), 120, np.uint8))[1].tobytes()
+    test.file_uploader[0].set_value(("mine.jpg", picture, "image/jpeg")).run()
+    assert not test.exception
+    assert "of the picture, right or wrong" in said(test)
+    assert [button.label for button in test.get("download_button")] == ["Mask as PNG"]
+
+
+def test_a_file_that_is_no_picture_is_refused_in_one_message(store: RunStore, race: list[str]) -> None:
+    test = page(race[0], TABS[3])
+    test.file_uploader[0].set_value(("notes.txt", b"hello", "text/plain")).run()
+    assert [error.value for error in test.error] == [
+        "This file is neither PNG nor JPEG\\. Choose a PNG or JPEG file that a picture viewer opens\\."
+    ]
+
+
+def test_storage_is_told_with_its_bound(store: RunStore, race: list[str]) -> None:
+    text = said(page(race[0], TABS[4]))
+    assert "Takes (MB)" in text
+    assert "<td>64</td>" in text
+
+
+def test_a_folder_of_predictions_made_elsewhere_is_opened_and_shown(store: RunStore, tmp_path: Path) -> None:
+    truth = np.zeros((20, 30), np.uint8)
+    truth[5:15, 5:15] = 255
+    for part, pixels in (("images", truth // 2), ("masks", truth), ("predictions/mine", truth)):
+        (tmp_path / "scans" / part).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / "scans" / part / "a.png"), pixels)
+    test = page()
+    test.text_input(key="elsewhere-folder").set_value(str(tmp_path / "scans"))
+    next(button for button in test.button if button.label == "Open").click().run()
+    assert not test.exception
+    assert "#### a" in said(test)
+    assert "<td>1.000</td>" in said(test)
+
+
+def test_a_folder_that_cannot_be_opened_is_told_in_one_message(store: RunStore, tmp_path: Path) -> None:
+    test = page()
+    test.text_input(key="elsewhere-folder").set_value(str(tmp_path / "nothing"))
+    next(button for button in test.button if button.label == "Open").click().run()
+    (error,) = test.error
+    assert "images/" in error.value
+
+
+def test_no_folder_is_asked_for(store: RunStore) -> None:
+    test = page()
+    next(button for button in test.button if button.label == "Open").click().run()
+    assert [error.value for error in test.error] == ["Type the path of a folder first."]
 
 
 def test_a_run_that_is_gone_is_named_and_the_others_are_shown(store: RunStore, race: list[str]) -> None:

@@ -34,7 +34,7 @@ ORDERS = {
     "IoU, best first": Order("iou", False, ""),
     "Lesion, smallest first": Order("lesion_share", True, "Share of the image that is lesion in truth."),
     "Lesion, largest first": Order("lesion_share", False, ""),
-    "Runs disagree most": Order("disagreement", False, "Highest minus lowest Dice of the chosen runs on one image."),
+    "Runs disagree most": Order("disagreement", False, ""),
     "Label": Order("label", True, "What the dataset calls the image, such as benign."),
     "Name": Order("case", True, ""),
 }
@@ -96,6 +96,8 @@ def _choices(table: pd.DataFrame, titles: Mapping[str, str]) -> tuple[str, str, 
             if (order.column != "disagreement" or len(runs) > 1) and (order.column != "label" or _labels(own))
         ]
         said = " ".join(f"{name}: {ORDERS[name].help}" for name in offered if ORDERS[name].help)
+        if len(runs) > 1:
+            said += f" Runs disagree: {table.attrs.get('disagreement', 'how far their scores differ')}."
         order = st.selectbox("Order", offered, key="order", width=230, help=said, bind="query-params")
         if len(_labels(own)) > 1:
             picked = st.multiselect(
@@ -117,9 +119,7 @@ def _range(table: pd.DataFrame, score: str) -> tuple[float, float]:
     bars = pd.DataFrame({"low": edges[:-1], "high": edges[1:], "images": counts})
     left, right = st.columns([3, 1], gap="medium", vertical_alignment="center")
     with left:
-        chart = score_histogram(
-            bars, f"{name} of one image (drag across to keep a range)", TERM_COLORS["ce"].of(mode())
-        )
+        chart = score_histogram(bars, f"{name} of one image, drag to filter", TERM_COLORS["ce"].of(mode()))
         found: Any = st.altair_chart(chart, key=f"histogram-{score}", on_select="rerun", width="stretch")
     with right:
         low, high = st.slider(
@@ -164,8 +164,8 @@ def _common_start(names: Collection[str]) -> str:
 
 
 def _words(row: Any, column: str) -> str:
-    parts = [row.label] if isinstance(row.label, str) and row.label else []
     if column == "disagreement" and not math.isnan(row.disagreement):
-        parts.append(f"differ by {row.disagreement:.2f}")
-    parts.append(f"lesion {100 * row.lesion_share:.1f} %" if row.lesion_share > 0 else "no lesion")
-    return " · ".join(parts)
+        return f"differ by {row.disagreement:.2f}"
+    if column != "lesion_share" and isinstance(row.label, str) and row.label:
+        return row.label
+    return f"lesion {100 * row.lesion_share:.1f} %" if row.lesion_share > 0 else "no lesion"

@@ -58,7 +58,7 @@ def look(view: Any, titles: Mapping[str, str], classes: Sequence[str], absent: s
         classes=classes,
         absent=absent,
         image_note=f"{width} × {height} pixels{spacing}",
-        truth_note="as people drew it",
+        truth_note="as the dataset has it",
     )
 
 
