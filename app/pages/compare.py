@@ -69,6 +69,13 @@ def show_chosen(ids: list[str], table: pd.DataFrame) -> None:
         st.caption("Tick runs to see them beside each other; the address of this page then leads back to them.")
         return
     titles = compared_charts.titles_of(runs)
+    st.page_link(
+        state.INSPECT,
+        label="Inspect their predictions",
+        icon=":material/image_search:",
+        query_params={state.RUNS: ",".join(titles)},
+        help="Every test image with what these runs predict there.",
+    )
     configs = {run.id: run.config for run in runs}
     show_differences(configs, titles)
     ids = [run.id for run in runs]

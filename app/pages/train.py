@@ -70,6 +70,15 @@ def show_experiment(id: str | None) -> None:
             methods = access.choices().names["weighting"]
             knobs.knobs(snapshot.experiment, snapshot.settings, methods, access.turn)
     with beside_buttons:
+        if not snapshot.is_active:
+            ids = [run.id for run in snapshot.experiment.runs]
+            st.page_link(
+                state.INSPECT,
+                label="Inspect",
+                icon=":material/image_search:",
+                query_params={state.RUNS: ",".join(ids)},
+                help="Every test image with what these runs predict there.",
+            )
         copying(snapshot.experiment, snapshot.events)
         if not snapshot.is_active and snapshot.step > 0:
             play.play_button(id, lambda: access.playback(id))
