@@ -287,3 +287,12 @@ def test_a_case_of_a_dataset_that_was_not_recorded_cannot_be_read(home):
         build.original_case({"data": {"dataset": "mine"}, "training": {"seed": None}}, "a")
     with pytest.raises(ConfigError, match="dataset_options"):
         build.original_case({"data": {"dataset": "phantom", "dataset_options": 3}}, "a")
+
+
+def test_what_is_kept_at_the_end_came_later_and_leaves_earlier_checkpoints_valid():
+    config = experiment({}, runs=["mad"])
+    late = {section: set(fields) for section, fields in build.SINCE.items() if fields}
+    assert late["training"] == {"keep_probabilities", "probabilities_mb"}
+    earlier = config.model_dump_json(exclude=late).replace('"label":"mad"', '"label":""')
+    assert "probabilities" not in earlier
+    assert fingerprints(config) == [hashlib.sha256(earlier.encode()).hexdigest()]
