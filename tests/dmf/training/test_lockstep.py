@@ -21,8 +21,8 @@ STEPS = 8  # 2 epochs of 4
 class Script:
     """Wishes at the turn in which a run is asked the n-th time; a tuple is a knob and its value.
 
-    While it may step, a run is asked twice per step: step n begins after the questions 2 n and 2 n + 1. What is heard at
-    a question 2 n makes the loop ask all runs once more before they step.
+    While it may step, a run is asked twice per step: step n begins after the questions 2 n and 2 n + 1. What is heard
+    at a question 2 n makes the loop ask all runs once more before they step.
     """
 
     def __init__(self, wishes):
@@ -309,7 +309,7 @@ def test_a_learning_rate_wished_acts_from_the_next_step_on_and_is_stored(race, t
 
 
 def test_what_is_wished_of_all_runs_at_once_acts_at_one_step(race, tiny):
-    # The wish arrives when mad has taken its step 3 of the turn and variance has not: mad hears it at its next question.
+    # The wish arrives between the steps 3 of mad and of variance, so mad hears it only at its next question.
     script = Script({("mad", 8): [("lr", 0.5)], ("variance", 7): [("lr", 0.5)]})
     result = race(tiny("mad", "variance"), controls=script)
     assert [knob_events(result, run) for run in ("mad", "variance")] == [[(4, "lr", 0.5, 1e-3)]] * 2
