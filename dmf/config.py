@@ -167,6 +167,16 @@ class FusionConfig(FrozenConfig):
         0.0, description="How calmly weights move: the share of the last step's weights that is kept."
     )
     sum_to: Literal["1", "K"] = Field("1", description="What the weights sum to: 1, or the number of losses K.")
+    cov_mean: Literal["full", "decay"] = Field(
+        "full", description="CoV: compare each loss with its mean of all steps so far (full), or with one that forgets."
+    )
+    cov_decay: Fraction = Field(
+        0.9, description="CoV: share of the old mean that a mean which forgets keeps at each step."
+    )
+    cov_variance: Literal["corrected", "reference"] = Field(
+        "corrected",
+        description="CoV: a variance that forgets as its mean does, or that of the authors' code, which never does.",
+    )
     detach_weights: bool = Field(
         True,
         description="Take weights as constants in the gradient; false is the notebook, which differentiates them.",

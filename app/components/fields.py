@@ -27,6 +27,7 @@ NAMES = {
     "variance": "Variance",
     "mad": "MAD",
     "bayesian": "Bayesian",
+    "cov": "CoV",
 }
 """How losses and methods are written for people."""
 
@@ -64,6 +65,9 @@ LABELS = {
     "floor": "Floor of the spread",
     "rho": "Prior memory ρ",
     "sum_to": "Weights sum to",
+    "cov_mean": "CoV: mean",
+    "cov_decay": "CoV: memory of the mean",
+    "cov_variance": "CoV: variance",
     "schedule": "Decay shape",
     "decay_every": "Decay period",
     "smooth": "Smoothing of ratios",

@@ -54,6 +54,7 @@ MORE: dict[str, tuple[type, tuple[str, ...]]] = {
             *("prior_weights", "rho", "weight_min", "weight_max", "smoothing", "sum_to", "detach_weights"),
         ),
     ),
+    "Weighting methods beside DMF": (FusionConfig, ("cov_mean", "cov_decay", "cov_variance")),
     "Auxiliary weight": (FusionConfig, ("schedule", "decay_every")),
     "Losses": (
         FusionConfig,

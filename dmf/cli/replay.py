@@ -17,6 +17,7 @@ from dmf.records import Knob
 _ABOUT_WEIGHTING = (
     *("weights", "history_min", "history_max", "symlog", "minmax", "eps", "floor", "median", "prior"),
     *("prior_weights", "rho", "weight_min", "weight_max", "smoothing", "sum_to"),
+    *("cov_mean", "cov_decay", "cov_variance"),
 )
 
 
@@ -33,7 +34,7 @@ def _replay(
     weighting: Annotated[
         str | None,
         typer.Option(
-            help="fixed, variance, mad or bayesian. (default: what the run had, with the changes made while it "
+            help="fixed, variance, mad, bayesian or cov. (default: what the run had, with the changes made while it "
             "trained; for a file variance)",
             show_default=False,
         ),

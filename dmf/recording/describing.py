@@ -106,11 +106,10 @@ def _of_fusion(fusion: Fusion) -> dict[str, Any]:
         "decay_every": schedule.every,
         "schedule": schedule.kind,
     }
-    if isinstance(weighting, WindowWeighting):
-        options = {option: getattr(weighting, option, None) for option in weighting.options}
-        found |= {key: value for key, value in options.items() if isinstance(value, bool | int | float | str)}
-        if not weighting.is_limited:
-            found.pop("weight_max")  # which is then as high as a weight can be
+    options = {option: getattr(weighting, option, None) for option in weighting.options}
+    found |= {key: value for key, value in options.items() if isinstance(value, bool | int | float | str)}
+    if isinstance(weighting, WindowWeighting) and not weighting.is_limited:
+        found.pop("weight_max")  # which is then as high as a weight can be
     return found
 
 

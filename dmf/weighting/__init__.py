@@ -9,18 +9,23 @@ from dmf.config import FusionConfig
 from dmf.registry import Registry
 from dmf.weighting.base import Combined, StepState, Weighting, WindowWeighting
 from dmf.weighting.bayesian import BayesianWeighting
+from dmf.weighting.cov import CoVWeighting
 from dmf.weighting.fixed import FixedWeighting
 from dmf.weighting.history import LossHistory
 from dmf.weighting.mad import MADWeighting
+from dmf.weighting.running import RunningWeighting, ScalarizingWeighting
 from dmf.weighting.variance import VarianceWeighting
 
 __all__ = [
     "WEIGHTINGS",
     "BayesianWeighting",
+    "CoVWeighting",
     "Combined",
     "FixedWeighting",
     "LossHistory",
     "MADWeighting",
+    "RunningWeighting",
+    "ScalarizingWeighting",
     "StepState",
     "VarianceWeighting",
     "Weighting",
@@ -30,7 +35,13 @@ __all__ = [
 
 WEIGHTINGS: Registry[Weighting] = Registry(
     "weighting",
-    {"fixed": FixedWeighting, "variance": VarianceWeighting, "mad": MADWeighting, "bayesian": BayesianWeighting},
+    {
+        "fixed": FixedWeighting,
+        "variance": VarianceWeighting,
+        "mad": MADWeighting,
+        "bayesian": BayesianWeighting,
+        "cov": CoVWeighting,
+    },
 )
 
 

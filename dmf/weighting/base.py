@@ -103,6 +103,11 @@ class Weighting(nn.Module, ABC):
     def _starting_weights(self, weights: Sequence[float] | None, dtype: torch.dtype) -> Tensor:
         return functional.proportional(per_loss("weights", weights, self.count, dtype)) * self.total
 
+    @property
+    def patience(self) -> int | None:
+        """Finite steps in which the weights stay where they start: 0 if they move at once, None if they never do."""
+        return 0
+
     @abstractmethod
     def forward(self, state: StepState) -> Combined:
         """Learn from this step and combine its losses."""
@@ -204,6 +209,10 @@ class WindowWeighting(Weighting):
 
     def learn(self, statistic: Tensor, adapting: Flag) -> None:
         """Update state of the subclass after a step, where ``adapting`` holds."""
+
+    @property
+    def patience(self) -> int | None:
+        return self.history_min - 1
 
     @property
     def is_recursive(self) -> bool:

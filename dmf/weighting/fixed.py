@@ -31,6 +31,10 @@ class FixedWeighting(Weighting):
             return super()._starting_weights(None, dtype)
         return per_loss("weights", weights, self.count, dtype)
 
+    @property
+    def patience(self) -> int | None:
+        return None
+
     def forward(self, state: StepState) -> Combined:
         return self.current(state.terms)
 

@@ -16,6 +16,8 @@ from torch import Tensor
 
 from dmf.weighting.host import Count
 
+TINY = 1e-12  # a loss below this is nothing to divide by
+
 
 def valid_columns(window: Tensor, count: Count) -> Tensor:
     """Which columns are filled: bool ``(..., 1, T)``."""
@@ -118,6 +120,34 @@ def proportional(values: Tensor) -> Tensor:
     total = values.sum(-1, keepdim=True)
     empty = total == 0
     return torch.where(empty, 1 / values.shape[-1], values / torch.where(empty, 1, total))
+
+
+def ratio(now: Tensor, before: Tensor) -> Tensor:
+    """``now / before``, and 1 where ``before`` is smaller than 1e-12: nothing is known of a change."""
+    empty = before.abs() < TINY
+    return torch.where(empty, 1, now / torch.where(empty, 1, before))
+
+
+def running_mean(values: Tensor, shares: Tensor, start: Tensor) -> Tensor:
+    """Means that move towards each value by its share, ``m_t = m_(t-1) + share_t (x_t - m_(t-1))``.
+
+    Args:
+        values: (S, K), one row per step.
+        shares: (S,) within 0..1; 1/t gives the mean of all values so far, a constant one that decays.
+        start: (K,) the mean before the first step.
+
+    Returns:
+        (S + 1, K), the start first.
+    """
+    rows = [start]
+    for value, share in zip(values.unbind(), shares.unbind(), strict=True):
+        rows.append(torch.lerp(rows[-1], value, share))
+    return torch.stack(rows)
+
+
+def coefficient_of_variation(variance: Tensor, mean: Tensor) -> Tensor:
+    """``sqrt(variance + 1e-8) / |mean|``, as CoV-weighting has it. Shape as given, above 0."""
+    return torch.sqrt(variance.clamp(min=0) + 1e-8) / mean.abs().clamp(min=TINY)
 
 
 def log_likelihood(deviation: Tensor, floor: float, eps: float) -> Tensor:

@@ -15,7 +15,7 @@ from dmf.errors import ConfigError, DataError
 def test_choices_name_every_registered_member():
     choices = build.choices()
     assert {"phantom", "phantom-4", "busi"} <= set(choices["dataset"])
-    assert choices["weighting"] == ("fixed", "variance", "mad", "bayesian")
+    assert choices["weighting"][:5] == ("fixed", "variance", "mad", "bayesian", "cov")
     assert choices["auxiliary"] == ("none", *choices["terms"])
     assert "unet" in choices["model"]
 
@@ -137,6 +137,8 @@ OTHERS = {
     "prior_weights": (1.0, 2.0, 3.0),
     "weight_max": 0.9,
     "sum_to": "K",
+    "cov_mean": "decay",
+    "cov_variance": "reference",
     "auxiliary": "tversky",
     "schedule": "linear",
     "decay_every": 7,
@@ -291,8 +293,9 @@ def test_a_case_of_a_dataset_that_was_not_recorded_cannot_be_read(home):
 
 def test_what_is_kept_at_the_end_came_later_and_leaves_earlier_checkpoints_valid():
     config = experiment({}, runs=["mad"])
-    late = {section: set(fields) for section, fields in build.SINCE.items() if fields}
+    late = {section: set(fields) for section, fields in build.SINCE.items() if section != "fusion"}
     assert late["training"] == {"keep_probabilities", "probabilities_mb"}
+    late["runs"] = {0: {"fusion": set(build.SINCE["fusion"])}}
     earlier = config.model_dump_json(exclude=late).replace('"label":"mad"', '"label":""')
     assert "probabilities" not in earlier
     assert fingerprints(config) == [hashlib.sha256(earlier.encode()).hexdigest()]

@@ -71,7 +71,7 @@ def test_flags_have_a_no(dmf, tiny_options, store):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--weighting", "madd"], "Unknown weighting 'madd'. Choose one of: fixed, variance, mad, bayesian."),
+        (["--weighting", "madd"], "Unknown weighting 'madd'. Choose one of: fixed, variance, mad, bayesian,"),
         (["--dataset", "busy"], "Unknown dataset 'busy'"),
         (["--dataset-options", "images=lots"], "must be of type int, got 'lots'"),
         (["--auxiliary", "cbdice"], "Did you mean 'cb-dice'?"),

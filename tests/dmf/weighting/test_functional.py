@@ -205,3 +205,20 @@ def test_limited_weights_stay_within_their_limits_and_keep_their_sum(
     assert (limited <= high + 1e-9).all()
     order = weights.argsort()
     assert (limited[order].diff() >= -1e-9).all(), "limits must not change which loss weighs more"
+
+
+def test_a_ratio_to_nothing_is_one() -> None:
+    before = torch.tensor([2.0, 0.0, 1e-13, -4.0], dtype=torch.float64)
+    assert functional.ratio(torch.tensor([3.0, 5.0, 5.0, 1.0]).double(), before).tolist() == [1.5, 1, 1, -0.25]
+
+
+def test_a_running_mean_moves_towards_each_value_by_its_share() -> None:
+    # 8, then 8 + (4 - 8) / 2 = 6, then 6 + (0 - 6) / 4 = 4.5
+    values, shares = torch.tensor([[4.0], [0.0]]), torch.tensor([0.5, 0.25])
+    assert functional.running_mean(values, shares, torch.tensor([8.0])).tolist() == [[8.0], [6.0], [4.5]]
+
+
+def test_the_coefficient_of_variation_of_a_mean_of_zero_is_large_but_finite() -> None:
+    # 1e-4 / 1 and sqrt(1e-8) / 1e-12
+    found = functional.coefficient_of_variation(torch.zeros(2).double(), torch.tensor([-1.0, 0.0]).double())
+    torch.testing.assert_close(found, torch.tensor([1e-4, 1e8]).double())

@@ -1,0 +1,92 @@
+"""CoV-weighting: by the coefficient of variation."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from dmf.errors import ConfigError
+from dmf.registry import unknown
+from dmf.weighting import functional
+from dmf.weighting.running import RunningWeighting
+
+_MEANS = {"full": 0, "decay": 0}
+_VARIANCES = {"corrected": 0, "reference": 0}
+
+
+class CoVWeighting(RunningWeighting):
+    r"""Weights each loss by how much its progress varies: spread over mean of its ratio to its own running mean.
+
+    .. math:: w_k = \frac{c_k}{\sum_j c_j}, \qquad c_k = \frac{\sqrt{V_k + 10^{-8}}}{|\mu_k|}, \qquad
+        l_k(t) = \frac{L_k(t)}{M_k(t-1)}
+
+    where M is the running mean of the losses L, and :math:`\mu` and V are the running mean and variance of the ratios
+    l. The weights of a step use what was known *before* it, so a loss does not influence its own weight; they first
+    move at the third finite step.
+
+    Args:
+        cov_mean: ``"full"``, the mean of all steps so far, or ``"decay"``, which forgets.
+        cov_decay: Share of the old mean that is kept at each step, 0 <= cov_decay < 1; only for ``"decay"``.
+        cov_variance: ``"corrected"``, where the variance forgets as the mean does, or ``"reference"``, the authors'
+            code, where it never does. The same for the full mean.
+
+    Note:
+        The authors' code divides by zero where a mean is 0; here such a ratio is 1. Its own default of ``cov_decay`` is
+        1, which freezes both means at the first step.
+
+    Shape:
+        - losses: (K,); returns (K,), positive, sums to ``sum_to``.
+
+    Reference:
+        Groenendijk, Karaoglu, Gevers & Mensink, WACV 2021, arXiv 2009.01717.
+    """
+
+    options: ClassVar[tuple[str, ...]] = (*RunningWeighting.options, "cov_mean", "cov_decay", "cov_variance")
+
+    seen: Tensor
+    mean: Tensor
+    ratio_mean: Tensor
+    ratio_variance: Tensor
+
+    def __init__(
+        self,
+        count: int,
+        *,
+        cov_mean: str = "full",
+        cov_decay: float = 0.9,
+        cov_variance: str = "corrected",
+        **options: Any,
+    ) -> None:
+        super().__init__(count, **options)
+        if cov_mean not in _MEANS:
+            raise ConfigError(unknown("cov_mean", cov_mean, _MEANS), "cov_mean")
+        if cov_variance not in _VARIANCES:
+            raise ConfigError(unknown("cov_variance", cov_variance, _VARIANCES), "cov_variance")
+        if not 0 <= cov_decay < 1:
+            raise ConfigError(f"`cov_decay` must be at least 0 and below 1, got {cov_decay}.", "cov_decay")
+        self.cov_mean, self.cov_decay, self.cov_variance = cov_mean, cov_decay, cov_variance
+        self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
+        for name in ("mean", "ratio_mean", "ratio_variance"):
+            self.register_buffer(name, torch.zeros_like(self.weights))
+
+    @property
+    def patience(self) -> int | None:
+        return 2
+
+    def advance(self, losses: Tensor, steps: Sequence[int]) -> Tensor:
+        before = self.seen + torch.arange(len(losses), device=losses.device)
+        full = 1 / (before + 1).to(losses.dtype)
+        share = full if self.cov_mean == "full" else torch.where(before == 0, full, 1 - self.cov_decay)
+        means = functional.running_mean(losses, share, self.mean)
+        ratios = functional.ratio(losses, means[:-1])  # 1 at the first step, before which the mean is 0
+        ratio_means = functional.running_mean(ratios, share, self.ratio_mean)
+        products = (ratios - ratio_means[:-1]) * (ratios - ratio_means[1:])
+        variances = functional.running_mean(
+            products, full if self.cov_variance == "reference" else share, self.ratio_variance
+        )
+        variation = functional.coefficient_of_variation(variances[:-1], ratio_means[:-1])
+        weights = functional.proportional(variation) * self.total
+        self.seen = self.seen + len(losses)
+        self.mean, self.ratio_mean, self.ratio_variance = means[-1], ratio_means[-1], variances[-1]
+        return torch.where(before[:, None] < 2, self.weights, weights)
