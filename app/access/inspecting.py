@@ -341,7 +341,7 @@ def missing_probabilities(run: InspectedRun, which: Which) -> str:
     elif run.run.state.value != "finished":
         problem = "Its training did not reach its end, where probabilities are kept; resume it on the page Train."
     else:
-        problem = "No probabilities were kept with it; train it again to get them."
+        problem = "No probabilities of test images were kept with it; train it again to get them."
     return problem
 
 

@@ -1,5 +1,5 @@
 // The viewer of one case: image, truth and predictions, drawn and scored in the browser. case_viewer.py puts `STYLES`
-// before this text. One Viewer per mounted element; what a reader has chosen (zoom, threshold, look) outlasts the data.
+// and case_viewer_pixels.js before this text. One Viewer per mounted element; what a reader has chosen (zoom, threshold, look) outlasts the data.
 
 const viewers = new WeakMap(); // root element -> Viewer
 const sheet = new CSSStyleSheet();
@@ -11,72 +11,10 @@ const DISPLAYS = {
   errors: ["Errors", "Each pixel by how the prediction did there: found, made up or missed."],
   heat: ["Probability", "How sure the network is of a lesion at each pixel, from 0 (dark) to 1 (bright)."],
 };
-const WHITE = [255, 255, 255];
-const YELLOW = [255, 221, 51];
-const HEAT = [[0, 0, 4], [66, 10, 104], [147, 38, 103], [221, 81, 58], [252, 165, 10], [252, 255, 164]]; // inferno
 const IMAGE = { id: "image", name: "Image", kind: "image" };
 const TRUTH = { id: "truth", name: "Truth", kind: "truth" };
 const MOST_ZOOM = 32;
 const PACE = 350; // ms for which each epoch is shown while it plays
-
-function element(tag, className, text) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text) node.textContent = text;
-  return node;
-}
-
-const between = (low, value, high) => Math.min(high, Math.max(low, value));
-const css = (color, alpha = 1) => `rgba(${color[0]},${color[1]},${color[2]},${alpha})`;
-const score = (value) => (Number.isNaN(value) ? "–" : value.toFixed(3));
-
-// See `pack` in case_viewer.py.
-function unpack(message) {
-  const buffer = message.slice().buffer;
-  const length = new DataView(buffer).getUint32(0, true);
-  const config = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
-  config.columns = config.columns.map(([offset, count]) => new Uint8Array(buffer, 4 + length + offset, count));
-  return config;
-}
-
-function canvasOf(width, height, fill) {
-  const canvas = element("canvas");
-  canvas.width = width;
-  canvas.height = height;
-  const ctx = canvas.getContext("2d");
-  const pixels = ctx.createImageData(width, height);
-  fill(pixels.data);
-  ctx.putImageData(pixels, 0, 0);
-  return canvas;
-}
-
-// The line around all cells of a mask, along the edges of its pixels.
-function outlineOf(mask, { width, height }) {
-  const path = new Path2D();
-  const at = (x, y) => (x < 0 || y < 0 || x >= width || y >= height ? 0 : mask[y * width + x]);
-  for (const across of [true, false]) {
-    const [lines, length] = across ? [height, width] : [width, height];
-    for (let line = 0; line <= lines; line += 1) {
-      let start = -1;
-      for (let i = 0; i <= length; i += 1) {
-        const isEdge = i < length && (across ? at(i, line - 1) !== at(i, line) : at(line - 1, i) !== at(line, i));
-        if (isEdge && start < 0) start = i;
-        if (!isEdge && start >= 0) {
-          path.moveTo(...(across ? [start, line] : [line, start]));
-          path.lineTo(...(across ? [i, line] : [line, i]));
-          start = -1;
-        }
-      }
-    }
-  }
-  return path;
-}
-
-function heatColor(share) {
-  const place = share * (HEAT.length - 1);
-  const low = Math.min(HEAT.length - 2, Math.floor(place));
-  return HEAT[low].map((value, i) => value + (HEAT[low + 1][i] - value) * (place - low));
-}
 
 class Viewer {
   constructor(root) {
@@ -322,77 +260,24 @@ class Viewer {
     return { figure, canvas, handle, captions, group };
   }
 
-  // Classes (0 the first after the background) that are shown and scored.
-  chosen() {
-    return this.classIndex < 0 ? this.config.classes.map((_, i) => i) : [this.classIndex];
-  }
-
-  // Of a panel, for the chosen class: `mask` (0 or 1), and 0..255 `levels` of probability where there are any. As
-  // dmf.probabilities.found has it: a pixel is found where all classes together reach the threshold, and then belongs
-  // to the likeliest.
-  predicted(panel) {
-    const { columns, classes, epochs } = this.config;
-    const { width, height } = this.config.grids[panel.grid] ?? {};
-    const [cells, chosen] = [width * height, this.chosen()];
-    if (panel.kind === "probability") {
-      const all = columns[panel.column];
-      const lowest = this.threshold * 255;
-      const mask = new Uint8Array(cells);
-      const levels = new Uint8Array(cells);
-      for (let i = 0; i < cells; i += 1) {
-        let [sum, likeliest, shown] = [0, 0, 0];
-        for (let k = 0; k < classes.length; k += 1) {
-          const value = all[k * cells + i];
-          sum += value;
-          if (value > all[likeliest * cells + i]) likeliest = k;
-          if (chosen.length > 1 || chosen[0] === k) shown += value;
-        }
-        levels[i] = Math.min(255, shown);
-        mask[i] = Number(Math.min(255, sum) >= lowest && (chosen.length > 1 || likeliest === chosen[0]));
-      }
-      return { mask, levels };
-    }
-    if (panel.kind === "labels") return { mask: this.fromLabels(columns[panel.column]) };
-    if (panel.kind === "epochs") {
-      const reached = panel.frames.filter(([at]) => at <= epochs[this.epochAt]);
-      if (!reached.length) return null;
-      const [at, column] = reached[reached.length - 1];
-      const bits = columns[column];
-      const mask = new Uint8Array(cells);
-      for (const k of chosen) {
-        for (let i = 0; i < cells; i += 1) {
-          const bit = k * cells + i;
-          mask[i] |= (bits[bit >> 3] >> (7 - (bit & 7))) & 1;
-        }
-      }
-      return { mask, at };
-    }
-    return null;
-  }
-
-  fromLabels(labels) {
-    const wanted = new Set(this.chosen().map((k) => k + 1));
-    return Uint8Array.from(labels, (label) => Number(wanted.has(label)));
-  }
-
   // Everything that depends on threshold, class, look or data; then draw.
   refresh() {
     const { grids, columns, panels, colors } = this.config;
     const truths = grids.map((grid) => {
       if (grid.truth === null) return null;
-      const mask = this.fromLabels(columns[grid.truth]);
+      const mask = fromLabels(columns[grid.truth], chosenClasses(this.config.classes, this.classIndex));
       return { mask, line: outlineOf(mask, grid) };
     });
     this.layers = new Map([["image", {}]]);
     if (this.config.truth !== null) {
       const { mask, line } = truths[this.config.truth];
       const grid = grids[this.config.truth];
-      const tint = this.display === "outline" ? null : this.tinted(mask, grid, () => WHITE, this.opacity * 0.6);
+      const tint = this.display === "outline" ? null : tinted(mask, grid, () => WHITE, this.opacity * 0.6);
       this.layers.set("truth", { grid, overlay: tint, lines: [[line, WHITE]] });
     }
     this.scores = {};
     for (const panel of panels) {
-      const found = this.predicted(panel);
+      const found = predicted(panel, this.config, this);
       if (!found) {
         this.layers.set(panel.id, { words: panel.kind === "epochs" ? "not reached yet" : panel.note || "nothing kept" });
         continue;
@@ -402,17 +287,17 @@ class Viewer {
       const truth = truths[panel.grid];
       const lines = truth ? [[truth.line, WHITE]] : [];
       let overlay = null;
-      if (this.display === "filled") overlay = this.tinted(mask, grid, () => YELLOW, this.opacity);
+      if (this.display === "filled") overlay = tinted(mask, grid, () => YELLOW, this.opacity);
       if (this.display === "errors" && truth) {
         const kind = mask.map((value, i) => (value ? (truth.mask[i] ? 1 : 2) : truth.mask[i] ? 3 : 0));
-        overlay = this.tinted(kind, grid, (value) => [colors.found, colors.madeUp, colors.missed][value - 1], this.opacity);
+        overlay = tinted(kind, grid, (value) => [colors.found, colors.madeUp, colors.missed][value - 1], this.opacity);
         lines.length = 0;
       }
       if (this.display === "heat" && levels) {
-        overlay = this.tinted(levels, grid, (value) => heatColor(value / 255), this.opacity, true);
+        overlay = tinted(levels, grid, (value) => heatColor(value / 255), this.opacity, true);
       }
       if (this.display === "outline" || this.display === "heat") lines.push([outlineOf(mask, grid), YELLOW]);
-      const counts = truth ? this.count(mask, truth.mask) : null;
+      const counts = truth ? count(mask, truth.mask, this.config.absent) : null;
       if (counts) this.scores[panel.name] = counts;
       const share = mask.reduce((total, value) => total + value, 0) / mask.length;
       this.layers.set(panel.id, { grid, overlay, lines, counts, share, at });
@@ -422,40 +307,6 @@ class Viewer {
     this.showKey();
     this.publish();
     this.draw();
-  }
-
-  tinted(values, { width, height }, colorOf, opacity, everywhere = false) {
-    const colors = new Map();
-    return canvasOf(width, height, (data) => {
-      for (let i = 0; i < width * height; i += 1) {
-        const value = values[i];
-        if (!value && !everywhere) continue;
-        if (!colors.has(value)) colors.set(value, colorOf(value));
-        const color = colors.get(value);
-        data[4 * i] = color[0];
-        data[4 * i + 1] = color[1];
-        data[4 * i + 2] = color[2];
-        data[4 * i + 3] = 255 * opacity;
-      }
-    });
-  }
-
-  count(mask, truth) {
-    let [tp, fp, fn] = [0, 0, 0];
-    for (let i = 0; i < mask.length; i += 1) {
-      if (mask[i]) truth[i] ? (tp += 1) : (fp += 1);
-      else if (truth[i]) fn += 1;
-    }
-    const absent = { one: 1, zero: 0, ignore: NaN }[this.config.absent];
-    const isAbsent = tp + fp + fn === 0;
-    const ratio = (over, under) => (isAbsent ? absent : under ? over / under : 0);
-    return {
-      tp, fp, fn,
-      dice: ratio(2 * tp, 2 * tp + fp + fn),
-      iou: ratio(tp, tp + fp + fn),
-      precision: ratio(tp, tp + fp),
-      recall: ratio(tp, tp + fn),
-    };
   }
 
   showControls() {

@@ -234,7 +234,8 @@ export default async (component) => (await engine.ready)(component);
 def _components() -> tuple[Any, Any]:
     """Engine and viewer. Streamlit takes a script for inline text, not a path, because it holds line breaks."""
     styles = (_HERE / "case_viewer.css").read_text("utf-8")
-    script = f"const STYLES = {json.dumps(styles)};\n" + (_HERE / "case_viewer.js").read_text("utf-8")
+    parts = [(_HERE / name).read_text("utf-8") for name in ("case_viewer_pixels.js", "case_viewer.js")]
+    script = "\n".join([f"const STYLES = {json.dumps(styles)};", *parts])
     return (
         st.components.v2.component("dmf_case_viewer_engine", js=script),
         st.components.v2.component("dmf_case_viewer", html='<div class="case-viewer"></div>', js=_VIEWER_SCRIPT),

@@ -83,10 +83,7 @@ def show_images(runs: Sequence[access.InspectedRun], titles: dict[str, str]) -> 
     if table.empty:
         looking.told(f"No scores of single {split} images yet. Those of test images are kept when a race ends.")
         return
-    for run in runs:
-        problem = access.missing_probabilities(run, which)
-        if problem:
-            looking.told(f"{titles[run.id]}: {problem}")
+    looking.missing({titles[run.id]: access.missing_probabilities(run, which) for run in runs})
     case = state.chosen_case()
     if case not in set(table["case"]):
         case = table[table["run"] == table["run"].iloc[0]].sort_values(["dice", "case"])["case"].iloc[0]
@@ -109,7 +106,7 @@ def small_picture(run: access.InspectedRun, case: str, which: access.Which) -> s
 
 def show_case(runs: Sequence[access.InspectedRun], titles: dict[str, str], case: str, which: access.Which) -> None:
     view = access.view_case(runs, case, which, compute=True)
-    name = plain(f"{case} ({view.label})" if view.label else case)
+    name = plain(case if view.label in case else f"{case} ({view.label})")
     with st.container(key="case-heading"):
         st.markdown(f"#### {name}", help="What each run predicts on this image, drawn and scored by your browser.")
     if view.note:
@@ -120,7 +117,7 @@ def show_case(runs: Sequence[access.InspectedRun], titles: dict[str, str], case:
         settled = looking.look(view, titles, runs[0].classes, runs[0].absent)
         rows = access.case_numbers(runs, view, titles, settled.threshold)
         if len(rows):
-            looking.numbers(rows, settled)
+            looking.numbers(rows, settled, runs[0].classes)
 
 
 def show_more(

@@ -164,8 +164,10 @@ def _common_start(names: Collection[str]) -> str:
 
 
 def _words(row: Any, column: str) -> str:
+    """What the order is by, else the label where the name does not say it, else how much is lesion."""
     if column == "disagreement" and not math.isnan(row.disagreement):
         return f"differ by {row.disagreement:.2f}"
-    if column != "lesion_share" and isinstance(row.label, str) and row.label:
-        return row.label
+    label = row.label if isinstance(row.label, str) else ""
+    if column != "lesion_share" and label and label not in row.case:
+        return label
     return f"lesion {100 * row.lesion_share:.1f} %" if row.lesion_share > 0 else "no lesion"

@@ -38,8 +38,8 @@ class Grid {
       button.append(element("span", "none", "image not here"));
     }
     const line = element("span", "line");
-    line.append(element("b", "", score), element("span", "name", short));
-    button.append(line, element("span", "words", words));
+    line.append(element("b", "", score), element("span", "words", words));
+    button.append(line, element("span", "name", short));
     button.onclick = () => {
       this.shown = name;
       this.mark();

@@ -62,12 +62,13 @@ def look(view: Any, titles: Mapping[str, str], classes: Sequence[str], absent: s
     )
 
 
-def numbers(rows: pd.DataFrame, settled: Settled) -> None:
+def numbers(rows: pd.DataFrame, settled: Settled, classes: Sequence[str]) -> None:
     """Scores and boundary distances per run, at the size of the original image.
 
     Args:
         rows: One row per run, as ``app.access.case_numbers`` gives them.
         settled: The threshold that they were measured at.
+        classes: Names of the classes but the background.
     """
     unit = rows["unit"].iloc[0] if "unit" in rows else "px"
     heads = [
@@ -89,10 +90,21 @@ def numbers(rows: pd.DataFrame, settled: Settled) -> None:
         f'<div class="race scores" id="case-numbers"><table><thead><tr>{"".join(heads)}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>"
     )
+    several = " Scores are means over the classes, distances those of all classes together." if len(classes) > 1 else ""
     st.caption(
-        f"Measured at the size of the original image and threshold {settled.threshold:.2f}, all lesion classes "
-        "together; the scores above the pictures count the network's own, coarser pixels."
+        f"Measured at the size of the original image and threshold {settled.threshold:.2f}; the scores below the "
+        f"pictures count the network's own, coarser pixels.{several}"
     )
+
+
+def missing(problems: Mapping[str, str]) -> None:
+    """Why runs have no probabilities, runs with the same reason in one sentence.
+
+    Args:
+        problems: Title of a run to the reason; empty where nothing is missing.
+    """
+    for problem in dict.fromkeys(filter(None, problems.values())):
+        told(f"{', '.join(title for title, said in problems.items() if said == problem)}: {problem}")
 
 
 def told(problem: str) -> None:

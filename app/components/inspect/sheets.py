@@ -56,3 +56,4 @@ def sheets(cases: Sequence[str], titles: Mapping[str, str], make: Callable[[list
             on_click="ignore",
         )
     st.image(picture)
+    st.caption("Dice is that of all lesion classes together, at the size of the original images.")

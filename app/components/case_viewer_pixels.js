@@ -1,0 +1,151 @@
+// Pixels of the viewer of a case: what a panel predicts, how that scores, and how it is coloured. case_viewer.py puts
+// this text before case_viewer.js.
+
+const WHITE = [255, 255, 255];
+const YELLOW = [255, 221, 51];
+const HEAT = [[0, 0, 4], [66, 10, 104], [147, 38, 103], [221, 81, 58], [252, 165, 10], [252, 255, 164]]; // inferno
+
+function element(tag, className, text) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  if (text) node.textContent = text;
+  return node;
+}
+
+const between = (low, value, high) => Math.min(high, Math.max(low, value));
+const css = (color, alpha = 1) => `rgba(${color[0]},${color[1]},${color[2]},${alpha})`;
+const score = (value) => (Number.isNaN(value) ? "–" : value.toFixed(3));
+
+// See `pack` in case_viewer.py.
+function unpack(message) {
+  const buffer = message.slice().buffer;
+  const length = new DataView(buffer).getUint32(0, true);
+  const config = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+  config.columns = config.columns.map(([offset, count]) => new Uint8Array(buffer, 4 + length + offset, count));
+  return config;
+}
+
+function canvasOf(width, height, fill) {
+  const canvas = element("canvas");
+  canvas.width = width;
+  canvas.height = height;
+  const ctx = canvas.getContext("2d");
+  const pixels = ctx.createImageData(width, height);
+  fill(pixels.data);
+  ctx.putImageData(pixels, 0, 0);
+  return canvas;
+}
+
+// The line around all cells of a mask, along the edges of its pixels.
+function outlineOf(mask, { width, height }) {
+  const path = new Path2D();
+  const at = (x, y) => (x < 0 || y < 0 || x >= width || y >= height ? 0 : mask[y * width + x]);
+  for (const across of [true, false]) {
+    const [lines, length] = across ? [height, width] : [width, height];
+    for (let line = 0; line <= lines; line += 1) {
+      let start = -1;
+      for (let i = 0; i <= length; i += 1) {
+        const isEdge = i < length && (across ? at(i, line - 1) !== at(i, line) : at(line - 1, i) !== at(line, i));
+        if (isEdge && start < 0) start = i;
+        if (!isEdge && start >= 0) {
+          path.moveTo(...(across ? [start, line] : [line, start]));
+          path.lineTo(...(across ? [i, line] : [line, i]));
+          start = -1;
+        }
+      }
+    }
+  }
+  return path;
+}
+
+function heatColor(share) {
+  const place = share * (HEAT.length - 1);
+  const low = Math.min(HEAT.length - 2, Math.floor(place));
+  return HEAT[low].map((value, i) => value + (HEAT[low + 1][i] - value) * (place - low));
+}
+
+// Classes (0 the first after the background) that are shown and scored.
+function chosenClasses(classes, classIndex) {
+  return classIndex < 0 ? classes.map((_, i) => i) : [classIndex];
+}
+
+// Of a panel, for the chosen class: `mask` (0 or 1), and 0..255 `levels` of probability where there are any. As
+// dmf.probabilities.found has it: a pixel is found where all classes together reach the threshold, and then belongs
+// to the likeliest.
+function predicted(panel, { columns, classes, epochs, grids }, { threshold, classIndex, epochAt }) {
+  const { width, height } = grids[panel.grid] ?? {};
+  const [cells, chosen] = [width * height, chosenClasses(classes, classIndex)];
+  if (panel.kind === "probability") {
+    const all = columns[panel.column];
+    const lowest = threshold * 255;
+    const mask = new Uint8Array(cells);
+    const levels = new Uint8Array(cells);
+    for (let i = 0; i < cells; i += 1) {
+      let [sum, likeliest, shown] = [0, 0, 0];
+      for (let k = 0; k < classes.length; k += 1) {
+        const value = all[k * cells + i];
+        sum += value;
+        if (value > all[likeliest * cells + i]) likeliest = k;
+        if (chosen.length > 1 || chosen[0] === k) shown += value;
+      }
+      levels[i] = Math.min(255, shown);
+      mask[i] = Number(Math.min(255, sum) >= lowest && (chosen.length > 1 || likeliest === chosen[0]));
+    }
+    return { mask, levels };
+  }
+  if (panel.kind === "labels") return { mask: fromLabels(columns[panel.column], chosen) };
+  if (panel.kind === "epochs") {
+    const reached = panel.frames.filter(([at]) => at <= epochs[epochAt]);
+    if (!reached.length) return null;
+    const [at, column] = reached[reached.length - 1];
+    const bits = columns[column];
+    const mask = new Uint8Array(cells);
+    for (const k of chosen) {
+      for (let i = 0; i < cells; i += 1) {
+        const bit = k * cells + i;
+        mask[i] |= (bits[bit >> 3] >> (7 - (bit & 7))) & 1;
+      }
+    }
+    return { mask, at };
+  }
+  return null;
+}
+
+function fromLabels(labels, chosen) {
+  const wanted = new Set(chosen.map((k) => k + 1));
+  return Uint8Array.from(labels, (label) => Number(wanted.has(label)));
+}
+
+function tinted(values, { width, height }, colorOf, opacity, everywhere = false) {
+  const colors = new Map();
+  return canvasOf(width, height, (data) => {
+    for (let i = 0; i < width * height; i += 1) {
+      const value = values[i];
+      if (!value && !everywhere) continue;
+      if (!colors.has(value)) colors.set(value, colorOf(value));
+      const color = colors.get(value);
+      data[4 * i] = color[0];
+      data[4 * i + 1] = color[1];
+      data[4 * i + 2] = color[2];
+      data[4 * i + 3] = 255 * opacity;
+    }
+  });
+}
+
+function count(mask, truth, whenAbsent) {
+  let [tp, fp, fn] = [0, 0, 0];
+  for (let i = 0; i < mask.length; i += 1) {
+    if (mask[i]) truth[i] ? (tp += 1) : (fp += 1);
+    else if (truth[i]) fn += 1;
+  }
+  const absent = { one: 1, zero: 0, ignore: NaN }[whenAbsent];
+  const isAbsent = tp + fp + fn === 0;
+  const ratio = (over, under) => (isAbsent ? absent : under ? over / under : 0);
+  return {
+    tp, fp, fn,
+    dice: ratio(2 * tp, 2 * tp + fp + fn),
+    iou: ratio(tp, tp + fp + fn),
+    precision: ratio(tp, tp + fp),
+    recall: ratio(tp, tp + fn),
+  };
+}
