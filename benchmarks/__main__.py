@@ -10,6 +10,7 @@ import torch
 
 from benchmarks import (
     clicks,
+    compare,
     device,
     keeping,
     lockstep,
@@ -38,6 +39,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
     "paint": paint.rows,
     "screen": screen.rows,
     "clicks": clicks.rows,
+    "compare": compare.rows,
     "device": device.rows,
 }
 

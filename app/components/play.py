@@ -3,6 +3,7 @@
 What is played, and how far it is, belongs to the visitor; nothing is written to the store.
 """
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -98,7 +99,7 @@ def play_bar(key: str, drawn_ticking: bool) -> Any:
         drawn_ticking: Whether the caller is drawn again by itself; if that is not so any more, the page is.
     """
     played: _Played = st.session_state[_PLAYED]
-    length = round(played.source.seconds, 1)
+    length = math.ceil(played.source.seconds * 10) / 10  # the slider, in tenths of a second, reaches the end
     if played.since is not None and played.now >= played.source.seconds:
         played.go(played.source.seconds, on=False)
     if (played.since is not None) != drawn_ticking:

@@ -128,3 +128,13 @@ def test_a_replay_begins_as_fast_as_it_takes_to_see_it_in_half_a_minute(seconds:
     from app.components.play import fitting
 
     assert fitting(seconds) == speed
+
+
+def test_the_end_of_the_slider_is_the_end_of_the_race(example: str, clock: list[float]) -> None:
+    test = page("pages/train.py", experiment=example)
+    press(test, f"play-{example}")
+    press(test, f"play-toggle-{example}")
+    slider = test.slider(key=f"play-place-{example}")
+    slider.set_value(slider.max).run()
+    assert f"step {STEPS} " in html_of(test, "run-status")
+    assert "finished" in html_of(test, "run-status")
