@@ -177,6 +177,20 @@ class FusionConfig(FrozenConfig):
         "corrected",
         description="CoV: a variance that forgets as its mean does, or that of the authors' code, which never does.",
     )
+    softadapt_variant: Literal["normalized", "original", "loss-weighted", "both"] = Field(
+        "normalized",
+        description="SoftAdapt: plain slopes (original), slopes as shares of their sum, weights times the mean loss, "
+        "or both.",
+    )
+    beta: Finite = Field(
+        0.1, description="SoftAdapt: how much slopes count; above 0 favours losses that rise or fall least."
+    )
+    window: int = Field(5, ge=2, le=100_000, description="SoftAdapt: steps over which the slope of a loss is taken.")
+    slope: Literal["backward", "least-squares", "reference"] = Field(
+        "backward",
+        description="SoftAdapt: slope at the newest loss, of a straight line through all (calmer), or as in the "
+        "authors' package.",
+    )
     detach_weights: bool = Field(
         True,
         description="Take weights as constants in the gradient; false is the notebook, which differentiates them.",
@@ -237,6 +251,11 @@ class FusionConfig(FrozenConfig):
             raise ValueError(
                 f"history_min: {self.history_min} is above history_max ({self.history_max}), so the weights would "
                 "never move; lower it or raise history_max"
+            )
+        if self.weighting == "softadapt" and self.window > self.history_max:
+            raise ValueError(
+                f"window: {self.window} is above history_max ({self.history_max}), so the weights would never move; "
+                "lower it or raise history_max"
             )
         total = 1 if self.sum_to == "1" else count
         if self.weight_min * count > total:

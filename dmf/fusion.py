@@ -75,12 +75,8 @@ class Fusion(nn.Module):
         detach_weights: bool = True,
     ) -> None:
         super().__init__()
-        if isinstance(weighting, WindowWeighting) and history_max < weighting.history_min:
-            raise ConfigError(
-                f"`history_max` must be at least {weighting.history_min}, the weighting's `history_min`, got "
-                f"{history_max}; the weights would never move.",
-                "history_max",
-            )
+        if isinstance(weighting, WindowWeighting):
+            weighting.check_memory(history_max)
         self.weighting = weighting
         self.history = LossHistory(weighting.count, history_max, weighting.weights.dtype)
         self.schedule = schedule or AuxiliarySchedule()

@@ -28,6 +28,7 @@ NAMES = {
     "mad": "MAD",
     "bayesian": "Bayesian",
     "cov": "CoV",
+    "softadapt": "SoftAdapt",
 }
 """How losses and methods are written for people."""
 
@@ -68,6 +69,10 @@ LABELS = {
     "cov_mean": "CoV: mean",
     "cov_decay": "CoV: memory of the mean",
     "cov_variance": "CoV: variance",
+    "softadapt_variant": "SoftAdapt: variant",
+    "beta": "SoftAdapt: β",
+    "window": "SoftAdapt: window",
+    "slope": "SoftAdapt: slope",
     "schedule": "Decay shape",
     "decay_every": "Decay period",
     "smooth": "Smoothing of ratios",

@@ -54,7 +54,13 @@ MORE: dict[str, tuple[type, tuple[str, ...]]] = {
             *("prior_weights", "rho", "weight_min", "weight_max", "smoothing", "sum_to", "detach_weights"),
         ),
     ),
-    "Weighting methods beside DMF": (FusionConfig, ("cov_mean", "cov_decay", "cov_variance")),
+    "Weighting methods beside DMF": (
+        FusionConfig,
+        (
+            *("cov_mean", "cov_decay", "cov_variance"),
+            *("softadapt_variant", "beta", "window", "slope"),
+        ),
+    ),
     "Auxiliary weight": (FusionConfig, ("schedule", "decay_every")),
     "Losses": (
         FusionConfig,

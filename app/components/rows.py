@@ -24,6 +24,7 @@ FIELDS = (
     *("median", "detach_weights", "floor", "cb_weights", "cb_ratios", "minmax", "symlog", "rho"),
     *("terms", "schedule", "decay_every", "prior_weights", "weight_min", "weight_max", "smoothing", "sum_to", "eps"),
     *("cov_mean", "cov_decay", "cov_variance"),
+    *("softadapt_variant", "beta", "window", "slope"),
     *("smooth", "fp_weight", "fn_weight", "focal_gamma", "focal_alpha"),
 )
 """Every setting that a run may override, the most telling ones first."""

@@ -18,6 +18,7 @@ _ABOUT_WEIGHTING = (
     *("weights", "history_min", "history_max", "symlog", "minmax", "eps", "floor", "median", "prior"),
     *("prior_weights", "rho", "weight_min", "weight_max", "smoothing", "sum_to"),
     *("cov_mean", "cov_decay", "cov_variance"),
+    *("softadapt_variant", "beta", "window", "slope"),
 )
 
 
@@ -34,8 +35,8 @@ def _replay(
     weighting: Annotated[
         str | None,
         typer.Option(
-            help="fixed, variance, mad, bayesian or cov. (default: what the run had, with the changes made while it "
-            "trained; for a file variance)",
+            help="fixed, variance, mad, bayesian, cov or softadapt. (default: what the run had, with the changes made "
+            "while it trained; for a file variance)",
             show_default=False,
         ),
     ] = None,

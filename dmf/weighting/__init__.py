@@ -14,6 +14,7 @@ from dmf.weighting.fixed import FixedWeighting
 from dmf.weighting.history import LossHistory
 from dmf.weighting.mad import MADWeighting
 from dmf.weighting.running import RunningWeighting, ScalarizingWeighting
+from dmf.weighting.softadapt import SoftAdaptWeighting
 from dmf.weighting.variance import VarianceWeighting
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "MADWeighting",
     "RunningWeighting",
     "ScalarizingWeighting",
+    "SoftAdaptWeighting",
     "StepState",
     "VarianceWeighting",
     "Weighting",
@@ -41,6 +43,7 @@ WEIGHTINGS: Registry[Weighting] = Registry(
         "mad": MADWeighting,
         "bayesian": BayesianWeighting,
         "cov": CoVWeighting,
+        "softadapt": SoftAdaptWeighting,
     },
 )
 

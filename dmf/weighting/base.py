@@ -159,6 +159,7 @@ class WindowWeighting(Weighting):
         *("history_min", "symlog", "minmax", "eps", "floor", "weight_min", "weight_max", "smoothing"),
     )
     default_floor: ClassVar[float]
+    waits_for: ClassVar[str] = "history_min"  # the option that says how many losses it needs
 
     def __init__(
         self,
@@ -245,8 +246,22 @@ class WindowWeighting(Weighting):
             weights = functional.limit(weights, self.weight_min, self.weight_max, self.total)
         return weights
 
+    def check_memory(self, history_max: int) -> None:
+        """Refuse a memory too short for the weights to ever move.
+
+        Raises:
+            ConfigError: If it holds fewer losses than the rule waits for.
+        """
+        if history_max < self.history_min:
+            raise ConfigError(
+                f"`history_max` must be at least {self.history_min}, the weighting's `{self.waits_for}`, got "
+                f"{history_max}; the weights would never move.",
+                "history_max",
+            )
+
     @torch.no_grad()
     def replay(self, losses: Tensor, history_max: int, first: int = 0) -> Tensor:
+        self.check_memory(history_max)
         losses = losses.to(self.weights)
         finite = torch.isfinite(losses).all(-1)
         before = losses[:first][finite[:first]][-history_max:]

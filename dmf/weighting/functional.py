@@ -9,6 +9,7 @@ Reference:
     Golnari & Diba, arXiv 2410.19745, eq. (3)-(10).
 """
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -148,6 +149,50 @@ def running_mean(values: Tensor, shares: Tensor, start: Tensor) -> Tensor:
 def coefficient_of_variation(variance: Tensor, mean: Tensor) -> Tensor:
     """``sqrt(variance + 1e-8) / |mean|``, as CoV-weighting has it. Shape as given, above 0."""
     return torch.sqrt(variance.clamp(min=0) + 1e-8) / mean.abs().clamp(min=TINY)
+
+
+def backward_slope(count: int) -> list[float]:
+    """Coefficients, oldest first, of the derivative at the newest of ``count`` equally spaced values.
+
+    The difference of highest order: exact for polynomials up to degree ``count - 1``.
+    """
+    order = count - 1
+    newest = sum(1 / k for k in range(1, count))
+    return [*((-1) ** j * math.comb(order, j) / j for j in range(order, 0, -1)), newest]
+
+
+def forward_slope(count: int) -> list[float]:
+    """The same for the derivative at the oldest value."""
+    return [-coefficient for coefficient in reversed(backward_slope(count))]
+
+
+def least_squares_slope(count: int) -> list[float]:
+    """Coefficients, oldest first, of the slope of the straight line through ``count`` equally spaced values."""
+    offsets = [position - (count - 1) / 2 for position in range(count)]
+    return [offset / sum(each**2 for each in offsets) for offset in offsets]
+
+
+SLOPES: dict[str, Callable[[int], list[float]]] = {
+    "backward": backward_slope,
+    "least-squares": least_squares_slope,
+    "reference": forward_slope,
+}
+"""Ways to take the slope of a window, from its length to coefficients, oldest first."""
+
+
+def normalized_slopes(slopes: Tensor, *, signed: bool = False) -> Tensor:
+    """Slopes (..., K) over the sum of their sizes plus 1e-8; over their plain sum where ``signed``."""
+    if not signed:
+        return slopes / (slopes.abs().sum(-1, keepdim=True) + 1e-8)
+    total = slopes.sum(-1, keepdim=True)
+    return slopes / torch.where(total.abs() < TINY, 1, total)  # flat losses have slopes of rounding noise
+
+
+def log_share(values: Tensor) -> Tensor:
+    """Logarithm of ``values`` (..., K), negative ones counting as 0; all 0 where none is above 0."""
+    above = values > 0
+    logarithm = torch.log(torch.where(above, values, 1)).masked_fill(~above, -torch.inf)
+    return torch.where(above.any(-1, keepdim=True), logarithm, 0)
 
 
 def log_likelihood(deviation: Tensor, floor: float, eps: float) -> Tensor:

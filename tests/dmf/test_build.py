@@ -139,6 +139,8 @@ OTHERS = {
     "sum_to": "K",
     "cov_mean": "decay",
     "cov_variance": "reference",
+    "softadapt_variant": "both",
+    "slope": "reference",
     "auxiliary": "tversky",
     "schedule": "linear",
     "decay_every": 7,

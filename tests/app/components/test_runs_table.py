@@ -115,6 +115,7 @@ def test_every_setting_survives_the_way_from_text_to_row_and_back(test: AppTest)
         **{"smoothing": "0.5", "sum_to": "K", "eps": "1e-05", "smooth": "1e-05", "fp_weight": "0.6"},
         **{"fn_weight": "0.4", "focal_gamma": "1", "focal_alpha": "0.5"},
         **{"cov_mean": "decay", "cov_decay": "0.5", "cov_variance": "reference"},
+        **{"softadapt_variant": "both", "beta": "-0.5", "window": "7", "slope": "least-squares"},
     }
     assert values.keys() == set(rows.FIELDS)
     runs = [",".join(["bayesian", *(f"{name}={value}" for name, value in values.items())]), "mad"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -28,6 +28,10 @@ CONFIGS = [
     {"weighting": "bayesian", "rho": 0.5, "smoothing": 0.3, "sum_to": "K"},
     {"weighting": "cov", "cov_mean": "decay", "weights": (1.0, 2.0, 3.0), "sum_to": "K"},
     {"weighting": "cov", "cov_mean": "decay", "cov_variance": "reference"},
+    {"weighting": "softadapt", "softadapt_variant": "original", "slope": "least-squares", "window": 3},
+    {"weighting": "softadapt", "softadapt_variant": "loss-weighted", "smoothing": 0.4, "sum_to": "K"},
+    {"weighting": "softadapt", "softadapt_variant": "both", "beta": 2.0, "weight_max": 0.5},
+    {"weighting": "softadapt", "slope": "reference", "window": 4},
 ]
 every_config = pytest.mark.parametrize(
     "options", CONFIGS, ids=[" ".join(f"{key}={value}" for key, value in config.items()) for config in CONFIGS]
@@ -371,9 +375,13 @@ histories = st.integers(1, 4).flatmap(
         {"weighting": "bayesian", "floor": 0.0, "prior": "compound"},
         {"weighting": "cov"},
         {"weighting": "cov", "cov_mean": "decay", "cov_decay": 0.5},
+        {"weighting": "softadapt"},
+        {"weighting": "softadapt", "softadapt_variant": "loss-weighted"},
+        {"weighting": "softadapt", "slope": "reference"},
     ],
     ids=str,
 )
+@settings(deadline=None)  # a busy machine is no failure
 @given(rows=histories)
 def test_any_history_gives_finite_weights_on_the_simplex(options: dict[str, Any], rows: list[list[float]]) -> None:
     losses = torch.tensor(rows, dtype=torch.float64)
@@ -414,6 +422,10 @@ def test_a_memory_too_short_to_ever_adapt_is_refused() -> None:
         config_of({"history_min": 10})
     with pytest.raises(ConfigError, match=r"`history_max` must be at least 9, the weighting's `history_min`, got 8"):
         Fusion(build({"weighting": "mad", "history_min": 9}), history_max=8)
+    with pytest.raises(ValueError, match=r"window: 10 is above history_max \(9\), so the weights would never move"):
+        config_of({"weighting": "softadapt", "window": 10})
+    with pytest.raises(ConfigError, match=r"`history_max` must be at least 9, the weighting's `window`, got 8"):
+        build({"weighting": "softadapt", "window": 9}).replay(torch.ones(5, 3), 8)
 
 
 def test_a_state_of_one_step_is_all_a_weighting_needs() -> None:

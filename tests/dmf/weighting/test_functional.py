@@ -222,3 +222,25 @@ def test_the_coefficient_of_variation_of_a_mean_of_zero_is_large_but_finite() ->
     # 1e-4 / 1 and sqrt(1e-8) / 1e-12
     found = functional.coefficient_of_variation(torch.zeros(2).double(), torch.tensor([-1.0, 0.0]).double())
     torch.testing.assert_close(found, torch.tensor([1e-4, 1e8]).double())
+
+
+def test_coefficients_of_slopes_by_hand() -> None:
+    # as printed in tables of finite differences of five values; the line: offsets -2..2 over 4 + 1 + 0 + 1 + 4
+    assert functional.backward_slope(5) == pytest.approx([1 / 4, -4 / 3, 3, -4, 25 / 12])
+    assert functional.forward_slope(5) == pytest.approx([-25 / 12, 4, -3, 4 / 3, -1 / 4])
+    assert functional.least_squares_slope(5) == pytest.approx([-0.2, -0.1, 0, 0.1, 0.2])
+    for slope in functional.SLOPES.values():
+        assert slope(2) == pytest.approx([-1, 1])
+
+
+def test_normalized_slopes_over_their_sizes_or_their_sum() -> None:
+    slopes = torch.tensor([[1.0, -3.0], [2.0, -2.0], [0.0, 0.0]], dtype=torch.float64)
+    expected = torch.tensor([[0.25, -0.75], [0.5, -0.5], [0.0, 0.0]], dtype=torch.float64)
+    torch.testing.assert_close(functional.normalized_slopes(slopes), expected, rtol=1e-7, atol=0)
+    # 1 - 3 = -2; a sum of 0 divides by nothing
+    assert functional.normalized_slopes(slopes, signed=True).tolist() == [[-0.5, 1.5], [2.0, -2.0], [0.0, 0.0]]
+
+
+def test_the_logarithm_of_a_share_leaves_out_what_is_not_above_zero() -> None:
+    values = torch.tensor([[math.e, -1.0, 0.0], [0.0, -2.0, 0.0]], dtype=torch.float64)
+    assert functional.log_share(values).tolist() == [[1.0, -math.inf, -math.inf], [0.0, 0.0, 0.0]]

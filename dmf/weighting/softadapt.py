@@ -1,0 +1,101 @@
+"""SoftAdapt: by how fast each loss changes."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from dmf.errors import ConfigError
+from dmf.registry import unknown
+from dmf.weighting import functional
+from dmf.weighting.base import WindowWeighting
+from dmf.weighting.host import Count
+
+_VARIANTS = {
+    "normalized": (True, False),
+    "original": (False, False),
+    "loss-weighted": (False, True),
+    "both": (True, True),
+}
+LONGEST = 9  # steps of a difference; longer ones magnify noise by thousands
+
+
+class SoftAdaptWeighting(WindowWeighting):
+    r"""Weights each loss by its rate of change over the last steps: one that rises, or falls least, gets most.
+
+    .. math:: w_k = \frac{f_k e^{\beta s_k}}{\sum_j f_j e^{\beta s_j}}
+
+    where :math:`s_k` is the slope of the newest ``window`` values of loss k, per step, and :math:`f_k = 1`, or their
+    mean (``loss-weighted``; negative ones count as 0). The slopes are those of the losses as they are, not scaled.
+
+    Args:
+        softadapt_variant: ``"original"``; ``"loss-weighted"``; ``"normalized"``, where the slopes are divided by the
+            sum of their sizes, so that the scale of the losses cancels; or ``"both"`` of the latter.
+        beta: How much the slopes count. Negative favours the losses that fall fastest.
+        window: Steps a slope is taken over, at least 2.
+        slope: ``"backward"``, the difference of highest order at the newest value; ``"least-squares"``, the straight
+            line through the window, less noisy; or ``"reference"``, the authors' package: the difference at the
+            *oldest* value, and a division by the signed sum, which turns the preference round while losses fall.
+
+    Note:
+        The published recipe starts at weights of 1 and drops to a sum of 1; here they sum to ``sum_to`` throughout.
+
+    Shape:
+        - window: (K, T); returns (K,), non-negative, sums to ``sum_to``.
+
+    Reference:
+        Heydari, Thompson & Mehmood, arXiv 1912.12355.
+    """
+
+    options: ClassVar[tuple[str, ...]] = (
+        *("weights", "sum_to", "weight_min", "weight_max", "smoothing"),
+        *("softadapt_variant", "beta", "window", "slope"),
+    )
+    default_floor: ClassVar[float] = 0.0  # a slope may well be 0
+    waits_for: ClassVar[str] = "window"
+
+    coefficients: Tensor
+
+    def __init__(
+        self,
+        count: int,
+        *,
+        softadapt_variant: str = "normalized",
+        beta: float = 0.1,
+        window: int = 5,
+        slope: str = "backward",
+        weights: Sequence[float] | None = None,
+        **options: Any,
+    ) -> None:
+        if window < 2:
+            raise ConfigError(f"`window` must be at least 2 steps, got {window}.", "window")
+        super().__init__(count, weights=weights, history_min=window, symlog=False, minmax=False, **options)
+        if softadapt_variant not in _VARIANTS:
+            raise ConfigError(unknown("softadapt_variant", softadapt_variant, _VARIANTS), "softadapt_variant")
+        if slope not in functional.SLOPES:
+            raise ConfigError(unknown("slope", slope, functional.SLOPES), "slope")
+        if slope != "least-squares" and window > LONGEST:
+            raise ConfigError(
+                f"`window` must be at most {LONGEST} steps for a {slope} slope, got {window}; take least-squares.",
+                "window",
+            )
+        if not abs(beta) < float("inf"):
+            raise ConfigError(f"`beta` must be finite, got {beta}.", "beta")
+        self.softadapt_variant, self.beta, self.window, self.slope = softadapt_variant, beta, window, slope
+        coefficients = torch.tensor(functional.SLOPES[slope](window), dtype=self.weights.dtype)
+        self.register_buffer("coefficients", coefficients, persistent=False)
+
+    def statistic(self, scaled: Tensor, filled: Count) -> Tensor:
+        """Logarithm of the weights, up to a constant."""
+        recent = scaled[..., -self.window :]
+        slopes = (recent * self.coefficients).sum(-1)
+        normalized, weighted = _VARIANTS[self.softadapt_variant]
+        if normalized:
+            slopes = functional.normalized_slopes(slopes, signed=self.slope == "reference")
+        if not weighted:
+            return self.beta * slopes
+        return self.beta * slopes + functional.log_share(recent.mean(-1))
+
+    def propose(self, statistic: Tensor) -> Tensor:
+        return statistic.softmax(-1)
