@@ -6,39 +6,23 @@ writes must own the run.
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any
 
-import pandas as pd
-from sqlalchemy import Connection, update
+from sqlalchemy import update
 
-from dmf.errors import RunNotFoundError, StoreError
-from dmf.probabilities import Probabilities
-from dmf.records import Artifact, CaseScores, Control, Record
-from dmf.runs import (
-    adopting,
-    controls,
-    listing,
-    lookup,
-    managing,
-    ownership,
-    predictions,
-    queueing,
-    reading,
-    schema,
-    telemetry,
-)
-from dmf.runs.engine import BUSY_SECONDS, explained, is_transient, open_engine, store_file, store_url
-from dmf.runs.migrations import is_current, migrate
-from dmf.runs.recording import owned_runs, trim_run, write_records
-from dmf.runs.rows import EventRow, ExperimentRow, RunRow, SampleRow, Telemetry
+from dmf.errors import StoreError
+from dmf.runs import adopting, lookup, managing, ownership, queueing, schema
+from dmf.runs.engine import is_transient
+from dmf.runs.recorded import Recorded
+from dmf.runs.recording import owned_runs, trim_run
+from dmf.runs.rows import ExperimentRow, RunRow
+from dmf.runs.wishes import Wishes
 
 GRACE_SECONDS = 2.5  # more than an owner needs for a heartbeat once the store is free
 
 
-class RunStore:
+class RunStore(Recorded, Wishes):
     """Opens a store, creating it where there is none, and brings an older one up to date.
 
     Args:
@@ -55,33 +39,7 @@ class RunStore:
             or not a run store; the message says where it lies and the way out.
     """
 
-    def __init__(
-        self,
-        url: str | Path | None = None,
-        *,
-        busy_seconds: float = BUSY_SECONDS,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self.url = store_url(url)
-        self.file = store_file(self.url)
-        self.where = str(self.file) if self.file else self.url.render_as_string(hide_password=True)
-        self._clock = clock
-        self._engine = open_engine(self.url, busy_seconds)
-        self._locked_at = -GRACE_SECONDS  # when a sweep last found the store locked
-        self._identity: tuple[int, int] | None = None
-        with self._reading() as connection:
-            current = is_current(connection, self.where)
-        if not current:
-            with self._writing() as connection:
-                migrate(connection, self.where)
-        if self.file is not None:
-            self._identity = _identity(self.file)
-
-    def close(self) -> None:
-        """Let go of the database's connections."""
-        self._engine.dispose()
-
-    # Experiments and runs
+    _locked_at = -GRACE_SECONDS  # when a sweep last found the store locked
 
     def create_experiment(
         self,
@@ -335,218 +293,3 @@ class RunStore:
         """
         with self._writing() as connection:
             return queueing.cancel(connection, experiment_id, reason, self._clock(), self.where)
-
-    # Writing and reading what training records
-
-    def write(self, records: Sequence[Record], owner: str | None) -> None:
-        """Store all records in one transaction, or none. ``owner`` None writes to runs that nobody owns.
-
-        Metrics, scores, samples and artifacts replace an earlier record with the same key.
-
-        Raises:
-            RunNotFoundError: If a run or experiment does not exist.
-            NotOwnerError: If ``owner`` does not own a run.
-            StoreError: If telemetry is of another attempt, or of steps that are stored already.
-            ValueError: If an array has the wrong shape.
-        """
-        if records:
-            with self._writing() as connection:
-                write_records(connection, records, owner, self._clock())
-
-    def telemetry(self, run_id: str, *, after: int = -1, columns: Sequence[str] | None = None) -> Telemetry:
-        """Steps of a run later than ``after``; ``columns`` chooses some, in that order.
-
-        Raises:
-            RunNotFoundError: If there is no such run.
-            StoreError: If the run has no such column.
-        """
-        with self._reading() as connection:
-            attempt = lookup.one_run(connection, run_id, self._clock()).attempt
-            return telemetry.read(connection, run_id, attempt, after, columns)
-
-    def latest_step(self, run_id: str) -> int:
-        """The last step stored, -1 without any."""
-        with self._reading() as connection:
-            return telemetry.latest_step(connection, run_id)
-
-    def attempt(self, run_id: str) -> int:
-        """The attempt that the run is at, from 1.
-
-        Raises:
-            RunNotFoundError: If there is no such run.
-        """
-        return self.run(run_id).attempt
-
-    def epoch_metrics(
-        self, run_ids: Sequence[str], *, metrics: Sequence[str] | None = None, split: str | None = None
-    ) -> pd.DataFrame:
-        """One row per run, epoch, split and metric: run, epoch, step, split, images, metric, value.
-
-        ``metrics`` and ``split`` choose; None means all.
-        """
-        with self._reading() as connection:
-            return reading.epoch_metrics(connection, run_ids, metrics, split)
-
-    def best_metrics(self, metrics: Sequence[str]) -> pd.DataFrame:
-        """Validation metrics of every run at the epoch of its best network: run, epoch, metric, value.
-
-        A run that kept no best network has no row.
-        """
-        with self._reading() as connection:
-            return listing.best_metrics(connection, metrics)
-
-    def events(self, run_ids: Sequence[str], after_id: int = 0) -> list[EventRow]:
-        """Events in the order of writing, later than event ``after_id``."""
-        with self._reading() as connection:
-            return reading.events_after(connection, run_ids, after_id)
-
-    def samples(self, experiment_id: str) -> list[SampleRow]:
-        """Pictures of an experiment, without their bytes, by epoch, case, kind and run."""
-        with self._reading() as connection:
-            return reading.samples_of(connection, experiment_id)
-
-    def sample_png(self, id: int) -> bytes:
-        """One picture as PNG.
-
-        Raises:
-            RunNotFoundError: If there is no such picture (any more).
-        """
-        return self.sample_pngs([id])[id]
-
-    def sample_pngs(self, ids: Sequence[int]) -> dict[int, bytes]:
-        """Pictures as PNG by their id.
-
-        Raises:
-            RunNotFoundError: If one of them is not there (any more).
-        """
-        with self._reading() as connection:
-            found = reading.pngs(connection, ids)
-        for id in ids:
-            if id not in found:
-                raise RunNotFoundError(f"No sample {id} in {self.where}; it was replaced. Read the list again.")
-        return found
-
-    def case_scores(self, run_id: str, split: str) -> list[CaseScores]:
-        """Scores per case on one split, by epoch."""
-        with self._reading() as connection:
-            return reading.case_scores_of(connection, run_id, split)
-
-    def artifacts(self, run_id: str) -> list[Artifact]:
-        """Files of a run, by kind; at most one of each kind."""
-        with self._reading() as connection:
-            return reading.artifacts_of(connection, run_id)
-
-    def artifact_folder(self, run_id: str) -> Path:
-        """Where the files of a run belong (``Artifact.path`` is relative to it); made by who writes the first."""
-        base = self.file.parent if self.file else Path("data").absolute()
-        return base / "artifacts" / run_id
-
-    def probabilities(self, run_id: str, which: Literal["best", "last"]) -> Probabilities | None:
-        """What a network of a run believes of every pixel of the test images; None where it was not kept.
-
-        Where the last network is the best, both words mean the one file.
-
-        Raises:
-            RunNotFoundError: If there is no such run.
-            DataError: If the file is damaged or gone.
-        """
-        with self._reading() as connection:
-            lookup.one_run(connection, run_id, self._clock())
-            return predictions.probabilities(connection, run_id, which, self.artifact_folder(run_id))
-
-    def stored_bytes(self, run_ids: Sequence[str]) -> dict[str, int]:
-        """Bytes that each of these runs takes: its files, and its pictures in the store."""
-        with self._reading() as connection:
-            return listing.stored_bytes(connection, run_ids)
-
-    # Wishes of users
-
-    def add_control(
-        self,
-        run_id: str,
-        command: controls.Command,
-        field: str | None = None,
-        value: Any = None,
-    ) -> int:
-        """Leave a wish for the owner of a run; returns its id.
-
-        Raises:
-            RunNotFoundError: If there is no such run.
-            RunFinishedError: If the run is not active; names its state.
-        """
-        with self._writing() as connection:
-            return controls.add(connection, run_id, command, field=field, value=value, now=self._clock())
-
-    def add_controls(self, wishes: Sequence[tuple[str, controls.Command, str | None, Any]]) -> list[int | None]:
-        """Leave wishes (run, command, field, value) all at once; their ids, None for those whose run has ended.
-
-        Raises:
-            RunNotFoundError: If there is no such run; nothing is kept then.
-        """
-        with self._writing() as connection:
-            return controls.add_all(connection, wishes, self._clock())
-
-    def pending_controls(self, run_ids: Sequence[str]) -> list[Control]:
-        """Wishes about these runs that nobody took yet, oldest first."""
-        with self._reading() as connection:
-            return controls.pending(connection, run_ids)
-
-    @contextmanager
-    def watching_wishes(self, run_ids: Sequence[str]) -> Iterator[Callable[[], bool]]:
-        """A function that tells whether these runs have a wish that nobody took yet; it may be asked often.
-
-        It keeps one connection, so it is for one thread at a time. It raises StoreError if the store cannot be read.
-        """
-        query = controls.any_pending_in(self._engine.dialect, run_ids)
-        with ExitStack() as kept:
-            connection: Connection | None = None
-
-            def any_pending() -> bool:
-                nonlocal connection
-                self._check_file()
-                with explained(self.where):
-                    connection = connection or kept.enter_context(self._engine.connect())
-                    with connection.begin():
-                        return connection.exec_driver_sql(query).first() is not None
-
-            yield any_pending
-
-    def mark_taken(self, ids: Sequence[int]) -> None:
-        """Say that these wishes are being followed."""
-        with self._writing() as connection:
-            controls.mark_taken(connection, ids, self._clock())
-
-    # Connections
-
-    @contextmanager
-    def _transaction(self, write: bool, wait: bool = True) -> Iterator[Connection]:
-        self._check_file()
-        with (
-            explained(self.where),
-            self._engine.connect() as plain,
-            plain.execution_options(write=write, wait=wait) as connection,
-            connection.begin(),
-        ):
-            yield connection
-
-    def _reading(self) -> Any:
-        return self._transaction(write=False)
-
-    def _writing(self) -> Any:
-        return self._transaction(write=True)
-
-    def _check_file(self) -> None:
-        # An open connection would go on writing to a deleted file without complaint.
-        if self.file is not None and self._identity is not None and _identity(self.file) != self._identity:
-            raise StoreError(
-                f"The run store {self.where} was deleted, moved or replaced while in use. Put it back and start the "
-                "program again."
-            )
-
-
-def _identity(file: Path) -> tuple[int, int] | None:
-    try:
-        status = file.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_dev, status.st_ino

@@ -1,0 +1,75 @@
+"""The database under the run store: opening it, bringing it up to date, transactions."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from dmf.errors import StoreError
+from dmf.runs.engine import BUSY_SECONDS, explained, open_engine, store_file, store_url
+from dmf.runs.migrations import is_current, migrate
+
+
+class Database:
+    """What every part of ``RunStore`` stands on; see there for the arguments."""
+
+    def __init__(
+        self,
+        url: str | Path | None = None,
+        *,
+        busy_seconds: float = BUSY_SECONDS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.url = store_url(url)
+        self.file = store_file(self.url)
+        self.where = str(self.file) if self.file else self.url.render_as_string(hide_password=True)
+        self._clock = clock
+        self._engine = open_engine(self.url, busy_seconds)
+        self._identity: tuple[int, int] | None = None
+        with self._reading() as connection:
+            current = is_current(connection, self.where)
+        if not current:
+            with self._writing() as connection:
+                migrate(connection, self.where)
+        if self.file is not None:
+            self._identity = _identity(self.file)
+
+    def close(self) -> None:
+        """Let go of the database's connections."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _transaction(self, write: bool, wait: bool = True) -> Iterator[Connection]:
+        self._check_file()
+        with (
+            explained(self.where),
+            self._engine.connect() as plain,
+            plain.execution_options(write=write, wait=wait) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    def _reading(self) -> Any:
+        return self._transaction(write=False)
+
+    def _writing(self) -> Any:
+        return self._transaction(write=True)
+
+    def _check_file(self) -> None:
+        # An open connection would go on writing to a deleted file without complaint.
+        if self.file is not None and self._identity is not None and _identity(self.file) != self._identity:
+            raise StoreError(
+                f"The run store {self.where} was deleted, moved or replaced while in use. Put it back and start the "
+                "program again."
+            )
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        status = file.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
