@@ -31,7 +31,7 @@ def score_histogram(frame: pd.DataFrame, title: str, color: str) -> alt.Chart:
             ],
         )
         .add_params(brush)
-        .properties(height=150)
+        .properties(height=120)
     )
 
 

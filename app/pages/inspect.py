@@ -43,9 +43,9 @@ def show_runs() -> None:
         st.page_link(state.HOME, label="Races to start, on Home", icon=":material/home:")
         elsewhere.elsewhere(access.bring_predictions, state.choose_runs)
         return
-    with st.expander(f"Choose runs ({len(ids)} chosen)", expanded=not ids, key="choose-runs"):
+    with st.expander("Choose runs", expanded=not ids, key="choose-runs", icon=":material/checklist:"):
         run_picker(table, ids, state.choose_runs, MOST_RUNS)
-    elsewhere.elsewhere(access.bring_predictions, state.choose_runs)
+        elsewhere.elsewhere(access.bring_predictions, state.choose_runs)
     if len(ids) > MOST_RUNS:
         st.caption(
             f"The first {MOST_RUNS} of the {len(ids)} chosen runs are shown; more would not fit beside each other."

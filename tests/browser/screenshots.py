@@ -3,10 +3,15 @@
 Not collected by ``make test``; run by name, so that it shares the browser and server of the tests.
 """
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+from dmf.runs import RunStore
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 EPOCHS = 4
@@ -64,3 +69,30 @@ def train(browser, server: str) -> str:
     url = page.url
     context.close()
     return url
+
+
+@pytest.mark.browser
+def test_take_pictures_of_inspect(browser, app_server: str, tmp_path: Path) -> None:
+    """The page Inspect with two runs, one image of middling Dice large, its errors in colours."""
+    home = tmp_path / "home"
+    environment = {**os.environ, "DMF_HOME": str(home), "DMF_STORE": f"sqlite:///{home / 'runs.sqlite'}"}
+    options = ["--image-size", "64", "--epochs", "8", "--device", "cpu", "--run", "variance", "--run", "mad"]
+    subprocess.run([sys.executable, "-m", "dmf", "train", "--json", *options], env=environment, check=True)
+    store = RunStore(home / "runs.sqlite")
+    runs = ",".join(run.id for run in store.runs())
+    store.close()
+    for scheme in ("light", "dark"):
+        context = browser.new_context(viewport={"width": 1440, "height": 1500}, color_scheme=scheme)
+        page = context.new_page()
+        page.goto(f"{app_server}/inspect?runs={runs}")
+        viewer = page.locator(".st-key-case-viewer .case-viewer")
+        viewer.locator("canvas").first.wait_for(timeout=PATIENCE)
+        page.wait_for_timeout(1500)
+        page.locator(".cases button").nth(12).click()
+        page.wait_for_timeout(1500)
+        viewer.get_by_role("button", name="Errors", exact=True).click()
+        page.locator("h1").scroll_into_view_if_needed()
+        page.mouse.move(5, 700)
+        page.wait_for_timeout(1500)
+        page.screenshot(path=IMAGES / f"inspect-{scheme}.png")
+        context.close()

@@ -10,21 +10,28 @@ from dmf.errors import DMFError
 
 LAYOUT = """\
 my-folder/
-  images/case-1.png             the images
-  masks/case-1.png              their truth, by the same name
-  predictions/my-model/case-1.png    what a model says: a mask, or grey levels as probabilities (255 is 1)"""
+  images/case-1.png
+  masks/case-1.png
+  predictions/my-model/case-1.png"""
+KEY, DONE = "elsewhere", "elsewhere-done"
 
 
 def elsewhere(bring: Callable[[str, str], list[str]], choose: Callable[[list[str]], Any]) -> None:
-    """The bar to open a folder.
+    """The button to open a folder.
 
     Args:
         bring: Takes a folder and a name; gives the ids of the runs, one per model.
         choose: Shows these runs.
     """
-    with st.expander("Open predictions made elsewhere", icon=":material/folder_open:", key="elsewhere"):
+    if st.session_state.pop(DONE, False):
+        st.session_state[KEY] = False  # closed, because what was opened is shown below
+    with st.popover("Open predictions made elsewhere", icon=":material/folder_open:", key=KEY, on_change="rerun"):
         st.markdown("Give a folder that is laid out so; its files are read where they are, nothing is copied.")
         st.code(LAYOUT, language=None)
+        st.caption(
+            "Masks and predictions have the names of their images. A prediction is a mask, or a grey picture whose "
+            "255 is the probability 1. Each folder under predictions becomes a run."
+        )
         with (
             st.form("elsewhere-form", border=False),
             st.container(horizontal=True, vertical_alignment="bottom", gap="medium"),
@@ -48,4 +55,5 @@ def elsewhere(bring: Callable[[str, str], list[str]], choose: Callable[[list[str
             st.error(plain(str(error)), icon=":material/error:")
             return
         choose(ids)
+        st.session_state[DONE] = True
         st.rerun()
