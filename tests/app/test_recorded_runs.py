@@ -19,14 +19,6 @@ from dmf.weighting import MADWeighting
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
 
 
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunStore:
-    """The store that the pages open, empty."""
-    monkeypatch.setenv("DMF_HOME", str(tmp_path))
-    monkeypatch.setenv("DMF_STORE", f"sqlite:///{tmp_path / 'runs.sqlite'}")
-    return RunStore()
-
-
 def page(name: str, **query: str) -> AppTest:
     test = AppTest.from_file(MAIN, default_timeout=60).run()
     test.switch_page(f"pages/{name}.py")

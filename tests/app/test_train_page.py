@@ -18,14 +18,6 @@ CONTAINERS = ("weights-chart", "losses-chart", "auxiliary-chart", "metrics-table
 TERMS = ("ce", "iou", "dice")
 
 
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunStore:
-    """The store that the page opens, empty."""
-    monkeypatch.setenv("DMF_HOME", str(tmp_path))
-    monkeypatch.setenv("DMF_STORE", f"sqlite:///{tmp_path / 'runs.sqlite'}")
-    return RunStore()
-
-
 def page(experiment: str | None = None) -> AppTest:
     test = AppTest.from_file(MAIN, default_timeout=60).run()
     test.switch_page("pages/train.py")
