@@ -16,14 +16,6 @@ LABELS = (
 )
 
 
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunStore:
-    """The store that the page opens, empty."""
-    monkeypatch.setenv("DMF_HOME", str(tmp_path))
-    monkeypatch.setenv("DMF_STORE", f"sqlite:///{tmp_path / 'runs.sqlite'}")
-    return RunStore()
-
-
 def page() -> AppTest:
     test = AppTest.from_file(MAIN, default_timeout=60).run()
     test.switch_page("pages/train.py").run()
