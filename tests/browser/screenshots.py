@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from dmf.examples.make import STEM
 from dmf.runs import RunStore
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
@@ -95,4 +96,25 @@ def test_take_pictures_of_inspect(browser, app_server: str, tmp_path: Path) -> N
         page.mouse.move(5, 700)
         page.wait_for_timeout(1500)
         page.screenshot(path=IMAGES / f"inspect-{scheme}.png")
+        context.close()
+
+
+@pytest.mark.browser
+def test_take_pictures_of_compare(browser, serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page Compare with the four example runs: charts, what differs, results; the picker scrolled away."""
+    monkeypatch.setenv("DMF_EXAMPLES", "yes")
+    server = serve()
+    context = browser.new_context(viewport=WIDE)
+    context.new_page().goto(server)  # which puts the example runs into the store
+    context.pages[0].locator(".st-key-recent img").first.wait_for(timeout=PATIENCE)
+    context.close()
+    ids = ",".join(f"r-{STEM}-{place:02d}" for place in range(1, 5))
+    for scheme in ("light", "dark"):
+        context = browser.new_context(viewport={"width": 1440, "height": 1500}, color_scheme=scheme)
+        page = context.new_page()
+        page.goto(f"{server}/compare?runs={ids}&show=Weights&show=Losses&smooth=0.8")
+        page.locator('.live-chart[data-key="compared-loss-step"] canvas').first.wait_for(timeout=PATIENCE)
+        page.locator(".st-key-run-editor").wait_for(timeout=PATIENCE)
+        page.wait_for_timeout(3000)
+        page.screenshot(path=IMAGES / f"compare-{scheme}.png")
         context.close()

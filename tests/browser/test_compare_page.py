@@ -2,6 +2,7 @@
 
 import re
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -149,3 +150,88 @@ def test_tables_and_the_whole_comparison_are_exported(app_server: str, runs: lis
         camera.dispatch_event("click")
     assert saved.value.suggested_filename == "weights.svg"
     assert saved.value.path().read_text().startswith("<svg")
+
+
+def test_one_chart_is_exported_as_a_page_and_as_pictures(app_server: str, runs: list[str], watched: Any) -> None:
+    page = watched(app_server).page
+    page.goto(f"{app_server}/compare?runs={runs[0]},{runs[1]}&show=Losses")
+    page.get_by_text("Export tables, charts and the whole comparison").click()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Chart as HTML").click()
+    file = saved.value.path().rename(saved.value.path().with_suffix(".html"))
+    alone = watched(file.as_uri()).page
+    alone.locator(".main-svg").first.wait_for()
+    names, first, points = alone.evaluate(
+        "() => { const [one, ...rest] = document.querySelector('.js-plotly-plot')._fullData;"
+        " return [[one, ...rest].map((line) => line.name), one.y[0], one.y.length]; }"
+    )
+    assert names == [f"{term} · {run}" for run in ("Variance", "MAD") for term in ("Cross-entropy", "IoU", "Dice")]
+    assert first == pytest.approx(0.2 + 0.6 * np.random.default_rng(0).uniform(), abs=1e-6)  # loss_ce, step 0
+    assert points == STEPS
+
+    page.get_by_label("Chart", exact=True).fill("Paths")
+    page.get_by_role("option", name="Paths of the weights").click()
+    camera = page.locator('.st-key-twin-paths-of-the-weights-PNG .modebar-btn[data-title^="Download plot"]')
+    with page.expect_download() as saved:
+        camera.dispatch_event("click")
+    assert saved.value.suggested_filename == "paths-of-the-weights.png"
+    assert saved.value.path().read_bytes().startswith(b"\x89PNG")
+    page.get_by_label("Chart", exact=True).fill("Settings")
+    page.get_by_role("option", name="Settings against results").click()
+    page.get_by_role("radio", name="SVG").click()
+    camera = page.locator('.st-key-twin-settings-against-results-SVG .modebar-btn[data-title^="Download plot"]')
+    with page.expect_download() as saved:
+        camera.dispatch_event("click")
+    text = saved.value.path().read_text()
+    assert text.startswith("<svg")
+    assert "Weighting method" in text
+
+
+def test_runs_are_exported_as_they_were_recorded(app_server: str, runs: list[str], watched: Any) -> None:
+    page = watched(app_server).page
+    page.goto(f"{app_server}/compare?runs={runs[0]},{runs[1]}")
+    page.get_by_text("Export tables, charts and the whole comparison").click()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Runs as CSV").click()
+    assert saved.value.suggested_filename == "runs-csv.zip"
+    with zipfile.ZipFile(saved.value.path()) as archive:
+        assert archive.namelist() == sorted(f"{id}.csv" for id in runs[:2])
+        rows = archive.read(f"{runs[0]}.csv").decode().splitlines()
+    assert rows[0].startswith("step,loss_ce,loss_iou,loss_dice,weight_ce")
+    assert len(rows) == 1 + STEPS
+    first = np.float32(0.2 + 0.6 * np.random.default_rng(0).uniform())
+    assert np.float32(rows[1].split(",")[1]) == first
+
+
+def test_a_run_is_renamed_tagged_and_archived_and_another_deleted_once_that_is_confirmed(
+    app_server: str, runs: list[str], watched: Any
+) -> None:
+    page = watched(app_server).page
+    page.goto(f"{app_server}/compare?runs={runs[0]},{runs[1]}")
+    page.get_by_text("Rename, tag, archive or delete").click()
+    page.get_by_label("Name", exact=True).fill("Renamed run")
+    page.get_by_label("Tags", exact=True).fill("keep, paper")
+    page.get_by_text("Archived", exact=True).click()
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_text("Saved.").wait_for()
+    until(lambda: page.locator(f'[data-run="{runs[0]}"]').count() == 0, "the archived run to leave the table")
+    page.get_by_text("Show archived runs").click()
+    row = page.locator(".picker tbody tr", has=page.locator(f'[data-run="{runs[0]}"]'))
+    row.wait_for()
+    assert "Renamed run" in row.inner_text()
+    assert "keep, paper" in row.inner_text()
+
+    page.locator(".st-key-delete-runs").scroll_into_view_if_needed()
+    page.wait_for_timeout(1500)  # the list closes when the page is drawn again
+    page.locator(".st-key-delete-runs input").click()
+    page.get_by_role("option", name="MAD").click()
+    page.keyboard.press("Escape")
+    button = page.get_by_role("button", name="Delete for good")
+    button.wait_for()
+    assert button.is_disabled()
+    page.get_by_text("Yes, delete MAD").click()
+    until(button.is_enabled, "the button, once it is confirmed")
+    button.click()
+    page.get_by_text("1 deleted.").wait_for()
+    until(lambda: page.locator(f'[data-run="{runs[1]}"]').count() == 0, "the deleted run to leave the table")
+    until(lambda: runs[1] not in page.evaluate("location.search"), "the deleted run to leave the link")
