@@ -41,7 +41,20 @@ SINCE: dict[str, tuple[str, ...]] = {
     "data": ("duplicates",),
     "model": (),
     "training": ("keep_probabilities", "probabilities_mb"),
-    "fusion": ("cov_mean", "cov_decay", "cov_variance", "softadapt_variant", "beta", "window", "slope"),
+    "fusion": (
+        "cov_mean",
+        "cov_decay",
+        "cov_variance",
+        "softadapt_variant",
+        "beta",
+        "window",
+        "slope",
+        "temperature",
+        "block_steps",
+        "weight_seed",
+        "mu",
+        "ideal",
+    ),
 }
 """Fields by section that were added after checkpoints were first written. At its default such a field means what the
 program did before it, so it is left out of the fingerprint, and the checkpoints of then stay valid."""

@@ -191,6 +191,19 @@ class FusionConfig(FrozenConfig):
         description="SoftAdapt: slope at the newest loss, of a straight line through all (calmer), or as in the "
         "authors' package.",
     )
+    temperature: Positive = Field(2.0, description="DWA: smaller temperatures part the weights more.")
+    block_steps: int = Field(
+        20, ge=1, le=100_000, description="DWA: steps of a block, over which losses are averaged; e.g. an epoch's."
+    )
+    weight_seed: int = Field(
+        0, ge=0, le=2**31 - 1, description="Random: decides the weights; the same number draws the same at every step."
+    )
+    mu: Positive = Field(
+        0.1, description="Tchebycheff: smoothness of the maximum; smaller gives the worst loss all the weight."
+    )
+    ideal: tuple[Finite, ...] | None = Field(
+        None, description="Tchebycheff: the best value each loss could reach; 0 when not given."
+    )
     detach_weights: bool = Field(
         True,
         description="Take weights as constants in the gradient; false is the notebook, which differentiates them.",
@@ -239,7 +252,7 @@ class FusionConfig(FrozenConfig):
         count = len(self.terms)
         if len(set(self.terms)) < count:
             raise ValueError(f"terms: each loss may appear once, got {':'.join(self.terms)}")
-        for name in ("weights", "prior_weights"):
+        for name in ("weights", "prior_weights", "ideal"):
             values = getattr(self, name)
             if values is not None and len(values) != count:
                 raise ValueError(f"{name}: expected {count} numbers, one per loss term, got {len(values)}")

@@ -29,6 +29,10 @@ NAMES = {
     "bayesian": "Bayesian",
     "cov": "CoV",
     "softadapt": "SoftAdapt",
+    "dwa": "DWA",
+    "random": "Random",
+    "geometric": "Geometric",
+    "tchebycheff": "Tchebycheff",
 }
 """How losses and methods are written for people."""
 
@@ -73,6 +77,11 @@ LABELS = {
     "beta": "SoftAdapt: β",
     "window": "SoftAdapt: window",
     "slope": "SoftAdapt: slope",
+    "temperature": "DWA: temperature",
+    "block_steps": "DWA: steps of a block",
+    "weight_seed": "Random: seed",
+    "mu": "Tchebycheff: μ",
+    "ideal": "Tchebycheff: best losses",
     "schedule": "Decay shape",
     "decay_every": "Decay period",
     "smooth": "Smoothing of ratios",

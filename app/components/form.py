@@ -59,6 +59,7 @@ MORE: dict[str, tuple[type, tuple[str, ...]]] = {
         (
             *("cov_mean", "cov_decay", "cov_variance"),
             *("softadapt_variant", "beta", "window", "slope"),
+            *("temperature", "block_steps", "weight_seed", "mu", "ideal"),
         ),
     ),
     "Auxiliary weight": (FusionConfig, ("schedule", "decay_every")),

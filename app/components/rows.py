@@ -25,6 +25,7 @@ FIELDS = (
     *("terms", "schedule", "decay_every", "prior_weights", "weight_min", "weight_max", "smoothing", "sum_to", "eps"),
     *("cov_mean", "cov_decay", "cov_variance"),
     *("softadapt_variant", "beta", "window", "slope"),
+    *("temperature", "block_steps", "weight_seed", "mu", "ideal"),
     *("smooth", "fp_weight", "fn_weight", "focal_gamma", "focal_alpha"),
 )
 """Every setting that a run may override, the most telling ones first."""

@@ -6,6 +6,7 @@ A refresh reads only steps after the last one it has; a new attempt starts over.
 import math
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -30,6 +31,20 @@ class Recorded(Protocol):
         """Steps of a run later than ``after``."""
 
 
+def _losses_needed(config: Mapping[str, Any]) -> int:
+    """Losses that must have been seen when the weights first move, by a run's configuration."""
+    match config.get("weighting"):
+        case "random" | "geometric" | "tchebycheff":
+            return 1
+        case "cov":
+            return 3
+        case "softadapt":
+            return int(config.get("window", 5))
+        case "dwa":
+            return 2 * int(config.get("block_steps", 20)) + 1
+    return int(config["history_min"])
+
+
 class LiveRun:
     """Telemetry of one run with what follows from it, in memory. Safe to share between threads.
 
@@ -43,7 +58,7 @@ class LiveRun:
     def __init__(self, run: RunRow) -> None:
         self.id = run.id
         self.terms: tuple[str, ...] = tuple(run.config["terms"])
-        self.history_min = int(run.config["history_min"])
+        self.history_min = _losses_needed(run.config)
         self._lock = threading.RLock()
         self._forget(run.attempt)
 

@@ -19,6 +19,7 @@ _ABOUT_WEIGHTING = (
     *("prior_weights", "rho", "weight_min", "weight_max", "smoothing", "sum_to"),
     *("cov_mean", "cov_decay", "cov_variance"),
     *("softadapt_variant", "beta", "window", "slope"),
+    *("temperature", "block_steps", "weight_seed", "mu", "ideal"),
 )
 
 
@@ -35,8 +36,8 @@ def _replay(
     weighting: Annotated[
         str | None,
         typer.Option(
-            help="fixed, variance, mad, bayesian, cov or softadapt. (default: what the run had, with the changes made "
-            "while it trained; for a file variance)",
+            help="fixed, variance, mad, bayesian, cov, softadapt, dwa, random, geometric or tchebycheff. (default: "
+            "what the run had, with the changes made while it trained; for a file variance)",
             show_default=False,
         ),
     ] = None,

@@ -29,8 +29,8 @@ def _train(
     weighting: Annotated[
         list[str] | None,
         typer.Option(
-            help="Rule that sets the weights: fixed, variance, mad, bayesian, cov or softadapt; one run each, "
-            f"trained in lockstep. (default: {', '.join(DEFAULT_WEIGHTINGS)})",
+            help="Rule that sets the weights: fixed, variance, mad, bayesian, cov, softadapt, dwa, random, "
+            f"geometric or tchebycheff; one run each, trained in lockstep. (default: {', '.join(DEFAULT_WEIGHTINGS)})",
             rich_help_panel="Race",
         ),
     ] = None,

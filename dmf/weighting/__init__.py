@@ -10,11 +10,15 @@ from dmf.registry import Registry
 from dmf.weighting.base import Combined, StepState, Weighting, WindowWeighting
 from dmf.weighting.bayesian import BayesianWeighting
 from dmf.weighting.cov import CoVWeighting
+from dmf.weighting.dwa import DWAWeighting
 from dmf.weighting.fixed import FixedWeighting
+from dmf.weighting.geometric import GeometricWeighting
 from dmf.weighting.history import LossHistory
 from dmf.weighting.mad import MADWeighting
+from dmf.weighting.random import RandomWeighting
 from dmf.weighting.running import RunningWeighting, ScalarizingWeighting
 from dmf.weighting.softadapt import SoftAdaptWeighting
+from dmf.weighting.tchebycheff import TchebycheffWeighting
 from dmf.weighting.variance import VarianceWeighting
 
 __all__ = [
@@ -22,13 +26,17 @@ __all__ = [
     "BayesianWeighting",
     "CoVWeighting",
     "Combined",
+    "DWAWeighting",
     "FixedWeighting",
+    "GeometricWeighting",
     "LossHistory",
     "MADWeighting",
+    "RandomWeighting",
     "RunningWeighting",
     "ScalarizingWeighting",
     "SoftAdaptWeighting",
     "StepState",
+    "TchebycheffWeighting",
     "VarianceWeighting",
     "Weighting",
     "WindowWeighting",
@@ -44,6 +52,10 @@ WEIGHTINGS: Registry[Weighting] = Registry(
         "bayesian": BayesianWeighting,
         "cov": CoVWeighting,
         "softadapt": SoftAdaptWeighting,
+        "dwa": DWAWeighting,
+        "random": RandomWeighting,
+        "geometric": GeometricWeighting,
+        "tchebycheff": TchebycheffWeighting,
     },
 )
 

@@ -195,6 +195,17 @@ def log_share(values: Tensor) -> Tensor:
     return torch.where(above.any(-1, keepdim=True), logarithm, 0)
 
 
+def softmax(values: Tensor, temperature: float) -> Tensor:
+    """Softmax of ``values / temperature`` over the last dimension, however small the temperature."""
+    return ((values - values.amax(-1, keepdim=True)) / temperature).softmax(-1)
+
+
+def smooth_maximum(values: Tensor, temperature: float) -> Tensor:
+    """``T log sum exp(values / T)`` over the last dimension, a little above the maximum. Shape ``(...)``."""
+    most = values.detach().amax(-1, keepdim=True)
+    return most[..., 0] + temperature * ((values - most) / temperature).logsumexp(-1)
+
+
 def log_likelihood(deviation: Tensor, floor: float, eps: float) -> Tensor:
     """``log(1 / (max(m, floor) + eps))`` of a median absolute deviation m, eq. (7). Shape as given."""
     return -torch.log(deviation.clamp(min=floor) + eps)

@@ -15,7 +15,8 @@ from dmf.errors import ConfigError, DataError
 def test_choices_name_every_registered_member():
     choices = build.choices()
     assert {"phantom", "phantom-4", "busi"} <= set(choices["dataset"])
-    assert choices["weighting"][:5] == ("fixed", "variance", "mad", "bayesian", "cov")
+    assert choices["weighting"][:4] == ("fixed", "variance", "mad", "bayesian")
+    assert {"cov", "softadapt", "dwa", "random", "geometric", "tchebycheff"} <= set(choices["weighting"])
     assert choices["auxiliary"] == ("none", *choices["terms"])
     assert "unet" in choices["model"]
 
@@ -141,6 +142,7 @@ OTHERS = {
     "cov_variance": "reference",
     "softadapt_variant": "both",
     "slope": "reference",
+    "ideal": (0.5, 0.0, 0.0),
     "auxiliary": "tversky",
     "schedule": "linear",
     "decay_every": 7,

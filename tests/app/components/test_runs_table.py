@@ -116,6 +116,7 @@ def test_every_setting_survives_the_way_from_text_to_row_and_back(test: AppTest)
         **{"fn_weight": "0.4", "focal_gamma": "1", "focal_alpha": "0.5"},
         **{"cov_mean": "decay", "cov_decay": "0.5", "cov_variance": "reference"},
         **{"softadapt_variant": "both", "beta": "-0.5", "window": "7", "slope": "least-squares"},
+        **{"temperature": "0.5", "block_steps": "9", "weight_seed": "3", "mu": "0.05", "ideal": "0.25:0"},
     }
     assert values.keys() == set(rows.FIELDS)
     runs = [",".join(["bayesian", *(f"{name}={value}" for name, value in values.items())]), "mad"]

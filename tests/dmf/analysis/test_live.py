@@ -8,8 +8,10 @@ import pytest
 
 from dmf.analysis.live import Growing, LiveRun
 from dmf.analysis.smoothing import Smoother
+from dmf.config import FusionConfig
 from dmf.errors import RunNotFoundError
 from dmf.runs import ExperimentRow, RunStore
+from dmf.weighting import WEIGHTINGS, build_weighting
 
 Record = Callable[..., np.ndarray]
 
@@ -161,3 +163,12 @@ def test_rows_are_kept_in_order_while_they_grow() -> None:
         rows.extend(np.arange(first, first + 7))
     assert len(rows) == 1_001
     assert rows.values.tolist() == list(range(1_001))
+
+
+@pytest.mark.parametrize("weighting", WEIGHTINGS)
+def test_weights_wait_for_as_many_losses_as_their_rule_does(experiment: ExperimentRow, weighting: str) -> None:
+    fusion = FusionConfig(weighting=weighting, history_min=4, window=6, block_steps=7)
+    run = replace(experiment.runs[0], config=fusion.model_dump(mode="json"))
+    patience = build_weighting(fusion).patience
+    if patience is not None:  # None waits for ever, whatever is collected
+        assert LiveRun(run).history_min == patience + 1

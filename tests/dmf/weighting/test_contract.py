@@ -32,6 +32,11 @@ CONFIGS = [
     {"weighting": "softadapt", "softadapt_variant": "loss-weighted", "smoothing": 0.4, "sum_to": "K"},
     {"weighting": "softadapt", "softadapt_variant": "both", "beta": 2.0, "weight_max": 0.5},
     {"weighting": "softadapt", "slope": "reference", "window": 4},
+    {"weighting": "dwa", "temperature": 0.1, "block_steps": 5, "sum_to": "K"},
+    {"weighting": "dwa", "block_steps": 1},
+    {"weighting": "random", "weight_seed": 3, "sum_to": "K"},
+    {"weighting": "geometric", "weights": (1.0, 2.0, 0.0), "sum_to": "K"},
+    {"weighting": "tchebycheff", "mu": 0.02, "weights": (1.0, 2.0, 0.5), "sum_to": "K"},
 ]
 every_config = pytest.mark.parametrize(
     "options", CONFIGS, ids=[" ".join(f"{key}={value}" for key, value in config.items()) for config in CONFIGS]
@@ -39,7 +44,7 @@ every_config = pytest.mark.parametrize(
 
 
 def config_of(options: dict[str, Any], count: int = 3) -> FusionConfig:
-    return FusionConfig(**({"terms": NAMES[:count], "history_min": 4, "history_max": 9} | options))
+    return FusionConfig(**({"terms": NAMES[:count], "history_min": 4, "history_max": 9, "block_steps": 3} | options))
 
 
 def knows_no_losses(options: dict[str, Any]) -> bool:
@@ -378,6 +383,7 @@ histories = st.integers(1, 4).flatmap(
         {"weighting": "softadapt"},
         {"weighting": "softadapt", "softadapt_variant": "loss-weighted"},
         {"weighting": "softadapt", "slope": "reference"},
+        {"weighting": "dwa", "block_steps": 2, "temperature": 0.01},
     ],
     ids=str,
 )

@@ -244,3 +244,12 @@ def test_normalized_slopes_over_their_sizes_or_their_sum() -> None:
 def test_the_logarithm_of_a_share_leaves_out_what_is_not_above_zero() -> None:
     values = torch.tensor([[math.e, -1.0, 0.0], [0.0, -2.0, 0.0]], dtype=torch.float64)
     assert functional.log_share(values).tolist() == [[1.0, -math.inf, -math.inf], [0.0, 0.0, 0.0]]
+
+
+def test_a_softmax_and_a_smooth_maximum_at_any_temperature() -> None:
+    values = torch.tensor([0.0, 0.5 * math.log(3)], dtype=torch.float64)
+    # over T = 1/2: 0 and log 3, so 1 : 3 and T log 4
+    assert functional.softmax(values, 0.5).tolist() == pytest.approx([0.25, 0.75])
+    assert functional.smooth_maximum(values, 0.5).item() == pytest.approx(0.5 * math.log(4))
+    assert functional.softmax(values, 1e-310).tolist() == [0, 1]
+    assert functional.smooth_maximum(values, 1e-310).item() == pytest.approx(0.5 * math.log(3))

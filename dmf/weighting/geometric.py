@@ -1,0 +1,49 @@
+"""Geometric loss strategy: a product of the losses instead of a sum."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dmf.weighting import functional
+from dmf.weighting.running import ScalarizingWeighting
+
+
+class GeometricWeighting(ScalarizingWeighting):
+    r"""Minimises the geometric mean of the losses, whose scales thereby cancel.
+
+    .. math:: \text{total} = S \prod_k L_k^{p_k}, \qquad
+        \frac{\partial\,\text{total}}{\partial L_k} = \frac{p_k\,\text{total}}{L_k}
+
+    with p = 1/K, or the shares of ``weights``, and S = 1, or K with ``sum_to="K"``. The derivatives are the effective
+    weights: they sum to more than S unless the losses are equal, and the smallest loss gets most.
+
+    Args:
+        weights: Exponents, of which only the proportions matter; equal when not given.
+
+    Note:
+        Made for losses above 0. One below 1e-12 counts as that; it gets weight 0 and takes nearly all from the others.
+
+    Shape:
+        - losses: (K,); returns (K,), non-negative.
+
+    Reference:
+        Chennupati et al., CVPR Workshops 2019, arXiv 1904.08492.
+    """
+
+    share: Tensor
+
+    def __init__(self, count: int, **options: Any) -> None:
+        super().__init__(count, **options)
+        self.register_buffer("share", self.weights / self.total, persistent=False)
+
+    def advance(self, losses: Tensor, steps: Sequence[int]) -> Tensor:
+        slopes = self.share * self._mean(losses)[..., None] / losses.clamp(min=functional.TINY)
+        return torch.where(losses < functional.TINY, 0, slopes)
+
+    def objective(self, terms: Tensor) -> Tensor:
+        return self._mean(terms)
+
+    def _mean(self, losses: Tensor) -> Tensor:
+        return torch.exp((self.share * torch.log(losses.clamp(min=functional.TINY))).sum(-1)) * self.total

@@ -1,0 +1,45 @@
+"""Random loss weighting: weights drawn anew at every step."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from dmf.seeding import derive
+from dmf.weighting.running import RunningWeighting
+
+
+class RandomWeighting(RunningWeighting):
+    r"""Weights drawn anew at every step, whatever the losses are: the baseline that adaptive rules have to beat.
+
+    .. math:: w = \operatorname{softmax}(z), \qquad z \sim \mathcal{N}(0, I_K)
+
+    On average the weights are equal. The draw of a step follows from ``weight_seed`` and the step alone, so a resumed
+    run and a replay draw the same.
+
+    Args:
+        weight_seed: Decides the draws.
+
+    Shape:
+        - losses: (K,); returns (K,), positive, sums to ``sum_to``.
+
+    Reference:
+        Lin, Ye, Zhang & Tsang, TMLR 2022, arXiv 2111.10603.
+    """
+
+    options: ClassVar[tuple[str, ...]] = (*RunningWeighting.options, "weight_seed")
+
+    def __init__(self, count: int, *, weight_seed: int = 0, **options: Any) -> None:
+        super().__init__(count, **options)
+        self.weight_seed = weight_seed
+
+    def advance(self, losses: Tensor, steps: Sequence[int]) -> Tensor:
+        drawn = torch.stack([self._draw(step) for step in steps])
+        # Without waiting for the device, which a copy of so few numbers would otherwise do.
+        return drawn.to(self.weights.dtype).to(losses.device, non_blocking=True).softmax(-1) * self.total
+
+    def _draw(self, step: int) -> Tensor:
+        """Standard normal numbers (K,), on the CPU, so that they are the same for every device."""
+        generator = torch.Generator().manual_seed(derive(self.weight_seed, "weights", step))
+        return torch.randn(self.count, generator=generator, dtype=torch.float64)

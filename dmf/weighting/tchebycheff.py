@@ -1,0 +1,58 @@
+"""Smooth Tchebycheff scalarisation: a smooth maximum of the losses."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from dmf.errors import ConfigError
+from dmf.weighting import functional
+from dmf.weighting.running import ScalarizingWeighting
+
+
+class TchebycheffWeighting(ScalarizingWeighting):
+    r"""Minimises a smooth maximum of the losses: the one that is worst now gets nearly all the weight.
+
+    .. math:: \text{total} = S K \mu \log \sum_k e^{p_k (L_k - z_k) / \mu}, \qquad
+        \frac{\partial\,\text{total}}{\partial L_k} = S K p_k \operatorname{softmax}_k\!\big(p_k (L_k - z_k) / \mu\big)
+
+    with p = 1/K, or the shares of ``weights``, and S = 1, or K with ``sum_to="K"``. The derivatives are the effective
+    weights; with equal p they sum to S, which the factor K is there for.
+
+    Args:
+        weights: How much each loss matters, of which only the proportions matter; equal when not given.
+        mu: Smoothness, above 0, in the unit of the losses: towards 0 the plain maximum, large ones weigh equally.
+        ideal: (K,) the best value z each loss could reach; 0 when not given.
+
+    Shape:
+        - losses: (K,); returns (K,), non-negative.
+
+    Reference:
+        Lin et al., ICML 2024, arXiv 2402.19078.
+    """
+
+    options: ClassVar[tuple[str, ...]] = (*ScalarizingWeighting.options, "mu", "ideal")
+
+    share: Tensor
+    ideal: Tensor
+
+    def __init__(self, count: int, *, mu: float = 0.1, ideal: Sequence[float] | None = None, **options: Any) -> None:
+        super().__init__(count, **options)
+        if not 0 < mu < float("inf"):
+            raise ConfigError(f"`mu` must be finite and above 0, got {mu}.", "mu")
+        values = torch.zeros(count) if ideal is None else torch.tensor(ideal, dtype=self.weights.dtype)
+        if values.shape != (count,) or not bool(torch.isfinite(values).all()):
+            raise ConfigError(f"`ideal` must have {count} finite numbers, one per loss, got {ideal}.", "ideal")
+        self.mu = mu
+        self.register_buffer("share", self.weights / self.total, persistent=False)
+        self.register_buffer("ideal", values.to(self.weights), persistent=False)
+
+    def advance(self, losses: Tensor, steps: Sequence[int]) -> Tensor:
+        return self.total * self.count * self.share * functional.softmax(self._distance(losses), self.mu)
+
+    def objective(self, terms: Tensor) -> Tensor:
+        return self.total * self.count * functional.smooth_maximum(self._distance(terms), self.mu)
+
+    def _distance(self, losses: Tensor) -> Tensor:
+        return self.share * (losses - self.ideal)
