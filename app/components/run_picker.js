@@ -19,7 +19,11 @@ const inWords = (seconds) => {
 
 const shown = (name, value) => {
   if (value === null || value === "") return "–";
-  if (name === "created") return new Date(value * 1000).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+  if (name === "created") {
+    const made = new Date(value * 1000);
+    const year = made.getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" };
+    return made.toLocaleString("en", { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...year });
+  }
   if (name === "seconds") return inWords(value);
   if (name === "steps") return value.toLocaleString("en");
   return name.includes("dice") ? value.toFixed(4) : String(value);
