@@ -6,6 +6,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+LOW_TO_HIGH = ("#4a64e7", "#2aa198", "#d08a1c")
+"""Colours of the lowest to the highest result, to be seen on light and on dark pages."""
+
 
 def parallel(table: pd.DataFrame, color: str, text: str) -> go.Figure:
     """A line per row through an axis per column, coloured by the last column.
@@ -35,7 +38,7 @@ def parallel(table: pd.DataFrame, color: str, text: str) -> go.Figure:
         )
     last = dimensions[-1]["values"] if dimensions else []
     varies = len(set(last)) > 1 and bool(np.isfinite(last).all())
-    line = {"color": last, "colorscale": "Viridis"} if varies else {"color": color}
+    line = {"color": last, "colorscale": list(LOW_TO_HIGH)} if varies else {"color": color}
     figure = go.Figure()
     if dimensions:
         figure.add_parcoords(dimensions=dimensions, line=line, labelfont={"color": text}, tickfont={"color": text})

@@ -1,0 +1,82 @@
+"""Charts of compared runs: what is said of bands, and what is marked."""
+
+import types
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.charts.lines import Happening
+from app.components import compared_charts
+from app.components.compare_look import Look
+from app.components.grouping import Groups
+
+
+class Steps:
+    """What a run of so many steps recorded: every column is a straight line."""
+
+    terms = ("ce",)
+    ended = 10.0
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def trace(self, column: str, **_: Any) -> tuple[np.ndarray, np.ndarray]:
+        return np.arange(4.0), np.arange(4.0)
+
+
+def run(id: str, size: int = 4) -> Any:
+    config = {"weighting": "mad", "auxiliary": "none"}
+    row = types.SimpleNamespace(id=id, label=id, config=config)
+    return types.SimpleNamespace(
+        id=id, run=row, experiment=types.SimpleNamespace(name="Race"), live=Steps(size), steps_per_epoch=2, origin=0.0
+    )
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What each chart was told."""
+    charts: list[dict[str, Any]] = []
+    monkeypatch.setattr(compared_charts, "live_chart", lambda series, **about: charts.append(about))
+    return charts
+
+
+def draw(runs: list[Any], groups: Groups | None = None, layout: str = "overlaid", **options: Any) -> None:
+    metric = types.SimpleNamespace(name="dice", title="Dice", sentence="Overlap.")
+    empty: Any = ()
+    look = Look(layout=layout, panels=("Weights",))
+    compared_charts.charts(runs, look, empty, metric, groups, **options)
+
+
+def together(runs: list[Any]) -> Groups:
+    def band(curves: Any) -> Any:
+        x, y = curves[0]
+        return types.SimpleNamespace(x=x, mean=y, low=y - 1, high=y + 1)
+
+    return Groups({"MAD": tuple(each.id for each in runs)}, band)
+
+
+def test_a_band_over_long_runs_says_that_it_is_made_of_their_extremes(drawn: list[dict[str, Any]]) -> None:
+    short, long = [run("a"), run("b")], [run("a"), run("b", size=100_001)]
+    draw(short, together(short))
+    draw(long, together(long))
+    assert [chart["note"] for chart in drawn] == [
+        "a mean line per group, in its band",
+        "a mean line per group, in its band; made from the lowest and highest points of each stretch, as runs have "
+        "more than 100,000 steps",
+    ]
+
+
+def test_what_happened_is_marked_in_the_charts_of_its_run_only(drawn: list[dict[str, Any]]) -> None:
+    runs = [run("a"), run("b")]
+    happened = {"b": [Happening(2.0, "Paused", "state")]}
+    draw(runs, happened=happened)
+    draw(runs, layout="run", happened=happened)
+    assert [[mark.text for mark in chart["marks"]] for chart in drawn] == [["Paused"], [], ["Paused"]]
+
+
+def test_titles_tell_runs_of_one_label_apart() -> None:
+    one, two = run("a"), run("b")
+    one.run.label = two.run.label = "mad"
+    assert compared_charts.titles_of([one]) == {"a": "MAD"}
+    assert compared_charts.titles_of([one, two]) == {"a": "MAD · Race · a", "b": "MAD · Race · b"}
