@@ -14,6 +14,8 @@ from dmf.replay import recorded_losses, replay
     [
         *("variance", "mad", "bayesian", "fixed", "fixed,weights=3:0:1"),
         *("bayesian,prior=compound,floor=0.01", "mad,smoothing=0.5,weight_min=0.1", "variance,symlog=false,sum_to=K"),
+        *("cov", "cov,cov_mean=decay", "softadapt", "softadapt,softadapt_variant=both,window=3", "dwa,block_steps=2"),
+        *("random", "geometric", "tchebycheff"),
     ],
 )
 def test_replaying_a_run_gives_the_weights_it_had(store, tiny, written):
@@ -36,7 +38,8 @@ CHANGES = [
     Knob(6, "weighting", "mad"),
     Knob(6, "weighting", "bayesian"),  # begins its memory anew
     Knob(9, "weighting", "bayesian"),  # what it is already: nothing begins anew
-    Knob(12, "weighting", "variance"),
+    Knob(12, "weighting", "cov"),
+    Knob(14, "weighting", "random"),
 ]
 
 

@@ -215,7 +215,9 @@ def test_a_ratio_to_nothing_is_one() -> None:
 def test_a_running_mean_moves_towards_each_value_by_its_share() -> None:
     # 8, then 8 + (4 - 8) / 2 = 6, then 6 + (0 - 6) / 4 = 4.5
     values, shares = torch.tensor([[4.0], [0.0]]), torch.tensor([0.5, 0.25])
-    assert functional.running_mean(values, shares, torch.tensor([8.0])).tolist() == [[8.0], [6.0], [4.5]]
+    start = torch.tensor([8.0])
+    assert functional.running_mean(values, shares, start).tolist() == [[8.0], [6.0], [4.5]]
+    assert functional.running_mean(values[:1], shares[:1], start).tolist() == [[8.0], [6.0]]
 
 
 def test_the_coefficient_of_variation_of_a_mean_of_zero_is_large_but_finite() -> None:
