@@ -47,31 +47,33 @@ from app.access.datasets import (
 )
 from app.access.exporting import run_data, run_file
 from app.access.inspecting import (
-    CaseView,
     InspectedRun,
-    Prediction,
     Which,
     bring_predictions,
-    case_numbers,
     case_table,
-    contact_sheet,
-    grown_cases,
-    growth,
-    growth_gif,
     inspected_runs,
     kept_limits,
-    kept_picture,
     missing_probabilities,
     reliability_of,
     stored_megabytes,
-    try_network,
-    view_case,
 )
 from app.access.playing import ComparedPlayback, PlayedRuns, compared_playback, playback
 from app.access.queueing import Entry, cancel, move, queue
 from app.access.reading import Snapshot, active, follow, metric_info, only_examples, overview, pictures, store
 from app.access.steering import command, manager, owner_in_words, start, trouble
+from app.access.trying import try_network
 from app.access.turning import Turned, turn
+from app.access.viewing import (
+    CaseView,
+    Prediction,
+    case_numbers,
+    contact_sheet,
+    grown_cases,
+    growth,
+    growth_gif,
+    kept_picture,
+    view_case,
+)
 
 __all__ = [
     "Brought",

@@ -82,6 +82,7 @@ def show_images(runs: Sequence[access.InspectedRun], titles: dict[str, str]) -> 
     table = access.case_table(runs, split)
     if table.empty:
         looking.told(f"No scores of single {split} images yet. Those of test images are kept when a race ends.")
+        show_more(runs, titles, [], which)
         return
     looking.missing({titles[run.id]: access.missing_probabilities(run, which) for run in runs})
     case = state.chosen_case()
@@ -114,10 +115,10 @@ def show_case(runs: Sequence[access.InspectedRun], titles: dict[str, str], case:
     if view.image is None:
         return
     with st.container(key="one-case"):
-        settled = looking.look(view, titles, runs[0].classes, runs[0].absent)
+        settled = looking.look(view, titles)
         rows = access.case_numbers(runs, view, titles, settled.threshold)
         if len(rows):
-            looking.numbers(rows, settled, runs[0].classes)
+            looking.numbers(rows, settled, view.classes)
 
 
 def show_more(

@@ -23,14 +23,12 @@ COLUMNS = {
 }
 
 
-def look(view: Any, titles: Mapping[str, str], classes: Sequence[str], absent: str) -> Settled:
+def look(view: Any, titles: Mapping[str, str]) -> Settled:
     """The case in the viewer.
 
     Args:
         view: A case with what is predicted there, as ``app.access.view_case`` gives it.
         titles: Run to its title.
-        classes: Names of the classes but the background.
-        absent: What a class scores that is nowhere.
 
     Returns:
         What the reader has settled on.
@@ -55,8 +53,8 @@ def look(view: Any, titles: Mapping[str, str], classes: Sequence[str], absent: s
         view.truth,
         panels,
         key="case-viewer",
-        classes=classes,
-        absent=absent,
+        classes=view.classes,
+        absent=view.absent,
         image_note=f"{width} × {height} pixels{spacing}",
         truth_note="as the dataset has it",
     )

@@ -19,6 +19,9 @@ def sheets(cases: Sequence[str], titles: Mapping[str, str], make: Callable[[list
         titles: Run to its title.
         make: Gives the sheet of some cases as ``png`` or ``pdf``.
     """
+    if not cases:
+        st.caption("There is no image to put on a sheet yet.")
+        return
     picked = st.multiselect(
         "Images on the sheet",
         cases,

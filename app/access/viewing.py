@@ -1,0 +1,337 @@
+"""Cases with what runs predict there: large, small, over a training, and on a sheet."""
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app.access.inspecting import InspectedRun, Which, original_of, probabilities_of, stamp_of
+from app.access.pixels import Window, decode, decode_labels, inside, truth_at, window_of
+from app.access.reading import pictures, store
+from app.access.trying import network_sees
+from dmf.analysis import inspection, sheet
+from dmf.errors import DataError, DMFError
+from dmf.metrics.boundary import restore
+from dmf.probabilities import Pixels, found
+from dmf.runs import RunStore, SampleRow
+
+if TYPE_CHECKING:
+    from dmf.build import Original
+
+COMPUTED = "computed just now by its best network"
+ANOTHER = "another image has this name in its dataset"
+GIF_SIDE, GIF_PACE = 224, 350  # px, ms
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What one run says of a case.
+
+    Attributes:
+        probabilities: (C-1, H, W), 255 times the probability of each class but the background; None where not kept.
+        labels: (H, W) class numbers of a kept sample, where there are no probabilities.
+        truth: (H, W) class numbers in the pixels of the prediction.
+        window: Left, top, width and height of the image within these pixels; None for all of it.
+        note: Why something is missing, or what it is instead.
+    """
+
+    run: str
+    probabilities: Pixels | None = None
+    labels: Pixels | None = None
+    truth: Pixels | None = None
+    window: Window | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class CaseView:
+    """A case with what is predicted there.
+
+    Attributes:
+        image: (H, W) or (H, W, 3) at its original size, or as the network saw it where only that was kept.
+        truth: (H, W) class numbers.
+        spacing: Height and width of a pixel in mm, where known.
+        is_original: Whether image and truth are at their original size.
+        classes: Names of the classes but the background.
+        absent: What a class scores that is in neither truth nor prediction.
+        note: What is missing, and the way out.
+    """
+
+    case: str
+    label: str
+    image: Pixels | None
+    truth: Pixels | None
+    spacing: tuple[float, float] | None
+    is_original: bool
+    classes: tuple[str, ...]
+    absent: str
+    predictions: tuple[Prediction, ...]
+    note: str = ""
+
+
+def view_case(runs: Sequence[InspectedRun], case: str, which: Which, *, compute: bool = False) -> CaseView:
+    """A case as large as there is: image, truth, and what each run predicts.
+
+    Where the dataset is not here, samples that were kept stand in; the note then says so. Runs whose image of this name
+    is another one, as simulated ones of another seed are, or that know other classes, show nothing.
+
+    Args:
+        runs: Whose predictions; one at least.
+        case: Which case.
+        which: Which of their networks.
+        compute: Where probabilities of the best network were not kept, have it look at the image now.
+
+    Raises:
+        StoreError: If the store cannot be read.
+    """
+    originals, problem = _originals(runs, case)
+    first = next((run for run in runs if run.id in originals), None)
+    if first is not None:
+        original = originals[first.id]
+        image, truth, label, spacing, note = original.image, original.truth, original.label, original.spacing, ""
+    else:
+        first, image, truth = _sampled(runs, case)
+        label = spacing = None
+        note = problem
+        if image is not None:
+            note = f"The original image cannot be shown, so this is the sample that was kept. {problem}"
+    predictions = []
+    for run in runs:
+        own = originals.get(run.id)
+        if run.classes != first.classes or (own is not None and not _is_same(own, image, truth)):
+            predictions.append(Prediction(run.id, note=ANOTHER))
+        elif compute and which == "best" and own is not None and _may_compute(run, case):
+            predictions.append(_computed(run, own))
+        else:
+            predictions.append(_kept(run, case, which, truth))
+    return CaseView(
+        *(case, label or "", image, truth, spacing, bool(originals)),
+        *(first.classes, first.absent, tuple(predictions), note),
+    )
+
+
+def _originals(runs: Sequence[InspectedRun], case: str) -> tuple[dict[str, "Original"], str]:
+    """By run; and why some are missing."""
+    here, problem = {}, ""
+    for run in runs:
+        try:
+            here[run.id] = original_of(run, case)
+        except DMFError as error:
+            problem = problem or str(error)
+    return here, problem
+
+
+def _sampled(runs: Sequence[InspectedRun], case: str) -> tuple[InspectedRun, Pixels | None, Pixels | None]:
+    """The image and truth that were kept with one of the runs, and with which."""
+    for run in runs:
+        shared = {row.kind: row.id for row in _samples(run, case) if row.run is None}
+        if {"image", "truth"} <= set(shared):
+            pngs = pictures([shared["image"], shared["truth"]])
+            return run, decode(pngs[shared["image"]]), decode_labels(pngs[shared["truth"]])
+    return runs[0], None, None
+
+
+def _is_same(original: "Original", image: Pixels | None, truth: Pixels | None) -> bool:
+    if image is None or truth is None:
+        return False
+    return np.array_equal(original.image, image) and np.array_equal(original.truth, truth)
+
+
+def _samples(run: InspectedRun, case: str) -> list[SampleRow]:
+    here = store()
+    return [row for row in _all_samples(here, str(here.url), run.experiment.id, _progress(run)) if row.case == case]
+
+
+def _progress(run: InspectedRun) -> Any:
+    return tuple((each.id, each.attempt, each.summary["step"], each.state.value) for each in run.experiment.runs)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _all_samples(_store: RunStore, url: str, experiment: str, progress: Any) -> list[SampleRow]:
+    return _store.samples(experiment)
+
+
+def _kept(run: InspectedRun, case: str, which: Which, truth: Pixels | None) -> Prediction:
+    kept, problem = probabilities_of(run, which)
+    if kept is not None and case in kept.cases:
+        try:
+            return _placed(run, truth, maps=kept.read(case))
+        except DMFError as error:
+            problem = str(error)
+    own = [row for row in _samples(run, case) if row.run == run.id and row.kind == "prediction"]
+    if own:
+        labels = decode_labels(pictures([own[-1].id])[own[-1].id])
+        return _placed(run, truth, labels=labels, note=f"sample of epoch {own[-1].epoch}, without probabilities")
+    if kept is not None and not problem:
+        problem = "probabilities are kept of its test images only"
+    return Prediction(run.id, note=problem or "no prediction was kept")
+
+
+def _placed(
+    run: InspectedRun,
+    truth: Pixels | None,
+    *,
+    maps: Pixels | None = None,
+    labels: Pixels | None = None,
+    note: str = "",
+) -> Prediction:
+    """A prediction with the truth in its pixels."""
+    pixels = labels if maps is None else maps[0]
+    if truth is None or pixels is None:
+        return Prediction(run.id, maps, labels, note=note)
+    size, image = (pixels.shape[0], pixels.shape[1]), (truth.shape[0], truth.shape[1])
+    return Prediction(run.id, maps, labels, truth_at(truth, size, run.fit), window_of(image, size, run.fit), note)
+
+
+def _may_compute(run: InspectedRun, case: str) -> bool:
+    """Whether nothing was kept of an image that the run is judged by; one that it learned from shows little."""
+    kept, _ = probabilities_of(run, "best")
+    if not run.has_network or (kept is not None and case in kept.cases):
+        return False
+    return any(case in scores.cases for split in ("test", "validation") for scores in _last_scores(run, split))
+
+
+def _last_scores(run: InspectedRun, split: str) -> list[Any]:
+    return store().case_scores(run.id, split)[-1:]
+
+
+def _computed(run: InspectedRun, original: "Original") -> Prediction:
+    try:
+        return _placed(run, original.truth, maps=network_sees(run, original.image), note=COMPUTED)
+    except DMFError as error:
+        return Prediction(run.id, note=str(error))
+
+
+def case_numbers(
+    runs: Sequence[InspectedRun], view: CaseView, titles: Mapping[str, str], threshold: float
+) -> pd.DataFrame:
+    """One row per run with scores and boundary distances, measured in the pixels of the original image.
+
+    See :func:`dmf.analysis.inspection.case_numbers`. Runs without probabilities have no row; none has one where the
+    original is not here.
+    """
+    rows = []
+    for run, prediction in zip(runs, view.predictions, strict=True):
+        if view.is_original and prediction.probabilities is not None:
+            measured = inspection.case_numbers(prediction.probabilities, view, run.fit, threshold, run.absent)
+            rows.append({"run": titles[run.id], **vars(measured)})
+    return pd.DataFrame(rows)
+
+
+def kept_picture(run: InspectedRun, case: str, which: Which, draw: Callable[..., str]) -> str:
+    """A small picture of a case, made once; empty where its image is not here.
+
+    Args:
+        run: Whose prediction it shows.
+        case: Which case.
+        which: Which of its networks.
+        draw: Makes it of image, truth and prediction, each (H, W) of any size; the last two may be None.
+    """
+    return _small(run, draw, str(store().url), run.id, case, which, stamp_of([run]))
+
+
+@st.cache_data(max_entries=4096, show_spinner=False)
+def _small(
+    _run: InspectedRun, _draw: Callable[..., str], url: str, id: str, case: str, which: Which, stamp: Any
+) -> str:
+    view = view_case([_run], case, which)
+    (prediction,) = view.predictions
+    if view.image is None:
+        return ""
+    labels = _labels(prediction)
+    return _draw(view.image, view.truth, None if labels is None else inside(labels, prediction.window))
+
+
+def _labels(prediction: Prediction) -> Pixels | None:
+    return prediction.labels if prediction.probabilities is None else found(prediction.probabilities)
+
+
+def grown_cases(runs: Sequence[InspectedRun]) -> list[str]:
+    """Cases whose prediction was kept at each epoch."""
+    rows = [row for run in runs for row in store().samples(run.experiment.id)]
+    return list(dict.fromkeys(row.case for row in rows if row.kind == "prediction"))
+
+
+def growth(runs: Sequence[InspectedRun], case: str) -> tuple[Pixels, Pixels, dict[str, dict[int, Pixels]]]:
+    """Image and truth of a case as the network sees it, and of each run the predicted labels by epoch.
+
+    Runs that saw another image under this name, or the same at another size, are left out.
+
+    Raises:
+        DataError: If image or truth were not kept.
+    """
+    first, image, truth = _sampled(runs, case)
+    if image is None or truth is None:
+        raise DataError(f"No sample of {case} was kept with these runs. Choose another image.")
+    grown: dict[str, dict[int, Pixels]] = {}
+    for run in runs:
+        _, own_image, own_truth = _sampled([run], case)
+        if run.classes == first.classes and np.array_equal(own_image, image) and np.array_equal(own_truth, truth):
+            rows = [row for row in _samples(run, case) if row.run == run.id]
+            pngs = pictures([row.id for row in rows])
+            grown[run.id] = {row.epoch: decode_labels(pngs[row.id]) for row in rows}
+    return image, truth, grown
+
+
+def growth_gif(runs: Sequence[InspectedRun], titles: Mapping[str, str], case: str) -> bytes:
+    """The predictions of a case over the epochs as a GIF: image, truth and each run side by side, all in step.
+
+    Raises:
+        DataError: If image or truth were not kept.
+    """
+    image, truth, grown = growth(runs, case)
+    shown = [run.id for run in runs if grown.get(run.id)]
+    epochs = sorted({epoch for id in shown for epoch in grown[id]})
+    frames = []
+    for epoch in epochs:
+        masks = [None, truth]
+        for id in shown:
+            reached = [at for at in grown[id] if at <= epoch]
+            masks.append(grown[id][max(reached)] if reached else np.zeros_like(truth))
+        frames.append(np.hstack([sheet.overlay(image, mask, side=GIF_SIDE) for mask in masks]))
+    columns = " | ".join(["image", "truth", *(titles[id] for id in shown)])
+    return sheet.growth_gif(frames, [f"epoch {epoch}: {columns}" for epoch in epochs], GIF_PACE)
+
+
+def contact_sheet(
+    runs: Sequence[InspectedRun],
+    titles: Mapping[str, str],
+    which: Which,
+    cases: Sequence[str],
+    kind: Literal["png", "pdf"],
+) -> bytes:
+    """Cases by rows, image, truth and runs by columns, as PNG or PDF; a run without a prediction has an empty one.
+
+    Raises:
+        DataError: If the image of a case is not here.
+    """
+    rows, dice = [], []
+    for case in cases:
+        view = view_case(runs, case, which)
+        if view.image is None or view.truth is None:
+            raise DataError(f"The image of {case} cannot be shown. {view.note}")
+        masks, scores = [], []
+        for run, prediction in zip(runs, view.predictions, strict=True):
+            labels = _labels(prediction)
+            size = view.truth.shape
+            fitting = labels is None or labels.shape == size
+            masks.append(labels if fitting else restore(labels, size, run.fit))
+            scores.append(_dice(view.truth, masks[-1]))
+        rows.append((case, view.image, view.truth, [np.zeros_like(view.truth) if m is None else m for m in masks]))
+        dice.append(scores)
+    made = sheet.contact_sheet(rows, ["Image", "Truth", *(titles[run.id] for run in runs)], dice=dice)
+    content = io.BytesIO()
+    sheet.save_sheet(made, content, kind)
+    return content.getvalue()
+
+
+def _dice(truth: Pixels, mask: Pixels | None) -> float | None:
+    """Of all lesion classes together; None without a prediction, or where there is nothing to find or found."""
+    if mask is None:
+        return None
+    both, either = int(((truth > 0) & (mask > 0)).sum()), int((truth > 0).sum() + (mask > 0).sum())
+    return 2 * both / either if either else None
