@@ -86,13 +86,14 @@ def show_chosen(ids: list[str], table: pd.DataFrame) -> None:
             width="content",
         )
         played = f"compared-{zlib.crc32(','.join(ids).encode()):x}"
-        if all(not run.run.state.is_active and run.live.size for run in runs):
+        can_play = all(not run.run.state.is_active and run.live.size for run in runs)
+        if can_play:
             play.play_button(played, lambda: access.compared_playback(runs))
     members, groups = grouping.grouping(
         titles, access.fields_of(configs), lambda by: access.groups_of(configs, by), access.band_of
     )
     with st.container(key="compared-charts"):
-        if play.is_played(played):
+        if can_play and play.is_played(played):
             replay(played, ids, titles, groups)
         else:
             show_charts(ids, [run.run.state for run in runs], titles, groups)

@@ -61,7 +61,7 @@ def show_experiment(id: str | None) -> None:
         # The settings of a recorded run are changed in its own program.
         bar = knobs.place() if snapshot.is_active and not snapshot.experiment.is_recorded else None
     show_queue(id)
-    if play.is_played(id):
+    if play.is_played(id) and not snapshot.is_active:  # it may have been resumed, here or elsewhere
         replay(id)
     else:
         show_live(snapshot)

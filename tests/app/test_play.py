@@ -1,5 +1,6 @@
 """Play: a finished race passes again, with charts, scores and samples together."""
 
+import sqlite3
 import types
 from pathlib import Path
 
@@ -138,3 +139,17 @@ def test_the_end_of_the_slider_is_the_end_of_the_race(example: str, clock: list[
     slider.set_value(slider.max).run()
     assert f"step {STEPS} " in html_of(test, "run-status")
     assert "finished" in html_of(test, "run-status")
+
+
+def test_a_race_that_is_resumed_while_it_is_played_is_shown_live(
+    store: RunStore, example: str, clock: list[float]
+) -> None:
+    run = store.experiment(example).runs[0].id
+    with sqlite3.connect(store.file) as database:
+        database.execute("UPDATE runs SET state = 'stopped' WHERE id = ?", (run,))
+    test = page("pages/train.py", experiment=example)
+    press(test, f"play-{example}")
+    store.claim([run], "another")
+    test.run()
+    assert not test.exception
+    assert not [button for button in test.button if str(button.key).startswith("play-")]
