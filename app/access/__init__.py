@@ -65,6 +65,7 @@ from app.access.trying import try_network
 from app.access.turning import Turned, turn
 from app.access.viewing import (
     CaseView,
+    Growth,
     Prediction,
     case_numbers,
     contact_sheet,
@@ -84,6 +85,7 @@ __all__ = [
     "ComparedRun",
     "Entry",
     "Facts",
+    "Growth",
     "InspectedRun",
     "Picture",
     "PlayedRuns",

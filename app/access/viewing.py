@@ -73,6 +73,25 @@ class CaseView:
     note: str = ""
 
 
+@dataclass(frozen=True, eq=False)
+class Growth:
+    """A case over a training, as the network sees it.
+
+    Attributes:
+        image: (S, S) or (S, S, 3).
+        truth: (S, S) class numbers.
+        labels: Run to epoch to the predicted class numbers (S, S).
+        classes: Names of the classes but the background.
+        absent: What a class scores that is in neither truth nor prediction.
+    """
+
+    image: Pixels
+    truth: Pixels
+    labels: dict[str, dict[int, Pixels]]
+    classes: tuple[str, ...]
+    absent: str
+
+
 def view_case(runs: Sequence[InspectedRun], case: str, which: Which, *, compute: bool = False) -> CaseView:
     """A case as large as there is: image, truth, and what each run predicts.
 
@@ -256,8 +275,8 @@ def grown_cases(runs: Sequence[InspectedRun]) -> list[str]:
     return list(dict.fromkeys(row.case for row in rows if row.kind == "prediction"))
 
 
-def growth(runs: Sequence[InspectedRun], case: str) -> tuple[Pixels, Pixels, dict[str, dict[int, Pixels]]]:
-    """Image and truth of a case as the network sees it, and of each run the predicted labels by epoch.
+def growth(runs: Sequence[InspectedRun], case: str) -> Growth:
+    """A case with what each run predicted after each epoch.
 
     Runs that saw another image under this name, or the same at another size, are left out.
 
@@ -274,7 +293,7 @@ def growth(runs: Sequence[InspectedRun], case: str) -> tuple[Pixels, Pixels, dic
             rows = [row for row in _samples(run, case) if row.run == run.id]
             pngs = pictures([row.id for row in rows])
             grown[run.id] = {row.epoch: decode_labels(pngs[row.id]) for row in rows}
-    return image, truth, grown
+    return Growth(image, truth, grown, first.classes, first.absent)
 
 
 def growth_gif(runs: Sequence[InspectedRun], titles: Mapping[str, str], case: str) -> bytes:
@@ -283,16 +302,17 @@ def growth_gif(runs: Sequence[InspectedRun], titles: Mapping[str, str], case: st
     Raises:
         DataError: If image or truth were not kept.
     """
-    image, truth, grown = growth(runs, case)
+    seen = growth(runs, case)
+    grown = seen.labels
     shown = [run.id for run in runs if grown.get(run.id)]
     epochs = sorted({epoch for id in shown for epoch in grown[id]})
     frames = []
     for epoch in epochs:
-        masks = [None, truth]
+        masks = [None, seen.truth]
         for id in shown:
             reached = [at for at in grown[id] if at <= epoch]
-            masks.append(grown[id][max(reached)] if reached else np.zeros_like(truth))
-        frames.append(np.hstack([sheet.overlay(image, mask, side=GIF_SIDE) for mask in masks]))
+            masks.append(grown[id][max(reached)] if reached else np.zeros_like(seen.truth))
+        frames.append(np.hstack([sheet.overlay(seen.image, mask, side=GIF_SIDE) for mask in masks]))
     columns = " | ".join(["image", "truth", *(titles[id] for id in shown)])
     return sheet.growth_gif(frames, [f"epoch {epoch}: {columns}" for epoch in epochs], GIF_PACE)
 

@@ -142,8 +142,6 @@ def show_growth(runs: Sequence[access.InspectedRun], titles: dict[str, str]) -> 
     growing.growing(
         access.grown_cases(runs),
         titles,
-        classes=runs[0].classes,
-        absent=runs[0].absent,
         grown=partial(access.growth, runs),
         gif=partial(access.growth_gif, runs, titles),
     )

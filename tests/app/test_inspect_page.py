@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dmf.errors import StoreError
+from dmf.records import RunState, StateChange
 from dmf.runs import RunStore
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
@@ -188,6 +189,36 @@ def test_without_probabilities_the_page_says_why(store: RunStore, tiny: Any) -> 
     text = said(page(experiment.runs[0].id))
     assert "keep\\_probabilities" in text
     assert "All images" in text
+
+
+def test_a_run_that_waits_has_nothing_to_show_yet(store: RunStore, tiny: Any) -> None:
+    from dmf.jobs import create_experiment
+
+    run = create_experiment(store, tiny("mad")).runs[0].id
+    text = said(page(run))
+    assert "No scores of single test images yet" in text
+    assert "No samples of each epoch were kept" in text
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_a_run_of_which_nobody_recorded_settings_or_scores_breaks_nothing(store: RunStore, tab: str) -> None:
+    made = store.create_experiment(
+        {"recorded": True}, name="mine", labels=["my run"], run_configs=[{"weighting": "mine"}], environment={}
+    )
+    store.claim([made.runs[0].id], "me")
+    store.write([StateChange(made.runs[0].id, 0, RunState.FINISHED)], "me")
+    assert "No scores of single test images yet" in said(page(made.runs[0].id, tab))
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_runs_of_different_datasets_are_shown_beside_each_other(
+    store: RunStore, race: list[str], tiny: Any, tab: str
+) -> None:
+    from dmf.jobs import Job, create_experiment
+
+    other = create_experiment(store, tiny("mad", dataset="phantom-4"))
+    Job(store, other, "test").train()
+    assert "All images" in said(page(f"{race[0]},{other.runs[0].id}", tab))
 
 
 def test_a_store_that_cannot_be_read_is_told(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:

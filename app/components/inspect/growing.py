@@ -8,16 +8,12 @@ import streamlit as st
 from app.components.case_viewer import Panel, case_viewer
 from app.components.page_style import plain
 
-PACE = 350  # ms for which the GIF shows an epoch
-
 
 def growing(
     cases: Sequence[str],
     titles: Mapping[str, str],
     *,
-    classes: Sequence[str],
-    absent: str,
-    grown: Callable[[str], tuple[Any, Any, Mapping[str, Mapping[int, Any]]]],
+    grown: Callable[[str], Any],
     gif: Callable[[str], bytes],
 ) -> None:
     """The viewer with a slider over epochs, and what can be taken away.
@@ -25,9 +21,7 @@ def growing(
     Args:
         cases: Images whose prediction was kept at each epoch.
         titles: Run to its title.
-        classes: Names of the classes but the background.
-        absent: What a class scores that is nowhere.
-        grown: Gives image, truth and, by run and epoch, the predicted labels of a case.
+        grown: Gives a case over the training, as ``app.access.growth`` does.
         gif: Makes a GIF of a case.
     """
     if not cases:
@@ -47,19 +41,22 @@ def growing(
             help="All epochs as a moving picture, image, truth and each run side by side.",
             on_click="ignore",
         )
-    image, truth, runs = grown(case)
+    seen = grown(case)
+    runs = seen.labels
     panels = [
-        Panel(id, title, epochs=runs[id], truth=truth) if runs.get(id) else Panel(id, title, note="no samples kept")
+        Panel(id, title, epochs=runs[id], truth=seen.truth)
+        if runs.get(id)
+        else Panel(id, title, note="no samples kept")
         for id, title in titles.items()
     ]
     case_viewer(
         case,
-        image,
-        truth,
+        seen.image,
+        seen.truth,
         panels,
         key="growth-viewer",
-        classes=classes,
-        absent=absent,
+        classes=seen.classes,
+        absent=seen.absent,
         image_note="as the network sees it",
         display="errors",
     )

@@ -58,9 +58,9 @@ def test_the_best_network_looks_at_an_image_of_which_nothing_was_kept(
 
 def test_a_prediction_grows_from_the_untrained_network_on(runs: list[InspectedRun]) -> None:
     case = viewing.grown_cases(runs)[0]
-    image, truth, grown = viewing.growth(runs, case)
-    assert image.shape == truth.shape == (32, 32)
-    assert {run: sorted(epochs) for run, epochs in grown.items()} == {run.id: [0, 1, 2] for run in runs}
+    seen = viewing.growth(runs, case)
+    assert seen.image.shape == seen.truth.shape == (32, 32)
+    assert {run: sorted(epochs) for run, epochs in seen.labels.items()} == {run.id: [0, 1, 2] for run in runs}
     gif = viewing.growth_gif(runs, {run.id: "run" for run in runs}, case)
     assert gif.startswith(b"GIF89a")
 
@@ -123,8 +123,7 @@ def test_images_of_one_name_that_differ_are_not_mixed_up(
     assert [prediction.note for prediction in view.predictions] == ["", "", viewing.ANOTHER]
     assert view.predictions[2].probabilities is None
     grown_case = viewing.grown_cases(runs)[0]
-    _, _, grown = viewing.growth([*runs, other], grown_case)
-    assert set(grown) == {run.id for run in runs}
+    assert set(viewing.growth([*runs, other], grown_case).labels) == {run.id for run in runs}
 
 
 def test_an_image_that_a_network_learned_from_is_not_looked_at(runs: list[InspectedRun], store: RunStore) -> None:
