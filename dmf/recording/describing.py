@@ -10,7 +10,7 @@ from dmf.config import DataConfig, FusionConfig, ModelConfig, TrainingConfig
 from dmf.config_text import parse
 from dmf.errors import ConfigError
 from dmf.fusion import Fused, Fusion
-from dmf.weighting import WEIGHTINGS, WindowWeighting
+from dmf.weighting import WEIGHTINGS, ScalarizingWeighting, TchebycheffWeighting
 
 UNKNOWN = "own"  # the name of a weighting that nobody named
 
@@ -96,7 +96,7 @@ def refuse_other_settings(experiment: str, there: Mapping[str, Any], here: Mappi
 def _of_fusion(fusion: Fusion) -> dict[str, Any]:
     weighting, schedule = fusion.weighting, fusion.schedule
     name = next((name for name in WEIGHTINGS if WEIGHTINGS[name] is type(weighting)), type(weighting).__name__)
-    found = {
+    found: dict[str, Any] = {
         "weighting": name,
         "sum_to": "1" if weighting.total == 1 else "K",
         "history_max": fusion.history.size,
@@ -108,8 +108,14 @@ def _of_fusion(fusion: Fusion) -> dict[str, Any]:
     }
     options = {option: getattr(weighting, option, None) for option in weighting.options}
     found |= {key: value for key, value in options.items() if isinstance(value, bool | int | float | str)}
-    if isinstance(weighting, WindowWeighting) and not weighting.is_limited:
-        found.pop("weight_max")  # which is then as high as a weight can be
+    if found.get("weight_max") == math.inf:
+        found.pop("weight_max")  # no limit
+    if weighting.patience == 0:  # the weights of the first step are none that it started from
+        found["weights"] = None
+    if isinstance(weighting, ScalarizingWeighting):
+        found["weights"] = _weights(weighting.share.tolist())
+    if isinstance(weighting, TchebycheffWeighting) and weighting.ideal.any():
+        found["ideal"] = weighting.ideal.tolist()
     return found
 
 

@@ -1,7 +1,6 @@
 """Geometric loss strategy: a product of the losses instead of a sum."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,12 +30,6 @@ class GeometricWeighting(ScalarizingWeighting):
     Reference:
         Chennupati et al., CVPR Workshops 2019, arXiv 1904.08492.
     """
-
-    share: Tensor
-
-    def __init__(self, count: int, **options: Any) -> None:
-        super().__init__(count, **options)
-        self.register_buffer("share", self.weights / self.total, persistent=False)
 
     def advance(self, losses: Tensor, steps: Sequence[int]) -> Tensor:
         slopes = self.share * self._mean(losses)[..., None] / losses.clamp(min=functional.TINY)

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -50,9 +50,18 @@ class RunningWeighting(Weighting):
 class ScalarizingWeighting(RunningWeighting):
     """Template of the rules whose total is no weighted sum. What they report are *effective* weights, the derivative of
     the total by each loss. In evaluation mode those of the last step make a weighted sum, as for every rule.
+
+    Args:
+        weights: How much each loss matters; only the shares count, in the buffer ``share``. Equal when not given.
     """
 
     simplex: ClassVar[bool] = False
+
+    share: Tensor
+
+    def __init__(self, count: int, **options: Any) -> None:
+        super().__init__(count, **options)
+        self.register_buffer("share", self.weights / self.total, persistent=False)
 
     @abstractmethod
     def objective(self, terms: Tensor) -> Tensor:

@@ -34,7 +34,6 @@ class TchebycheffWeighting(ScalarizingWeighting):
 
     options: ClassVar[tuple[str, ...]] = (*ScalarizingWeighting.options, "mu", "ideal")
 
-    share: Tensor
     ideal: Tensor
 
     def __init__(self, count: int, *, mu: float = 0.1, ideal: Sequence[float] | None = None, **options: Any) -> None:
@@ -45,7 +44,6 @@ class TchebycheffWeighting(ScalarizingWeighting):
         if values.shape != (count,) or not bool(torch.isfinite(values).all()):
             raise ConfigError(f"`ideal` must have {count} finite numbers, one per loss, got {ideal}.", "ideal")
         self.mu = mu
-        self.register_buffer("share", self.weights / self.total, persistent=False)
         self.register_buffer("ideal", values.to(self.weights), persistent=False)
 
     def advance(self, losses: Tensor, steps: Sequence[int]) -> Tensor:

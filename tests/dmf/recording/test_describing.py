@@ -7,7 +7,15 @@ from dmf.errors import ConfigError
 from dmf.fusion import Fusion
 from dmf.recording.describing import experiment_config, run_config
 from dmf.schedule import AuxiliarySchedule
-from dmf.weighting import WEIGHTINGS, FixedWeighting, MADWeighting, build_weighting
+from dmf.weighting import (
+    WEIGHTINGS,
+    FixedWeighting,
+    GeometricWeighting,
+    MADWeighting,
+    RandomWeighting,
+    TchebycheffWeighting,
+    build_weighting,
+)
 
 
 def test_of_a_loop_that_says_nothing_only_what_is_seen_is_told(fused):
@@ -59,6 +67,25 @@ def test_a_fusion_tells_all_that_replays_it(fused, name):
     assert read.weighting == name
     for field in {*fields} - {"prior_weights"}:
         assert getattr(read, field) == getattr(told, field), field
+
+
+def test_of_a_total_that_is_no_sum_the_shares_are_told_and_not_the_slopes(fused):
+    fusion = Fusion(TchebycheffWeighting(2, weights=(3, 1), ideal=(0.5, -1)))
+    config = run_config(fusion(torch.tensor([1.0, 2.0])), fusion, None, {})
+    assert (config["weights"], config["ideal"]) == ([0.75, 0.25], [0.5, -1.0])
+    fusion = Fusion(GeometricWeighting(2))
+    assert run_config(fusion(torch.tensor([1.0, 2.0])), fusion, None, {})["weights"] is None
+
+
+def test_weights_of_the_first_step_of_a_rule_that_moves_at_once_are_none_it_starts_from(fused):
+    fusion = Fusion(RandomWeighting(2))
+    assert run_config(fusion(torch.tensor([1.0, 2.0])), fusion, None, {})["weights"] is None
+
+
+def test_a_lower_limit_alone_tells_of_no_upper_one(fused):
+    config = run_config(fused(), Fusion(MADWeighting(3, weight_min=0.1)), None, {})
+    assert config["weight_min"] == 0.1
+    assert "weight_max" not in config
 
 
 def test_weights_that_are_not_limited_are_not_said_to_be(fused):
