@@ -196,6 +196,8 @@ class Viewer {
   // What Python measures as well: threshold and class, once a reader has settled on them.
   tell() {
     this.setStateValue("settled", { threshold: this.threshold, classIndex: this.classIndex });
+    const said = Object.entries(this.scores).map(([name, { dice }]) => `${name}: Dice ${score(dice)}`);
+    this.spoken.textContent = `Threshold ${this.threshold.toFixed(2)}. ${said.join(", ")}`; // for those who listen
   }
 
   shown() {
@@ -224,11 +226,7 @@ class Viewer {
   frame(group, isSwipe) {
     const figure = element("figure");
     const head = element("div", "head");
-    for (const { name, about } of group) {
-      const title = element("span", "", name);
-      title.title = about ?? "";
-      head.append(title);
-    }
+    head.append(...group.map(({ name }) => element("span", "", name)));
     const box = element("div", "box");
     const canvas = element("canvas");
     canvas.tabIndex = 0;

@@ -35,7 +35,6 @@ class Panel:
     Args:
         id: Unique within the viewer.
         name: Heads the panel.
-        about: More about the run, shown on hover.
         note: A few words below the panel.
         probabilities: (C-1, H, W), 255 times the probability of each class but the background.
         labels: (H, W) class number of each pixel.
@@ -46,7 +45,6 @@ class Panel:
 
     id: str
     name: str
-    about: str = ""
     note: str = ""
     probabilities: Pixels | None = None
     labels: Pixels | None = None
@@ -184,7 +182,7 @@ def pack(header: dict[str, Any], image: Pixels, truth: Pixels | None, panels: Se
     rows: list[dict[str, Any]] = []
     epochs: set[int] = set()
     for panel in panels:
-        row: dict[str, Any] = {"id": panel.id, "name": panel.name, "about": panel.about, "note": panel.note}
+        row: dict[str, Any] = {"id": panel.id, "name": panel.name, "note": panel.note}
         named = f"Panel {panel.name!r}"
         if panel.size is None:
             rows.append({**row, "kind": "none"})

@@ -229,3 +229,20 @@ def test_a_store_that_cannot_be_read_is_told(store: RunStore, monkeypatch: pytes
 
     monkeypatch.setattr(access, "all_runs", refuse)
     assert [error.value for error in page().error] == ["The disk is gone."]
+
+
+@pytest.mark.parametrize("start", ["compare", "train"])
+def test_other_pages_lead_here_with_the_same_runs(store: RunStore, race: list[str], start: str) -> None:
+    test = AppTest.from_file(MAIN, default_timeout=60)
+    test.run()
+    test.switch_page(f"pages/{start}.py")
+    if start == "compare":
+        test.query_params["runs"] = ",".join(race)
+    else:
+        test.query_params["experiment"] = store.run(race[0]).experiment
+    test.run()
+    assert not test.exception
+    links = [link.proto for link in test.get("page_link")]
+    (link,) = [link for link in links if link.label.startswith("Inspect")]
+    assert link.page == "inspect"
+    assert all(run in link.query_string for run in race)

@@ -67,7 +67,7 @@ def test_epochs_travel_as_one_bit_per_class_and_pixel() -> None:
 def test_a_panel_without_a_prediction_says_why() -> None:
     header, _ = unpack(pack(HEADER, IMAGE, None, [Panel("r", "MAD", note="not kept")]))
     assert header["truth"] is None
-    assert header["panels"] == [{"id": "r", "name": "MAD", "about": "", "note": "not kept", "kind": "none"}]
+    assert header["panels"] == [{"id": "r", "name": "MAD", "note": "not kept", "kind": "none"}]
 
 
 @pytest.mark.parametrize(
