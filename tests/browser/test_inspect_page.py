@@ -117,7 +117,7 @@ def test_the_threshold_changes_masks_and_scores_at_once(page: Any, runs: list[st
         assert told["dice"] == pytest.approx(2 * told["tp"] / max(1, 2 * told["tp"] + told["fp"] + told["fn"]))
     store.close()
     # The table below, which Python measures at original size, follows.
-    page.get_by_text("threshold 0.20").wait_for()
+    page.get_by_text("original image and threshold 0.20").wait_for()
 
 
 def test_two_panels_are_swiped_by_mouse_and_keys(page: Any) -> None:
