@@ -15,7 +15,6 @@ PRESET = "preset"  # in the URL: train?preset=NAME
 DATASET = "dataset"  # in the URL: datasets?dataset=NAME, or NAME@FOLDER
 RUNS = "runs"  # in the URL: compare?runs=ID,ID
 CASE = "case"  # in the URL: inspect?runs=ID,ID&case=NAME
-MOST_RUNS = 24  # that are compared at a time
 IMPATIENCE = 5.0  # s in which another start of the same is taken for the same click
 _SEEN = "experiment-seen"
 _CHOSEN = "runs-chosen"
@@ -65,7 +64,7 @@ def chosen_runs() -> list[str]:
     if RUNS not in st.query_params:
         choose_runs(st.session_state.get(_CHOSEN, ()))
     named = st.query_params.get(RUNS, "").split(",")
-    return list(dict.fromkeys(id for id in named if is_plain(id)))[:MOST_RUNS]
+    return list(dict.fromkeys(id for id in named if is_plain(id)))
 
 
 def choose_runs(ids: Iterable[str]) -> None:

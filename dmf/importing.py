@@ -16,7 +16,7 @@ from dmf.metrics import summarise
 from dmf.probabilities import found
 from dmf.records import Artifact, CaseScores, EpochMetrics, Event, Record, RunState, StateChange
 from dmf.runs import RunStore, new_owner
-from dmf.runs.predictions import SUFFIXES, read_prediction
+from dmf.runs.predictions import MASKS, SUFFIXES, pictures_hold, read_prediction
 
 PREDICTIONS = "predictions"
 LAYOUT = (
@@ -35,12 +35,14 @@ class Model:
 
     Attributes:
         files: By the id of their case.
+        pictures: What the PNGs among them hold; see :func:`dmf.runs.predictions.pictures_hold`.
         counts: (cases, classes, 3) int64 true positives, false positives, false negatives in original pixels.
     """
 
     name: str
     folder: Path
     files: dict[str, Path]
+    pictures: str
     counts: NDArray[np.int64]
 
 
@@ -65,7 +67,7 @@ def import_predictions(store: RunStore, folder: Path | str, name: str | None = N
         ConfigError: If the folder was imported already, holds too many models, or the name cannot be.
         StoreError: If the store refuses.
     """
-    root = Path(folder).expanduser().absolute()
+    root = Path(folder).expanduser().resolve()  # whatever way leads there, it is one folder
     _refuse_twice(store, root)
     dataset, cases, models = _find(root)
     sizes = _count(dataset, cases, models)
@@ -78,7 +80,7 @@ def import_predictions(store: RunStore, folder: Path | str, name: str | None = N
         },
         name=name or root.name,
         labels=[model.name for model in models],
-        run_configs=[_run_config()] * len(models),
+        run_configs=[_run_config(model) for model in models],
         environment={},
     )
     runs = [run.id for run in experiment.runs]
@@ -128,7 +130,12 @@ def _find(root: Path) -> tuple[Folder, list[Case], list[Model]]:
     for place in folders:
         files, wrong = _files(place, known)
         problems += wrong
-        models.append(Model(place.name, place, files, np.zeros((len(cases), len(dataset.values), 3), np.int64)))
+        try:
+            held = pictures_hold(list(files.values()), dataset.values)
+        except DataError:
+            held = MASKS  # which file it is and why is said when all are read
+        counts = np.zeros((len(cases), len(dataset.values), 3), np.int64)
+        models.append(Model(place.name, place, files, held, counts))
     if problems:
         raise _refused(problems)
     return dataset, cases, models
@@ -138,7 +145,7 @@ def _files(folder: Path, cases: set[str]) -> tuple[dict[str, Path], list[Problem
     """Predictions by case, and what is missing, comes twice or belongs to no image."""
     files: dict[str, Path] = {}
     twice, strange = [], []
-    for file in sorted(place for place in folder.rglob("*") if place.suffix in SUFFIXES and place.is_file()):
+    for file in sorted(place for place in folder.rglob("*") if place.suffix.lower() in SUFFIXES and place.is_file()):
         case = file.relative_to(folder).with_suffix("").as_posix()
         if file.name.startswith("."):
             continue
@@ -175,7 +182,7 @@ def _count(dataset: Folder, cases: Sequence[Case], models: Sequence[Model]) -> N
         sizes[place] = truth.shape
         for model in models:
             try:
-                pixels = read_prediction(model.files[case.id], dataset.values)
+                pixels = read_prediction(model.files[case.id], dataset.values, model.pictures)
             except DataError as error:
                 problems.append(_as_problem(model.files[case.id], error))
                 continue
@@ -226,9 +233,12 @@ def _records(
     yield StateChange(run, 0, RunState.FINISHED)
 
 
-def _run_config() -> dict[str, Any]:
+def _run_config(model: Model) -> dict[str, Any]:
     """What every page asks of a run; it was not weighted here."""
-    return {"weighting": METHOD, "auxiliary": "none", "terms": [], "weights": None, "history_min": 2, "sum_to": "1"}
+    return {
+        **{"weighting": METHOD, "auxiliary": "none", "terms": [], "weights": None, "history_min": 2, "sum_to": "1"},
+        "pictures": model.pictures,
+    }
 
 
 def _changed(dataset: Folder) -> dict[str, Any]:

@@ -279,14 +279,14 @@ def _path(_store: RunStore, url: str, id: str, attempt: int, step: int, terms: t
     return read_weight_path(_store.telemetry(id), terms)
 
 
-def describe_run(id: str, *, name: str, tags: Sequence[str], notes: str, archived: bool) -> None:
-    """Change what people say of a run, see ``RunStore.update_run``.
+def describe_run(id: str, **changed: Any) -> None:
+    """Change what people say of a run: its ``name``, ``tags``, ``notes``, ``archived``; see ``RunStore.update_run``.
 
     Raises:
         RunNotFoundError: If there is no such run.
         ConfigError: If the name or a tag is empty, or the name is another run's.
     """
-    store().update_run(id, name=name, tags=tags, notes=notes, archived=archived)
+    store().update_run(id, **changed)
 
 
 def delete_runs(ids: Sequence[str]) -> None:

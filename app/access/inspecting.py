@@ -151,6 +151,8 @@ def missing_probabilities(run: InspectedRun, which: Which) -> str:
         problem = f"{told[-1]} Raise `probabilities_mb` for the next training."
     elif wanted not in ("both", which):
         problem = f"Its setting `keep_probabilities` was {wanted!r}; train it again with 'both' to see them."
+    elif run.experiment.is_recorded:
+        problem = "Its own program recorded it, without probabilities."
     elif run.run.state.value != "finished":
         problem = "Its training did not reach its end, where probabilities are kept; resume it on the page Train."
     else:

@@ -34,7 +34,7 @@ def twin(lines: Sequence[Drawn], *, title: str, x_label: str, y_label: str, log_
             x=line.x,
             y=line.y,
             name=line.name,
-            mode="lines",
+            mode="lines" if len(line.x) > 1 else "markers",
             line={
                 "color": color,
                 "width": line.width,

@@ -115,7 +115,7 @@ def comparison_html(found: Any, baseline: str) -> str:
                 html.escape(row.group) + (" (baseline)" if own else ""),
                 f"<b>{mean}</b>" if row.bold and len(found.table) > 1 else mean,
                 "–" if own else f"{row.difference:+.4f}",
-                "–" if own else f"{row.low:.4f} to {row.high:.4f}",
+                "–" if own or math.isnan(row.low) else f"{row.low:.4f} to {row.high:.4f}",
                 "–" if own else "&lt; 0.001" if row.p_holm < 0.001 else f"{row.p_holm:.3f}",
                 "–" if math.isnan(row.effect) else f"{row.effect:+.2f}",
                 f"{row.n}" + (f" ({row.zeros} equal)" if row.zeros and not own else ""),

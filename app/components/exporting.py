@@ -139,8 +139,14 @@ def _runs(found: Report) -> None:
 
 
 def csv(table: pd.DataFrame) -> str:
-    """Rows as CSV; an index with a name becomes the first column."""
-    return str(table.to_csv(index=table.index.name is not None))
+    """Rows as CSV; an index with a name becomes the first column. A text never is a formula to a spreadsheet."""
+    has_index = table.index.name is not None
+    safe = table.map(_text_only).rename(columns=_text_only, index=_text_only if has_index else None)
+    return str(safe.to_csv(index=has_index))
+
+
+def _text_only(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
 def file_name(title: str) -> str:

@@ -30,6 +30,7 @@ from app.components.run_picker import run_picker
 from dmf.errors import DMFError
 from dmf.records import RunState
 
+MOST_RUNS = 24  # compared at a time
 TICK = 2.0  # s
 DRAWN = "compared-look"  # in session state: how the charts are drawn, for the export
 MOST_ALONE = 2  # runs from which something can differ
@@ -48,9 +49,14 @@ def show() -> None:
             return
         if access.only_examples():
             examples()
-        run_picker(table, state.chosen_runs(), state.choose_runs, state.MOST_RUNS)
+        run_picker(table, state.chosen_runs()[:MOST_RUNS], state.choose_runs, MOST_RUNS)
         st.toggle("Show archived runs", key="archived", help="Runs that lists leave out.", persist_state="session")
-        show_chosen(state.chosen_runs(), table)
+        ids = state.chosen_runs()
+        if len(ids) > MOST_RUNS:
+            st.caption(
+                f"The first {MOST_RUNS} of the {len(ids)} chosen runs are compared; more could not be told apart."
+            )
+        show_chosen(ids[:MOST_RUNS], table)
     except DMFError as error:
         st.error(str(error), icon=":material/error:")
 
@@ -166,6 +172,9 @@ def replay(key: str, ids: list[str], titles: dict[str, str], groups: grouping.Gr
 
     @st.fragment(run_every=play.TICK if ticks else None)
     def played() -> None:
+        runs, missing = access.compared_runs(ids)
+        if missing or any(run.run.state.is_active for run in runs):
+            st.rerun()  # deleted or resumed, here or elsewhere
         now: access.PlayedRuns = play.play_bar(key, ticks)
         events = [event for snapshot in now.snapshots for event in snapshot.events]
         draw(now.runs, now.metrics, names, titles, groups, events=events)
@@ -181,7 +190,10 @@ def replay(key: str, ids: list[str], titles: dict[str, str], groups: grouping.Gr
                 help="Each experiment shows the images that its runs were watched on.",
             )
             snapshot = by_id[name]
-        samples.samples(snapshot, race.dashes_of(snapshot), access.pictures)
+        try:
+            samples.samples(snapshot, race.dashes_of(snapshot), access.pictures)
+        except DMFError as error:
+            st.caption(str(error))
 
     played()
 

@@ -87,6 +87,8 @@ def show_images(runs: Sequence[access.InspectedRun], titles: dict[str, str]) -> 
     looking.missing({titles[run.id]: access.missing_probabilities(run, which) for run in runs})
     case = state.chosen_case()
     if case not in set(table["case"]):
+        if case is not None:
+            looking.told(f"No {split} image of these runs is called {case}; this is the worst of the first run.")
         case = table[table["run"] == table["run"].iloc[0]].sort_values(["dice", "case"])["case"].iloc[0]
     by_id = {run.id: run for run in runs}
 
@@ -150,7 +152,7 @@ def show_growth(runs: Sequence[access.InspectedRun], titles: dict[str, str]) -> 
 def show_reliability(runs: Sequence[access.InspectedRun], titles: dict[str, str], which: access.Which) -> None:
     kept = {run.id: run for run in runs if not access.missing_probabilities(run, which)}
     if not kept:
-        looking.told("None of the chosen runs has probabilities; above it says why.")
+        looking.missing({titles[run.id]: access.missing_probabilities(run, which) for run in runs})
         return
     trusting.trusting(
         {id: titles[id] for id in kept}, lambda id, margin: access.reliability_of(kept[id], which, margin)

@@ -113,7 +113,7 @@ def pair(groups: Mapping[str, Sequence[ScoredRun]], baseline: str) -> Pairing:
 def _unfit(name: str, runs: Sequence[ScoredRun]) -> str:
     """Why a group by itself cannot be compared; empty if it can."""
     if not runs or not all(run.cases for run in runs):
-        return f"{name} has no test scores yet; they come when its training ends."
+        return f"{name} has no scores of single test images; a race keeps them when its training ends."
     for run in runs[1:]:
         if why := _difference(run.config, runs[0].config):
             return f"The runs of {name} cannot be taken together: they {why}."

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 Pixels: TypeAlias = NDArray[np.uint8]
 Style: TypeAlias = Literal["contour", "filled"]
-Row: TypeAlias = tuple[str, Pixels, Pixels, Sequence[Pixels]]
+Row: TypeAlias = tuple[str, Pixels, Pixels, Sequence[Pixels | None]]
 
 # Okabe & Ito, told apart by every eye; from class 8 on they begin again.
 COLOURS = (
@@ -25,7 +25,7 @@ COLOURS = (
     *((0, 114, 178), (213, 94, 0), (204, 121, 167)),
 )
 OPACITY = 0.45  # of a filled class
-WHITE, INK, FAINT = (255, 255, 255), (20, 20, 20), (90, 90, 90)
+WHITE, NOTHING, INK, FAINT = (255, 255, 255), (236, 236, 236), (20, 20, 20), (90, 90, 90)
 GAP = 8  # px between cells
 DOTS_PER_INCH = 200  # of a PDF: a cell of 256 px is 3.25 cm wide
 LINE = 1.7  # height of a line of text, of the height of its letters
@@ -44,7 +44,8 @@ def contact_sheet(
     """Cases by rows; image, truth and each prediction by columns.
 
     Args:
-        rows: (name, image, truth, predictions) of each case: (H, W) or (H, W, 3) uint8, then (H, W) class numbers.
+        rows: (name, image, truth, predictions) of each case: (H, W) or (H, W, 3) uint8, then (H, W) class numbers; None
+            for a prediction that there is not.
         headers: What the columns are called: image, truth and each prediction.
         style: Draw the outline of each class, or fill it.
         cell: Side of a cell in pixels; pictures keep their shape inside it.
@@ -70,6 +71,10 @@ def contact_sheet(
         said = [name, "", *("" if score is None or math.isnan(score) else f"Dice {score:.3f}" for score in scores)]
         for column, mask in enumerate((None, truth, *predictions)):
             left = GAP + column * (cell + GAP)
+            if mask is None and column > 0:  # not to be taken for one that found nothing
+                pen.rectangle((left, top, left + cell - 1, top + cell - 1), fill=NOTHING)
+                _write(pen, "no prediction", (left, top + (cell - foot) // 2, cell, foot), small, FAINT)
+                continue
             picture = overlay(image, mask, style=style, side=cell)
             offset = ((cell - picture.shape[1]) // 2, (cell - picture.shape[0]) // 2)
             sheet.paste(Image.fromarray(picture), (left + offset[0], top + offset[1]))

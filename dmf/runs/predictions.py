@@ -13,7 +13,8 @@ from dmf.errors import DataError
 from dmf.probabilities import Pixels, Probabilities, ProbabilityFile
 from dmf.runs.schema import artifacts, case_scores, experiments, runs
 
-SUFFIXES = (".png", ".npy")
+SUFFIXES = (".png", ".npy")  # in letters of either size
+MASKS, PROBABILITIES = "masks", "probabilities"  # what the pictures of a model hold
 
 
 class PredictionFolder:
@@ -23,6 +24,7 @@ class PredictionFolder:
         folder: Has one file per case, named as the case.
         cases: Their ids.
         values: What masks hold for each class, background first.
+        pictures: What its PNGs hold, ``masks`` or ``probabilities``; see :func:`pictures_hold`.
         epoch, split: What the scores of these predictions are stored under.
 
     Raises:
@@ -32,9 +34,16 @@ class PredictionFolder:
     size = None
 
     def __init__(
-        self, folder: Path, cases: Sequence[str], values: Sequence[int], *, epoch: int = 0, split: str = "test"
+        self,
+        folder: Path,
+        cases: Sequence[str],
+        values: Sequence[int],
+        pictures: str,
+        *,
+        epoch: int = 0,
+        split: str = "test",
     ) -> None:
-        self.folder, self.cases, self.values = Path(folder), tuple(cases), tuple(values)
+        self.folder, self.cases, self.values, self.pictures = Path(folder), tuple(cases), tuple(values), pictures
         self.epoch, self.split = epoch, split
         if not self.folder.is_dir():
             raise DataError(f"The predictions in {self.folder} are not there any more. Put the folder back.")
@@ -52,10 +61,10 @@ class PredictionFolder:
         """
         if case not in self.cases:
             raise DataError(f"{self.folder} holds predictions of {len(self.cases)} cases, but not of {case!r}.")
-        for suffix in SUFFIXES:
+        for suffix in (*SUFFIXES, *map(str.upper, SUFFIXES)):
             file = self.folder / f"{case}{suffix}"
             if file.is_file():
-                return read_prediction(file, self.values)
+                return read_prediction(file, self.values, self.pictures)
         raise DataError(f"The prediction of {case!r} in {self.folder} is not there any more. Put the file back.")
 
 
@@ -72,19 +81,34 @@ def probabilities(
     return None if kept is None else ProbabilityFile(folder / kept.path)
 
 
-def read_prediction(file: Path, values: Sequence[int]) -> Pixels:
+def pictures_hold(files: Sequence[Path], values: Sequence[int]) -> str:
+    """What the PNGs of a model hold: ``masks``, or ``probabilities`` where levels are not all among ``values``.
+
+    Of all together, because a picture of probabilities that are all near 0 looks like a mask with the values 0 and 1.
+    Of more than two classes only masks can be pictures.
+
+    Raises:
+        DataError: If one cannot be read.
+    """
+    pictures = (file for file in files if file.suffix.lower() == ".png")
+    return (
+        MASKS if len(values) > 2 or all(np.isin(_picture(file), values).all() for file in pictures) else PROBABILITIES
+    )
+
+
+def read_prediction(file: Path, values: Sequence[int], pictures: str) -> Pixels:
     """A prediction as 255 times the probability of each class but the background, (C-1, H, W) uint8.
 
-    A PNG whose levels are all ``values`` is a mask. Any other, with two classes, holds the probability of the second:
-    0..1 as 0..255, or as 0..65535 with 16 bits. A NumPy file holds probabilities 0..1 in floating point: (H, W) or
+    A PNG is a mask of ``values``, or, with two classes, holds the probability of the second: 0..1 as 0..255, or as
+    0..65535 with 16 bits; ``pictures`` says which. A NumPy file holds probabilities 0..1 in floating point: (H, W) or
     (1, H, W) of the second of two classes, (C-1, H, W) of all but the background, or (C, H, W) of all.
 
     Raises:
         DataError: If it cannot be read, or holds something else; says what was expected.
     """
-    if file.suffix == ".npy":
+    if file.suffix.lower() == ".npy":
         return _from_array(file, len(values))
-    return _from_picture(file, values)
+    return _from_picture(_picture(file), file, values, pictures)
 
 
 def _from_array(file: Path, classes: int) -> Pixels:
@@ -100,6 +124,8 @@ def _from_array(file: Path, classes: int) -> Pixels:
     if stored.dtype.kind != "f":
         raise DataError(f"{file} holds {stored.dtype}, expected probabilities 0..1 in floating point.")
     maps = np.asarray(stored, np.float64).reshape(-1, *shape[-2:])[-(classes - 1) :]
+    if not np.isfinite(maps).all():
+        raise DataError(f"{file} holds values that are not numbers, expected probabilities 0..1. Save it without them.")
     if not ((maps >= 0) & (maps <= 1)).all():
         raise DataError(
             f"{file} holds values from {maps.min():g} to {maps.max():g}, expected probabilities 0..1. Take the sigmoid "
@@ -108,7 +134,8 @@ def _from_array(file: Path, classes: int) -> Pixels:
     return np.asarray((maps * 255).round(), np.uint8)
 
 
-def _from_picture(file: Path, values: Sequence[int]) -> Pixels:
+def _picture(file: Path) -> NDArray[Any]:
+    """(H, W) of 8 or 16 bits."""
     import cv2
 
     try:
@@ -122,10 +149,14 @@ def _from_picture(file: Path, values: Sequence[int]) -> Pixels:
         stored = stored[..., 0]
     if stored.ndim != 2 or stored.dtype not in (np.uint8, np.uint16):
         raise DataError(f"{file} is coloured, expected a grey PNG of 8 or 16 bits: one number per pixel.")
-    levels = np.unique(stored)
-    if np.isin(levels, values).all():
+    return stored
+
+
+def _from_picture(stored: NDArray[Any], file: Path, values: Sequence[int], pictures: str) -> Pixels:
+    if pictures == MASKS and np.isin(stored, values).all():  # else it was replaced since
         return np.stack([(stored == value) * np.uint8(255) for value in values[1:]])
     if len(values) > 2:
+        levels = np.unique(stored)
         strange = ", ".join(map(str, levels[~np.isin(levels, values)][:6]))
         raise DataError(
             f"{file} holds {strange}, but the classes are the values {', '.join(map(str, values))}. Save masks with "
@@ -138,14 +169,14 @@ def _from_picture(file: Path, values: Sequence[int]) -> Pixels:
 
 def _imported(connection: Connection, run: str, folder: Path) -> PredictionFolder | None:
     query = (
-        select(experiments.c.config, case_scores.c.cases, case_scores.c.epoch)
+        select(experiments.c.config, runs.c.config.label("own"), case_scores.c.cases, case_scores.c.epoch)
         .select_from(runs.join(experiments).join(case_scores))
         .where(runs.c.id == run, case_scores.c.split == "test")
     )
     row = connection.execute(query.order_by(case_scores.c.epoch.desc())).first()
     if row is None:
         return None
-    return PredictionFolder(folder, row.cases, row.config["values"], epoch=row.epoch)
+    return PredictionFolder(folder, row.cases, row.config["values"], row.own["pictures"], epoch=row.epoch)
 
 
 def _is_best_last(rows: dict[str, Any]) -> bool:

@@ -162,7 +162,7 @@ def test_a_run_that_has_not_begun_is_compared_as_far_as_it_goes(store: RunStore)
     fusion = FusionConfig(auxiliary="none").model_dump(mode="json")
     made = store.create_experiment({}, name="Waits", labels=["mad"], run_configs=[fusion], environment={})
     test = page(",".join([*record(store), made.runs[0].id]), show="γ(t)")
-    assert "no test scores yet" in said(test, "results").replace("\\", "")
+    assert "no scores of single test images" in said(test, "results").replace("\\", "")
 
 
 def test_settings_are_drawn_against_results(store: RunStore) -> None:

@@ -69,8 +69,10 @@ def test_the_link_names_the_image(store: RunStore, race: list[str]) -> None:
     assert f"#### {case}".replace("-", "\\-") in said(page(race[0], case=case))
 
 
-def test_an_image_that_is_not_there_shows_another(store: RunStore, race: list[str]) -> None:
-    assert "gone" not in said(page(race[0], case="gone"))
+def test_an_image_that_is_not_there_is_told_and_another_shown(race: list[str]) -> None:
+    text = said(page(race[0], case="gone"))
+    assert "No test image of these runs is called gone" in text
+    assert "#### gone" not in text
 
 
 def test_validation_images_are_scored_and_looked_at_now(store: RunStore, race: list[str]) -> None:

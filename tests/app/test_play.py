@@ -141,6 +141,25 @@ def test_the_end_of_the_slider_is_the_end_of_the_race(example: str, clock: list[
     assert "finished" in html_of(test, "run-status")
 
 
+@pytest.mark.parametrize("happens", ["resumed", "deleted"])
+def test_runs_that_are_resumed_or_deleted_while_compare_plays_them_end_the_replay(
+    store: RunStore, example: str, clock: list[float], happens: str
+) -> None:
+    first, second = (run.id for run in store.experiment(example).runs[:2])
+    with sqlite3.connect(store.file) as database:
+        database.execute("UPDATE runs SET state = 'stopped' WHERE id = ?", (first,))
+    test = page("pages/compare.py", runs=f"{first},{second}")
+    press(test, next(str(button.key) for button in test.button if str(button.key).startswith("play-")))
+    assert any(str(button.key).startswith("play-toggle-") for button in test.button)
+    if happens == "resumed":
+        store.claim([first], "another")
+    else:
+        store.delete_runs([first])
+    test.run()
+    assert not test.exception
+    assert not any(str(button.key).startswith("play-toggle-") for button in test.button)
+
+
 def test_a_race_that_is_resumed_while_it_is_played_is_shown_live(
     store: RunStore, example: str, clock: list[float]
 ) -> None:

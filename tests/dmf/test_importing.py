@@ -196,6 +196,29 @@ def test_masks_of_zeros_and_ones_are_not_taken_for_probabilities_near_zero(store
     )
 
 
+def test_probabilities_that_are_sure_of_nothing_are_not_taken_for_a_mask_of_zeros_and_ones(store, folder):
+    for case, truth in (("benign (1)", TRUTH), ("benign (2)", EMPTY)):
+        png(folder / "masks" / f"{case}.png", truth // 255)
+        half = truth // 255
+        half[2:] = 0
+        png(folder / "predictions" / "masks" / f"{case}.png", half)
+        png(folder / "predictions" / "odds" / f"{case}.png", np.where(truth, 200, 1).astype(np.uint8))
+        (folder / "predictions" / "odds" / f"{case}.npy").unlink()
+    experiment = store.experiment(import_predictions(store, folder))
+    masks, odds = (store.case_scores(run.id, "test")[0].counts[:, 1].tolist() for run in experiment.runs)
+    assert masks == [[2, 0, 2], [0, 0, 0]]
+    assert odds == [[4, 0, 0], [0, 0, 0]]  # no pixel of the second picture, all 1 of 255, is found
+    assert (store.probabilities(experiment.runs[1].id, "best").read("benign (2)") == 1).all()
+
+
+def test_a_folder_is_the_same_whatever_way_leads_to_it(store, folder, tmp_path):
+    import_predictions(store, folder)
+    (tmp_path / "link").symlink_to(folder, target_is_directory=True)
+    for way in (tmp_path / "link", folder / "images" / ".."):
+        with pytest.raises(ConfigError, match="is imported already"):
+            import_predictions(store, way)
+
+
 def test_masks_of_which_none_can_be_read_are_refused(store, folder):
     for file in (folder / "masks").iterdir():
         file.write_bytes(b"")

@@ -91,7 +91,7 @@ def numbers(rows: pd.DataFrame, settled: Settled, classes: Sequence[str]) -> Non
     several = " Scores are means over the classes, distances those of all classes together." if len(classes) > 1 else ""
     st.caption(
         f"Measured at the size of the original image and threshold {settled.threshold:.2f}; the scores below the "
-        f"pictures count the network's own, coarser pixels.{several}"
+        f"pictures count the pixels of the predictions as they are, most often coarser ones.{several}"
     )
 
 

@@ -28,6 +28,15 @@ def test_a_band_is_shaded_down_to_its_lower_end() -> None:
     assert [trace.showlegend for trace in figure.data] == [True, False, False]
 
 
+def test_a_single_point_is_seen() -> None:
+    one = line("A")
+    one.x, one.y = one.x[:1], one.y[:1]
+    assert [trace.mode for trace in twin([one, line("B")], title="T", x_label="Step", y_label="Loss").data] == [
+        "markers",
+        "lines",
+    ]
+
+
 def test_without_lines_the_figure_is_empty() -> None:
     assert len(twin([], title="T", x_label="Step", y_label="Loss").data) == 0
 

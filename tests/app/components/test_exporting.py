@@ -19,3 +19,10 @@ def test_the_page_has_what_is_said_first_and_then_the_charts() -> None:
     figure = object()
     report = Report({}, {"Weights": figure}, {"Results": "<table></table>"}, {}, lambda *_: "", lambda *_: b"")
     assert pieces(report) == ["<h2>Results</h2>", "<table></table>", "<h2>Charts</h2>", figure]
+
+
+def test_no_text_is_a_formula_to_a_spreadsheet() -> None:
+    table = pd.DataFrame(
+        {"=1+1": ["@cmd", "plain", "-x"], "value": [-1.5, 2, 3]}, index=pd.Index(["+a", "b", "c"], name="f")
+    )
+    assert csv(table) == "f,'=1+1,value\n'+a,'@cmd,-1.5\nb,plain,2.0\nc,'-x,3.0\n"

@@ -43,13 +43,21 @@ def editor(done: list[Any], refusal: str = "") -> AppTest:
 
 def test_all_that_is_said_of_a_run_is_saved_together(done: list[Any]) -> None:
     test = editor(done)
-    test.text_input(key="edit-name-r-A").set_value("Better")
-    test.text_input(key="edit-tags-r-A").set_value("one, two,")
-    test.text_area(key="edit-notes-r-A").set_value("A note")
-    test.checkbox(key="edit-archived-r-A").check()
+    test.text_input(key="edit-of-r-A-name").set_value("Better")
+    test.text_input(key="edit-of-r-A-tags").set_value("one, two,")
+    test.text_area(key="edit-of-r-A-notes").set_value("A note")
+    test.checkbox(key="edit-of-r-A-archived").check()
     test.button[0].click().run()
     assert done == [("r-A", {"name": "Better", "tags": ["one", "two"], "notes": "A note", "archived": True})]
     assert test.success[0].value == "Saved."
+
+
+def test_what_was_not_changed_here_is_left_to_other_tabs(done: list[Any]) -> None:
+    test = editor(done)
+    test.session_state["rows"][0].run.label = "named in another tab"
+    test.text_area(key="edit-of-r-A-notes").set_value("A note")
+    test.button[0].click().run()
+    assert done == [("r-A", {"notes": "A note"})]
 
 
 def test_what_is_refused_is_told(done: list[Any]) -> None:

@@ -212,7 +212,9 @@ def test_nothing_to_compare_is_an_empty_table():
     assert found.table.empty
     assert found.table.dtypes.astype(str).to_dict() == COLUMNS
     assert found.test is None
-    assert found.sentence == ("Nothing can be compared. a has no test scores yet; they come when its training ends.")
+    assert found.sentence == (
+        "Nothing can be compared. a has no scores of single test images; a race keeps them when its training ends."
+    )
 
 
 def test_an_unknown_way_is_refused():

@@ -120,14 +120,14 @@ def test_a_group_with_two_runs_of_a_seed_is_refused():
 @pytest.mark.parametrize("runs", [[], [scored((), cases=())]])
 def test_a_group_without_test_scores_is_refused(runs):
     found = pair({"mad": [scored()], "new": runs}, "mad")
-    assert found.refused["new"] == "new has no test scores yet; they come when its training ends."
+    assert found.refused["new"] == "new has no scores of single test images; a race keeps them when its training ends."
 
 
 def test_without_a_baseline_all_are_refused():
     found = pair({"mad": [], "variance": [scored()]}, "mad")
     assert (found.groups, found.seeds, found.scores) == ((), (), ())
     assert found.refused == dict.fromkeys(
-        ("mad", "variance"), "mad has no test scores yet; they come when its training ends."
+        ("mad", "variance"), "mad has no scores of single test images; a race keeps them when its training ends."
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops
 
-from dmf.analysis.sheet import COLOURS, GAP, contact_sheet, growth_gif, overlay, save_sheet, spelled
+from dmf.analysis.sheet import COLOURS, GAP, NOTHING, contact_sheet, growth_gif, overlay, save_sheet, spelled
 
 IMAGE = np.full((40, 60), 100, np.uint8)
 MASK = np.zeros((40, 60), np.uint8)
@@ -55,6 +55,13 @@ def test_a_sheet_has_a_cell_for_every_case_and_column() -> None:
     assert near(columns[2], COLOURS[1]).any()
     assert near(columns[3], COLOURS[0])[sheet.height // 2 :].any()
     assert not near(columns[3], COLOURS[0])[: sheet.height // 2].any()
+
+
+def test_a_prediction_that_there_is_not_is_no_picture() -> None:
+    sheet = np.asarray(contact_sheet([("a", IMAGE, MASK, [None, MASK * 0])], HEADERS, cell=120))
+    absent, nothing_found = (sheet[:, GAP + column * (120 + GAP) + 60] for column in (2, 3))
+    assert (absent == NOTHING).all(-1).sum() > 60
+    assert not (nothing_found == NOTHING).all(-1).any()
 
 
 def test_names_headers_and_scores_are_written_and_a_long_name_stays_in_its_cell() -> None:

@@ -7,7 +7,7 @@ import pytest
 from dmf.errors import DataError, RunNotFoundError
 from dmf.probabilities import write_probabilities
 from dmf.records import Artifact, RunState, StateChange
-from dmf.runs.predictions import PredictionFolder, read_prediction
+from dmf.runs.predictions import MASKS, PROBABILITIES, PredictionFolder, pictures_hold, read_prediction
 
 
 @pytest.fixture
@@ -71,21 +71,30 @@ def png(path, pixels, **options):
 
 def test_a_picture_of_the_values_of_masks_is_a_mask(tmp_path):
     file = png(tmp_path / "a.png", np.array([[0, 7, 9]], np.uint8))
-    assert read_prediction(file, (0, 9, 7)).tolist() == [[[0, 0, 255]], [[0, 255, 0]]]
-    assert read_prediction(png(file, np.array([[0, 255]], np.uint8)), (0, 255)).tolist() == [[[0, 255]]]
+    assert read_prediction(file, (0, 9, 7), MASKS).tolist() == [[[0, 0, 255]], [[0, 255, 0]]]
+    assert read_prediction(png(file, np.array([[0, 255]], np.uint8)), (0, 255), MASKS).tolist() == [[[0, 255]]]
     three = np.array([[[7, 7, 7], [0, 0, 0]]], np.uint8)  # grey in three channels
-    assert read_prediction(png(file, three), (0, 7)).tolist() == [[[255, 0]]]
+    assert read_prediction(png(file, three), (0, 7), MASKS).tolist() == [[[255, 0]]]
 
 
 def test_a_picture_of_other_levels_holds_probabilities(tmp_path):
     file = png(tmp_path / "a.png", np.array([[0, 127, 128, 200]], np.uint8))
-    assert read_prediction(file, (0, 255)).tolist() == [[[0, 127, 128, 200]]]
+    assert read_prediction(file, (0, 255), PROBABILITIES).tolist() == [[[0, 127, 128, 200]]]
+
+
+def test_whether_pictures_are_masks_is_decided_by_all_of_a_model(tmp_path):
+    sure_of_nothing = png(tmp_path / "a.png", np.array([[0, 1]], np.uint8))
+    unsure = png(tmp_path / "b.png", np.array([[0, 130]], np.uint8))
+    assert pictures_hold([sure_of_nothing], (0, 1)) == MASKS
+    assert pictures_hold([sure_of_nothing, unsure], (0, 1)) == PROBABILITIES
+    assert pictures_hold([unsure], (0, 1, 2)) == MASKS  # pictures hold probabilities of two classes only
+    assert read_prediction(sure_of_nothing, (0, 1), PROBABILITIES).tolist() == [[[0, 1]]]
 
 
 def test_16_bits_keep_one_half_where_it_is(tmp_path):
     # 32767 / 65535 is less than one half, 32768 / 65535 more.
     file = png(tmp_path / "a.png", np.array([[0, 32767, 32768, 65535]], np.uint16))
-    assert read_prediction(file, (0, 255)).tolist() == [[[0, 127, 128, 255]]]
+    assert read_prediction(file, (0, 255), PROBABILITIES).tolist() == [[[0, 127, 128, 255]]]
 
 
 @pytest.mark.parametrize("shape", [(1, 4), (1, 1, 4), (2, 1, 4)])
@@ -94,7 +103,7 @@ def test_an_array_holds_probabilities_in_any_of_its_forms(tmp_path, shape, kind)
     lesion = np.array([[0, np.nextafter(kind(0.5), kind(0)), 0.5, 1]], kind)
     maps = np.stack([1 - lesion, lesion])
     np.save(tmp_path / "a.npy", maps[-int(np.prod(shape)) // 4 :].reshape(shape))
-    found = read_prediction(tmp_path / "a.npy", (0, 255))
+    found = read_prediction(tmp_path / "a.npy", (0, 255), PROBABILITIES)
     assert found.tolist() == [[[0, 127, 128, 255]]]
     assert found.dtype == np.uint8
 
@@ -102,8 +111,8 @@ def test_an_array_holds_probabilities_in_any_of_its_forms(tmp_path, shape, kind)
 @pytest.mark.parametrize("classes", [2, 3])
 def test_an_array_of_several_classes_may_leave_out_the_background(tmp_path, classes):
     np.save(tmp_path / "a.npy", np.stack([np.full((2, 2), value) for value in (0.2, 0.4, 0.4)[-classes:]]))
-    assert (read_prediction(tmp_path / "a.npy", (0, 1, 2)) == 102).all()
-    assert len(read_prediction(tmp_path / "a.npy", (0, 1, 2))) == 2
+    assert (read_prediction(tmp_path / "a.npy", (0, 1, 2), PROBABILITIES) == 102).all()
+    assert len(read_prediction(tmp_path / "a.npy", (0, 1, 2), PROBABILITIES)) == 2
 
 
 @pytest.mark.parametrize(
@@ -115,21 +124,21 @@ def test_an_array_of_several_classes_may_leave_out_the_background(tmp_path, clas
         (np.zeros((0, 2)), (0, 255), r"has shape \(0, 2\)"),
         (np.zeros((2, 2), int), (0, 255), "holds int64, expected probabilities 0..1 in floating point"),
         (np.full((2, 2), -0.1), (0, 255), "holds values from -0.1 to -0.1, expected probabilities 0..1"),
-        (np.full((2, 2), np.nan), (0, 255), "holds values from nan to nan"),
+        (np.full((2, 2), np.nan), (0, 255), "holds values that are not numbers"),
         (np.array([{"a": 1}]), (0, 255), "cannot be read as a NumPy array"),
     ],
 )
 def test_an_array_of_anything_else_is_refused(tmp_path, pixels, values, message):
     np.save(tmp_path / "a.npy", pixels, allow_pickle=True)
     with pytest.raises(DataError, match=message):
-        read_prediction(tmp_path / "a.npy", values)
+        read_prediction(tmp_path / "a.npy", values, PROBABILITIES)
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\x93NUMPY\x01\x00v\x00"])
 def test_a_damaged_array_is_refused(tmp_path, content):
     (tmp_path / "a.npy").write_bytes(content)
     with pytest.raises(DataError, match="cannot be read as a NumPy array"):
-        read_prediction(tmp_path / "a.npy", (0, 255))
+        read_prediction(tmp_path / "a.npy", (0, 255), PROBABILITIES)
 
 
 def test_an_array_whose_header_claims_more_than_there_is_is_refused(tmp_path):
@@ -137,7 +146,7 @@ def test_an_array_whose_header_claims_more_than_there_is_is_refused(tmp_path):
     content = (tmp_path / "a.npy").read_bytes()
     (tmp_path / "a.npy").write_bytes(content.replace(b"(4, 4), }  ", b"(400, 400)}"))
     with pytest.raises(DataError, match="cannot be read as a NumPy array"):
-        read_prediction(tmp_path / "a.npy", (0, 255))
+        read_prediction(tmp_path / "a.npy", (0, 255), PROBABILITIES)
 
 
 @pytest.mark.parametrize(
@@ -149,25 +158,30 @@ def test_an_array_whose_header_claims_more_than_there_is_is_refused(tmp_path):
 )
 def test_a_picture_of_anything_else_is_refused(tmp_path, pixels, values, message):
     with pytest.raises(DataError, match=message):
-        read_prediction(png(tmp_path / "a.png", pixels), values)
+        read_prediction(png(tmp_path / "a.png", pixels), values, PROBABILITIES)
 
 
 @pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n"])
 def test_a_damaged_picture_is_refused(tmp_path, content):
     (tmp_path / "a.png").write_bytes(content)
     with pytest.raises(DataError, match="cannot be read as an image; it is empty, damaged or of another format"):
-        read_prediction(tmp_path / "a.png", (0, 255))
+        read_prediction(tmp_path / "a.png", (0, 255), PROBABILITIES)
 
 
 def test_a_picture_that_is_a_folder_is_refused(tmp_path):
     (tmp_path / "a.png").mkdir()
     with pytest.raises(DataError, match="cannot be read"):
-        read_prediction(tmp_path / "a.png", (0, 255))
+        read_prediction(tmp_path / "a.png", (0, 255), PROBABILITIES)
+
+
+def test_a_file_is_found_whatever_the_size_of_its_letters(tmp_path):
+    png(tmp_path / "a.PNG", np.array([[0, 255]], np.uint8))
+    assert PredictionFolder(tmp_path, ["a"], (0, 255), MASKS).read("a").tolist() == [[[0, 255]]]
 
 
 def test_a_folder_knows_only_its_cases(tmp_path):
     with pytest.raises(DataError, match="holds predictions of 1 cases, but not of 'b'"):
-        PredictionFolder(tmp_path, ["a"], (0, 255)).read("b")
+        PredictionFolder(tmp_path, ["a"], (0, 255), MASKS).read("b")
 
 
 def test_an_imported_run_without_scores_has_none(store, run, tmp_path):
