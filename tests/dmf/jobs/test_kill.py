@@ -128,6 +128,17 @@ def seconds_lost(store, run, taken, killed):
     return killed - missing[missing > 0].min(initial=killed)
 
 
+def assert_same_files(here, there):
+    assert sorted(file.name for file in here.iterdir()) == sorted(file.name for file in there.iterdir())
+    for file in there.glob("*.zip"):  # what the networks believe of the test images
+        assert file.read_bytes() == (here / file.name).read_bytes()
+    for file in there.glob("*.safetensors"):
+        expected, found = load_file(file), load_file(here / file.name)
+        assert found.keys() == expected.keys()
+        for name, tensor in expected.items():  # weights, history, optimizer, random state
+            assert found[name].numpy().tobytes() == tensor.numpy().tobytes(), name
+
+
 def test_a_server_killed_at_any_moment_loses_nothing(store, tiny, tmp_path):
     choice = random.Random(3)
     id = create_experiment(store, tiny(*RACE, epochs=str(EPOCHS))).id
@@ -180,12 +191,7 @@ def test_a_server_killed_at_any_moment_loses_nothing(store, tiny, tmp_path):
             export_run(opened, row.id, "csv", file)
         assert files[0].read_bytes() == files[1].read_bytes()
         here, there = (opened.artifact_folder(row.id) for opened, row in ((store, run), (whole_store, other)))
-        assert sorted(file.name for file in here.iterdir()) == sorted(file.name for file in there.iterdir())
-        for file in there.iterdir():
-            expected, found = load_file(file), load_file(here / file.name)
-            assert found.keys() == expected.keys()
-            for name, tensor in expected.items():  # weights, history, optimizer, random state
-                assert found[name].numpy().tobytes() == tensor.numpy().tobytes(), name
+        assert_same_files(here, there)
         scores = [
             opened.epoch_metrics([row.id]).drop(columns="run") for opened, row in ((store, run), (whole_store, other))
         ]

@@ -377,7 +377,7 @@ def test_a_knob_turned_while_paused_is_stored_at_once_with_the_step_it_will_act_
         ("mad", ("lr", "fast"), "lr: input should be a valid number"),
         ("mad", ("lr", None), "lr: input should be a valid number"),
         ("mad", ("gamma", math.nan), "gamma: input should be a finite number"),
-        ("mad", ("weighting", "madd"), "Unknown weighting 'madd'. Choose one of: fixed, variance, mad, bayesian."),
+        ("mad", ("weighting", "madd"), "Unknown weighting 'madd'. Choose one of: fixed, variance, mad, bayesian,"),
         ("mad", ("filters", 3), "Unknown knob 'filters'. Choose one of: gamma, decay_rate, lr, weighting."),
         ("mad", (), "Unknown knob 'None'"),
         ("mad,auxiliary=none", ("gamma", 3), "gamma: this run has no auxiliary loss"),
