@@ -161,17 +161,20 @@ def widget(
     }
     default = as_held(name, annotation, default)
     if annotation is bool:
-        return _held(st.checkbox, default, about)
+        return _held(st.checkbox, default, about, value=default)
     if name == "terms":
-        return tuple(_held(st.multiselect, default, about, options=options, format_func=named))
+        return tuple(_held(st.multiselect, default, about, options=options, default=default, format_func=named))
     if name == "model":
-        return _held(st.selectbox, default, about, options=options, accept_new_options=True)
+        return _held(
+            st.selectbox, default, about, options=options, index=_index(default, options), accept_new_options=True
+        )
     words = _words(kinds)
     if options is not None or (words and not _numbers(kinds)):
-        return _held(st.selectbox, default, about, options=options or words, format_func=named)
+        choices = options or words
+        return _held(st.selectbox, default, about, options=choices, index=_index(default, choices), format_func=named)
     if _is_number(kinds):
         return _number(_numbers(kinds)[0], default, about, type(None) in kinds)
-    typed = _held(st.text_input, default, about)
+    typed = _held(st.text_input, default, about, value=default)
     return typed if typed.strip() or type(None) not in kinds else None
 
 
@@ -210,15 +213,18 @@ def in_labels(sentence: str) -> str:
     )
 
 
-def _held(make: Callable[..., Any], default: Any, about: Mapping[str, Any], **options: Any) -> Any:
-    st.session_state.setdefault(about["key"], default)
+def _held(make: Callable[..., Any], start: Any, about: Mapping[str, Any], /, **options: Any) -> Any:
+    """The widget, whose ``options`` name the default too: a browser that draws it anew may start from that."""
+    st.session_state.setdefault(about["key"], start)
     return make(**about, **options)
 
 
+def _index(default: Any, options: Sequence[str] | None) -> int | None:
+    return list(options).index(default) if options and default in options else None
+
+
 def _number(kind: type, default: Any, about: Mapping[str, Any], is_optional: bool) -> Any:
-    options: dict[str, Any] = {"placeholder": "none"} if is_optional else {}
-    if is_optional:
-        options["value"] = None
+    options: dict[str, Any] = {"value": None, "placeholder": "none"} if is_optional else {"value": default}
     if kind is int:
         return _held(st.number_input, default, about, step=1, **options)
     return _held(st.number_input, default, about, step=_step(default), format="%g", **options)
