@@ -45,7 +45,7 @@ def heading(experiment: Any, command: Callable[[str, str], bool]) -> Any:
     said = st.container()
     with controls:
         buttons(experiment, command, said)
-        return st.container(horizontal=True, gap="small", width="content")
+        return st.container(horizontal=True, vertical_alignment="center", gap="small", width="content")
 
 
 def buttons(experiment: Any, command: Callable[[str, str], bool], said: Any) -> None:

@@ -221,7 +221,7 @@ def test_the_link_reopens_the_view(page: Any, runs: list[str], watched: Any) -> 
     page.wait_for_url(re.compile("split=validation"))
     page.get_by_text("test", exact=True).click()
     until(lambda: "split=validation" not in page.url, "the test images")
-    case = viewer(page).get_attribute("data-case")
+    case = until(lambda: viewer(page).get_attribute("data-case"), "the image large again")
     again = watched(page.url).page
     viewer(again).locator("canvas").first.wait_for()
     assert viewer(again).get_attribute("data-case") == case
