@@ -52,8 +52,8 @@ def _prepare_ahead() -> threading.Thread:
         with suppress(DMFError):  # a full or read-only disk, say: Start meets it too, and tells the reader
             build.prepare_ahead(DataConfig(), TrainingConfig().seed)
 
-    # Waited for at the end of the process, a few seconds at most: a daemon cut off within torch aborts it.
-    thread = threading.Thread(target=prepare, name="dmf-prepare-ahead")
+    # Waited for at the end of the process, a few seconds at most: a daemon cut off within OpenCV aborts it.
+    thread = threading.Thread(target=prepare, name="dmf-prepare-ahead", daemon=False)
     thread.start()
     return thread
 
