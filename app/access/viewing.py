@@ -271,7 +271,9 @@ def _labels(prediction: Prediction) -> Pixels | None:
 
 def grown_cases(runs: Sequence[InspectedRun]) -> list[str]:
     """Cases whose prediction was kept at each epoch."""
-    rows = [row for run in runs for row in store().samples(run.experiment.id)]
+    here = store()
+    once = {run.experiment.id: run for run in runs}.values()
+    rows = [row for run in once for row in _all_samples(here, str(here.url), run.experiment.id, _progress(run))]
     return list(dict.fromkeys(row.case for row in rows if row.kind == "prediction"))
 
 
@@ -324,7 +326,7 @@ def contact_sheet(
     cases: Sequence[str],
     kind: Literal["png", "pdf"],
 ) -> bytes:
-    """Cases by rows, image, truth and runs by columns, as PNG or PDF; a run without a prediction has an empty one.
+    """Cases by rows, image, truth and runs by columns, as PNG or PDF; a run without a prediction says so.
 
     Raises:
         DataError: If the image of a case is not here.
@@ -341,7 +343,7 @@ def contact_sheet(
             fitting = labels is None or labels.shape == size
             masks.append(labels if fitting else restore(labels, size, run.fit))
             scores.append(_dice(view.truth, masks[-1]))
-        rows.append((case, view.image, view.truth, [np.zeros_like(view.truth) if m is None else m for m in masks]))
+        rows.append((case, view.image, view.truth, masks))
         dice.append(scores)
     made = sheet.contact_sheet(rows, ["Image", "Truth", *(titles[run.id] for run in runs)], dice=dice)
     content = io.BytesIO()

@@ -199,11 +199,6 @@ def _at_original(pixels: Pixels, truth: Pixels, fit: Fit) -> Pixels:
     if pixels.shape == truth.shape:
         return pixels
     height, width = truth.shape
-    if pixels.shape[0] != pixels.shape[1]:  # networks here see squares, so it was made elsewhere and replaced since
-        raise DataError(
-            f"The prediction has {pixels.shape[1]} x {pixels.shape[0]} pixels, its image {width} x {height}. Bring it "
-            "to the size of its image."
-        )
     return restore(pixels, (height, width), fit)
 
 

@@ -24,6 +24,7 @@ class PredictionFolder:
         folder: Has one file per case, named as the case.
         cases: Their ids.
         values: What masks hold for each class, background first.
+        sizes: (N, 2) height and width of each case's image.
         pictures: What its PNGs hold, ``masks`` or ``probabilities``; see :func:`pictures_hold`.
         epoch, split: What the scores of these predictions are stored under.
 
@@ -38,6 +39,7 @@ class PredictionFolder:
         folder: Path,
         cases: Sequence[str],
         values: Sequence[int],
+        sizes: NDArray[np.int64],
         pictures: str,
         *,
         epoch: int = 0,
@@ -45,6 +47,7 @@ class PredictionFolder:
     ) -> None:
         self.folder, self.cases, self.values, self.pictures = Path(folder), tuple(cases), tuple(values), pictures
         self.epoch, self.split = epoch, split
+        self._sizes = dict(zip(self.cases, map(tuple, sizes.tolist()), strict=True))
         if not self.folder.is_dir():
             raise DataError(f"The predictions in {self.folder} are not there any more. Put the folder back.")
 
@@ -57,14 +60,21 @@ class PredictionFolder:
         """(classes, H, W) uint8 of one case.
 
         Raises:
-            DataError: If there is no such case, or its file is missing or cannot be used.
+            DataError: If there is no such case, or its file is missing, unusable, or not of the size of its image.
         """
         if case not in self.cases:
             raise DataError(f"{self.folder} holds predictions of {len(self.cases)} cases, but not of {case!r}.")
         for suffix in (*SUFFIXES, *map(str.upper, SUFFIXES)):
             file = self.folder / f"{case}{suffix}"
             if file.is_file():
-                return read_prediction(file, self.values, self.pictures)
+                pixels = read_prediction(file, self.values, self.pictures)
+                if pixels.shape[1:] != self._sizes[case]:  # it was replaced since
+                    (height, width), (true_height, true_width) = pixels.shape[1:], self._sizes[case]
+                    raise DataError(
+                        f"{file} is {width} x {height} pixels, but its image is {true_width} x {true_height}. Bring it "
+                        "back to the size of its image."
+                    )
+                return pixels
         raise DataError(f"The prediction of {case!r} in {self.folder} is not there any more. Put the file back.")
 
 
@@ -169,14 +179,21 @@ def _from_picture(stored: NDArray[Any], file: Path, values: Sequence[int], pictu
 
 def _imported(connection: Connection, run: str, folder: Path) -> PredictionFolder | None:
     query = (
-        select(experiments.c.config, runs.c.config.label("own"), case_scores.c.cases, case_scores.c.epoch)
+        select(
+            experiments.c.config,
+            runs.c.config.label("own"),
+            case_scores.c.cases,
+            case_scores.c.sizes,
+            case_scores.c.epoch,
+        )
         .select_from(runs.join(experiments).join(case_scores))
         .where(runs.c.id == run, case_scores.c.split == "test")
     )
     row = connection.execute(query.order_by(case_scores.c.epoch.desc())).first()
     if row is None:
         return None
-    return PredictionFolder(folder, row.cases, row.config["values"], row.own["pictures"], epoch=row.epoch)
+    sizes = np.frombuffer(row.sizes, "<i8").reshape(-1, 2)
+    return PredictionFolder(folder, row.cases, row.config["values"], sizes, row.own["pictures"], epoch=row.epoch)
 
 
 def _is_best_last(rows: dict[str, Any]) -> bool:

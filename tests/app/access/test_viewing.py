@@ -79,6 +79,21 @@ def test_a_contact_sheet_is_a_picture_or_a_page(
     assert made.startswith(start)
 
 
+def test_a_contact_sheet_says_where_there_is_no_prediction(
+    runs: list[InspectedRun], store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Any] = []
+    make = viewing.sheet.contact_sheet
+    monkeypatch.setattr(viewing.sheet, "contact_sheet", lambda rows, *a, **k: given.extend(rows) or make(rows, *a, **k))
+    case = store.case_scores(runs[0].id, "test")[-1].cases[0]
+    for file in store.artifact_folder(runs[1].id).glob("probabilities-*.zip"):
+        file.unlink()
+    viewing.contact_sheet(runs, {run.id: "run" for run in runs}, "best", [case], "png")
+    first, second = given[0][3]
+    assert first is not None
+    assert second is None
+
+
 def test_predictions_made_elsewhere_open_as_runs(store: RunStore, tmp_path: Path) -> None:
     truth = np.zeros((20, 30), np.uint8)
     truth[5:15, 5:15] = 255

@@ -221,7 +221,7 @@ def test_nothing_there_and_nothing_found_is_said_apart() -> None:
 def test_a_prediction_that_does_not_fit_is_refused() -> None:
     with pytest.raises(ValueError, match="`original` has class 2, but `prob` has classes up to 1"):
         case_numbers(np.zeros((1, 2, 2), np.uint8), Drawn(np.full((2, 2), 2, np.uint8)))
-    with pytest.raises(DataError, match=r"has 3 x 2 pixels, its image 4 x 4. Bring it to the size of its image"):
+    with pytest.raises(ValueError, match=r"must have shape \(S, S\)"):
         case_numbers(np.zeros((1, 2, 3), np.uint8), Drawn(np.zeros((4, 4), np.uint8)))
 
 

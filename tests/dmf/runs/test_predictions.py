@@ -176,12 +176,18 @@ def test_a_picture_that_is_a_folder_is_refused(tmp_path):
 
 def test_a_file_is_found_whatever_the_size_of_its_letters(tmp_path):
     png(tmp_path / "a.PNG", np.array([[0, 255]], np.uint8))
-    assert PredictionFolder(tmp_path, ["a"], (0, 255), MASKS).read("a").tolist() == [[[0, 255]]]
+    assert PredictionFolder(tmp_path, ["a"], (0, 255), np.array([[1, 2]]), MASKS).read("a").tolist() == [[[0, 255]]]
+
+
+def test_a_file_that_was_replaced_by_one_of_another_size_is_named(tmp_path):
+    png(tmp_path / "a.png", np.zeros((3, 3), np.uint8))
+    with pytest.raises(DataError, match=r"a.png is 3 x 3 pixels, but its image is 2 x 1. Bring it back"):
+        PredictionFolder(tmp_path, ["a"], (0, 255), np.array([[1, 2]]), MASKS).read("a")
 
 
 def test_a_folder_knows_only_its_cases(tmp_path):
     with pytest.raises(DataError, match="holds predictions of 1 cases, but not of 'b'"):
-        PredictionFolder(tmp_path, ["a"], (0, 255), MASKS).read("b")
+        PredictionFolder(tmp_path, ["a"], (0, 255), np.array([[1, 2]]), MASKS).read("b")
 
 
 def test_an_imported_run_without_scores_has_none(store, run, tmp_path):
