@@ -40,7 +40,7 @@ SAMPLES = 4  # validation images whose predictions are shown
 SINCE: dict[str, tuple[str, ...]] = {
     "data": ("duplicates",),
     "model": (),
-    "training": ("keep_probabilities", "probabilities_mb"),
+    "training": ("keep_probabilities", "probabilities_mb", "gradients", "gradients_every"),
     "fusion": (
         "cov_mean",
         "cov_decay",
@@ -54,6 +54,15 @@ SINCE: dict[str, tuple[str, ...]] = {
         "weight_seed",
         "mu",
         "ideal",
+        "max_change",
+        "base_weights",
+        "famo_lr",
+        "famo_decay",
+        "lower_bounds",
+        "weights_lr",
+        "gradnorm_alpha",
+        "gradnorm_lr",
+        "gradient_of",
     ),
 }
 """Fields by section that were added after checkpoints were first written. At its default such a field means what the

@@ -114,6 +114,14 @@ class TrainingConfig(FrozenConfig):
         "best",
         description="Epoch whose network is tested: that of the best validation CB-Dice (as the paper) or the last.",
     )
+    gradients: Literal["off", "logits", "parameters"] = Field(
+        "off",
+        description="Measure how the losses pull at the network: at its output (logits, cheap), at all its weights "
+        "(parameters, dear), or not at all.",
+    )
+    gradients_every: int = Field(
+        10, ge=1, le=100_000, description="Steps from one measurement of the losses' gradients to the next."
+    )
     absent: Literal["one", "zero", "ignore"] = Field(
         "one", description="Score of a class found in neither truth nor prediction: 1, 0 (the notebook) or left out."
     )
@@ -166,6 +174,12 @@ class FusionConfig(FrozenConfig):
     smoothing: Fraction = Field(
         0.0, description="How calmly weights move: the share of the last step's weights that is kept."
     )
+    max_change: Positive | None = Field(None, description="No weight moves further than this in one step.")
+    base_weights: tuple[Positive, ...] | None = Field(
+        None,
+        description="How much each loss counts whatever the rule says: its weights are multiplied by these, then "
+        "brought back to their sum; equal when not given.",
+    )
     sum_to: Literal["1", "K"] = Field("1", description="What the weights sum to: 1, or the number of losses K.")
     cov_mean: Literal["full", "decay"] = Field(
         "full", description="CoV: compare each loss with its mean of all steps so far (full), or with one that forgets."
@@ -203,6 +217,23 @@ class FusionConfig(FrozenConfig):
     )
     ideal: tuple[Finite, ...] | None = Field(
         None, description="Tchebycheff: the best value each loss could reach; 0 when not given."
+    )
+    famo_lr: Positive = Field(0.025, description="FAMO: how fast its weights move, the step of their own Adam.")
+    famo_decay: NonNegative = Field(1e-3, description="FAMO: pull of its weights back to equal ones (weight decay).")
+    lower_bounds: tuple[Finite, ...] | None = Field(
+        None, description="FAMO: a value each loss never falls below; 0 when not given."
+    )
+    weights_lr: Positive | None = Field(
+        None, description="Learned weights (uncertainty, IMTL-L): their learning rate; the network's when not given."
+    )
+    gradnorm_alpha: Finite = Field(
+        1.5, description="GradNorm: how strongly losses that fall slowly are pushed; 0 only evens out the gradients."
+    )
+    gradnorm_lr: Positive = Field(0.025, description="GradNorm: how fast its weights move, the step of their own Adam.")
+    gradient_of: Literal["parameters", "logits"] = Field(
+        "parameters",
+        description="Gradient methods: compare the losses' pulls at the network's weights (as published), or at its "
+        "output (logits): cheap, but another method.",
     )
     detach_weights: bool = Field(
         True,
@@ -252,7 +283,7 @@ class FusionConfig(FrozenConfig):
         count = len(self.terms)
         if len(set(self.terms)) < count:
             raise ValueError(f"terms: each loss may appear once, got {':'.join(self.terms)}")
-        for name in ("weights", "prior_weights", "ideal"):
+        for name in ("weights", "prior_weights", "base_weights", "ideal", "lower_bounds"):
             values = getattr(self, name)
             if values is not None and len(values) != count:
                 raise ValueError(f"{name}: expected {count} numbers, one per loss term, got {len(values)}")

@@ -44,7 +44,7 @@ MORE: dict[str, tuple[type, tuple[str, ...]]] = {
         TrainingConfig,
         (
             *("lr", "precision", "threads", "memory_format", "deterministic", "test_at", "absent"),
-            *("keep_probabilities", "probabilities_mb"),
+            *("keep_probabilities", "probabilities_mb", "gradients", "gradients_every"),
         ),
     ),
     "Weighting": (
@@ -52,6 +52,7 @@ MORE: dict[str, tuple[type, tuple[str, ...]]] = {
         (
             *("weights", "history_min", "history_max", "symlog", "minmax", "eps", "floor", "median", "prior"),
             *("prior_weights", "rho", "weight_min", "weight_max", "smoothing", "sum_to", "detach_weights"),
+            *("max_change", "base_weights"),
         ),
     ),
     "Weighting methods beside DMF": (
@@ -60,6 +61,7 @@ MORE: dict[str, tuple[type, tuple[str, ...]]] = {
             *("cov_mean", "cov_decay", "cov_variance"),
             *("softadapt_variant", "beta", "window", "slope"),
             *("temperature", "block_steps", "weight_seed", "mu", "ideal"),
+            *("famo_lr", "famo_decay", "lower_bounds", "weights_lr", "gradnorm_alpha", "gradnorm_lr", "gradient_of"),
         ),
     ),
     "Auxiliary weight": (FusionConfig, ("schedule", "decay_every")),

@@ -23,9 +23,11 @@ FIELDS = (
     *("auxiliary", "gamma", "decay_rate", "prior", "history_min", "history_max", "weights", "loss_counts"),
     *("median", "detach_weights", "floor", "cb_weights", "cb_ratios", "minmax", "symlog", "rho"),
     *("terms", "schedule", "decay_every", "prior_weights", "weight_min", "weight_max", "smoothing", "sum_to", "eps"),
+    *("max_change", "base_weights"),
     *("cov_mean", "cov_decay", "cov_variance"),
     *("softadapt_variant", "beta", "window", "slope"),
     *("temperature", "block_steps", "weight_seed", "mu", "ideal"),
+    *("famo_lr", "famo_decay", "lower_bounds", "weights_lr", "gradnorm_alpha", "gradnorm_lr", "gradient_of"),
     *("smooth", "fp_weight", "fn_weight", "focal_gamma", "focal_alpha"),
 )
 """Every setting that a run may override, the most telling ones first."""

@@ -17,6 +17,7 @@ from dmf.records import Knob
 _ABOUT_WEIGHTING = (
     *("weights", "history_min", "history_max", "symlog", "minmax", "eps", "floor", "median", "prior"),
     *("prior_weights", "rho", "weight_min", "weight_max", "smoothing", "sum_to"),
+    *("max_change", "base_weights"),
     *("cov_mean", "cov_decay", "cov_variance"),
     *("softadapt_variant", "beta", "window", "slope"),
     *("temperature", "block_steps", "weight_seed", "mu", "ideal"),

@@ -25,6 +25,8 @@ class StepState:
         window: (K, T) recent losses, this step's in the last column unless it was not finite.
         filled: How many of the last columns hold values: () int64, or an integer where the host knows it for free.
         finite: Whether this step's losses are all finite: () bool, or a Python one where the host knows it for free.
+        logits: The network's output that the losses were computed from, with gradient; None where it is not known.
+        parameters: What the losses are minimised over, with gradient; empty where it is not known.
     """
 
     step: int
@@ -32,6 +34,8 @@ class StepState:
     window: Tensor
     filled: Count
     finite: Flag
+    logits: Tensor | None = None
+    parameters: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True)

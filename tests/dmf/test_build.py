@@ -129,6 +129,7 @@ OTHERS = {
     "test_at": "last",
     "absent": "zero",
     "keep_probabilities": "none",
+    "gradients": "logits",
     "terms": ("ce", "iou", "focal"),
     "weighting": "mad",
     "weights": (1.0, 0.0, 0.0),
@@ -143,6 +144,11 @@ OTHERS = {
     "softadapt_variant": "both",
     "slope": "reference",
     "ideal": (0.5, 0.0, 0.0),
+    "max_change": 0.25,
+    "base_weights": (1.0, 2.0, 3.0),
+    "lower_bounds": (0.5, 0.0, 0.0),
+    "weights_lr": 0.01,
+    "gradient_of": "logits",
     "auxiliary": "tversky",
     "schedule": "linear",
     "decay_every": 7,
@@ -298,7 +304,7 @@ def test_a_case_of_a_dataset_that_was_not_recorded_cannot_be_read(home):
 def test_what_is_kept_at_the_end_came_later_and_leaves_earlier_checkpoints_valid():
     config = experiment({}, runs=["mad"])
     late = {section: set(fields) for section, fields in build.SINCE.items() if section != "fusion"}
-    assert late["training"] == {"keep_probabilities", "probabilities_mb"}
+    assert late["training"] == {"keep_probabilities", "probabilities_mb", "gradients", "gradients_every"}
     late["runs"] = {0: {"fusion": set(build.SINCE["fusion"])}}
     earlier = config.model_dump_json(exclude=late).replace('"label":"mad"', '"label":""')
     assert "probabilities" not in earlier
