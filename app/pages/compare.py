@@ -95,6 +95,8 @@ def show_chosen(ids: list[str], table: pd.DataFrame) -> None:
         can_play = all(not run.run.state.is_active and run.live.size for run in runs)
         if can_play:
             play.play_button(played, lambda: access.compared_playback(runs))
+        else:
+            st.caption("Play needs runs that have ended and whose steps were recorded; one of these has not.")
     members, groups = grouping.grouping(
         titles, access.fields_of(configs), lambda by: access.groups_of(configs, by), access.band_of
     )

@@ -32,7 +32,9 @@ def import_folder(
         print_json({"experiment": experiment.id, "images": images, "runs": runs})
         return
     table = Table(title=f"Experiment {experiment.id}: {images} images, pooled over all of them")
-    for heading in ("model", "run", "lesion Dice", "lesion IoU", "Dice per image"):
+    table.add_column("model", overflow="fold")
+    table.add_column("run", no_wrap=True)  # it is copied from here
+    for heading in ("lesion Dice", "lesion IoU", "Dice per image"):
         table.add_column(heading)
     for run, scores in rows:
         numbers = [f"{scores[key]:.3f}" for key in ("lesion_dice", "lesion_iou", "lesion_dice_per_image")]
