@@ -1,9 +1,10 @@
 """What a weighting is: it maps what is known at a step to the weights W1..WK."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -64,6 +65,12 @@ def per_loss(name: str, values: Sequence[float] | None, count: int, dtype: torch
 class Weighting(nn.Module, ABC):
     """Base of all weightings. Holds the last weights, so that evaluation reads them and a checkpoint restores them.
 
+    What a rule proposes is adjusted alike for every rule (:meth:`finish`): base weights, smoothing, limits, and last a
+    limit on the change per step. A rule that is not ``simplex`` proposes weights of any sum, so base weights multiply
+    them and limits clamp each by itself. Where its total is no weighted sum of the losses, it becomes one as soon as
+    anything is adjusted: that of the losses with the adjusted weights, whose gradient those weights are. Until a rule
+    adapts, the weights stay where they start, whatever the limits say.
+
     Class attributes:
         options: Fields of ``FusionConfig`` the constructor takes.
         replayable: The weights follow from loss values alone, so a recorded history can be replayed.
@@ -74,18 +81,25 @@ class Weighting(nn.Module, ABC):
         count: Number of losses K.
         weights: Weights to start from; equal when not given. Only their proportions matter to adaptive rules.
         sum_to: ``"1"`` or ``"K"``; the latter multiplies the effective learning rate by K.
+        base_weights: (K,) above 0, how much each loss counts whatever the rule says. Only their proportions matter.
+        smoothing: Share of the last step's weights that is kept, 0 <= smoothing < 1.
+        weight_min, weight_max: Limits of every weight.
+        max_change: Furthest a weight moves in one step, above 0, in the unit of the weights.
         dtype: Of the weights.
 
     Raises:
-        ConfigError: If the weights do not fit.
+        ConfigError: If the weights do not fit, or an adjustment cannot work.
     """
 
-    options: ClassVar[tuple[str, ...]] = ("weights", "sum_to")
+    options: ClassVar[tuple[str, ...]] = (
+        *("weights", "sum_to", "base_weights", "smoothing", "weight_min", "weight_max", "max_change"),
+    )
     replayable: ClassVar[bool] = True
     simplex: ClassVar[bool] = True
     host_sync: ClassVar[bool] = False
 
     weights: Tensor
+    base_weights: Tensor | None
 
     def __init__(
         self,
@@ -93,6 +107,11 @@ class Weighting(nn.Module, ABC):
         *,
         weights: Sequence[float] | None = None,
         sum_to: str = "1",
+        base_weights: Sequence[float] | None = None,
+        smoothing: float = 0.0,
+        weight_min: float = 0.0,
+        weight_max: float | None = None,
+        max_change: float | None = None,
         dtype: torch.dtype = torch.float64,
     ) -> None:
         super().__init__()
@@ -103,9 +122,87 @@ class Weighting(nn.Module, ABC):
         self.count = count
         self.total = 1.0 if sum_to == "1" else float(count)
         self.register_buffer("weights", self._starting_weights(weights, dtype))
+        base = None if base_weights is None else per_loss("base_weights", base_weights, count, dtype)
+        if base is not None and not bool((base > 0).all()):
+            raise ConfigError(f"`base_weights` must all be above 0, got {base.tolist()}.", "base_weights")
+        self.register_buffer(
+            "base_weights", None if base is None else functional.proportional(base) * count, persistent=False
+        )
+        if not 0 <= smoothing < 1:
+            raise ConfigError(f"`smoothing` must be at least 0 and below 1, got {smoothing}.", "smoothing")
+        if max_change is not None and not max_change > 0:
+            raise ConfigError(f"`max_change` must be above 0, got {max_change}.", "max_change")
+        self.smoothing, self.max_change = smoothing, max_change
+        self.weight_min, self.weight_max = self._limits(weight_min, math.inf if weight_max is None else weight_max)
+
+    def _limits(self, low: float, high: float) -> tuple[float, float]:
+        if not low >= 0:
+            raise ConfigError(f"`weight_min` must be at least 0, got {low}.", "weight_min")
+        if not low <= high or high == 0:
+            raise ConfigError(
+                f"`weight_max` must be above 0 and at least `weight_min` ({low:g}), got {high}.", "weight_max"
+            )
+        if self.simplex and not low * self.count <= self.total <= high * self.count:
+            raise ConfigError(
+                f"{self.count} weights between {low:g} and {high:g} cannot sum to {self.total:g}.",
+                "weight_min" if low * self.count > self.total else "weight_max",
+            )
+        return low, high
 
     def _starting_weights(self, weights: Sequence[float] | None, dtype: torch.dtype) -> Tensor:
         return functional.proportional(per_loss("weights", weights, self.count, dtype)) * self.total
+
+    @property
+    def follows_last(self) -> bool:
+        """Whether the adjusted weights of a step depend on those of the step before."""
+        return self.smoothing > 0 or self.max_change is not None
+
+    @property
+    def is_adjusted(self) -> bool:
+        """Whether the weights are not simply those that the rule proposes."""
+        is_limited = self.weight_min > 0 or self.weight_max < math.inf
+        return self.follows_last or is_limited or self.base_weights is not None
+
+    def finish(self, proposal: Tensor, last: Tensor) -> Tensor:
+        """The weights (..., K) that become of what the rule proposes, :func:`functional.adjust`; changes nothing.
+
+        Every rule calls this for every step on which it adapts. Without adjustments it returns the proposal itself.
+
+        Args:
+            proposal: (..., K), may carry gradient; of the sum ``total`` if the rule is ``simplex``.
+            last: (..., K) weights of the last step, detached.
+        """
+        return functional.adjust(
+            proposal,
+            last,
+            base=self.base_weights,
+            smoothing=self.smoothing,
+            low=self.weight_min,
+            high=self.weight_max,
+            max_change=self.max_change,
+            total=self.total if self.simplex else None,
+        )
+
+    def finish_all(self, proposals: Tensor, adapting: Tensor | None = None) -> Tensor:
+        """:meth:`finish` for steps in a row, starting from the last weights; moves them as training would.
+
+        Args:
+            proposals: (S, K), one row per step.
+            adapting: (S,) bool, whether the rule adapts at a step; from one on it always does. All if not given.
+        """
+        waits = 0 if adapting is None else len(proposals) - int(adapting.sum())
+        before, proposals = self.weights.expand(waits, self.count), proposals[waits:]
+        if self.follows_last:
+            rows, last = [], self.weights
+            for proposal in proposals:
+                last = self.finish(proposal, last)
+                rows.append(last)
+            proposals = torch.stack(rows) if rows else proposals
+        else:
+            proposals = self.finish(proposals, self.weights)
+        if len(proposals):
+            self.weights = proposals[-1]
+        return torch.cat((before, proposals))
 
     @property
     def patience(self) -> int | None:
@@ -154,13 +251,11 @@ class WindowWeighting(Weighting):
         eps: Guards divisions, above 0.
         floor: Least value of the statistic, so that a loss flat in its window neither takes nor loses all weight.
             In the unit of the statistic: of the scaled window, squared for the variance.
-        weight_min, weight_max: Limits of every weight.
-        smoothing: Share of the last step's weights that is kept, 0 <= smoothing < 1.
     """
 
     options: ClassVar[tuple[str, ...]] = (
         *Weighting.options,
-        *("history_min", "symlog", "minmax", "eps", "floor", "weight_min", "weight_max", "smoothing"),
+        *("history_min", "symlog", "minmax", "eps", "floor"),
     )
     default_floor: ClassVar[float]
     waits_for: ClassVar[str] = "history_min"  # the option that says how many losses it needs
@@ -169,19 +264,14 @@ class WindowWeighting(Weighting):
         self,
         count: int,
         *,
-        weights: Sequence[float] | None = None,
-        sum_to: str = "1",
         history_min: int = 10,
         symlog: bool = True,
         minmax: bool = True,
         eps: float = 1e-7,
         floor: float | None = None,
-        weight_min: float = 0.0,
-        weight_max: float | None = None,
-        smoothing: float = 0.0,
-        dtype: torch.dtype = torch.float64,
+        **options: Any,
     ) -> None:
-        super().__init__(count, weights=weights, sum_to=sum_to, dtype=dtype)
+        super().__init__(count, **options)
         floor = self.default_floor if floor is None else floor
         if history_min < 2:
             raise ConfigError(f"`history_min` must be at least 2 steps, got {history_min}.", "history_min")
@@ -189,20 +279,8 @@ class WindowWeighting(Weighting):
             raise ConfigError(f"`eps` must be strictly positive, got {eps}.", "eps")
         if not floor >= 0:
             raise ConfigError(f"`floor` must be at least 0, got {floor}.", "floor")
-        if not 0 <= smoothing < 1:
-            raise ConfigError(f"`smoothing` must be at least 0 and below 1, got {smoothing}.", "smoothing")
-        if not weight_min >= 0:
-            raise ConfigError(f"`weight_min` must be at least 0, got {weight_min}.", "weight_min")
-        high = torch.inf if weight_max is None else weight_max
-        if not weight_min * count <= self.total <= high * count:
-            raise ConfigError(
-                f"{count} weights between {weight_min:g} and {high:g} cannot sum to {self.total:g}.",
-                "weight_min" if weight_min * count > self.total else "weight_max",
-            )
         self.history_min, self.symlog, self.minmax = history_min, symlog, minmax
-        self.eps, self.floor, self.smoothing = eps, floor, smoothing
-        self.weight_min, self.weight_max = weight_min, high
-        self.is_limited = weight_min > 0 or weight_max is not None
+        self.eps, self.floor = eps, floor
 
     @abstractmethod
     def statistic(self, scaled: Tensor, filled: Count) -> Tensor:
@@ -215,14 +293,16 @@ class WindowWeighting(Weighting):
     def learn(self, statistic: Tensor, adapting: Flag) -> None:
         """Update state of the subclass after a step, where ``adapting`` holds."""
 
+    def propose_all(self, statistics: Tensor) -> Tensor:
+        """:meth:`propose` and :meth:`learn` for adaptive steps in a row, (S, K).
+
+        A rule that learns overrides both.
+        """
+        return self.propose(statistics)
+
     @property
     def patience(self) -> int | None:
         return self.history_min - 1
-
-    @property
-    def is_recursive(self) -> bool:
-        """Whether the weights of a step depend on those of the step before."""
-        return self.smoothing > 0
 
     def scale(self, window: Tensor, filled: Count) -> Tensor:
         """The window as the statistic sees it, (..., K, T)."""
@@ -236,19 +316,14 @@ class WindowWeighting(Weighting):
         return self._combine(state.terms, self._advance(statistic, adapting))
 
     def _advance(self, statistic: Tensor, adapting: Flag) -> Tensor:
-        proposal = self.propose(statistic)
+        proposal = self._summing(self.propose(statistic))
         self.learn(statistic.detach(), adapting)
-        weights = choose(adapting, self._finish(proposal, self.weights), self.weights)
+        weights = choose(adapting, self.finish(proposal, self.weights), self.weights)
         self.weights = weights.detach()
         return weights
 
-    def _finish(self, proposal: Tensor, last: Tensor) -> Tensor:
-        weights = proposal if self.total == 1 else proposal * self.total
-        if self.smoothing > 0:
-            weights = self.smoothing * last + (1 - self.smoothing) * weights
-        if self.is_limited:
-            weights = functional.limit(weights, self.weight_min, self.weight_max, self.total)
-        return weights
+    def _summing(self, shares: Tensor) -> Tensor:
+        return shares if self.total == 1 else shares * self.total
 
     def check_memory(self, history_max: int) -> None:
         """Refuse a memory too short for the weights to ever move.
@@ -275,12 +350,9 @@ class WindowWeighting(Weighting):
         start = self.weights
         statistics = self._statistics(kept, filled, history_max)[len(before) :]
         adapting = filled[len(before) :] >= self.history_min
-        if self.is_recursive:
-            rows = [self._advance(statistic, now) for statistic, now in zip(statistics, adapting, strict=True)]
-            weights = torch.stack(rows) if rows else statistics
-        else:
-            weights = torch.where(adapting[:, None], self._finish(self.propose(statistics), start), start)
-            self.weights = weights[-1] if len(weights) else start
+        moving = statistics[adapting]
+        proposals = self._summing(self.propose_all(moving)) if len(moving) else moving
+        weights = self.finish_all(torch.cat((statistics[~adapting], proposals)), adapting)
         return torch.cat((start[None], weights))[finite[first:].cumsum(0)]
 
     def _statistics(self, losses: Tensor, filled: Tensor, history_max: int) -> Tensor:

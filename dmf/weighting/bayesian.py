@@ -68,10 +68,6 @@ class BayesianWeighting(MADWeighting):
         self.register_buffer("log_initial", torch.log(functional.proportional(start)))
         self.register_buffer("log_prior", self.log_initial.clone())
 
-    @property
-    def is_recursive(self) -> bool:
-        return self.prior != "fixed" or super().is_recursive
-
     def propose(self, statistic: Tensor) -> Tensor:
         return (statistic + self.log_prior).softmax(-1)
 
@@ -79,3 +75,11 @@ class BayesianWeighting(MADWeighting):
         log_posterior = (statistic + self.log_prior).log_softmax(-1)
         following = functional.next_log_prior(log_posterior, self.log_initial, self.prior, self.rho)
         self.log_prior = choose(adapting, following, self.log_prior)
+
+    def propose_all(self, statistics: Tensor) -> Tensor:
+        if self.prior == "fixed":
+            return self.propose(statistics)
+        priors = functional.log_priors(statistics, self.log_prior, self.log_initial, self.prior, self.rho)
+        self.log_prior = priors[-1]
+        self.learn(statistics[-1], True)
+        return (statistics + priors).softmax(-1)

@@ -86,7 +86,6 @@ class CoVWeighting(RunningWeighting):
             products, full if self.cov_variance == "reference" else share, self.ratio_variance
         )
         variation = functional.coefficient_of_variation(variances[:-1], ratio_means[:-1])
-        weights = functional.proportional(variation) * self.total
         self.seen = self.seen + len(losses)
         self.mean, self.ratio_mean, self.ratio_variance = means[-1], ratio_means[-1], variances[-1]
-        return torch.where(before[:, None] < 2, self.weights, weights)
+        return functional.proportional(variation) * self.total

@@ -55,13 +55,13 @@ class DWAWeighting(RunningWeighting):
 
     def advance(self, losses: Tensor, steps: Sequence[int]) -> Tensor:
         size, count = self.block_steps, len(losses)
-        block = (self.seen + torch.arange(count, device=losses.device)) // size
         first = self.seen // size
-        row = block - first  # of the block two before the step's own, in the table below
+        row = (
+            self.seen + torch.arange(count, device=losses.device)
+        ) // size - first  # of the block two before the step's own, in the table below
         begun = losses.new_zeros((count + size - 1) // size, self.count)  # as many blocks as can begin
         table = torch.cat((self.sums, begun)).index_add(0, row + 2, losses)
         ratios = functional.ratio(table[row + 1], table[row])
-        weights = functional.softmax(ratios, self.temperature) * self.total
         self.seen = self.seen + count
         self.sums = table[self.seen // size - first + torch.arange(3, device=losses.device)]
-        return torch.where(block[:, None] < 2, self.weights, weights)
+        return functional.softmax(ratios, self.temperature) * self.total

@@ -13,7 +13,8 @@ class FixedWeighting(Weighting):
     """The weights of the user, as they are given; equal and summing to ``sum_to`` when none are given.
 
     Given weights are not rescaled, so 1:1:1 is the plain sum of three losses. They may sum to anything, hence
-    ``simplex`` is false.
+    ``simplex`` is false. For the same reason nothing adjusts them: base weights, smoothing and limits are for rules
+    whose weights move.
 
     Args:
         count: Number of losses K.
@@ -24,7 +25,18 @@ class FixedWeighting(Weighting):
         ConfigError: If the weights do not fit.
     """
 
+    options: ClassVar[tuple[str, ...]] = ("weights", "sum_to")
     simplex: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        count: int,
+        *,
+        weights: Sequence[float] | None = None,
+        sum_to: str = "1",
+        dtype: torch.dtype = torch.float64,
+    ) -> None:
+        super().__init__(count, weights=weights, sum_to=sum_to, dtype=dtype)
 
     def _starting_weights(self, weights: Sequence[float] | None, dtype: torch.dtype) -> Tensor:
         if weights is None:

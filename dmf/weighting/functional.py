@@ -12,6 +12,7 @@ Reference:
 import math
 from collections.abc import Callable
 from itertools import accumulate
+from operator import add
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from torch import Tensor
 
 from dmf.weighting.host import Count
 
+STEPS_AT_ONCE = 100_000  # steps of a replay that plain numbers are made of at once
 TINY = 1e-12  # a loss below this is nothing to divide by
 
 
@@ -236,6 +238,30 @@ def next_log_prior(log_posterior: Tensor, log_initial: Tensor, prior: str, rho: 
     return rho * log_posterior + (1 - rho) * log_initial
 
 
+def log_priors(evidence: Tensor, start: Tensor, log_initial: Tensor, prior: str, rho: float) -> Tensor:
+    """The prior of every step of a history, as logarithms (S, K) up to a constant per step.
+
+    Args:
+        evidence: (S, K) log-likelihoods, one row per step.
+        start: (K,) prior of the first step.
+        log_initial: (K,) what a tempered prior is drawn back to.
+        prior: ``"tempered"`` or ``"compound"``, as in :func:`next_log_prior`.
+        rho: Memory of the tempered prior.
+    """
+    keep = 1.0 if prior == "compound" else rho
+    pull = [(1 - keep) * value for value in log_initial.tolist()]
+    now, parts = start.tolist(), []
+    for part in evidence.split(STEPS_AT_ONCE):
+        rows = []
+        for row in part.tolist():
+            rows.append(now)
+            posterior = list(map(add, row, now))
+            most = max(posterior)  # a constant, which a softmax forgets; without it a compound prior grows for ever
+            now = [keep * (value - most) + other for value, other in zip(posterior, pull, strict=True)]
+        parts.append(torch.tensor(rows, dtype=evidence.dtype, device=evidence.device))
+    return torch.cat(parts)
+
+
 def limit(weights: Tensor, low: float, high: float, total: float) -> Tensor:
     """Keep every weight within ``[low, high]`` while the sum over the last dimension stays ``total``.
 
@@ -260,3 +286,47 @@ def limit(weights: Tensor, low: float, high: float, total: float) -> Tensor:
         # Shares before the product: free weights may be as small as a compound prior makes them.
         result = torch.where(pinned, bounds, free / torch.where(total_free == 0, 1, total_free) * rest)
     return result
+
+
+def adjust(
+    proposal: Tensor,
+    last: Tensor,
+    *,
+    base: Tensor | None = None,
+    smoothing: float = 0.0,
+    low: float = 0.0,
+    high: float = math.inf,
+    max_change: float | None = None,
+    total: float | None = None,
+) -> Tensor:
+    """Weights (..., K) from what a rule proposes, in this order; what is left out costs nothing and changes no bit.
+
+    1. Base weights multiply the proposal, which is then brought back to its sum.
+    2. An exponential moving average keeps ``smoothing`` of the last weights.
+    3. Floor and ceiling: :func:`limit`.
+    4. The way from the last weights is shortened as a whole until no weight moves further than ``max_change``. So the
+       sum stays, and weights that were within the limits stay there.
+
+    Args:
+        proposal: (..., K), summing to ``total`` where there is one.
+        last: (..., K) weights of the step before.
+        base: (K,) above 0; their mean is 1.
+        smoothing: 0 <= smoothing < 1.
+        low: Least weight.
+        high: Largest weight.
+        max_change: Furthest a weight moves, above 0, in the unit of the weights.
+        total: What the weights sum to. None for weights that sum to anything: nothing is brought back to a sum, and
+            the limits clamp each weight by itself.
+    """
+    weights = proposal
+    if base is not None:
+        weights = weights * base if total is None else proportional(weights * base) * total
+    if smoothing > 0:
+        weights = smoothing * last + (1 - smoothing) * weights
+    if low > 0 or high < math.inf:
+        weights = weights.clamp(low, high) if total is None else limit(weights, low, high, total)
+    if max_change is None:
+        return weights
+    way = weights - last
+    longest = way.abs().amax(-1, keepdim=True)
+    return torch.where(longest <= max_change, weights, last + way * (max_change / longest.clamp(min=max_change)))

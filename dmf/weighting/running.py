@@ -15,18 +15,27 @@ class RunningWeighting(Weighting):
     """Template of the rules whose state moves from step to step: CoV, DWA, random and the two that are no sums.
 
     A subclass says how its state moves over steps in a row (:meth:`advance`); live that is one step, in a replay all of
-    them. Its state lives in buffers and restarts when the rule takes over in mid-training.
+    them. Its state lives in buffers and restarts when the rule takes over in mid-training. One with ``patience`` counts
+    its finite steps in a buffer ``seen`` ().
     """
+
+    seen: Tensor
 
     @abstractmethod
     def advance(self, losses: Tensor, steps: Sequence[int]) -> Tensor:
-        """Move the state over finite losses (S, K) of S >= 1 steps; return the weights (S, K) of each."""
+        """Move the state over finite losses (S, K) of S >= 1 steps; return the weights (S, K) it proposes for each.
+
+        Those of steps within its ``patience`` do not count.
+        """
 
     def forward(self, state: StepState) -> Combined:
         if state.finite is False:
             return self.current(state.terms)
         before = dict(self.named_buffers())
-        self.weights = self.advance(state.terms.detach().to(self.weights)[None], (state.step,))[0]
+        adapting = self._adapting(1)
+        proposal = self.advance(state.terms.detach().to(self.weights)[None], (state.step,))[0]
+        weights = self.finish(proposal, self.weights)
+        self.weights = weights if adapting is None else torch.where(adapting, weights, self.weights)
         for name, old in before.items():
             new = getattr(self, name)
             if new is not old:
@@ -37,19 +46,25 @@ class RunningWeighting(Weighting):
     def replay(self, losses: Tensor, history_max: int, first: int = 0) -> Tensor:
         losses = losses[first:].to(self.weights)
         finite = torch.isfinite(losses).all(-1)
-        start = self.weights
-        rows = start[None]
+        rows = self.weights[None]
         if finite.any():
             steps = [first + row for row in finite.nonzero()[:, 0].tolist()]
-            weights = self.advance(losses[finite], steps)
-            self.weights = weights[-1]
-            rows = torch.cat((rows, weights))
+            adapting = self._adapting(len(steps))
+            proposals = self.advance(losses[finite], steps)
+            rows = torch.cat((rows, self.finish_all(proposals, adapting)))
         return rows[finite.cumsum(0)]
+
+    def _adapting(self, count: int) -> Tensor | None:
+        """Which of the next ``count`` finite steps lie beyond the rule's patience, (S,) bool; None if all do."""
+        if not self.patience:
+            return None
+        return self.seen + torch.arange(count, device=self.seen.device) >= self.patience
 
 
 class ScalarizingWeighting(RunningWeighting):
     """Template of the rules whose total is no weighted sum. What they report are *effective* weights, the derivative of
-    the total by each loss. In evaluation mode those of the last step make a weighted sum, as for every rule.
+    the total by each loss. In evaluation mode those of the last step make a weighted sum, as for every rule; so they do
+    at every step if the weights are adjusted.
 
     Args:
         weights: How much each loss matters; only the shares count, in the buffer ``share``. Equal when not given.
@@ -69,7 +84,7 @@ class ScalarizingWeighting(RunningWeighting):
 
     def forward(self, state: StepState) -> Combined:
         linear = super().forward(state)
-        if state.finite is False:
+        if state.finite is False or self.is_adjusted:
             return linear
         total = self.objective(state.terms.to(self.weights)).to(state.terms.dtype)
         return Combined(choose(state.finite, total, linear.total), linear.weights)

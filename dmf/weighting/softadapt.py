@@ -9,7 +9,7 @@ from torch import Tensor
 from dmf.errors import ConfigError
 from dmf.registry import unknown
 from dmf.weighting import functional
-from dmf.weighting.base import WindowWeighting
+from dmf.weighting.base import Weighting, WindowWeighting
 from dmf.weighting.host import Count
 
 _VARIANTS = {
@@ -49,7 +49,7 @@ class SoftAdaptWeighting(WindowWeighting):
     """
 
     options: ClassVar[tuple[str, ...]] = (
-        *("weights", "sum_to", "weight_min", "weight_max", "smoothing"),
+        *Weighting.options,
         *("softadapt_variant", "beta", "window", "slope"),
     )
     default_floor: ClassVar[float] = 0.0  # a slope may well be 0
