@@ -110,6 +110,8 @@ def _of_fusion(fusion: Fusion) -> dict[str, Any]:
     found |= {key: value for key, value in options.items() if isinstance(value, bool | int | float | str)}
     if found.get("weight_max") == math.inf:
         found.pop("weight_max")  # no limit
+    if weighting.base_weights is not None:
+        found["base_weights"] = weighting.base_weights.tolist()
     if weighting.patience == 0:  # the weights of the first step are none that it started from
         found["weights"] = None
     if isinstance(weighting, ScalarizingWeighting):

@@ -52,6 +52,8 @@ def test_a_fusion_tells_all_that_replays_it(fused, name):
         prior="compound",
         weight_max=0.75,
         smoothing=0.5,
+        max_change=0.25,
+        base_weights=(0.5, 1, 1.5),
         gamma=2,
         decay_rate=0.125,
         decay_every=7,

@@ -70,6 +70,51 @@ def test_limits_are_limits_of_the_weights_as_they_are_summed(live: Any) -> None:
     torch.testing.assert_close(weights[1], torch.tensor([0.5, 1.5], dtype=torch.float64))
 
 
+def test_base_weights_are_a_prior_of_which_only_the_proportions_count(live: Any) -> None:
+    # 1/17 : 16/17 times 4 : 1 is 4/17 : 16/17, so 1 : 4; before the rule adapts nothing is multiplied
+    for base_weights in ((4, 1), (8, 2)):
+        weights = live(plain(2, base_weights=base_weights), LOSSES[:2], 4)
+        torch.testing.assert_close(weights, torch.tensor([[0.5, 0.5], [0.2, 0.8]], dtype=torch.float64))
+
+
+def test_no_weight_moves_further_than_allowed_in_one_step(live: Any) -> None:
+    # from 1/2 : 1/2 towards 1/17 : 16/17, 0.3 at most
+    weights = live(plain(2, max_change=0.3), LOSSES, 4)
+    torch.testing.assert_close(weights[1], torch.tensor([0.2, 0.8], dtype=torch.float64))
+    assert weights.diff(dim=0).abs().max() <= 0.3 + 1e-12
+
+
+def test_a_weighting_knows_whether_anything_is_adjusted() -> None:
+    assert not plain(2).is_adjusted
+    assert not plain(2).follows_last
+    for options in ({"base_weights": (1, 2)}, {"weight_min": 0.1}, {"weight_max": 0.9}):
+        assert plain(2, **options).is_adjusted
+        assert not plain(2, **options).follows_last
+    for options in ({"smoothing": 0.1}, {"max_change": 0.1}):
+        assert plain(2, **options).is_adjusted
+        assert plain(2, **options).follows_last
+
+
+def test_weights_of_any_sum_need_no_limits_that_fit_one() -> None:
+    class AnySum(Product):
+        simplex = False
+
+    assert AnySum(2, weight_min=3, weight_max=4).weight_max == 4
+
+
+@pytest.mark.parametrize("options", [{}, {"smoothing": 0.5}, {"max_change": 0.1, "base_weights": (1, 2)}])
+def test_finishing_steps_in_a_row_is_finishing_one_after_another(options: dict[str, Any]) -> None:
+    proposals = torch.rand(6, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64).softmax(-1)
+    weighting = Product(2, **options)
+    last, expected = weighting.weights, []
+    for step, proposal in enumerate(proposals):
+        last = weighting.finish(proposal, last) if step >= 2 else last
+        expected.append(last)
+    found = weighting.finish_all(proposals, torch.arange(6) >= 2)
+    assert torch.equal(found, torch.stack(expected))
+    assert torch.equal(weighting.weights, last)
+
+
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf])
 def test_a_step_with_a_value_that_is_not_finite_keeps_the_last_weights_and_leaves_no_trace(
     live: Any, bad: float
@@ -134,6 +179,12 @@ def test_a_weighting_that_needs_more_than_losses_cannot_be_replayed() -> None:
         ({"weight_max": 0.4}, "2 weights between 0 and 0.4 cannot sum to 1", "weight_max"),
         ({"weight_max": 0.9, "sum_to": "K"}, "2 weights between 0 and 0.9 cannot sum to 2", "weight_max"),
         ({"weight_min": -0.1}, "`weight_min` must be at least 0, got -0.1", "weight_min"),
+        ({"weight_max": 0.0}, r"`weight_max` must be above 0 and at least `weight_min` \(0\), got 0.0", "weight_max"),
+        ({"weight_min": 0.4, "weight_max": 0.3}, r"at least `weight_min` \(0.4\), got 0.3", "weight_max"),
+        ({"max_change": 0.0}, "`max_change` must be above 0, got 0.0", "max_change"),
+        ({"max_change": math.nan}, "`max_change` must be above 0, got nan", "max_change"),
+        ({"base_weights": (1.0,)}, "`base_weights` must have 2 numbers, one per loss, got 1", "base_weights"),
+        ({"base_weights": (1.0, 0.0)}, r"`base_weights` must all be above 0, got \[1.0, 0.0\]", "base_weights"),
     ],
 )
 def test_options_that_cannot_work_are_refused(options: dict[str, Any], message: str, field: str) -> None:

@@ -1,8 +1,9 @@
 import pytest
 import torch
 
+from dmf.config import FusionConfig
 from dmf.errors import ConfigError
-from dmf.weighting import FixedWeighting
+from dmf.weighting import FixedWeighting, build_weighting
 
 
 def test_given_weights_are_used_as_they_are() -> None:
@@ -30,3 +31,11 @@ def test_weights_that_do_not_fit_are_refused() -> None:
         FixedWeighting(3, weights=(1, 2))
     with pytest.raises(ConfigError, match="not all 0"):
         FixedWeighting(2, weights=(0, 0))
+
+
+def test_nothing_adjusts_weights_that_never_move() -> None:
+    assert FixedWeighting.options == ("weights", "sum_to")
+    config = FusionConfig(weighting="fixed", weights=(1, 1, 2), smoothing=0.5, base_weights=(1, 2, 3), weight_max=0.5)
+    assert build_weighting(config).weights.tolist() == [1, 1, 2]
+    with pytest.raises(TypeError, match="smoothing"):
+        FixedWeighting(2, smoothing=0.5)

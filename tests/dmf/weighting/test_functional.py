@@ -3,7 +3,7 @@ import statistics
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -114,6 +114,7 @@ def test_mad_with_the_notebook_median_uses_it_twice() -> None:
     assert functional.mad(*rows([8, 0, 1, 0, 8]), kind="notebook").tolist() == [0.5]
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(finite_losses, st.integers(0, 5))
 def test_window_statistics_agree_with_the_standard_library(values: list[float], unfilled: int) -> None:
     window, count = padded(values, len(values) + unfilled)
@@ -133,6 +134,7 @@ def test_functions_are_batched_over_leading_dimensions() -> None:
             assert torch.equal(together[index], function(windows[index], counts[index]))
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(finite_losses, st.integers(0, 5), st.sampled_from(["true", "notebook"]))
 def test_a_count_that_the_host_knows_gives_the_same_bits(values: list[float], unfilled: int, kind: str) -> None:
     window, count = padded(values, len(values) + unfilled)
@@ -186,6 +188,7 @@ def test_limited_weights_by_hand(weights: list[float], low: float, high: float, 
     torch.testing.assert_close(limited, torch.tensor(expected, dtype=torch.float64), rtol=1e-9, atol=1e-9)
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(
     st.lists(st.one_of(st.just(0.0), st.floats(1e-300, 1.0)), min_size=1, max_size=6).filter(any),
     st.floats(0, 1),
@@ -255,3 +258,80 @@ def test_a_softmax_and_a_smooth_maximum_at_any_temperature() -> None:
     assert functional.smooth_maximum(values, 0.5).item() == pytest.approx(0.5 * math.log(4))
     assert functional.softmax(values, 1e-310).tolist() == [0, 1]
     assert functional.smooth_maximum(values, 1e-310).item() == pytest.approx(0.5 * math.log(3))
+
+
+def tensor(*values: float) -> torch.Tensor:
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def test_adjusting_by_nothing_hands_back_what_was_proposed() -> None:
+    proposal = tensor(0.1, 0.9)
+    assert functional.adjust(proposal, tensor(0.5, 0.5), total=1) is proposal
+
+
+def test_base_weights_multiply_and_the_sum_is_restored_where_there_is_one() -> None:
+    proposal, last, base = tensor(0.25, 0.75), tensor(0.5, 0.5), tensor(1.5, 0.5)
+    # 0.375 and 0.375, brought back to 2
+    torch.testing.assert_close(functional.adjust(proposal, last, base=base, total=2), tensor(1, 1))
+    torch.testing.assert_close(functional.adjust(proposal, last, base=base), tensor(0.375, 0.375))
+
+
+def test_adjustments_come_in_their_order() -> None:
+    # base: 0.2 * 1.5 = 0.3, 0.8 * 0.5 = 0.4 -> 3/7, 4/7; half of 1, 0: 5/7, 2/7; ceiling 0.6: 0.6, 0.4;
+    # from 1, 0 that is 0.4 away, 0.1 is allowed
+    steps = {"base": tensor(1.5, 0.5), "smoothing": 0.5, "high": 0.6, "max_change": 0.1}
+    expected = [(3 / 7, 4 / 7), (5 / 7, 2 / 7), (0.6, 0.4), (0.9, 0.1)]
+    for count, weights in enumerate(expected, 1):
+        some = dict(list(steps.items())[:count])
+        found = functional.adjust(tensor(0.2, 0.8), tensor(1, 0), total=1, **some)
+        torch.testing.assert_close(found, tensor(*weights))
+
+
+def test_without_a_sum_each_weight_is_clamped_by_itself() -> None:
+    found = functional.adjust(tensor(0.1, 7, 2), tensor(1, 1, 1), low=0.5, high=5)
+    assert found.tolist() == [0.5, 5, 2]
+
+
+def test_the_whole_way_is_shortened_by_the_weight_that_moves_furthest() -> None:
+    # the way is -0.4, 0.1, 0.3; half of it is allowed
+    last = tensor(0.6, 0.2, 0.2)
+    found = functional.adjust(tensor(0.2, 0.3, 0.5), last, max_change=0.2, total=1)
+    torch.testing.assert_close(found, tensor(0.4, 0.25, 0.35))
+    near = tensor(0.5, 0.25, 0.25)
+    assert torch.equal(functional.adjust(near, last, max_change=0.2, total=1), near)
+    assert torch.equal(functional.adjust(last, last, max_change=0.2, total=1), last)
+
+
+def test_adjustments_of_many_rows_are_those_of_each() -> None:
+    generator = torch.Generator().manual_seed(2)
+    proposals, last = torch.rand(2, 20, 3, generator=generator, dtype=torch.float64).softmax(-1)
+    options = {"base": tensor(1.5, 1, 0.5), "smoothing": 0.3, "low": 0.25, "high": 0.5, "max_change": 0.05, "total": 1}
+    together = functional.adjust(proposals, last, **options)
+    rows = [functional.adjust(row, before, **options) for row, before in zip(proposals, last, strict=True)]
+    assert torch.equal(together, torch.stack(rows))
+
+
+def test_adjusted_weights_pass_gradient_on_to_the_proposal() -> None:
+    def adjusted(proposal: torch.Tensor) -> torch.Tensor:
+        last = tensor(0.5, 0.3, 0.2)
+        return functional.adjust(
+            proposal, last, base=tensor(1.2, 1, 0.8), smoothing=0.4, low=0.1, max_change=0.05, total=1
+        )
+
+    assert torch.autograd.gradcheck(adjusted, tensor(0.2, 0.3, 0.5).requires_grad_())
+    at_rest = tensor(0.5, 0.3, 0.2).requires_grad_()
+    functional.adjust(at_rest, at_rest.detach(), max_change=0.1, total=1).square().sum().backward()
+    assert torch.isfinite(at_rest.grad).all()
+
+
+def test_priors_of_a_history_are_those_of_one_step_after_another() -> None:
+    generator = torch.Generator().manual_seed(4)
+    evidence = 8 * torch.rand(50, 3, generator=generator, dtype=torch.float64)
+    initial = torch.log(tensor(0.5, 0.3, 0.2))
+    for prior, rho in (("tempered", 0.9), ("tempered", 0.0), ("compound", 0.5)):
+        now, expected = initial, []
+        for row in evidence:
+            expected.append(now.softmax(-1))
+            now = functional.next_log_prior((row + now).log_softmax(-1), initial, prior, rho)
+        found = functional.log_priors(evidence, initial, initial, prior, rho).softmax(-1)
+        torch.testing.assert_close(found, torch.stack(expected), rtol=1e-12, atol=0)

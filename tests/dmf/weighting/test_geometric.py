@@ -72,3 +72,15 @@ def test_the_total_of_a_step_that_is_not_finite_is_not_finite(
     fused = fusion(torch.tensor([bad, 2.0]))
     assert not torch.isfinite(fused.total)
     assert torch.equal(fused.weights, last)
+
+
+def test_adjusted_weights_make_a_weighted_sum_whose_gradient_they_are() -> None:
+    # mean 2 of 1 and 4: slopes 2 / (2 * 1) = 1 and 2 / (2 * 4) = 1/4, times 3/2 and 1/2, at most 1.2
+    weighting = GeometricWeighting(2, base_weights=(3, 1), weight_max=1.2)
+    terms = torch.tensor([1.0, 4.0], dtype=torch.float64, requires_grad=True)
+    fused = Fusion(weighting)(terms)
+    fused.total.backward()
+    expected = torch.tensor([1.2, 0.125], dtype=torch.float64)
+    torch.testing.assert_close(fused.weights, expected)
+    torch.testing.assert_close(terms.grad, expected)
+    assert fused.total.item() == pytest.approx(1.2 + 0.5)

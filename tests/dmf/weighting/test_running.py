@@ -11,8 +11,8 @@ from dmf.weighting import RunningWeighting
 class Largest(RunningWeighting):
     """Shares of the largest loss so far."""
 
-    def __init__(self, count: int) -> None:
-        super().__init__(count)
+    def __init__(self, count: int, **options: Any) -> None:
+        super().__init__(count, **options)
         self.register_buffer("largest", torch.zeros(count, dtype=torch.float64))
 
     def advance(self, losses: Tensor, steps: Sequence[int]) -> Tensor:
@@ -46,3 +46,13 @@ def test_a_replay_leaves_the_rule_where_training_would(live: Any) -> None:
 def test_a_replay_of_nothing_and_of_nothing_finite() -> None:
     assert Largest(2).replay(torch.zeros(0, 2), 2).shape == (0, 2)
     assert Largest(2).replay(torch.full((3, 2), torch.nan), 2).tolist() == [[0.5, 0.5]] * 3
+
+
+def test_what_it_proposes_is_adjusted_step_by_step(live: Any) -> None:
+    # the first weight goes a quarter of the way from 1/2 to 0.25, then to 0.4, nowhere, and to 0.5
+    first = 0.75 * 0.5 + 0.25 * 0.25
+    second = 0.75 * first + 0.25 * 0.4
+    last = 0.75 * second + 0.25 * 0.5
+    expected = torch.tensor([[value, 1 - value] for value in (first, second, second, last)], dtype=torch.float64)
+    torch.testing.assert_close(live(Largest(2, smoothing=0.75), LOSSES, 2), expected)
+    torch.testing.assert_close(Largest(2, smoothing=0.75).replay(LOSSES, 2), expected)
