@@ -1,8 +1,9 @@
 """Fusion: several losses in, one total to call ``backward`` on out."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -82,15 +83,26 @@ class Fusion(nn.Module):
         self.schedule = schedule or AuxiliarySchedule()
         self.detach_weights = detach_weights
         self.step = 0
+        self._watched: tuple[Tensor, ...] = ()
         # Non-finite steps are counted on the device, to be read whenever the host copies anyway.
         self.register_buffer("skipped", torch.zeros((), dtype=torch.int64))
         self.register_buffer("skipped_in_row", torch.zeros((), dtype=torch.int64))
+
+    def watch(self, parameters: Iterable[Tensor]) -> Self:
+        """Name what the losses are minimised over, for weightings that look at gradients there; returns itself.
+
+        Args:
+            parameters: Those of the network, in its order, the last layer's last: ``model.parameters()``.
+        """
+        self._watched = tuple(parameters)
+        return self
 
     def forward(self, losses: Parts | Tensor | Sequence[Tensor]) -> Fused:
         terms, auxiliary = self._split(losses)
         gamma = self.schedule(self.step) if auxiliary is not None else 0.0
         finite = _all_finite(terms if auxiliary is None else torch.cat((terms.detach(), auxiliary.detach()[None])))
-        combined = self._learn(terms, finite) if self.training else self.weighting.current(terms)
+        logits = losses.logits if isinstance(losses, Parts) else None
+        combined = self._learn(terms, finite, logits) if self.training else self.weighting.current(terms)
         total = combined.total if auxiliary is None else combined.total + gamma * auxiliary
         return Fused(
             total=total,
@@ -101,9 +113,9 @@ class Fusion(nn.Module):
             finite=_KNOWN[finite] if isinstance(finite, bool) else finite,
         )
 
-    def _learn(self, terms: Tensor, finite: Flag) -> Combined:
+    def _learn(self, terms: Tensor, finite: Flag, logits: Tensor | None) -> Combined:
         window = self.history.push(terms.detach() if self.detach_weights else terms, finite)
-        state = StepState(step=self.step, terms=terms, window=window, filled=self.history.count, finite=finite)
+        state = StepState(self.step, terms, window, self.history.count, finite, logits, self._watched)
         combined: Combined = self.weighting(state)
         if not isinstance(finite, bool):
             self.skipped = self.skipped + ~finite

@@ -33,6 +33,13 @@ NAMES = {
     "random": "Random",
     "geometric": "Geometric",
     "tchebycheff": "Tchebycheff",
+    "gradnorm": "GradNorm",
+    "upgrad": "UPGrad",
+    "mgda": "MGDA",
+    "pcgrad": "PCGrad",
+    "imtl-g": "IMTL-G",
+    "aligned-mtl": "Aligned-MTL",
+    "dualproj": "DualProj",
 }
 """How losses and methods are written for people."""
 

@@ -58,7 +58,7 @@ class TrainingRun:
     ) -> None:
         self.id, self.label, self.terms = id, label, settings.fusion.terms
         self.settings = settings
-        self.fusion = fusion = build_fusion(settings.fusion).train()
+        self.fusion = fusion = build_fusion(settings.fusion).watch(model.parameters()).train()
         self.model, self.bank = model.train(), bank.train()
         # The fused Adam can skip a step on the device's own word (found_inf), as gradient scalers use it.
         self.optimizer = torch.optim.Adam((*model.parameters(), *fusion.parameters()), lr=settings.lr, fused=True)

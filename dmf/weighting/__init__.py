@@ -7,12 +7,23 @@ import torch
 
 from dmf.config import FusionConfig
 from dmf.registry import Registry
+from dmf.weighting.aggregators import (
+    AlignedMTLWeighting,
+    DualProjWeighting,
+    GramianWeighting,
+    IMTLGWeighting,
+    MGDAWeighting,
+    PCGradWeighting,
+    UPGradWeighting,
+)
 from dmf.weighting.base import Combined, StepState, Weighting, WindowWeighting
 from dmf.weighting.bayesian import BayesianWeighting
 from dmf.weighting.cov import CoVWeighting
 from dmf.weighting.dwa import DWAWeighting
 from dmf.weighting.fixed import FixedWeighting
 from dmf.weighting.geometric import GeometricWeighting
+from dmf.weighting.gradient import GradientWeighting, gradients, gramian
+from dmf.weighting.gradnorm import GradNormWeighting
 from dmf.weighting.history import LossHistory
 from dmf.weighting.mad import MADWeighting
 from dmf.weighting.random import RandomWeighting
@@ -23,24 +34,35 @@ from dmf.weighting.variance import VarianceWeighting
 
 __all__ = [
     "WEIGHTINGS",
+    "AlignedMTLWeighting",
     "BayesianWeighting",
     "CoVWeighting",
     "Combined",
     "DWAWeighting",
+    "DualProjWeighting",
     "FixedWeighting",
     "GeometricWeighting",
+    "GradNormWeighting",
+    "GradientWeighting",
+    "GramianWeighting",
+    "IMTLGWeighting",
     "LossHistory",
     "MADWeighting",
+    "MGDAWeighting",
+    "PCGradWeighting",
     "RandomWeighting",
     "RunningWeighting",
     "ScalarizingWeighting",
     "SoftAdaptWeighting",
     "StepState",
     "TchebycheffWeighting",
+    "UPGradWeighting",
     "VarianceWeighting",
     "Weighting",
     "WindowWeighting",
     "build_weighting",
+    "gradients",
+    "gramian",
 ]
 
 WEIGHTINGS: Registry[Weighting] = Registry(
@@ -56,6 +78,13 @@ WEIGHTINGS: Registry[Weighting] = Registry(
         "random": RandomWeighting,
         "geometric": GeometricWeighting,
         "tchebycheff": TchebycheffWeighting,
+        "gradnorm": GradNormWeighting,
+        "upgrad": UPGradWeighting,
+        "mgda": MGDAWeighting,
+        "pcgrad": PCGradWeighting,
+        "imtl-g": IMTLGWeighting,
+        "aligned-mtl": AlignedMTLWeighting,
+        "dualproj": DualProjWeighting,
     },
 )
 

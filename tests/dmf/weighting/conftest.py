@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dmf.weighting import LossHistory, StepState, Weighting
+from dmf.weighting import GradientWeighting, LossHistory, StepState, Weighting
 
 Live = Callable[[Weighting, Tensor, int], Tensor]
 
@@ -19,7 +19,11 @@ def live() -> Live:
         for step, terms in enumerate(losses):
             finite = torch.isfinite(terms).all()
             window = history.push(terms, finite)
-            state = StepState(step=step, terms=terms, window=window, filled=history.filled, finite=finite)
+            logits = torch.zeros(3, dtype=terms.dtype, requires_grad=True)  # each loss pulls at them in its own way
+            slopes = torch.stack((torch.cos(8 * terms), torch.sin(8 * terms), terms.tanh()), -1)
+            slopes = slopes * (terms.tanh() ** 2 + 0.1)[:, None]
+            pulling = terms + (slopes * logits).sum(-1) if isinstance(weighting, GradientWeighting) else terms
+            state = StepState(step, pulling, window, history.filled, finite, logits)
             rows.append(weighting(state).weights)
         return torch.stack(rows)
 

@@ -17,8 +17,17 @@ from dmf.weighting import WEIGHTINGS, StepState, Weighting, WindowWeighting, bui
 
 NAMES = ("a", "b", "c", "d", "e", "f")
 
+ALL_ADJUSTED = {
+    "base_weights": (1.0, 2.0, 1.5),
+    "smoothing": 0.3,
+    "weight_min": 0.2,
+    "weight_max": 0.6,
+    "max_change": 0.05,
+}
+
 CONFIGS = [
     *({"weighting": name} for name in WEIGHTINGS),
+    *({"weighting": name} | ALL_ADJUSTED for name in ("bayesian", "cov", "dwa", "geometric")),
     {"weighting": "variance", "smoothing": 0.7, "weight_min": 0.1},
     {"weighting": "variance", "symlog": False, "minmax": False, "floor": 0.0},
     {"weighting": "mad", "median": "notebook", "floor": 0.0},
@@ -53,7 +62,8 @@ def knows_no_losses(options: dict[str, Any]) -> bool:
 
 def is_even_when_flat(options: dict[str, Any]) -> bool:
     """Whether losses that stand still weigh the same, however high they are."""
-    sees_height = options["weighting"] in ("random", "geometric", "tchebycheff") or "weights" in options
+    sees_height = options["weighting"] in ("random", "geometric", "tchebycheff")
+    sees_height = sees_height or not {"weights", "base_weights"}.isdisjoint(options)
     return not sees_height and options.get("softadapt_variant") not in ("loss-weighted", "both")
 
 
@@ -95,7 +105,8 @@ def test_reordering_the_losses_reorders_the_weights(options: dict[str, Any], los
         pytest.skip("looks at no loss")
     order = torch.tensor([2, 0, 1])
     weights = live(build(options), losses, 9)
-    reordered = {key: tuple(value[i] for i in order) if key == "weights" else value for key, value in options.items()}
+    per_loss = ("weights", "base_weights")
+    reordered = {key: tuple(value[i] for i in order) if key in per_loss else value for key, value in options.items()}
     torch.testing.assert_close(live(build(reordered), losses[:, order], 9), weights[:, order], rtol=1e-10, atol=1e-12)
 
 
@@ -190,7 +201,7 @@ def test_old_losses_are_forgotten_by_the_window(options: dict[str, Any], losses:
 
 @every_config
 def test_one_loss_takes_everything(options: dict[str, Any]) -> None:
-    of_many = ("weight_min", "weight_max", "weights")
+    of_many = ("weight_min", "weight_max", "weights", "base_weights")
     single = {key: value for key, value in options.items() if key not in of_many}
     model = fusion(single, count=1)
     for value in torch.rand(12, generator=torch.Generator().manual_seed(7)):

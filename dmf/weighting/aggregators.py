@@ -1,0 +1,199 @@
+"""Rules that settle conflicts between the gradients of the losses, each through torchjd's own implementation.
+
+Two gradients are in conflict where their inner product is negative: a step that helps one loss then harms the other.
+"""
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from dmf.errors import ConfigError
+from dmf.seeding import derive
+from dmf.weighting import functional
+from dmf.weighting.base import Combined, StepState
+from dmf.weighting.gradient import GradientWeighting, gradients, gramian
+
+_CANCELLED = 1e-6  # weights whose sum is this small beside the largest have no length to speak of
+
+
+class GramianWeighting(GradientWeighting):
+    r"""Template of torchjd's rules, which follow from the inner products of the losses' gradients.
+
+    Torchjd's rules fix direction and length of the common gradient. Here the direction is theirs; its length is such
+    that the weights sum to ``sum_to``, as for every rule:
+
+    .. math:: w = S \frac{v}{\sum_k v_k}, \qquad v = \text{rule}(J J^T / \operatorname{tr} J J^T)
+
+    with one gradient per row of J. The trace takes the common scale out, which changes none of these rules, except that
+    torchjd's projection counts gradients as zero that are as small as those at the logits of an image.
+
+    A loss without gradient (``loss_counts="hard"``) takes no part and has weight 0. Where no loss has one, or the
+    weights of a rule cancel out, the last weights are kept.
+
+    Class attributes:
+        aggregator: Name of its weighting in ``torchjd.aggregation``.
+        prefers: The rule takes into account how much each loss matters: ``weights``, of which only the shares count.
+
+    Args:
+        weights: How much each loss matters, if the rule takes it into account; equal when not given.
+
+    Raises:
+        ConfigError: If torchjd, an optional package, or the solver that it uses is not installed.
+    """
+
+    host_sync: ClassVar[bool] = True  # solvers run on the host
+    aggregator: ClassVar[str]
+    prefers: ClassVar[bool] = False
+
+    def __init__(self, count: int, **options: Any) -> None:
+        super().__init__(count, **options)
+        # Not a buffer: it stays on the host, where the solvers are.
+        self.share = self.weights.double() / self.total if self.prefers else torch.ones(count, dtype=torch.float64)
+        self._rule = self._load()
+
+    def _load(self) -> Any:
+        try:
+            from torchjd import aggregation
+
+            return getattr(aggregation, self.aggregator)()
+        except ImportError as error:  # also of the solver that torchjd looks for when it is needed
+            raise ConfigError(
+                f"{type(self).__name__} needs torchjd with its solver, which is not installed ({error}). "
+                "Run: pip install 'dmf[gradients]'",
+                "weighting",
+            ) from error
+
+    def solve(self, gramian: Tensor, share: Tensor, step: int) -> Tensor:
+        """Weights (M,) of any sum for the inner products (M, M) of gradients that are not zero, on the host."""
+        if self.prefers:
+            self._rule.pref_vector = share
+        found: Tensor = self._rule(gramian)
+        return found
+
+    def forward(self, state: StepState) -> Combined:
+        if state.finite is False:
+            return self.current(state.terms)
+        products = gramian(gradients(state.terms, self.inputs(state)), self.weights.dtype)
+        if state.finite is not True:
+            products = torch.where(state.finite, products, torch.nan)
+        proposal = self._propose(products.cpu().double(), state.step)
+        if proposal is not None:
+            self.weights = self.finish(proposal.to(self.weights), self.weights)
+        return self._combine(state.terms, self.weights)
+
+    def _propose(self, products: Tensor, step: int) -> Tensor | None:
+        """Weights (K,) that sum to ``total``, or None if there are none to be had."""
+        pulls = products.diagonal() > 0
+        if not products.isfinite().all() or not pulls.any():
+            return None
+        inner = products[pulls][:, pulls]
+        found = self.solve(inner / inner.trace(), functional.proportional(self.share[pulls]), step)
+        total = found.sum()
+        if not found.isfinite().all() or total <= _CANCELLED * found.abs().max():
+            return None
+        weights = torch.zeros_like(products[0])
+        weights[pulls] = found * (self.total / total)
+        return weights
+
+
+class UPGradWeighting(GramianWeighting):
+    """Projects every loss's gradient so that it is in conflict with none, then adds them: no loss is ever harmed.
+
+    Shape:
+        - losses: (K,); returns (K,), at least 0, sums to ``sum_to``.
+
+    Reference:
+        Quinton & Rey, Jacobian Descent for Multi-Objective Optimization, arXiv 2406.16232.
+    """
+
+    aggregator: ClassVar[str] = "UPGradWeighting"
+    prefers: ClassVar[bool] = True
+
+
+class DualProjWeighting(GramianWeighting):
+    """Adds the gradients, then projects the sum so that it is in conflict with none of them.
+
+    Shape:
+        - losses: (K,); returns (K,), at least 0, sums to ``sum_to``.
+
+    Reference:
+        Lopez-Paz & Ranzato, Gradient Episodic Memory, NeurIPS 2017, arXiv 1706.08840, eq. (11).
+    """
+
+    aggregator: ClassVar[str] = "DualProjWeighting"
+    prefers: ClassVar[bool] = True
+
+
+class MGDAWeighting(GramianWeighting):
+    """Takes the shortest weighted mean of the gradients: the losses with short gradients get most weight.
+
+    Shape:
+        - losses: (K,); returns (K,), at least 0, sums to ``sum_to``.
+
+    Reference:
+        Désidéri, C. R. Math. 350 (2012); Sener & Koltun, NeurIPS 2018, arXiv 1810.04650, algorithm 2.
+    """
+
+    aggregator: ClassVar[str] = "MGDAWeighting"
+
+
+class PCGradWeighting(GramianWeighting):
+    """Takes out of each gradient what is in conflict with each other one, in random order, then adds them.
+
+    The order follows from ``weight_seed`` and the step alone, so a resumed run draws the same.
+
+    Args:
+        weight_seed: Decides the orders.
+
+    Shape:
+        - losses: (K,); returns (K,), at least 0, sums to ``sum_to``.
+
+    Reference:
+        Yu et al., Gradient Surgery for Multi-Task Learning, NeurIPS 2020, arXiv 2001.06782, algorithm 1.
+    """
+
+    options: ClassVar[tuple[str, ...]] = (*GramianWeighting.options, "weight_seed")
+    aggregator: ClassVar[str] = "PCGradWeighting"
+
+    def __init__(self, count: int, *, weight_seed: int = 0, **options: Any) -> None:
+        super().__init__(count, **options)
+        self.weight_seed = weight_seed
+
+    def solve(self, gramian: Tensor, share: Tensor, step: int) -> Tensor:
+        with torch.random.fork_rng(devices=[]):  # torchjd draws from the stream of the host
+            torch.default_generator.manual_seed(derive(self.weight_seed, "orders", step))
+            return super().solve(gramian, share, step)
+
+
+class IMTLGWeighting(GramianWeighting):
+    """Chooses weights with which the common gradient moves equally far along the gradient of every loss.
+
+    Weights can be negative.
+
+    Shape:
+        - losses: (K,); returns (K,), sums to ``sum_to``.
+
+    Reference:
+        Liu et al., Towards Impartial Multi-task Learning, ICLR 2021; without the losses' part, IMTL-L.
+    """
+
+    aggregator: ClassVar[str] = "IMTLGWeighting"
+    simplex: ClassVar[bool] = False
+
+
+class AlignedMTLWeighting(GramianWeighting):
+    """Turns and scales the gradients as little as makes them orthogonal and equally long, then adds them.
+
+    Weights can be negative.
+
+    Shape:
+        - losses: (K,); returns (K,), sums to ``sum_to``.
+
+    Reference:
+        Senushkin et al., Independent Component Alignment for Multi-Task Learning, CVPR 2023, arXiv 2305.19000.
+    """
+
+    aggregator: ClassVar[str] = "AlignedMTLWeighting"
+    prefers: ClassVar[bool] = True
+    simplex: ClassVar[bool] = False

@@ -1,0 +1,121 @@
+"""GradNorm: learns weights with which the losses' gradients are equally long."""
+
+import math
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from dmf.errors import ConfigError
+from dmf.weighting import functional
+from dmf.weighting.base import Combined, StepState
+from dmf.weighting.gradient import GradientWeighting, gradients
+from dmf.weighting.host import choose
+
+_BETAS = (0.9, 0.999)  # of Adam, with its usual guard
+_GUARD = 1e-8
+
+
+class GradNormWeighting(GradientWeighting):
+    r"""Learns weights with which every loss's gradient has the same length, longer where a loss falls slowly.
+
+    .. math:: G_k = w_k \lVert \nabla_W L_k \rVert_2, \qquad
+        r_k = \frac{L_k / L_k(0)}{\operatorname{mean}_j L_j / L_j(0)}, \qquad
+        \text{loss of } w = \sum_k \lvert G_k - \bar G r_k^\alpha \rvert
+
+    with the mean length :math:`\bar G` and the target taken as constants, and :math:`L_k(0)` of the first finite step.
+    After each step the weights themselves take one step of Adam on this loss and are brought back to their sum; they
+    are used from the next step on.
+
+    W is the last weight tensor of the network, which all losses share here: the published method's last shared layer.
+    With ``gradient_of="logits"`` it is the network's output instead.
+
+    A loss without gradient (``loss_counts="hard"``) is left out of the means and keeps its share of the weight.
+
+    Args:
+        weights: Weights to start from; equal when not given.
+        gradnorm_alpha: How strongly losses that fall slowly are pushed.
+        gradnorm_lr: Step of Adam, above 0, for weights that sum to K.
+
+    Note:
+        Made for losses above 0; the ratio of one that changes sign counts as 1e-12.
+
+    Shape:
+        - losses: (K,); returns (K,), above 0, sums to ``sum_to``.
+
+    Raises:
+        ConfigError: If an option does not fit; at a step, if the network's parameters or output are not known.
+
+    Reference:
+        Chen et al., ICML 2018, arXiv 1711.02257.
+    """
+
+    options: ClassVar[tuple[str, ...]] = (*GradientWeighting.options, "gradnorm_alpha", "gradnorm_lr")
+
+    learned: Tensor
+    first: Tensor
+    seen: Tensor
+    mean: Tensor
+    square: Tensor
+
+    def __init__(self, count: int, *, gradnorm_alpha: float = 1.5, gradnorm_lr: float = 0.025, **options: Any) -> None:
+        super().__init__(count, **options)
+        if not math.isfinite(gradnorm_alpha):
+            raise ConfigError(f"`gradnorm_alpha` must be a finite number, got {gradnorm_alpha}.", "gradnorm_alpha")
+        if not 0 < gradnorm_lr < math.inf:
+            raise ConfigError(f"`gradnorm_lr` must be a finite number above 0, got {gradnorm_lr}.", "gradnorm_lr")
+        self.gradnorm_alpha, self.gradnorm_lr = gradnorm_alpha, gradnorm_lr
+        self.register_buffer("learned", self.weights / self.total * count)  # of the next step, summing to K
+        self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
+        for name in ("first", "mean", "square"):
+            self.register_buffer(name, torch.zeros_like(self.weights))
+
+    @property
+    def patience(self) -> int | None:
+        return 1
+
+    def forward(self, state: StepState) -> Combined:
+        if state.finite is False:
+            return self.current(state.terms)
+        losses = state.terms.detach().to(self.weights)
+        layer = self._last(self.inputs(state))
+        lengths = torch.stack([row[0].to(self.weights).norm() for row in gradients(state.terms, (layer,))])
+        moving = torch.isfinite(lengths).all() & state.finite
+        is_first = self.seen == 0
+        weights = torch.where(
+            is_first, self.weights, self.finish(self.learned * (self.total / self.count), self.weights)
+        )
+        before = {name: getattr(self, name) for name in ("learned", "first", "seen", "mean", "square")}
+        self.first = torch.where(is_first, losses, self.first)
+        self.seen = self.seen + 1
+        self._step(losses, lengths)
+        self.weights = choose(moving, weights, self.weights)
+        for name, old in before.items():
+            setattr(self, name, choose(moving, getattr(self, name), old))
+        return self._combine(state.terms, self.weights)
+
+    def _last(self, inputs: tuple[Tensor, ...]) -> Tensor:
+        """The last tensor with more than one dimension: a layer's weights rather than its offsets."""
+        return next((tensor for tensor in reversed(inputs) if tensor.ndim > 1), inputs[-1])
+
+    def _step(self, losses: Tensor, lengths: Tensor) -> None:
+        """Move the learned weights by the lengths (K,) of the gradients of unweighted losses (K,)."""
+        pulls = lengths > 0
+        progress = functional.ratio(losses, self.first).clamp(min=functional.TINY)
+        relative = progress / _mean(progress, pulls)
+        pull = self.learned * lengths
+        target = _mean(pull, pulls) * relative**self.gradnorm_alpha
+        slope = torch.sign(pull - target) * lengths  # 0 where a loss has no gradient
+        self.mean = self.mean + (1 - _BETAS[0]) * (slope - self.mean)
+        self.square = self.square + (1 - _BETAS[1]) * (slope**2 - self.square)
+        mean = self.mean / (1 - _BETAS[0] ** self.seen)
+        square = self.square / (1 - _BETAS[1] ** self.seen)
+        moved = self.learned - self.gradnorm_lr * mean / (square.sqrt() + _GUARD)
+        moved = moved.clamp(min=functional.TINY)
+        self.learned = functional.proportional(moved) * self.count
+
+
+def _mean(values: Tensor, chosen: Tensor) -> Tensor:
+    """Mean of the chosen values; 1 where none is."""
+    count = chosen.sum()
+    return torch.where(count > 0, torch.where(chosen, values, 0).sum() / count.clamp(min=1), 1)
