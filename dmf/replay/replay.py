@@ -37,14 +37,19 @@ def replay(losses: NDArray[np.floating], config: FusionConfig, knobs: Sequence[K
             f"`losses` must have shape (steps, {len(config.terms)}), got {losses.shape}. Pass one row per step and one "
             f"column for each of {', '.join(config.terms)}."
         )
-    turns = [(0, config)]
-    for knob in knobs:
-        is_change = knob.field == "weighting" and knob.value != turns[-1][1].weighting
-        if is_change and knob.step < len(losses):
-            turns.append((knob.step, config.model_copy(update={"weighting": knob.value})))
     history = torch.from_numpy(np.array(losses, dtype=np.float64))
     parts = [
         build_weighting(fusion).replay(history[:last], fusion.history_max, first)
-        for (first, fusion), (last, _) in pairwise([*turns, (len(losses), config)])
+        for (first, fusion), (last, _) in pairwise([*turns(config, knobs, len(losses)), (len(losses), config)])
     ]
     return torch.cat(parts).numpy()
+
+
+def turns(config: FusionConfig, knobs: Sequence[Knob], count: int) -> list[tuple[int, FusionConfig]]:
+    """First step and configuration of each rule that had its turn within ``count`` steps, in order."""
+    found = [(0, config)]
+    for knob in knobs:
+        is_change = knob.field == "weighting" and knob.value != found[-1][1].weighting
+        if is_change and knob.step < count:
+            found.append((knob.step, config.model_copy(update={"weighting": knob.value})))
+    return found

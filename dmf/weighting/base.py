@@ -12,6 +12,16 @@ from torch import Tensor, nn
 from dmf.errors import ConfigError
 from dmf.weighting import functional
 from dmf.weighting.host import Count, Flag, both, choose
+from dmf.weighting.stages import (
+    Account,
+    Normalisation,
+    Stage,
+    adjusting_stages,
+    normalisation_stage,
+    scaling_stages,
+    stage,
+    warming_up,
+)
 
 REPLAY_VALUES = 4_000_000  # window values worked on at once in a replay: 32 MB in float64
 
@@ -213,6 +223,31 @@ class Weighting(nn.Module, ABC):
     def forward(self, state: StepState) -> Combined:
         """Learn from this step and combine its losses."""
 
+    def account(self, state: StepState) -> Account:
+        """How the weights of a step come about, told from what is known *before* it; changes nothing.
+
+        Asked only for a step whose losses are finite, with ``state.filled`` an integer. A rule that tells nothing can
+        still be explained by its window and its weights.
+        """
+        return Account()
+
+    def adjustments(self, proposal: Tensor) -> tuple[Stage, ...]:
+        """What :meth:`finish` does to a proposal (K,) at the next step, stage by stage; none without adjustments."""
+        return adjusting_stages(
+            proposal,
+            self.weights,
+            base=self.base_weights,
+            smoothing=self.smoothing,
+            low=self.weight_min,
+            high=self.weight_max,
+            max_change=self.max_change,
+            total=self.total if self.simplex else None,
+        )
+
+    def reach(self, history_max: int) -> int | None:
+        """How many of the newest losses the weights are computed from; None where that is no window of steps."""
+        return None
+
     def current(self, terms: Tensor) -> Combined:
         """Combine ``terms`` (K,) with the last weights; changes nothing (evaluation)."""
         return self._combine(terms, self.weights)
@@ -258,6 +293,7 @@ class WindowWeighting(Weighting):
         *("history_min", "symlog", "minmax", "eps", "floor"),
     )
     default_floor: ClassVar[float]
+    normalisation: ClassVar[Normalisation] = ("w from s", "w = w(s)", "The weights that the rule makes of it.")
     waits_for: ClassVar[str] = "history_min"  # the option that says how many losses it needs
 
     def __init__(
@@ -324,6 +360,28 @@ class WindowWeighting(Weighting):
 
     def _summing(self, shares: Tensor) -> Tensor:
         return shares if self.total == 1 else shares * self.total
+
+    def account(self, state: StepState) -> Account:
+        filled = int(state.filled)
+        if not filled:
+            return Account(note=warming_up(0, self.history_min))
+        scaled = self.scale(state.window, filled)
+        stages = scaling_stages(
+            state.window[:, -filled:], scaled[:, -filled:], symlog=self.symlog, minmax=self.minmax, eps=self.eps
+        )
+        if filled < self.history_min:
+            return Account(stages, None, warming_up(filled, self.history_min))
+        statistic = self.statistic(scaled, filled)
+        proposal = self._summing(self.propose(statistic))
+        shares = normalisation_stage(*self.normalisation, proposal, self.total)
+        return Account((*stages, *self.statistic_stages(scaled, filled, statistic), shares), proposal)
+
+    def statistic_stages(self, scaled: Tensor, filled: Count, statistic: Tensor) -> tuple[Stage, ...]:
+        """How the statistic (K,) comes of the scaled windows (K, T)."""
+        return (stage("statistic", "Statistic", "s of h", "s(h)", "What the rule looks at.", statistic),)
+
+    def reach(self, history_max: int) -> int | None:
+        return history_max
 
     def check_memory(self, history_max: int) -> None:
         """Refuse a memory too short for the weights to ever move.

@@ -10,10 +10,24 @@ from dmf.errors import ConfigError
 from dmf.registry import unknown
 from dmf.weighting import functional
 from dmf.weighting.base import per_loss
-from dmf.weighting.host import Flag, choose
+from dmf.weighting.host import Count, Flag, choose
 from dmf.weighting.mad import MADWeighting
+from dmf.weighting.stages import Normalisation, Stage, stage
 
 _PRIORS = {"tempered": 0, "fixed": 0, "compound": 0}
+_NEXT_PRIOR = {
+    "tempered": (
+        "q ∝ w(last)^ρ · q₀^(1 − ρ)",
+        r"q \propto w_{\text{last}}^{\rho}\; q_0^{1 - \rho}",
+        "Made of the last posterior and the prior at the start, so that it forgets (ρ = {rho:g}).",
+    ),
+    "fixed": ("q = q₀", "q = q_0", "It stays as it was at the start."),
+    "compound": (
+        "q = w(last)",
+        r"q = w_{\text{last}}",
+        "It is the last posterior, so that the evidence of all steps multiplies and nothing is forgotten.",
+    ),
+}
 
 
 class BayesianWeighting(MADWeighting):
@@ -42,6 +56,12 @@ class BayesianWeighting(MADWeighting):
     """
 
     options: ClassVar[tuple[str, ...]] = (*MADWeighting.options, "prior", "prior_weights", "rho")
+
+    normalisation: ClassVar[Normalisation] = (
+        "w = p / Σ p",
+        r"w_k = \frac{p_k}{\sum_j p_j}",
+        "The posterior, brought to its sum.",
+    )
 
     log_prior: Tensor
     log_initial: Tensor
@@ -83,3 +103,25 @@ class BayesianWeighting(MADWeighting):
         self.log_prior = priors[-1]
         self.learn(statistics[-1], True)
         return (statistics + priors).softmax(-1)
+
+    def statistic_stages(self, scaled: Tensor, filled: Count, statistic: Tensor) -> tuple[Stage, ...]:
+        log_posterior = (statistic + self.log_prior).log_softmax(-1)
+        following = functional.next_log_prior(log_posterior, self.log_initial, self.prior, self.rho)
+        prior = stage(
+            "prior",
+            "Prior",
+            _NEXT_PRIOR[self.prior][0],
+            _NEXT_PRIOR[self.prior][1],
+            _NEXT_PRIOR[self.prior][2].format(rho=self.rho),
+            self.log_prior.softmax(-1),
+            numbers={"at the start, q₀": self.log_initial.softmax(-1), "for the next step": following.softmax(-1)},
+        )
+        posterior = stage(
+            "posterior",
+            "Posterior",
+            "p = l · q",
+            r"p_k = l_k\, q_k",
+            "What the window says times what was believed before it.",
+            statistic.exp() * self.log_prior.softmax(-1),
+        )
+        return (*super().statistic_stages(scaled, filled, statistic), prior, posterior)

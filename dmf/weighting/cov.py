@@ -9,7 +9,9 @@ from torch import Tensor
 from dmf.errors import ConfigError
 from dmf.registry import unknown
 from dmf.weighting import functional
+from dmf.weighting.base import StepState
 from dmf.weighting.running import RunningWeighting
+from dmf.weighting.stages import Account, normalisation_stage, stage, warming_up
 
 _MEANS = {"full": 0, "decay": 0}
 _VARIANCES = {"corrected": 0, "reference": 0}
@@ -89,3 +91,58 @@ class CoVWeighting(RunningWeighting):
         self.seen = self.seen + len(losses)
         self.mean, self.ratio_mean, self.ratio_variance = means[-1], ratio_means[-1], variances[-1]
         return functional.proportional(variation) * self.total
+
+    def account(self, state: StepState) -> Account:
+        losses = state.terms.detach().to(self.weights)
+        seen = int(self.seen)
+        ratio = stage(
+            "ratio",
+            "Ratio to the running mean",
+            "l = L / M",
+            r"l = \frac{L(t)}{M(t-1)}",
+            "This step's loss beside its mean so far. It counts from the next step on; the first one is 1.",
+            functional.ratio(losses, self.mean),
+            numbers={"L": losses, "M": self.mean},
+        )
+        if seen < 2:
+            return Account((ratio,), None, warming_up(seen, 2, "earlier losses"))
+        mean = stage(
+            "mean ratio",
+            "Mean ratio",
+            "μ = running mean of l",
+            r"\mu = \operatorname{mean} l",
+            f"Over the {seen} steps before this one"
+            + (", all alike." if self.cov_mean == "full" else f", of which each step keeps {self.cov_decay:g}."),
+            self.ratio_mean,
+        )
+        variance = stage(
+            "variance",
+            "Variance of the ratios",
+            "V = running mean of (l − μ(before)) · (l − μ(after))",
+            r"V = \operatorname{mean}\,(l - \mu_{\text{before}})(l - \mu_{\text{after}})",
+            "How unevenly the loss has moved until this step.",
+            self.ratio_variance,
+        )
+        variation = functional.coefficient_of_variation(self.ratio_variance, self.ratio_mean)
+        proposal = functional.proportional(variation) * self.total
+        stages = (
+            ratio,
+            mean,
+            variance,
+            stage(
+                "variation",
+                "Coefficient of variation",
+                "c = √(V + 1e-8) / |μ|",
+                r"c = \frac{\sqrt{V + 10^{-8}}}{|\mu|}",
+                "Spread over mean: how much there is still to gain.",
+                variation,
+            ),
+            normalisation_stage(
+                "w = c / Σ c",
+                r"w_k = \frac{c_k}{\sum_j c_j}",
+                "More variation, more weight.",
+                proposal,
+                self.total,
+            ),
+        )
+        return Account(stages, proposal)

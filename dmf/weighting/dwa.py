@@ -8,7 +8,9 @@ from torch import Tensor
 
 from dmf.errors import ConfigError
 from dmf.weighting import functional
+from dmf.weighting.base import StepState
 from dmf.weighting.running import RunningWeighting
+from dmf.weighting.stages import Account, normalisation_stage, stage, warming_up
 
 
 class DWAWeighting(RunningWeighting):
@@ -65,3 +67,42 @@ class DWAWeighting(RunningWeighting):
         self.seen = self.seen + count
         self.sums = table[self.seen // size - first + torch.arange(3, device=losses.device)]
         return functional.softmax(ratios, self.temperature) * self.total
+
+    def account(self, state: StepState) -> Account:
+        size, seen = self.block_steps, int(self.seen)
+        block = seen // size
+        means = self.sums / size
+        names = {"of the block before": means[0]} if block > 1 else {}
+        stages = [
+            stage(
+                "block mean",
+                "Mean of the last full block",
+                f"a = mean of L over {size} steps",
+                r"a(e) = \operatorname{mean}_{t \in e} L(t)",
+                f"Step {seen % size + 1} of {size} in block {block + 1}, whose own mean counts from the next block on.",
+                means[1],
+                numbers=names,
+            )
+        ] * (block > 0)
+        if block < 2:
+            return Account(tuple(stages), None, warming_up(seen, 2 * size, "steps, two full blocks,"))
+        ratios = functional.ratio(self.sums[1], self.sums[0])
+        proposal = functional.softmax(ratios, self.temperature) * self.total
+        stages += [
+            stage(
+                "ratio",
+                "Ratio of the blocks",
+                "ρ = a(last) / a(before)",
+                r"\rho = \frac{a(e-1)}{a(e-2)}",
+                "Below 1 the loss fell; the less it fell, the more weight.",
+                ratios,
+            ),
+            normalisation_stage(
+                f"w = exp(ρ / T) / Σ exp(ρ / T), T = {self.temperature:g}",
+                rf"w_k = \frac{{e^{{\rho_k / T}}}}{{\sum_j e^{{\rho_j / T}}}},\quad T = {self.temperature:g}",
+                "A softmax; a smaller temperature T parts the weights more.",
+                proposal,
+                self.total,
+            ),
+        ]
+        return Account(tuple(stages), proposal, f"The same weights hold for all {size} steps of a block.")

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from dmf.weighting.base import Combined, StepState, Weighting, per_loss
+from dmf.weighting.stages import Account, stage
 
 
 class FixedWeighting(Weighting):
@@ -52,3 +53,14 @@ class FixedWeighting(Weighting):
 
     def replay(self, losses: Tensor, history_max: int, first: int = 0) -> Tensor:
         return self.weights.expand(len(losses) - first, self.count).clone()
+
+    def account(self, state: StepState) -> Account:
+        given = stage(
+            "given",
+            "Given weights",
+            "w",
+            "w_k",
+            "As they were chosen; the losses play no part.",
+            self.weights,
+        )
+        return Account((given,), self.weights)

@@ -152,7 +152,8 @@ def running_mean(values: Tensor, shares: Tensor, start: Tensor) -> Tensor:
         list(accumulate(zip(column, parts, strict=True), _moved, initial=first))
         for column, first in zip(values.T.tolist(), start.tolist(), strict=True)
     ]
-    return torch.tensor(columns, dtype=values.dtype, device=values.device).T
+    # Row by row in memory, so that later sums over losses do not depend on how many steps there are.
+    return torch.tensor(columns, dtype=values.dtype, device=values.device).T.contiguous()
 
 
 def _moved(mean: Any, step: tuple[Any, Any]) -> Any:

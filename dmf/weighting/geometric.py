@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 
 from dmf.weighting import functional
+from dmf.weighting.base import StepState
 from dmf.weighting.running import ScalarizingWeighting
+from dmf.weighting.stages import Account, stage
 
 
 class GeometricWeighting(ScalarizingWeighting):
@@ -40,3 +42,35 @@ class GeometricWeighting(ScalarizingWeighting):
 
     def _mean(self, losses: Tensor) -> Tensor:
         return torch.exp((self.share * torch.log(losses.clamp(min=functional.TINY))).sum(-1)) * self.total
+
+    def account(self, state: StepState) -> Account:
+        losses = state.terms.detach().to(self.weights)
+        total, proposal = self._mean(losses), self.advance(losses[None], (state.step,))[0]
+        stages = (
+            stage(
+                "logarithm",
+                "Logarithm",
+                "log L",
+                r"\log L_k",
+                "Losses are multiplied, so their logarithms are added; one below 1e-12 counts as that.",
+                torch.log(losses.clamp(min=functional.TINY)),
+                numbers={"exponent p": self.share},
+            ),
+            stage(
+                "total",
+                "Geometric mean",
+                "total = exp(Σ p · log L)" + ("" if self.total == 1 else f" · {self.total:g}"),
+                r"\text{total} = " + ("" if self.total == 1 else f"{self.total:g}\\,") + r"\exp \sum_k p_k \log L_k",
+                "What the step minimises: the product of the losses, each to its exponent.",
+                total.expand(self.count),
+            ),
+            stage(
+                "slope",
+                "Effective weight",
+                "w = p · total / L",
+                r"w_k = \frac{\partial\,\text{total}}{\partial L_k} = \frac{p_k\,\text{total}}{L_k}",
+                "How much the total changes with each loss: the smallest loss gets most.",
+                proposal,
+            ),
+        )
+        return Account(stages, proposal)

@@ -10,6 +10,7 @@ from dmf.registry import unknown
 from dmf.weighting import functional
 from dmf.weighting.base import WindowWeighting
 from dmf.weighting.host import Count
+from dmf.weighting.stages import Normalisation, Stage, floor_stage, stage
 
 _MEDIANS = {"true": 0, "notebook": 0}
 
@@ -35,6 +36,11 @@ class MADWeighting(WindowWeighting):
 
     options: ClassVar[tuple[str, ...]] = (*WindowWeighting.options, "median")
     default_floor: ClassVar[float] = 1e-3
+    normalisation: ClassVar[Normalisation] = (
+        "w = l / Σ l",
+        r"w_k = \frac{l_k}{\sum_j l_j}",
+        "More spread, less weight.",
+    )
 
     def __init__(
         self, count: int, *, median: str = "true", weights: Sequence[float] | None = None, **options: Any
@@ -50,3 +56,30 @@ class MADWeighting(WindowWeighting):
 
     def propose(self, statistic: Tensor) -> Tensor:
         return statistic.softmax(-1)
+
+    def statistic_stages(self, scaled: Tensor, filled: Count, statistic: Tensor) -> tuple[Stage, ...]:
+        deviation = functional.mad(scaled, filled, self.median)
+        found = [
+            stage(
+                "deviation",
+                "Median absolute deviation",
+                "m = median of |h − median h|",
+                r"m = \operatorname{median}_t\,|h_t - \operatorname{median} h|",
+                "How far the values of a window lie from their median, half of them nearer and half of them further.",
+                deviation,
+                levels={"median h": functional.median(scaled, filled, self.median)},
+            )
+        ]
+        if self.floor:
+            found.append(floor_stage("m", deviation.clamp(min=self.floor), self.floor))
+        found.append(
+            stage(
+                "likelihood",
+                "Likelihood",
+                "l = 1 / (m + ε)",
+                r"l = \frac{1}{m + \varepsilon}",
+                f"The steadier a loss, the larger (ε = {self.eps:g}).",
+                statistic.exp(),
+            )
+        )
+        return tuple(found)

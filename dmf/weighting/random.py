@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from dmf.seeding import derive
+from dmf.weighting.base import StepState
 from dmf.weighting.running import RunningWeighting
+from dmf.weighting.stages import Account, normalisation_stage, stage
 
 
 class RandomWeighting(RunningWeighting):
@@ -43,3 +45,24 @@ class RandomWeighting(RunningWeighting):
         """Standard normal numbers (K,), on the CPU, so that they are the same for every device."""
         generator = torch.Generator().manual_seed(derive(self.weight_seed, "weights", step))
         return torch.randn(self.count, generator=generator, dtype=torch.float64)
+
+    def account(self, state: StepState) -> Account:
+        proposal = self.advance(state.terms.detach().to(self.weights)[None], (state.step,))[0]
+        stages = (
+            stage(
+                "draw",
+                "Draw",
+                "z ~ N(0, 1)",
+                r"z_k \sim \mathcal{N}(0, 1)",
+                f"Drawn anew at every step, from the seed {self.weight_seed} and the step alone.",
+                self._draw(state.step),
+            ),
+            normalisation_stage(
+                "w = exp(z) / Σ exp(z)",
+                r"w_k = \frac{e^{z_k}}{\sum_j e^{z_j}}",
+                "A softmax. The losses play no part.",
+                proposal,
+                self.total,
+            ),
+        )
+        return Account(stages, proposal)

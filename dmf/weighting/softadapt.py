@@ -11,6 +11,7 @@ from dmf.registry import unknown
 from dmf.weighting import functional
 from dmf.weighting.base import Weighting, WindowWeighting
 from dmf.weighting.host import Count
+from dmf.weighting.stages import Normalisation, Stage, stage
 
 _VARIANTS = {
     "normalized": (True, False),
@@ -54,6 +55,11 @@ class SoftAdaptWeighting(WindowWeighting):
     )
     default_floor: ClassVar[float] = 0.0  # a slope may well be 0
     waits_for: ClassVar[str] = "window"
+    normalisation: ClassVar[Normalisation] = (
+        "w = e / Σ e",
+        r"w_k = \frac{e_k}{\sum_j e_j}",
+        "Its share of the sum: a softmax.",
+    )
 
     coefficients: Tensor
 
@@ -99,3 +105,59 @@ class SoftAdaptWeighting(WindowWeighting):
 
     def propose(self, statistic: Tensor) -> Tensor:
         return statistic.softmax(-1)
+
+    def reach(self, history_max: int) -> int | None:
+        return self.window
+
+    def statistic_stages(self, scaled: Tensor, filled: Count, statistic: Tensor) -> tuple[Stage, ...]:
+        recent = scaled[..., -self.window :]
+        slopes = (recent * self.coefficients).sum(-1)
+        normalized, weighted = _VARIANTS[self.softadapt_variant]
+        coefficients = ", ".join(f"{value:.4g}" for value in self.coefficients.tolist())
+        found = [
+            stage(
+                "slope",
+                "Slope",
+                "s = Σ c · x over the last " + f"{self.window} losses",
+                r"s = \sum_{t} c_t\, x_t",
+                f"How fast the loss changes per step ({self.slope}); c, oldest first: {coefficients}.",
+                slopes,
+            )
+        ]
+        if normalized:
+            signed = self.slope == "reference"
+            found.append(
+                stage(
+                    "normalised slope",
+                    "Normalised slope",
+                    "s ← s / Σ s" if signed else "s ← s / Σ |s|",
+                    r"s_k \leftarrow \frac{s_k}{\sum_j s_j}" if signed else r"s_k \leftarrow \frac{s_k}{\sum_j |s_j|}",
+                    "Its share of all slopes, so that the scale of the losses cancels.",
+                    functional.normalized_slopes(slopes, signed=signed),
+                )
+            )
+        if weighted:
+            found.append(
+                stage(
+                    "mean loss",
+                    "Mean loss",
+                    f"f = mean of the last {self.window} losses",
+                    r"f = \bar x",
+                    "A larger loss counts more; a negative one counts as 0.",
+                    recent.mean(-1),
+                )
+            )
+        factor, latex = ("f · ", "f_k\\,") if weighted else ("", "")
+        found.append(
+            stage(
+                "exponential",
+                "Exponential",
+                f"e = {factor}exp(β s)",
+                rf"e_k = {latex} e^{{\beta s_k}}",
+                f"A loss that rises, or falls least, gets most (β = {self.beta:g})."
+                if self.beta >= 0
+                else f"A loss that falls fastest gets most (β = {self.beta:g}).",
+                statistic.exp(),
+            )
+        )
+        return tuple(found)

@@ -8,7 +8,9 @@ from torch import Tensor
 
 from dmf.errors import ConfigError
 from dmf.weighting import functional
+from dmf.weighting.base import StepState
 from dmf.weighting.running import ScalarizingWeighting
+from dmf.weighting.stages import Account, stage
 
 
 class TchebycheffWeighting(ScalarizingWeighting):
@@ -54,3 +56,35 @@ class TchebycheffWeighting(ScalarizingWeighting):
 
     def _distance(self, losses: Tensor) -> Tensor:
         return self.share * (losses - self.ideal)
+
+    def account(self, state: StepState) -> Account:
+        losses = state.terms.detach().to(self.weights)
+        distance, proposal = self._distance(losses), self.advance(losses[None], (state.step,))[0]
+        stages = (
+            stage(
+                "distance",
+                "Distance from the best",
+                "d = p · (L − z)",
+                r"d_k = p_k\,(L_k - z_k)",
+                "How far each loss is from the best it could be, times how much it matters.",
+                distance,
+                numbers={"p": self.share, "z": self.ideal},
+            ),
+            stage(
+                "softmax",
+                "Share of the maximum",
+                f"q = exp(d / μ) / Σ exp(d / μ), μ = {self.mu:g}",
+                rf"q_k = \frac{{e^{{d_k / \mu}}}}{{\sum_j e^{{d_j / \mu}}}},\quad \mu = {self.mu:g}",
+                "A smooth way to say which distance is largest: a softmax.",
+                functional.softmax(distance, self.mu),
+            ),
+            stage(
+                "slope",
+                "Effective weight",
+                f"w = {self.total * self.count:g} · p · q",
+                rf"w_k = {self.total * self.count:g}\, p_k\, q_k",
+                "How much the smooth maximum changes with each loss: the worst gets nearly all.",
+                proposal,
+            ),
+        )
+        return Account(stages, proposal)

@@ -7,6 +7,7 @@ from torch import Tensor
 from dmf.weighting import functional
 from dmf.weighting.base import WindowWeighting
 from dmf.weighting.host import Count
+from dmf.weighting.stages import Normalisation, Stage, floor_stage, stage
 
 
 class VarianceWeighting(WindowWeighting):
@@ -32,9 +33,25 @@ class VarianceWeighting(WindowWeighting):
     """
 
     default_floor: ClassVar[float] = 1e-6
+    normalisation: ClassVar[Normalisation] = (
+        "w = v / Σ v",
+        r"w_k = \frac{v_k}{\sum_j v_j}",
+        "More spread, more weight.",
+    )
 
     def statistic(self, scaled: Tensor, filled: Count) -> Tensor:
         return functional.variance(scaled, filled).clamp(min=self.floor)
 
     def propose(self, statistic: Tensor) -> Tensor:
         return functional.proportional(statistic)
+
+    def statistic_stages(self, scaled: Tensor, filled: Count, statistic: Tensor) -> tuple[Stage, ...]:
+        spread = stage(
+            "variance",
+            "Variance",
+            "v = mean of (h − mean h)²",
+            r"v = \frac{1}{n} \sum_t (h_t - \bar h)^2",
+            "How widely the values of a window are spread around their mean.",
+            functional.variance(scaled, filled),
+        )
+        return (spread, floor_stage("v", statistic, self.floor)) if self.floor else (spread,)
