@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from dmf.config import DataConfig, ExperimentConfig, FusionConfig, RunConfig
+from dmf.config import DataConfig, ExperimentConfig, FusionConfig, PluginConfig, RunConfig
 from dmf.config_text import build as from_plain
 from dmf.data import DATASETS, Dataset, PreparedData, build_dataset, class_ratios, deal_cases, prepare
 from dmf.data.batches import Batch, DeviceData
@@ -24,6 +24,7 @@ from dmf.fusion import Fusion
 from dmf.knobs import Settings
 from dmf.losses import LOSSES, build_bank
 from dmf.models import MODELS, build_model
+from dmf.plugins import load_stored
 from dmf.runs import RunStore
 from dmf.schedule import AuxiliarySchedule
 from dmf.seeding import derive
@@ -31,6 +32,7 @@ from dmf.tasks import Feed, SampleCase, Segmentation
 from dmf.training import Numerics, Plan, TrainingRun, checkpoint
 from dmf.training.environment import environment as describe_environment
 from dmf.training.evaluation import predictor
+from dmf.training.gradients import GradientProbe
 from dmf.weighting import WEIGHTINGS, build_weighting
 
 DATA_FIELDS = ("dataset", "root", "dataset_options")  # what tells where a case lies
@@ -169,7 +171,7 @@ def original_case(config: ExperimentConfig | DataConfig | Mapping[str, Any], cas
         case: Id of the case.
 
     Raises:
-        ConfigError: If the dataset cannot be what the configuration says.
+        ConfigError: If the dataset cannot be what the configuration says, or its plug-in is gone or changed.
         DataError: If its name was not recorded, it is not on this machine, has no such case, or a file is damaged.
     """
     return read_original(_dataset_of(config), case)
@@ -188,10 +190,12 @@ def _dataset_of(config: ExperimentConfig | DataConfig | Mapping[str, Any]) -> Da
     if isinstance(config, DataConfig):
         return build_dataset(config)
     if isinstance(config, ExperimentConfig):
+        load_stored(config.plugins)
         return build_dataset(config.data, config.training.seed)
     fields = config.get("data") or {}
     if "dataset" not in fields:
         raise DataError("Which dataset its images are from was not recorded with this run, so they cannot be shown.")
+    load_stored(from_plain(PluginConfig, plugin) for plugin in config.get("plugins") or ())
     data: DataConfig = from_plain(DataConfig, {name: fields[name] for name in DATA_FIELDS if name in fields})
     return build_dataset(data, int((config.get("training") or {}).get("seed") or 0))
 
@@ -249,10 +253,22 @@ def environment(config: ExperimentConfig) -> dict[str, Any]:
 
 
 def fingerprint(config: ExperimentConfig, run: RunConfig) -> str:
-    """Identifies everything that decides the result of a run, so that no checkpoint is continued under another."""
-    decisive = config.model_copy(update={"name": "", "runs": (run.model_copy(update={"label": ""}),)})
+    """Identifies everything that decides the result of a run, so that no checkpoint is continued under another.
+
+    Of plug-ins it is what they hold that counts, not where they lie.
+    """
+    hashes = sorted(plugin.sha256 for plugin in config.plugins)
+    decisive = config.model_copy(
+        update={
+            "name": "",
+            "runs": (run.model_copy(update={"label": ""}),),
+            "plugins": tuple(PluginConfig(path="", sha256=sha256) for sha256 in hashes),
+        }
+    )
     late: Any = {name: _at_default(getattr(config, name), fields) for name, fields in SINCE.items() if name != "fusion"}
     late["runs"] = {0: {"fusion": _at_default(run.fusion, SINCE["fusion"])}}
+    if not hashes:
+        late["plugins"] = True
     return hashlib.sha256(decisive.model_dump_json(exclude=late).encode()).hexdigest()
 
 
@@ -303,6 +319,15 @@ class Workbench:
             seed=derive(seed, "run"),
             folder=folder,
             fingerprint=fingerprint(self.config, config),
+            probe=None
+            if training.gradients == "off"
+            else GradientProbe(
+                config.fusion.terms,
+                auxiliary=config.fusion.auxiliary != "none",
+                at=training.gradients,
+                every=training.gradients_every,
+                parameters=model.parameters(),
+            ),
         )
 
     def plan(self, experiment: str) -> Plan:
@@ -410,7 +435,7 @@ def load_trained(store: RunStore, run_id: str) -> Trained:
     Raises:
         RunNotFoundError: If there is no such run.
         CheckpointError: If its file is missing, damaged or of another configuration.
-        ConfigError: If its configuration names what this program does not have.
+        ConfigError: If its configuration names what this program does not have, or a plug-in of its is gone or changed.
     """
     row = store.run(run_id)
     experiment = store.experiment(row.experiment)
@@ -421,6 +446,7 @@ def load_trained(store: RunStore, run_id: str) -> Trained:
     config = ExperimentConfig.model_validate(experiment.config)
     run = config.runs[row.position]
     path = store.artifact_folder(run_id) / kept.path
+    load_stored(config.plugins)
     tensors, _ = checkpoint.load(path, fingerprint(config, run))
     with _blaming("dataset"):
         dataset = build_dataset(config.data, config.training.seed)

@@ -320,6 +320,13 @@ class RunConfig(FrozenConfig):
     fusion: FusionConfig
 
 
+class PluginConfig(FrozenConfig):
+    """A file of someone's own that an experiment uses, see :mod:`dmf.plugins`."""
+
+    path: str = Field(description="Where the file lay when the experiment was made; whole.")
+    sha256: str = Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of its bytes, in hexadecimal.")
+
+
 class ExperimentConfig(FrozenConfig):
     """One launch: the same data, network and training for 1..M runs that differ in their fusion."""
 
@@ -328,6 +335,9 @@ class ExperimentConfig(FrozenConfig):
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
     runs: tuple[RunConfig, ...] = Field(min_length=1, max_length=64)
+    plugins: tuple[PluginConfig, ...] = Field(
+        (), description="Files of someone's own that hold what is named above; filled in when the experiment is made."
+    )
 
     @field_validator("runs")
     @classmethod

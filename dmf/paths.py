@@ -20,6 +20,11 @@ def wants_examples() -> bool:
     return os.environ.get("DMF_EXAMPLES", "").strip().lower() not in ("no", "0", "false")
 
 
+def plugin_files() -> tuple[Path, ...]:
+    """Files of plug-ins that every command and the dashboard load: ``DMF_PLUGINS``, parted as ``PATH`` is."""
+    return tuple(Path(file) for file in os.environ.get("DMF_PLUGINS", "").split(os.pathsep) if file.strip())
+
+
 def raw_folder(name: str) -> Path:
     """Where the files of the dataset called ``name`` lie unless a root is given."""
     return data_home() / "raw" / name

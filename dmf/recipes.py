@@ -43,6 +43,7 @@ def as_command(config: ExperimentConfig, *, run: str | None = None, events: str 
     words += [f"--run {shlex.quote(text)}" for text in typed.runs]
     words += [f"--name {shlex.quote(chosen.name)}"] if chosen.name else []
     words += [f"--events {shlex.quote(events)}"] if events else []
+    words += [f"--plugin {shlex.quote(plugin.path)}" for plugin in chosen.plugins]
     return _wrapped(["dmf train", *words])
 
 
@@ -89,8 +90,10 @@ def as_python(config: ExperimentConfig, run: str | None = None, knobs: Knobs | N
     return (
         f"from dmf.config import {', '.join(sorted(used))}\n"
         "from dmf.jobs import Job, create_experiment, new_owner\n"
+        f"{_plugin_import(chosen)}"
         f"{imported}"
         "from dmf.runs import RunStore\n\n"
+        f"{_plugin_lines(chosen)}"
         f"config = {_call('ExperimentConfig', arguments, WIDTH)}\n"
         f"{_knobs(changed)}"
         "store = RunStore()  # DMF_STORE, else data/runs.sqlite\n"
@@ -122,7 +125,9 @@ def as_loop(config: ExperimentConfig, run: str) -> str:
         "import torch\n\n"
         "from dmf.build import build_fusion\n"
         "from dmf.config import FusionConfig\n"
-        "from dmf.losses import build_bank\n\n"
+        "from dmf.losses import build_bank\n"
+        f"{_plugin_import(config)}\n"
+        f"{_plugin_lines(config)}"
         f"config = {fusion}\n"
         "# Yours: batches of images (B, 1, H, W) in 0..1 with class numbers (B, H, W),\n"
         "# and a network from images to logits (B, C, H, W).\n"
@@ -277,6 +282,16 @@ def _runs(runs: Sequence[RunConfig]) -> str:
         fusion = _call("FusionConfig", _literals({"weighting": one.fusion.weighting} | _changed(one.fusion)), 0)
         calls.append(_call("RunConfig", {"label": repr(one.label), "fusion": fusion}, 8))
     return "(\n" + "".join(textwrap.indent(f"{call},\n", "    ") for call in calls) + ")"
+
+
+def _plugin_import(config: ExperimentConfig) -> str:
+    return "from dmf.plugins import load_plugin\n" if config.plugins else ""
+
+
+def _plugin_lines(config: ExperimentConfig) -> str:
+    """What loads the files of someone's own that are named below."""
+    lines = [f"load_plugin({plugin.path!r})  # SHA-256 {plugin.sha256[:10]}…\n" for plugin in config.plugins]
+    return "".join([*lines, "\n"]) if lines else ""
 
 
 def _knobs(changed: Knobs) -> str:

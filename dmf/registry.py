@@ -36,6 +36,16 @@ class Registry(Mapping[str, Callable[..., T]], Generic[T]):
     def __len__(self) -> int:
         return len(self._members)
 
+    def add(self, name: str, member: Callable[..., T]) -> None:
+        """Take one more member in, after those that are there; for plug-ins, see :mod:`dmf.plugins`.
+
+        Raises:
+            ValueError: If the name is taken.
+        """
+        if name in self._members:
+            raise ValueError(f"There is a {self.kind} {name!r} already.")
+        self._members[name] = member
+
     def build(self, name: str, *args: Any, **options: Any) -> T:
         """Build the member called ``name``.
 

@@ -57,3 +57,57 @@ def tiny(home, tiny_texts):
         return experiment(tiny_texts | texts, runs=runs or ("mad",))
 
     return make
+
+
+MINE = '''
+from dmf.weighting import WindowWeighting, functional
+
+
+class HeightWeighting(WindowWeighting):
+    """Weights each loss by where its newest value lies in its recent range."""
+
+    default_floor = 0.01
+
+    def statistic(self, scaled, filled):
+        return scaled[..., -1].clamp(min=self.floor)
+
+    def propose(self, statistic):
+        return functional.proportional(statistic)
+
+
+WEIGHTINGS = {"height": HeightWeighting}
+'''
+
+
+@pytest.fixture
+def plugin(tmp_path, monkeypatch):
+    """Writes a plug-in, by default one with the weighting "height"; what plug-ins add is gone after the test."""
+    from dmf import plugins
+
+    for word in plugins.WORDS:
+        registry = plugins.registry_of(word)
+        monkeypatch.setattr(registry, "_members", dict(registry._members))
+    monkeypatch.setattr(plugins, "_loaded", {})
+    monkeypatch.delenv("DMF_PLUGINS", raising=False)
+
+    def write(text=MINE, name="mine.py"):
+        file = tmp_path / name
+        file.write_text(text)
+        return file
+
+    return write
+
+
+@pytest.fixture
+def forget_plugins():
+    """Makes this process what another one would be: nothing that a plug-in added is known."""
+    from dmf import plugins
+
+    def forget():
+        for loaded in plugins.loaded():
+            for word, names in loaded.names.items():
+                for name in names:
+                    del plugins.registry_of(word)._members[name]
+        plugins._loaded.clear()
+
+    return forget

@@ -46,13 +46,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dmf.runs": set(),
     "dmf.replay": {"dmf.weighting", "dmf.runs"},
     "dmf.analysis": {"dmf.runs", "dmf.metrics"},
+    # Files of someone's own, whose classes join the registries.
+    "dmf.plugins": {"dmf.data", "dmf.models", "dmf.losses", "dmf.weighting"},
     "dmf.build": {
+        "dmf.plugins",
         *("dmf.data", "dmf.models", "dmf.losses", "dmf.metrics", "dmf.weighting", "dmf.fusion", "dmf.tasks"),
         *("dmf.training", "dmf.runs", "dmf.replay", "dmf.analysis"),
     },
     # Predictions made elsewhere, scored and recorded as runs.
     "dmf.importing": {"dmf.data", "dmf.metrics", "dmf.runs"},
-    "dmf.jobs": {"dmf.build", "dmf.training", "dmf.runs"},
+    "dmf.jobs": {"dmf.plugins", "dmf.build", "dmf.training", "dmf.runs"},
     # A loop of someone's own: it is recorded as training is, without what this program builds from configurations.
     "dmf.recording": {"dmf.fusion", "dmf.training", "dmf.runs", "dmf.weighting"},
     "dmf.studies": {"dmf.build", "dmf.training", "dmf.runs"},
@@ -60,6 +63,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dmf.examples.make": {"dmf.examples", "dmf.jobs", "dmf.runs"},
     "dmf.cli": {
         "dmf.examples",
+        "dmf.plugins",
         *("dmf.jobs", "dmf.studies", "dmf.build", "dmf.replay", "dmf.analysis", "dmf.runs", "dmf.data"),
         "dmf.importing",
         "dmf.training",  # names a TrainingRun in annotations
@@ -73,6 +77,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.access": {
         *("dmf.runs", "dmf.analysis", "dmf.replay", "dmf.jobs", "dmf.build", "dmf.metrics"),
         "dmf.examples",
+        "dmf.plugins",
         "dmf.data",  # datasets are looked at before there is anything to build
         "dmf.importing",
     },

@@ -14,7 +14,7 @@ from dmf.cli.data import data_app
 from dmf.cli.importing import import_folder
 from dmf.cli.replay import replay
 from dmf.cli.runs import examples, export, resume, runs_app
-from dmf.cli.shared import STORE, console
+from dmf.cli.shared import STORE, console, with_plugins
 from dmf.cli.train import train
 from dmf.cores import share_cores
 from dmf.errors import ConfigError, DataError, DMFError, RunNotFoundError
@@ -46,11 +46,14 @@ def dashboard(
     """Open the dashboard in the browser: http://localhost:8501."""
     import app as pages
     from dmf.paths import data_home
+    from dmf.plugins import loaded
 
     main = Path(next(iter(pages.__path__))) / "main.py"
     environment = os.environ | {"DMF_HOME": str(data_home().absolute())}
     if store is not None:
         environment["DMF_STORE"] = store if "://" in store else str(Path(store).absolute())
+    if files := [str(plugin.path) for plugin in loaded()]:
+        environment["DMF_PLUGINS"] = os.pathsep.join(files)
     os.chdir(main.parent.parent)  # Streamlit reads .streamlit/config.toml from the current folder
     command = [sys.executable, "-m", "streamlit", "run", str(main), "--server.port", str(port)]
     os.execve(sys.executable, command, environment)
@@ -62,6 +65,22 @@ def version(show: Annotated[bool, typer.Option("--version", help="Print the vers
     if show:
         typer.echo(f"dmf {__version__}")
         raise typer.Exit
+
+
+def _take_plugins(group: typer.Typer) -> None:
+    """Give every command below ``group``, and every group that does something, the option ``--plugin``."""
+    for command in group.registered_commands:
+        assert command.callback is not None
+        command.callback = with_plugins(command.callback)
+    if group.registered_callback is not None:
+        assert group.registered_callback.callback is not None
+        group.registered_callback.callback = with_plugins(group.registered_callback.callback)
+    for inner in group.registered_groups:
+        assert inner.typer_instance is not None
+        _take_plugins(inner.typer_instance)
+
+
+_take_plugins(app)
 
 
 def main() -> None:

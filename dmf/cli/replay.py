@@ -2,17 +2,21 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dmf.cli.options import given, options_of, with_options
 from dmf.cli.shared import STORE, console, open_store
-from dmf.config import FusionConfig
-from dmf.config_text import parse
+from dmf.config import FusionConfig, PluginConfig
+from dmf.config_text import build, parse
 from dmf.errors import ConfigError
 from dmf.knobs import knobs_of
+from dmf.plugins import load_stored
 from dmf.records import Knob
+
+if TYPE_CHECKING:
+    from dmf.runs import RunStore
 
 _ABOUT_WEIGHTING = (
     *("weights", "history_min", "history_max", "symlog", "minmax", "eps", "floor", "median", "prior"),
@@ -63,6 +67,7 @@ def _replay(
         base = opened.run(losses).config
         if weighting is None:
             knobs = knobs_of(opened.events([losses]))
+            load_stored(_plugins_of(opened, losses))
     config = parse(FusionConfig, {**base, **given({"weighting": weighting, **settings})})
     weights = replay(values, config, knobs)
     try:
@@ -71,6 +76,12 @@ def _replay(
         reason = error.strerror or error
         raise ConfigError(f"Cannot write {output}: {reason}. Choose another file with `-o`.", "output") from error
     console.print(f"Wrote {len(values)} rows of weights to {output}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _plugins_of(store: "RunStore", run: str) -> list[PluginConfig]:
+    """The files of someone's own that a run was made with."""
+    stored = store.experiment(store.run(run).experiment).config.get("plugins", ())
+    return [build(PluginConfig, plugin) for plugin in stored]
 
 
 _skip = [name for name in FusionConfig.model_fields if name not in _ABOUT_WEIGHTING]

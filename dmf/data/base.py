@@ -153,6 +153,14 @@ class Dataset(ABC):
             lines += [f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
         return "\n".join(lines)
 
+    def identity(self) -> str:
+        """:meth:`fingerprint`, with the code that loads where it is not ours: what caches go by.
+
+        The module of a plug-in is named by the hash of its file, so what an older version made is not taken.
+        """
+        module = type(self).__module__
+        return self.fingerprint() if module.startswith("dmf.") else f"{self.fingerprint()}\nby {module}"
+
     def _refuse_wrong_option(self, option: str, value: OptionValue) -> None:
         if option not in self.defaults:
             known = f"It has: {', '.join(self.defaults)}." if self.defaults else "It has none."

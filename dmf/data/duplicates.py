@@ -102,7 +102,7 @@ def hash_cases(
     Raises:
         DataError: If a picture cannot be loaded, or the hashes cannot be kept.
     """
-    settings = [str(VERSION), dataset.fingerprint(), str(dataset.root.resolve()), *(case.id for case in cases)]
+    settings = [str(VERSION), dataset.identity(), str(dataset.root.resolve()), *(case.id for case in cases)]
     key = hashlib.sha256("\n".join(settings).encode()).hexdigest()[:20]
     path = cache_folder() / f"{dataset.name}-hashes-{key}.npz"
     kept = read_arrays(path, ("hashes",))

@@ -105,7 +105,7 @@ def class_ratios(masks: Pixels, classes: int) -> NDArray[np.float64]:
 def _key(dataset: Dataset, config: DataConfig, cases: Sequence[Case]) -> str:
     settings = {
         "version": VERSION,
-        "dataset": dataset.fingerprint(),
+        "dataset": dataset.identity(),
         "root": str(dataset.root.resolve()),
         "cases": [case.id for case in cases],
         "image_size": config.image_size,

@@ -11,6 +11,7 @@ from dmf import build
 from dmf.config import ExperimentConfig
 from dmf.errors import CheckpointError, ConfigError, DMFError, NotOwnerError, RunFinishedError, StoreError
 from dmf.knobs import Settings, knobs_of
+from dmf.plugins import load_stored, plugins_of
 from dmf.records import Event, Knob, RunState, StateChange
 from dmf.runs import ExperimentRow, RunRow, RunStore, StoreControls, StoreSink
 from dmf.training import Lockstep, TrainingRun
@@ -23,7 +24,7 @@ OnStep = Callable[[Sequence[TrainingRun]], None]
 def create_experiment(
     store: RunStore, config: ExperimentConfig, knobs: Mapping[str, Sequence[Knob]] | None = None
 ) -> ExperimentRow:
-    """Check ``config`` and put its runs into the store, queued.
+    """Check ``config`` and put its runs into the store, queued, with the plug-ins that they use.
 
     Args:
         store: Where they are kept.
@@ -31,11 +32,14 @@ def create_experiment(
         knobs: Changes of settings that are known beforehand, by the label of their run; each acts at its step.
 
     Raises:
-        ConfigError: If something cannot work; nothing is stored then.
+        ConfigError: If something cannot work, or a plug-in is gone or has changed; nothing is stored then.
         StoreError: If the store refuses.
     """
+    load_stored(config.plugins)
     build.validate(config)
     build.numerics(config)
+    turned_to = [str(knob.value) for turned in (knobs or {}).values() for knob in turned if knob.field == "weighting"]
+    config = config.model_copy(update={"plugins": plugins_of(config, turned_to)})
     changes = {label: _foreseen(config, label, turned) for label, turned in (knobs or {}).items()}
     experiment = store.create_experiment(
         config.model_dump(mode="json"),
@@ -85,6 +89,7 @@ class Job:
 
     Raises:
         RunFinishedError: If there is nothing left to train, or only a program of someone's own can train it.
+        ConfigError: If a plug-in that it uses is gone or has changed.
         NotOwnerError: If another process owns a run.
     """
 
@@ -109,6 +114,7 @@ class Job:
         if not self.runs:
             states = ", ".join(sorted({run.state.value for run in experiment.runs}))
             raise RunFinishedError(f"Nothing to train in experiment {experiment.id!r}: its runs are {states}.")
+        load_stored(self.config.plugins)
         self._resumed = frozenset(store.claim([run.id for run in self.runs], owner))
 
     @property

@@ -62,6 +62,7 @@ class JobManager:
             RunNotFoundError: If there is no such experiment.
             RunFinishedError: If there is nothing left to train.
             NotOwnerError: If it trains already, here or in another process.
+            ConfigError: If a plug-in that it uses is gone or has changed.
             StoreError: If the store refuses.
         """
         self._places()

@@ -34,15 +34,17 @@ __all__ = [
     "build_loss",
 ]
 
-_CLASSES: dict[str, type[Loss]] = {
-    "ce": CrossEntropy,
-    "iou": MeanIoU,
-    "dice": MeanDice,
-    "focal": Focal,
-    "tversky": Tversky,
-    "cb-dice": CBDice,
-}
-LOSSES: Registry[Loss] = Registry("loss", _CLASSES)
+LOSSES: Registry[Loss] = Registry(
+    "loss",
+    {
+        "ce": CrossEntropy,
+        "iou": MeanIoU,
+        "dice": MeanDice,
+        "focal": Focal,
+        "tversky": Tversky,
+        "cb-dice": CBDice,
+    },
+)
 
 
 def build_loss(name: str, config: FusionConfig, class_ratios: Sequence[float] | None = None) -> Loss:
@@ -86,6 +88,6 @@ def build_bank(config: FusionConfig, class_ratios: Sequence[float] | None = None
 
 
 def _class(name: str, field: str, others: Sequence[str] = ()) -> type[Loss]:
-    if name not in _CLASSES:
-        raise UnknownNameError(unknown("loss", name, dict.fromkeys((*others, *_CLASSES))), field)
-    return _CLASSES[name]
+    if name not in LOSSES:
+        raise UnknownNameError(unknown("loss", name, dict.fromkeys((*others, *LOSSES))), field)
+    return LOSSES[name]  # type: ignore[return-value]  # its members are classes

@@ -7,7 +7,7 @@ import torch
 from pydantic import BaseModel
 
 from dmf import build
-from dmf.config import DataConfig, FusionConfig, ModelConfig, RunConfig, TrainingConfig
+from dmf.config import DataConfig, FusionConfig, ModelConfig, PluginConfig, RunConfig, TrainingConfig
 from dmf.config_text import experiment
 from dmf.errors import ConfigError, DataError
 
@@ -204,10 +204,23 @@ def test_names_and_the_other_runs_do_not_change_the_fingerprint():
     assert {build.fingerprint(each, each.runs[0]) for each in (config, alone, renamed)} == {fingerprints(config)[0]}
 
 
+def test_what_plugins_hold_changes_the_fingerprint_and_where_they_lie_does_not():
+    def made_with(*plugins):
+        stored = tuple(PluginConfig(path=path, sha256=sha256 * 64) for path, sha256 in plugins)
+        return fingerprints(experiment({}, runs=["mad"]).model_copy(update={"plugins": stored}))
+
+    assert made_with(("/x.py", "a")) == made_with(("/y.py", "a"))
+    assert made_with(("/x.py", "a"), ("/y.py", "b")) == made_with(("/y.py", "b"), ("/x.py", "a"))
+    assert made_with(("/x.py", "a")) != made_with(("/x.py", "b"))
+    assert made_with(("/x.py", "a")) != made_with()
+
+
 def test_a_setting_that_came_later_is_left_out_of_the_fingerprint_at_its_default(monkeypatch):
     config = experiment({}, runs=["mad"])
     shared, own = experiment({"absent": "zero"}, runs=["mad"]), experiment({}, runs=["mad,rho=0.5"])
-    without = config.model_dump_json(exclude={"training": {"absent"}, "runs": {0: {"fusion": {"rho"}}}})
+    without = config.model_dump_json(
+        exclude={"training": {"absent"}, "runs": {0: {"fusion": {"rho"}}}, "plugins": True}
+    )
     without = without.replace('"label":"mad"', '"label":""')
     monkeypatch.setattr(build, "SINCE", {"data": (), "model": (), "training": ("absent",), "fusion": ("rho",)})
     (plain,), *others = (fingerprints(each) for each in (config, shared, own))
@@ -305,7 +318,7 @@ def test_what_is_kept_at_the_end_came_later_and_leaves_earlier_checkpoints_valid
     config = experiment({}, runs=["mad"])
     late = {section: set(fields) for section, fields in build.SINCE.items() if section != "fusion"}
     assert late["training"] == {"keep_probabilities", "probabilities_mb", "gradients", "gradients_every"}
-    late["runs"] = {0: {"fusion": set(build.SINCE["fusion"])}}
+    late |= {"runs": {0: {"fusion": set(build.SINCE["fusion"])}}, "plugins": True}
     earlier = config.model_dump_json(exclude=late).replace('"label":"mad"', '"label":""')
     assert "probabilities" not in earlier
     assert fingerprints(config) == [hashlib.sha256(earlier.encode()).hexdigest()]

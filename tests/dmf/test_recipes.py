@@ -20,6 +20,7 @@ from dmf.config import NOTEBOOK, DataConfig, ExperimentConfig, FusionConfig, Mod
 from dmf.config_text import experiment
 from dmf.errors import ConfigError
 from dmf.knobs import read_events
+from dmf.plugins import load_plugin, plugins_of
 from dmf.presets import PRESETS
 from dmf.recipes import WIDTH, as_command, as_events, as_loop, as_python
 from dmf.records import Knob
@@ -309,3 +310,22 @@ def test_lines_are_not_longer_than_a_terminal() -> None:
     for recipe in (as_command(config), as_python(config), as_loop(config, "mad")):
         assert max(len(line) for line in recipe.splitlines()) <= 120
     assert re.search(r" \\\n    --", as_command(config))
+
+
+def test_files_of_someones_own_are_named_and_loaded(plugin: Any, home: Path, tmp_path: Path) -> None:
+    file = plugin(name="my own.py")
+    stored = plugins_of_config("height", file)
+    assert shlex.split(as_command(stored).replace("\\\n", ""))[2:] == ["--weighting", "height", "--plugin", str(file)]
+    for script in (as_python(stored), as_loop(stored, "height")):
+        assert "from dmf.plugins import load_plugin\n" in script
+        assert f"load_plugin({str(file)!r})  # SHA-256 " in script
+    names: dict[str, Any] = {}
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(as_loop(stored, "height"), names)
+    assert names["fused"].weights.shape == (3,)
+
+
+def plugins_of_config(weighting: str, file: Path) -> ExperimentConfig:
+    load_plugin(file)
+    config = experiment({"image_size": "128"}, weightings=[weighting])
+    return config.model_copy(update={"plugins": plugins_of(config)})

@@ -40,3 +40,12 @@ def test_the_members_are_a_copy() -> None:
 
 def test_a_name_that_is_not_text_can_be_unknown_too() -> None:
     assert unknown("shape", 3, {"square": 0}) == "Unknown shape 3. Choose one of: square."
+
+
+def test_a_member_is_taken_in_after_the_others_and_once() -> None:
+    shapes: Registry[str] = Registry("shape", {"square": lambda: "square"})
+    shapes.add("circle", lambda: "round")
+    assert list(shapes) == ["square", "circle"]
+    assert shapes.build("circle") == "round"
+    with pytest.raises(ValueError, match=r"^There is a shape 'circle' already\.$"):
+        shapes.add("circle", lambda: "rounder")

@@ -1,0 +1,301 @@
+"""Methods of someone's own: a Python file that names weightings, losses, models or datasets joins the registries.
+
+The file says in plain dicts what it adds, by the names of our registries::
+
+    WEIGHTINGS = {"mine": MyWeighting}
+
+A plug-in is one file: its hash is stored with the runs that use it, so it can import what is installed, but no other
+file beside it, which the hash would not cover. Loading runs the file with all rights of the program.
+"""
+
+import hashlib
+import importlib.util
+import inspect
+import re
+import sys
+import threading
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from dmf.config import ExperimentConfig, FusionConfig, PluginConfig
+from dmf.errors import ConfigError
+from dmf.paths import plugin_files
+from dmf.registry import Registry
+
+WORDS = ("WEIGHTINGS", "LOSSES", "MODELS", "DATASETS")
+"""Names of the dicts that a plug-in may have."""
+
+RESERVED = ("none", "auto")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,39}")
+_ABOUT_DATASET = ("title", "class_names", "how_to_get", "licence", "citation")
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A file that was loaded.
+
+    Attributes:
+        path: Where it lies; whole.
+        sha256: Of its bytes, in hexadecimal.
+        names: What it added, by the word of its dict ("WEIGHTINGS", ...).
+    """
+
+    path: Path
+    sha256: str
+    names: Mapping[str, tuple[str, ...]]
+
+
+_loaded: dict[str, Plugin] = {}  # by hash: the same file is the same plug-in, wherever it lies
+_lock = threading.Lock()
+
+
+def load_plugin(path: str | Path) -> Plugin:
+    """Run a file and add what it names to the registries; a file that is loaded already is left as it is.
+
+    Raises:
+        ConfigError: If the file cannot be read or run, names nothing, names what is not of the right kind, a name is
+            taken, or another version of the file was loaded by this process. Nothing is added then.
+    """
+    file = Path(path).expanduser().resolve()
+    with _lock:
+        try:
+            source = file.read_bytes()
+        except OSError as error:
+            raise _refusal(f"Cannot read plug-in {path}: {error.strerror or error}. Give a Python file.") from error
+        sha256 = hashlib.sha256(source).hexdigest()
+        if sha256 in _loaded:
+            return _loaded[sha256]
+        older = next((plugin for plugin in _loaded.values() if plugin.path == file), None)
+        if older is not None:
+            raise _changed(older, sha256)
+        module = _run(file, source, sha256)
+        try:
+            added = _members(file, module)
+        except ConfigError:
+            del sys.modules[module.__name__]
+            raise
+        for word, members in added.items():
+            for name, member in members.items():
+                registry_of(word).add(name, member)
+        plugin = _loaded[sha256] = Plugin(file, sha256, {word: tuple(members) for word, members in added.items()})
+        return plugin
+
+
+def load_plugins(paths: Iterable[str | Path] = ()) -> tuple[Plugin, ...]:
+    """Load the files that ``DMF_PLUGINS`` names, then ``paths``.
+
+    Raises:
+        ConfigError: As :func:`load_plugin`.
+    """
+    return tuple(load_plugin(path) for path in (*plugin_files(), *paths))
+
+
+def loaded() -> tuple[Plugin, ...]:
+    """The plug-ins of this process, in the order they were loaded."""
+    return tuple(_loaded.values())
+
+
+def load_stored(stored: Iterable[PluginConfig]) -> None:
+    """Load the files that a stored experiment uses, as they were when it was made.
+
+    Raises:
+        ConfigError: If one is gone or is another than it was then; or as :func:`load_plugin`.
+    """
+    for each in stored:
+        if each.sha256 in _loaded:
+            continue
+        try:
+            now = hashlib.sha256(Path(each.path).read_bytes()).hexdigest()
+        except OSError as error:
+            raise _refusal(
+                f"Plug-in {each.path}, which this run was made with, cannot be read: {error.strerror or error}. Put "
+                "the file back, or name the same file elsewhere with `--plugin`."
+            ) from error
+        if now != each.sha256:
+            raise _refusal(
+                f"Plug-in {each.path} has changed since this run was made with it: its SHA-256 was "
+                f"{short(each.sha256)} and is {short(now)}. Name the file as it was with `--plugin`, or start anew."
+            )
+        load_plugin(each.path)
+
+
+def plugins_of(config: ExperimentConfig, weightings: Iterable[str] = ()) -> tuple[PluginConfig, ...]:
+    """The loaded plug-ins that ``config`` names something of, as they are stored with it.
+
+    Args:
+        config: The experiment.
+        weightings: Weightings that it comes to name while it trains.
+
+    Raises:
+        ConfigError: If a file is gone or has changed since it was loaded: what would train is no longer in it.
+    """
+    used: dict[str, set[str]] = {
+        "WEIGHTINGS": {*(run.fusion.weighting for run in config.runs), *weightings},
+        "LOSSES": {name for run in config.runs for name in (*run.fusion.terms, run.fusion.auxiliary)},
+        "MODELS": {config.model.model},
+        "DATASETS": {config.data.dataset},
+    }
+    found = []
+    for plugin in loaded():
+        if any(used[word].intersection(names) for word, names in plugin.names.items()):
+            try:
+                now = hashlib.sha256(plugin.path.read_bytes()).hexdigest()
+            except OSError as error:
+                raise _refusal(
+                    f"Plug-in {plugin.path} cannot be read any more: {error.strerror or error}. Put the file back, so "
+                    "that the run can be resumed."
+                ) from error
+            if now != plugin.sha256:
+                raise _changed(plugin, now)
+            found.append(PluginConfig(path=str(plugin.path), sha256=plugin.sha256))
+    return tuple(found)
+
+
+def registry_of(word: str) -> Registry[Any]:
+    """The registry that a dict of a plug-in joins; imports no more than that one."""
+    match word:
+        case "WEIGHTINGS":
+            from dmf.weighting import WEIGHTINGS
+
+            return WEIGHTINGS
+        case "LOSSES":
+            from dmf.losses import LOSSES
+
+            return LOSSES
+        case "MODELS":
+            from dmf.models import MODELS
+
+            return MODELS
+        case "DATASETS":
+            from dmf.data import DATASETS
+
+            return DATASETS
+    raise ValueError(f"`word` must be one of {', '.join(WORDS)}, got {word!r}.")
+
+
+def short(sha256: str) -> str:
+    """The first digits of a hash, enough to tell two apart."""
+    return f"{sha256[:10]}…"
+
+
+def _refusal(message: str) -> ConfigError:
+    return ConfigError(message, "plugin")
+
+
+def _changed(plugin: Plugin, now: str) -> ConfigError:
+    return _refusal(
+        f"Plug-in {plugin.path} has changed since it was loaded: its SHA-256 was {short(plugin.sha256)} and is "
+        f"{short(now)}. Restart the program to use it as it is now."
+    )
+
+
+def _run(file: Path, source: bytes, sha256: str) -> ModuleType:
+    """The file as a module under a name of its own, which holds its hash: see ``Dataset.identity``."""
+    name = f"_dmf_plugin_{re.sub(r'[^A-Za-z0-9_]', '_', file.stem)}_{sha256[:16]}"
+    spec = importlib.util.spec_from_loader(name, loader=None, origin=str(file))
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    module.__file__ = str(file)
+    sys.modules[name] = module  # dataclasses look their module up
+    try:
+        exec(compile(source, str(file), "exec"), module.__dict__)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        raise _refusal(f"Plug-in {file}{_line(file, error)}: {type(error).__name__}: {_said(error)}") from error
+    return module
+
+
+def _line(file: Path, error: BaseException) -> str:
+    if isinstance(error, SyntaxError) and error.filename == str(file):
+        return f", line {error.lineno}"
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
+    return f", line {lines[-1]}" if lines else ""
+
+
+def _said(error: BaseException) -> str:
+    return error.msg if isinstance(error, SyntaxError) else str(error) or "no message"
+
+
+def _members(file: Path, module: ModuleType) -> dict[str, dict[str, Any]]:
+    """What a module adds, by the word of its dict; checked in full before anything is added."""
+    found: dict[str, dict[str, Any]] = {}
+    for word in WORDS:
+        members = getattr(module, word, None)
+        if members is None:
+            continue
+        if isinstance(members, Registry):  # imported from us to look at, not to add
+            continue
+        if not isinstance(members, Mapping):
+            raise _refusal(f"Plug-in {file}: {word} must be a dict of names, got {type(members).__name__}.")
+        for name, member in members.items():
+            for wrong in (*_wrong_name(word, name), *_wrong_member(word, name, member)):
+                raise _refusal(f"Plug-in {file}: {wrong}")
+        if members:
+            found[word] = dict(members)
+    if not found:
+        raise _refusal(
+            f"Plug-in {file} names nothing. Let it say what it adds, e.g. WEIGHTINGS = {{'mine': MyWeighting}}; it may "
+            f"have {', '.join(WORDS[:-1])} and {WORDS[-1]}."
+        )
+    return found
+
+
+def _wrong_name(word: str, name: object) -> Iterator[str]:
+    kind = registry_of(word).kind
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or name in RESERVED:
+        yield (
+            f"{name!r} cannot be the name of a {kind}. Begin with a letter, then up to 39 letters, digits, dots, "
+            f"hyphens or underscores; {' and '.join(RESERVED)} have a meaning of their own."
+        )
+    elif name in registry_of(word):
+        owner = next((plugin for plugin in loaded() if name in plugin.names.get(word, ())), None)
+        source = "comes with the program" if owner is None else f"is from {owner.path}"
+        yield f"there is a {kind} {name!r} already, which {source}. Choose another name."
+
+
+def _wrong_member(word: str, name: str, member: Any) -> Iterator[str]:
+    """Why a member cannot be what its dict says; nothing where it can."""
+    match word:
+        case "WEIGHTINGS":
+            from dmf.weighting import Weighting
+
+            yield from _wrong_class(name, member, Weighting, "weighting")
+            unknown = sorted(set(getattr(member, "options", ())) - FusionConfig.model_fields.keys())
+            if unknown:
+                yield (
+                    f"the options of weighting {name!r} must be fields of dmf.config.FusionConfig, and "
+                    f"{', '.join(map(repr, unknown))} is none. A number of your own can be a constant in the file."
+                )
+        case "LOSSES":
+            from dmf.losses import Loss
+
+            yield from _wrong_class(name, member, Loss, "loss")
+        case "DATASETS":
+            from dmf.data import Dataset
+
+            yield from _wrong_class(name, member, Dataset, "dataset")
+            missing = [about for about in _ABOUT_DATASET if not hasattr(member, about)]
+            if getattr(member, "name", None) != name:
+                yield f"dataset {name!r} must say so itself: give the class name = {name!r}."
+            if missing:
+                yield f"dataset {name!r} must say more about itself: give the class {', '.join(missing)}."
+        case _:
+            if not callable(member):
+                yield (
+                    f"model {name!r} must be a function (config, in_channels, classes, image_size) -> torch.nn.Module, "
+                    f"got {type(member).__name__}."
+                )
+
+
+def _wrong_class(name: str, member: Any, base: type, kind: str) -> Iterator[str]:
+    wanted = f"{base.__module__.rpartition('.')[0]}.{base.__name__}"
+    if not (isinstance(member, type) and issubclass(member, base)):
+        got = member.__name__ if isinstance(member, type) else f"something of type {type(member).__name__}"
+        yield f"{kind} {name!r} must be a class derived from {wanted}, got {got}."
+    elif inspect.isabstract(member):
+        undefined = ", ".join(sorted(member.__abstractmethods__))  # type: ignore[attr-defined]
+        yield f"{kind} {name!r} must say what it does: define {undefined}."

@@ -1,0 +1,101 @@
+"""Plug-ins on the command line; how documents and stores are handled shows in the tests of the commands."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from dmf.jobs import Job, create_experiment
+from dmf.plugins import load_plugin
+from dmf.records import RunState
+from dmf.runs import RunStore
+
+
+def test_every_command_takes_plugins_and_says_so(dmf):
+    for command in (
+        *(["train"], ["resume"], ["import"], ["replay"], ["runs"], ["runs", "rename"], ["export"], ["app"]),
+        *(["examples"], ["data", "list"], ["data", "check"], ["data", "get"], []),
+    ):
+        assert "--plugin" in dmf(*command, "--help").out, command
+
+
+@pytest.mark.parametrize("is_before", [True, False])
+def test_a_run_is_trained_and_replayed_by_a_plugin(dmf, plugin, forget_plugins, tiny_options, is_before):
+    file = plugin()
+    train, words = ["train", "--weighting", "height", *tiny_options, "--json"], ["--plugin", file]
+    result = dmf(*words, *train) if is_before else dmf(*train, *words)
+    assert result.status == 0, result.err
+    document = result.json()
+    (run,) = document["runs"]
+    stored = RunStore().experiment(document["experiment"]).config["plugins"]
+    assert [plugin["path"] for plugin in stored] == [str(file.resolve())]
+
+    forget_plugins()
+    weights = file.with_name("weights.csv")
+    replayed = dmf("replay", run["id"], "-o", weights)  # finds the file by itself
+    assert replayed.status == 0, replayed.err
+    assert [float(weight) for weight in weights.read_text().splitlines()[-1].split(",")] == pytest.approx(
+        run["weights"], abs=1e-6
+    )
+
+
+def test_a_run_whose_plugin_changed_is_neither_resumed_nor_replayed(dmf, plugin, forget_plugins, tiny, store):
+    file = plugin()
+    text = file.read_text()
+    load_plugin(file)
+    experiment = create_experiment(store, tiny("height"))
+    job = Job(store, experiment, "a test (here)")
+    job.train(lambda runs: job.stop.set())
+    run = experiment.runs[0].id
+    forget_plugins()
+    file.write_text(text + "# changed\n")
+    weights = file.with_name("weights.csv")
+    for command in (["resume", experiment.id], ["replay", run, "-o", weights]):
+        result = dmf(*command)
+        assert result.status == 2
+        assert "mine.py has changed since this run was made with it: its SHA-256 was" in result.err
+        assert len(result.err.strip().splitlines()) == 1
+    assert store.run(run).owner is None
+    other = dmf("replay", run, "--weighting", "mad", "-o", weights)
+    assert other.status == 0, other.err  # what other methods would have done needs no plug-in
+
+    file.write_text(text)
+    assert dmf("resume", experiment.id).status == 0
+    assert store.run(run).state is RunState.FINISHED
+
+
+def test_the_environment_names_plugins_for_every_command(dmf, plugin, monkeypatch, tmp_path):
+    losses = tmp_path / "losses.csv"
+    losses.write_text("a,b\n1,2\n")
+    monkeypatch.setenv("DMF_PLUGINS", str(plugin()))
+    assert dmf("replay", losses, "--weighting", "height", "-o", tmp_path / "weights.csv").status == 0
+
+
+def test_a_plugin_that_cannot_be_loaded_is_one_line(dmf, plugin):
+    result = dmf("train", "--plugin", plugin("import nothing_of_the_kind"))
+    assert (result.status, result.out) == (2, "")
+    assert "mine.py, line 1: ModuleNotFoundError" in result.err
+    assert len(result.err.strip().splitlines()) == 1
+
+
+def test_a_dataset_of_a_plugin_is_listed(dmf, plugin):
+    file = plugin(
+        "from dmf.data import Phantom\n\n\nclass Mine(Phantom):\n    name = 'mine'\n    title = 'Mine'\n\n\n"
+        "DATASETS = {'mine': Mine}\n"
+    )
+    listed = dmf("data", "list", "--plugin", file, "--json")
+    assert [entry["title"] for entry in listed.json() if entry["name"] == "mine"] == ["Mine"]
+
+
+def test_the_dashboard_gets_the_plugins(dmf, plugin, monkeypatch):
+    started = []
+    monkeypatch.setattr(os, "execve", lambda *arguments: started.append(arguments))
+    monkeypatch.setattr(os, "chdir", lambda folder: None)
+    first, second = plugin(), plugin("MODELS = {'x': print}\n", "other.py")
+    monkeypatch.setenv("DMF_PLUGINS", str(first))
+    assert dmf("app", "--plugin", second).status == 0
+    ((program, _, environment),) = started
+    assert program == sys.executable
+    files = environment["DMF_PLUGINS"].split(os.pathsep)
+    assert files == [str(Path(first).resolve()), str(Path(second).resolve())]
