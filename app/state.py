@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 HOME, TRAIN, COMPARE, INSPECT = "pages/home.py", "pages/train.py", "pages/compare.py", "pages/inspect.py"
+LAB = "pages/lab.py"
 """The pages, as ``st.switch_page`` and ``st.page_link`` take them."""
 
 EXPERIMENT = "experiment"  # in the URL: train?experiment=ID

@@ -205,7 +205,8 @@ class LiveChart {
     this.plot.setAttribute(
       "aria-label",
       `${title || yLabel}: ${yLabel} by ${xLabel}, ${series.length} lines. ${help} ` +
-        "Arrow keys read values, plus and minus zoom, Escape shows everything."
+        "Arrow keys read values, plus and minus zoom, Escape shows everything." +
+        (this.config.picks ? " Enter chooses the step." : "")
     );
   }
 
@@ -287,6 +288,12 @@ class LiveChart {
       start();
     });
     this.uplot.batch((plot) => plot.setScale("x", this.extent(data)));
+    // After uPlot's own listener, which keeps the click that ends a drag to itself.
+    this.uplot.over.addEventListener("click", ({ offsetX }) => this.pick(this.uplot.posToVal(offsetX, "x")));
+  }
+
+  pick(x) {
+    if (this.config.picks) this.setTriggerValue("picked", x);
   }
 
   resize() {
@@ -503,6 +510,8 @@ class LiveChart {
     } else if (event.key === "-" && this.zoom) {
       const [low, high] = [centre - (centre - min) * 2, centre + (max - centre) * 2];
       this.setZoom(low <= xs[0] && high >= xs[xs.length - 1] ? null : [low, high]);
+    } else if (event.key === "Enter" && plot.cursor.left >= 0) {
+      this.pick(plot.posToVal(plot.cursor.left, "x"));
     } else if (event.key === "Escape") {
       this.setZoom(null);
       plot.setCursor({ left: -10, top: -10 }, true, true);
@@ -640,13 +649,14 @@ class LiveChart {
   }
 }
 
-function draw({ data, parentElement, setStateValue }) {
+function draw({ data, parentElement, setStateValue, setTriggerValue }) {
   const root = parentElement.querySelector(".live-chart");
   if (!root || !data) return undefined;
   if (!parentElement.adoptedStyleSheets.includes(sheet)) parentElement.adoptedStyleSheets.push(sheet);
   if (!charts.has(root)) charts.set(root, new LiveChart(root, setStateValue));
   const chart = charts.get(root);
   chart.setStateValue = setStateValue;
+  chart.setTriggerValue = setTriggerValue;
   chart.update(data);
   // Streamlit may call the cleanup of a call that a newer one overtook, so only an element that is gone is cleaned up.
   return () =>

@@ -6,8 +6,9 @@ nothing ticks, and the chart, whose message holds little but the data.
 """
 
 import json
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -100,6 +101,7 @@ def live_chart(
     legend: bool = True,
     scope: str = "",
     zoom_group: str = "",
+    on_pick: Callable[[float], None] | None = None,
 ) -> tuple[float, float] | None:
     """Draw the lines, or feed them to the chart that ``key`` already has on the page, which needs `chart_engine`.
 
@@ -124,6 +126,7 @@ def live_chart(
         legend: Terms by colour and runs by dash, as buttons that hide and show them.
         zoom_group: Charts of one page with the same word are zoomed together; empty for a zoom of its own.
         scope: Of what the chart is; a chart of something else starts anew, without zoom.
+        on_pick: Called, before the page or fragment runs again, with the x that was clicked, or chosen by Enter.
 
     Returns:
         The x range the reader has zoomed to, or None; a page may answer with more detail in it.
@@ -154,9 +157,13 @@ def live_chart(
         "sync": sync,
         "zoomGroup": zoom_group,
         "marks": [[float(mark.x), mark.text, mark.kind] for mark in marks],
+        "picks": on_pick is not None,
     }
     own = chart_key(key, scope)
-    result = _components()[1](key=own, data=pack(header, series), height=height, on_zoom_change=_rerun_only)
+    heard: dict[str, Callable[[], None]] = {"on_zoom_change": _rerun_only}
+    if on_pick is not None:
+        heard["on_picked_change"] = lambda: _picked(own, on_pick)
+    result = _components()[1](key=own, data=pack(header, series), height=height, **heard)
     zoom = result.get("zoom")
     return (float(zoom[0]), float(zoom[1])) if zoom else None
 
@@ -216,6 +223,12 @@ def _narrow(x: np.ndarray) -> np.ndarray:
 
 def _pair(color: Color) -> tuple[str, str]:
     return (color, color) if isinstance(color, str) else color
+
+
+def _picked(own: str, on_pick: Callable[[float], None]) -> None:
+    x = (st.session_state.get(own) or {}).get("picked")
+    if isinstance(x, int | float) and math.isfinite(x):
+        on_pick(float(x))
 
 
 def _rerun_only() -> None:

@@ -5,7 +5,31 @@ Imports torch only when something is computed, so that listing and reading stay 
 
 from dmf.replay.csv import read_losses, write_weights
 from dmf.replay.explain import Explainer, Explanation, explain
-from dmf.replay.recorded import recorded_losses
+from dmf.replay.methods import ReplayableMethod, replayable_methods
+from dmf.replay.perturb import Perturbation, perturb
+from dmf.replay.recorded import recorded_losses, recorded_steps
 from dmf.replay.replay import replay
+from dmf.replay.sensitivity import Sensitivity, sweep
+from dmf.replay.synthetic import SHAPES, Shape, Synthetic, SyntheticLoss, synthetic_losses
 
-__all__ = ["Explainer", "Explanation", "explain", "read_losses", "recorded_losses", "replay", "write_weights"]
+__all__ = [
+    "SHAPES",
+    "Explainer",
+    "Explanation",
+    "Perturbation",
+    "ReplayableMethod",
+    "Sensitivity",
+    "Shape",
+    "Synthetic",
+    "SyntheticLoss",
+    "explain",
+    "perturb",
+    "read_losses",
+    "recorded_losses",
+    "recorded_steps",
+    "replay",
+    "replayable_methods",
+    "sweep",
+    "synthetic_losses",
+    "write_weights",
+]

@@ -14,10 +14,30 @@ def recorded_losses(store: RunStore, run_id: str) -> tuple[tuple[str, ...], NDAr
         RunNotFoundError: If there is no such run.
         DataError: If it has recorded no step yet.
     """
+    terms, losses, _ = recorded_steps(store, run_id)
+    return terms, losses
+
+
+def recorded_steps(
+    store: RunStore, run_id: str, *, after: int = -1
+) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64]]:
+    """Like :func:`recorded_losses`, with the weights (S, K) that the run had.
+
+    Args:
+        store: Where the run is.
+        run_id: Which run.
+        after: Only later steps.
+
+    Raises:
+        RunNotFoundError: If there is no such run.
+        DataError: If it has recorded no step yet.
+    """
     terms = tuple(store.run(run_id).config["terms"])
-    telemetry = store.telemetry(run_id, columns=[*(f"loss_{term}" for term in terms), "finite"])
+    columns = [f"{kind}_{term}" for kind in ("loss", "weight") for term in terms]
+    telemetry = store.telemetry(run_id, after=after, columns=[*columns, "finite"])
     if not len(telemetry.steps):
         raise DataError(f"Run {run_id!r} has recorded no step yet. Replay it once it has trained.")
-    losses = telemetry.values[:, :-1].astype(np.float64)
-    losses[telemetry.values[:, -1] == 0] = np.nan  # also where only the auxiliary loss was not finite
-    return terms, losses
+    values = telemetry.values.astype(np.float64)
+    losses, weights = values[:, : len(terms)], values[:, len(terms) : -1]
+    losses[values[:, -1] == 0] = np.nan  # also where only the auxiliary loss was not finite
+    return terms, losses, weights

@@ -1,0 +1,241 @@
+"""What the weighting lab reads and computes: loss histories, their weights under any method, and what perturbs them."""
+
+import hashlib
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from app.access.comparing import all_runs
+from app.access.reading import store
+from dmf.config import FusionConfig
+from dmf.config_text import build, parse_run, run_changes
+from dmf.errors import ConfigError, DataError
+from dmf.knobs import knobs_of
+from dmf.records import Knob
+from dmf.replay import (
+    SHAPES,
+    Perturbation,
+    ReplayableMethod,
+    Shape,
+    Synthetic,
+    perturb,
+    read_losses,
+    recorded_steps,
+    replay,
+    replayable_methods,
+    synthetic_losses,
+)
+from dmf.replay.perturb import KINDS
+from dmf.runs import RunStore
+
+PERTURBATIONS = KINDS
+MOST_STEPS = 100_000  # of a history; of a longer one the last are taken
+MOST_LOSSES = 6
+Weights = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """Losses to try methods on.
+
+    Attributes:
+        key: What it is, for caches: the same key stands for the same numbers.
+        title: What it is called.
+        names: The K losses.
+        losses: (S, K), NaN where a loss was not finite.
+        settings: Fields of ``FusionConfig`` that a method has unless it says otherwise.
+        first: Step of the first row.
+        note: What is to be said of it.
+        recorded: (S, K) weights that the run had; None unless it is one.
+        knobs: Changes made while the run trained, counted from the first row.
+        is_active: More may follow.
+    """
+
+    key: str
+    title: str
+    names: tuple[str, ...]
+    losses: NDArray[np.float64]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    first: int = 0
+    note: str = ""
+    recorded: Weights | None = None
+    knobs: tuple[Knob, ...] = ()
+    is_active: bool = False
+
+    @property
+    def base(self) -> FusionConfig:
+        """What a method has unless it says otherwise."""
+        found: FusionConfig = build(FusionConfig, {**self.settings, "terms": self.names})
+        return found
+
+
+def lab_methods() -> dict[str, ReplayableMethod]:
+    """Methods that can be tried on a history, by name."""
+    return replayable_methods()
+
+
+def lab_shapes() -> Mapping[str, Shape]:
+    """Synthetic histories ready to be looked at."""
+    return SHAPES
+
+
+def lab_runs() -> dict[str, tuple[str, str]]:
+    """Every run that has recorded a step, newest first: its id to its label and its experiment's name.
+
+    Raises:
+        StoreError: If the store cannot be read.
+    """
+    table = all_runs()
+    columns = (table[name] for name in ("run", "label", "name", "steps"))
+    return {id: (label, name) for id, label, name, steps in zip(*columns, strict=True) if steps}
+
+
+def synthetic_config(settings: Mapping[str, Any]) -> Synthetic:
+    """Checked settings of a synthetic history.
+
+    Raises:
+        ConfigError: If one cannot work.
+    """
+    found: Synthetic = build(Synthetic, settings)
+    return found
+
+
+def synthetic_history(config: Synthetic) -> History:
+    """The history that these settings describe."""
+    key = f"synthetic-{config.model_dump_json()}"
+    return History(key, "Synthetic history", config.names, _synthetic(config))
+
+
+@st.cache_data(max_entries=8, show_spinner=False, hash_funcs={Synthetic: Synthetic.model_dump_json})
+def _synthetic(config: Synthetic) -> NDArray[np.float64]:
+    return synthetic_losses(config)
+
+
+def uploaded_history(name: str, data: bytes) -> History:
+    """A history from a CSV file with one column per loss.
+
+    Raises:
+        DataError: If it cannot be read, or has more losses than a run may have; says what is wrong where.
+    """
+    names, losses = _uploaded(name, data)
+    if len(names) > MOST_LOSSES:
+        raise DataError(f"{name} has {len(names)} columns; a history has at most {MOST_LOSSES} losses. Keep those.")
+    taken = losses[-MOST_STEPS:]
+    first = len(losses) - len(taken)
+    return History(
+        f"upload-{hashlib.sha256(data).hexdigest()}", name, names, taken, first=first, note=_shortened(len(losses))
+    )
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _uploaded(name: str, data: bytes) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "losses.csv"
+        path.write_bytes(data)
+        try:
+            return read_losses(path)
+        except DataError as error:
+            raise DataError(str(error).replace(str(path), name)) from error
+
+
+def run_history(id: str) -> History:
+    """The losses that a run recorded, as of now.
+
+    Raises:
+        RunNotFoundError: If there is no such run.
+        DataError: If it has recorded no step yet.
+        StoreError: If the store cannot be read.
+    """
+    here = store()
+    run = here.run(id)
+    latest = here.latest_step(id)
+    names, losses, recorded = _recorded(here, str(here.url), id, run.attempt, latest)
+    first = max(0, latest + 1 - len(losses))
+    try:
+        settings = build(FusionConfig, run.config).model_dump()
+    except ConfigError:  # recorded by another program, which weighs in a way of its own
+        settings = {}
+    # What was turned before the first row counts from its beginning.
+    knobs = tuple(replace(knob, step=max(0, knob.step - first)) for knob in knobs_of(here.events([id])))
+    return History(
+        *(f"run-{here.url}-{id}-{run.attempt}-{latest}", run.label, names, losses, settings, first),
+        note=_shortened(latest + 1),
+        recorded=recorded,
+        knobs=knobs,
+        is_active=run.state.is_active,
+    )
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _recorded(_store: RunStore, url: str, id: str, attempt: int, latest: int) -> tuple[tuple[str, ...], Any, Any]:
+    return recorded_steps(_store, id, after=latest - MOST_STEPS)
+
+
+def _shortened(steps: int) -> str:
+    if steps <= MOST_STEPS:
+        return ""
+    return f"Of its {steps:,} steps the last {MOST_STEPS:,} are taken; the methods begin there with an empty memory."
+
+
+def perturbed(history: History, perturbations: Sequence[Mapping[str, Any]]) -> History:
+    """The history with changes made to it.
+
+    Raises:
+        ConfigError: If the settings of a change cannot work.
+        DataError: If the history has no such loss.
+    """
+    made = [build(Perturbation, each) for each in perturbations]
+    if not made:
+        return history
+    said = "".join(each.model_dump_json() for each in made)
+    return replace(history, key=f"{history.key}+{said}", losses=_perturbed(history, history.key, said, made))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _perturbed(_history: History, key: str, said: str, _made: Sequence[Perturbation]) -> NDArray[np.float64]:
+    return perturb(_history.losses, _made)
+
+
+def method_config(history: History, text: str) -> FusionConfig:
+    """The settings of a method written as ``bayesian,rho=0.5``.
+
+    Raises:
+        ConfigError: If they cannot work.
+    """
+    return parse_run(history.base, text).fusion
+
+
+def method_changes(text: str) -> tuple[str, dict[str, str]]:
+    """A method written as ``bayesian,rho=0.5``: its name, and field to text.
+
+    Raises:
+        ConfigError: If it is not written so.
+    """
+    changes = run_changes(text)
+    return changes.pop("weighting", FusionConfig().weighting), changes
+
+
+def replayed(history: History, config: FusionConfig, *, as_it_was: bool = False) -> Weights:
+    """Weights (S, K) that a method gives to a history.
+
+    Args:
+        history: The losses.
+        config: The method with its settings.
+        as_it_was: Change the method where the run's own was changed.
+
+    Raises:
+        ConfigError: If the method cannot be replayed, or its settings do not fit.
+    """
+    knobs = history.knobs if as_it_was else ()
+    return _replayed(history, history.key, config.model_dump_json(), config, knobs)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _replayed(_history: History, key: str, said: str, _config: FusionConfig, knobs: tuple[Knob, ...]) -> Weights:
+    return replay(_history.losses, _config, knobs)

@@ -1,0 +1,187 @@
+"""The bench: losses and weights as charts, and the methods' controls beside them."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from app.components.chart_options import log_y
+from app.components.fields import named
+from app.components.lab import charts, methods, perturbing, setup, sources
+from app.components.lab.parameters import lenient
+from dmf.errors import DMFError
+
+RECORDED = "As recorded"
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """What came out of one rerun.
+
+    Attributes:
+        names: Row to the name of its method.
+        titles: Row to what the method is called.
+        configs: Row to its settings; without those that cannot work.
+        problems: Row to why it cannot be drawn.
+        picture: What the charts draw.
+    """
+
+    names: dict[int, str]
+    titles: dict[int, str]
+    configs: dict[int, Any]
+    problems: dict[int, str]
+    picture: charts.Picture
+
+
+def bench(now: setup.Setup, history: Any, library: Any) -> Bench:
+    """The charts; ``history`` and ``library`` as ``app.access`` has them."""
+    drawn = computed(now, history, library)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="lab-look", gap="medium"):
+        view = _view(now)
+        if view == "difference":
+            _against(now, drawn)
+        log = log_y("lab-log")
+    for note in _notes(history, drawn, library):
+        st.caption(note)
+    charts.losses_chart(drawn.picture, log_y=log, on_pick=perturbing.pick)
+    if drawn.picture.curves:
+        charts.weights_charts(drawn.picture, view, drawn.titles.get(now.against or -1), on_pick=perturbing.pick)
+    else:
+        st.caption("No method can be drawn; the reasons stand beside their sliders.")
+    return drawn
+
+
+def computed(now: setup.Setup, history: Any, library: Any) -> Bench:
+    """The weights of every method that can work, before and after what was changed."""
+    offered = library.lab_methods()
+    names, configs, problems = {}, {}, {}
+    changed, trouble = history, ""
+    try:
+        changed = library.perturbed(history, now.perturbations)
+    except DMFError as error:
+        trouble = str(error)
+    curves = []
+    for row in now.rows:
+        names[row.id], _ = library.method_changes(row.text)
+    titles = methods.titles_of(names)
+    for row in now.rows:
+        try:
+            if names[row.id] not in offered:
+                problems[row.id] = f"{named(names[row.id])} needs more than loss values, so it cannot be replayed."
+                continue
+            config = library.method_config(history, row.text)
+            weights = library.replayed(changed, config)
+            before = library.replayed(history, config) if changed is not history else None
+        except DMFError as error:
+            problems[row.id] = str(error)
+        else:
+            configs[row.id] = config
+            curves.append(charts.Curve(titles[row.id], names[row.id], weights, before))
+    if now.source == "run" and now.recorded and history.recorded is not None:
+        curves.append(charts.Curve(RECORDED, "", history.recorded))
+    if trouble:
+        st.error(trouble)
+    picture = charts.Picture(
+        history.names,
+        history.first,
+        changed.losses,
+        history.losses if changed is not history else None,
+        curves,
+        perturbing.marks(now.perturbations, history.names, history.first),
+    )
+    return Bench(names, titles, configs, problems, picture)
+
+
+def controls(now: setup.Setup, history: Any, drawn: Bench, library: Any) -> None:
+    """Sliders of the source and of every method, and what may be done to the losses."""
+    if now.source == "synthetic":
+        with st.container(border=True, key="lab-shape", gap="small"):
+            sources.synthetic_controls(library.Synthetic, now.synthetic)
+    last = history.first + len(history.losses) - 1
+    perturbing.perturbing(now, history.names, history.first, last, library.PERTURBATIONS)
+    st.markdown(
+        "**Methods**", help="Rules that set the weights of the losses. Each has only the sliders that concern it."
+    )
+    offered = library.lab_methods()
+    dashes = drawn.picture.dashes
+    for row in now.rows:
+        method = drawn.names[row.id]
+        if method not in offered:
+            continue
+        options = offered[method].options
+        _, changes = library.method_changes(row.text)
+        methods.card(
+            row,
+            method,
+            drawn.titles[row.id],
+            drawn.configs.get(row.id) or lenient(history.base, changes),
+            history.base,
+            options=options,
+            dash=dashes.get(drawn.titles[row.id], ()),
+            problem=drawn.problems.get(row.id, ""),
+            is_only=len(now.rows) == 1,
+        )
+    methods.add_menu(now, list(offered))
+
+
+def _view(now: setup.Setup) -> str:
+    key = "lab-view"
+    st.session_state[key] = now.view
+
+    def changed() -> None:
+        setup.put(replace(setup.current(), view=st.session_state[key]))
+
+    st.segmented_control(
+        "Weights",
+        list(setup.VIEWS),
+        format_func=setup.VIEWS.__getitem__,
+        required=True,
+        key=key,
+        on_change=changed,
+        help="All lines in one chart, small charts beside each other, the difference to one method, or paths in a "
+        "triangle whose corners are three losses.",
+    )
+    return now.view
+
+
+def _against(now: setup.Setup, drawn: Bench) -> None:
+    key = "lab-against"
+    rows = [row.id for row in now.rows if row.id in drawn.configs]
+    st.session_state[key] = now.against if now.against in rows else (rows[0] if rows else None)
+
+    def changed() -> None:
+        setup.put(replace(setup.current(), against=st.session_state[key]))
+
+    st.selectbox(
+        "Compared with",
+        rows,
+        format_func=drawn.titles.__getitem__,
+        key=key,
+        on_change=changed,
+        width=220,
+        help="The method whose weights are taken away from those of the others.",
+    )
+
+
+def _notes(history: Any, drawn: Bench, library: Any) -> list[str]:
+    found = [history.note] if history.note else []
+    if history.recorded is not None:
+        found.append(_agreement(history, library))
+    return [note for note in found if note]
+
+
+def _agreement(history: Any, library: Any) -> str:
+    """How far the replay of the run as it was is from what it recorded."""
+    if history.base.weighting not in library.lab_methods():
+        name = named(history.base.weighting)
+        return f"The run's own method, {name}, needs more than loss values, so it cannot be replayed."
+    if history.first:
+        return ""
+    try:
+        own = library.replayed(history, history.base, as_it_was=True)
+    except DMFError as error:
+        return str(error)
+    far = float(np.abs(own - history.recorded).max())
+    turns = f" and its {len(history.knobs)} changes of settings" if history.knobs else ""
+    return f"Replayed with its own settings{turns}, the weights differ from the recorded ones by at most {far:.1g}."

@@ -1,0 +1,238 @@
+"""The charts of the lab: the losses, and the weights of every method, before and after what was changed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from app.charts.lab_lines import Drawn, paled, thinned
+from app.charts.ternary import ternary
+from app.components.compared_charts import run_colors
+from app.components.fields import named
+from app.components.live_chart import Mark, Series, live_chart
+from app.components.page_style import mode
+from app.components.race import zoom_of
+from app.theme import BACKGROUND, TEXT, Dash, run_dashes, term_colors
+
+SCOPE = "lab"
+BEFORE, AFTER = "before", "after"
+CORNERS = 3
+PATH_POINTS = 1500
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """The weights of a method.
+
+    Attributes:
+        title: What the method is called.
+        method: Its name.
+        weights: (S, K) after what was changed.
+        before: (S, K) without any change; None where nothing was changed.
+    """
+
+    title: str
+    method: str
+    weights: Values
+    before: Values | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """What the charts draw.
+
+    Attributes:
+        names: The K losses.
+        first: Step of the first row.
+        losses: (S, K) after what was changed.
+        before: (S, K) without any change; None where nothing was changed.
+        curves: The methods in order.
+        marks: Where something was changed.
+    """
+
+    names: tuple[str, ...]
+    first: int
+    losses: Values
+    before: Values | None
+    curves: Sequence[Curve] = ()
+    marks: Sequence[Mark] = field(default=())
+
+    @property
+    def dashes(self) -> dict[str, Dash]:
+        """Title of each method to its dash."""
+        return dict(
+            zip(
+                [curve.title for curve in self.curves],
+                run_dashes([curve.method for curve in self.curves]),
+                strict=True,
+            )
+        )
+
+
+def losses_chart(picture: Picture, *, log_y: bool, on_pick: Callable[[float], None], height: int = 260) -> None:
+    """The losses; a click chooses a step."""
+    lines = []
+    for at, name in enumerate(picture.names):
+        if picture.before is not None:
+            lines.append(Drawn("", name, picture.before[:, at], is_before=True))
+        lines.append(Drawn("", name, picture.losses[:, at]))
+    _chart(
+        picture,
+        lines,
+        "lab-losses",
+        title="Losses",
+        help="What every method is given, step by step. A click chooses the step at which something is changed.",
+        y_label="Loss (no unit)",
+        log_y=log_y,
+        on_pick=on_pick,
+        height=height,
+    )
+
+
+def weights_charts(picture: Picture, view: str, against: str | None, *, on_pick: Callable[[float], None]) -> None:
+    """The weights of every method.
+
+    Args:
+        picture: What to draw.
+        view: One of :data:`app.components.lab.setup.VIEWS`.
+        against: Title of the method that differences are taken to.
+        on_pick: Called with a step that was clicked.
+    """
+    total = max((float(curve.weights[-1].sum()) for curve in picture.curves if len(curve.weights)), default=1.0)
+    top = (0.0, max(1.0, round(total, 3)))
+    shared: dict[str, Any] = {"on_pick": on_pick, "y_label": "Weight (share)"}
+    match view:
+        case "triangle":
+            _triangle(picture)
+        case "loss":
+            parts = {name: _lines(picture, [name]) for name in picture.names}
+            _in_columns(picture, parts, y_range=top, kind="loss", **shared)
+        case "method":
+            parts = {curve.title: _lines(picture, picture.names, [curve]) for curve in picture.curves}
+            _in_columns(picture, parts, y_range=top, kind="method", **shared)
+        case "difference":
+            reference = next((curve for curve in picture.curves if curve.title == against), picture.curves[0])
+            _chart(
+                picture,
+                _lines(picture, picture.names, [each for each in picture.curves if each is not reference], reference),
+                "lab-difference",
+                title=f"Weights minus those of {reference.title}",
+                help="Above 0, a method gives the loss more weight than the method that it is compared with.",
+                note="" if len(picture.curves) > 1 else "add a second method to compare with",
+                **(shared | {"y_label": "Difference of weights (share)"}),
+                height=400,
+            )
+        case _:
+            _chart(
+                picture,
+                _lines(picture, picture.names),
+                "lab-weights",
+                title="Weights",
+                help="How much each loss counts at each step under each method: colours are losses, dashes methods.",
+                y_range=top,
+                height=400,
+                **shared,
+            )
+
+
+def _in_columns(picture: Picture, parts: Mapping[str, Sequence[Drawn]], *, kind: str, **options: Any) -> None:
+    places = list(parts.items())
+    for first in range(0, len(places), 2):
+        for place, (title, lines) in zip(st.columns(2, gap="medium"), places[first : first + 2], strict=False):
+            with place:
+                _chart(
+                    picture,
+                    lines,
+                    f"lab-{kind}-{''.join(letter if letter.isalnum() else '-' for letter in title)}",
+                    title=f"Weight of {named(title)}" if kind == "loss" else title,
+                    help="How much this loss counts under each method."
+                    if kind == "loss"
+                    else "How much each loss counts under this method.",
+                    height=280,
+                    **options,
+                )
+
+
+def _lines(
+    picture: Picture,
+    names: Sequence[str],
+    curves: Sequence[Curve] | None = None,
+    reference: Curve | None = None,
+) -> list[Drawn]:
+    made = []
+    for curve in picture.curves if curves is None else curves:
+        for name in names:
+            at = picture.names.index(name)
+            if curve.before is not None:
+                other = 0.0 if reference is None or reference.before is None else reference.before[:, at]
+                made.append(Drawn(curve.title, name, curve.before[:, at] - other, is_before=True))
+            other = 0.0 if reference is None else reference.weights[:, at]
+            made.append(Drawn(curve.title, name, curve.weights[:, at] - other))
+    return made
+
+
+def _chart(picture: Picture, lines: Sequence[Drawn], key: str, *, note: str = "", height: int, **options: Any) -> None:
+    found, shown = thinned(lines, picture.first, zoom_of(key, SCOPE))
+    style = _Style(picture, lines)
+    live_chart(
+        [style.series(line, x, y) for line, (x, y) in zip(lines, found, strict=True)],
+        key=key,
+        scope=SCOPE,
+        sync="lab",
+        zoom_group="lab",
+        x_label="Step",
+        marks=picture.marks,
+        note=note or shown,
+        height=height,
+        **options,
+    )
+
+
+class _Style:
+    """Losses by colour and methods by dash; where a chart shows one loss, methods by colour too."""
+
+    def __init__(self, picture: Picture, lines: Sequence[Drawn]) -> None:
+        self.terms = term_colors(picture.names)
+        self.dashes = picture.dashes
+        self.methods = run_colors(list(self.dashes))
+        self.owners = list(dict.fromkeys(line.owner for line in lines))
+        self.is_changed = any(line.is_before for line in lines)
+        self.one_loss = len({line.term for line in lines}) == 1 and self.owners != [""] and len(self.owners) > 1
+
+    def series(self, line: Drawn, x: Any, y: Any) -> Series:
+        color = self.methods[line.owner][0] if self.one_loss else self.terms[line.term]
+        dash = self.dashes.get(line.owner, ())
+        if len(self.owners) == 1:
+            dash = ()
+        pair = color.pair
+        name = " · ".join(word for word in (named(line.term), line.owner) if word)
+        run = line.owner if len(self.owners) > 1 else AFTER if self.is_changed else ""
+        term = line.owner if self.one_loss else named(line.term)
+        if line.is_before:
+            pair = paled(pair[0], BACKGROUND.light), paled(pair[1], BACKGROUND.dark)
+            return Series(f"{name}, {BEFORE}", x, y, pair, dash=dash or (3, 3), width=1.25, run=BEFORE, term=term)
+        return Series(name, x, y, pair, dash=dash, run=AFTER * self.is_changed if self.one_loss else run, term=term)
+
+
+def _triangle(picture: Picture) -> None:
+    if len(picture.names) != CORNERS:
+        st.caption(f"A triangle needs three losses; this history has {len(picture.names)}.")
+        return
+    colors = run_colors([curve.title for curve in picture.curves])
+    paths, drawn = {}, {}
+    for curve in picture.curves:
+        sums = curve.weights.sum(1, keepdims=True)
+        shares = curve.weights / np.where(sums == 0, 1, sums)
+        every = max(1, len(shares) // PATH_POINTS)
+        paths[curve.title] = np.concatenate([shares[:-1:every], shares[-1:]])
+        drawn[curve.title] = colors[curve.title][0].of(mode())
+    st.plotly_chart(
+        ternary(paths, [named(name) for name in picture.names], drawn, TEXT.of(mode())),
+        key="lab-triangle",
+        theme=None,
+    )
+    st.caption("Each corner is one loss having all of the weight, the middle is all weighing the same; dots are ends.")

@@ -1,0 +1,208 @@
+// Controls whose values are sent while they move. controls.py puts `STYLES` before this text.
+// A value is sent once the page has answered the one before: however slow the answer, the newest value is next in line.
+
+const panels = new WeakMap(); // root element -> Panel
+const sheet = new CSSStyleSheet();
+sheet.replaceSync(STYLES);
+const PATIENCE = 3000; // ms until a value that nobody answered is given up
+const STEPS = 1000; // positions of a slider over powers of ten
+
+function element(tag, className, text) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  if (text !== undefined) node.textContent = text;
+  return node;
+}
+
+const digits = (value, count) => Number(value.toPrecision(count));
+
+// Positions of a slider and the values they stand for; `none` has a place of its own at one end.
+class Scale {
+  constructor({ low, high, step, log, integer, none }) {
+    Object.assign(this, { low, high, step, log, integer, none });
+    this.count = log ? STEPS : Math.round((high - low) / step);
+    this.first = none?.at === "low" ? -1 : 0;
+    this.last = this.count + (none?.at === "high" ? 1 : 0);
+  }
+
+  value(position) {
+    if (position < 0 || position > this.count) return null;
+    if (!this.log) return digits(this.low + position * this.step, 12);
+    const value = this.low * (this.high / this.low) ** (position / STEPS);
+    return this.integer ? Math.round(value) : digits(value, 2);
+  }
+
+  position(value) {
+    if (value === null) return this.none?.at === "high" ? this.last : this.first;
+    const share = this.log
+      ? (Math.log(Math.max(value, this.low) / this.low) / Math.log(this.high / this.low)) * STEPS
+      : (value - this.low) / this.step;
+    return Math.min(Math.max(Math.round(share), 0), this.count);
+  }
+}
+
+class Panel {
+  constructor(root) {
+    this.root = root;
+    this.values = {};
+    this.setters = {};
+    this.number = 0; // of the last message sent
+    this.waiting = 0; // its number while it is not answered
+    this.pending = null; // what is to be sent next
+  }
+
+  update({ groups, values, answered }, send) {
+    this.send = send;
+    const shape = JSON.stringify(groups);
+    if (shape !== this.shape) {
+      const [open, focused] = [this.folded(), this.root.getRootNode().activeElement?.name];
+      this.shape = shape;
+      this.setters = {};
+      this.root.replaceChildren(...groups.map((group) => this.group(group, open)));
+      this.take(values);
+      if (focused) this.root.querySelector(`[name="${focused}"]`)?.focus();
+    }
+    if (this.waiting && answered >= this.waiting) {
+      this.waiting = 0;
+      clearTimeout(this.timer);
+    }
+    if (this.waiting) return;
+    if (this.pending) this.post();
+    else if (!this.held) this.take(values);
+    this.root.dataset.answered = answered;
+  }
+
+  folded() {
+    return new Map([...this.root.querySelectorAll("details")].map((each) => [each.dataset.title, each.open]));
+  }
+
+  take(values) {
+    for (const [name, set] of Object.entries(this.setters)) {
+      if (this.values[name] !== values[name]) set(values[name]);
+    }
+    this.values = { ...values };
+  }
+
+  change(name, value, settled) {
+    this.values[name] = value;
+    this.pending = { settled: settled || Boolean(this.pending?.settled) };
+    if (!this.waiting) this.post();
+  }
+
+  post() {
+    const { settled } = this.pending;
+    this.pending = null;
+    this.waiting = this.number = Math.max(this.number + 1, Number(this.root.dataset.answered || 0) + 1);
+    this.timer = setTimeout(() => {
+      this.waiting = 0;
+      if (this.pending) this.post();
+    }, PATIENCE);
+    this.send("values", { number: this.number, values: { ...this.values }, settled });
+  }
+
+  group({ title, help, folded, controls }, open) {
+    const rows = controls.map((control) => this.row(control));
+    if (folded) {
+      const node = element("details");
+      node.dataset.title = title;
+      node.open = open.get(title) ?? false;
+      const head = element("summary", "", title);
+      head.title = help;
+      node.append(head, ...rows);
+      return node;
+    }
+    const node = element("div", "group");
+    node.setAttribute("role", "group");
+    if (title) {
+      const head = element("div", "heading", title);
+      head.title = help;
+      node.setAttribute("aria-label", title);
+      node.append(head);
+    }
+    node.append(...rows);
+    return node;
+  }
+
+  row(control) {
+    const row = element("div", `row ${control.kind}`);
+    row.title = control.help;
+    const label = element("label", "name", control.label);
+    const made = { slider: this.slider, choice: this.choice, check: this.check }[control.kind].call(this, control);
+    const inputs = made.inputs;
+    for (const input of inputs) {
+      input.setAttribute("aria-label", control.label);
+      input.setAttribute("aria-description", control.help);
+    }
+    row.append(label, ...inputs);
+    this.setters[control.name] = made.set;
+    return row;
+  }
+
+  slider(control) {
+    const scale = new Scale(control);
+    const range = element("input");
+    Object.assign(range, { type: "range", name: control.name, min: scale.first, max: scale.last, step: 1 });
+    const box = element("input");
+    Object.assign(box, { type: "number", name: `${control.name}-number`, step: "any", inputMode: "decimal" });
+    box.placeholder = control.none?.text ?? "";
+    const said = (value) => (value === null ? control.none?.text ?? "none" : String(value));
+    const show = (value) => {
+      range.setAttribute("aria-valuetext", said(value));
+      const share = (Number(range.value) - scale.first) / Math.max(1, scale.last - scale.first);
+      range.style.setProperty("--share", `${100 * share}%`);
+    };
+    const moved = (settled) => {
+      const value = scale.value(Number(range.value));
+      box.value = value === null ? "" : value;
+      show(value);
+      this.change(control.name, value, settled);
+    };
+    range.addEventListener("input", () => moved(false));
+    range.addEventListener("change", () => moved(true));
+    range.addEventListener("pointerdown", () => {
+      this.held = true;
+      const release = () => (this.held = false);
+      window.addEventListener("pointerup", release, { once: true });
+      window.addEventListener("pointercancel", release, { once: true });
+    });
+    box.addEventListener("change", () => {
+      const value = box.value === "" ? null : Number(box.value);
+      if (value === null && !control.none) {
+        box.value = this.values[control.name];
+        return;
+      }
+      range.value = scale.position(value);
+      show(value);
+      this.change(control.name, value, true);
+    });
+    const set = (value) => {
+      range.value = scale.position(value ?? null);
+      box.value = value ?? "";
+      show(value ?? null);
+    };
+    return { inputs: [box, range], set };
+  }
+
+  choice(control) {
+    const select = element("select");
+    select.name = control.name;
+    for (const [value, text] of control.choices) select.append(new Option(text, value));
+    select.addEventListener("change", () => this.change(control.name, select.value, true));
+    return { inputs: [select], set: (value) => (select.value = value) };
+  }
+
+  check(control) {
+    const box = element("input");
+    Object.assign(box, { type: "checkbox", name: control.name });
+    box.addEventListener("change", () => this.change(control.name, box.checked, true));
+    return { inputs: [box], set: (value) => (box.checked = value) };
+  }
+}
+
+export default ({ data, parentElement, setStateValue }) => {
+  const root = parentElement.querySelector(".controls");
+  if (!root || !data) return;
+  if (!parentElement.adoptedStyleSheets?.includes(sheet)) parentElement.adoptedStyleSheets?.push(sheet);
+  if (!panels.has(root)) panels.set(root, new Panel(root));
+  panels.get(root).update(data, setStateValue);
+};

@@ -1,0 +1,147 @@
+"""Changing the losses: what to do to which loss from which step on, and the list of what was done."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from app.components.fields import named
+from app.components.lab import setup
+from app.components.live_chart import Mark
+
+KINDS = {
+    "spike": ("Add a spike", "Height, times the typical loss", 1, 10.0),
+    "scale": ("Scale", "Factor", None, 10.0),
+    "cut": ("Cut", "Value it is set to", None, 0.0),
+    "noise": ("Add noise", "Noise, as a share of the loss", None, 0.2),
+    "drop": ("Drop values (NaN)", "", 20, 0.0),
+}
+"""Kind of change to what it is called, what its size means, and the length and size it begins with."""
+MOST = 20
+_KIND, _LOSS, _STEP, _LENGTH, _SIZE = (f"lab-change-{name}" for name in ("kind", "loss", "step", "length", "size"))
+
+
+def pick(x: float) -> None:
+    """Take the step that was clicked in a chart."""
+    st.session_state[_STEP] = max(0, round(x))
+    st.session_state["lab-changes"] = True
+
+
+def perturbing(now: setup.Setup, names: Sequence[str], first: int, last: int, about: Mapping[str, str]) -> None:
+    """The bar "Change the losses".
+
+    Args:
+        now: What the lab is set to.
+        names: The losses.
+        first: The first step that there is.
+        last: The last one.
+        about: What each kind of change does, in a sentence.
+    """
+    st.session_state.setdefault(_STEP, (first + last) // 2)
+    st.session_state[_STEP] = min(max(st.session_state[_STEP], first), last)
+    if st.session_state.get(_LOSS) not in names:
+        st.session_state[_LOSS] = names[0]
+    with st.expander("Change the losses", key="lab-changes", on_change="rerun"):
+        st.caption("Click a step in a chart or type it, say what happens there, and see every method before and after.")
+        kind = st.selectbox(
+            "What happens",
+            list(KINDS),
+            format_func=lambda kind: KINDS[kind][0],
+            key=_KIND,
+            on_change=_begin,
+            help=" ".join(f"{KINDS[kind][0]}: {said}" for kind, said in about.items()),
+        )
+        title, size, length, height = KINDS[kind]
+        st.session_state.setdefault(_LENGTH, length)
+        st.session_state.setdefault(_SIZE, height)
+        left, right = st.columns(2)
+        with left:
+            st.selectbox("To the loss", list(names), format_func=named, key=_LOSS, help="The loss that is changed.")
+            st.number_input(
+                "Steps",
+                min_value=1,
+                value=None,
+                step=1,
+                key=_LENGTH,
+                placeholder="to the end",
+                help="For how many steps; empty for all up to the end.",
+            )
+        with right:
+            st.number_input(
+                "From step",
+                min_value=first,
+                max_value=last,
+                step=1,
+                key=_STEP,
+                help="First step that is changed; a click in a chart sets it.",
+            )
+            if size:
+                st.number_input(size, step=0.1, format="%g", key=_SIZE, help=about[kind])
+        st.button(
+            title,
+            key="lab-change-add",
+            icon=":material/add:",
+            type="primary",
+            on_click=_add,
+            args=(list(names), first),
+            disabled=len(now.perturbations) >= MOST,
+            help=about[kind],
+        )
+        for place, made in enumerate(now.perturbations):
+            with st.container(horizontal=True, vertical_alignment="center", key=f"lab-change-{place}"):
+                st.markdown(said(made, names, first))
+                st.button(
+                    "",
+                    icon=":material/close:",
+                    key=f"lab-change-remove-{place}",
+                    type="tertiary",
+                    on_click=_remove,
+                    args=(place,),
+                    help="Take this change back.",
+                )
+
+
+def marks(perturbations: Sequence[Mapping[str, Any]], names: Sequence[str], first: int) -> list[Mark]:
+    """Where each change begins."""
+    return [Mark(first + int(each.get("step", 0)), said(each, names, first), "change") for each in perturbations]
+
+
+def said(made: Mapping[str, Any], names: Sequence[str], first: int) -> str:
+    """A change in words."""
+    kind, loss, length = made.get("kind", "spike"), int(made.get("loss", 0)), made.get("length", 1)
+    name = named(names[loss]) if 0 <= loss < len(names) else f"loss {loss + 1}"
+    what = {
+        "spike": "Spike of {size:g} times the typical {name}",
+        "scale": "{name} times {size:g}",
+        "cut": "{name} set to {size:g}",
+        "noise": "Noise of {size:g} on {name}",
+        "drop": "{name} dropped",
+    }.get(kind, "{name} changed")
+    start = first + int(made.get("step", 0))
+    span = f"from step {start:,}" if length is None else f"at step {start:,}"
+    steps = "" if length in (None, 1) else f" for {length:,} steps"
+    return f"{what.format(size=float(made.get('size', 10.0)), name=name)}, {span}{steps}"
+
+
+def _begin() -> None:
+    _, _, st.session_state[_LENGTH], st.session_state[_SIZE] = KINDS[st.session_state[_KIND]]
+
+
+def _add(names: Sequence[str], first: int) -> None:
+    held = st.session_state
+    made: dict[str, Any] = {
+        "kind": held[_KIND],
+        "loss": names.index(held[_LOSS]),
+        "step": held[_STEP] - first,
+        "length": held[_LENGTH],
+    }
+    if KINDS[held[_KIND]][1]:
+        made["size"] = held[_SIZE] or 0.0
+    now = setup.current()
+    setup.put(replace(now, perturbations=(*now.perturbations, made)))
+
+
+def _remove(place: int) -> None:
+    now = setup.current()
+    setup.put(replace(now, perturbations=(*now.perturbations[:place], *now.perturbations[place + 1 :])))

@@ -1,0 +1,182 @@
+"""What the lab is set to: one frozen record in session state, and the same as an address that leads back to it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import streamlit as st
+
+from app.state import is_plain
+from dmf.config_text import DEFAULT_WEIGHTINGS, run_changes
+from dmf.errors import ConfigError
+
+Kind = Literal["run", "upload", "synthetic"]
+VIEWS = {
+    "overlay": "All in one",
+    "loss": "One chart per loss",
+    "method": "One chart per method",
+    "difference": "Difference",
+    "triangle": "Triangle",
+}
+"""Name of a view in the address to what it is called."""
+MOST_METHODS = 12
+_SETUP, _WRITTEN = "lab-setup", "lab-written"
+_SEPARATOR = ";"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method on the page: an id that no other row of the visit has, and the method as ``bayesian,rho=0.5``."""
+
+    id: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Everything that decides what the lab shows.
+
+    Attributes:
+        source: Where the losses come from.
+        run: Id of the recorded run; empty until one is chosen.
+        synthetic: Settings of the synthetic history that differ from the defaults.
+        rows: The methods.
+        perturbations: Changes to the history, in the order they are made.
+        view: How weights are drawn.
+        against: Id of the row that differences are taken to; None for the first.
+        recorded: Draw the weights that the run had.
+        next_id: Of the row that comes next.
+    """
+
+    source: Kind = "synthetic"
+    run: str = ""
+    synthetic: Mapping[str, Any] = ()  # type: ignore[assignment]
+    rows: tuple[Row, ...] = ()
+    perturbations: tuple[Mapping[str, Any], ...] = ()
+    view: str = "overlay"
+    against: int | None = None
+    recorded: bool = True
+    next_id: int = 1
+
+    def with_methods(self, *texts: str, after: int | None = None) -> "Setup":
+        """With more rows, below the row ``after`` or at the end."""
+        made = tuple(Row(self.next_id + place, text) for place, text in enumerate(texts))
+        at = next((place + 1 for place, row in enumerate(self.rows) if row.id == after), len(self.rows))
+        return replace(
+            self, rows=(*self.rows[:at], *made, *self.rows[at:])[:MOST_METHODS], next_id=self.next_id + len(made)
+        )
+
+    def without(self, row: int) -> "Setup":
+        """Without a row; the last one stays."""
+        left = tuple(each for each in self.rows if each.id != row)
+        return replace(self, rows=left or self.rows, against=None if self.against == row else self.against)
+
+    def with_text(self, row: int, text: str) -> "Setup":
+        """With another text in a row."""
+        return replace(self, rows=tuple(Row(row, text) if each.id == row else each for each in self.rows))
+
+
+def first_setup() -> Setup:
+    """The lab as a first visit finds it: three losses of different speed under the rules of the paper."""
+    return Setup(synthetic={}).with_methods(*DEFAULT_WEIGHTINGS)
+
+
+def to_query(setup: Setup) -> dict[str, str]:
+    """The setup as parameters of an address; an upload is not in it, only that there was one."""
+    query = {"methods": _SEPARATOR.join(row.text for row in setup.rows)}
+    match setup.source:
+        case "run":
+            query["run"] = setup.run
+            if not setup.recorded:
+                query["recorded"] = "no"
+        case "synthetic":
+            query["synthetic"] = _compact(setup.synthetic)
+        case "upload":
+            query["source"] = "upload"
+    if setup.perturbations:
+        query["changes"] = _compact(setup.perturbations)
+    if setup.view != "overlay":
+        query["view"] = setup.view
+    places = [row.id for row in setup.rows]
+    if setup.against in places[1:]:
+        query["against"] = str(places.index(setup.against) + 1)  # type: ignore[arg-type]
+    return query
+
+
+def from_query(query: Mapping[str, str]) -> Setup:
+    """The setup that an address stands for; what it does not name is as a first visit finds it.
+
+    Raises:
+        ConfigError: If a part of it cannot be read; says which.
+    """
+    texts = [text for text in query.get("methods", "").split(_SEPARATOR) if text.strip()]
+    for text in texts:
+        run_changes(text)
+    setup = Setup(synthetic={}).with_methods(*(texts or DEFAULT_WEIGHTINGS))
+    if "run" in query:
+        if not is_plain(query["run"]):
+            raise ConfigError(f"No run is called {query['run'][:80]!r}.", "run")
+        setup = replace(setup, source="run", run=query["run"], recorded=query.get("recorded") != "no")
+    elif query.get("source") == "upload":
+        setup = replace(setup, source="upload")
+    elif "synthetic" in query:
+        setup = replace(setup, synthetic=_read("synthetic", query["synthetic"], dict))
+    if "changes" in query:
+        setup = replace(setup, perturbations=tuple(_read("changes", query["changes"], list)))
+    if query.get("view") in VIEWS:
+        setup = replace(setup, view=query["view"])
+    place = query.get("against", "")
+    if place.isascii() and place.isdigit() and 1 <= int(place) <= len(setup.rows):
+        setup = replace(setup, against=setup.rows[int(place) - 1].id)
+    return setup
+
+
+def current() -> Setup:
+    """The setup of this visit; an address that it did not write itself replaces it."""
+    query = {name: value for name, value in st.query_params.to_dict().items() if name in _PARAMETERS}
+    kept = st.session_state.get(_SETUP)
+    if kept is not None and (query == st.session_state.get(_WRITTEN) or not query):
+        if not query:
+            put(kept)
+        return kept  # type: ignore[no-any-return]
+    try:
+        setup = from_query(query)
+    except ConfigError as error:
+        st.error(f"This link cannot be read in full, so the lab begins anew. {error}")
+        setup = first_setup()
+    if kept is not None:  # rows of the new setup must not take over what widgets of the old ones hold
+        rows = tuple(replace(row, id=row.id + kept.next_id) for row in setup.rows)
+        against = None if setup.against is None else setup.against + kept.next_id
+        setup = replace(setup, rows=rows, against=against, next_id=setup.next_id + kept.next_id)
+    put(setup)
+    return setup
+
+
+def put(setup: Setup, *, settled: bool = True) -> None:
+    """Keep the setup; once it has settled, in the address too, which a drag must not fill the history with."""
+    st.session_state[_SETUP] = setup
+    if settled:
+        query = to_query(setup)
+        now = st.query_params.to_dict()
+        wanted = {name: value for name, value in now.items() if name not in _PARAMETERS} | query
+        if wanted != now:
+            st.query_params.from_dict(wanted)  # in one go: each change is a step of the browser's way back
+        st.session_state[_WRITTEN] = query
+
+
+_PARAMETERS = ("source", "run", "recorded", "synthetic", "methods", "changes", "view", "against")
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _read(name: str, text: str, kind: type) -> Any:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, kind):
+        raise ConfigError(f"Its part {name!r} does not say what it should.", name)
+    return value

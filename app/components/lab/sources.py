@@ -1,0 +1,192 @@
+"""Where the losses of the lab come from: a recorded run, a file, or a history drawn by sliders."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, get_args
+
+import streamlit as st
+from pydantic import BaseModel
+
+from app.components.fields import run_title
+from app.components.lab import setup
+from app.components.lab.controls import Control, Group, Value, controls
+from app.components.lab.parameters import model_control
+from app.components.page_style import plain
+
+KINDS = {"run": "Recorded run", "upload": "File", "synthetic": "Drawn by sliders"}
+UPLOADED = "lab-uploaded"  # in session state: name and bytes of the file
+MOST_MEGABYTES = 20
+
+COUNT = Control("count", "Number of losses", "How many losses there are, 1 to 6.", low=1, high=6, step=1, integer=True)
+SHARED: dict[str, dict[str, Any]] = {
+    "steps": {"low": 10, "high": 100_000, "log": True, "integer": True},
+    "seed": {"low": 0, "high": 100, "step": 1, "integer": True},
+}
+TITLES = {
+    "start": "Start",
+    "end": "End",
+    "decay_rate": "Decay rate per step",
+    "noise": "Noise",
+    "plateau_from": "Plateau from step",
+    "plateau_length": "Plateau, steps",
+    "change_at": "Change of scale at step",
+    "change_factor": "Change of scale, factor",
+    "spikes": "Spikes",
+    "spike_height": "Height of spikes",
+    "flat_from": "Goes flat at step",
+    "gaps": "Gaps (NaN)",
+    "gap_length": "Length of gaps, steps",
+}
+
+
+def choose_kind(now: setup.Setup) -> None:
+    """Which kind of source."""
+    key = "lab-source"
+    st.session_state[key] = now.source
+
+    def changed() -> None:
+        kind = st.session_state[key]
+        if kind is not None:
+            setup.put(replace(setup.current(), source=kind, perturbations=()))
+
+    st.segmented_control(
+        "Losses from",
+        list(KINDS),
+        format_func=KINDS.__getitem__,
+        required=True,
+        key=key,
+        on_change=changed,
+        help="The losses that every method below is given, step by step.",
+        width="stretch",
+    )
+
+
+def choose_run(now: setup.Setup, runs: Mapping[str, tuple[str, str]]) -> None:
+    """A recorded run, newest first; typing searches the list."""
+    key = "lab-run"
+    st.session_state[key] = now.run if now.run in runs else None
+
+    def changed() -> None:
+        id = st.session_state[key]
+        if id:
+            setup.put(replace(setup.current(), run=id, perturbations=()))
+
+    st.selectbox(
+        "Run",
+        list(runs),
+        format_func=lambda id: f"{run_title(runs[id][0])} · {runs[id][1] or id}",
+        key=key,
+        on_change=changed,
+        placeholder="Choose a run",
+        help="Its recorded losses; newest runs come first, and typing searches.",
+    )
+
+    def drawn() -> None:
+        setup.put(replace(setup.current(), recorded=st.session_state["lab-recorded"]))
+
+    st.session_state["lab-recorded"] = now.recorded
+    st.toggle(
+        "Draw its recorded weights too",
+        key="lab-recorded",
+        on_change=drawn,
+        help="The weights that the run really had, beside those that the methods below give to its losses.",
+    )
+
+
+def choose_file() -> tuple[str, bytes] | None:
+    """A CSV file; the one brought last stays for the visit."""
+    given = st.file_uploader(
+        "CSV file with one column per loss",
+        type=["csv", "txt"],
+        key="lab-upload",
+        max_upload_size=MOST_MEGABYTES,
+        help="The first line names the losses; every further line holds the losses of one step. An empty cell or nan "
+        "is a step whose loss was not a number.",
+    )
+    if given is not None:
+        st.session_state[UPLOADED] = given.name, given.getvalue()
+    found: tuple[str, bytes] | None = st.session_state.get(UPLOADED)
+    return found
+
+
+def shapes_menu(shapes: Mapping[str, Any]) -> None:
+    """Synthetic histories ready to be looked at."""
+    with st.popover("Shapes", icon=":material/show_chart:", help="Histories that show something; then change them."):
+        for name, shape in shapes.items():
+            st.button(
+                shape.title,
+                key=f"lab-shape-{name}",
+                on_click=draw,
+                args=(shape.config.model_dump(mode="json", exclude_defaults=True),),
+                width="stretch",
+            )
+            st.caption(plain(shape.about))
+
+
+def draw(settings: Mapping[str, Any]) -> None:
+    """Draw another synthetic history."""
+    setup.put(replace(setup.current(), source="synthetic", synthetic=settings, perturbations=()))
+
+
+def synthetic_controls(kind: type[BaseModel], settings: Mapping[str, Any]) -> None:
+    """The sliders of a synthetic history.
+
+    Args:
+        kind: The model of its settings, :class:`dmf.replay.Synthetic`.
+        settings: Those that differ from the defaults.
+    """
+    shape = _shape(kind)
+    values: dict[str, Value] = {name: settings.get(name, kind.model_fields[name].default) for name in SHARED}
+    given = settings.get("losses", [{}] * len(kind.model_fields["losses"].default))
+    ranges = _ranges(int(values["steps"] or 0))
+    groups = [Group((COUNT, *(model_control(kind, name, SHARED[name]) for name in SHARED)))]
+    values["count"] = len(given)
+    for place, loss in enumerate(given):
+        made = tuple(
+            model_control(shape, name, ranges[name], name=f"{place}.{name}", title=TITLES[name]) for name in ranges
+        )
+        groups.append(Group(made, f"Shape of L{place + 1}", "How this loss goes.", folded=True))
+        values |= {f"{place}.{name}": loss.get(name, shape.model_fields[name].default) for name in ranges}
+
+    def changed(sent: dict[str, Value], settled: bool) -> None:
+        setup.put(replace(setup.current(), synthetic=settings_of(sent, kind)), settled=settled)
+
+    controls(groups, values, changed, key="lab-synthetic")
+
+
+def settings_of(values: Mapping[str, Value], kind: type[BaseModel]) -> dict[str, Any]:
+    """Settings that differ from the defaults, from what the sliders stand at; a new loss has the default shape."""
+    losses: list[dict[str, Any]] = [{} for _ in range(int(values["count"] or 1))]
+    defaults = _shape(kind).model_fields
+    for name, value in values.items():
+        place, dot, field = name.partition(".")
+        if dot and int(place) < len(losses) and value != defaults[field].default:
+            losses[int(place)][field] = value
+    made = {name: values[name] for name in SHARED if values[name] != kind.model_fields[name].default}
+    is_default = losses == [{}] * len(kind.model_fields["losses"].default)
+    return made if is_default else made | {"losses": losses}
+
+
+def _shape(kind: type[BaseModel]) -> type[BaseModel]:
+    """The model of one loss."""
+    found: type[BaseModel] = get_args(kind.model_fields["losses"].annotation)[0]
+    return found
+
+
+def _ranges(steps: int) -> dict[str, dict[str, Any]]:
+    within = {"low": 0, "high": max(steps, 10), "step": 1, "integer": True}
+    return {
+        "start": {"low": 1e-3, "high": 1000, "log": True},
+        "end": {"low": 1e-3, "high": 1000, "log": True},
+        "decay_rate": {"low": 1e-5, "high": 0.1, "log": True},
+        "noise": {"low": 0, "high": 1, "step": 0.01},
+        "plateau_from": within,
+        "plateau_length": within,
+        "change_at": within,
+        "change_factor": {"low": 0.01, "high": 100, "log": True},
+        "spikes": {"low": 0, "high": 20, "step": 1, "integer": True},
+        "spike_height": {"low": 0, "high": 100, "step": 0.5},
+        "flat_from": within | {"none": ("never", "high")},
+        "gaps": {"low": 0, "high": 20, "step": 1, "integer": True},
+        "gap_length": {"low": 1, "high": 500, "log": True, "integer": True},
+    }

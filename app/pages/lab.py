@@ -1,0 +1,86 @@
+"""The weighting lab: one loss history, any number of methods, and what each would have done with it."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from app import access
+from app.components.lab import bench, setup, sources
+from app.components.live_chart import chart_engine
+from app.components.page_style import use_style
+from dmf.errors import DMFError
+
+TICK = 2.0  # s
+
+
+def show() -> None:
+    """The source and the methods on one side, the charts on the other."""
+    use_style("lab.css")
+    chart_engine()
+    st.title("Weighting lab")
+    st.caption(
+        "Take one history of losses and see which weights every method would have given it, step by step. Move the "
+        "sliders: the charts answer while they move."
+    )
+    ticks = is_growing()
+    st.fragment(body, run_every=TICK if ticks else None)(ticks)
+
+
+def is_growing() -> bool:
+    """Whether the chosen run still trains."""
+    now = setup.current()
+    try:
+        return now.source == "run" and bool(now.run) and access.run_history(now.run).is_active
+    except DMFError:
+        return False
+
+
+def body(ticks: bool) -> None:
+    """Everything that may change while a slider moves; drawn before the sliders are told that they were heard."""
+    now = setup.current()
+    with st.container(key="lab"):
+        left, right = st.columns([1, 2.4], gap="large")
+    with left:
+        history = choose(now)
+        controls = st.container(key="lab-controls", gap="small")
+    if history is None:
+        return
+    if history.is_active != ticks:
+        st.rerun()
+    with right, st.container(key="lab-charts"):
+        drawn = bench.bench(setup.current(), history, access)
+    with controls:
+        bench.controls(setup.current(), history, drawn, access)
+
+
+def choose(now: setup.Setup) -> access.History | None:
+    """The history to look at; None while there is none, which is said."""
+    sources.choose_kind(now)
+    try:
+        match now.source:
+            case "run":
+                return chosen_run(now)
+            case "upload":
+                given = sources.choose_file()
+                return access.uploaded_history(*given) if given else None
+            case _:
+                sources.shapes_menu(access.lab_shapes())
+                return access.synthetic_history(access.synthetic_config(now.synthetic))
+    except DMFError as error:
+        st.error(str(error), icon=":material/error:")
+        return None
+
+
+def chosen_run(now: setup.Setup) -> access.History | None:
+    runs = access.lab_runs()
+    if not runs:
+        st.caption("No run has recorded a step yet. Start a race on Home, or draw a history by sliders.")
+        return None
+    if not now.run:
+        now = replace(now, run=next(iter(runs)))
+        setup.put(now)
+    sources.choose_run(now, runs)
+    return access.run_history(now.run)
+
+
+show()
