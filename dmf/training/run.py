@@ -17,6 +17,7 @@ from dmf.records import Artifact, Knob, TelemetryBlock
 from dmf.training import checkpoint
 from dmf.training.checkpoint import Progress
 from dmf.training.evaluation import predictor
+from dmf.training.gradients import GradientProbe
 from dmf.training.numerics import BufferGuard, Numerics, RandomState
 from dmf.training.telemetry import TelemetryBuffer
 
@@ -40,6 +41,7 @@ class TrainingRun:
         seed: Of the run's own random state.
         folder: Where its checkpoints go.
         fingerprint: Identifies the configuration; a checkpoint of another one is refused.
+        probe: Measures the gradients of its losses, if they are to be measured.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class TrainingRun:
         seed: int,
         folder: Path,
         fingerprint: str,
+        probe: GradientProbe | None = None,
     ) -> None:
         self.id, self.label, self.terms = id, label, settings.fusion.terms
         self.settings = settings
@@ -69,7 +72,8 @@ class TrainingRun:
         self._numerics, self._build_fusion = numerics, build_fusion
         self._random = RandomState(numerics.device, seed)
         self._buffers = BufferGuard(model)
-        self._telemetry = TelemetryBuffer(id, self.terms, numerics.device)
+        self._probe = probe
+        self._telemetry = TelemetryBuffer(id, self.terms, numerics.device, () if probe is None else probe.columns)
 
     @property
     def step(self) -> int:
@@ -92,14 +96,16 @@ class TrainingRun:
             restore_where = self._buffers.save()
             with self._numerics.autocast():
                 logits = self.model(batch.input)  # (B, C, H, W)
-            fused: Fused = self.fusion(self.bank(logits, batch.target))
+            parts = self.bank(logits, batch.target)
+            fused: Fused = self.fusion(parts)
+            measured = None if self._probe is None else self._probe(self.step, parts, fused)
             self.optimizer.zero_grad()
             fused.total.backward()
             bad = ~fused.finite
             self.optimizer.found_inf = bad.float()  # type: ignore[attr-defined]
             self.optimizer.step()
             restore_where(bad)
-        self._telemetry.write(self.step, fused, self.lr)
+        self._telemetry.write(self.step, fused, self.lr, measured)
         self.progress = replace(self.progress, step=self.step + 1)
         return fused
 

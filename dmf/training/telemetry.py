@@ -23,15 +23,17 @@ class TelemetryBuffer:
         run: Id of the run.
         terms: Names of the K loss terms.
         device: Where the losses are.
+        measured: Names of further columns, which have values at some steps and NaN at all others.
     """
 
-    def __init__(self, run: str, terms: Sequence[str], device: torch.device) -> None:
+    def __init__(self, run: str, terms: Sequence[str], device: torch.device, measured: Sequence[str] = ()) -> None:
         self.run, self.attempt = run, 1
         self.columns = (
             *(f"loss_{term}" for term in terms),
             *(f"weight_{term}" for term in terms),
-            *("auxiliary", "gamma", "total", "lr", "finite"),
+            *("auxiliary", "gamma", "total", "lr", *measured, "finite"),
         )
+        self._measured = torch.full((CAPACITY, len(measured)), torch.nan, device=device)
         self._rows = torch.empty(CAPACITY, 2 * len(terms) + 3, device=device)
         # The same memory where the host shares it: writing a list there takes a fraction of what tensors take.
         self._shared = self._rows.numpy() if device.type == "cpu" else None
@@ -45,8 +47,15 @@ class TelemetryBuffer:
         """Whether the buffer must be drained before the next write."""
         return self._count == CAPACITY
 
-    def write(self, step: int, fused: Fused, lr: float) -> None:
-        """Keep one step. Steps must be consecutive between two drains."""
+    def write(self, step: int, fused: Fused, lr: float, measured: Tensor | None = None) -> None:
+        """Keep one step. Steps must be consecutive between two drains.
+
+        Args:
+            step: Its number, from 0.
+            fused: What came out of it.
+            lr: Learning rate of it.
+            measured: Values of the further columns, float32, where there are any at this step.
+        """
         if self._count == 0:
             self._first, self._started = step, time.time()
         auxiliary = self._zero if fused.auxiliary is None else fused.auxiliary
@@ -56,6 +65,8 @@ class TelemetryBuffer:
         else:
             values = (fused.terms.float(), fused.weights.float(), torch.stack([value.float() for value in tail]))
             self._rows[self._count] = torch.cat(values)
+        if measured is not None:
+            self._measured[self._count] = measured
         self._host[self._count] = fused.gamma, lr
         self._ended = time.time()
         self._count += 1
@@ -67,6 +78,8 @@ class TelemetryBuffer:
         rows = self._rows[: self._count].to("cpu", copy=True).numpy()
         auxiliary, total, finite = rows[:, -3], rows[:, -2], rows[:, -1]
         gamma, lr = self._host[: self._count].T
-        values = np.column_stack((rows[:, :-3], auxiliary, gamma, total, lr, finite))
+        measured = self._measured[: self._count].to("cpu", copy=True).numpy()
+        self._measured[: self._count] = torch.nan
+        values = np.column_stack((rows[:, :-3], auxiliary, gamma, total, lr, measured, finite))
         self._count = 0
         return TelemetryBlock(self.run, self.attempt, self._first, self.columns, values, self._started, self._ended)
