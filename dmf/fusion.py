@@ -1,18 +1,18 @@
 """Fusion: several losses in, one total to call ``backward`` on out."""
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from dmf.errors import ConfigError
 from dmf.losses import Parts
 from dmf.schedule import AuxiliarySchedule
 from dmf.weighting import Combined, LossHistory, StepState, Weighting, WindowWeighting
-from dmf.weighting.host import Flag, can_read
+from dmf.weighting.host import Flag, all_finite
 
 _KNOWN = {flag: torch.tensor(flag) for flag in (True, False)}
 
@@ -97,10 +97,35 @@ class Fusion(nn.Module):
         self._watched = tuple(parameters)
         return self
 
+    def join(self, optimizer: Optimizer) -> None:
+        """Let ``optimizer`` train what the weighting learns, if it learns anything: in a group without weight decay.
+
+        Its learning rate is the weighting's ``weights_lr``, or that of the optimizer's first group. Call it once,
+        before the first step and before a learning rate schedule is made for the optimizer.
+        """
+        known = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+        learned = [parameter for parameter in self.parameters() if id(parameter) not in known]
+        if learned:
+            lr = getattr(self.weighting, "weights_lr", None) or optimizer.param_groups[0]["lr"]
+            optimizer.add_param_group({"params": learned, "lr": lr, "weight_decay": 0.0})
+
+    @torch.no_grad()
+    def after_step(self, losses: Parts | Tensor | Sequence[Tensor]) -> None:
+        """Show the weighting the losses of the *same batch* again, after the optimizer's step.
+
+        Only for a weighting that ``looks_twice`` (FAMO), for which it costs another forward pass; others take no note.
+        Changes nothing in evaluation mode, and nothing from losses that are not finite.
+
+        Args:
+            losses: As for a call; an auxiliary loss is not looked at.
+        """
+        if self.training:
+            self.weighting.after_step(self._split(losses)[0])
+
     def forward(self, losses: Parts | Tensor | Sequence[Tensor]) -> Fused:
         terms, auxiliary = self._split(losses)
         gamma = self.schedule(self.step) if auxiliary is not None else 0.0
-        finite = _all_finite(terms if auxiliary is None else torch.cat((terms.detach(), auxiliary.detach()[None])))
+        finite = all_finite(terms if auxiliary is None else torch.cat((terms.detach(), auxiliary.detach()[None])))
         logits = losses.logits if isinstance(losses, Parts) else None
         combined = self._learn(terms, finite, logits) if self.training else self.weighting.current(terms)
         total = combined.total if auxiliary is None else combined.total + gamma * auxiliary
@@ -147,12 +172,6 @@ class Fusion(nn.Module):
     def set_extra_state(self, state: Tensor) -> None:
         """Restore the step counter."""
         self.step = int(state)
-
-
-def _all_finite(values: Tensor) -> Flag:
-    if can_read(values):
-        return all(map(math.isfinite, values.tolist()))
-    return (values.detach() * 0 == 0).all()  # NaN for NaN and infinities; fewer operations than torch.isfinite
 
 
 def _stacked(losses: Sequence[Tensor]) -> Tensor:

@@ -34,8 +34,10 @@ class Recorded(Protocol):
 def _losses_needed(config: Mapping[str, Any]) -> int:
     """Losses that must have been seen when the weights first move, by a run's configuration."""
     match config.get("weighting"):
-        case "random" | "geometric" | "tchebycheff":
+        case "random" | "geometric" | "tchebycheff" | "famo":
             return 1
+        case "uncertainty" | "imtl-l":
+            return 2
         case "cov":
             return 3
         case "softadapt":

@@ -66,6 +66,7 @@ class RandomState:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(seed)
             self._cpu, self._cuda = self._read()
+        self._begun = self._cpu, self._cuda
 
     def _read(self) -> tuple[Tensor, Tensor | None]:
         cuda = torch.cuda.get_rng_state(self._device) if self._device.type == "cuda" else None
@@ -79,12 +80,22 @@ class RandomState:
     @contextmanager
     def active(self) -> Iterator[None]:
         """Draw from this run's stream."""
-        outside = self._read()
+        self._begun, outside = (self._cpu, self._cuda), self._read()
         self._write(self._cpu, self._cuda)
         try:
             yield
         finally:
             self._cpu, self._cuda = self._read()
+            self._write(*outside)
+
+    @contextmanager
+    def repeated(self) -> Iterator[None]:
+        """Draw again what was drawn while it was last active; the stream goes on as if nothing had been drawn."""
+        outside = self._read()
+        self._write(*self._begun)
+        try:
+            yield
+        finally:
             self._write(*outside)
 
     def state_dict(self) -> dict[str, Tensor]:

@@ -64,7 +64,8 @@ class TrainingRun:
         self.fusion = fusion = build_fusion(settings.fusion).watch(model.parameters()).train()
         self.model, self.bank = model.train(), bank.train()
         # The fused Adam can skip a step on the device's own word (found_inf), as gradient scalers use it.
-        self.optimizer = torch.optim.Adam((*model.parameters(), *fusion.parameters()), lr=settings.lr, fused=True)
+        self.optimizer = torch.optim.Adam(model.parameters(), lr=settings.lr, fused=True)
+        fusion.join(self.optimizer)
         self.predict: Callable[[Tensor], Tensor] = predictor(model, numerics.autocast)
         self.progress = Progress()
         self.worst_streak = (0, 0)  # most non-finite steps in a row that were drained, and the steps taken by their end
@@ -105,9 +106,21 @@ class TrainingRun:
             self.optimizer.found_inf = bad.float()  # type: ignore[attr-defined]
             self.optimizer.step()
             restore_where(bad)
+        if self.fusion.weighting.looks_twice:
+            self._look_again(batch)
         self._telemetry.write(self.step, fused, self.lr, measured)
         self.progress = replace(self.progress, step=self.step + 1)
         return fused
+
+    @torch.no_grad()
+    def _look_again(self, batch: "Batch") -> None:
+        """Show the weighting its batch once more, with the network as the step left it; nothing else changes."""
+        restore_where = self._buffers.save()
+        with self._random.repeated():  # the same units drop out, so that only the step makes a difference
+            with self._numerics.autocast():
+                logits = self.model(batch.input)
+            self.fusion.after_step(self.bank(logits, batch.target))
+        restore_where(torch.ones((), dtype=torch.bool, device=self._numerics.device))
 
     def turn(self, knob: Knob) -> None:
         """Change a setting from the next step on. The history of losses stays; a new weighting starts afresh on it.
@@ -211,8 +224,12 @@ class TrainingRun:
             for parameter in self.fusion.parameters():
                 self.optimizer.state.pop(parameter, None)
             self.fusion.weighting = fresh.weighting
-            self.optimizer.param_groups[0]["params"] = [*self.model.parameters(), *self.fusion.parameters()]
-        self.optimizer.param_groups[0]["lr"] = settings.lr
+            del self.optimizer.param_groups[1:]
+            self.fusion.join(self.optimizer)
+        network, *learned = self.optimizer.param_groups
+        network["lr"] = settings.lr
+        for group in learned:
+            group["lr"] = settings.fusion.weights_lr or settings.lr
         self.settings = settings
 
     @property

@@ -20,16 +20,20 @@ from dmf.weighting.base import Combined, StepState, Weighting, WindowWeighting
 from dmf.weighting.bayesian import BayesianWeighting
 from dmf.weighting.cov import CoVWeighting
 from dmf.weighting.dwa import DWAWeighting
+from dmf.weighting.famo import FAMOWeighting
 from dmf.weighting.fixed import FixedWeighting
 from dmf.weighting.geometric import GeometricWeighting
 from dmf.weighting.gradient import GradientWeighting, gradients, gramian
 from dmf.weighting.gradnorm import GradNormWeighting
 from dmf.weighting.history import LossHistory
+from dmf.weighting.imtl_l import IMTLLWeighting
+from dmf.weighting.learned import LearnedWeighting
 from dmf.weighting.mad import MADWeighting
 from dmf.weighting.random import RandomWeighting
 from dmf.weighting.running import RunningWeighting, ScalarizingWeighting
 from dmf.weighting.softadapt import SoftAdaptWeighting
 from dmf.weighting.tchebycheff import TchebycheffWeighting
+from dmf.weighting.uncertainty import UncertaintyWeighting
 from dmf.weighting.variance import VarianceWeighting
 
 __all__ = [
@@ -40,12 +44,15 @@ __all__ = [
     "Combined",
     "DWAWeighting",
     "DualProjWeighting",
+    "FAMOWeighting",
     "FixedWeighting",
     "GeometricWeighting",
     "GradNormWeighting",
     "GradientWeighting",
     "GramianWeighting",
     "IMTLGWeighting",
+    "IMTLLWeighting",
+    "LearnedWeighting",
     "LossHistory",
     "MADWeighting",
     "MGDAWeighting",
@@ -56,6 +63,7 @@ __all__ = [
     "SoftAdaptWeighting",
     "StepState",
     "TchebycheffWeighting",
+    "UncertaintyWeighting",
     "UPGradWeighting",
     "VarianceWeighting",
     "Weighting",
@@ -78,6 +86,9 @@ WEIGHTINGS: Registry[Weighting] = Registry(
         "random": RandomWeighting,
         "geometric": GeometricWeighting,
         "tchebycheff": TchebycheffWeighting,
+        "famo": FAMOWeighting,
+        "uncertainty": UncertaintyWeighting,
+        "imtl-l": IMTLLWeighting,
         "gradnorm": GradNormWeighting,
         "upgrad": UPGradWeighting,
         "mgda": MGDAWeighting,

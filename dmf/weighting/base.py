@@ -86,6 +86,7 @@ class Weighting(nn.Module, ABC):
         replayable: The weights follow from loss values alone, so a recorded history can be replayed.
         simplex: The weights are never negative and always have the same sum.
         host_sync: A step waits for the device.
+        looks_twice: It wants the losses of every batch again after the optimizer's step, see :meth:`after_step`.
 
     Args:
         count: Number of losses K.
@@ -107,6 +108,7 @@ class Weighting(nn.Module, ABC):
     replayable: ClassVar[bool] = True
     simplex: ClassVar[bool] = True
     host_sync: ClassVar[bool] = False
+    looks_twice: ClassVar[bool] = False
 
     weights: Tensor
     base_weights: Tensor | None
@@ -247,6 +249,9 @@ class Weighting(nn.Module, ABC):
     def reach(self, history_max: int) -> int | None:
         """How many of the newest losses the weights are computed from; None where that is no window of steps."""
         return None
+
+    def after_step(self, terms: Tensor) -> None:
+        """Learn from the losses (K,) of the last step's batch after the optimizer's step; without gradient."""
 
     def current(self, terms: Tensor) -> Combined:
         """Combine ``terms`` (K,) with the last weights; changes nothing (evaluation)."""

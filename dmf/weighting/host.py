@@ -4,6 +4,8 @@ A flag or a count is a tensor () on the device, or a Python number where reading
 knowing a number only saves the operations that would carry it along.
 """
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -25,6 +27,13 @@ def both(one: Flag, other: Flag) -> Flag:
     if isinstance(other, bool):
         return other and one
     return one & other
+
+
+def all_finite(values: Tensor) -> Flag:
+    """Whether no value is NaN or infinite."""
+    if can_read(values):
+        return all(map(math.isfinite, values.tolist()))
+    return (values.detach() * 0 == 0).all()  # NaN for NaN and infinities; fewer operations than torch.isfinite
 
 
 def choose(flag: Flag, new: Tensor, old: Tensor) -> Tensor:

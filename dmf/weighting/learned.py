@@ -1,0 +1,164 @@
+"""Template of the rules whose weights are parameters that an optimizer trains beside the network."""
+
+import weakref
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from dmf.errors import ConfigError
+from dmf.weighting.base import Combined, StepState, Weighting
+from dmf.weighting.host import can_read, choose
+
+LIMIT = 10.0  # parameters stay within this on either side: weights within e^-10 .. e^10 of where they start
+PATIENCE = 2  # trained steps after which a mistake in someone's own loop is told
+
+
+class LearnedWeighting(Weighting):
+    r"""Template of the rules with one trained parameter s per loss; its total is that of the rule's own objective.
+
+    .. math:: \text{total} = S \sum_k \big( w(s_k) L_k + r(s_k) \big)
+
+    with S = 1, or K with ``sum_to="K"``. The parameters belong in an optimizer, without weight decay:
+    ``fusion.join(optimizer)`` sees to both. A step takes them back to within -10..10 before it uses them. One that
+    is not finite moves nothing.
+
+    The total may be **negative**, because r may be. With adjusted weights it is the weighted sum of the losses instead,
+    with the adjusted weights as constants; the gradients of s stay those of the objective.
+
+    A subclass says what the weights and the price of a parameter are (:meth:`weigh`, :meth:`price`).
+
+    Args:
+        weights: Proportions the weights start with; with equal ones s starts at 0.
+        weights_lr: Learning rate of s, above 0; the network's when not given.
+
+    Shape:
+        - losses: (K,); returns (K,), positive, of any sum.
+
+    Raises:
+        ConfigError: If ``weights_lr`` does not fit; from a step, if the network was trained and s, in spite of its
+            gradient, was not.
+    """
+
+    options: ClassVar[tuple[str, ...]] = (*Weighting.options, "weights_lr")
+    replayable: ClassVar[bool] = False
+    simplex: ClassVar[bool] = False
+
+    s: nn.Parameter
+    has_begun: Tensor
+
+    def __init__(self, count: int, *, weights_lr: float | None = None, **options: Any) -> None:
+        super().__init__(count, **options)
+        if weights_lr is not None and not 0 < weights_lr < float("inf"):
+            raise ConfigError(f"`weights_lr` must be finite and above 0, got {weights_lr}.", "weights_lr")
+        self.weights_lr = weights_lr
+        factors = self.weights / self.total * count
+        self.s = nn.Parameter(self.start(factors).clamp(-LIMIT, LIMIT))
+        self.weights = self._weigh(self.s.detach())
+        self.register_buffer("has_begun", torch.tensor(False))  # whether it has seen a finite step
+        self._network, self._mark, self._unmoved = Witness(), _mark(self.s), 0
+
+    @abstractmethod
+    def start(self, factors: Tensor) -> Tensor:
+        """The parameters (K,) whose weights are ``factors`` (K,), at least 0, times those of s = 0."""
+
+    @abstractmethod
+    def weigh(self, s: Tensor) -> Tensor:
+        """The weights (K,) of parameters (K,), without S."""
+
+    @abstractmethod
+    def price(self, s: Tensor) -> Tensor:
+        """What keeps the weights (K,) from falling to 0, without S."""
+
+    @property
+    def patience(self) -> int | None:
+        return 1
+
+    def forward(self, state: StepState) -> Combined:
+        if not torch.compiler.is_compiling():
+            self._check_that_it_learns(state.terms)
+        if state.finite is False:
+            return self.current(state.terms)
+        s = self.s
+        s.data.copy_(choose(state.finite, s.data.clamp(-LIMIT, LIMIT), s.data))  # no change that autograd need know of
+        if self._unmoved >= 0:
+            self._mark = _mark(s)
+        own = self._weigh(s)
+        weights = self.finish(own.detach(), self.weights)
+        if self.is_adjusted:
+            weights = torch.where(self.has_begun, weights, self.weights)
+        self.weights = choose(state.finite, weights, self.weights)
+        self.has_begun = self.has_begun | state.finite
+        if not self.is_adjusted:
+            total = self._objective(own, state.terms, s)
+            return Combined(total.to(state.terms.dtype), self.weights)
+        linear = self._combine(state.terms, self.weights)
+        gradient_only = self._objective(own, state.terms.detach(), s)
+        return Combined(linear.total + (gradient_only - gradient_only.detach()).to(linear.total.dtype), self.weights)
+
+    def _weigh(self, s: Tensor) -> Tensor:
+        return self.weigh(s) * self.total
+
+    def _objective(self, weights: Tensor, terms: Tensor, s: Tensor) -> Tensor:
+        return (weights * terms.to(s.dtype)).sum() + self.price(s).sum() * self.total
+
+    def _check_that_it_learns(self, terms: Tensor) -> None:
+        """Refuse a loop that forgot the parameters: the network moves and they, in spite of a gradient, do not."""
+        if self._unmoved < 0:  # they have moved: an optimizer has them
+            return
+        mark, was_trained = _mark(self.s), self._network.was_trained(terms)
+        if mark != self._mark:
+            self._unmoved = -1
+        elif was_trained and self.s.grad is not None:
+            self._unmoved += 1
+        if self._unmoved >= PATIENCE:
+            raise ConfigError(
+                "The weights are learned, but no optimizer trains them: the network has moved and they have not. "
+                "Call `fusion.join(optimizer)` once, before the first step.",
+                "weighting",
+            )
+
+
+class Witness:
+    """Sees whether the network behind the losses was trained, by one of its parameters; never waits for a device.
+
+    Where the host cannot read a parameter, only its version tells; fused optimizers do not count it up, so of them
+    nothing is seen there.
+    """
+
+    def __init__(self) -> None:
+        self._parameter: weakref.ref[Tensor] | None = None
+        self._mark: object = None
+
+    def was_trained(self, terms: Tensor) -> bool:
+        """Whether a parameter that earlier ``terms`` (K,) were computed from has moved since this was last asked."""
+        parameter = self._parameter() if self._parameter else None
+        mark = None if parameter is None else _mark(parameter)
+        moved = mark != self._mark and mark is not None
+        if parameter is None and (parameter := _parameter_behind(terms)) is not None:
+            self._parameter, mark = weakref.ref(parameter), _mark(parameter)
+        self._mark = mark
+        return moved
+
+    def __reduce__(self) -> tuple[type["Witness"], tuple[()]]:
+        return Witness, ()  # a copy looks for itself: it may get another network
+
+
+def _mark(tensor: Tensor) -> object:
+    """Something that differs once an optimizer has changed ``tensor``."""
+    return tensor._version, tensor.detach().flatten()[:16].tolist() if can_read(tensor) else None
+
+
+def _parameter_behind(terms: Tensor) -> Tensor | None:
+    """One parameter that ``terms`` were computed from, the nearest in depth; None without any."""
+    open_nodes, seen = [terms.grad_fn], set()
+    while open_nodes:
+        node = open_nodes.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if isinstance(leaf := getattr(node, "variable", None), nn.Parameter):
+            return leaf
+        open_nodes += [following for following, _ in node.next_functions]
+    return None
