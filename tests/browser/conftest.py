@@ -81,11 +81,57 @@ def _installers() -> list[list[str]]:
 
 
 @pytest.fixture(scope="session")
-def browser(playwright_driver, chromium_path: Path):
+def living_browser(playwright_driver, chromium_path: Path) -> Iterator[Callable[[], Any]]:
+    """Gives the browser of all tests; after a crash, which one test may fail by, a new one."""
+    browsers: list[Any] = []
+
+    def is_alive(browser: Any) -> bool:
+        with contextlib.suppress(Exception):
+            browser.new_context().close()  # it answers
+        return browser.is_connected()
+
+    def living() -> Any:
+        if not browsers or not is_alive(browsers[-1]):
+            browsers.append(playwright_driver.chromium.launch(executable_path=chromium_path, args=ARGUMENTS))
+        return browsers[-1]
+
+    yield living
+    for browser in browsers:
+        browser.close()
+
+
+@pytest.fixture
+def browser(living_browser: Callable[[], Any]) -> Any:
     """One browser for all tests; each opens its own pages."""
-    browser = playwright_driver.chromium.launch(executable_path=chromium_path, args=ARGUMENTS)
-    yield browser
-    browser.close()
+    return living_browser()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests in a browser have a second try.
+
+    A real browser, a real server and a real training share two cores with whatever else runs there, and now and then
+    something takes longer than anyone waits. Once is chance, and is printed; twice is a failure.
+    """
+    if not config.getoption("usepdb"):  # which stops at the first failure
+        for item in items:
+            if item.get_closest_marker("browser"):
+                item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+TIMER = pytest.StashKey[Any]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> None:
+    item.stash[TIMER] = settings
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """The second try has as much time as the first, not what is left of it."""
+    if getattr(item, "execution_count", 1) > 1 and TIMER in item.stash:
+        item.config.hook.pytest_timeout_cancel_timer(item=item)
+        item.config.hook.pytest_timeout_set_timer(item=item, settings=item.stash[TIMER])
 
 
 @pytest.hookimpl(wrapper=True)
