@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from dmf.replay import (
     SHAPES,
     Perturbation,
     ReplayableMethod,
+    Sensitivity,
     Shape,
     Synthetic,
     perturb,
@@ -29,7 +30,9 @@ from dmf.replay import (
     recorded_steps,
     replay,
     replayable_methods,
+    sweep,
     synthetic_losses,
+    write_weights,
 )
 from dmf.replay.perturb import KINDS
 from dmf.runs import RunStore
@@ -37,6 +40,7 @@ from dmf.runs import RunStore
 PERTURBATIONS = KINDS
 MOST_STEPS = 100_000  # of a history; of a longer one the last are taken
 MOST_LOSSES = 6
+MOST_SWEPT = 400_000  # steps replayed for one heat map, over all values
 Weights = NDArray[np.float64]
 
 
@@ -239,3 +243,80 @@ def replayed(history: History, config: FusionConfig, *, as_it_was: bool = False)
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _replayed(_history: History, key: str, said: str, _config: FusionConfig, knobs: tuple[Knob, ...]) -> Weights:
     return replay(_history.losses, _config, knobs)
+
+
+def swept(
+    history: History,
+    config: FusionConfig,
+    parameter: str,
+    values: Sequence[float],
+    progress: Callable[[float], None] | None = None,
+) -> tuple[Sensitivity, int]:
+    """Weights over the values of one parameter, see :func:`dmf.replay.sweep`.
+
+    Args:
+        history: The losses.
+        config: The method, with everything else as it stays.
+        parameter: What is varied.
+        values: What it is set to.
+        progress: Called with the share that is done.
+
+    Returns:
+        The sweep, and how many steps at the beginning were left out to keep it quick.
+
+    Raises:
+        ConfigError: If a value cannot work.
+    """
+    skipped = max(0, len(history.losses) - MOST_SWEPT // len(values))
+    said = config.model_dump_json()
+    made = []
+    for done, value in enumerate(values, 1):
+        made.append(_swept(history, history.key, said, config, parameter, value, skipped))
+        if progress is not None:
+            progress(done / len(values))
+    weights = np.concatenate([each.weights for each in made])
+    return replace(made[0], values=tuple(values), weights=weights), skipped
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _swept(
+    _history: History, key: str, said: str, _config: FusionConfig, parameter: str, value: float, skipped: int
+) -> Sensitivity:
+    return sweep(_history.losses[skipped:], _config, parameter, [value])
+
+
+def run_settings(id: str) -> dict[str, Any]:
+    """Everything a run was trained with but its method, as configuration field to value.
+
+    Raises:
+        RunNotFoundError: If there is no such run.
+    """
+    run = store().run(id)
+    experiment = store().experiment(run.experiment)
+    sections = {
+        name: value
+        for section in ("data", "model", "training")
+        for name, value in experiment.config.get(section, {}).items()
+    }
+    return {**sections, **{name: value for name, value in run.config.items() if name in _SHARED}}
+
+
+_SHARED = frozenset(FusionConfig.model_fields) - {"weighting"}
+
+
+def weights_csv(names: Sequence[str], weights: Mapping[str, Weights]) -> bytes:
+    """Weights of several methods (S, K) by their title, one column ``<method>:<loss>`` each, as the command writes."""
+    columns = tuple(f"{title}:{name}" for title in weights for name in names)
+    return _csv(columns, np.concatenate(list(weights.values()), axis=1))
+
+
+def losses_csv(history: History) -> bytes:
+    """Losses (S, K), one column each."""
+    return _csv(history.names, history.losses)
+
+
+def _csv(names: tuple[str, ...], values: NDArray[np.float64]) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "values.csv"
+        write_weights(path, names, values)
+        return path.read_bytes()

@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
-from app.theme import STATE_BADGES, Dash, Mode
+from app.theme import BACKGROUND, STATE_BADGES, Dash, Mode
 
 _CHIPS = {
     "gray": ("#5b6470", "#a3adb8"),
@@ -32,6 +32,7 @@ def use_style(*sheets: str) -> None:
     dark = mode() == "dark"
     sheet = "\n".join(Path(__file__).with_name(name).read_text("utf-8") for name in ("style.css", *sheets))
     shades = {
+        "page": BACKGROUND.of(mode()),
         "sidebar": ("#f7f8fa", "#131923")[dark],
         "problem": ("#c62828", "#ff8a80")[dark],
         "spark": ("#3347c9", "#8fa9f7")[dark],

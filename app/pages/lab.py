@@ -1,10 +1,12 @@
 """The weighting lab: one loss history, any number of methods, and what each would have done with it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import streamlit as st
 
-from app import access
+from app import access, state
+from app.components import carried
 from app.components.lab import bench, setup, sources
 from app.components.live_chart import chart_engine
 from app.components.page_style import use_style
@@ -48,7 +50,7 @@ def body(ticks: bool) -> None:
     if history.is_active != ticks:
         st.rerun()
     with right, st.container(key="lab-charts"):
-        drawn = bench.bench(setup.current(), history, access)
+        drawn = bench.bench(setup.current(), history, access, train)
     with controls:
         bench.controls(setup.current(), history, drawn, access)
 
@@ -81,6 +83,13 @@ def chosen_run(now: setup.Setup) -> access.History | None:
         setup.put(now)
     sources.choose_run(now, runs)
     return access.run_history(now.run)
+
+
+def train(methods: Sequence[str]) -> None:
+    """Open the form with these methods, and with all else that the run had whose losses they were tried on."""
+    now = setup.current()
+    carried.carry(access.run_settings(now.run) if now.source == "run" else {}, methods)
+    st.switch_page(state.TRAIN)
 
 
 show()

@@ -1,6 +1,6 @@
 """What one parameter of a weighting does: the weights of a history over a range of its values."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +39,6 @@ def sweep(
     values: Sequence[float],
     *,
     columns: int = COLUMNS,
-    progress: Callable[[float], None] | None = None,
 ) -> Sensitivity:
     """Replay a history once for each value of a parameter.
 
@@ -49,7 +48,6 @@ def sweep(
         parameter: Field of ``config`` that is varied.
         values: What it is set to.
         columns: At most so many columns come back: each is the mean over steps in a row, the last one maybe of fewer.
-        progress: Called with the share that is done, after each value.
 
     Raises:
         ConfigError: If a value cannot work; says which.
@@ -59,9 +57,7 @@ def sweep(
     starts = np.arange(0, len(losses), per_column)
     counts = np.diff(np.append(starts, len(losses)))[:, None]
     made = []
-    for done, value in enumerate(values, 1):
+    for value in values:
         weights = replay(losses, build(FusionConfig, config.model_dump() | {parameter: value}))
         made.append(np.add.reduceat(weights, starts, axis=0) / counts)
-        if progress is not None:
-            progress(done / len(values))
     return Sensitivity(parameter, tuple(values), starts, per_column, np.stack(made))

@@ -1,5 +1,6 @@
 """The bench: losses and weights as charts, and the methods' controls beside them."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,11 +9,11 @@ import streamlit as st
 
 from app.components.chart_options import log_y
 from app.components.fields import named
-from app.components.lab import charts, methods, perturbing, setup, sources
+from app.components.lab import charts, methods, perturbing, sensitivity, setup, sources, taking
 from app.components.lab.parameters import lenient
 from dmf.errors import DMFError
 
-RECORDED = "As recorded"
+RECORDED, OWN = "As recorded", "As it was"
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +25,7 @@ class Bench:
         titles: Row to what the method is called.
         configs: Row to its settings; without those that cannot work.
         problems: Row to why it cannot be drawn.
+        changed: The history, with what was changed in it.
         picture: What the charts draw.
     """
 
@@ -31,25 +33,49 @@ class Bench:
     titles: dict[int, str]
     configs: dict[int, Any]
     problems: dict[int, str]
+    changed: Any
     picture: charts.Picture
 
 
-def bench(now: setup.Setup, history: Any, library: Any) -> Bench:
-    """The charts; ``history`` and ``library`` as ``app.access`` has them."""
+def bench(now: setup.Setup, history: Any, library: Any, train: Callable[[Sequence[str]], None]) -> Bench:
+    """The charts, and what can be made of them.
+
+    Args:
+        now: What the lab is set to.
+        history: The losses, see ``app.access.History``.
+        library: What reads and computes: ``app.access``.
+        train: Called with methods to be trained, as ``dmf train --run`` reads them.
+    """
     drawn = computed(now, history, library)
+    for note in _notes(history, library):
+        st.caption(note)
+    log = st.session_state.get("lab-log", False)
+    charts.losses_chart(drawn.picture, log_y=log, on_pick=perturbing.pick)
+    weights, sweep, take = st.tabs(["Weights", "Sensitivity", "Take away"], key="lab-tabs", on_change="rerun")
+    if weights.open:
+        with weights:
+            _weights(now, drawn)
+    if sweep.open:
+        with sweep:
+            sensitivity.sensitivity(drawn.changed, drawn.titles, drawn.configs, library.lab_methods(), library)
+    if take.open:
+        with take:
+            made = {curve.title: curve.weights for curve in drawn.picture.curves}
+            configs = {drawn.titles[row]: config for row, config in drawn.configs.items()}
+            taking.taking(now, drawn.changed, made, configs, library=library, train=train)
+    return drawn
+
+
+def _weights(now: setup.Setup, drawn: Bench) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="lab-look", gap="medium"):
         view = _view(now)
         if view == "difference":
             _against(now, drawn)
-        log = log_y("lab-log")
-    for note in _notes(history, drawn, library):
-        st.caption(note)
-    charts.losses_chart(drawn.picture, log_y=log, on_pick=perturbing.pick)
+        log_y("lab-log")
     if drawn.picture.curves:
         charts.weights_charts(drawn.picture, view, drawn.titles.get(now.against or -1), on_pick=perturbing.pick)
     else:
         st.caption("No method can be drawn; the reasons stand beside their sliders.")
-    return drawn
 
 
 def computed(now: setup.Setup, history: Any, library: Any) -> Bench:
@@ -78,8 +104,11 @@ def computed(now: setup.Setup, history: Any, library: Any) -> Bench:
         else:
             configs[row.id] = config
             curves.append(charts.Curve(titles[row.id], names[row.id], weights, before))
-    if now.source == "run" and now.recorded and history.recorded is not None:
-        curves.append(charts.Curve(RECORDED, "", history.recorded))
+    if now.source == "run" and history.recorded is not None:
+        if now.recorded:
+            curves.append(charts.Curve(RECORDED, "", history.recorded))
+        if now.as_it_was:
+            curves.append(_as_it_was(history, changed, library))
     if trouble:
         st.error(trouble)
     picture = charts.Picture(
@@ -90,7 +119,14 @@ def computed(now: setup.Setup, history: Any, library: Any) -> Bench:
         curves,
         perturbing.marks(now.perturbations, history.names, history.first),
     )
-    return Bench(names, titles, configs, problems, picture)
+    return Bench(names, titles, configs, problems, changed, picture)
+
+
+def _as_it_was(history: Any, changed: Any, library: Any) -> charts.Curve:
+    """The run's own method with its own settings, changed where it was changed while it trained."""
+    own = library.replayed(changed, history.base, as_it_was=True)
+    before = library.replayed(history, history.base, as_it_was=True) if changed is not history else None
+    return charts.Curve(OWN, "", own, before)
 
 
 def controls(now: setup.Setup, history: Any, drawn: Bench, library: Any) -> None:
@@ -164,7 +200,7 @@ def _against(now: setup.Setup, drawn: Bench) -> None:
     )
 
 
-def _notes(history: Any, drawn: Bench, library: Any) -> list[str]:
+def _notes(history: Any, library: Any) -> list[str]:
     found = [history.note] if history.note else []
     if history.recorded is not None:
         found.append(_agreement(history, library))

@@ -73,7 +73,7 @@ class Picture:
         )
 
 
-def losses_chart(picture: Picture, *, log_y: bool, on_pick: Callable[[float], None], height: int = 260) -> None:
+def losses_chart(picture: Picture, *, log_y: bool, on_pick: Callable[[float], None], height: int = 220) -> None:
     """The losses; a click chooses a step."""
     lines = []
     for at, name in enumerate(picture.names):
@@ -124,7 +124,7 @@ def weights_charts(picture: Picture, view: str, against: str | None, *, on_pick:
                 help="Above 0, a method gives the loss more weight than the method that it is compared with.",
                 note="" if len(picture.curves) > 1 else "add a second method to compare with",
                 **(shared | {"y_label": "Difference of weights (share)"}),
-                height=400,
+                height=380,
             )
         case _:
             _chart(
@@ -134,7 +134,7 @@ def weights_charts(picture: Picture, view: str, against: str | None, *, on_pick:
                 title="Weights",
                 help="How much each loss counts at each step under each method: colours are losses, dashes methods.",
                 y_range=top,
-                height=400,
+                height=380,
                 **shared,
             )
 

@@ -46,6 +46,7 @@ class Setup:
         view: How weights are drawn.
         against: Id of the row that differences are taken to; None for the first.
         recorded: Draw the weights that the run had.
+        as_it_was: Replay the run's own method, changed where it was changed while the run trained.
         next_id: Of the row that comes next.
     """
 
@@ -57,6 +58,7 @@ class Setup:
     view: str = "overlay"
     against: int | None = None
     recorded: bool = True
+    as_it_was: bool = False
     next_id: int = 1
 
     def with_methods(self, *texts: str, after: int | None = None) -> "Setup":
@@ -90,6 +92,8 @@ def to_query(setup: Setup) -> dict[str, str]:
             query["run"] = setup.run
             if not setup.recorded:
                 query["recorded"] = "no"
+            if setup.as_it_was:
+                query["own"] = "yes"
         case "synthetic":
             query["synthetic"] = _compact(setup.synthetic)
         case "upload":
@@ -117,7 +121,8 @@ def from_query(query: Mapping[str, str]) -> Setup:
     if "run" in query:
         if not is_plain(query["run"]):
             raise ConfigError(f"No run is called {query['run'][:80]!r}.", "run")
-        setup = replace(setup, source="run", run=query["run"], recorded=query.get("recorded") != "no")
+        recorded, own = query.get("recorded") != "no", query.get("own") == "yes"
+        setup = replace(setup, source="run", run=query["run"], recorded=recorded, as_it_was=own)
     elif query.get("source") == "upload":
         setup = replace(setup, source="upload")
     elif "synthetic" in query:
@@ -165,7 +170,7 @@ def put(setup: Setup, *, settled: bool = True) -> None:
         st.session_state[_WRITTEN] = query
 
 
-_PARAMETERS = ("source", "run", "recorded", "synthetic", "methods", "changes", "view", "against")
+_PARAMETERS = ("source", "run", "recorded", "own", "synthetic", "methods", "changes", "view", "against")
 
 
 def _compact(value: Any) -> str:

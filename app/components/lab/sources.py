@@ -81,16 +81,29 @@ def choose_run(now: setup.Setup, runs: Mapping[str, tuple[str, str]]) -> None:
         help="Its recorded losses; newest runs come first, and typing searches.",
     )
 
-    def drawn() -> None:
-        setup.put(replace(setup.current(), recorded=st.session_state["lab-recorded"]))
-
-    st.session_state["lab-recorded"] = now.recorded
-    st.toggle(
-        "Draw its recorded weights too",
-        key="lab-recorded",
-        on_change=drawn,
-        help="The weights that the run really had, beside those that the methods below give to its losses.",
+    _switch(
+        "recorded",
+        "Draw its recorded weights",
+        now.recorded,
+        "The weights that the run really had, beside those that the methods below give to its losses.",
     )
+    _switch(
+        "as_it_was",
+        "Replay it as it was",
+        now.as_it_was,
+        "The run's own method with its own settings, changed where it was changed while the run trained: with nothing "
+        "changed in the losses this is what was recorded, with a change it is what would have happened.",
+    )
+
+
+def _switch(name: str, title: str, is_on: bool, help: str) -> None:
+    key = f"lab-{name}"
+    st.session_state[key] = is_on
+
+    def turned() -> None:
+        setup.put(replace(setup.current(), **{name: st.session_state[key]}))
+
+    st.toggle(title, key=key, on_change=turned, help=help)
 
 
 def choose_file() -> tuple[str, bytes] | None:

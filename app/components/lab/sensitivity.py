@@ -1,0 +1,137 @@
+"""What one parameter does: the weights of a loss over steps and values of it."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from app.charts.lab_heat import heat_map
+from app.components.fields import in_labels, label, named
+from app.components.lab.parameters import RANGES, numeric
+from app.components.page_style import mode
+from app.theme import TEXT
+from dmf.config import FusionConfig
+from dmf.errors import DMFError
+
+VALUES = 12
+FIRST = ("rho", "smoothing", "beta", "temperature", "cov_decay", "mu", "history_max")  # the most telling of a method
+_ROW, _PARAMETER, _LOSS, _COUNT = (f"lab-sweep-{name}" for name in ("row", "parameter", "loss", "count"))
+
+
+def sensitivity(
+    history: Any,
+    titles: Mapping[int, str],
+    configs: Mapping[int, FusionConfig],
+    methods: Mapping[str, Any],
+    library: Any,
+) -> None:
+    """Choose a method, one of its parameters and a range of values; see the weights over steps and values.
+
+    Args:
+        history: The losses, with what was changed in them.
+        titles: Row to what its method is called.
+        configs: Row to its settings.
+        methods: Name of a method to what concerns it.
+        library: What computes: ``swept``.
+    """
+    rows = [row for row, config in configs.items() if numeric(methods[config.weighting].options)]
+    if not rows:
+        st.caption("None of these methods has a parameter that is a number.")
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom", key="lab-sweep", gap="small"):
+        row = _choice("Method", rows, titles.__getitem__, _ROW, "The method whose parameter is varied.")
+        config = configs[row]
+        offered = sorted(
+            numeric(methods[config.weighting].options),
+            key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST),
+        )
+        parameter = _choice(
+            "Parameter", offered, label, _PARAMETER, "What is varied; all else stays as its sliders say."
+        )
+        loss = _choice("Weight of", list(history.names), named, _LOSS, "The loss whose weight is shown as colour.")
+        low, high = _range(parameter, config)
+        key = f"lab-sweep-{parameter}"
+        first = st.number_input("From", value=low, format="%g", key=f"{key}-from", width=120, help="The least value.")
+        last = st.number_input("To", value=high, format="%g", key=f"{key}-to", width=120, help="The greatest value.")
+        count = st.slider(
+            "Values", 3, 32, VALUES, key=_COUNT, width=160, help="How many values are tried in this range."
+        )
+    st.caption(FusionConfig.model_fields[parameter].description or "")
+    values = spread(first, last, count, parameter)
+    if len(values) < 2:
+        st.caption("Choose a range: “To” must be above “From”.")
+        return
+    try:
+        found, skipped = _computed(history, config, parameter, values, library)
+    except DMFError as error:
+        st.error(f"{in_labels(str(error))} Narrow the range.", icon=":material/error:")
+        return
+    now = getattr(config, parameter)
+    figure = heat_map(
+        found.steps + history.first + skipped,
+        values,
+        found.weights[:, :, history.names.index(loss)],
+        parameter=label(parameter),
+        loss=named(loss),
+        now=None if now is None else float(now),
+        text=TEXT.of(mode()),
+    )
+    st.plotly_chart(figure, key="lab-heat", theme=None)
+    parts = [
+        "Each row is a replay of the whole history with another value; the dashed line is where the slider stands."
+    ]
+    if found.per_column > 1:
+        parts.append(f"Each column is the mean of {found.per_column} steps.")
+    if skipped:
+        parts.append(f"Only the last {len(history.losses) - skipped:,} steps are replayed, to keep this quick.")
+    st.caption(" ".join(parts))
+
+
+def spread(first: float | None, last: float | None, count: int, parameter: str) -> list[float]:
+    """Values from ``first`` to ``last``, at equal distances, or equal ratios where the slider has powers of ten."""
+    if first is None or last is None or not first < last:
+        return []
+    about = RANGES[parameter]
+    is_log = about.get("log") and first > 0
+    values = np.geomspace(first, last, count) if is_log else np.linspace(first, last, count)
+    if about.get("integer"):
+        return [int(value) for value in np.unique(np.rint(values))]
+    return [float(f"{value:.6g}") for value in values]
+
+
+def _computed(history: Any, config: FusionConfig, parameter: str, values: list[float], library: Any) -> Any:
+    """The sweep, with a bar if it takes longer than a second."""
+    started, place = time.monotonic(), st.empty()
+
+    def progress(share: float) -> None:
+        if time.monotonic() - started > 1 and share < 1:
+            place.progress(share, "Replaying…")
+
+    found = library.swept(history, config, parameter, values, progress)
+    place.empty()
+    return found
+
+
+def _range(parameter: str, config: FusionConfig) -> tuple[float, float]:
+    """Ends that can work with the other settings."""
+    about = RANGES[parameter]
+    low, high = float(about["low"]), float(about["high"])
+    total = 1.0 if config.sum_to == "1" else float(len(config.terms))
+    match parameter:
+        case "history_min" | "window":
+            high = min(high, config.history_max)
+        case "history_max":
+            low = max(low, config.history_min)
+        case "weight_min":
+            high = total / len(config.terms)
+        case "weight_max":
+            low, high = total / len(config.terms), total
+    return low, high
+
+
+def _choice(title: str, options: list[Any], say: Any, key: str, help: str) -> Any:
+    if st.session_state.get(key) not in options:
+        st.session_state[key] = options[0]
+    return st.selectbox(title, options, format_func=say, key=key, width=190, help=help)
