@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from dmf import __version__
 from dmf.cli.data import data_app
+from dmf.cli.explain import explain
 from dmf.cli.importing import import_folder
 from dmf.cli.replay import replay
 from dmf.cli.runs import examples, export, resume, runs_app
@@ -32,6 +33,7 @@ app.command("train")(train)
 app.command("resume")(resume)
 app.command("import")(import_folder)
 app.command("replay")(replay)
+app.command("explain")(explain)
 app.command("export")(export)
 app.command("examples")(examples)
 app.add_typer(runs_app, name="runs")

@@ -1,10 +1,13 @@
 """``dmf replay``: the weights a recorded loss history would have got."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from dmf.cli.options import given, options_of, with_options
 from dmf.cli.shared import STORE, console, open_store
@@ -18,6 +21,12 @@ from dmf.records import Knob
 if TYPE_CHECKING:
     from dmf.runs import RunStore
 
+LOSSES = typer.Argument(
+    help="CSV file (a header of loss names, then one row of losses per step), or id of a recorded run."
+)
+METHODS = "fixed, variance, mad, bayesian, cov, softadapt, dwa, random, geometric, tchebycheff, or one of a plug-in."
+DEFAULT = "(default: what the run had, with the changes made while it trained; for a file variance)"
+
 _ABOUT_WEIGHTING = (
     *("weights", "history_min", "history_max", "symlog", "minmax", "eps", "floor", "median", "prior"),
     *("prior_weights", "rho", "weight_min", "weight_max", "smoothing", "sum_to"),
@@ -26,56 +35,84 @@ _ABOUT_WEIGHTING = (
     *("softadapt_variant", "beta", "window", "slope"),
     *("temperature", "block_steps", "weight_seed", "mu", "ideal"),
 )
+WEIGHTING_OPTIONS = options_of(
+    FusionConfig, "Weighting", skip=[name for name in FusionConfig.model_fields if name not in _ABOUT_WEIGHTING]
+)
+
+
+@dataclass(frozen=True)
+class History:
+    """Losses to replay, and how they were weighed.
+
+    Attributes:
+        losses: (S, K), NaN where a loss was not finite.
+        settings: Fields of ``FusionConfig``, unless others are given.
+        knobs: Changes made while the run trained.
+    """
+
+    losses: NDArray[np.float64]
+    settings: Mapping[str, Any]
+    knobs: tuple[Knob, ...] = ()
+
+    def config(self, weighting: str | None, texts: Mapping[str, Any]) -> FusionConfig:
+        """The settings with those that were given."""
+        config: FusionConfig = parse(FusionConfig, {**self.settings, **given({"weighting": weighting, **texts})})
+        return config
+
+
+def read_history(losses: str, store: str | None, *, as_trained: bool) -> History:
+    """The history that a file or the id of a run names; with ``as_trained`` its changes and plug-ins too."""
+    from dmf.replay import read_losses, recorded_losses
+
+    if Path(losses).suffix or Path(losses).exists():
+        names, values = read_losses(Path(losses))
+        return History(values, {"terms": names})
+    opened = open_store(store)
+    _, values = recorded_losses(opened, losses)
+    settings = opened.run(losses).config
+    if not as_trained:
+        return History(values, settings)
+    load_stored(_plugins_of(opened, losses))
+    return History(values, settings, knobs_of(opened.events([losses])))
 
 
 def _replay(
-    losses: Annotated[
-        str,
-        typer.Argument(
-            help="CSV file (a header of loss names, then one row of losses per step), or id of a recorded run."
-        ),
-    ],
+    losses: Annotated[str, LOSSES],
     output: Annotated[
         Path, typer.Option("-o", "--output", help="CSV to write: same header, one row of weights per step.")
     ],
     weighting: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            help="fixed, variance, mad, bayesian, cov, softadapt, dwa, random, geometric or tchebycheff. (default: "
-            "what the run had, with the changes made while it trained; for a file variance)",
-            show_default=False,
+            help=f"{METHODS} May be given again: then the columns are <method>:<loss>. {DEFAULT}", show_default=False
         ),
     ] = None,
     store: Annotated[str | None, STORE] = None,
     **settings: Any,
 ) -> None:
-    """Compute the weights that a weighting gives to a loss history, with the arithmetic that runs live.
+    """Compute the weights that one or several weightings give to a loss history, with the arithmetic that runs live.
 
     What is not given is as the run had it; for a file, the default. A row with an empty cell, nan or inf is a step that
     changes nothing. The notebook's traces come back with
     `--history-min 50 --history-max 150 --median notebook --prior compound --floor 0`.
     """
-    from dmf.replay import read_losses, recorded_losses, replay, write_weights
+    from dmf.replay import replay, write_weights
 
-    knobs: tuple[Knob, ...] = ()
-    if Path(losses).suffix or Path(losses).exists():
-        names, values = read_losses(Path(losses))
-        base: dict[str, Any] = {"terms": names}
-    else:
-        opened = open_store(store)
-        names, values = recorded_losses(opened, losses)
-        base = opened.run(losses).config
-        if weighting is None:
-            knobs = knobs_of(opened.events([losses]))
-            load_stored(_plugins_of(opened, losses))
-    config = parse(FusionConfig, {**base, **given({"weighting": weighting, **settings})})
-    weights = replay(values, config, knobs)
+    methods: Sequence[str | None] = weighting or (None,)
+    if len(set(methods)) < len(methods):
+        raise ConfigError(f"`--weighting` names a method twice: {', '.join(map(str, methods))}.", "weighting")
+    history = read_history(losses, store, as_trained=not weighting)
+    configs = [history.config(method, settings) for method in methods]
+    weights = np.hstack([replay(history.losses, config, history.knobs) for config in configs])
+    names = configs[0].terms
+    if len(configs) > 1:
+        names = tuple(f"{config.weighting}:{term}" for config in configs for term in config.terms)
     try:
         write_weights(output, names, weights)
     except OSError as error:
         reason = error.strerror or error
         raise ConfigError(f"Cannot write {output}: {reason}. Choose another file with `-o`.", "output") from error
-    console.print(f"Wrote {len(values)} rows of weights to {output}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"Wrote {len(weights)} rows of weights to {output}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _plugins_of(store: "RunStore", run: str) -> list[PluginConfig]:
@@ -84,5 +121,4 @@ def _plugins_of(store: "RunStore", run: str) -> list[PluginConfig]:
     return [build(PluginConfig, plugin) for plugin in stored]
 
 
-_skip = [name for name in FusionConfig.model_fields if name not in _ABOUT_WEIGHTING]
-replay: Callable[..., None] = with_options(_replay, options_of(FusionConfig, "Weighting", skip=_skip))
+replay: Callable[..., None] = with_options(_replay, WEIGHTING_OPTIONS)

@@ -17,14 +17,14 @@ from dmf.weighting.stages import Normalisation, Stage, stage
 _PRIORS = {"tempered": 0, "fixed": 0, "compound": 0}
 _NEXT_PRIOR = {
     "tempered": (
-        "q ∝ w(last)^ρ · q₀^(1 − ρ)",
-        r"q \propto w_{\text{last}}^{\rho}\; q_0^{1 - \rho}",
+        "q ∝ p(last)^ρ · q₀^(1 − ρ)",
+        r"q \propto p_{\text{last}}^{\rho}\; q_0^{1 - \rho}",
         "Made of the last posterior and the prior at the start, so that it forgets (ρ = {rho:g}).",
     ),
     "fixed": ("q = q₀", "q = q_0", "It stays as it was at the start."),
     "compound": (
-        "q = w(last)",
-        r"q = w_{\text{last}}",
+        "q ∝ p(last)",
+        r"q \propto p_{\text{last}}",
         "It is the last posterior, so that the evidence of all steps multiplies and nothing is forgotten.",
     ),
 }

@@ -120,3 +120,49 @@ def test_a_place_that_cannot_be_written_is_said_in_one_line(dmf, losses, tmp_pat
     assert (result.status, result.out) == (2, "")
     assert "Choose another file with `-o`" in result.err
     assert len(result.err.strip().splitlines()) == 1, result.err
+
+
+def test_several_methods_share_one_file(dmf, losses, tmp_path):
+    file = tmp_path / "weights.csv"
+    methods = ("mad", "dwa", "fixed")
+    options = [word for method in methods for word in ("--weighting", method)]
+    assert dmf("replay", losses, *options, "--block-steps", 5, "--sum-to", "K", "-o", file).status == 0
+    names, weights = read_losses(file)
+    assert names == tuple(f"{method}:{loss}" for method in methods for loss in ("ce", "iou", "dice"))
+    for number, method in enumerate(methods):
+        config = FusionConfig(weighting=method, block_steps=5, sum_to="K")
+        np.testing.assert_array_equal(weights[:, 3 * number : 3 * number + 3], replay(LOSSES, config))
+
+
+def test_a_method_that_is_given_twice_is_refused(dmf, losses, tmp_path):
+    result = dmf("replay", losses, "--weighting", "mad", "--weighting", "mad", "-o", tmp_path / "out.csv")
+    assert result.status == 2
+    assert "`--weighting` names a method twice: mad, mad." in result.err
+
+
+@pytest.mark.parametrize(
+    ("options", "settings"),
+    [
+        ("cov --cov-mean decay --cov-decay 0.9 --cov-variance reference",
+         {"cov_mean": "decay", "cov_decay": 0.9, "cov_variance": "reference"}),
+        ("cov --cov-mean full --cov-variance corrected", {}),
+        ("softadapt --softadapt-variant original --beta 0.5 --window 4 --slope least-squares",
+         {"softadapt_variant": "original", "beta": 0.5, "window": 4, "slope": "least-squares"}),
+        ("softadapt --softadapt-variant loss-weighted --slope reference --beta 0.1 --window 5",
+         {"softadapt_variant": "loss-weighted", "slope": "reference"}),
+        ("softadapt --softadapt-variant normalized --slope backward", {}),
+        ("dwa --temperature 2 --block-steps 20", {}),
+        ("dwa --temperature 0.5 --block-steps 3 --sum-to K", {"temperature": 0.5, "block_steps": 3, "sum_to": "K"}),
+        ("random --weight-seed 3 --sum-to 1", {"weight_seed": 3}),
+        ("geometric --weights 1:2:3", {"weights": (1, 2, 3)}),
+        ("tchebycheff --mu 0.2 --ideal 0.1:0.0:-1", {"mu": 0.2, "ideal": (0.1, 0, -1)}),
+        ("mad --base-weights 1:2:3 --max-change 0.05", {"base_weights": (1, 2, 3), "max_change": 0.05}),
+    ],
+)  # fmt: skip
+def test_every_method_and_its_options(dmf, losses, tmp_path, options, settings):
+    method, *words = options.split()
+    file = tmp_path / "weights.csv"
+    result = dmf("replay", losses, "--weighting", method, *words, "-o", file)
+    assert result.status == 0, result.err
+    expected = replay(LOSSES, FusionConfig.model_validate({"weighting": method, **settings}))
+    np.testing.assert_array_equal(read_losses(file)[1], expected)
