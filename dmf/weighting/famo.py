@@ -91,7 +91,7 @@ class FAMOWeighting(Weighting):
         self.register_buffer("updates", self.xi.new_zeros(()))
         self.register_buffer("waits", torch.tensor(False))  # whether the losses of `before` wait for their second look
         self._network, self._unseen = Witness(), 0
-        self._looked = True
+        self._looked = False
 
     def forward(self, state: StepState) -> Combined:
         if not torch.compiler.is_compiling():
@@ -133,7 +133,10 @@ class FAMOWeighting(Weighting):
 
     def _check_that_it_looks(self, terms: Tensor) -> None:
         """Refuse a loop that forgot the second look: the network moves, and no losses come after its step."""
-        self._unseen = self._unseen + 1 if self._network.was_trained(terms) and not self._looked else 0
+        if self._looked:
+            self._unseen = 0
+        elif self._network.was_trained(terms):
+            self._unseen += 1
         self._looked = False
         if self._unseen >= PATIENCE:
             raise ConfigError(

@@ -119,6 +119,22 @@ def network():
     return nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3)))
 
 
+def test_what_was_drawn_can_be_drawn_again_without_moving_the_stream():
+    stream, other = (RandomState(torch.device("cpu"), 3) for _ in range(2))
+    with stream.active():
+        first = torch.rand(4)
+    before = torch.get_rng_state()
+    for _ in range(2):
+        with stream.repeated():
+            assert torch.equal(torch.rand(4), first)
+            torch.rand(9)
+    assert torch.equal(torch.get_rng_state(), before)
+    with stream.active():
+        second = torch.rand(4)
+    with other.active():
+        assert torch.equal(torch.rand(8), torch.cat((first, second)))
+
+
 def test_buffers_keep_values_names_and_types():
     model = network()
     before = {name: buffer.clone() for name, buffer in model.named_buffers()}
