@@ -15,6 +15,7 @@ EXPERIMENT = "experiment"  # in the URL: train?experiment=ID
 PRESET = "preset"  # in the URL: train?preset=NAME
 DATASET = "dataset"  # in the URL: datasets?dataset=NAME, or NAME@FOLDER
 RUNS = "runs"  # in the URL: compare?runs=ID,ID
+RUN = "run"  # in the URL: lab?run=ID
 CASE = "case"  # in the URL: inspect?runs=ID,ID&case=NAME
 IMPATIENCE = 5.0  # s in which another start of the same is taken for the same click
 _SEEN = "experiment-seen"

@@ -213,7 +213,9 @@ class LiveChart {
   // Terms by colour and runs by dash where both tell lines apart; one list otherwise.
   showLegend() {
     const { series, legend } = this.config;
-    const first = (field) => [...new Map([...series].reverse().map((line) => [line[field], line])).values()].reverse();
+    // The first of the widest lines stands for an entry: pale ones beside them are narrower.
+    const widest = [...series].reverse().sort((a, b) => a.width - b.width);
+    const first = (field) => [...new Map(widest.map((line) => [line[field], line])).values()].reverse();
     const [terms, runs] = [first("term"), first("run").filter((line) => line.run)];
     const parts = [];
     const byRun = runs.length > 1;

@@ -82,6 +82,13 @@ def show_chosen(ids: list[str], table: pd.DataFrame) -> None:
         query_params={state.RUNS: ",".join(titles)},
         help="Every test image with what these runs predict there.",
     )
+    st.page_link(
+        state.LAB,
+        label="Replay under other methods",
+        icon=":material/science:",
+        query_params={state.RUN: runs[0].id},
+        help="Open the weighting lab with the losses of the first of these runs.",
+    )
     configs = {run.id: run.config for run in runs}
     show_differences(configs, titles)
     ids = [run.id for run in runs]

@@ -79,6 +79,13 @@ def show_experiment(id: str | None) -> None:
                 query_params={state.RUNS: ",".join(ids)},
                 help="Every test image with what these runs predict there.",
             )
+        st.page_link(
+            state.LAB,
+            label="Replay",
+            icon=":material/science:",
+            query_params={state.RUN: snapshot.experiment.runs[0].id},
+            help="Open the weighting lab: the weights that other methods would have given to the losses of this race.",
+        )
         copying(snapshot.experiment, snapshot.events)
         if not snapshot.is_active and snapshot.step > 0:
             play.play_button(id, lambda: access.playback(id))

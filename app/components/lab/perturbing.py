@@ -20,12 +20,13 @@ KINDS = {
 """Kind of change to what it is called, what its size means, and the length and size it begins with."""
 MOST = 20
 _KIND, _LOSS, _STEP, _LENGTH, _SIZE = (f"lab-change-{name}" for name in ("kind", "loss", "step", "length", "size"))
+_OPEN = "lab-changes"
 
 
 def pick(x: float) -> None:
     """Take the step that was clicked in a chart."""
     st.session_state[_STEP] = max(0, round(x))
-    st.session_state["lab-changes"] = True
+    st.session_state[_OPEN] = True
 
 
 def perturbing(now: setup.Setup, names: Sequence[str], first: int, last: int, about: Mapping[str, str]) -> None:
@@ -42,7 +43,7 @@ def perturbing(now: setup.Setup, names: Sequence[str], first: int, last: int, ab
     st.session_state[_STEP] = min(max(st.session_state[_STEP], first), last)
     if st.session_state.get(_LOSS) not in names:
         st.session_state[_LOSS] = names[0]
-    with st.expander("Change the losses", key="lab-changes", on_change="rerun"):
+    with st.expander("Change the losses", key=_OPEN, on_change="rerun"):
         st.caption("Click a step in a chart or type it, say what happens there, and see every method before and after.")
         kind = st.selectbox(
             "What happens",
@@ -103,8 +104,11 @@ def perturbing(now: setup.Setup, names: Sequence[str], first: int, last: int, ab
 
 
 def marks(perturbations: Sequence[Mapping[str, Any]], names: Sequence[str], first: int) -> list[Mark]:
-    """Where each change begins."""
-    return [Mark(first + int(each.get("step", 0)), said(each, names, first), "change") for each in perturbations]
+    """Where each change begins, and the step that is chosen for the next while the bar is open."""
+    made = [Mark(first + int(each.get("step", 0)), said(each, names, first), "change") for each in perturbations]
+    if st.session_state.get(_OPEN) and _STEP in st.session_state:
+        made.append(Mark(st.session_state[_STEP], "Chosen step"))
+    return made
 
 
 def said(made: Mapping[str, Any], names: Sequence[str], first: int) -> str:
