@@ -45,6 +45,7 @@ from app.access.datasets import (
     split,
     with_options,
 )
+from app.access.explaining import explanation
 from app.access.exporting import run_data, run_file
 from app.access.inspecting import (
     InspectedRun,
@@ -140,6 +141,7 @@ __all__ = [
     "delete_runs",
     "describe_run",
     "examples",
+    "explanation",
     "facts",
     "fields_of",
     "find_source",
