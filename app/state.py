@@ -17,6 +17,7 @@ DATASET = "dataset"  # in the URL: datasets?dataset=NAME, or NAME@FOLDER
 RUNS = "runs"  # in the URL: compare?runs=ID,ID
 RUN = "run"  # in the URL: lab?run=ID
 CASE = "case"  # in the URL: inspect?runs=ID,ID&case=NAME
+EXPLAIN, STEP = "explain", "step"  # in the URL: lab?run=ID&explain=TITLE OF A METHOD&step=N
 IMPATIENCE = 5.0  # s in which another start of the same is taken for the same click
 _SEEN = "experiment-seen"
 _CHOSEN = "runs-chosen"
