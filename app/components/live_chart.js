@@ -472,7 +472,8 @@ class LiveChart {
 
   joinZoom() {
     living.add(this);
-    this.zoom = this.companions().find((each) => each.zoom)?.zoom ?? null;
+    const companions = this.companions();
+    this.zoom = (companions.length ? companions.find((each) => each.zoom)?.zoom : this.config.zoom) ?? null;
     if (this.zoom) this.setStateValue("zoom", this.zoom);
   }
 

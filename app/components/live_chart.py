@@ -143,8 +143,10 @@ def live_chart(
         raise ValueError(f"`y_range` must be (low, high) with low < high, got {y_range}.")
     header = {
         "key": key,
+    own = chart_key(key, scope)
         "title": title,
         "help": help,
+        "zoom": (st.session_state.get(own) or {}).get("zoom"),
         "about": {name: said for name, said in (about or {}).items() if name in {line.term for line in series}},
         "note": note,
         "xLabel": x_label,
@@ -159,7 +161,6 @@ def live_chart(
         "marks": [[float(mark.x), mark.text, mark.kind] for mark in marks],
         "picks": on_pick is not None,
     }
-    own = chart_key(key, scope)
     heard: dict[str, Callable[[], None]] = {"on_zoom_change": _rerun_only}
     if on_pick is not None:
         heard["on_picked_change"] = lambda: _picked(own, on_pick)
