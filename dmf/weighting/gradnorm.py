@@ -108,8 +108,9 @@ class GradNormWeighting(GradientWeighting):
         slope = torch.sign(pull - target) * lengths  # 0 where a loss has no gradient
         self.mean = self.mean + (1 - _BETAS[0]) * (slope - self.mean)
         self.square = self.square + (1 - _BETAS[1]) * (slope**2 - self.square)
-        mean = self.mean / (1 - _BETAS[0] ** self.seen)
-        square = self.square / (1 - _BETAS[1] ** self.seen)
+        taken = self.seen.to(lengths.dtype)
+        mean = self.mean / (1 - _BETAS[0] ** taken)
+        square = self.square / (1 - _BETAS[1] ** taken)
         moved = self.learned - self.gradnorm_lr * mean / (square.sqrt() + _GUARD)
         moved = moved.clamp(min=functional.TINY)
         self.learned = functional.proportional(moved) * self.count
