@@ -20,6 +20,11 @@ Knobs = Mapping[str, Sequence[Knob]]
 
 WIDTH = 88  # characters of a line; fits a terminal and a slide
 
+# Weightings for which a loop of one's own has a line more.
+_LEARNED = ("uncertainty", "imtl-l")
+_LOOKS_TWICE = ("famo",)
+_OF_GRADIENTS = ("gradnorm", "upgrad", "mgda", "pcgrad", "imtl-g", "aligned-mtl", "dualproj")
+
 
 def as_command(config: ExperimentConfig, *, run: str | None = None, events: str | None = None) -> str:
     r"""The shortest ``dmf train`` line that trains ``config``: only what differs from the defaults, quoted for a shell.
@@ -137,13 +142,32 @@ def as_loop(config: ExperimentConfig, run: str) -> str:
         f"optimizer = torch.optim.Adam(model.parameters(), lr={config.training.lr!r})\n"
         f"bank = build_bank(config{shares}){note}\n"
         "fusion = build_fusion(config, steps_per_epoch=len(batches))\n"
+        f"{_before_the_loop(chosen.fusion)}"
         "for epoch in range(2):\n"
         "    for images, masks in batches:\n"
         "        fused = fusion(bank(model(images), masks))  # the weights follow the losses of this step\n"
         "        optimizer.zero_grad()\n"
         "        fused.total.backward()\n"
         "        optimizer.step()\n"
+        f"{_after_a_step(chosen.fusion)}"
         "print(fused.weights, fused.gamma)\n"
+    )
+
+
+def _before_the_loop(fusion: FusionConfig) -> str:
+    if fusion.weighting in _LEARNED:
+        return "fusion.join(optimizer)  # which trains what the weighting learns, without weight decay\n"
+    if fusion.weighting in _OF_GRADIENTS and fusion.gradient_of == "parameters":
+        return "fusion.watch(model.parameters())  # where the weighting looks at gradients\n"
+    return ""
+
+
+def _after_a_step(fusion: FusionConfig) -> str:
+    if fusion.weighting not in _LOOKS_TWICE:
+        return ""
+    return (
+        "        with torch.no_grad():  # the same batch once more: what the step did to its losses\n"
+        "            fusion.after_step(bank(model(images), masks))\n"
     )
 
 

@@ -10,7 +10,7 @@ from dmf.config import DataConfig, FusionConfig, ModelConfig, TrainingConfig
 from dmf.config_text import parse
 from dmf.errors import ConfigError
 from dmf.fusion import Fused, Fusion
-from dmf.weighting import WEIGHTINGS, ScalarizingWeighting, TchebycheffWeighting
+from dmf.weighting import WEIGHTINGS, FAMOWeighting, ScalarizingWeighting, TchebycheffWeighting
 
 UNKNOWN = "own"  # the name of a weighting that nobody named
 
@@ -118,6 +118,9 @@ def _of_fusion(fusion: Fusion) -> dict[str, Any]:
         found["weights"] = _weights(weighting.share.tolist())
     if isinstance(weighting, TchebycheffWeighting) and weighting.ideal.any():
         found["ideal"] = weighting.ideal.tolist()
+    if isinstance(weighting, FAMOWeighting):
+        found["weights"] = _weights(weighting.share.tolist())
+        found["lower_bounds"] = weighting.lower_bounds.tolist() if weighting.lower_bounds.any() else None
     return found
 
 

@@ -24,6 +24,7 @@ from dmf.plugins import load_plugin, plugins_of
 from dmf.presets import PRESETS
 from dmf.recipes import WIDTH, as_command, as_events, as_loop, as_python
 from dmf.records import Knob
+from dmf.weighting import WEIGHTINGS
 
 
 def read_back(command: str) -> ExperimentConfig:
@@ -303,6 +304,14 @@ def test_a_loop_of_ones_own_runs_and_has_the_settings(tiny: Any, run: str) -> No
     names: dict[str, Any] = {}
     exec(script.partition("# Yours")[0], names)
     assert names["config"] == config.runs[0].fusion
+
+
+@pytest.mark.parametrize("name", WEIGHTINGS)
+def test_a_loop_of_ones_own_does_all_that_its_weighting_needs(tiny: Any, name: str) -> None:
+    script = as_loop(tiny(name), name)
+    assert run_script(script).startswith("tensor([")  # a weighting that misses something says so
+    assert ("fusion.join(optimizer)" in script) == (name in ("uncertainty", "imtl-l"))
+    assert ("fusion.after_step(" in script) == (name == "famo")
 
 
 def test_lines_are_not_longer_than_a_terminal() -> None:

@@ -9,11 +9,13 @@ from dmf.recording.describing import experiment_config, run_config
 from dmf.schedule import AuxiliarySchedule
 from dmf.weighting import (
     WEIGHTINGS,
+    FAMOWeighting,
     FixedWeighting,
     GeometricWeighting,
     MADWeighting,
     RandomWeighting,
     TchebycheffWeighting,
+    UncertaintyWeighting,
     build_weighting,
 )
 
@@ -77,6 +79,21 @@ def test_of_a_total_that_is_no_sum_the_shares_are_told_and_not_the_slopes(fused)
     assert (config["weights"], config["ideal"]) == ([0.75, 0.25], [0.5, -1.0])
     fusion = Fusion(GeometricWeighting(2))
     assert run_config(fusion(torch.tensor([1.0, 2.0])), fusion, None, {})["weights"] is None
+
+
+def test_of_famo_the_shares_it_starts_from_and_its_bounds_are_told(fused):
+    fusion = Fusion(FAMOWeighting(2, weights=(3, 1), lower_bounds=(0.5, -1), famo_lr=0.5))
+    config = run_config(fusion(torch.tensor([1.0, 2.0])), fusion, None, {})
+    assert (config["weights"], config["lower_bounds"], config["famo_lr"]) == ([0.75, 0.25], [0.5, -1.0], 0.5)
+    fusion = Fusion(FAMOWeighting(2))
+    config = run_config(fusion(torch.tensor([1.0, 2.0])), fusion, None, {})
+    assert (config["weights"], config["lower_bounds"]) == (None, None)
+
+
+def test_of_learned_weights_those_they_start_from_are_told(fused):
+    fusion = Fusion(UncertaintyWeighting(2, weights=(3, 1), weights_lr=0.25))
+    config = run_config(fusion(torch.tensor([1.0, 2.0])), fusion, None, {})
+    assert (config["weights"], config["weights_lr"]) == (pytest.approx([0.75, 0.25]), 0.25)  # 1/2 in the shares 3 : 1
 
 
 def test_weights_of_the_first_step_of_a_rule_that_moves_at_once_are_none_it_starts_from(fused):

@@ -140,6 +140,8 @@ CHANGE = [("weighting", "mad"), ("lr", 0.01)]
         ({(FIRST, 2): CHANGE, (FIRST, 6): [("weighting", "bayesian")], (FIRST, 9): [("gamma", 0.1)]}, 7),  # all of it
         ({(FIRST, 0): CHANGE, (SECOND, 6): [("weighting", "variance"), ("weighting", "fixed")]}, 7),
         ({(FIRST, 6): [("gamma", 3), ("decay_rate", 1), ("gamma", 2)]}, 7),
+        ({(FIRST, 1): [("weighting", "uncertainty")], (FIRST, 6): CHANGE, (SECOND, 3): [("weighting", "famo")]}, 7),
+        ({(FIRST, 2): [("weighting", "famo")], (FIRST, 6): [("weighting", "imtl-l"), ("lr", 0.01)]}, 7),
     ],
 )
 def test_a_run_whose_settings_changed_goes_on_bit_for_bit(  # noqa: PLR0917
@@ -239,7 +241,7 @@ def random_wishes(choice):
         "lr": (1e-4, 1e-3, 0.01, 0.1),
         "gamma": (0, 0.5, 3),
         "decay_rate": (0, 0.3),
-        "weighting": ("fixed", "variance", "mad", "bayesian"),
+        "weighting": ("fixed", "variance", "mad", "bayesian", "famo", "uncertainty"),
     }
     wishes = {}
     for label in (FIRST, SECOND):
