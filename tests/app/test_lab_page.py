@@ -1,12 +1,20 @@
 """The weighting lab as a person meets it: a first picture at once, other sources, methods, changes, links."""
 
+import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pytest
 from streamlit.testing.v1 import AppTest
 
+from dmf.config import FusionConfig
+from dmf.records import Event, Knob, RunState, StateChange, TelemetryBlock
+from dmf.replay import replay
 from dmf.runs import RunStore
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
+STEPS = 60
 
 
 def page(**query: str) -> AppTest:
@@ -20,12 +28,231 @@ def page(**query: str) -> AppTest:
     return test
 
 
-def methods(test: AppTest) -> str:
-    held = test.query_params["methods"]
+def asked(test: AppTest, name: str) -> str:
+    """A part of the page's address; empty where it has none."""
+    held = test.query_params.get(name, "")
     return held if isinstance(held, str) else held[0]
+
+
+def said(test: AppTest) -> str:
+    """The words of the page."""
+    kinds = ("caption", "markdown", "html", "error", "warning", "code")
+    return " ".join(
+        str(element.value if kind != "html" else element.proto.body) for kind in kinds for element in test.get(kind)
+    )
+
+
+def record(store: RunStore, method: str = "mad", *, label: str = "MAD run", turned: str = "") -> str:
+    """A finished run whose weights are those of the replay; ``turned`` is its method from step 30 on."""
+    config = FusionConfig(weighting=method, history_max=30)
+    made = store.create_experiment(
+        {"training": {"lr": 0.002}},
+        name="Race",
+        labels=[label],
+        run_configs=[config.model_dump(mode="json")],
+        environment={},
+    )
+    (run,) = made.runs
+    store.claim([run.id], "test")
+    losses = np.random.default_rng(0).uniform(0.2, 1.0, (STEPS, 3)).astype("f4")
+    knobs = [Knob(30, "weighting", turned)] if turned else []
+    weights = replay(losses.astype("f8"), config, knobs)
+    columns = (*(f"{kind}_{term}" for kind in ("loss", "weight") for term in config.terms), "finite")
+    values = np.column_stack([losses, weights, np.ones(STEPS)]).astype("f4")
+    events = [Event(run.id, 30, "knob", {"field": "weighting", "before": method, "value": turned})] if turned else []
+    store.write(
+        [
+            TelemetryBlock(run.id, 1, 0, columns, values, 100.0, 150.0),
+            *events,
+            StateChange(run.id, STEPS, RunState.FINISHED),
+        ],
+        "test",
+    )
+    store.release([run.id], "test")
+    return run.id
 
 
 def test_a_first_visit_finds_a_drawn_history_under_the_rules_of_the_paper(store: RunStore) -> None:
     test = page()
-    assert methods(test) == "variance;mad;bayesian"
+    assert asked(test, "methods") == "variance;mad;bayesian"
     assert test.button_group(key="lab-source").value == "synthetic"
+
+
+def test_a_method_is_added_duplicated_and_removed(store: RunStore) -> None:
+    test = page()
+    test.selectbox(key="lab-add").select("dwa").run()
+    assert asked(test, "methods") == "variance;mad;bayesian;dwa"
+    first = test.session_state["lab-setup"].rows[0].id
+    test.button(key=f"lab-copy-{first}").click().run()
+    assert asked(test, "methods") == "variance;variance;mad;bayesian;dwa"
+    assert "Variance 2" in said(test)
+    test.button(key=f"lab-remove-{first}").click().run()
+    assert asked(test, "methods") == "variance;mad;bayesian;dwa"
+    assert not test.exception
+
+
+def test_the_last_method_stays(store: RunStore) -> None:
+    test = page(methods="mad")
+    row = test.session_state["lab-setup"].rows[0].id
+    assert test.button(key=f"lab-remove-{row}").disabled
+
+
+def test_only_methods_that_need_no_more_than_losses_are_offered(store: RunStore) -> None:
+    options = page().selectbox(key="lab-add").options
+    assert "SoftAdapt" in options
+    assert "GradNorm" not in options
+
+
+def test_settings_that_do_not_fit_are_told_beside_the_method_and_the_others_are_drawn(store: RunStore) -> None:
+    test = page(methods="mad,history_min=50,history_max=20;variance")
+    assert "would never move" in said(test)
+    assert not test.exception
+
+
+def test_a_method_of_a_link_that_cannot_be_replayed_says_so(store: RunStore) -> None:
+    assert "cannot be replayed" in said(page(methods="gradnorm;variance"))
+
+
+def test_a_link_that_cannot_be_read_begins_anew_and_says_so(store: RunStore) -> None:
+    test = page(methods="mad,rho", synthetic="{}")
+    assert "cannot be read" in said(test)
+    assert asked(test, "methods") == "variance;mad;bayesian"
+    assert "cannot be read" in said(page(synthetic="[1]"))
+    assert "cannot be read" in said(page(changes="{"))
+
+
+def test_a_shape_is_drawn_at_a_click(store: RunStore) -> None:
+    test = page()
+    test.button(key="lab-shape-spike").click().run()
+    assert json.loads(asked(test, "synthetic"))["losses"][0] == {"spikes": 3, "spike_height": 20.0}
+
+
+def test_settings_of_a_history_that_cannot_be_are_told(store: RunStore) -> None:
+    assert "steps" in said(page(synthetic='{"steps":1}'))
+
+
+def test_a_recorded_run_is_replayed_and_agrees_with_what_was_recorded(store: RunStore) -> None:
+    id = record(store)
+    test = page()
+    test.button_group(key="lab-source").set_value("run").run()
+    assert asked(test, "run") == id
+    assert "differ from the recorded ones by at most" in said(test)
+    test.toggle(key="lab-recorded").set_value(False).run()
+    assert asked(test, "recorded") == "no"
+    assert not test.exception
+
+
+def test_a_run_whose_method_was_changed_is_offered_as_it_was(store: RunStore) -> None:
+    id = record(store, turned="bayesian")
+    test = page(run=id)
+    assert "its 1 change of method" in said(test)
+    test.toggle(key="lab-as_it_was").set_value(True).run()
+    assert asked(test, "own") == "yes"
+    assert not test.exception
+
+
+def test_a_run_that_is_not_there_is_told(store: RunStore) -> None:
+    record(store)
+    assert "r-nothing" in said(page(run="r-nothing"))
+    assert "No run is called" in said(page(run="../x"))
+
+
+def test_without_runs_it_says_how_to_get_one(store: RunStore) -> None:
+    test = page()
+    test.button_group(key="lab-source").set_value("run").run()
+    assert "No run has recorded a step yet" in said(test)
+
+
+def test_a_file_is_read_or_told_what_is_wrong_with_it(store: RunStore) -> None:
+    test = page(source="upload", methods="mad")
+    test.file_uploader(key="lab-upload").upload("mine.csv", b"a,b\n1,2\nx,3\n", "text/csv").run()
+    assert "mine.csv, line 3: 'x' in column 'a' is not a number" in said(test)
+    rows = "\n".join(f"{1 / step},{2 / step}" for step in range(1, 40))
+    test.file_uploader(key="lab-upload").upload("mine.csv", f"a,b\n{rows}".encode(), "text/csv").run()
+    assert not test.error
+    assert test.session_state["lab-setup"].source == "upload"
+
+
+def change(test: AppTest, **settings: Any) -> AppTest:
+    for name, value in settings.items():
+        kind = test.selectbox if name in ("kind", "loss") else test.number_input
+        kind(key=f"lab-change-{name}").set_value(value).run()
+    return test.button(key="lab-change-add").click().run()
+
+
+def test_a_change_is_made_listed_and_taken_back(store: RunStore) -> None:
+    test = page(methods="mad")
+    change(test, kind="scale", loss="L2", step=300, size=5.0)
+    made = [{"kind": "scale", "loss": 1, "step": 300, "length": None, "size": 5.0}]
+    assert json.loads(asked(test, "changes")) == made
+    assert "L2 times 5, from step 300" in said(test)
+    change(test, kind="drop", step=10)
+    assert "L2 dropped, at step 10 for 20 steps" in said(test)
+    test.button(key="lab-change-remove-0").click().run()
+    assert [each["kind"] for each in json.loads(asked(test, "changes"))] == ["drop"]
+    assert not test.exception
+
+
+def test_a_change_of_a_loss_that_is_not_there_is_told(store: RunStore) -> None:
+    assert "no loss number 6" in said(page(changes='[{"kind":"cut","loss":5}]'))
+
+
+@pytest.mark.parametrize("view", ["overlay", "loss", "method", "difference", "triangle"])
+def test_every_view_is_drawn_with_and_without_a_change(store: RunStore, view: str) -> None:
+    test = page(view=view, methods="mad;mad,history_max=20;cov", changes='[{"kind":"spike","step":200}]', against="2")
+    assert asked(test, "view") == ("" if view == "overlay" else view)
+    assert not test.error
+
+
+def test_differences_are_taken_to_the_method_that_is_chosen(store: RunStore) -> None:
+    test = page(view="difference", methods="mad;variance")
+    rows = test.session_state["lab-setup"].rows
+    test.selectbox(key="lab-against").set_value(rows[1].id).run()
+    assert asked(test, "against") == "2"
+
+
+def test_a_triangle_needs_three_losses(store: RunStore) -> None:
+    assert "this history has 2" in said(page(view="triangle", synthetic='{"losses":[{},{}]}'))
+
+
+def open_part(test: AppTest, part: str) -> AppTest:
+    test.session_state["lab-tabs"] = part
+    return test.run()
+
+
+def test_sensitivity_draws_a_parameter_and_refuses_what_cannot_work(store: RunStore) -> None:
+    test = open_part(page(methods="bayesian"), "Sensitivity")
+    assert test.get("plotly_chart")
+    test.selectbox(key="lab-sweep-parameter").set_value("history_min").run()
+    test.number_input(key="lab-sweep-history_min-to").set_value(500.0).run()
+    assert "Narrow the range" in said(test)
+    test.number_input(key="lab-sweep-history_min-to").set_value(1.0).run()
+    assert "must be above" in said(test)
+
+
+def test_what_is_taken_away_says_how_to_get_the_same(store: RunStore) -> None:
+    test = open_part(page(methods="mad;bayesian,rho=0.5"), "Take away")
+    assert "dmf replay losses.csv --weighting mad" in said(test)
+    assert "--weighting bayesian --rho 0.5" in said(test)
+    assert "lab?methods=mad%3Bbayesian%2Crho%3D0.5&synthetic=%7B%7D" in said(test)
+
+
+def test_a_link_leads_back_to_the_same_setup(store: RunStore) -> None:
+    first = page(
+        **{"methods": "mad;mad,history_max=20", "synthetic": '{"steps":200}', "view": "difference", "against": "2"},
+        changes='[{"kind":"cut","loss":1,"step":50,"length":null,"size":0.0}]',
+    )
+    names = ("methods", "synthetic", "view", "against", "changes")
+    again = page(**{name: asked(first, name) for name in names})
+    assert [row.text for row in again.session_state["lab-setup"].rows] == ["mad", "mad,history_max=20"]
+    assert {name: asked(again, name) for name in names} == {name: asked(first, name) for name in names}
+
+
+def test_training_with_the_methods_fills_the_form(store: RunStore) -> None:
+    test = open_part(page(run=record(store), methods="bayesian,rho=0.5;dwa"), "Take away")
+    test.button(key="lab-train").click().run()
+    assert not test.exception
+    assert test.session_state["form-lr"] == 0.002
+    assert test.session_state["form-history_max"] == 30
+    rows = test.session_state["form-rows"]
+    assert [test.session_state[f"form-run-{row}-weighting"] for row in rows] == ["bayesian", "dwa"]

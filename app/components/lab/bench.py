@@ -8,11 +8,15 @@ import numpy as np
 import streamlit as st
 
 from app.components.chart_options import log_y
+from app.components.explaining import explaining
 from app.components.fields import named
 from app.components.lab import charts, methods, perturbing, sensitivity, setup, sources, taking
 from app.components.lab.parameters import lenient
+from app.state import EXPLAIN, STEP
 from dmf.errors import DMFError
 
+PARTS = ("Weights", "Sensitivity", "Explain", "Take away")
+_TABS = "lab-tabs"
 RECORDED, OWN = "As recorded", "As it was"
 
 
@@ -51,19 +55,44 @@ def bench(now: setup.Setup, history: Any, library: Any, train: Callable[[Sequenc
         st.caption(note)
     log = st.session_state.get("lab-log", False)
     charts.losses_chart(drawn.picture, log_y=log, on_pick=perturbing.pick)
-    weights, sweep, take = st.tabs(["Weights", "Sensitivity", "Take away"], key="lab-tabs", on_change="rerun")
+    weights, sweep, explain, take = _tabs()
     if weights.open:
         with weights:
             _weights(now, drawn)
     if sweep.open:
         with sweep:
             sensitivity.sensitivity(drawn.changed, drawn.titles, drawn.configs, library.lab_methods(), library)
+    if explain.open:
+        with explain:
+            _explained(drawn, library)
     if take.open:
         with take:
             made = {curve.title: curve.weights for curve in drawn.picture.curves}
             configs = {drawn.titles[row]: config for row, config in drawn.configs.items()}
             taking.taking(now, drawn.changed, made, configs, library=library, train=train)
     return drawn
+
+
+def _tabs() -> Sequence[Any]:
+    """What can be made of the history; an address that asks for an explanation opens that."""
+    asked = EXPLAIN in st.query_params
+    if asked and _TABS not in st.session_state:
+        st.session_state[_TABS] = PARTS[2]
+    elif asked and st.session_state[_TABS] != PARTS[2]:
+        for name in (EXPLAIN, STEP):
+            st.query_params.pop(name, None)
+    return st.tabs(PARTS, key=_TABS, on_change="rerun")
+
+
+def _explained(drawn: Bench, library: Any) -> None:
+    configs = {drawn.titles[row]: config for row, config in drawn.configs.items()}
+    if not configs:
+        st.caption("No method can be explained; the reasons stand beside their sliders.")
+        return
+    history = drawn.changed
+    explaining(
+        history.names, history.losses, configs, explain=library.explanation, key="lab-explain", first=history.first
+    )
 
 
 def _weights(now: setup.Setup, drawn: Bench) -> None:
@@ -143,9 +172,7 @@ def controls(now: setup.Setup, history: Any, drawn: Bench, library: Any) -> None
     dashes = drawn.picture.dashes
     for row in now.rows:
         method = drawn.names[row.id]
-        if method not in offered:
-            continue
-        options = offered[method].options
+        options = offered[method].options if method in offered else ()
         _, changes = library.method_changes(row.text)
         methods.card(
             row,
@@ -219,5 +246,6 @@ def _agreement(history: Any, library: Any) -> str:
     except DMFError as error:
         return str(error)
     far = float(np.abs(own - history.recorded).max())
-    turns = f" and its {len(history.knobs)} changes of settings" if history.knobs else ""
+    turned = sum(knob.field == "weighting" for knob in history.knobs)
+    turns = f" and its {turned} change{'s' if turned > 1 else ''} of method" if turned else ""
     return f"Replayed with its own settings{turns}, the weights differ from the recorded ones by at most {far:.1g}."
