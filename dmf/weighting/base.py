@@ -23,7 +23,7 @@ from dmf.weighting.stages import (
     warming_up,
 )
 
-REPLAY_VALUES = 4_000_000  # window values worked on at once in a replay: 32 MB in float64
+REPLAY_VALUES = 32_768  # window values worked on at once in a replay: few enough for the caches, and for one thread
 
 
 @dataclass(frozen=True)
@@ -184,37 +184,33 @@ class Weighting(nn.Module, ABC):
             proposal: (..., K), may carry gradient; of the sum ``total`` if the rule is ``simplex``.
             last: (..., K) weights of the last step, detached.
         """
-        return functional.adjust(
-            proposal,
-            last,
-            base=self.base_weights,
-            smoothing=self.smoothing,
-            low=self.weight_min,
-            high=self.weight_max,
-            max_change=self.max_change,
-            total=self.total if self.simplex else None,
-        )
+        return functional.adjust(proposal, last, **self._adjusting())
 
-    def finish_all(self, proposals: Tensor, adapting: Tensor | None = None) -> Tensor:
+    def finish_all(self, proposals: Tensor, waits: int = 0) -> Tensor:
         """:meth:`finish` for steps in a row, starting from the last weights; moves them as training would.
 
         Args:
-            proposals: (S, K), one row per step.
-            adapting: (S,) bool, whether the rule adapts at a step; from one on it always does. All if not given.
+            proposals: (S, K), one row per step at which the rule adapts.
+            waits: Steps before these, at which it does not adapt yet.
+
+        Returns:
+            (waits + S, K) weights.
         """
-        waits = 0 if adapting is None else len(proposals) - int(adapting.sum())
-        before, proposals = self.weights.expand(waits, self.count), proposals[waits:]
-        if self.follows_last:
-            rows, last = [], self.weights
-            for proposal in proposals:
-                last = self.finish(proposal, last)
-                rows.append(last)
-            proposals = torch.stack(rows) if rows else proposals
-        else:
-            proposals = self.finish(proposals, self.weights)
-        if len(proposals):
-            self.weights = proposals[-1]
-        return torch.cat((before, proposals))
+        start = self.weights
+        weights = functional.adjust_all(proposals, start, **self._adjusting())
+        if len(weights):
+            self.weights = weights[-1]
+        return torch.cat((start.expand(waits, self.count), weights))
+
+    def _adjusting(self) -> dict[str, Any]:
+        return {
+            "base": self.base_weights,
+            "smoothing": self.smoothing,
+            "low": self.weight_min,
+            "high": self.weight_max,
+            "max_change": self.max_change,
+            "total": self.total if self.simplex else None,
+        }
 
     @property
     def patience(self) -> int | None:
@@ -346,8 +342,16 @@ class WindowWeighting(Weighting):
         return self.history_min - 1
 
     def scale(self, window: Tensor, filled: Count) -> Tensor:
-        """The window as the statistic sees it, (..., K, T)."""
-        return functional.scale(window, filled, symlog_on=self.symlog, minmax_on=self.minmax, eps=self.eps)
+        """The window as the statistic sees it, (..., K, T): compressed, then stretched."""
+        return self.stretch(self.compress(window), filled)
+
+    def compress(self, losses: Tensor) -> Tensor:
+        """What is done to every loss by itself; a replay does it once and not for every window. Shape as given."""
+        return functional.symlog(losses) if self.symlog else losses
+
+    def stretch(self, compressed: Tensor, filled: Count) -> Tensor:
+        """What is done to a window as a whole, (..., K, T)."""
+        return functional.minmax(compressed, filled, self.eps) if self.minmax else compressed
 
     def forward(self, state: StepState) -> Combined:
         adapting = both(state.finite, state.filled >= self.history_min)
@@ -409,24 +413,23 @@ class WindowWeighting(Weighting):
         before = losses[:first][finite[:first]][-history_max:]
         # A step that is not finite never enters the memory and keeps the last weights.
         kept = torch.cat((before, losses[first:][finite[first:]]))
-        filled = torch.arange(1, len(kept) + 1, device=kept.device).clamp(max=history_max)
         start = self.weights
-        statistics = self._statistics(kept, filled, history_max)[len(before) :]
-        adapting = filled[len(before) :] >= self.history_min
-        moving = statistics[adapting]
-        proposals = self._summing(self.propose_all(moving)) if len(moving) else moving
-        weights = self.finish_all(torch.cat((statistics[~adapting], proposals)), adapting)
-        return torch.cat((start[None], weights))[finite[first:].cumsum(0)]
+        waits = min(max(self.history_min - 1 - len(before), 0), len(kept) - len(before))
+        statistics = self._statistics(kept, history_max, len(before) + waits)
+        proposals = self._summing(self.propose_all(statistics)) if len(statistics) else statistics
+        return torch.cat((start[None], self.finish_all(proposals, waits)))[finite[first:].cumsum(0)]
 
-    def _statistics(self, losses: Tensor, filled: Tensor, history_max: int) -> Tensor:
-        """The statistic of every step's window, (S, K), in chunks that keep memory bounded."""
-        if not len(losses):
-            return losses
-        padded = torch.cat((losses.new_zeros(history_max - 1, self.count), losses)).T
-        windows = padded.unfold(1, history_max, 1).transpose(0, 1)  # (S, K, T), a view
+    def _statistics(self, losses: Tensor, history_max: int, first: int) -> Tensor:
+        """The statistic of the windows that end at step ``first`` or later, (S - first, K), a chunk at a time."""
+        padded = torch.cat((losses.new_zeros(history_max - 1, self.count), self.compress(losses))).T
+        windows = padded.unfold(1, history_max, 1).transpose(0, 1) if len(losses) else losses[..., None]  # (S, K, T)
+        full = min(max(history_max - 1, first), len(losses))  # the windows of earlier steps are filling
         chunk = max(1, REPLAY_VALUES // (self.count * history_max))
+        filling = torch.arange(first + 1, full + 1, device=losses.device).split(chunk)
         parts = [
-            self.statistic(self.scale(window, fill), fill)
-            for window, fill in zip(torch.split(windows, chunk), torch.split(filled, chunk), strict=True)
+            *zip(windows[first:full].split(chunk), filling, strict=True),
+            *((window, history_max) for window in windows[full:].split(chunk)),
         ]
-        return torch.cat(parts)
+        return torch.cat(
+            [self.statistic(self.stretch(window.contiguous(), filled), filled) for window, filled in parts]
+        )

@@ -32,10 +32,9 @@ class RunningWeighting(Weighting):
         if state.finite is False:
             return self.current(state.terms)
         before = dict(self.named_buffers())
-        adapting = self._adapting(1)
+        adapts = self.seen >= self.patience if self.patience else True
         proposal = self.advance(state.terms.detach().to(self.weights)[None], (state.step,))[0]
-        weights = self.finish(proposal, self.weights)
-        self.weights = weights if adapting is None else torch.where(adapting, weights, self.weights)
+        self.weights = choose(adapts, self.finish(proposal, self.weights), self.weights)
         for name, old in before.items():
             new = getattr(self, name)
             if new is not old:
@@ -49,16 +48,10 @@ class RunningWeighting(Weighting):
         rows = self.weights[None]
         if finite.any():
             steps = [first + row for row in finite.nonzero()[:, 0].tolist()]
-            adapting = self._adapting(len(steps))
-            proposals = self.advance(losses[finite], steps)
-            rows = torch.cat((rows, self.finish_all(proposals, adapting)))
+            waits = min(max(self.patience - int(self.seen), 0), len(steps)) if self.patience else 0
+            proposals = self.advance(losses[finite], steps)[waits:]
+            rows = torch.cat((rows, self.finish_all(proposals, waits)))
         return rows[finite.cumsum(0)]
-
-    def _adapting(self, count: int) -> Tensor | None:
-        """Which of the next ``count`` finite steps lie beyond the rule's patience, (S,) bool; None if all do."""
-        if not self.patience:
-            return None
-        return self.seen + torch.arange(count, device=self.seen.device) >= self.patience
 
 
 class ScalarizingWeighting(RunningWeighting):

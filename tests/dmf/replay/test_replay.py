@@ -91,7 +91,7 @@ def test_the_true_median_is_measurably_not_the_notebooks() -> None:
     assert np.abs(other - recorded("weights_mad")).max() > 0.01
 
 
-@pytest.mark.parametrize("weighting", WEIGHTINGS)
+@pytest.mark.parametrize("weighting", [name for name in WEIGHTINGS if WEIGHTINGS[name].replayable])
 def test_one_row_of_weights_per_row_of_losses(weighting: str) -> None:
     losses = np.random.default_rng(0).random((30, 3))
     before = losses.copy()

@@ -110,9 +110,25 @@ def test_finishing_steps_in_a_row_is_finishing_one_after_another(options: dict[s
     for step, proposal in enumerate(proposals):
         last = weighting.finish(proposal, last) if step >= 2 else last
         expected.append(last)
-    found = weighting.finish_all(proposals, torch.arange(6) >= 2)
-    assert torch.equal(found, torch.stack(expected))
-    assert torch.equal(weighting.weights, last)
+    found = weighting.finish_all(proposals[2:], 2)
+    torch.testing.assert_close(found, torch.stack(expected), rtol=0, atol=1e-15)
+    assert torch.equal(weighting.weights, found[-1])
+
+
+def test_scaling_takes_the_logarithm_before_the_range() -> None:
+    # log(1 + (e^x - 1)) = x: 0, 1, 3 -> 0, 1/3, 1. The other order would give log(1 + 1.718/19.09) / log(2) = 0.124.
+    window = torch.tensor([[math.expm1(0), math.expm1(1), math.expm1(3)]], dtype=torch.float64)
+    scaled = VarianceWeighting(1, eps=1e-12).scale(window, 3)
+    torch.testing.assert_close(scaled, torch.tensor([[0, 1 / 3, 1]], dtype=torch.float64))
+
+
+def test_either_scaling_can_be_left_out() -> None:
+    window = torch.tensor([[math.expm1(1), math.expm1(3)]], dtype=torch.float64)
+    assert plain(1).scale(window, 2) is window
+    only_log = VarianceWeighting(1, minmax=False).scale(window, 2)
+    torch.testing.assert_close(only_log, torch.tensor([[1, 3]], dtype=torch.float64))
+    only_range = VarianceWeighting(1, symlog=False, eps=1e-12).scale(window, 2)
+    torch.testing.assert_close(only_range, torch.tensor([[0, 1]], dtype=torch.float64))
 
 
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf])

@@ -1,5 +1,6 @@
 import math
 import statistics
+from typing import Any
 
 import pytest
 import torch
@@ -58,22 +59,6 @@ def test_minmax_ignores_columns_that_are_not_filled() -> None:
     torch.testing.assert_close(
         functional.minmax(window, count, eps=1e-12)[0, 3:], torch.tensor([0, 1, 0.5], dtype=torch.float64)
     )
-
-
-def test_scaling_takes_the_logarithm_before_the_range() -> None:
-    # log(1 + (e^x - 1)) = x: 0, 1, 3 -> 0, 1/3, 1. The other order would give log(1 + 1.718/19.09) / log(2) = 0.124.
-    window, count = rows([math.expm1(0), math.expm1(1), math.expm1(3)])
-    scaled = functional.scale(window, count, eps=1e-12)[0]
-    torch.testing.assert_close(scaled, torch.tensor([0, 1 / 3, 1], dtype=torch.float64))
-
-
-def test_either_scaling_can_be_left_out() -> None:
-    window, count = rows([math.expm1(1), math.expm1(3)])
-    assert functional.scale(window, count, symlog_on=False, minmax_on=False) is window
-    only_log = functional.scale(window, count, minmax_on=False)[0]
-    torch.testing.assert_close(only_log, torch.tensor([1, 3], dtype=torch.float64))
-    only_range = functional.scale(window, count, symlog_on=False, eps=1e-12)[0]
-    torch.testing.assert_close(only_range, torch.tensor([0, 1], dtype=torch.float64))
 
 
 def test_variance_divides_by_the_number_of_values() -> None:
@@ -335,3 +320,42 @@ def test_priors_of_a_history_are_those_of_one_step_after_another() -> None:
             now = functional.next_log_prior((row + now).log_softmax(-1), initial, prior, rho)
         found = functional.log_priors(evidence, initial, initial, prior, rho).softmax(-1)
         torch.testing.assert_close(found, torch.stack(expected), rtol=1e-12, atol=0)
+
+
+@settings(deadline=None)
+@given(
+    st.integers(1, 4).flatmap(
+        lambda count: st.lists(st.lists(st.floats(0, 9), min_size=count, max_size=count), min_size=1, max_size=9)
+    ),
+    st.fixed_dictionaries({}, optional={"smoothing": st.just(0.4), "max_change": st.sampled_from([1e-3, 0.2])}),
+    st.booleans(),
+    st.booleans(),
+)
+def test_adjusting_steps_in_a_row_is_adjusting_one_after_another(
+    rows: list[list[float]], options: dict[str, Any], has_sum: bool, has_more: bool
+) -> None:
+    proposals = torch.tensor(rows, dtype=torch.float64)
+    count = proposals.shape[1]
+    unit = 2.0 / count if has_sum else 1.0
+    start = torch.full((count,), unit, dtype=torch.float64)
+    if has_sum:
+        proposals, options = functional.proportional(proposals) * 2, options | {"total": 2.0}
+    if has_more:
+        base = functional.proportional(torch.arange(1, count + 1).double()) * count
+        options = options | {"base": base, "low": 0.1 * unit, "high": 1.2 * unit}
+    last, expected = start, []
+    for proposal in proposals:
+        last = functional.adjust(proposal, last, **options)
+        expected.append(last)
+    found = functional.adjust_all(proposals, start, **options)
+    torch.testing.assert_close(found, torch.stack(expected), rtol=1e-12, atol=1e-12)
+
+
+def test_a_sort_that_carries_gradient_gives_the_same_median() -> None:
+    window, _ = rows([3.0, 1.0, 2.0, 7.0])
+    attached = window.clone().requires_grad_()
+    median = functional.median(attached, 4)
+    assert torch.equal(median.detach(), functional.median(window, 4))
+    assert median.tolist() == [2.5]
+    (slope,) = torch.autograd.grad(median.sum(), attached)
+    assert slope.tolist() == [[0.5, 0, 0.5, 0]]
