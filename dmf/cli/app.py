@@ -10,6 +10,7 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from dmf import __version__
+from dmf.cli.checking import check_method
 from dmf.cli.data import data_app
 from dmf.cli.explain import explain
 from dmf.cli.importing import import_folder
@@ -35,6 +36,7 @@ app.command("import")(import_folder)
 app.command("replay")(replay)
 app.command("explain")(explain)
 app.command("export")(export)
+app.command("check-method")(check_method)
 app.command("examples")(examples)
 app.add_typer(runs_app, name="runs")
 app.add_typer(data_app, name="data")

@@ -1,0 +1,50 @@
+"""``dmf check-method``: whether a method keeps what every method of its kind promises."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dmf.cli.shared import console, print_json
+
+MARKS = {"pass": "[green]pass[/]", "fail": "[bold red]FAIL[/]", "skip": "[dim]skip[/]"}
+
+
+def check_method(
+    method: Annotated[
+        str, typer.Argument(help="A Python file of your own, or the name of a method that is known, e.g. mad.")
+    ],
+    name: Annotated[
+        str | None, typer.Option(help="Only what the file adds under this name.", show_default=False)
+    ] = None,
+    store: Annotated[
+        str | None, typer.Option("--store", help="Taken by every command; a method does not lie in the store.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+) -> None:
+    """Run the contract on a weighting, loss, model or dataset: a line per promise; exit 1 if one is broken."""
+    from dmf.methods import check_method, methods_called, methods_of
+    from dmf.plugins import load_plugin
+
+    is_file = Path(method).suffix == ".py" or Path(method).is_file()
+    found = []
+    for word, called in methods_of(load_plugin(method), name) if is_file else methods_called(method):
+        for finding in check_method(word, called):
+            found.append(finding)
+            if not json:
+                title = f"{finding.kind} {finding.name}: {finding.promise}"
+                console.print(f"{MARKS[finding.result]} ", end="")
+                console.print(
+                    f"{title}: {finding.reason}" if finding.reason else title,
+                    highlight=False,
+                    markup=False,
+                    soft_wrap=True,
+                )
+    failed = sum(finding.result == "fail" for finding in found)
+    if json:
+        print_json([finding.__dict__ for finding in found])
+    else:
+        counts = {result: sum(finding.result == result for finding in found) for result in MARKS}
+        console.print(f"{counts['pass']} kept, {failed} broken, {counts['skip']} skipped", highlight=False)
+    if failed:
+        raise typer.Exit(1)
