@@ -5,6 +5,7 @@ What is played, and how far it is, belongs to the visitor; nothing is written to
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,8 @@ import streamlit as st
 TICK = 0.5  # s
 SPEEDS = (1, 2, 5, 10, 20, 50)
 PATIENCE = 30.0  # s that a replay takes at the speed it begins with, if that is fast enough
-ECHO = 2.0  # s in which a browser may still send a place that the slider was moved on from
+ECHOES = 5  # so many of the latest places a browser may still send, though the slider was moved on from them,
+ECHO = 10.0  # for so many seconds, while it is slow to draw
 _PLAYED = "played"  # in session state
 
 HELP = "Watch it again as if it were live, 1 to 50 times as fast. Nothing is changed."
@@ -30,7 +32,7 @@ class _Played:
         source: Gives what was there after so many seconds; see ``dmf.analysis.playback.Playback``.
         place: Seconds from its beginning, when it last went on or was paused.
         since: Monotonic time at which it went on; None while it is paused.
-        shown: Places that the slider was put at, and when.
+        shown: The places that the slider was last put at, and when.
     """
 
     key: str
@@ -38,7 +40,7 @@ class _Played:
     place: float = 0.0
     speed: int = 1
     since: float | None = None
-    shown: dict[float, float] = field(default_factory=dict)
+    shown: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=ECHOES))
 
     @property
     def now(self) -> float:
@@ -49,6 +51,18 @@ class _Played:
     def go(self, place: float, *, on: bool) -> None:
         """Be at a place, and go on from there or stay."""
         self.place, self.since = place, time.monotonic() if on else None
+
+    def show(self, place: float) -> None:
+        """Remember that the slider is put at a place."""
+        if not self.shown or self.shown[-1][0] != place:
+            self.shown.append((place, time.monotonic()))
+
+    def is_echo(self, place: float) -> bool:
+        """Whether a place that the browser sends is one where it was told to put the slider, now or shortly before."""
+        if not self.shown:
+            return True  # of a replay before this one
+        *before, (now, _) = self.shown
+        return place == now or any(place == was and time.monotonic() - at < ECHO for was, at in before)
 
 
 def is_played(key: str) -> bool:
@@ -132,8 +146,7 @@ def _slider(played: _Played, key: str, now: float, length: float) -> None:
     place = min(round(now, 1), length)
     if st.session_state.get(key) != place:
         st.session_state[key] = place
-    moment = time.monotonic()
-    played.shown = {where: at for where, at in played.shown.items() if moment - at < ECHO} | {place: moment}
+    played.show(place)
     st.slider(
         "Seconds of training",
         0.0,
@@ -149,7 +162,9 @@ def _slider(played: _Played, key: str, now: float, length: float) -> None:
 
 
 def _toggle() -> None:
-    played: _Played = st.session_state[_PLAYED]
+    played = _heard()
+    if played is None:
+        return
     if played.since is not None:
         played.go(played.now, on=False)
     else:
@@ -158,14 +173,19 @@ def _toggle() -> None:
 
 
 def _accelerate(key: str) -> None:
-    played: _Played = st.session_state[_PLAYED]
-    played.go(played.now, on=played.since is not None)
-    played.speed = st.session_state[key]
+    if (played := _heard()) is not None:
+        played.go(played.now, on=played.since is not None)
+        played.speed = st.session_state[key]
 
 
 def _seek(key: str) -> None:
     """Go where the slider was moved to; a click elsewhere, sent before the slider had moved on, moves nothing."""
-    played: _Played = st.session_state[_PLAYED]
+    played = _heard()
     place = float(st.session_state[key])
-    if time.monotonic() - played.shown.get(place, -ECHO) >= ECHO:
+    if played is not None and not played.is_echo(place):
         played.go(place, on=played.since is not None)
+
+
+def _heard() -> _Played | None:
+    """What is played; None once it was ended, when a browser that has yet to draw that still sends its bar."""
+    return st.session_state.get(_PLAYED)

@@ -107,6 +107,39 @@ def test_a_place_that_the_browser_sends_late_moves_nothing(example: str, clock: 
     assert place(test, example) == pytest.approx(2.0, abs=0.11)
 
 
+def test_a_slow_browser_that_sends_a_late_place_does_not_undo_the_end(example: str, clock: list[float]) -> None:
+    test = page("pages/train.py", experiment=example)
+    press(test, f"play-{example}")
+    for seconds in (10, 3, 3, 3):  # at twice the speed: 20, 26, 32, and then the end
+        clock[0] += seconds
+        test.run()
+    assert test.button(key=f"play-toggle-{example}").label == "From the start"
+    slider = f"play-place-{example}"
+    test.slider(key=slider).set_value(26.0).run()  # where it was six seconds ago
+    assert test.button(key=f"play-toggle-{example}").label == "From the start"
+    clock[0] += 10
+    test.slider(key=slider).set_value(26.0).run()  # by now that is where somebody moved it
+    assert test.button(key=f"play-toggle-{example}").label == "Go on"
+    assert place(test, example) == 26.0
+
+
+@pytest.mark.parametrize("which", ["speed", "place", "toggle"])
+def test_what_a_browser_still_sends_after_the_replay_was_ended_is_not_heard(
+    example: str, clock: list[float], which: str
+) -> None:
+    test = page("pages/train.py", experiment=example)
+    press(test, f"play-{example}")
+    del test.session_state["played"]
+    if which == "speed":
+        test.select_slider(key=f"play-speed-{example}").set_value(10).run()
+    elif which == "place":
+        test.slider(key=f"play-place-{example}").set_value(20.0).run()
+    else:
+        test.button(key=f"play-toggle-{example}").click().run()
+    assert not test.exception
+    assert test.button(key=f"play-{example}").label == "Play"
+
+
 def test_nothing_is_written_to_the_store(example: str, store: RunStore, clock: list[float]) -> None:
     before = store.experiment(example), store.events([run.id for run in store.runs()])
     test = page("pages/train.py", experiment=example)
