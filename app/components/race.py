@@ -15,6 +15,7 @@ from app.theme import AUXILIARY_COLOR, Color, Dash, run_dashes, term_colors
 
 AUXILIARY = "auxiliary"
 LEGEND_LINE = 24  # CSS pixels
+OF_ANY_SUM = {"geometric", "tchebycheff", "uncertainty", "imtl-l"}  # rules whose weights may be above their sum
 TERMS = {
     "ce": "How unlikely the network thought the true class of each pixel.",
     "iou": "1 minus the overlap of prediction and truth, as a share of the area that either covers.",
@@ -123,7 +124,6 @@ def prepared(snapshot: Any, dashes: Sequence[Dash], chosen: Options) -> Race:
 
 def weights_chart(race: Race) -> None:
     """W1..WK per run."""
-    counts = {1.0 if run.config["sum_to"] == "1" else float(len(run.config["terms"])) for run in _runs(race)}
     with st.container(key="weights-chart", gap=None):
         _charts(
             race,
@@ -131,11 +131,19 @@ def weights_chart(race: Race) -> None:
             "Weights",
             race.sources("weight"),
             y_label="Weight (share)",
-            y_range=(0, max(counts)),
+            y_range=_weights_range(race),
             help=WEIGHTS,
         )
         # Always a line, so that nothing below moves when the history is full.
         st.caption(collecting(race.snapshot) or "each rule sets its weights anew at every step")
+
+
+def _weights_range(race: Race) -> tuple[float, float | None]:
+    """From 0 to what the weights sum to; as far as they go where a rule has no fixed sum, also one taken in between."""
+    begun = {run.config["weighting"] for run in _runs(race)}
+    if not OF_ANY_SUM.isdisjoint(begun | {race.snapshot.changes(run).get("weighting") for run in _runs(race)}):
+        return 0, None
+    return 0, max(1.0 if run.config["sum_to"] == "1" else float(len(run.config["terms"])) for run in _runs(race))
 
 
 def losses_chart(race: Race) -> None:

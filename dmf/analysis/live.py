@@ -50,8 +50,9 @@ def _losses_needed(config: Mapping[str, Any]) -> int:
 class LiveRun:
     """Telemetry of one run with what follows from it, in memory. Safe to share between threads.
 
-    Beside the stored columns there are ``share_<term>`` and ``share_auxiliary``: the part of the total that a term
-    contributes, weight times loss over the total, and gamma times the auxiliary loss over the total.
+    Beside the stored columns there are ``share_<term>`` and ``share_auxiliary``: the part that a term has in the
+    weighted sum of them all: weight times loss, or gamma times the auxiliary loss, over their sum. That is the total,
+    but for rules whose total is no sum or has more to it (``uncertainty``).
 
     Args:
         run: Which run; its configuration names the terms.
@@ -189,14 +190,17 @@ class LiveRun:
             if name not in self._not_finite and not np.isfinite(values).all():
                 self._not_finite.append(name)
 
+    def _part(self, term: str, first: int, last: int) -> NDArray[np.float32]:
+        names = ("auxiliary", "gamma") if term == "auxiliary" else (f"loss_{term}", f"weight_{term}")
+        loss, weight = (self._values(name, first, last) for name in names)
+        return loss * weight
+
     def _values(self, column: str, first: int, last: int) -> NDArray[np.float32]:
         """Rows ``first`` to ``last`` of a stored or derived column."""
         if column not in self._columns and column.startswith("share_"):
-            term = column.removeprefix("share_")
-            names = ("auxiliary", "gamma") if term == "auxiliary" else (f"loss_{term}", f"weight_{term}")
-            loss, weight, total = (self._values(name, first, last) for name in (*names, "total"))
+            parts = {name: self._part(name, first, last) for name in (*self.terms, "auxiliary")}
             with np.errstate(divide="ignore", invalid="ignore"):
-                return loss * weight / total
+                return parts[column.removeprefix("share_")] / np.sum(list(parts.values()), axis=0)
         return self._rows.values[first:last, self._columns.index(column)]
 
     def _line(self, column: str, share: float) -> Extremes:

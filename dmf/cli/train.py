@@ -30,7 +30,8 @@ def _train(
         list[str] | None,
         typer.Option(
             help="Rule that sets the weights: fixed, variance, mad, bayesian, cov, softadapt, dwa, random, "
-            f"geometric or tchebycheff; one run each, trained in lockstep. (default: {', '.join(DEFAULT_WEIGHTINGS)})",
+            "geometric, tchebycheff, famo, uncertainty, imtl-l, gradnorm, upgrad, mgda, pcgrad, imtl-g, aligned-mtl, "
+            f"dualproj; one run each, trained in lockstep. (default: {', '.join(DEFAULT_WEIGHTINGS)})",
             rich_help_panel="Race",
         ),
     ] = None,

@@ -36,11 +36,13 @@ def experiment(store: RunStore) -> ExperimentRow:
 def record(store: RunStore) -> Callable[..., np.ndarray]:
     """Records steps of a run whose losses count up from ``first``; returns their values (steps, columns)."""
 
-    def write(run: str, first: int, count: int, attempt: int = 1, bad: tuple[int, ...] = ()) -> np.ndarray:
+    def write(  # noqa: PLR0917
+        run: str, first: int, count: int, attempt: int = 1, bad: tuple[int, ...] = (), total: float | None = None
+    ) -> np.ndarray:
         values = np.zeros((count, len(COLUMNS)), np.float32)
         values[:, 0] = np.arange(first, first + count)
         values[:, 1:8] = [0.5, 0.25, 0.25, 0.25, 0.5, 2.0, 0.5]
-        values[:, 8] = 0.25 * values[:, 0] + 0.125 + 0.125 + 1.0
+        values[:, 8] = 0.25 * values[:, 0] + 0.125 + 0.125 + 1.0 if total is None else total
         values[:, 10] = 1
         values[list(bad), 0], values[list(bad), 10] = np.nan, 0
         start = 1_000.0 + first

@@ -111,6 +111,16 @@ def test_shares_of_the_total_sum_to_one(live: LiveRun, store: RunStore, record: 
     np.testing.assert_allclose(total, np.ones(5), rtol=1e-6)
 
 
+def test_shares_are_those_of_the_weighted_sum_where_the_total_has_more_to_it(
+    live: LiveRun, store: RunStore, record: Record
+) -> None:
+    # As with uncertainty: a total of -7 beside weighted losses of 2.25 in all, 1 of them cross-entropy.
+    record(live.id, 0, 5, total=-7.0)
+    live.refresh(store)
+    assert live.last("total") == -7
+    assert live.last("share_ce") == pytest.approx(1 / 2.25)
+
+
 def test_steps_that_changed_nothing_are_gaps_and_not_collected(live: LiveRun, store: RunStore, record: Record) -> None:
     record(live.id, 0, 5, bad=(2,))
     live.refresh(store)
