@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 HOME, TRAIN, COMPARE, INSPECT = "pages/home.py", "pages/train.py", "pages/compare.py", "pages/inspect.py"
-LAB = "pages/lab.py"
+LAB, TOUR = "pages/lab.py", "pages/tour.py"
 """The pages, as ``st.switch_page`` and ``st.page_link`` take them."""
 
 EXPERIMENT = "experiment"  # in the URL: train?experiment=ID
@@ -16,6 +16,7 @@ PRESET = "preset"  # in the URL: train?preset=NAME
 DATASET = "dataset"  # in the URL: datasets?dataset=NAME, or NAME@FOLDER
 RUNS = "runs"  # in the URL: compare?runs=ID,ID
 RUN = "run"  # in the URL: lab?run=ID
+SCENE = "scene"  # in the URL: tour?scene=2
 CASE = "case"  # in the URL: inspect?runs=ID,ID&case=NAME
 EXPLAIN, STEP = "explain", "step"  # in the URL: lab?run=ID&explain=TITLE OF A METHOD&step=N
 IMPATIENCE = 5.0  # s in which another start of the same is taken for the same click

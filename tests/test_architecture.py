@@ -25,6 +25,7 @@ FLOOR = {
     "dmf.probabilities",
     "dmf.recipes",
     "dmf.records",
+    "dmf.scenes",
     "dmf.seeding",
     "dmf.paths",
     "dmf.schedule",

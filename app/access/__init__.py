@@ -83,6 +83,7 @@ from app.access.queueing import Entry, cancel, move, queue
 from app.access.reading import Snapshot, active, follow, metric_info, only_examples, overview, pictures, store
 from app.access.steering import command, manager, owner_in_words, start, trouble
 from app.access.trying import try_network
+from app.access.touring import scene_pictures, scene_playback, take_scene
 from app.access.turning import Turned, turn
 from app.access.viewing import (
     CaseView,
@@ -187,6 +188,8 @@ __all__ = [
     "run_metrics",
     "run_settings",
     "seen",
+    "scene_pictures",
+    "scene_playback",
     "sources",
     "split",
     "start",
@@ -197,6 +200,7 @@ __all__ = [
     "synthetic_history",
     "trouble",
     "try_network",
+    "take_scene",
     "turn",
     "uploaded_history",
     "view_case",

@@ -6,12 +6,13 @@ import sys
 import threading
 import time
 import types
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from app.access.reading import store
 from dmf.config import ExperimentConfig
 from dmf.errors import RunFinishedError
-from dmf.records import RunState
+from dmf.records import Knob, RunState
 from dmf.runs import ExperimentRow, RunRow
 
 if TYPE_CHECKING:
@@ -77,14 +78,18 @@ def _manager_in_use() -> "JobManager | None":
     return managers.get(str(store().url))
 
 
-def start(config: ExperimentConfig) -> str:
+def start(config: ExperimentConfig, knobs: Mapping[str, Sequence[Knob]] | None = None) -> str:
     """Put an experiment into the queue of its device; returns its id.
+
+    Args:
+        config: What to train.
+        knobs: Changes of settings that are known beforehand, by the label of their run.
 
     Raises:
         ConfigError: If something cannot work; nothing is stored then.
         StoreError: If the store refuses.
     """
-    return manager().launch(config)
+    return manager().launch(config, knobs)
 
 
 def command(experiment_id: str, word: str) -> bool:

@@ -161,10 +161,11 @@ class LiveChart {
     this.config = unpack(message);
     if (isNew) this.joinZoom();
     this.root.style.height = `${this.config.height}px`;
+    this.root.style.setProperty("--text", this.config.text);
     this.readTheme();
-    const { series, logY, yRange, xLabel, yLabel, sync } = this.config;
+    const { series, logY, yRange, xLabel, yLabel, sync, text } = this.config;
     const looks = series.map((line) => [line.name, line.run, line.term, line.color, line.dash, line.width, line.fill, line.bandTo]);
-    const shape = JSON.stringify([looks, logY, yRange, xLabel, yLabel, sync, this.config.legend, this.colors]);
+    const shape = JSON.stringify([looks, logY, yRange, xLabel, yLabel, sync, this.config.legend, text, this.colors]);
     this.finite = series.some((line) => line.y.some((y) => y !== null));
     this.showWords();
     if (shape !== this.shape) {
@@ -306,13 +307,13 @@ class LiveChart {
   }
 
   options(width, height) {
-    const { series, xLabel, yLabel, yRange, logY, sync } = this.config;
-    const font = `11px ${this.colors.font}`;
+    const { series, xLabel, yLabel, yRange, logY, sync, text } = this.config;
+    const font = `${11 * text}px ${this.colors.font}`;
     const axis = {
       stroke: this.colors.muted,
       font,
-      labelFont: `12px ${this.colors.font}`,
-      labelSize: 18,
+      labelFont: `${12 * text}px ${this.colors.font}`,
+      labelSize: 18 * text,
       labelGap: 0,
       gap: 4,
       grid: { stroke: this.colors.hair, width: 1 },
@@ -332,13 +333,13 @@ class LiveChart {
       padding: [8, 10, 0, 0],
       scales: { x: { time: false }, y: { distr: logY ? 3 : 1, range } },
       axes: [
-        { ...axis, label: xLabel, size: 26, space: 64 },
+        { ...axis, label: xLabel, size: 26 * text, space: 64 * text },
         {
           ...axis,
           ...(logY ? { grid: decades(axis.grid), ticks: decades(axis.ticks) } : {}),
           label: yLabel,
           size: (plot, values) => this.axisWidth(plot, values, font),
-          space: 32,
+          space: 32 * text,
         },
       ],
       series: [

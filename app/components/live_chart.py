@@ -102,6 +102,7 @@ def live_chart(
     scope: str = "",
     zoom_group: str = "",
     on_pick: Callable[[float], None] | None = None,
+    text: float = 1.0,
 ) -> tuple[float, float] | None:
     """Draw the lines, or feed them to the chart that ``key`` already has on the page, which needs `chart_engine`.
 
@@ -127,6 +128,7 @@ def live_chart(
         zoom_group: Charts of one page with the same word are zoomed together; empty for a zoom of its own.
         scope: Of what the chart is; a chart of something else starts anew, without zoom.
         on_pick: Called, before the page or fragment runs again, with the x that was clicked, or chosen by Enter.
+        text: Size of all its words, as a factor; above 1 for a projector.
 
     Returns:
         The x range the reader has zoomed to, or None; a page may answer with more detail in it.
@@ -160,6 +162,7 @@ def live_chart(
         "zoomGroup": zoom_group,
         "marks": [[float(mark.x), mark.text, mark.kind] for mark in marks],
         "picks": on_pick is not None,
+        "text": text,
     }
     heard: dict[str, Callable[[], None]] = {"on_zoom_change": _rerun_only}
     if on_pick is not None:

@@ -35,8 +35,8 @@ def samples(snapshot: Any, dashes: Sequence[Dash], pictures: Pictures) -> None:
             st.caption("Sample images appear here as soon as the data are prepared.")
             return
         epoch, opacity = _choices(epochs)
-        st.html(_key(snapshot))
-        _gallery(snapshot, dashes, epoch, opacity, pictures)
+        st.html(key(snapshot))
+        gallery(snapshot, dashes, epoch, opacity, pictures)
 
 
 def _choices(epochs: Sequence[int]) -> tuple[int, float]:
@@ -60,7 +60,8 @@ def _stay() -> None:
         st.session_state[FOLLOW] = False
 
 
-def _key(snapshot: Any) -> str:
+def key(snapshot: Any) -> str:
+    """What the colours mean, as HTML."""
     colors = {"found": "true positive", "made up": "false positive", "missed": "false negative"}
     parts = [
         f'<span><i style="background:rgb{OVERLAY_COLORS[name]}"></i>{name} ({said})</span>'
@@ -73,13 +74,25 @@ def _key(snapshot: Any) -> str:
     return f'<div class="race key">{"".join(parts)}</div>'
 
 
-def _gallery(snapshot: Any, dashes: Sequence[Dash], epoch: int, opacity: float, pictures: Pictures) -> None:
+def gallery(
+    snapshot: Any, dashes: Sequence[Dash], epoch: int, opacity: float, pictures: Pictures, most: int | None = None
+) -> None:
+    """Image, truth and each run's prediction at an epoch, one row per case.
+
+    Args:
+        snapshot: The experiment as of now.
+        dashes: One per run.
+        epoch: Which; a run that is not there yet shows its latest.
+        opacity: Of the colours, 0..1.
+        pictures: Gives PNGs by sample id.
+        most: Cases that are shown; all when not given.
+    """
     rows, runs, titles = snapshot.samples, snapshot.experiment.runs, titles_of(snapshot)
     shared = {(row.kind, row.case): row for row in rows if row.run is None}
     # A run that is not there yet, or ended before, shows how far it came; rows are in the order of epochs.
     predicted = {(row.run, row.case): row for row in rows if row.run is not None and row.epoch <= epoch}
-    cases = [case for kind, case in shared if kind == "image" and ("truth", case) in shared]
-    needed = [*shared.values(), *predicted.values()]
+    cases = [case for kind, case in shared if kind == "image" and ("truth", case) in shared][:most]
+    needed = [row for row in (*shared.values(), *predicted.values()) if row.case in cases]
     pngs = pictures([row.id for row in needed])
     classes = len(snapshot.facts.get("class_names", ("background", "lesion")))
     cells = ['<div class="head">Image</div>', '<div class="head">Truth</div>']

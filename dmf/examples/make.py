@@ -1,17 +1,20 @@
-"""Makes the file of the example runs anew: ``make examples``, or ``python -m dmf.examples.make [FILE]``."""
+"""Makes the files of the example runs anew: ``make examples``, or ``python -m dmf.examples.make [FOLDER]``."""
 
 import sqlite3
 import sys
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dmf.config import DataConfig, ExperimentConfig, FusionConfig, ModelConfig, RunConfig, TrainingConfig
-from dmf.examples import FILE, MEMBER, TAG
+from dmf.examples import FILE, MEMBER, SCENES_FILE, TAG, TOUR_TAG, scene_stem
 from dmf.jobs import Job, create_experiment, new_owner
+from dmf.records import Knob
 from dmf.runs import RunStore
+from dmf.scenes import SCENES
 
 METHODS = ("fixed", "variance", "mad", "bayesian")
 STEM = "20260101-000000-e0a1b2"
@@ -21,6 +24,22 @@ NOTES = (
     "Came with the program. Trained on simulated ultrasound images; small, so the scores are no measure of a method."
 )
 EPOCHS = 24
+
+
+@dataclass(frozen=True)
+class Example:
+    """One experiment of a file.
+
+    Attributes:
+        stem: What its ids are made of.
+        is_archived: Whether lists leave its runs out once they are in someone's store.
+    """
+
+    stem: str
+    config: ExperimentConfig
+    knobs: Mapping[str, Sequence[Knob]] = field(default_factory=dict)
+    tags: tuple[str, ...] = (TAG,)
+    is_archived: bool = False
 
 
 def config(epochs: int = EPOCHS) -> ExperimentConfig:
@@ -34,22 +53,35 @@ def config(epochs: int = EPOCHS) -> ExperimentConfig:
     )
 
 
-def make(file: Path, chosen: ExperimentConfig) -> None:
+def scenes() -> list[Example]:
+    """The scenes of the tour, on the CPU; archived, so that whoever takes one over has no longer lists."""
+    made = []
+    for name, scene in SCENES.items():
+        chosen = scene.preset.config()
+        on_cpu = chosen.model_copy(update={"training": chosen.training.model_copy(update={"device": "cpu"})})
+        made.append(Example(scene_stem(name), on_cpu, scene.knobs, (TAG, TOUR_TAG), is_archived=True))
+    return made
+
+
+def make(file: Path, examples: Sequence[Example]) -> None:
     """Train the runs and write them to ``file``; what is there is replaced."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / MEMBER
         store = RunStore(path)
-        experiment = create_experiment(store, chosen)
-        Job(store, experiment, new_owner("examples")).train()
-        for run in experiment.runs:
-            store.update_run(run.id, tags=(TAG,), notes=NOTES)
+        stems = {}
+        for example in examples:
+            experiment = create_experiment(store, example.config, example.knobs)
+            Job(store, experiment, new_owner("examples")).train()
+            for run in experiment.runs:
+                store.update_run(run.id, tags=example.tags, notes=NOTES, archived=example.is_archived)
+            stems[experiment.id.removeprefix("e-")] = example.stem
         store.close()
-        _tidy(path, experiment.id.removeprefix("e-"))
+        _tidy(path, stems)
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
             archive.write(path, MEMBER)
 
 
-def _tidy(path: Path, stem: str) -> None:
+def _tidy(path: Path, stems: Mapping[str, str]) -> None:
     """Give the runs the ids that they always have, drop what belongs to this machine, and all unused room."""
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA journal_mode = DELETE")
@@ -59,16 +91,18 @@ def _tidy(path: Path, stem: str) -> None:
             columns = {row[1] for row in database.execute(f"PRAGMA table_info({table})")}
             ids = {"run", "experiment", *(["id"] if table in ("experiments", "runs") else [])}
             for column in ids & columns:
-                database.execute(f'UPDATE {table} SET "{column}" = replace("{column}", ?, ?)', (stem, STEM))
+                for stem, lasting in stems.items():
+                    database.execute(f'UPDATE {table} SET "{column}" = replace("{column}", ?, ?)', (stem, lasting))
         database.commit()
         database.execute("VACUUM")
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Write the file of this package, or the one that is named."""
-    file = Path(arguments[0]) if arguments else Path(__file__).with_name(FILE)
-    make(file, config())
-    print(f"Wrote {file}, {file.stat().st_size / 1e6:.2f} MB.")
+    """Write the files of this package, or into the folder that is named."""
+    folder = Path(arguments[0]) if arguments else Path(__file__).parent
+    for name, examples in ((FILE, [Example(STEM, config())]), (SCENES_FILE, scenes())):
+        make(folder / name, examples)
+        print(f"Wrote {folder / name}, {(folder / name).stat().st_size / 1e6:.2f} MB.")
 
 
 if __name__ == "__main__":

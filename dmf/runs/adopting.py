@@ -1,6 +1,6 @@
 """Experiments of one store are copied into another, under the ids that they have. Functions of two connections."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, Table, select
 
@@ -20,14 +20,14 @@ def is_untouched(connection: Connection) -> bool:
     return is_empty and connection.scalar(select(meta.c.value).where(meta.c.key == _ADOPTED)) is None
 
 
-def adopt(source: Connection, target: Connection) -> list[str]:
+def adopt(source: Connection, target: Connection, only: Collection[str] | None = None) -> list[str]:
     """See ``RunStore.adopt``; returns the ids of the experiments that were copied."""
     present = set(target.scalars(select(experiments.c.id)))
     rows = source.execute(select(experiments).order_by(experiments.c.created)).all()
     copied = []
     for row in rows:
         ids = _at_rest(source, row.id)
-        if row.id in present or not ids:
+        if row.id in present or not ids or (only is not None and row.id not in only):
             continue
         target.execute(experiments.insert().values({**row._mapping, "place": NEXT_PLACE}))
         _copy(source, target, runs, runs.c.id.in_(ids))

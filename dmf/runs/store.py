@@ -6,7 +6,7 @@ writes must own the run.
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import update
@@ -111,16 +111,20 @@ class RunStore(Recorded, Wishes):
         with self._reading() as connection:
             return adopting.is_untouched(connection)
 
-    def adopt(self, other: "RunStore") -> list[str]:
+    def adopt(self, other: "RunStore", only: Collection[str] | None = None) -> list[str]:
         """Copy the experiments of another store, without their files, under the ids that they have there.
 
         Left out are those that are here already, and those with a run that may still change.
+
+        Args:
+            other: Where they are.
+            only: Ids of the experiments to copy; all when not given.
 
         Returns:
             Ids of the experiments that were copied.
         """
         with other._reading() as source, self._writing() as target:
-            return adopting.adopt(source, target)
+            return adopting.adopt(source, target, only)
 
     def run(self, id: str) -> RunRow:
         """One run.

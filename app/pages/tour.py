@@ -1,0 +1,84 @@
+"""The guided tour: five short scenes that play by themselves, for a class and its projector."""
+
+import streamlit as st
+
+from app import access, state
+from app.components import carried
+from app.components.live_chart import chart_engine
+from app.components.page_style import use_style
+from app.components.tour import charts, player, telling
+from dmf.errors import DMFError
+from dmf.scenes import SCENES, Scene
+
+NAMES = list(SCENES)
+
+
+def show() -> None:
+    """The scene that the address names, playing; the first without one."""
+    use_style("tour.css")
+    chart_engine()
+    place = chosen()
+    name = NAMES[place]
+    scene = SCENES[name]
+    with st.container(key="tour"):
+        telling.steps(place, [each.title for each in SCENES.values()], go)
+        telling.story(scene)
+        try:
+            shown = player.played(name) or player.begin(name, access.scene_playback(name))
+            passing(scene, shown)
+        except DMFError as error:
+            st.error(str(error), icon=":material/error:")
+        telling.question(scene, train=lambda: train(scene), change=lambda: change(scene), replay=lambda: replay(name))
+    access.prepare_ahead()
+
+
+def chosen() -> int:
+    """Place of the scene in the address; says so where there is none of that number."""
+    asked = st.query_params.get(state.SCENE, "1")
+    if asked.isascii() and asked.isdigit() and 1 <= int(asked) <= len(NAMES):
+        return int(asked) - 1
+    st.warning(f"The tour has scenes 1 to {len(NAMES)}; this is the first.")
+    return 0
+
+
+def go(place: int) -> None:
+    """Turn to another scene."""
+    st.query_params[state.SCENE] = str(place + 1)
+
+
+def passing(scene: Scene, shown: player.Played) -> None:
+    """The scene's charts and pictures, drawn again while it plays."""
+    ticks = shown.goes_on
+
+    @st.fragment(run_every=player.TICK if ticks else None)
+    def look() -> None:
+        if shown.goes_on != ticks:
+            st.rerun()
+        snapshot = shown.snapshot()
+        race = charts.race_of(snapshot)
+        player.bar(shown, telling.progress(snapshot))
+        charts.charts(scene, race, access.metric_info)
+        telling.pictures(scene, race, access.scene_pictures)
+
+    look()
+
+
+def train(scene: Scene) -> None:
+    """Start the scene's race, changes on the way included, and watch it."""
+    id = state.start_once(scene.preset.config(), lambda config: access.start(config, scene.knobs))
+    st.switch_page(state.TRAIN, query_params={state.EXPERIMENT: id})
+
+
+def change(scene: Scene) -> None:
+    """Open the form with the scene's race."""
+    carried.carry(telling.settings(scene), scene.preset.runs)
+    st.switch_page(state.TRAIN, query_params={})
+
+
+def replay(name: str) -> None:
+    """Open the weighting lab with the losses of the scene's first run and the methods of all."""
+    runs = access.take_scene(name)
+    st.switch_page(state.LAB, query_params={"run": runs[0], "methods": ";".join(SCENES[name].methods)})
+
+
+show()

@@ -1,0 +1,184 @@
+"""Five short scenes for teaching: each a race with something to see, two sentences about it, and a question to try."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from dmf.errors import UnknownNameError
+from dmf.presets import Preset
+from dmf.records import Knob
+from dmf.registry import unknown
+
+Chart = Literal["weights", "losses", "gamma", "share", "scores"]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One scene.
+
+    Attributes:
+        title: What it is called.
+        sentences: Two: what happens and why.
+        watch: What to keep an eye on while it plays, in a few words.
+        question: What to try next.
+        hint: Where to change what.
+        answer: What comes out.
+        preset: The race, small enough for a laptop.
+        charts: What there is to see, most important first.
+        metrics: Scores that the chart "scores" draws, one line each per run.
+        knobs: Changes of settings while it trains, by the label of their run.
+        samples: Pictures of predictions that are shown; 0 where they say nothing.
+        methods: What the weighting lab opens with where the question is answered by the recorded losses alone.
+    """
+
+    title: str
+    sentences: tuple[str, str]
+    watch: str
+    question: str
+    hint: str
+    answer: str
+    preset: Preset
+    charts: tuple[Chart, ...]
+    metrics: tuple[str, ...] = ()
+    knobs: Mapping[str, tuple[Knob, ...]] = field(default_factory=dict)
+    samples: int = 0
+    methods: tuple[str, ...] = ()
+
+
+SMALL = {"image_size": 64, "limit": 128, "filters": 8, "lr": 2e-3}
+"""What all scenes share: ten seconds of training or so on two cores."""
+
+SPIKE = 60  # the step that is taken with a learning rate 50 times as high
+_SPIKE = (Knob(SPIKE, "lr", 0.1), Knob(SPIKE + 1, "lr", 2e-3))
+
+SCENES: dict[str, Scene] = {
+    "adapt": Scene(
+        "Why weights adapt",
+        (
+            "Three losses judge the same predictions, but focal loss is nearly done after 20 steps, while Dice goes on "
+            "falling for a hundred more.",
+            "Fixed weights stay at a third each; the variance rule looks back at each loss and moves weight from the "
+            "one that stands still to the one that still moves.",
+        ),
+        "the green line (Dice) climbs, the rust one (Focal) sinks",
+        "What if the rule remembers only the last 20 steps instead of 100?",
+        "Change “History, at most” to 20 in the lab, or in the form before you start.",
+        "The weights get nervous: with a short memory every loss looks much like noise, and none stays ahead for long.",
+        Preset(
+            "Why weights adapt",
+            "Fixed weights beside the variance rule: watch weight move to the loss that still falls.",
+            ("fixed", "variance"),
+            {**SMALL, "terms": "ce:dice:focal", "auxiliary": "none", "lr": 3e-3, "epochs": 12},
+        ),
+        ("weights", "losses"),
+        methods=("variance", "variance,history_max=20"),
+    ),
+    "spike": Scene(
+        "Variance against MAD on a spike",
+        (
+            "At step 60 the learning rate is 50 times too high for one step, and the focal loss leaps to several times "
+            "its value.",
+            "You might expect both rules to shy away from it, but each window is stretched to 0…1 first: a spike "
+            "squeezes all other values together, so variance gives the spiky loss less weight and MAD, one over the "
+            "spread, far more.",
+        ),
+        "the rust lines (Focal) after step 60, and again at step 90, when the spike leaves the window of 30",
+        "Would a longer memory feel the spike less?",
+        "In the lab, move “History, at most” of both methods from 30 to 100 and compare step 61.",
+        "Yes: among 100 values one spike hardly moves the weights, but it is remembered for 100 steps.",
+        Preset(
+            "Variance against MAD on a spike",
+            "One step with a far too high learning rate: watch the two rules answer in opposite ways.",
+            ("variance", "mad"),
+            {**SMALL, "terms": "ce:dice:focal", "auxiliary": "none", "history_max": 30, "epochs": 10},
+        ),
+        ("weights", "losses"),
+        knobs={"variance": _SPIKE, "mad": _SPIKE},
+        methods=("variance,history_max=30", "mad,history_max=30"),
+    ),
+    "compound": Scene(
+        "A compounding prior takes all",
+        (
+            "The Bayesian rule multiplies what it sees now with a prior, what it believed before; compounded at every "
+            "step, small differences pile up until one loss has all the weight and the others count for nothing.",
+            "The tempered prior forgets: it keeps half of its belief from step to step, and no loss ever gets much "
+            "more than half.",
+        ),
+        "one of the dashed lines goes to 1, the others to 0",
+        "How long may a memory be before one loss takes all?",
+        "In the lab, move ρ, the memory of the tempered prior, from 0.5 to 0.9, 0.95 and 0.99.",
+        "At 0.9 the largest weight comes to about 0.85, at 0.95 to 0.95, and at 0.99 a loss takes all again.",
+        Preset(
+            "A compounding prior takes all",
+            "The Bayesian rule with a prior that forgets and one that never does: watch one weight take all.",
+            ("bayesian,prior=tempered", "bayesian,prior=compound"),
+            {**SMALL, "auxiliary": "none", "rho": 0.5, "epochs": 14},
+        ),
+        ("weights", "losses"),
+        methods=("bayesian,prior=tempered,rho=0.5", "bayesian,prior=compound"),
+    ),
+    "early-help": Scene(
+        "What the auxiliary loss does early",
+        (
+            "Cross-entropy and focal loss count pixels, and most pixels are background; CB-Dice, the auxiliary loss, "
+            "counts classes, so the network finds lesions epochs earlier with it.",
+            "Its weight γ(t) fades from 3 to almost nothing: it gives the first push and then leaves the work to the "
+            "others.",
+        ),
+        "who finds lesions first, and how the share of the auxiliary loss fades",
+        "Does it help as much where overlap is trained anyway?",
+        "Open the form with this race, set the losses to CE, IoU and Dice, and start.",
+        "Much less: IoU and Dice look at overlap from the first step, so the two runs lie closer together.",
+        Preset(
+            "What the auxiliary loss does early",
+            "The same rule with and without CB-Dice: watch who finds lesions first.",
+            ("mad", "mad,auxiliary=none"),
+            {**SMALL, "terms": "ce:focal", "gamma": 3.0, "decay_rate": 0.5, "epochs": 12},
+        ),
+        ("scores", "share"),
+        metrics=("lesion_dice",),
+        samples=2,
+    ),
+    "rare-class": Scene(
+        "Class balance with four classes",
+        (
+            "Lesions are of three kinds here, and one in seven is a cyst: cross-entropy alone counts every pixel "
+            "alike, most of them background, and after twelve passes it still misses nearly every cyst.",
+            "Class-balanced Dice counts a class the more, the less of an image it covers: all three kinds are found, "
+            "the rare one too.",
+        ),
+        "Dice of each kind of lesion, and the colours in the pictures",
+        "Can a rare class count too much?",
+        "Open the form with this race, set the weights of CB-Dice to inverse and its shares to dataset, and start.",
+        "Yes: the rarest kind is found first, and benign lesions, the commonest kind, are not found at all.",
+        Preset(
+            "Class balance with four classes",
+            "Cross-entropy with and without class-balanced Dice: watch whether the rare class is found.",
+            ("fixed,auxiliary=none", "fixed"),
+            {
+                **SMALL,
+                "dataset": "phantom-4",
+                "limit": 160,
+                "terms": "ce",
+                "gamma": 3.0,
+                "decay_rate": 0.0,
+                "epochs": 12,
+            },
+        ),
+        ("scores", "losses"),
+        metrics=("dice/cyst", "dice/benign", "dice/malignant"),
+        samples=3,
+    ),
+}
+"""Name to scene, in the order of the tour."""
+
+
+def find_scene(name: str) -> Scene:
+    """The scene of this name.
+
+    Raises:
+        UnknownNameError: If there is none; lists the names and the closest one.
+    """
+    if name not in SCENES:
+        raise UnknownNameError(unknown("scene", name, SCENES), "scene")
+    return SCENES[name]

@@ -1,0 +1,203 @@
+"""The scenes of the tour: races that can be started, and sentences that are true of the runs that show them."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dmf import build
+from dmf.config_text import run_changes
+from dmf.errors import UnknownNameError
+from dmf.examples import open_scenes, scene_stem
+from dmf.knobs import Settings
+from dmf.records import RunState
+from dmf.replay import replay
+from dmf.runs import RunRow, RunStore, Telemetry
+from dmf.scenes import SCENES, SPIKE, find_scene
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunStore]:
+    opened = open_scenes(tmp_path_factory.mktemp("scenes"))
+    yield opened
+    opened.close()
+
+
+def runs_of(store: RunStore, name: str) -> tuple[RunRow, ...]:
+    return store.experiment(f"e-{scene_stem(name)}").runs
+
+
+def column(telemetry: Telemetry, name: str) -> Any:
+    return telemetry.values[:, telemetry.columns.index(name)]
+
+
+def columns(store: RunStore, run: RunRow, kind: str) -> Any:
+    """Losses or weights (S, K) of a run."""
+    telemetry = store.telemetry(run.id)
+    return np.stack([column(telemetry, f"{kind}_{term}") for term in run.config["terms"]], axis=1)
+
+
+def replayed(store: RunStore, name: str, run: RunRow, **changes: object) -> Any:
+    """Weights (S, K) that other settings would have made of the losses of a run."""
+    (config,) = (each for each in SCENES[name].preset.config().runs if each.label == run.label)
+    return replay(columns(store, run, "loss"), config.fusion.model_copy(update=changes))
+
+
+def scores(store: RunStore, run: RunRow, metric: str) -> Any:
+    """A validation score after each epoch, that of the untrained network first."""
+    rows = store.epoch_metrics([run.id])
+    chosen = rows[(rows["metric"] == metric) & (rows["split"] == "validation")]
+    return chosen.sort_values("epoch")["value"].to_numpy()
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_a_scene_is_a_race_that_can_work(name: str) -> None:
+    scene = find_scene(name)
+    config = scene.preset.config()
+    build.validate(config)
+    assert config.name == scene.title
+    assert len(config.runs) == 2  # one against the other
+    labels = {run.label: run.fusion for run in config.runs}
+    for label, knobs in scene.knobs.items():
+        Settings(config.training.lr, labels[label]).after(knobs)
+    for method in scene.methods:
+        run_changes(method)
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_a_scene_is_told_in_two_sentences_and_a_question(name: str) -> None:
+    scene = SCENES[name]
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name)
+    for sentence in (*scene.sentences, scene.answer, scene.hint):
+        assert sentence.endswith(".")
+        assert len(re.findall(r"[.?!](?: [A-Z]|$)", sentence)) == 1
+    assert scene.question.endswith("?")
+    assert not scene.watch.endswith(".")
+    assert ("scores" in scene.charts) == bool(scene.metrics)
+
+
+def test_an_unknown_scene_is_refused_with_what_there_is() -> None:
+    with pytest.raises(UnknownNameError, match=r"Unknown scene 'spikes'. Choose one of: .* Did you mean 'spike'\?"):
+        find_scene("spikes")
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_the_example_of_a_scene_is_its_race(examples: RunStore, name: str) -> None:
+    experiment = examples.experiment(f"e-{scene_stem(name)}")
+    config = SCENES[name].preset.config()
+    assert [run.label for run in experiment.runs] == [run.label for run in config.runs]
+    assert [run.config for run in experiment.runs] == [run.fusion.model_dump(mode="json") for run in config.runs]
+    told = config.model_dump(mode="json")
+    assert {part: experiment.config[part] for part in ("data", "model")} == {
+        part: told[part] for part in ("data", "model")
+    }
+    assert experiment.config["training"] == told["training"] | {"device": "cpu"}
+    for run in experiment.runs:
+        assert run.state is RunState.FINISHED
+        assert run.archived
+        turned = [event.data["value"] for event in examples.events([run.id]) if event.kind == "knob"]
+        assert turned == [knob.value for knob in SCENES[name].knobs.get(run.label, ())]
+
+
+def test_weights_go_from_the_loss_that_is_done_to_the_one_that_falls(examples: RunStore) -> None:
+    fixed, variance = runs_of(examples, "adapt")
+    ce, dice, focal = range(3)
+    losses, weights = columns(examples, variance, "loss"), columns(examples, variance, "weight")
+    fallen = (losses[0] - losses[20]) / (losses[0] - losses[-20:].mean(0))
+    assert fallen[focal] > 0.95  # nearly done after 20 steps
+    assert fallen[dice] < 0.3  # and this one is not
+    assert losses[110:].mean(0)[dice] < 0.5 * losses[20][dice]
+    assert np.allclose(columns(examples, fixed, "weight"), 1 / 3)
+    assert weights[80:, dice].min() > 0.4
+    assert weights[80:, focal].max() < 0.25
+    assert (weights[80:, dice] > weights[80:, ce]).all()
+
+
+def test_with_a_short_memory_the_weights_get_nervous(examples: RunStore) -> None:
+    _, variance = runs_of(examples, "adapt")
+    calm, nervous = (replayed(examples, "adapt", variance, history_max=steps) for steps in (100, 20))
+    assert np.allclose(calm, columns(examples, variance, "weight"), atol=1e-5)
+    moves = [np.abs(np.diff(weights, axis=0)).mean() for weights in (calm, nervous)]
+    assert moves[1] > 2 * moves[0]
+    leads = [int((np.diff(weights.argmax(1)) != 0).sum()) for weights in (calm, nervous)]
+    assert leads[1] > 3 * leads[0]
+
+
+def test_on_a_spike_variance_gives_less_weight_and_mad_more(examples: RunStore) -> None:
+    variance, mad = runs_of(examples, "spike")
+    focal = 2
+    after = SPIKE + 1  # the step at SPIKE was taken too far, which the next one shows
+    for run in (variance, mad):
+        loss = columns(examples, run, "loss")[:, focal]
+        assert loss[after] > 4 * np.median(loss[SPIKE - 10 : after])
+    less, more = (columns(examples, run, "weight")[:, focal] for run in (variance, mad))
+    assert less[after] < 0.8 * less[SPIKE]
+    assert more[after] > 1.5 * more[SPIKE]
+    assert more[after] > 0.7
+    assert more[SPIKE + 31 :].mean() < 0.45  # the window of 30 steps has left the spike behind
+
+
+def test_among_a_hundred_values_a_spike_moves_the_weights_less(examples: RunStore) -> None:
+    for run in runs_of(examples, "spike"):
+        short, long = (replayed(examples, "spike", run, history_max=steps)[:, 2] for steps in (30, 100))
+        jumps = [abs(weights[SPIKE + 1] - weights[SPIKE]) for weights in (short, long)]
+        assert jumps[1] < 0.5 * jumps[0]
+
+
+def test_a_compounding_prior_takes_all_and_a_tempered_one_does_not(examples: RunStore) -> None:
+    tempered, compound = (columns(examples, run, "weight") for run in runs_of(examples, "compound"))
+    assert compound[-1].max() > 0.999
+    assert np.sort(compound[-1])[:2].max() < 1e-3
+    assert tempered.max() < 0.6
+
+
+@pytest.mark.parametrize(
+    ("rho", "low", "high"), [(0.5, 0.45, 0.6), (0.9, 0.75, 0.9), (0.95, 0.9, 0.98), (0.99, 0.99, 1)]
+)
+def test_the_longer_the_memory_the_more_one_loss_takes(examples: RunStore, rho: float, low: float, high: float) -> None:
+    for run in runs_of(examples, "compound"):
+        assert low < replayed(examples, "compound", run, prior="tempered", rho=rho).max() <= high
+
+
+def test_the_auxiliary_loss_helps_early_and_fades(examples: RunStore) -> None:
+    with_it, without = runs_of(examples, "early-help")
+    telemetry = examples.telemetry(with_it.id)
+    gamma = column(telemetry, "gamma")
+    share = column(telemetry, "auxiliary") * gamma / column(telemetry, "total")
+    assert gamma[0] == 3
+    assert gamma[-1] < 0.02
+    assert share[:10].mean() > 0.8
+    assert share[-10:].mean() < 0.15
+    first, second = (scores(examples, run, "lesion_dice") for run in (with_it, without))
+    assert np.argmax(second > 0.5) - np.argmax(first > 0.5) >= 2  # epochs
+    assert first[5] > 2 * second[5]
+    assert abs(first[-1] - second[-1]) < 0.05  # and in the end both have arrived
+
+
+def test_with_class_balance_the_rare_class_is_found(examples: RunStore) -> None:
+    without, balanced = runs_of(examples, "rare-class")
+    assert scores(examples, without, "dice/cyst")[-1] < 0.1
+    assert scores(examples, balanced, "dice/cyst")[-1] > 0.5
+    for kind in ("cyst", "benign", "malignant"):
+        one, other = (run.summary["metrics"]["test"][f"dice/{kind}"] for run in (without, balanced))
+        assert other > max(0.6, one + 0.1)
+    (prepared, *_) = examples.events([balanced.id])
+    shares = dict(zip(prepared.data["class_names"], prepared.data["class_shares"], strict=True))
+    assert shares["cyst"] == min(shares.values()) < 0.02
+
+
+def test_the_pictures_show_the_difference(examples: RunStore) -> None:
+    without, balanced = runs_of(examples, "rare-class")
+    last = [row for row in examples.samples(without.experiment) if row.epoch == 12 and row.kind == "prediction"]
+    dice = {(row.run, row.case): row.dice or 0 for row in last}
+    shown = list(dict.fromkeys(row.case for row in last))[: SCENES["rare-class"].samples]
+    assert len(shown) == SCENES["rare-class"].samples
+    for case in shown:
+        assert dice[balanced.id, case] > dice[without.id, case] + 0.1
+
+
+def test_the_file_of_the_scenes_is_small() -> None:
+    assert (Path(__file__).parents[2] / "dmf" / "examples" / "scenes.zip").stat().st_size < 1e6
