@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.access import load_plugins
 from dmf.cores import share_cores
 
 share_cores()
@@ -22,4 +23,6 @@ PAGES = [
     st.Page("pages/inspect.py", title="Inspect", icon=":material/image_search:", url_path="inspect"),
     st.Page("pages/lab.py", title="Weighting lab", icon=":material/science:", url_path="lab"),
 ]
+for trouble in load_plugins():  # before the first menu is made
+    st.error(trouble, icon=":material/extension_off:")
 st.navigation(PAGES, position="top").run()

@@ -79,6 +79,7 @@ from app.access.lab import (
     weights_csv,
 )
 from app.access.playing import ComparedPlayback, PlayedRuns, compared_playback, playback
+from app.access.plugging import load_plugins
 from app.access.queueing import Entry, cancel, move, queue
 from app.access.reading import Snapshot, active, follow, metric_info, only_examples, overview, pictures, store
 from app.access.steering import command, manager, owner_in_words, start, trouble
@@ -158,6 +159,7 @@ __all__ = [
     "lab_runs",
     "lab_shapes",
     "limits",
+    "load_plugins",
     "look",
     "losses_csv",
     "manager",

@@ -10,24 +10,35 @@ from typing import Any
 import streamlit as st
 from pydantic import ValidationError
 
+from app.access.plugging import added
 from dmf import config_text
 from dmf.config import DataConfig, ExperimentConfig, FusionConfig, RunConfig, TrainingConfig
 from dmf.config_text import SECTIONS
 from dmf.errors import ConfigError, DataError, DMFError
+from dmf.plugins import loaded
 
 
 @dataclass(frozen=True)
 class Choices:
-    """Names the form offers, by field; ``options`` are those of each dataset at their defaults, with its title."""
+    """Names the form offers, by field; ``options`` are those of each dataset at their defaults, with its title.
+
+    Attributes:
+        added: Those of plug-ins, for fields whose menu is short.
+    """
 
     names: dict[str, tuple[str, ...]]
     options: dict[str, dict[str, Any]]
     titles: dict[str, str]
+    added: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def choices() -> Choices:
+    """What can be chosen here."""
+    return _choices(tuple(plugin.sha256 for plugin in loaded()))
 
 
 @st.cache_resource(show_spinner=False)
-def choices() -> Choices:
-    """What can be chosen here."""
+def _choices(plugins: tuple[str, ...]) -> Choices:
     from dmf import build
 
     names = build.choices()
@@ -35,6 +46,7 @@ def choices() -> Choices:
         names={**names, "device": build.devices()},
         options={name: build.dataset_options(name) for name in names["dataset"]},
         titles={name: build.dataset_title(name) for name in names["dataset"]},
+        added=added(),
     )
 
 

@@ -82,6 +82,7 @@ class Choices(Protocol):
     names: dict[str, tuple[str, ...]]
     options: dict[str, dict[str, Any]]
     titles: dict[str, str]
+    added: dict[str, tuple[str, ...]]
 
 
 class Checked(Protocol):
@@ -108,7 +109,7 @@ def form(choices: Choices, check: Check, start: Callable[[Any], None]) -> None:
     about_data = st.empty()
     values: dict[str, Any] = {"dataset": dataset}
     values["terms"] = field(FusionConfig, "terms", slots, names["terms"])
-    values["auxiliary"] = field(FusionConfig, "auxiliary", slots, AUXILIARIES)
+    values["auxiliary"] = field(FusionConfig, "auxiliary", slots, (*AUXILIARIES, *choices.added.get("auxiliary", ())))
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
         values["gamma"] = field(FusionConfig, "gamma", slots)
@@ -155,7 +156,8 @@ def _more(dataset: str, choices: Choices, slots: Slots) -> tuple[dict[str, Any],
     for group, (model, names) in MORE.items():
         st.markdown(f"**{group}**")
         for name in names:
-            values[name] = field(model, name, slots, MODELS if name == "model" else None)
+            models = (*MODELS, *choices.added.get("model", ()))
+            values[name] = field(model, name, slots, models if name == "model" else None)
         if group == "Data":
             values["dataset_options"] = _dataset_options(dataset, choices.options.get(dataset, {}))
             slots["dataset_options"] = st.empty()

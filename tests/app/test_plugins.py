@@ -1,0 +1,111 @@
+"""Methods of someone's own in the dashboard: in every menu, trained, and listed where their file is not loaded."""
+
+import time
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dmf.errors import ConfigError
+from dmf.jobs import Job, create_experiment
+from dmf.plugins import load_plugin
+from dmf.runs import RunStore
+
+MAIN = Path(__file__).parents[2] / "app" / "main.py"
+
+LOSS = """
+from dmf.losses import Loss
+
+
+class Brier(Loss):
+    def forward(self, prediction):
+        return (1 - prediction.probs).square().mean()
+
+
+LOSSES = {"brier": Brier}
+MODELS = {"tiny": print}
+"""
+
+
+def page(name: str, **query: str) -> AppTest:
+    test = AppTest.from_file(MAIN, default_timeout=60).run()
+    test.switch_page(f"pages/{name}.py")
+    for key, value in query.items():
+        test.query_params[key] = value
+    test.run()
+    assert not test.exception
+    return test
+
+
+def test_a_weighting_of_a_plugin_is_chosen_and_trained(store: RunStore, plugin, monkeypatch) -> None:
+    monkeypatch.setenv("DMF_PLUGINS", str(plugin()))
+    test = page("train")
+    row = next(box for box in test.selectbox if str(box.key).startswith("form-run-") and "Variance" in box.options)
+    assert "height" in row.options
+    row.select("height")
+    for name, value in {"image_size": 32, "epochs": 1, "batch_size": 4, "filters": 4, "limit": 24}.items():
+        test.number_input(key=f"form-{name}").set_value(value)
+    test.run()
+    assert not test.error, [error.value for error in test.error]
+    test.button(key="start-training").click().run()
+    assert not test.exception
+    experiment = store.experiment(store.runs(limit=1)[0].experiment)
+    run = next(run for run in experiment.runs if run.config["weighting"] == "height")
+    assert [each["path"] for each in experiment.config["plugins"]] == [str(plugin().resolve())]
+    deadline = time.monotonic() + 120
+    while any(each.state.is_active for each in store.experiment(experiment.id).runs) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert store.run(run.id).state.value == "finished", store.run(run.id).reason
+
+
+def test_losses_and_models_of_a_plugin_are_in_their_menus(store: RunStore, plugin, monkeypatch) -> None:
+    monkeypatch.setenv("DMF_PLUGINS", str(plugin(LOSS)))
+    test = page("train")
+    assert "brier" in test.selectbox(key="form-auxiliary").options
+    assert "brier" in test.multiselect(key="form-terms").options
+    assert "tiny" in test.selectbox(key="form-model").options
+
+
+def test_a_plugin_that_cannot_be_loaded_is_told_on_every_page_and_the_rest_goes_on(
+    store: RunStore, plugin, monkeypatch
+) -> None:
+    files = [plugin("import nothing_of_the_kind\n", "bad.py"), plugin()]
+    monkeypatch.setenv("DMF_PLUGINS", ":".join(map(str, files)))
+    for name in ("home", "train"):
+        (told,) = page(name).error
+        assert "bad.py, line 1: ModuleNotFoundError: No module named 'nothing_of_the_kind'" in told.value
+
+
+@pytest.fixture
+def trained(store: RunStore, tiny, plugin, forget_plugins) -> tuple[str, Path]:
+    """A finished run of a plug-in that this process does not know any more, and its file."""
+    file = plugin()
+    load_plugin(file)
+    experiment = create_experiment(store, tiny("height", "mad", epochs="1"))
+    Job(store, experiment, "a test (here)").train()
+    forget_plugins()
+    return experiment.id, file
+
+
+def test_runs_of_a_plugin_that_is_not_loaded_are_shown_all_the_same(store: RunStore, trained) -> None:
+    id, _ = trained
+    runs = ",".join(run.id for run in store.experiment(id).runs)
+    page("home")
+    page("train", experiment=id)
+    page("compare", runs=runs)
+    page("inspect", runs=runs)
+    page("lab", run=runs.partition(",")[0])
+
+
+def test_a_run_whose_plugin_changed_cannot_be_resumed_from_the_page(store: RunStore, tiny, plugin, forget_plugins):
+    from app import access
+
+    file = plugin()
+    load_plugin(file)
+    experiment = create_experiment(store, tiny("height"))
+    job = Job(store, experiment, "a test (here)")
+    job.train(lambda runs: job.stop.set())
+    forget_plugins()
+    file.write_text(file.read_text() + "# changed\n")
+    with pytest.raises(ConfigError, match="has changed since this run was made with it"):
+        access.command(experiment.id, "resume")
