@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from dmf.errors import ConfigError
-from dmf.weighting import functional
+from dmf.weighting import adjusting, functional
 from dmf.weighting.host import Count, Flag, both, choose
 from dmf.weighting.stages import (
     Account,
@@ -176,7 +176,7 @@ class Weighting(nn.Module, ABC):
         return self.follows_last or is_limited or self.base_weights is not None
 
     def finish(self, proposal: Tensor, last: Tensor) -> Tensor:
-        """The weights (..., K) that become of what the rule proposes, :func:`functional.adjust`; changes nothing.
+        """The weights (..., K) that become of what the rule proposes, :func:`adjusting.adjust`; changes nothing.
 
         Every rule calls this for every step on which it adapts. Without adjustments it returns the proposal itself.
 
@@ -184,7 +184,7 @@ class Weighting(nn.Module, ABC):
             proposal: (..., K), may carry gradient; of the sum ``total`` if the rule is ``simplex``.
             last: (..., K) weights of the last step, detached.
         """
-        return functional.adjust(proposal, last, **self._adjusting())
+        return adjusting.adjust(proposal, last, **self._adjusting())
 
     def finish_all(self, proposals: Tensor, waits: int = 0) -> Tensor:
         """:meth:`finish` for steps in a row, starting from the last weights; moves them as training would.
@@ -197,7 +197,7 @@ class Weighting(nn.Module, ABC):
             (waits + S, K) weights.
         """
         start = self.weights
-        weights = functional.adjust_all(proposals, start, **self._adjusting())
+        weights = adjusting.adjust_all(proposals, start, **self._adjusting())
         if len(weights):
             self.weights = weights[-1]
         return torch.cat((start.expand(waits, self.count), weights))

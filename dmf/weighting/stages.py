@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dmf.weighting import functional
+from dmf.weighting import adjusting, functional
 
 Numbers = NDArray[np.float64]
 Normalisation = tuple[str, str, str]
@@ -21,7 +21,7 @@ class Stage:
     Attributes:
         name: What the stage is, for programs: ``"symlog"``, ``"likelihood"``, ``"normalisation"``, ...
         title: The same for people.
-        formula: As a line of text.
+        formula: As a line of text, which begins with the symbol of the values.
         latex: The same as LaTeX.
         text: One plain sentence: what the stage does, or why.
         values: (K,) one number per loss, or (K, T) a window per loss, oldest first, that ends at the newest value.
@@ -134,7 +134,7 @@ def adjusting_stages(
     max_change: float | None,
     total: float | None,
 ) -> tuple[Stage, ...]:
-    """What :func:`functional.adjust` does to a proposal (K,), one stage for each adjustment that is on."""
+    """What :func:`adjusting.adjust` does to a proposal (K,), one stage for each adjustment that is on."""
     found: list[Stage] = []
     before = {"last step's weight": last}
     if base is not None:
@@ -145,7 +145,7 @@ def adjusting_stages(
                 "w ← w · b" if total is None else "w ← w · b / Σ (w · b) · sum",
                 r"w_k \leftarrow w_k b_k" if total is None else r"w_k \leftarrow S\,\frac{w_k b_k}{\sum_j w_j b_j}",
                 "Each weight is multiplied by how much its loss counts whatever the rule says.",
-                functional.adjust(proposal, last, base=base, total=total),
+                adjusting.adjust(proposal, last, base=base, total=total),
                 numbers={"b": base},
             )
         )
@@ -157,7 +157,7 @@ def adjusting_stages(
                 f"w ← {smoothing:g} · w(last) + {1 - smoothing:g} · w",
                 rf"w \leftarrow {smoothing:g}\,w^{{\text{{last}}}} + {1 - smoothing:g}\,w",
                 f"{smoothing:.0%} of the last step's weights are kept.",
-                functional.adjust(proposal, last, base=base, smoothing=smoothing, total=total),
+                adjusting.adjust(proposal, last, base=base, smoothing=smoothing, total=total),
                 numbers=before,
             )
         )
@@ -166,11 +166,11 @@ def adjusting_stages(
             stage(
                 "limits",
                 "Floor and ceiling",
-                f"{low:g} ≤ w ≤ {high:g}",
+                f"w within {low:g} ≤ w" + (f" ≤ {high:g}" if high < float("inf") else ""),
                 rf"{low:g} \le w_k" + (rf" \le {high:g}" if high < float("inf") else ""),
                 "Weights beyond the limits are pinned to them"
                 + ("." if total is None else "; the free ones share the rest."),
-                functional.adjust(proposal, last, base=base, smoothing=smoothing, low=low, high=high, total=total),
+                adjusting.adjust(proposal, last, base=base, smoothing=smoothing, low=low, high=high, total=total),
             )
         )
     if max_change is not None:
@@ -178,10 +178,10 @@ def adjusting_stages(
             stage(
                 "change",
                 "Limit on the change",
-                f"|w − w(last)| ≤ {max_change:g}",
+                f"w within |w − w(last)| ≤ {max_change:g}",
                 rf"|w_k - w_k^{{\text{{last}}}}| \le {max_change:g}",
                 f"The way from the last weights is shortened until none moves further than {max_change:g}.",
-                functional.adjust(
+                adjusting.adjust(
                     proposal,
                     last,
                     base=base,
