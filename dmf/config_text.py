@@ -23,6 +23,9 @@ LONGEST = 80  # characters of a value that a message repeats
 
 DEFAULT_WEIGHTINGS = ("variance", "mad", "bayesian")
 
+GRADIENT_WEIGHTINGS = ("gradnorm", "upgrad", "mgda", "pcgrad", "imtl-g", "aligned-mtl", "dualproj")
+"""Weightings that look at gradients. At the logits they are other methods than the published ones."""
+
 
 def is_flag(model: type[BaseModel], name: str) -> bool:
     """Whether a field is a plain yes or no."""
@@ -134,8 +137,15 @@ def parse_run(base: FusionConfig, text: str) -> RunConfig:
     """
     changes = run_changes(text)
     fusion = parse(FusionConfig, base.model_dump() | changes)
-    words = [fusion.weighting, *(f"{name}={value}" for name, value in changes.items() if name != "weighting")]
-    return RunConfig(label=" ".join(words), fusion=fusion)
+    return RunConfig(label=_label(fusion, changes), fusion=fusion)
+
+
+def _label(fusion: FusionConfig, changes: Mapping[str, str]) -> str:
+    """The method, and what a run has of its own; and whatever makes it another method than its name says."""
+    said = {name: value for name, value in changes.items() if name != "weighting"}
+    if fusion.weighting in GRADIENT_WEIGHTINGS and fusion.gradient_of == "logits":
+        said["gradient_of"] = "logits"
+    return " ".join([fusion.weighting, *(f"{name}={value}" for name, value in said.items())])
 
 
 def experiment(
@@ -159,7 +169,8 @@ def experiment(
     base: FusionConfig = parts.pop("fusion")
     written = [parse_run(base, run) for run in runs]
     chosen = list(weightings) or ([] if written else list(DEFAULT_WEIGHTINGS))
-    raced = [RunConfig(label=word, fusion=base.model_copy(update={"weighting": word})) for word in chosen]
+    fusions = [base.model_copy(update={"weighting": word}) for word in chosen]
+    raced = [RunConfig(label=_label(fusion, {}), fusion=fusion) for fusion in fusions]
     config: ExperimentConfig = build(ExperimentConfig, {"name": name, **parts, "runs": (*raced, *written)})
     return config
 

@@ -71,6 +71,7 @@ class Source:
         run: Label of the run; lines of one run share a dash.
         term: Name of the loss term; lines of one term share a colour.
         view: How x is counted for this run; None where all runs of the chart count alike.
+        points: Points that stand behind the line; one per step where not given.
     """
 
     data: Trace
@@ -79,6 +80,7 @@ class Source:
     term: str
     name: str
     view: View | None = None
+    points: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +110,8 @@ def draw(sources: Sequence[Source], view: View, window: Window | None = None) ->
             window=window,
         )
         chosen = thin(x, y, points, window)
-        lines.append(Line(source.name, source.run, source.term, x[chosen], y[chosen], source.data.size))
+        total = source.data.size if source.points is None else source.points
+        lines.append(Line(source.name, source.run, source.term, x[chosen], y[chosen], total))
     return lines
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,22 @@ from app.charts.lines import AXIS_LABELS, Happening, Source, View, Window, draw,
 from app.charts.twin import twin
 from app.components.compare_look import PANELS, SCORE, Compared, Look, Panel
 from app.components.fields import named, run_title
+from app.components.gradients import (
+    BELOW_ZERO,
+    COSINE,
+    HEADING,
+    HOW_TO_MEASURE,
+    MEASURES,
+    NO_ANGLE,
+    SHARE,
+    columns,
+    lowest_share,
+    pair_colors,
+    title_of,
+)
 from app.components.grouping import Groups
 from app.components.live_chart import Mark, Series, live_chart
-from app.components.race import AUXILIARY, TERMS, zoom_of
+from app.components.race import AUXILIARY, TERMS, ZERO, zero_line, zoom_of
 from app.theme import AUXILIARY_COLOR, DASHES, TERM_COLORS, Color, Dash, run_dashes, term_colors
 
 SCOPE = "compare"
@@ -74,22 +88,51 @@ def charts(
                 drawn.chart(PANELS[name], part, items)
 
 
+def gradient_charts(
+    runs: Sequence[Compared],
+    look: Look,
+    groups: Groups | None = None,
+    *,
+    happened: Mapping[str, Sequence[Happening]] | None = None,
+) -> None:
+    """What the losses' gradients were, of those runs that measured them; else a sentence on how that is done.
+
+    Args:
+        runs: What is chosen.
+        look: How it is to be shown.
+        groups: Runs to be taken together; None draws each by itself.
+        happened: Run id to what is marked of it.
+    """
+    with st.container(key="gradient-charts"):
+        if not any(run.live.has_gradients for run in runs):
+            st.caption(HOW_TO_MEASURE)
+            return
+        st.markdown("#### Gradients", help=HEADING)
+        drawn = _Drawn(runs, look, pd.DataFrame(), None, groups, happened=happened or {})
+        wanted = [(panel, part, items) for panel in MEASURES for part, items in drawn.charts(panel)]
+        beside = len(MEASURES) if look.layout == "overlaid" else 2
+        for first in range(0, len(wanted), beside):
+            for place, one in zip(st.columns(beside, gap="medium"), wanted[first : first + beside], strict=False):
+                with place:
+                    drawn.chart(*one)
+
+
 def figures(
     runs: Sequence[Compared], look: Look, metrics: pd.DataFrame, metric: Any, groups: Groups | None = None
 ) -> dict[str, Any]:
     """The same charts by title, as figures to be saved; takes what :func:`charts` takes."""
     drawn = _Drawn(runs, look, metrics, metric, groups, happened={})
+    measured = MEASURES if any(run.live.has_gradients for run in runs) else ()
     return {
-        drawn.title(PANELS[name], part): twin(
-            drawn.lines(PANELS[name], items)[0],
-            title=drawn.title(PANELS[name], part),
+        drawn.title(panel, part): twin(
+            drawn.lines(panel, items)[0],
+            title=drawn.title(panel, part),
             x_label=AXIS_LABELS[look.axis],
-            y_label=drawn.y_label(PANELS[name]),
-            log_y=look.log_y and PANELS[name].is_loss,
+            y_label=drawn.y_label(panel),
+            log_y=look.log_y and panel.is_loss,
         )
-        for name in PANELS
-        if name in look.panels
-        for part, items in drawn.charts(PANELS[name])
+        for panel in (*(PANELS[name] for name in PANELS if name in look.panels), *measured)
+        for part, items in drawn.charts(panel)
     }
 
 
@@ -118,6 +161,8 @@ class _Drawn:
         terms = list(dict.fromkeys(term for run in runs for term in run.live.terms))
         # Only so many terms can be told apart; runs with further ones are told apart by run.
         self.term_colors = {**term_colors(terms[: len(TERM_COLORS)]), AUXILIARY: AUXILIARY_COLOR}
+        self.term_colors |= {title_of((term,)): color for term, color in self.term_colors.items()}
+        self.term_colors |= pair_colors(pair for run in runs for pair in combinations(run.live.terms, 2))
         chosen = (
             metrics[(metrics["metric"] == metric.name) & (metrics["split"] == "validation")]
             if len(metrics)
@@ -141,6 +186,9 @@ class _Drawn:
     def items(self, panel: Panel) -> list[_Item]:
         made = []
         for owner, runs in self.owners.items():
+            if panel in MEASURES:
+                made += self.measured(panel, owner, runs)
+                continue
             if not panel.by_term:
                 with_it = tuple(run for run in runs if panel.column == SCORE or _has_auxiliary(run))
                 made += [_Item(owner, "", panel.column, with_it)] if with_it else []
@@ -155,6 +203,15 @@ class _Drawn:
                 made.append(_Item(owner, term, f"{panel.column}_{term}", with_it))
         return made
 
+    def measured(self, panel: Panel, owner: str, runs: Sequence[Compared]) -> list[_Item]:
+        """Of the runs of an owner that measured gradients; each item is called as the losses it is of."""
+        members: dict[tuple[str, str], list[Compared]] = {}
+        for run in runs:
+            if run.live.has_gradients:
+                for column, of in columns(panel, run.live.terms, auxiliary=_has_auxiliary(run)).items():
+                    members.setdefault((column, title_of(of)), []).append(run)
+        return [_Item(owner, title, column, tuple(found)) for (column, title), found in members.items()]
+
     def chart(self, panel: Panel, part: str, items: Sequence[_Item]) -> None:
         axis = self.look.axis
         key = "-".join(
@@ -162,20 +219,23 @@ class _Drawn:
         )
         key = "".join(letter if letter.isalnum() else "-" for letter in key)
         series, note = self.lines(panel, items, zoom_of(key, SCOPE))
+        if panel is COSINE and not any(len(line.x) for line in series):
+            note = NO_ANGLE
+        y_range = (lowest_share(line.y for line in series), 1) if panel is SHARE else panel.y_range
         live_chart(
-            series,
+            [*series, *(zero_line(series) if panel is COSINE else ())],
             key=key,
             scope=SCOPE,
             zoom_group=f"compare-{axis}",
             title=self.title(panel, part),
             help=self.metric.sentence if panel.column == SCORE else panel.help,
-            about={named(term): said for term, said in TERMS.items()},
+            about={**{named(term): said for term, said in TERMS.items()}, ZERO: BELOW_ZERO},
             x_label=AXIS_LABELS[axis],
             y_label=self.y_label(panel),
-            y_range=panel.y_range,
+            y_range=y_range,
             log_y=self.look.log_y and panel.is_loss,
             marks=self.marks(items),
-            note=note if items else "no chosen run has an auxiliary loss",
+            note=note if items or panel in MEASURES else "no chosen run has an auxiliary loss",
             height=340 if self.look.layout == "overlaid" else 270,
         )
 
@@ -199,7 +259,15 @@ class _Drawn:
         if panel.column == SCORE:
             return [self.series(item, *self.score(item.runs[0]), items) for item in items], ""
         sources = [
-            Source(item.runs[0].live, item.column, item.owner, item.term, item.name, self.look.view(item.runs[0]))
+            Source(
+                item.runs[0].live,
+                item.column,
+                item.owner,
+                item.term,
+                item.name,
+                self.look.view(item.runs[0]),
+                item.runs[0].live.measured(item.column) if panel in MEASURES else None,
+            )
             for item in items
         ]
         lines = draw(sources, View(self.look.axis), window)

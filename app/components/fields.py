@@ -13,7 +13,7 @@ import streamlit as st
 from pydantic import BaseModel
 
 from app.state import field_key
-from dmf.config_text import SECTIONS, to_text
+from dmf.config_text import GRADIENT_WEIGHTINGS, SECTIONS, to_text
 
 NAMES = {
     "ce": "Cross-entropy",
@@ -45,6 +45,8 @@ NAMES = {
     "dualproj": "DualProj",
 }
 """How losses and methods are written for people."""
+
+_AT_LOGITS = "gradient_of=logits"
 
 LABELS = {
     "dataset": "Dataset",
@@ -127,9 +129,19 @@ def named(name: str) -> str:
 
 
 def run_title(label: str) -> str:
-    """A run's label with its method as people write it: ``"MAD prior=compound"`` for ``"mad prior=compound"``."""
-    method, space, rest = label.partition(" ")
-    return f"{named(method)}{space}{rest}"
+    """A run's label with its method as people write it: ``"MAD prior=compound"`` for ``"mad prior=compound"``.
+
+    A method that looks at gradients at the logits says so, because it is not the published one.
+    """
+    method, *settings = label.split(" ")
+    title = method_title(method, "logits" if _AT_LOGITS in settings else None)
+    return " ".join([title, *(word for word in settings if word != _AT_LOGITS or title == named(method))])
+
+
+def method_title(weighting: str, gradient_of: str | None) -> str:
+    """How a method is written for people; one whose gradients are not those of its publication says so."""
+    is_other = weighting in GRADIENT_WEIGHTINGS and gradient_of == "logits"
+    return f"{named(weighting)}, logit space" if is_other else named(weighting)
 
 
 Slots = dict[str, Any]

@@ -1,19 +1,21 @@
 """The race as live charts: weights, losses, auxiliary loss, γ(t) and shares of the total, one line per run and term."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from app.charts.happenings import happenings
 from app.charts.lines import AXIS_LABELS, Axis, Happening, Line, Source, View, Window, draw, honest
 from app.components import chart_options
-from app.components.fields import named, run_title
+from app.components.fields import method_title, named, run_title
 from app.components.live_chart import Mark, Series, chart_key, live_chart
 from app.theme import AUXILIARY_COLOR, Color, Dash, run_dashes, term_colors
 
 AUXILIARY = "auxiliary"
+ZERO = "Zero"
 LEGEND_LINE = 24  # CSS pixels
 OF_ANY_SUM = {"geometric", "tchebycheff", "uncertainty", "imtl-l"}  # rules whose weights may be above their sum
 TERMS = {
@@ -97,7 +99,8 @@ def titles_of(snapshot: Any) -> dict[str, str]:
     titles = {}
     for run in snapshot.experiment.runs:
         method = snapshot.changes(run).get("weighting")
-        titles[run.id] = run_title(run.label) + (f", now {named(method)}" if method else "")
+        now = f", now {method_title(method, run.config.get('gradient_of'))}" if method else ""
+        titles[run.id] = run_title(run.label) + now
     return titles
 
 
@@ -125,7 +128,7 @@ def prepared(snapshot: Any, dashes: Sequence[Dash], chosen: Options) -> Race:
 def weights_chart(race: Race) -> None:
     """W1..WK per run."""
     with st.container(key="weights-chart", gap=None):
-        _charts(
+        charts(
             race,
             "weights",
             "Weights",
@@ -149,7 +152,7 @@ def _weights_range(race: Race) -> tuple[float, float | None]:
 def losses_chart(race: Race) -> None:
     """L1..LK per run."""
     with st.container(key="losses-chart", gap=None):
-        _charts(
+        charts(
             race,
             "losses",
             "Losses",
@@ -165,7 +168,7 @@ def auxiliary_chart(race: Race) -> None:
     """The auxiliary loss, γ(t), and what each term contributes to the total."""
     absent = "" if race.of_auxiliary(AUXILIARY, "") else "no run has an auxiliary loss"
     panels: list[Callable[[], None]] = [
-        lambda: _charts(
+        lambda: charts(
             race,
             "auxiliary",
             "Auxiliary loss",
@@ -176,7 +179,7 @@ def auxiliary_chart(race: Race) -> None:
             note=absent,
             height=270,
         ),
-        lambda: _charts(
+        lambda: charts(
             race,
             "gamma",
             "Auxiliary weight γ(t)",
@@ -187,7 +190,7 @@ def auxiliary_chart(race: Race) -> None:
             note=absent,
             height=270,
         ),
-        lambda: _charts(
+        lambda: charts(
             race,
             "shares",
             "Share of the total",
@@ -218,10 +221,21 @@ def collecting(snapshot: Any) -> str:
     return f"collecting {collected} of {needed} losses, {until}"
 
 
-def _charts(
+def charts(
     race: Race, key: str, title: str, sources: Sequence[Source], *, note: str = "", height: int = 340, **about: Any
 ) -> None:
-    """One chart with every run, or one below the other."""
+    """One chart with every run, or one below the other.
+
+    Args:
+        race: What all charts share.
+        key: Of the chart.
+        title: Of the chart.
+        sources: Its lines.
+        note: What is to be said of it.
+        height: In CSS pixels.
+        about: ``colors``, term to its colour where terms are not losses; ``zero``, what a line at 0 means if one is to
+            be drawn; further arguments of :func:`live_chart`.
+    """
     if not race.options.apart or len(_runs(race)) == 1:
         _chart(race, key, title, sources, note=note, height=height, **about)
         return
@@ -238,16 +252,28 @@ def _charts(
         )
 
 
-def _chart(race: Race, key: str, title: str, sources: Sequence[Source], *, note: str, **about: Any) -> None:
+def _chart(
+    race: Race,
+    key: str,
+    title: str,
+    sources: Sequence[Source],
+    *,
+    note: str,
+    colors: Mapping[str, Color] | None = None,
+    zero: str = "",
+    **about: Any,
+) -> None:
     key = f"{key}-{race.view.axis}"  # another axis is another zoom
     lines = draw(sources, race.view, zoom_of(key, race.scope))
     dashes = {race.titles[run.id]: dash for run, dash in zip(_runs(race), race.dashes, strict=True)}
+    shades = race.colors if colors is None else colors
+    series = [_series(line, shades[line.term], dashes[line.run]) for line in lines]
     live_chart(
-        [_series(line, race.colors[line.term], dashes[line.run]) for line in lines],
+        [*series, *(zero_line(series) if zero else ())],
         key=key,
         scope=race.scope,
         title=title,
-        about={_term(term): said for term, said in TERMS.items()},
+        about={**{_term(term): said for term, said in TERMS.items()}, ZERO: zero},
         x_label=AXIS_LABELS[race.view.axis],
         marks=[Mark(mark.x, mark.text, mark.kind) for mark in race.marks],
         note=" · ".join(word for word in (note, honest(lines)) if word),
@@ -257,6 +283,14 @@ def _chart(race: Race, key: str, title: str, sources: Sequence[Source], *, note:
 
 def _series(line: Line, color: Color, dash: Dash) -> Series:
     return Series(line.name, line.x, line.y, color.pair, dash=dash, run=line.run, term=_term(line.term))
+
+
+def zero_line(series: Sequence[Series]) -> list[Series]:
+    """A line at 0 as long as the others; none where there are none."""
+    ends = [end for line in series if len(line.x) for end in (line.x[0], line.x[-1])]
+    if not ends:
+        return []
+    return [Series(ZERO, np.array([min(ends), max(ends)]), np.zeros(2), AUXILIARY_COLOR.pair, width=1, term=ZERO)]
 
 
 def _term(term: str) -> str:

@@ -221,6 +221,7 @@ def draw(
     st.session_state[DRAWN] = chosen, metric
     happened = compared_events.marks_of(runs, titles, events, chosen)
     compared_charts.charts(runs, chosen, metrics, access.named_metric(metric), groups, happened=happened)
+    compared_charts.gradient_charts(runs, chosen, groups, happened=happened)
 
 
 def show_results(

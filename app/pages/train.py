@@ -5,7 +5,7 @@ from contextlib import suppress
 import streamlit as st
 
 from app import access, state
-from app.components import knobs, play, queue, race, recent, samples, scores, status
+from app.components import gradients, knobs, play, queue, race, recent, samples, scores, status
 from app.components.copying import copying
 from app.components.form import form
 from app.components.live_chart import chart_engine
@@ -168,6 +168,7 @@ def watch(snapshot: access.Snapshot, problem: str | None) -> None:
     with right:
         race.losses_chart(drawn)
     race.auxiliary_chart(drawn)
+    gradients.gradient_charts(drawn)
     scores.scores(drawn, access.metric_info)
     try:
         samples.samples(snapshot, dashes, access.pictures)

@@ -7,7 +7,7 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -20,6 +20,7 @@ from dmf.runs import RunRow, Telemetry
 Axis = Literal["step", "epoch", "time"]
 Window = tuple[float, float]
 
+MEASURED = "grad_"  # columns with values at some steps only
 LINES_KEPT = 96  # columns times smoothings, per run
 WINDOW_STEPS = 100_000  # a window of more steps is drawn from its extremes
 
@@ -34,9 +35,20 @@ class Recorded(Protocol):
 def _losses_needed(config: Mapping[str, Any]) -> int:
     """Losses that must have been seen when the weights first move, by a run's configuration."""
     match config.get("weighting"):
-        case "random" | "geometric" | "tchebycheff" | "famo":
+        case (
+            "random"
+            | "geometric"
+            | "tchebycheff"
+            | "famo"
+            | "upgrad"
+            | "mgda"
+            | "pcgrad"
+            | "imtl-g"
+            | "aligned-mtl"
+            | "dualproj"
+        ):
             return 1
-        case "uncertainty" | "imtl-l":
+        case "uncertainty" | "imtl-l" | "gradnorm":
             return 2
         case "cov":
             return 3
@@ -53,6 +65,9 @@ class LiveRun:
     Beside the stored columns there are ``share_<term>`` and ``share_auxiliary``: the part that a term has in the
     weighted sum of them all: weight times loss, or gamma times the auxiliary loss, over their sum. That is the total,
     but for rules whose total is no sum or has more to it (``uncertainty``).
+
+    Columns that begin with ``grad_`` have values at some steps only, those at which gradients were measured. Their
+    lines have points there and nowhere else, and smoothing goes from one such point to the next.
 
     Args:
         run: Which run; its configuration names the terms.
@@ -109,6 +124,16 @@ class LiveRun:
     def ended(self) -> float | None:
         """Unix time of the last step so far, in seconds."""
         return float(self._times.values[-1]) if self.size else None
+
+    @property
+    def has_gradients(self) -> bool:
+        """Whether the gradients of its losses were measured."""
+        return any(name.startswith(MEASURED) for name in self._columns)
+
+    def measured(self, column: str) -> int:
+        """Steps at which a ``grad_`` column has a value; 0 where there is no such column."""
+        with self._lock:
+            return self._line(column, 0.0).extremes.size if column in self._columns else 0
 
     def last(self, column: str) -> float:
         """Latest value of a column; NaN where there is none."""
@@ -200,23 +225,36 @@ class LiveRun:
         if column not in self._columns and column.startswith("share_"):
             parts = {name: self._part(name, first, last) for name in (*self.terms, "auxiliary")}
             with np.errstate(divide="ignore", invalid="ignore"):
-                return parts[column.removeprefix("share_")] / np.sum(list(parts.values()), axis=0)
+                share: NDArray[np.float32] = parts[column.removeprefix("share_")] / np.sum(list(parts.values()), axis=0)
+            return share
         return self._rows.values[first:last, self._columns.index(column)]
 
-    def _line(self, column: str, share: float) -> Extremes:
+    def _line(self, column: str, share: float) -> "_Line":
         """Extremes of a column under a smoothing, brought up to date; only what is looked at is worked on."""
         line = self._lines.setdefault((column, share), _Line(Extremes(), Smoother(share)))
         self._lines.move_to_end((column, share))
         if len(self._lines) > LINES_KEPT:
             self._lines.popitem(last=False)
-        line.extremes.extend(line.smoother(self._values(column, line.extremes.size, self.size)))
-        return line.extremes
+        values = self._values(column, line.seen, self.size)
+        if column.startswith(MEASURED):
+            present = np.flatnonzero(np.isfinite(values))
+            line.places.extend(line.seen + present)
+            values = values[present]
+        line.seen = self.size
+        line.extremes.extend(line.smoother(values))
+        return line
 
     def _in_full(
         self, column: str, first: int, last: int, share: float
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         # Steps this far back weigh less than 1e-4 of the average, so smoothing may begin there.
         warm_up = 0 if share == 0 else math.ceil(math.log(1e-4) / math.log(share))
+        if column.startswith(MEASURED):
+            places = self._line(column, share).places.values
+            first, last = (int(place) for place in np.searchsorted(places, (first, last)))
+            begin = max(0, first - warm_up)
+            values = self._values(column, 0, self.size)[places[begin:last]]
+            return places[first:last], Smoother(share)(values)[first - begin :]
         begin = max(0, first - warm_up)
         return np.arange(first, last), Smoother(share)(self._values(column, begin, last))[first - begin :]
 
@@ -271,5 +309,14 @@ class Growing:
 
 @dataclass
 class _Line:
+    """A column under a smoothing; ``seen`` rows were taken. Of a measured one ``places`` are the rows with values."""
+
     extremes: Extremes
     smoother: Smoother
+    seen: int = 0
+    places: Growing = field(default_factory=lambda: Growing(np.dtype(np.int64)))
+
+    def points(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Rows, rising, and the values there."""
+        positions, values = self.extremes.points()
+        return (self.places.values[positions] if len(self.places) else positions), values

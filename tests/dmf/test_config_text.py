@@ -7,8 +7,19 @@ import pytest
 
 from dmf.cli.train import train
 from dmf.config import DataConfig, FusionConfig, ModelConfig, TrainingConfig
-from dmf.config_text import DEFAULT_WEIGHTINGS, SECTIONS, experiment, from_text, is_flag, parse, parse_run, to_text
+from dmf.config_text import (
+    DEFAULT_WEIGHTINGS,
+    GRADIENT_WEIGHTINGS,
+    SECTIONS,
+    experiment,
+    from_text,
+    is_flag,
+    parse,
+    parse_run,
+    to_text,
+)
 from dmf.errors import ConfigError
+from dmf.weighting import WEIGHTINGS, GradientWeighting
 
 FIELDS = [(model, name) for model in SECTIONS.values() for name in model.model_fields]
 
@@ -306,3 +317,19 @@ def test_an_experiment_survives_json():
 def test_an_unknown_name_is_left_to_who_knows_the_names():
     # Registries are looked at when the experiment is built, where all of them are known.
     assert experiment({}, runs=["madd"]).runs[0].fusion.weighting == "madd"
+
+
+def test_a_method_at_the_logits_is_labelled_so():
+    shared = experiment({"gradient_of": "logits"}, weightings=["mad", "upgrad"], runs=["pcgrad,sum_to=K"])
+    assert [run.label for run in shared.runs] == [
+        "mad",
+        "upgrad gradient_of=logits",
+        "pcgrad sum_to=K gradient_of=logits",
+    ]
+    own = experiment({}, runs=["upgrad,gradient_of=logits", "upgrad,gradient_of=parameters"])
+    assert [run.label for run in own.runs] == ["upgrad gradient_of=logits", "upgrad gradient_of=parameters"]
+
+
+def test_methods_that_look_at_gradients_are_known_without_torch():
+    found = {name for name in WEIGHTINGS if issubclass(WEIGHTINGS[name], GradientWeighting)}
+    assert set(GRADIENT_WEIGHTINGS) == found

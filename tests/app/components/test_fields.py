@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.components.fields import LABELS, as_held, in_labels, in_short, label
+from app.components.fields import LABELS, as_held, in_labels, in_short, label, method_title, run_title
 from dmf.config import FusionConfig
 from dmf.config_text import SECTIONS, from_text
 
@@ -57,3 +57,24 @@ def test_every_field_is_explained_in_one_sentence(name: str) -> None:
     assert field.description.endswith(".")
     assert ". " not in field.description.replace("e.g. ", "")
     assert len(field.description) <= 150  # a tooltip, not a page
+
+
+@pytest.mark.parametrize(
+    ("run", "title"),
+    [
+        ("mad prior=compound", "MAD prior=compound"),
+        ("upgrad", "UPGrad"),
+        ("upgrad gradient_of=logits", "UPGrad, logit space"),
+        ("upgrad sum_to=K gradient_of=logits", "UPGrad, logit space sum_to=K"),
+        ("mad gradient_of=logits", "MAD gradient_of=logits"),  # looks at no gradient
+        ("a run of mine", "a run of mine"),
+    ],
+)
+def test_a_method_whose_gradients_are_not_those_of_its_publication_says_so(run: str, title: str) -> None:
+    assert run_title(run) == title
+
+
+def test_a_method_alone_says_so_too() -> None:
+    assert method_title("upgrad", "logits") == "UPGrad, logit space"
+    assert method_title("upgrad", "parameters") == method_title("upgrad", None) == "UPGrad"
+    assert method_title("mad", "logits") == "MAD"

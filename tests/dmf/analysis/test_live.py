@@ -10,6 +10,7 @@ from dmf.analysis.live import Growing, LiveRun
 from dmf.analysis.smoothing import Smoother
 from dmf.config import FusionConfig
 from dmf.errors import RunNotFoundError
+from dmf.records import TelemetryBlock
 from dmf.runs import ExperimentRow, RunStore
 from dmf.weighting import WEIGHTINGS, build_weighting
 
@@ -182,3 +183,51 @@ def test_weights_wait_for_as_many_losses_as_their_rule_does(experiment: Experime
     patience = build_weighting(fusion).patience
     if patience is not None:  # None waits for ever, whatever is collected
         assert LiveRun(run).history_min == patience + 1
+
+
+@pytest.fixture
+def record_measured(store: RunStore) -> Callable[[str, int, int], None]:
+    """Records steps whose gradients were measured at every fourth: there the length is the number of the step."""
+
+    def write(run: str, first: int, count: int) -> None:
+        columns = ("loss_ce", "weight_ce", "auxiliary", "gamma", "total", "lr", "grad_norm_ce", "grad_cos_a", "finite")
+        values = np.ones((count, len(columns)), np.float32)
+        steps = np.arange(first, first + count)
+        values[:, 6] = np.where(steps % 4 == 0, steps, np.nan)
+        values[:, 7] = np.nan
+        start = 1_000.0 + first
+        store.write([TelemetryBlock(run, 1, first, columns, values, start, start + count - 1)], "me")
+
+    return write
+
+
+def test_a_measured_column_has_points_at_its_steps_only(
+    live: LiveRun, store: RunStore, record_measured: Callable[[str, int, int], None]
+) -> None:
+    assert not live.has_gradients
+    assert live.measured("grad_norm_ce") == 0
+    for first, count in ((0, 3), (3, 1), (4, 1), (5, 12)):
+        record_measured(live.id, first, count)
+        live.refresh(store)
+    assert live.has_gradients
+    x, y = live.trace("grad_norm_ce")
+    assert x.tolist() == y.tolist() == [0, 4, 8, 12, 16]
+    assert live.measured("grad_norm_ce") == 5
+    assert live.trace("grad_norm_ce", axis="epoch", steps_per_epoch=4)[0].tolist() == [0, 1, 2, 3, 4]
+    assert [len(part) for part in live.trace("grad_cos_a")] == [0, 0]  # no angle at any step
+    assert live.measured("grad_cos_a") == 0
+
+
+def test_smoothing_and_windows_go_from_measurement_to_measurement(
+    live: LiveRun, store: RunStore, record_measured: Callable[[str, int, int], None]
+) -> None:
+    record_measured(live.id, 0, 10)
+    live.refresh(store)
+    live.trace("grad_norm_ce", smoothing=0.5)
+    record_measured(live.id, 10, 40)
+    live.refresh(store)
+    expected = Smoother(0.5)(np.arange(0.0, 50, 4))
+    np.testing.assert_allclose(live.trace("grad_norm_ce", smoothing=0.5)[1], expected)
+    x, y = live.trace("grad_norm_ce", smoothing=0.5, window=(9, 21))
+    assert x.tolist() == list(range(0, 50, 4))
+    np.testing.assert_allclose(y, expected, atol=1e-3)

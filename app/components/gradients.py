@@ -1,0 +1,120 @@
+"""The losses' gradients as live charts: how long they are, whether they are in conflict, their shares in the whole."""
+
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+from typing import Any
+
+import streamlit as st
+
+from app.charts.lines import Source
+from app.components.compare_look import Panel
+from app.components.fields import named
+from app.components.race import AUXILIARY, LEGEND_LINE, Race, charts
+from app.theme import TERM_COLORS, Color
+
+HOW_TO_MEASURE = (
+    "How hard each loss pulls at the network was not measured. To see it, open More, then Training, before you start, "
+    "and set Measure gradients at."
+)
+HEADING = "How hard each loss pulls at the network, measured every few steps."
+BELOW_ZERO = "Below it two losses are in conflict: what helps one harms the other."
+NO_ANGLE = "no two losses of a run have a gradient, so there is no angle"
+
+
+NORM = Panel(
+    "Length of the gradients",
+    "grad_norm",
+    "Length (loss per unit)",
+    "How strongly each loss, before its weight, would change the network: the length of its gradient. 0 is a loss that "
+    "teaches nothing.",
+    is_loss=True,
+)
+COSINE = Panel(
+    "Conflict of the losses",
+    "grad_cos",
+    "Cosine (-1 to 1)",
+    "1: two losses pull the same way. 0: neither helps the other. Below 0 they are in conflict: what helps one harms "
+    "the other.",
+    (-1, 1),
+)
+SHARE = Panel(
+    "Share of the gradient",
+    "grad_share",
+    "Share (0 to 1)",
+    "How much of the whole pull is each loss's: its weight times the length of its gradient, over the sum of these. "
+    "Below 0 the step makes that loss worse. Adam rescales the whole, so this is no share of the step.",
+)
+MEASURES = (NORM, COSINE, SHARE)
+
+
+def columns(measure: Panel, terms: Sequence[str], *, auxiliary: bool) -> dict[str, tuple[str, ...]]:
+    """Column to the losses that it is of: one, or for angles two."""
+    if measure is COSINE:
+        return {f"{measure.column}_{one}_{other}": (one, other) for one, other in combinations(terms, 2)}
+    losses = [*terms, AUXILIARY] if auxiliary else list(terms)
+    return {f"{measure.column}_{loss}": (loss,) for loss in losses}
+
+
+def title_of(losses: Sequence[str]) -> str:
+    """How one loss, or two, are called in a legend."""
+    return " and ".join("Auxiliary" if loss == AUXILIARY else named(loss) for loss in losses)
+
+
+def pair_colors(pairs: Iterable[tuple[str, ...]]) -> dict[str, Color]:
+    """A colour for each pair of losses, by its title; they begin anew where there are more pairs than colours."""
+    palette = list(TERM_COLORS.values())
+    return {title_of(pair): palette[place % len(palette)] for place, pair in enumerate(dict.fromkeys(pairs))}
+
+
+def lowest_share(lines: Iterable[Any]) -> float:
+    """Where y begins: at 0, or at -1 where a step made a loss worse."""
+    return -1.0 if any((values < 0).any() for values in lines) else 0.0
+
+
+def gradient_charts(race: Race) -> None:
+    """The three charts of a race whose gradients were measured; else a sentence on how they would be."""
+    with st.container(key="gradient-charts"):
+        if not any(_is_measured(race, live) for live in race.snapshot.live):
+            st.caption(HOW_TO_MEASURE)
+            return
+        st.markdown("#### Gradients", help=HEADING)
+        for place, measure in zip(st.columns(len(MEASURES)), MEASURES, strict=True):
+            with place:
+                _chart(race, measure)
+
+
+def _is_measured(race: Race, live: Any) -> bool:
+    """Also before the first step."""
+    place = race.snapshot.experiment.config.get("training", {}).get("gradients", "off")
+    return bool(live.has_gradients or (not live.size and place != "off"))
+
+
+def _chart(race: Race, measure: Panel) -> None:
+    sources: list[Source] = []
+    pairs: list[tuple[str, str]] = []
+    for run, live in zip(race.snapshot.experiment.runs, race.snapshot.live, strict=True):
+        if not _is_measured(race, live):
+            continue
+        found = columns(measure, live.terms, auxiliary=run.config["auxiliary"] != "none")
+        pairs += combinations(live.terms, 2)
+        title = race.titles[run.id]
+        sources += [
+            Source(live, name, title, title_of(of), f"{title_of(of)} · {title}", points=live.measured(name))
+            for name, of in found.items()
+        ]
+    about: dict[str, Any] = {"y_range": measure.y_range, "zero": BELOW_ZERO if measure is COSINE else ""}
+    if measure is SHARE:
+        about["y_range"] = (lowest_share(source.data.trace(source.column)[1] for source in sources), 1)
+    charts(
+        race,
+        measure.column,
+        measure.title,
+        sources,
+        y_label=measure.y_label,
+        help=measure.help,
+        log_y=race.options.log_y and measure.is_loss,
+        note=NO_ANGLE if measure is COSINE and not any(source.points for source in sources) else "",
+        colors={title_of((loss,)): color for loss, color in race.colors.items()} | pair_colors(pairs),
+        height=340 + LEGEND_LINE,
+        **about,
+    )
