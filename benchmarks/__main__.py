@@ -13,6 +13,7 @@ from benchmarks import (
     compare,
     device,
     keeping,
+    lab,
     lockstep,
     losses,
     notebook,
@@ -20,6 +21,7 @@ from benchmarks import (
     paint,
     refresh,
     reopen,
+    replay,
     screen,
     step,
     tick,
@@ -33,6 +35,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
     "keeping": keeping.rows,
     "opening": opening.rows,
     "notebook": notebook.rows,
+    "replay": replay.rows,
     "reopen": reopen.rows,
     "refresh": refresh.rows,
     "tick": tick.rows,
@@ -40,6 +43,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
     "screen": screen.rows,
     "clicks": clicks.rows,
     "compare": compare.rows,
+    "lab": lab.rows,
     "device": device.rows,
 }
 

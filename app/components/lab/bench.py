@@ -16,7 +16,7 @@ from app.state import EXPLAIN, STEP
 from dmf.errors import DMFError
 
 PARTS = ("Weights", "Sensitivity", "Explain", "Take away")
-_TABS = "lab-tabs"
+_TABS, _EXPLAIN = "lab-tabs", "lab-explain"
 RECORDED, OWN = "As recorded", "As it was"
 
 
@@ -54,7 +54,7 @@ def bench(now: setup.Setup, history: Any, library: Any, train: Callable[[Sequenc
     for note in _notes(history, library):
         st.caption(note)
     log = st.session_state.get("lab-log", False)
-    charts.losses_chart(drawn.picture, log_y=log, on_pick=perturbing.pick)
+    charts.losses_chart(drawn.picture, log_y=log, on_pick=_picked)
     weights, sweep, explain, take = _tabs()
     if weights.open:
         with weights:
@@ -71,6 +71,14 @@ def bench(now: setup.Setup, history: Any, library: Any, train: Callable[[Sequenc
             configs = {drawn.titles[row]: config for row, config in drawn.configs.items()}
             taking.taking(now, drawn.changed, made, configs, library=library, train=train)
     return drawn
+
+
+def _picked(x: float) -> None:
+    """A step was clicked: it is explained where explanations are open, else it is where losses may be changed."""
+    if st.session_state.get(_TABS) == PARTS[2]:
+        st.session_state[f"{_EXPLAIN}-step"] = max(0, round(x))
+    else:
+        perturbing.pick(x)
 
 
 def _tabs() -> Sequence[Any]:
@@ -90,9 +98,7 @@ def _explained(drawn: Bench, library: Any) -> None:
         st.caption("No method can be explained; the reasons stand beside their sliders.")
         return
     history = drawn.changed
-    explaining(
-        history.names, history.losses, configs, explain=library.explanation, key="lab-explain", first=history.first
-    )
+    explaining(history.names, history.losses, configs, explain=library.explanation, key=_EXPLAIN, first=history.first)
 
 
 def _weights(now: setup.Setup, drawn: Bench) -> None:
@@ -102,7 +108,7 @@ def _weights(now: setup.Setup, drawn: Bench) -> None:
             _against(now, drawn)
         log_y("lab-log")
     if drawn.picture.curves:
-        charts.weights_charts(drawn.picture, view, drawn.titles.get(now.against or -1), on_pick=perturbing.pick)
+        charts.weights_charts(drawn.picture, view, drawn.titles.get(now.against or -1), on_pick=_picked)
     else:
         st.caption("No method can be drawn; the reasons stand beside their sliders.")
 

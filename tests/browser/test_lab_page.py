@@ -1,0 +1,124 @@
+"""The weighting lab in a real browser: sliders that answer while they move, changes by click, links that lead back."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+SMALL = "methods=variance;mad&synthetic=%7B%22steps%22%3A300%7D"
+
+
+def chart(page: Any, key: str) -> Any:
+    found = page.locator(f'.live-chart[data-key="{key}"]')
+    found.locator("canvas").first.wait_for()
+    return found
+
+
+def last(drawn: Any) -> str:
+    """The newest value of every line."""
+    return str(drawn.get_attribute("data-last"))
+
+
+def address(page: Any) -> str:
+    return str(page.evaluate("decodeURIComponent(location.search)"))
+
+
+@pytest.fixture
+def lab(app_server: str, watched: Callable[..., Any]) -> Callable[..., Any]:
+    """Opens the lab: ``lab(query)`` gives the page once its weights are drawn."""
+
+    def open_lab(query: str = SMALL, **options: Any) -> Any:
+        page = watched(f"{app_server}/lab?{query}", **options).page
+        chart(page, "lab-losses")
+        return page
+
+    return open_lab
+
+
+def test_the_weights_are_drawn_anew_while_a_slider_is_held(lab, watched):
+    page = lab()
+    until = watched().until
+    drawn = chart(page, "lab-weights")
+    slider = page.get_by_role("slider", name="History, most").first
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    middle = box["y"] + box["height"] / 2
+    before, where = last(drawn), address(page)
+    page.mouse.move(box["x"] + box["width"] * 0.6, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.3, middle, steps=6)
+    until(lambda: last(drawn) != before, "other weights while the slider is held")
+    assert address(page) == where, "a drag does not fill the history of the browser"
+    page.mouse.up()
+    until(lambda: "variance,history_max=" in address(page), "the new setting in the address")
+
+
+def test_a_slider_is_moved_by_keys_and_its_number_typed(lab, watched):
+    page = lab()
+    until = watched().until
+    slider = page.get_by_role("slider", name="History, least").first
+    number = page.get_by_role("spinbutton", name="History, least").first
+    slider.focus()
+    page.keyboard.press("End")
+    until(lambda: "history_min=1000" in address(page), "the end of the slider")
+    until(lambda: page.get_by_text("would never move").count() == 1, "what is wrong with it")
+    number.fill("30")
+    number.press("Enter")
+    until(lambda: "history_min=30" in address(page), "the typed number")
+    until(lambda: page.get_by_text("would never move").count() == 0, "nothing to be wrong any more")
+
+
+def test_a_click_in_a_chart_chooses_where_the_losses_are_changed(lab, watched):
+    page = lab()
+    until = watched().until
+    weights = chart(page, "lab-weights")
+    before = json.loads(last(weights))
+    plot = page.locator('.live-chart[data-key="lab-losses"] .u-over')
+    box = plot.bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5)
+    step = page.get_by_label("From step", exact=True)
+    step.wait_for()
+    until(lambda: abs(int(step.input_value()) - 150) <= 5, "the step that was clicked")
+    page.get_by_role("button", name="Add a spike").click()
+    until(lambda: '"kind":"spike"' in address(page), "the change in the address")
+    until(lambda: len(json.loads(last(weights))) == 2 * len(before), "every line before and after")
+
+
+def test_a_link_reopens_the_page_as_it_is(lab, watched):
+    page = lab(f"{SMALL}&view=method&changes=%5B%7B%22kind%22%3A%22cut%22%2C%22step%22%3A100%7D%5D")
+    until = watched().until
+    page.get_by_role("tab", name="Take away").click()
+    link = page.locator('.st-key-lab-charts [data-testid="stCode"]').first
+    link.wait_for()
+    said = link.inner_text().strip()
+    again = watched(said).page
+    shown = [chart(again, "lab-method-Variance"), chart(again, "lab-method-MAD")]
+    until(lambda: all("before" in last(each) for each in shown), "the same small charts with the same change")
+    parts = [set(address(each).strip("?").split("&")) for each in (again, page)]
+    assert parts[0] == parts[1]
+
+
+def test_a_step_of_a_method_is_explained_at_a_click(lab, watched):
+    page = lab()
+    until = watched().until
+    page.get_by_role("tab", name="Explain").click()
+    page.get_by_text("Step 299").first.wait_for()
+    plot = page.locator('.live-chart[data-key="lab-losses"] .u-over')
+    box = plot.bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5)
+    step = page.get_by_label("Step", exact=True)
+    until(lambda: abs(int(step.input_value()) - 150) <= 5, "the step that was clicked")
+    until(lambda: "explain=Variance" in address(page), "what is explained in the address")
+
+
+def test_on_a_phone_the_charts_stay_in_view_above_the_sliders(lab, watched):
+    page = lab(viewport={"width": 390, "height": 844})
+    slider = page.get_by_role("slider", name="History, most").first
+    slider.scroll_into_view_if_needed()
+    charts = page.locator(".st-key-lab-charts").bounding_box()
+    assert charts["y"] < 120
+    assert slider.bounding_box()["y"] > 300
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
