@@ -37,6 +37,7 @@ def window_chart(
     leaving: NDArray[np.bool_],
     color: str,
     text: str,
+    page: str,
     unit: str = "step",
 ) -> go.Figure:
     """One panel below the other over the same steps.
@@ -48,14 +49,13 @@ def window_chart(
         leaving: (T,) which values leave the window next; open circles.
         color: Of the loss, ``#rrggbb``.
         text: Colour of words and axes.
+        page: Colour behind words in the chart.
         unit: What a step is called on the axis and when hovered.
     """
     figure = make_subplots(rows=len(panels), shared_xaxes=True, vertical_spacing=0.09 if len(panels) > 1 else 0)
     for row, panel in enumerate(panels, start=1):
         own, gone = steps[-len(panel.values) :], leaving[-len(panel.values) :]
         here = own == step
-        if panel.band is not None:
-            figure.add_hrect(*panel.band, fillcolor=color, opacity=0.16, line_width=0, row=row, col=1)
         hover = f"{unit} %{{x}}: %{{y:.5g}}<extra></extra>"
         traces = (
             ("lines", slice(None), {"line": {"color": color, "width": 1.6}}),
@@ -66,25 +66,32 @@ def window_chart(
             figure.add_scatter(
                 x=own[which], y=panel.values[which], mode=mode, hovertemplate=hover, **look, row=row, col=1
             )
+        if panel.band is not None:
+            figure.add_hrect(*panel.band, fillcolor=color, opacity=0.18, line_width=0, layer="below", row=row, col=1)
         for name, level in panel.levels.items():
             figure.add_hline(
                 level,
                 line={"color": text, "width": 1.5, "dash": "dash"},
-                annotation={"text": f"{name} {level:.3g}", "font": {"color": text, "size": 11}},
+                annotation={
+                    "text": f"{name} {level:.3g}",
+                    "font": {"color": text, "size": 11},
+                    "bgcolor": page,
+                    "opacity": 0.85,
+                },
                 annotation_position="top left",
                 row=row,
                 col=1,
             )
-        figure.update_yaxes(title={"text": panel.title, "font": {"size": 12}}, row=row, col=1)
+        figure.update_yaxes(title={"text": panel.title, "font": {"size": 12}, "standoff": 6}, row=row, col=1)
     figure.update_xaxes(title={"text": unit.capitalize()}, row=len(panels), col=1)
-    axes = {"gridcolor": FAINT, "zeroline": False, "linecolor": FAINT, "color": text, "nticks": 4}
+    axes = {"gridcolor": FAINT, "zeroline": False, "linecolor": FAINT, "color": text, "nticks": 4, "automargin": True}
     return (
         figure.update_xaxes(**axes)
         .update_yaxes(**axes)
         .update_layout(
             showlegend=False,
             height=PANEL * len(panels) + 60,
-            margin={"l": 8, "r": 8, "t": 8, "b": 8},
+            margin={"l": 56, "r": 8, "t": 8, "b": 44},
             font={"color": text, "size": 12},
             paper_bgcolor="rgba(0,0,0,0)",
             plot_bgcolor="rgba(0,0,0,0)",

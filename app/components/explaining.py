@@ -14,7 +14,7 @@ from app.charts.explained import Panel, window_chart
 from app.components.fields import named
 from app.components.page_style import mode, plain
 from app.state import EXPLAIN, STEP
-from app.theme import TEXT, term_colors
+from app.theme import BACKGROUND, TEXT, term_colors
 from dmf.config import FusionConfig
 from dmf.errors import DMFError
 from dmf.records import Knob
@@ -168,7 +168,7 @@ def _influence(explained: Any) -> str:
         return "There is no step before this one to compare with."
     if not np.any(moved):
         return "This step's own losses did not change its weights."
-    parts = [f"{named(name)} {value:+.2g}" for name, value in zip(explained.names, moved, strict=True)]
+    parts = [f"{named(name)} {_signed(value)}" for name, value in zip(explained.names, moved, strict=True)]
     listed = ", ".join(parts[:-1]) + (f" and {parts[-1]}" if len(parts) > 1 else parts[-1])
     return f"This step's own losses moved its weights: {listed}, compared with seeing the losses before once more."
 
@@ -197,6 +197,7 @@ def _windows(explained: Any, colors: Mapping[str, str], first: int, key: str) ->
                 leaving=leaving[-MOST:],
                 color=colors[name],
                 text=TEXT.of(mode()),
+                page=BACKGROUND.of(mode()),
             )
             with column:
                 st.markdown(f"**{plain(named(name))}**")
@@ -271,7 +272,7 @@ def _table(stage: Any, names: Sequence[str], colors: Mapping[str, str]) -> str:
     rows = [_row(name, values, "main") for name, values in main.items()]
     rows += [_row(name, values) for name, values in {**rest, **stage.numbers, **stage.levels}.items()]
     return (
-        f'<div class="explained wide"><table><thead><tr><th></th>{head}</tr></thead>'
+        f'<div class="explained wide" style="--losses:{len(names)}"><table><thead><tr><th></th>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
@@ -283,3 +284,7 @@ def _row(name: str, values: NDArray[np.float64], kind: str = "") -> str:
 
 def _number(value: float) -> str:
     return f"{value:.4g}" if math.isfinite(value) else "not finite"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2g}".replace("-", "−")

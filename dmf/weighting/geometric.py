@@ -50,8 +50,8 @@ class GeometricWeighting(ScalarizingWeighting):
             stage(
                 "logarithm",
                 "Logarithm",
-                "log L",
-                r"\log L_k",
+                "x = log L",
+                r"x_k = \log L_k",
                 "Losses are multiplied, so their logarithms are added; one below 1e-12 counts as that.",
                 torch.log(losses.clamp(min=functional.TINY)),
                 numbers={"exponent p": self.share},
@@ -59,8 +59,8 @@ class GeometricWeighting(ScalarizingWeighting):
             stage(
                 "total",
                 "Geometric mean",
-                "total = exp(Σ p · log L)" + ("" if self.total == 1 else f" · {self.total:g}"),
-                r"\text{total} = " + ("" if self.total == 1 else f"{self.total:g}\\,") + r"\exp \sum_k p_k \log L_k",
+                "total = exp(Σ p · x)" + ("" if self.total == 1 else f" · {self.total:g}"),
+                r"\text{total} = " + ("" if self.total == 1 else f"{self.total:g}\\,") + r"\exp \sum_k p_k x_k",
                 "What the step minimises: the product of the losses, each to its exponent.",
                 total.expand(self.count),
             ),
