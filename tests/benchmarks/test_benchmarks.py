@@ -16,6 +16,13 @@ ROWS = {
     "keeping": ["keeping a step of K=3"],
     "opening": ["import dmf.runs"],
     "notebook": ["training step, mad"],
+    "replay": [
+        *(
+            f"replay of 400 steps x 3 losses, {name}"
+            for name in ("variance", "MAD", "Bayesian", "CoV", "SoftAdapt", "DWA")
+        ),
+        "replay of 400 steps x 3 losses, the 6 methods together",
+    ],
     "reopen": ["reopen 20,000 steps", "refresh after 25 more steps", "payload of a refresh", "spikes kept"],
     "refresh": ["live refresh, 4 runs of 20,000 steps"],
 }
