@@ -143,12 +143,12 @@ def live_chart(
         raise ValueError(f"Series names must be unique, got {names}.")
     if y_range is not None and None not in y_range and not y_range[0] < y_range[1]:  # type: ignore[operator]
         raise ValueError(f"`y_range` must be (low, high) with low < high, got {y_range}.")
+    own = chart_key(key, scope)
     header = {
         "key": key,
-    own = chart_key(key, scope)
+        "zoom": (st.session_state.get(own) or {}).get("zoom"),
         "title": title,
         "help": help,
-        "zoom": (st.session_state.get(own) or {}).get("zoom"),
         "about": {name: said for name, said in (about or {}).items() if name in {line.term for line in series}},
         "note": note,
         "xLabel": x_label,
