@@ -74,7 +74,7 @@ def _loss(shape: SyntheticLoss, steps: int, seed: int, at: int) -> NDArray[np.fl
     noise, spikes, gaps = (np.random.default_rng((seed, at, kind)) for kind in range(3))
     step = np.arange(steps)
     clock = step - np.clip(step - shape.plateau_from, 0, shape.plateau_length)
-    values = shape.end + (shape.start - shape.end) * np.exp(-shape.decay_rate * clock)
+    values: NDArray[np.float64] = shape.end + (shape.start - shape.end) * np.exp(-shape.decay_rate * clock)
     values = values * (1 + shape.noise * noise.standard_normal(steps))
     values[shape.change_at :] *= shape.change_factor
     values[spikes.permutation(steps)[: shape.spikes]] *= shape.spike_height

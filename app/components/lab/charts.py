@@ -102,8 +102,8 @@ def weights_charts(picture: Picture, view: str, against: str | None, *, on_pick:
         against: Title of the method that differences are taken to.
         on_pick: Called with a step that was clicked.
     """
-    total = max((float(curve.weights[-1].sum()) for curve in picture.curves if len(curve.weights)), default=1.0)
-    top = (0.0, max(1.0, round(total, 3)))
+    highest = max(float(curve.weights.max(initial=0)) for curve in picture.curves)
+    top = (0.0, 1.0 if highest <= 1 + 1e-9 else None)  # weights may sum to K, or to nothing in particular
     shared: dict[str, Any] = {"on_pick": on_pick, "y_label": "Weight (share)"}
     match view:
         case "triangle":

@@ -128,7 +128,10 @@ def from_query(query: Mapping[str, str]) -> Setup:
     elif "synthetic" in query:
         setup = replace(setup, synthetic=_read("synthetic", query["synthetic"], dict))
     if "changes" in query:
-        setup = replace(setup, perturbations=tuple(_read("changes", query["changes"], list)))
+        changes = _read("changes", query["changes"], list)
+        if not all(isinstance(change, dict) for change in changes):
+            raise ConfigError("Its part 'changes' does not say what it should.", "changes")
+        setup = replace(setup, perturbations=tuple(changes))
     if query.get("view") in VIEWS:
         setup = replace(setup, view=query["view"])
     place = query.get("against", "")

@@ -150,7 +150,7 @@ def synthetic_controls(kind: type[BaseModel], settings: Mapping[str, Any]) -> No
     """
     shape = _shape(kind)
     values: dict[str, Value] = {name: settings.get(name, kind.model_fields[name].default) for name in SHARED}
-    given = settings.get("losses", [{}] * len(kind.model_fields["losses"].default))
+    given = settings.get("losses", _first_losses(kind))
     ranges = _ranges(int(values["steps"] or 0))
     groups = [Group((COUNT, *(model_control(kind, name, SHARED[name]) for name in SHARED)))]
     values["count"] = len(given)
@@ -176,8 +176,12 @@ def settings_of(values: Mapping[str, Value], kind: type[BaseModel]) -> dict[str,
         if dot and int(place) < len(losses) and value != defaults[field].default:
             losses[int(place)][field] = value
     made = {name: values[name] for name in SHARED if values[name] != kind.model_fields[name].default}
-    is_default = losses == [{}] * len(kind.model_fields["losses"].default)
-    return made if is_default else made | {"losses": losses}
+    return made if losses == _first_losses(kind) else made | {"losses": losses}
+
+
+def _first_losses(kind: type[BaseModel]) -> list[dict[str, Any]]:
+    """What differs from the default shape in the losses that a history has unless it says otherwise."""
+    return [loss.model_dump(mode="json", exclude_defaults=True) for loss in kind.model_fields["losses"].default]
 
 
 def _shape(kind: type[BaseModel]) -> type[BaseModel]:
