@@ -70,6 +70,8 @@ def choose(now: setup.Setup) -> access.History | None:
                 return access.synthetic_history(access.synthetic_config(now.synthetic))
     except DMFError as error:
         st.error(str(error), icon=":material/error:")
+        if now.source == "synthetic":  # the sliders stay, so that it can be mended
+            sources.synthetic_controls(access.Synthetic, now.synthetic)
         return None
 
 

@@ -167,8 +167,7 @@ def _as_it_was(history: Any, changed: Any, library: Any) -> charts.Curve:
 def controls(now: setup.Setup, history: Any, drawn: Bench, library: Any) -> None:
     """Sliders of the source and of every method, and what may be done to the losses."""
     if now.source == "synthetic":
-        with st.container(border=True, key="lab-shape", gap="small"):
-            sources.synthetic_controls(library.Synthetic, now.synthetic)
+        sources.synthetic_controls(library.Synthetic, now.synthetic)
     last = history.first + len(history.losses) - 1
     perturbing.perturbing(now, history.names, history.first, last, library.PERTURBATIONS)
     st.markdown(

@@ -105,7 +105,7 @@ def perturbing(now: setup.Setup, names: Sequence[str], first: int, last: int, ab
 
 def marks(perturbations: Sequence[Mapping[str, Any]], names: Sequence[str], first: int) -> list[Mark]:
     """Where each change begins, and the step that is chosen for the next while the bar is open."""
-    made = [Mark(first + int(each.get("step", 0)), said(each, names, first), "change") for each in perturbations]
+    made = [Mark(first + int(each.get("step") or 0), said(each, names, first), "change") for each in perturbations]
     if st.session_state.get(_OPEN) and _STEP in st.session_state:
         made.append(Mark(st.session_state[_STEP], "Chosen step"))
     return made
@@ -113,7 +113,7 @@ def marks(perturbations: Sequence[Mapping[str, Any]], names: Sequence[str], firs
 
 def said(made: Mapping[str, Any], names: Sequence[str], first: int) -> str:
     """A change in words."""
-    kind, loss, length = made.get("kind", "spike"), int(made.get("loss", 0)), made.get("length", 1)
+    kind, loss, length = made.get("kind", "spike"), int(made.get("loss") or 0), made.get("length", 1)
     name = named(names[loss]) if 0 <= loss < len(names) else f"loss {loss + 1}"
     what = {
         "spike": "Spike of {size:g} times the typical {name}",
@@ -122,10 +122,10 @@ def said(made: Mapping[str, Any], names: Sequence[str], first: int) -> str:
         "noise": "Noise of {size:g} on {name}",
         "drop": "{name} dropped",
     }.get(kind, "{name} changed")
-    start = first + int(made.get("step", 0))
+    start = first + int(made.get("step") or 0)
     span = f"from step {start:,}" if length is None else f"at step {start:,}"
     steps = "" if length in (None, 1) else f" for {length:,} steps"
-    return f"{what.format(size=float(made.get('size', 10.0)), name=name)}, {span}{steps}"
+    return f"{what.format(size=float(made.get('size') or 0.0), name=name)}, {span}{steps}"
 
 
 def _begin() -> None:

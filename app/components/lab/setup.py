@@ -1,6 +1,7 @@
 """What the lab is set to: one frozen record in session state, and the same as an address that leads back to it."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -126,12 +127,9 @@ def from_query(query: Mapping[str, str]) -> Setup:
     elif query.get("source") == "upload":
         setup = replace(setup, source="upload")
     elif "synthetic" in query:
-        setup = replace(setup, synthetic=_read("synthetic", query["synthetic"], dict))
+        setup = replace(setup, synthetic=_drawn(query["synthetic"]))
     if "changes" in query:
-        changes = _read("changes", query["changes"], list)
-        if not all(isinstance(change, dict) for change in changes):
-            raise ConfigError("Its part 'changes' does not say what it should.", "changes")
-        setup = replace(setup, perturbations=tuple(changes))
+        setup = replace(setup, perturbations=_changes(query["changes"]))
     if query.get("view") in VIEWS:
         setup = replace(setup, view=query["view"])
     place = query.get("against", "")
@@ -180,11 +178,40 @@ def _compact(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
+def _drawn(text: str) -> dict[str, Any]:
+    """Settings of a drawn history, as far as their shape goes; whether they can work is for others to say."""
+    found: dict[str, Any] = _read("synthetic", text, dict)
+    losses = found.get("losses", [])
+    is_list = isinstance(losses, list) and all(isinstance(loss, dict) for loss in losses)
+    numbers = [value for name, value in found.items() if name != "losses"]
+    if not is_list or not all(map(_is_number, numbers + [value for loss in losses for value in loss.values()])):
+        raise _unclear("synthetic")
+    return found
+
+
+def _changes(text: str) -> tuple[dict[str, Any], ...]:
+    found = _read("changes", text, list)
+    for change in found:
+        if not isinstance(change, dict) or not isinstance(change.get("kind", ""), str):
+            raise _unclear("changes")
+        if not all(_is_number(value) for name, value in change.items() if name != "kind"):
+            raise _unclear("changes")
+    return tuple(found)
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value))
+
+
+def _unclear(name: str) -> ConfigError:
+    return ConfigError(f"Its part {name!r} does not say what it should.", name)
+
+
 def _read(name: str, text: str, kind: type) -> Any:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, kind):
-        raise ConfigError(f"Its part {name!r} does not say what it should.", name)
+        raise _unclear(name)
     return value

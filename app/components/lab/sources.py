@@ -164,7 +164,8 @@ def synthetic_controls(kind: type[BaseModel], settings: Mapping[str, Any]) -> No
     def changed(sent: dict[str, Value], settled: bool) -> None:
         setup.put(replace(setup.current(), synthetic=settings_of(sent, kind)), settled=settled)
 
-    controls(groups, values, changed, key="lab-synthetic")
+    with st.container(border=True, key="lab-shape", gap="small"):
+        controls(groups, values, changed, key="lab-synthetic")
 
 
 def settings_of(values: Mapping[str, Value], kind: type[BaseModel]) -> dict[str, Any]:

@@ -38,6 +38,13 @@ def test_an_empty_address_is_a_first_visit() -> None:
         {"synthetic": "[]"},
         {"changes": "{}"},
         {"changes": '["spike"]'},
+        {"changes": '[{"step":"x"}]'},
+        {"changes": '[{"kind":5}]'},
+        {"changes": '[{"size":NaN}]'},
+        {"synthetic": '{"losses":5}'},
+        {"synthetic": '{"losses":[5]}'},
+        {"synthetic": '{"losses":[{"start":"high"}]}'},
+        {"synthetic": '{"steps":true}'},
     ],
 )
 def test_an_address_that_makes_no_sense_is_refused(query: dict[str, str]) -> None:
