@@ -237,15 +237,31 @@ TINY = {"Image size": 32, "Batch size": 4, "Epochs": 5000, "Filters": 4, "Images
 """Settings of a race that is light on the machine: 28 training images, 7 steps per epoch."""
 
 
-def until(condition: Callable[[], Any], what: str, seconds: float = LONG / 1000) -> Any:
-    """Wait for ``condition`` to hold, and return what it gave."""
+def soon(condition: Callable[[], Any], seconds: float) -> Any:
+    """Wait for ``condition`` to hold; what it gave, or what it gave last where it does not hold in time."""
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    while True:
         found = condition()
-        if found:
+        if found or time.monotonic() > deadline:
             return found
         time.sleep(0.05)
-    pytest.fail(f"waited {seconds:.0f} s for {what}")
+
+
+def until(condition: Callable[[], Any], what: str, seconds: float = LONG / 1000) -> Any:
+    """Wait for ``condition`` to hold, and return what it gave."""
+    found = soon(condition, seconds)
+    if not found:
+        pytest.fail(f"waited {seconds:.0f} s for {what}")
+    return found
+
+
+@pytest.fixture
+def slowness() -> float:
+    """How many times longer things take now than on a machine that does nothing else; at least 1."""
+    began, used = time.monotonic(), time.process_time()
+    while time.process_time() - used < 0.3:
+        pass
+    return max(1.0, (time.monotonic() - began) / (time.process_time() - used))
 
 
 class Watched:
@@ -254,12 +270,14 @@ class Watched:
     def __init__(self, page: Any) -> None:
         self.page = page
         self.until = until
+        self.soon = soon
 
     @property
     def experiment(self) -> str:
         """Id of the experiment in the URL."""
         # Asked of the browser: the address that Playwright remembers does not change while a test only waits.
-        return re.search(r"experiment=([\w-]+)", self.page.evaluate("location.search"))[1]
+        found = until(lambda: re.search(r"experiment=([\w-]+)", self.page.evaluate("location.search")), "the address")
+        return str(found[1])
 
     def start(self, server: str | None, without: Sequence[int] = (3, 2), **settings: object) -> str:
         """Start a tiny race through the form, and return its id once it trains or waits.
@@ -285,8 +303,7 @@ class Watched:
             def is_removed(run: int = run, left: int = left) -> bool:
                 with contextlib.suppress(Exception):  # it went between the look and the click, or moved under it
                     self.page.get_by_role("button", name=f"Remove run {run}", exact=True).click(timeout=3000)
-                    self.page.wait_for_timeout(500)
-                return offered.count() == left
+                return soon(lambda: offered.count() == left, 15)
 
             until(is_removed, f"run {run} to be removed")
         for label, value in settings.items():
@@ -294,15 +311,22 @@ class Watched:
             field.fill(str(value))
             field.press("Enter")
         self.page.get_by_test_id("stSidebar").get_by_text("28 train").wait_for()
-        self.page.wait_for_timeout(300)
 
     def press(self, name: str) -> None:
         self.page.get_by_role("button", name=name, exact=True).click()
 
     def open_knobs(self) -> None:
         """Open the bar "Change while it trains", if it is closed."""
-        if not self.page.get_by_label("New γ₀", exact=True).first.is_visible():
-            self.page.get_by_text("Change while it trains").click()
+        bar = self.page.get_by_text("Change while it trains")
+        bar.wait_for()
+        field = self.page.get_by_label("New γ₀", exact=True).first
+
+        def is_open() -> bool:
+            if not field.is_visible():
+                bar.click()
+            return soon(field.is_visible, 10)
+
+        until(is_open, "the knobs")
 
     def turn(self, label: str, value: object) -> None:
         """Turn one knob: a number, or a method by its name."""
@@ -319,25 +343,73 @@ class Watched:
         return any(mark.startswith(text) for mark in self.marks(key))
 
     def chart(self, key: str) -> Any:
-        return self.page.locator(f'.live-chart[data-key="{key}"]')
+        """The chart; the newer one while it is drawn anew in another place."""
+        return self.page.locator(f'.live-chart[data-key="{key}"]').last
+
+    def told(self, key: str, name: str) -> str | None:
+        """What a chart says of itself, e.g. ``"zoomed"``; None while there is none. Never waits."""
+        found = self.page.locator(f'.live-chart[data-key="{key}"]')
+        return found.evaluate_all("(all, name) => all.length ? all[all.length - 1].dataset[name] ?? null : null", name)
 
     def points(self, key: str = "losses-step") -> int:
-        found = self.chart(key)
-        return int(found.get_attribute("data-points") or 0) if found.count() else 0
+        return int(self.told(key, "points") or 0)
 
     def marks(self, key: str = "losses-step") -> list[str]:
         """What the marks of a chart say."""
-        found = self.chart(key)
-        return [text for _, text, _ in json.loads(found.get_attribute("data-marks") or "[]")] if found.count() else []
+        return [text for _, text, _ in json.loads(self.told(key, "marks") or "[]")]
+
+    def zoom(self, key: str, start: float = 0.2, end: float = 0.6) -> None:
+        """Drag over a chart, from one share of its width to another, until it is zoomed."""
+
+        def is_zoomed() -> bool:
+            with contextlib.suppress(Exception):  # it is drawn anew under the pointer
+                self.drag(self.chart(key).locator(".u-over"), start, end)
+            return soon(lambda: self.told(key, "zoomed") == "true", 5)
+
+        until(is_zoomed, f"the zoom of {key}")
+
+    def drag(self, over: Any, start: float, end: float) -> None:
+        """Drag over what stands on the page, from one share of its width to another."""
+        over.scroll_into_view_if_needed()
+        box = self.standing(over)
+        y = box["y"] + box["height"] * 0.3
+        self.page.mouse.move(box["x"] + box["width"] * start, y)
+        self.page.mouse.down()
+        self.page.mouse.move(box["x"] + box["width"] * end, y, steps=5)
+        self.page.mouse.up()
+
+    def standing(self, found: Any) -> dict[str, float]:
+        """The box of what was found, once it moves no more."""
+        return self.settled(found.bounding_box, "the page to stand still")
+
+    def settled(self, read: Callable[[], Any], what: str) -> Any:
+        """What ``read`` gives, once it gives something and the same again."""
+        last = [read()]
+
+        def is_settled() -> bool:
+            self.page.wait_for_timeout(250)
+            last.append(read())
+            return bool(last[-1]) and last[-1] == last[-2]
+
+        until(is_settled, what)
+        return last[-1]
+
+    def fits(self, width: int) -> None:
+        """The page, once it stands still, is no wider than the screen."""
+        size = "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+        assert self.settled(lambda: self.page.evaluate(size), "the page to stand still")[0] <= width
+
+    def status(self) -> str:
+        """What is said above the charts of a race; empty while it is not there."""
+        return " ".join(self.page.locator(".st-key-run-status").all_inner_texts())
 
     def step(self) -> int:
-        found = self.page.locator(".st-key-run-status")
-        text = found.inner_text() if found.count() else "step 0"
-        return int(re.search(r"step ([\d,]+)", text)[1].replace(",", ""))
+        found = until(lambda: re.search(r"step ([\d,]+)", self.status()), "a step in the status")
+        return int(found[1].replace(",", ""))
 
     def says(self, state: str) -> bool:
-        chip = self.page.locator(".st-key-run-status .chip").first
-        return chip.count() > 0 and state in chip.inner_text()
+        chips = self.page.locator(".st-key-run-status .chip").all_inner_texts()
+        return bool(chips) and state in chips[0]
 
     def wait_state(self, state: str, seconds: float = LONG / 1000) -> None:
         until(lambda: self.says(state), f"the state {state}", seconds)
