@@ -12,6 +12,7 @@ from benchmarks import (
     clicks,
     compare,
     device,
+    gradients,
     keeping,
     lab,
     lockstep,
@@ -31,6 +32,7 @@ from benchmarks.harness import THREADS, CannotMeasureError, Row, machine, table
 BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
     "losses": losses.rows,
     "step": step.rows,
+    "gradients": gradients.rows,
     "lockstep": lockstep.rows,
     "keeping": keeping.rows,
     "opening": opening.rows,
