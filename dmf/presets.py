@@ -54,8 +54,9 @@ PRESETS: dict[str, Preset] = {
     ),
     "counts": Preset(
         "Soft against hard counts",
-        "Soft counts carry gradient; hard ones, the notebook's, leave the training to cross-entropy alone.",
+        "Soft counts carry gradient; hard ones, the notebook's, leave all training to cross-entropy: see Gradients.",
         ("variance,loss_counts=soft", "variance,loss_counts=hard"),
+        {"gradients": "logits"},
     ),
     "notebook": Preset(
         "The authors' notebook",
