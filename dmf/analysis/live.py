@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmf.analysis.extremes import Extremes
+from dmf.analysis.near_uniform import NearUniform, Spread, near_uniform, spread
 from dmf.analysis.smoothing import Smoother
 from dmf.runs import RunRow, Telemetry
 
@@ -77,6 +78,7 @@ class LiveRun:
         self.id = run.id
         self.terms: tuple[str, ...] = tuple(run.config["terms"])
         self.history_min = _losses_needed(run.config)
+        self.near_uniform: NearUniform | None = near_uniform(run.config)
         self._lock = threading.RLock()
         self._forget(run.attempt)
 
@@ -114,6 +116,17 @@ class LiveRun:
     def not_finite(self) -> tuple[str, ...]:
         """The terms, and ``auxiliary``, that were not finite at some step, in the order in which that was met."""
         return tuple(self._not_finite)
+
+    @property
+    def spread(self) -> Spread | None:
+        """Where its weights were so far; None before the first step."""
+        with self._lock:
+            if self._spread_seen < self.size:  # only what is looked at is worked on
+                columns = [self._columns.index(f"weight_{term}") for term in self.terms]
+                found = spread(self._rows.values[self._spread_seen : self.size][:, columns])
+                self._spread = self._spread | found if self._spread and found else self._spread or found
+                self._spread_seen = self.size
+            return self._spread
 
     @property
     def started(self) -> float | None:
@@ -188,6 +201,8 @@ class LiveRun:
         self.attempt = attempt
         self._last, self._collected = -1, 0
         self._not_finite: list[str] = []
+        self._spread: Spread | None = None
+        self._spread_seen = 0
         self._columns: tuple[str, ...] = ()
         self._steps, self._times = Growing(np.dtype(np.int64)), Growing(np.dtype(np.float64))
         self._rows = Growing(np.dtype(np.float32))

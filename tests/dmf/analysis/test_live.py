@@ -75,6 +75,33 @@ def test_a_new_attempt_starts_over(live: LiveRun, store: RunStore, record: Recor
     assert live.trace("loss_ce")[0].tolist() == list(range(6))
 
 
+def test_where_the_weights_were_grows_with_the_run_and_starts_over(
+    live: LiveRun, store: RunStore, record: Record
+) -> None:
+    live.refresh(store)
+    assert live.spread is None
+    record(live.id, 0, 5)
+    live.refresh(store)
+    first = live.spread
+    assert first is not None
+    record(live.id, 5, 3)
+    live.refresh(store)
+    assert live.spread == first  # the weights are recorded the same at every step
+    weights = [live.last(f"weight_{term}") for term in live.terms]
+    assert (first.low, first.high) == (min(weights), max(weights))
+    store.begin_attempt(live.id, 0, "me")
+    live.refresh(store)
+    assert live.spread is None
+
+
+def test_a_run_knows_whether_its_method_keeps_weights_nearly_equal(experiment: ExperimentRow) -> None:
+    def bounded(weighting: str) -> bool:
+        config = FusionConfig(weighting=weighting).model_dump(mode="json")
+        return LiveRun(replace(experiment.runs[0], config=config)).near_uniform is not None
+
+    assert [name for name in WEIGHTINGS if bounded(name)] == ["softadapt", "dwa"]
+
+
 def test_x_counts_steps_epochs_or_seconds(live: LiveRun, store: RunStore, record: Record) -> None:
     record(live.id, 0, 5)  # one step per second from Unix time 1000 s
     live.refresh(store)
