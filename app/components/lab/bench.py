@@ -54,7 +54,8 @@ def bench(now: setup.Setup, history: Any, library: Any, train: Callable[[Sequenc
     for note in _notes(history, library):
         st.caption(note)
     log = st.session_state.get("lab-log", False)
-    charts.losses_chart(drawn.picture, log_y=log, on_pick=_picked)
+    with st.container(key="lab-losses-place"):
+        charts.losses_chart(drawn.picture, log_y=log, on_pick=_picked)
     weights, sweep, explain, take = _tabs()
     if weights.open:
         with weights:
@@ -227,7 +228,7 @@ def _against(now: setup.Setup, drawn: Bench) -> None:
         format_func=drawn.titles.__getitem__,
         key=key,
         on_change=changed,
-        width=220,
+        width=170,
         help="The method whose weights are taken away from those of the others.",
     )
 

@@ -110,11 +110,11 @@ def card(
             slot.html(f'<p class="problem" role="alert">{sentence[:1].upper() + sentence[1:]}</p>')
 
         def changed(sent: dict[str, Value], settled: bool) -> None:
-            text = method_text(method, sent, base, options)
+            text = method_text(method, method_values(config, options) | sent, base, options)
             setup.put(setup.current().with_text(row.id, text), settled=settled)
 
         controls(
-            method_groups(method, options, base.terms),
+            method_groups(config, options),
             method_values(config, options),
             changed,
             key=f"lab-controls-{row.id}-{method}-{len(base.terms)}",

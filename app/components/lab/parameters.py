@@ -54,35 +54,43 @@ PER_LOSS: dict[str, tuple[Range, float]] = {
 """Field with a number for each loss to the ends of its sliders, and what each loss has when it is not given."""
 
 ADJUSTMENTS = (
-    *("weights", "base_weights", "smoothing", "max_change", "weight_min", "weight_max", "sum_to"),
+    *("smoothing", "max_change", "weight_min", "weight_max", "sum_to"),
     *("symlog", "minmax", "floor", "eps", "median"),
 )
-"""What may be set of most methods, and is folded; of a fixed method the weights are all there is."""
+"""What may be set of most methods, and is folded."""
+
+ONLY_IF = {
+    "rho": ("prior", "tempered"),
+    "cov_decay": ("cov_mean", "decay"),
+    "cov_variance": ("cov_mean", "decay"),
+}
+"""Setting to another one and what that has to be for it to count."""
 
 
-def method_groups(method: str, options: Sequence[str], names: Sequence[str]) -> list[Group]:
+def method_groups(config: FusionConfig, options: Sequence[str]) -> list[Group]:
     """The controls of one method: its own settings first, then what may be adjusted, folded.
 
     Args:
-        method: Its name.
+        config: The method as it stands; what another of its settings puts out of use is left out.
         options: The fields that concern it.
-        names: The losses.
     """
-    folded = [name for name in ADJUSTMENTS if name in options and not (method == "fixed" and name == "weights")]
-    own = [name for name in FusionConfig.model_fields if name in options and name not in folded]
+    used = [name for name in options if _is_used(name, config)]
+    own = [name for name in FusionConfig.model_fields if name in used and name not in (*ADJUSTMENTS, *PER_LOSS)]
     own.sort(key=lambda name: name in ("history_min", "history_max"))
-    groups = []
-    for name in (name for name in own if name in PER_LOSS):
-        groups.append(Group(tuple(_per_loss(name, names)), label(name), _help(name)))
-    plain = tuple(_control(name) for name in own if name not in PER_LOSS)
-    if plain:
-        groups.append(Group(plain))
-    adjusted = [control for name in folded if name not in PER_LOSS for control in (_control(name),)]
+    adjusted = [name for name in ADJUSTMENTS if name in used and name not in PER_LOSS]
+    groups = [Group(tuple(map(_control, own)))] if own else []
+    for name in (name for name in PER_LOSS if name in used):
+        is_all_there_is = config.weighting == "fixed" and name == "weights"
+        groups.append(Group(tuple(_per_loss(name, config.terms)), label(name), _help(name), not is_all_there_is))
     if adjusted:
-        groups.append(Group(tuple(adjusted), "Adjustments", "Limits, smoothing and scaling of the weights.", True))
-    for name in (name for name in folded if name in PER_LOSS):
-        groups.append(Group(tuple(_per_loss(name, names)), label(name), _help(name), True))
+        about = "Limits, smoothing and scaling of the weights."
+        groups.append(Group(tuple(map(_control, adjusted)), "Adjustments", about, True))
     return groups
+
+
+def _is_used(name: str, config: FusionConfig) -> bool:
+    other, value = ONLY_IF.get(name, ("", ""))
+    return not other or getattr(config, other) == value
 
 
 def lenient(base: FusionConfig, changes: Mapping[str, str]) -> FusionConfig:

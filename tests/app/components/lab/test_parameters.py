@@ -17,14 +17,14 @@ from dmf.config_text import parse_run
 from dmf.replay import replayable_methods
 
 METHODS = replayable_methods()
-NAMES = ("ce", "iou", "dice")
 BASE = FusionConfig()
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_setting_that_concerns_a_method_has_one_control(method: str) -> None:
     options = METHODS[method].options
-    controls = [control for group in method_groups(method, options, NAMES) for control in group.controls]
+    config = FusionConfig(weighting=method, cov_mean="decay")
+    controls = [control for group in method_groups(config, options) for control in group.controls]
     names = [control.name for control in controls]
     assert len(set(names)) == len(names)
     assert {name.partition(".")[0] for name in names} == set(options)
@@ -61,9 +61,16 @@ def test_controls_show_what_was_chosen_even_where_it_does_not_fit_together() -> 
 
 
 def test_of_a_fixed_method_the_weights_are_not_folded() -> None:
-    first = method_groups("fixed", METHODS["fixed"].options, NAMES)[0]
+    first = method_groups(FusionConfig(weighting="fixed"), METHODS["fixed"].options)[0]
     assert [control.name for control in first.controls] == ["weights.0", "weights.1", "weights.2"]
     assert not first.folded
+
+
+def test_what_another_setting_puts_out_of_use_has_no_control() -> None:
+    for settings, name in (({"prior": "fixed"}, "rho"), ({"cov_mean": "full"}, "cov_decay")):
+        config = FusionConfig.model_validate({"weighting": "bayesian", **settings})
+        groups = method_groups(config, [name, *settings])
+        assert [control.name for group in groups for control in group.controls] == list(settings)
 
 
 def test_numbers_that_make_sense_as_a_range_can_be_varied() -> None:
