@@ -78,7 +78,6 @@ from app.access.lab import (
     uploaded_history,
     weights_csv,
 )
-from app.access.methods import methods_table
 from app.access.playing import ComparedPlayback, PlayedRuns, compared_playback, playback
 from app.access.plugging import load_plugins
 from app.access.queueing import Entry, cancel, move, queue
@@ -166,7 +165,6 @@ __all__ = [
     "manager",
     "method_changes",
     "method_config",
-    "methods_table",
     "metric_info",
     "metric_names",
     "missing_probabilities",
