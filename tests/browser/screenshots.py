@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -117,4 +118,25 @@ def test_take_pictures_of_compare(browser, serve, monkeypatch: pytest.MonkeyPatc
         page.locator(".st-key-run-editor").wait_for(timeout=PATIENCE)
         page.wait_for_timeout(3000)
         page.screenshot(path=IMAGES / f"compare-{scheme}.png")
+        context.close()
+
+
+@pytest.mark.browser
+def test_take_pictures_of_the_lab(browser, app_server: str) -> None:
+    """The page Weighting lab: three drawn losses under three methods, before and after a spike."""
+    query = urlencode(
+        {
+            "methods": "variance;mad;bayesian,rho=0.5",
+            "synthetic": '{"steps":600}',
+            "changes": '[{"kind":"spike","loss":0,"step":300,"length":1,"size":10}]',
+            "view": "method",
+        }
+    )
+    for scheme in ("light", "dark"):
+        context = browser.new_context(viewport={"width": 1440, "height": 1100}, color_scheme=scheme)
+        page = context.new_page()
+        page.goto(f"{app_server}/lab?{query}")
+        page.locator('.live-chart[data-key="lab-method-Bayesian"] canvas').first.wait_for(timeout=PATIENCE)
+        page.wait_for_timeout(3000)
+        page.screenshot(path=IMAGES / f"lab-{scheme}.png")
         context.close()

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import streamlit as st
@@ -53,7 +53,7 @@ class Setup:
 
     source: Kind = "synthetic"
     run: str = ""
-    synthetic: Mapping[str, Any] = ()  # type: ignore[assignment]
+    synthetic: Mapping[str, Any] = field(default_factory=dict)
     rows: tuple[Row, ...] = ()
     perturbations: tuple[Mapping[str, Any], ...] = ()
     view: str = "overlay"
@@ -82,7 +82,7 @@ class Setup:
 
 def first_setup() -> Setup:
     """The lab as a first visit finds it: three losses of different speed under the rules of the paper."""
-    return Setup(synthetic={}).with_methods(*DEFAULT_WEIGHTINGS)
+    return Setup().with_methods(*DEFAULT_WEIGHTINGS)
 
 
 def to_query(setup: Setup) -> dict[str, str]:
@@ -118,7 +118,7 @@ def from_query(query: Mapping[str, str]) -> Setup:
     texts = [text for text in query.get("methods", "").split(_SEPARATOR) if text.strip()]
     for text in texts:
         run_changes(text)
-    setup = Setup(synthetic={}).with_methods(*(texts or DEFAULT_WEIGHTINGS))
+    setup = Setup().with_methods(*(texts or DEFAULT_WEIGHTINGS))
     if "run" in query:
         if not is_plain(query["run"]):
             raise ConfigError(f"No run is called {query['run'][:80]!r}.", "run")
