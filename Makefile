@@ -1,4 +1,4 @@
-# make app, make test, make check, make bench, make bench-peers, make screenshots, make examples: each sets up what it needs, once.
+# make app, make test, make check, make bench, make bench-peers, make screenshots, make methods, make examples: each sets up what it needs, once.
 #   TORCH_INDEX=URL  take torch from this index first, e.g. PyTorch's CPU-only one (the default CUDA build is about 6 GB)
 #   PORT=8501        where the dashboard listens
 PYTHON ?= python3
@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH := $(shell grep -E '^torch(vision)?==' requirements.txt)
 
-.PHONY: app test check format bench bench-peers screenshots examples clean
+.PHONY: app test check format bench bench-peers screenshots methods examples clean
 
 app: $(VENV)/ready
 	$(BIN)/dmf app --port $(PORT)
@@ -37,6 +37,10 @@ screenshots: $(VENV)/ready
 # The runs that come with the program, trained anew.
 examples: $(VENV)/ready
 	$(BIN)/python -m dmf.examples.make
+
+# The table of methods, docs/methods-table.md and the page's, by running every method.
+methods: $(VENV)/ready
+	$(BIN)/python -m dmf.methods.table docs/methods-table.md
 
 # Up to date until requirements or project metadata change; a broken install is repeated.
 $(VENV)/ready: requirements.txt pyproject.toml

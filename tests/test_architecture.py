@@ -81,6 +81,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.access": {
         *("dmf.runs", "dmf.analysis", "dmf.replay", "dmf.jobs", "dmf.build", "dmf.metrics"),
         "dmf.examples",
+        "dmf.methods",
         "dmf.plugins",
         "dmf.data",  # datasets are looked at before there is anything to build
         "dmf.importing",

@@ -1,7 +1,7 @@
 """A tiny network whose losses are given: lets every weighting be stepped through a history, also one that trains.
 
 Each loss has exactly the value of the history and pulls at the network in a direction of its own, the harder the higher
-it is.
+it is. All are at right angles, but the first two, which are in conflict.
 """
 
 from collections.abc import Sequence
@@ -26,8 +26,7 @@ class LiveHistory:
 
     def __init__(self, fusion: Fusion, order: Sequence[int] | None = None, optimizer: str = "sgd") -> None:
         count, dtype, device = fusion.weighting.count, fusion.weighting.weights.dtype, fusion.weighting.weights.device
-        generator = torch.Generator().manual_seed(0)
-        pulls = torch.randn(count, *PIXELS, generator=generator, dtype=torch.float64).to(device, dtype)
+        pulls = _pulls(count).to(device, dtype)
         self.pulls = pulls if order is None else pulls[torch.as_tensor(order)]
         self.network = nn.Parameter(torch.zeros(PIXELS, dtype=dtype, device=device))
         self.fusion = fusion.watch([self.network])
@@ -60,4 +59,14 @@ class LiveHistory:
 
     def _growth(self, logits: Tensor, before: Tensor) -> Tensor:
         """By which factor (K,) each loss grows when the network's output goes from ``before`` to ``logits``."""
-        return (self.pulls * (logits - before)).flatten(1).sum(1).exp()
+        factors: Tensor = (self.pulls * (logits - before)).flatten(1).sum(1).exp()
+        return factors
+
+
+def _pulls(count: int) -> Tensor:
+    """Unit vectors (K, 1, 2, 3, 3); the inner product of the first two is -1/2."""
+    drawn = torch.randn(18, 18, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    pulls = torch.linalg.qr(drawn).Q[:count].clone()
+    if count > 1:
+        pulls[1] = 0.75**0.5 * pulls[1] - 0.5 * pulls[0]
+    return pulls.reshape(count, *PIXELS)
