@@ -78,6 +78,7 @@ from app.access.lab import (
     uploaded_history,
     weights_csv,
 )
+from app.access.methods import methods_table
 from app.access.playing import ComparedPlayback, PlayedRuns, compared_playback, playback
 from app.access.plugging import load_plugins
 from app.access.queueing import Entry, cancel, move, queue
@@ -165,6 +166,7 @@ __all__ = [
     "manager",
     "method_changes",
     "method_config",
+    "methods_table",
     "metric_info",
     "metric_names",
     "missing_probabilities",

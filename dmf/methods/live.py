@@ -66,7 +66,7 @@ class LiveHistory:
 def _pulls(count: int) -> Tensor:
     """Unit vectors (K, 1, 2, 3, 3); the inner product of the first two is -1/2."""
     drawn = torch.randn(18, 18, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    pulls = torch.linalg.qr(drawn).Q[:count].clone()
+    pulls: Tensor = torch.linalg.qr(drawn).Q[:count].clone()
     if count > 1:
         pulls[1] = 0.75**0.5 * pulls[1] - 0.5 * pulls[0]
     return pulls.reshape(count, *PIXELS)
