@@ -236,8 +236,11 @@ def _marks(explained: Any, leaving: NDArray[np.bool_], first: int) -> str:
         parts.append(f"○ next to leave: step{'s' if leaving.sum() > 1 else ''} {steps}, one with each step")
     elif explained.leaves_in is not None:
         parts.append(f"the window is not full: the oldest value leaves in {explained.leaves_in[0]:,} steps")
-    if any(stage.name == "deviation" for stage in explained.stages):
+    shown = {stage.name for stage in explained.stages if stage.levels}
+    if "deviation" in shown:
         parts.append("dashed: median; shaded: half of the values lie within it")
+    elif "variance" in shown:
+        parts.append("dashed: mean")
     if explained.steps.size > MOST:
         parts.append(f"the newest {MOST:,} are drawn")
     return f'<div class="explained marks">{"".join(f"<span>{html.escape(part)}</span>" for part in parts)}</div>'

@@ -168,7 +168,7 @@ class Explainer:
         import torch
 
         history = torch.from_numpy(self.losses)
-        at = max((at for start, at in self._kept if start == first and at <= step), default=first)
+        at = max((at for start, at in tuple(self._kept) if start == first and at <= step), default=first)
         weighting = copy.deepcopy(self._kept[first, at]) if at > first else fresh
         while at < step:
             until = min(step, first + (at - first) // KEEP_EVERY * KEEP_EVERY + KEEP_EVERY)

@@ -49,15 +49,25 @@ def minmax(window: Tensor, count: Count, eps: float = 1e-7) -> Tensor:
     return (window - low) / (high - low + eps)
 
 
+def mean(window: Tensor, count: Count) -> Tensor:
+    """Mean of the filled part of each row. Shape ``(..., K)``."""
+    return _means(window, count)(window)
+
+
 def variance(window: Tensor, count: Count) -> Tensor:
     """Population variance of the filled part of each row, eq. (3). Shape ``(..., K)``."""
+    average = _means(window, count)
+    return average((window - average(window)[..., None]).square())
+
+
+def _means(like: Tensor, count: Count) -> Callable[[Tensor], Tensor]:
+    """The mean of windows filled as ``like`` is; what they share is computed once."""
     if isinstance(count, int):
         size: Tensor | int = count
-        keep = _all if count == window.shape[-1] else _where(valid_columns(window, count))
+        keep = _all if count == like.shape[-1] else _where(valid_columns(like, count))
     else:
-        size, keep = count[..., None].to(window.dtype), _where(valid_columns(window, count))
-    mean = keep(window).sum(-1) / size
-    return keep((window - mean[..., None]).square()).sum(-1) / size
+        size, keep = count[..., None].to(like.dtype), _where(valid_columns(like, count))
+    return lambda window: keep(window).sum(-1) / size
 
 
 def _all(values: Tensor) -> Tensor:

@@ -53,5 +53,6 @@ class VarianceWeighting(WindowWeighting):
             r"v = \frac{1}{n} \sum_t (h_t - \bar h)^2",
             "How widely the values of a window are spread around their mean.",
             functional.variance(scaled, filled),
+            levels={"mean h": functional.mean(scaled, filled)},
         )
         return (spread, floor_stage("v", statistic, self.floor)) if self.floor else (spread,)

@@ -128,6 +128,7 @@ def test_the_stages_of_the_variance_by_hand() -> None:
     found = stages(explain(losses, config, 2))
     assert list(found) == ["variance", "floor", "normalisation", "weights"]
     assert found["variance"].values.tolist() == pytest.approx([2 / 3, 8 / 3])
+    assert found["variance"].levels["mean h"].tolist() == [2, 4]
     assert found["normalisation"].values.tolist() == pytest.approx([0.2, 0.8])
 
 

@@ -60,6 +60,11 @@ def test_minmax_ignores_columns_that_are_not_filled() -> None:
     )
 
 
+def test_the_mean_is_that_of_the_filled_part() -> None:
+    window = torch.tensor([[100.0, 1.0, 2.0, 9.0]], dtype=torch.float64)
+    assert functional.mean(window, 3).tolist() == functional.mean(window, torch.tensor(3)).tolist() == [4]
+
+
 def test_variance_divides_by_the_number_of_values() -> None:
     # mean 4; (9 + 4 + 25) / 3
     torch.testing.assert_close(functional.variance(*rows([1, 2, 9])), torch.tensor([38 / 3], dtype=torch.float64))
