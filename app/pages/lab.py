@@ -9,6 +9,7 @@ from app import access, state
 from app.components import carried
 from app.components.lab import bench, setup, sources
 from app.components.live_chart import chart_engine
+from app.components.methods_table import methods_table
 from app.components.page_style import use_style
 from dmf.errors import DMFError
 
@@ -26,6 +27,8 @@ def show() -> None:
     )
     ticks = is_growing()
     st.fragment(body, run_every=TICK if ticks else None)(ticks)
+    with st.expander("All methods beside each other", icon=":material/table:"):
+        methods_table(*access.methods_table())
 
 
 def is_growing() -> bool:

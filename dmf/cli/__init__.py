@@ -1,4 +1,4 @@
-"""The command line: ``dmf app | train | resume | import | replay | runs | export | examples | data``.
+"""The command line: ``dmf app | train | resume | import | replay | explain | check-method | runs | export | ...``.
 
 Heavy imports wait inside the commands, so that help and mistakes answer at once.
 """

@@ -1,4 +1,5 @@
 import hashlib
+import re
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from dmf.config import DataConfig, ExperimentConfig, FusionConfig, PluginConfig,
 from dmf.data import DATASETS, build_dataset
 from dmf.errors import ConfigError
 from dmf.losses import LOSSES, build_bank
+from dmf.methods import check_method
 from dmf.models import MODELS, build_model
 from dmf.plugins import load_plugin, load_plugins, load_stored, loaded, plugins_of, registry_of, short
 from dmf.weighting import WEIGHTINGS, build_weighting
@@ -89,6 +91,13 @@ def test_a_file_may_hold_all_four_kinds(plugin):
     assert build_model(experiment_with("even").model.model_copy(update={"model": "tiny"}), 1, 2, 32, 0) is not None
     assert len(build_dataset(DataConfig(dataset="squares")).cases()) == 12
     assert "squares" in DATASETS
+
+
+def test_the_file_that_the_docs_show_keeps_what_every_method_promises(plugin):
+    page = (Path(__file__).parents[2] / "docs" / "adding-a-method.md").read_text(encoding="utf-8")
+    shown = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)[0]
+    load_plugin(plugin(shown))
+    assert {finding.result for finding in check_method("WEIGHTINGS", "newest")} <= {"pass", "skip"}
 
 
 def test_the_same_file_twice_is_one_also_from_elsewhere(plugin):

@@ -7,7 +7,7 @@ import pytest
 from dmf import __version__
 
 COMMANDS = [
-    *([], ["train"], ["resume"], ["import"], ["replay"], ["runs"], ["export"], ["app"]),
+    *([], ["train"], ["resume"], ["import"], ["replay"], ["runs"], ["export"], ["app"], ["check-method"]),
     *(["data"], ["data", "list"], ["data", "check"], ["data", "get"]),
 ]
 
