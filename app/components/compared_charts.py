@@ -1,6 +1,6 @@
 """Chosen runs as charts that share one x: every run a line, or every group of runs a mean line with a band."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -11,6 +11,7 @@ import streamlit as st
 
 from app.charts.lines import AXIS_LABELS, Happening, Source, View, Window, draw, honest
 from app.charts.twin import twin
+from app.components import near_uniform
 from app.components.compare_look import PANELS, SCORE, Compared, Look, Panel
 from app.components.fields import named, run_title
 from app.components.gradients import (
@@ -67,6 +68,7 @@ def charts(
     groups: Groups | None = None,
     *,
     happened: Mapping[str, Sequence[Happening]] | None = None,
+    switched: Collection[str] = (),
 ) -> None:
     """All chosen charts, two beside each other.
 
@@ -77,6 +79,7 @@ def charts(
         metric: Name of the metric that is drawn as the validation score, and how it is to be read.
         groups: Runs to be taken together; None draws each by itself.
         happened: Run id to what is marked of it.
+        switched: Ids of runs whose method was changed while they trained.
     """
     drawn = _Drawn(runs, look, metrics, metric, groups, happened=happened or {})
     wanted = [
@@ -85,7 +88,12 @@ def charts(
     for first in range(0, len(wanted), 2):
         for place, (name, part, items) in zip(st.columns(2, gap="medium"), wanted[first : first + 2], strict=False):
             with place:
-                drawn.chart(PANELS[name], part, items)
+                chart = st.container()  # above the choice of its axis, which is read first
+                if (name, part, items) == wanted[0] and name == "Weights":
+                    said = near_uniform.nearly((run.run.config, run.live) for run in runs if run.id not in switched)
+                    drawn.fits_weights = near_uniform.note(said, key="fit", bind="query-params")
+                with chart:
+                    drawn.chart(PANELS[name], part, items)
 
 
 def gradient_charts(
@@ -150,6 +158,7 @@ class _Drawn:
         happened: Mapping[str, Sequence[Happening]],
     ) -> None:
         self.happened = happened
+        self.fits_weights = False
         self.look, self.groups, self.metric = look, groups, metric
         titles = titles_of(runs)
         by_id = {run.id: run for run in runs}
@@ -222,6 +231,8 @@ class _Drawn:
         if panel is COSINE and not any(len(line.x) for line in series):
             note = NO_ANGLE
         y_range = (lowest_share(line.y for line in series), 1) if panel is SHARE else panel.y_range
+        if panel is PANELS["Weights"] and self.fits_weights:
+            y_range = None
         live_chart(
             [*series, *(zero_line(series) if panel is COSINE else ())],
             key=key,

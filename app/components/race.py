@@ -9,7 +9,7 @@ import streamlit as st
 
 from app.charts.happenings import happenings
 from app.charts.lines import AXIS_LABELS, Axis, Happening, Line, Source, View, Window, draw, honest
-from app.components import chart_options
+from app.components import chart_options, near_uniform
 from app.components.fields import method_title, named, run_title
 from app.components.live_chart import Mark, Series, chart_key, live_chart
 from app.theme import AUXILIARY_COLOR, Color, Dash, run_dashes, term_colors
@@ -121,24 +121,37 @@ def prepared(snapshot: Any, dashes: Sequence[Dash], chosen: Options) -> Race:
     view = View(chosen.axis, snapshot.steps_per_epoch or 1, snapshot.origin, chosen.smoothing)
     labels = {run.id: run_title(run.label) for run in snapshot.experiment.runs}
     end = max((live.ended for live in snapshot.live if live.ended is not None), default=None)
-    marks = happenings(snapshot.events, labels, view, name=named, end=end)
+    places = {run.config.get("gradient_of") for run in snapshot.experiment.runs}
+    place = places.pop() if len(places) == 1 else None
+    marks = happenings(snapshot.events, labels, view, name=lambda word: method_title(word, place), end=end)
     return Race(snapshot, tuple(dashes), titles_of(snapshot), view, chosen, tuple(marks))
 
 
 def weights_chart(race: Race) -> None:
     """W1..WK per run."""
     with st.container(key="weights-chart", gap=None):
+        chart = st.container()  # above the choice of its axis, which is read first
+        # Always a line, so that nothing below moves when the history is full.
+        st.caption(collecting(race.snapshot) or "each rule sets its weights anew at every step")
+        fits = near_uniform.note(_nearly(race), key="fit-weights", persist_state="session")
+    with chart:
         charts(
             race,
             "weights",
             "Weights",
             race.sources("weight"),
             y_label="Weight (share)",
-            y_range=_weights_range(race),
+            y_range=None if fits else _weights_range(race),
             help=WEIGHTS,
         )
-        # Always a line, so that nothing below moves when the history is full.
-        st.caption(collecting(race.snapshot) or "each rule sets its weights anew at every step")
+
+
+def _nearly(race: Race) -> list[near_uniform.Nearly]:
+    """Methods of its runs that keep weights nearly equal; a run that had another one too does not."""
+    pairs = zip(_runs(race), race.snapshot.live, strict=True)
+    return near_uniform.nearly(
+        (run.config, live) for run, live in pairs if "weighting" not in race.snapshot.changes(run)
+    )
 
 
 def _weights_range(race: Race) -> tuple[float, float | None]:

@@ -220,7 +220,9 @@ def draw(
     chosen, metric = compare_look.look(names, access.named_metric)
     st.session_state[DRAWN] = chosen, metric
     happened = compared_events.marks_of(runs, titles, events, chosen)
-    compared_charts.charts(runs, chosen, metrics, access.named_metric(metric), groups, happened=happened)
+    switched = {event.run for event in events if event.kind == "knob" and event.data["field"] == "weighting"}
+    about = access.named_metric(metric)
+    compared_charts.charts(runs, chosen, metrics, about, groups, happened=happened, switched=switched)
     compared_charts.gradient_charts(runs, chosen, groups, happened=happened)
 
 

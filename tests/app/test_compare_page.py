@@ -195,6 +195,41 @@ def test_what_happened_is_listed_and_marked_only_where_few_runs_are_chosen(store
     assert marks_of(runs, titles, access.run_events(ids), Look()) == {}
 
 
+def test_where_a_method_keeps_weights_nearly_equal_the_page_says_so_and_can_fit_the_axis(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.components import compared_charts
+    from app.components.near_uniform import FIT
+
+    ranges: dict[str, Any] = {}
+    draw = compared_charts.live_chart
+    monkeypatch.setattr(
+        compared_charts,
+        "live_chart",
+        lambda series, **about: ranges.update({about["title"]: about["y_range"]}) or draw(series, **about),
+    )
+    ids = record(store, dwa=50, mad=80)
+    test = page(",".join(ids))
+    line = test.container(key="fit-line")
+    sentence = line.caption[0]
+    assert sentence.value.startswith("DWA: weights stay between 0.2")
+    assert sentence.value.endswith("here, near 1/3 by construction")
+    assert "while no loss changes by more than a fifth" in sentence.help
+    assert line.toggle[0].label == FIT
+    assert ranges["Weights"] == (0, None)
+    test.toggle(key="fit").set_value(True).run()
+    assert ranges["Weights"] is None
+    assert ranges["Validation CB-Dice"] == (0, 1)
+    page(",".join(ids), fit="true")  # the link carries it
+    assert ranges["Weights"] is None
+    assert not page(ids[1]).toggle(key="log").value
+    assert all(toggle.label != FIT for toggle in page(ids[1]).toggle)
+    assert all(toggle.label != FIT for toggle in page(",".join(ids), show="Losses").toggle)
+    knob = {"field": "weighting", "before": "dwa", "value": "variance"}
+    store.write([Event(ids[0], 20, "knob", knob)], None)
+    assert all(toggle.label != FIT for toggle in page(",".join(ids)).toggle)
+
+
 def test_a_chosen_run_is_copied_as_a_command(store: RunStore) -> None:
     ids = record(store)
     part = bar(page(",".join(ids)), "Copy as command")

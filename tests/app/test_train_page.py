@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -29,13 +30,17 @@ def page(experiment: str | None = None) -> AppTest:
 
 
 def record(
-    store: RunStore, steps: int = 40, state: RunState = RunState.FINISHED, bad: tuple[str, int] | None = None
+    store: RunStore,
+    steps: int = 40,
+    state: RunState = RunState.FINISHED,
+    bad: tuple[str, int] | None = None,
+    methods: tuple[str, str] = ("variance", "mad"),
 ) -> str:
     """An experiment of two runs with everything a training leaves behind; ``bad``: a loss, NaN so often at first."""
-    fusions = [{**FusionConfig(weighting=name).model_dump(mode="json")} for name in ("variance", "mad")]
+    fusions = [{**FusionConfig(weighting=name).model_dump(mode="json")} for name in methods]
     config = {"data": {"dataset": "phantom", "image_size": 16}, "training": {"epochs": 2}}
     experiment = store.create_experiment(
-        config, name="Two methods", labels=["variance", "mad"], run_configs=fusions, environment={}
+        config, name="Two methods", labels=list(methods), run_configs=fusions, environment={}
     )
     owner = "test"
     store.claim([run.id for run in experiment.runs], owner)
@@ -158,6 +163,33 @@ def test_the_weights_chart_says_what_it_waits_for(store: RunStore) -> None:
     page(id)
     assert collecting(access.follow(id)) == "collecting 4 of 10 losses, weights uniform until then"
     assert collecting(access.follow(record(store))) == ""
+
+
+def test_where_a_method_keeps_weights_nearly_equal_the_page_says_so_and_can_fit_the_axis(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.components import race
+
+    ranges: dict[str, Any] = {}
+    draw = race.live_chart
+    monkeypatch.setattr(
+        race,
+        "live_chart",
+        lambda series, **about: ranges.update({about["title"]: about.get("y_range")}) or draw(series, **about),
+    )
+    id = record(store, methods=("mad", "softadapt"))
+    test = page(id)
+    line = test.container(key="fit-weights-line")
+    assert line.caption[0].value == "SoftAdapt: weights stay between 0.20 and 0.50 here, near 1/3 by construction"
+    assert "within a factor 1.11 of each other" in line.caption[0].help
+    assert ranges["Weights"] == (0, 1.0)
+    test.toggle(key="fit-weights").set_value(True).run()
+    assert ranges["Weights"] is None
+    assert ranges["Share of the total"] == (0, 1)
+    run = store.experiment(id).runs[1].id
+    store.write([Event(run, 20, "knob", {"field": "weighting", "value": "mad", "before": "softadapt"})], "test")
+    assert all(toggle.key != "fit-weights" for toggle in page(id).toggle)
+    assert all(toggle.key != "fit-weights" for toggle in page(record(store)).toggle)
 
 
 def test_scores_say_what_they_are_over(store: RunStore) -> None:

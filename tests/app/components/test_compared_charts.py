@@ -17,6 +17,7 @@ class Steps:
 
     terms = ("ce",)
     ended = 10.0
+    near_uniform = None
 
     def __init__(self, size: int) -> None:
         self.size = size
