@@ -9,7 +9,7 @@ from dmf.presets import Preset
 from dmf.records import Knob
 from dmf.registry import unknown
 
-Chart = Literal["weights", "losses", "gamma", "share", "scores"]
+Chart = Literal["weights", "losses", "share", "scores", "classes"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,9 @@ class Scene:
         answer: What comes out.
         preset: The race, small enough for a laptop.
         charts: What there is to see, most important first.
-        metrics: Scores that the chart "scores" draws, one line each per run.
+        focus: Losses whose lines are drawn wide, the others thin; all wide when not given.
+        metrics: Scores that the chart "scores" draws for all runs together, or "classes" for each run by itself.
+        names: What the runs are called; by their labels when not given.
         knobs: Changes of settings while it trains, by the label of their run.
         samples: Pictures of predictions that are shown; 0 where they say nothing.
         methods: What the weighting lab opens with where the question is answered by the recorded losses alone.
@@ -39,7 +41,9 @@ class Scene:
     answer: str
     preset: Preset
     charts: tuple[Chart, ...]
+    focus: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     knobs: Mapping[str, tuple[Knob, ...]] = field(default_factory=dict)
     samples: int = 0
     methods: tuple[str, ...] = ()
@@ -62,7 +66,7 @@ SCENES: dict[str, Scene] = {
         ),
         "the green line (Dice) climbs, the rust one (Focal) sinks",
         "What if the rule remembers only the last 20 steps instead of 100?",
-        "Change “History, at most” to 20 in the lab, or in the form before you start.",
+        "Set “History, most” to 20 in the lab, or in the form before you start.",
         "The weights get nervous: with a short memory every loss looks much like noise, and none stays ahead for long.",
         Preset(
             "Why weights adapt",
@@ -71,6 +75,7 @@ SCENES: dict[str, Scene] = {
             {**SMALL, "terms": "ce:dice:focal", "auxiliary": "none", "lr": 3e-3, "epochs": 12},
         ),
         ("weights", "losses"),
+        focus=("dice", "focal"),
         methods=("variance", "variance,history_max=20"),
     ),
     "spike": Scene(
@@ -78,13 +83,12 @@ SCENES: dict[str, Scene] = {
         (
             "At step 60 the learning rate is 50 times too high for one step, and the focal loss leaps to several times "
             "its value.",
-            "You might expect both rules to shy away from it, but each window is stretched to 0…1 first: a spike "
-            "squeezes all other values together, so variance gives the spiky loss less weight and MAD, one over the "
-            "spread, far more.",
+            "Each window is stretched to 0…1 first, so a spike squeezes all its other values together: against "
+            "intuition, variance then gives this loss less weight, and MAD far more.",
         ),
         "the rust lines (Focal) after step 60, and again at step 90, when the spike leaves the window of 30",
         "Would a longer memory feel the spike less?",
-        "In the lab, move “History, at most” of both methods from 30 to 100 and compare step 61.",
+        "In the lab, move “History, most” of both methods from 30 to 100 and compare step 61.",
         "Yes: among 100 values one spike hardly moves the weights, but it is remembered for 100 steps.",
         Preset(
             "Variance against MAD on a spike",
@@ -93,18 +97,19 @@ SCENES: dict[str, Scene] = {
             {**SMALL, "terms": "ce:dice:focal", "auxiliary": "none", "history_max": 30, "epochs": 10},
         ),
         ("weights", "losses"),
+        focus=("focal",),
         knobs={"variance": _SPIKE, "mad": _SPIKE},
         methods=("variance,history_max=30", "mad,history_max=30"),
     ),
     "compound": Scene(
         "A compounding prior takes all",
         (
-            "The Bayesian rule multiplies what it sees now with a prior, what it believed before; compounded at every "
-            "step, small differences pile up until one loss has all the weight and the others count for nothing.",
-            "The tempered prior forgets: it keeps half of its belief from step to step, and no loss ever gets much "
-            "more than half.",
+            "The Bayesian rule multiplies what it sees with a prior, what it believed before; compounded at every "
+            "step, small differences pile up until one loss has all the weight.",
+            "The tempered prior forgets: only half of its belief goes on to the next step, and no loss ever gets much "
+            "more than half of the weight.",
         ),
-        "one of the dashed lines goes to 1, the others to 0",
+        "the dashed lines: Dice takes nearly all at first, and in the end cross-entropy everything",
         "How long may a memory be before one loss takes all?",
         "In the lab, move ρ, the memory of the tempered prior, from 0.5 to 0.9, 0.95 and 0.99.",
         "At 0.9 the largest weight comes to about 0.85, at 0.95 to 0.95, and at 0.99 a loss takes all again.",
@@ -115,19 +120,20 @@ SCENES: dict[str, Scene] = {
             {**SMALL, "auxiliary": "none", "rho": 0.5, "epochs": 14},
         ),
         ("weights", "losses"),
+        names=("Tempered prior", "Compound prior"),
         methods=("bayesian,prior=tempered,rho=0.5", "bayesian,prior=compound"),
     ),
     "early-help": Scene(
         "What the auxiliary loss does early",
         (
-            "Cross-entropy and focal loss count pixels, and most pixels are background; CB-Dice, the auxiliary loss, "
-            "counts classes, so the network finds lesions epochs earlier with it.",
-            "Its weight γ(t) fades from 3 to almost nothing: it gives the first push and then leaves the work to the "
-            "others.",
+            "Cross-entropy and focal loss count pixels, most of them background; CB-Dice, the auxiliary loss, counts "
+            "classes, and with it the network finds lesions epochs earlier.",
+            "Its weight γ(t) fades from 3 to almost nothing: it gives the first push, then leaves the work to the "
+            "others, and in the end both runs have arrived.",
         ),
-        "who finds lesions first, and how the share of the auxiliary loss fades",
+        "the solid line is there first, and its auxiliary loss fades",
         "Does it help as much where overlap is trained anyway?",
-        "Open the form with this race, set the losses to CE, IoU and Dice, and start.",
+        "Press “Change it first”, set the losses to cross-entropy, IoU and Dice, and start.",
         "Much less: IoU and Dice look at overlap from the first step, so the two runs lie closer together.",
         Preset(
             "What the auxiliary loss does early",
@@ -137,20 +143,21 @@ SCENES: dict[str, Scene] = {
         ),
         ("scores", "share"),
         metrics=("lesion_dice",),
+        names=("With CB-Dice", "Without"),
         samples=2,
     ),
     "rare-class": Scene(
         "Class balance with four classes",
         (
-            "Lesions are of three kinds here, and one in seven is a cyst: cross-entropy alone counts every pixel "
-            "alike, most of them background, and after twelve passes it still misses nearly every cyst.",
+            "Three kinds of lesion, one in seven a cyst: cross-entropy alone counts every pixel alike, most of them "
+            "background, and after twelve epochs it still misses nearly every cyst.",
             "Class-balanced Dice counts a class the more, the less of an image it covers: all three kinds are found, "
             "the rare one too.",
         ),
-        "Dice of each kind of lesion, and the colours in the pictures",
+        "the cysts, on both sides, and what the pictures have in magenta: missed",
         "Can a rare class count too much?",
-        "Open the form with this race, set the weights of CB-Dice to inverse and its shares to dataset, and start.",
-        "Yes: the rarest kind is found first, and benign lesions, the commonest kind, are not found at all.",
+        "Press “Change it first”, set CB-Dice’s class weights to inverse and its class shares to dataset, and start.",
+        "Yes: the rarest kind is found first, and a commoner one late or not at all.",
         Preset(
             "Class balance with four classes",
             "Cross-entropy with and without class-balanced Dice: watch whether the rare class is found.",
@@ -165,8 +172,9 @@ SCENES: dict[str, Scene] = {
                 "epochs": 12,
             },
         ),
-        ("scores", "losses"),
+        ("classes",),
         metrics=("dice/cyst", "dice/benign", "dice/malignant"),
+        names=("Cross-entropy alone", "With CB-Dice"),
         samples=3,
     ),
 }

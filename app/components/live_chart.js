@@ -524,6 +524,7 @@ class LiveChart {
     }
     event.preventDefault();
   }
+    event.stopPropagation(); // what the keys do elsewhere on the page
 
   showTip(plot) {
     const { left, top } = plot.cursor;

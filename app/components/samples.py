@@ -75,7 +75,14 @@ def key(snapshot: Any) -> str:
 
 
 def gallery(
-    snapshot: Any, dashes: Sequence[Dash], epoch: int, opacity: float, pictures: Pictures, most: int | None = None
+    snapshot: Any,
+    dashes: Sequence[Dash],
+    epoch: int,
+    opacity: float,
+    pictures: Pictures,
+    *,
+    most: int | None = None,
+    scored: bool = True,
 ) -> None:
     """Image, truth and each run's prediction at an epoch, one row per case.
 
@@ -86,6 +93,7 @@ def gallery(
         opacity: Of the colours, 0..1.
         pictures: Gives PNGs by sample id.
         most: Cases that are shown; all when not given.
+        scored: Write the Dice of each prediction below it.
     """
     rows, runs, titles = snapshot.samples, snapshot.experiment.runs, titles_of(snapshot)
     shared = {(row.kind, row.case): row for row in rows if row.run is None}
@@ -114,7 +122,7 @@ def gallery(
             dice = number(row.dice, 3)
             words = f"Prediction of {html.escape(titles[run.id])} for {name} at epoch {row.epoch}, Dice {dice}"
             when = "" if row.epoch == epoch else f" · epoch {row.epoch}"
-            cells.append(_figure(picture, words, f"Dice <b>{dice}</b>{when}"))
+            cells.append(_figure(picture, words, f"Dice <b>{dice}</b>{when}" if scored else f"epoch {row.epoch}"))
     st.html(f'<div class="race gallery" style="--columns:{2 + len(runs)}">{"".join(cells)}</div>')
 
 

@@ -80,7 +80,7 @@ def choose(now: setup.Setup) -> access.History | None:
 
 def chosen_run(now: setup.Setup) -> access.History | None:
     runs = access.lab_runs()
-    if not runs:
+    if not runs and not now.run:  # an archived one is in no list, but its link leads to it
         st.caption("No run has recorded a step yet. Start a race on Home, or draw a history by sliders.")
         return None
     if not now.run:

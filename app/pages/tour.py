@@ -21,7 +21,7 @@ def show() -> None:
     name = NAMES[place]
     scene = SCENES[name]
     with st.container(key="tour"):
-        telling.steps(place, [each.title for each in SCENES.values()], go)
+        telling.heading(place, [each.title for each in SCENES.values()], go)
         telling.story(scene)
         try:
             shown = player.played(name) or player.begin(name, access.scene_playback(name))
@@ -54,8 +54,8 @@ def passing(scene: Scene, shown: player.Played) -> None:
     def look() -> None:
         if shown.goes_on != ticks:
             st.rerun()
-        snapshot = shown.snapshot()
-        race = charts.race_of(snapshot)
+        snapshot = charts.renamed(scene, shown.snapshot())
+        race = charts.race_of(scene, snapshot)
         player.bar(shown, telling.progress(snapshot))
         charts.charts(scene, race, access.metric_info)
         telling.pictures(scene, race, access.scene_pictures)

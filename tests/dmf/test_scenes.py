@@ -76,7 +76,9 @@ def test_a_scene_is_told_in_two_sentences_and_a_question(name: str) -> None:
         assert len(re.findall(r"[.?!](?: [A-Z]|$)", sentence)) == 1
     assert scene.question.endswith("?")
     assert not scene.watch.endswith(".")
-    assert ("scores" in scene.charts) == bool(scene.metrics)
+    assert bool({"scores", "classes"} & set(scene.charts)) == bool(scene.metrics)
+    assert len(scene.names) in (0, len(scene.preset.runs))
+    assert set(scene.focus) <= set(scene.preset.config().runs[0].fusion.terms)
 
 
 def test_an_unknown_scene_is_refused_with_what_there_is() -> None:
@@ -152,6 +154,9 @@ def test_a_compounding_prior_takes_all_and_a_tempered_one_does_not(examples: Run
     assert compound[-1].max() > 0.999
     assert np.sort(compound[-1])[:2].max() < 1e-3
     assert tempered.max() < 0.6
+    ce, dice = 0, 2
+    assert compound[20, dice] > 0.9  # which takes nearly all at first
+    assert compound[-1].argmax() == ce
 
 
 @pytest.mark.parametrize(

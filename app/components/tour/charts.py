@@ -1,32 +1,43 @@
 """The charts of a scene: few lines, wide strokes, words that are read from the back of a room."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from app.charts.lines import AXIS_LABELS, Happening, Source, View, draw
+from app.charts.lines import AXIS_LABELS, Happening, Source, draw
 from app.components.fields import named
 from app.components.live_chart import Mark, Series, live_chart
 from app.components.race import AUXILIARY, LOSSES, TERMS, WEIGHTS, Options, Race, dashes_of, prepared, zoom_of
-from app.theme import TERM_COLORS, Color
+from app.theme import DASHES, TERM_COLORS, TEXT
 from dmf.scenes import Scene
 
-TEXT = 1.5  # size of a chart's words, beside those of other pages
-HEIGHT = 400  # CSS pixels
-STROKE = 3.0  # CSS pixels
-CLASS_COLORS = [TERM_COLORS[name] for name in ("ce", "iou", "tversky", "cb-dice", "dice", "focal")]
-ONE_SCORE = Color("#1b2430", "#e3e8ef")
+SIZE = 1.5  # size of a chart's words, beside those of other pages
+HEIGHT = 345  # CSS pixels: with the sentences above it fits a projector of 720
+STROKE, THIN = 3.2, 1.3  # CSS pixels
+CLASS_COLORS = [TERM_COLORS[name] for name in ("ce", "iou", "tversky")]
 
 Info = Callable[[str], Any]
 
 
-def race_of(snapshot: Any) -> Race:
+def race_of(scene: Scene, snapshot: Any) -> Race:
     """What the charts of a scene share; the end of its training is marked, so that lines grow towards it."""
-    race = prepared(snapshot, dashes_of(snapshot), Options())
+    dashes = tuple(DASHES[: len(scene.names)]) if scene.names else dashes_of(snapshot)
+    race = prepared(snapshot, dashes, Options())
     end = Happening(float(snapshot.steps_total or 0), "End of the training", "state")
-    return Race(race.snapshot, race.dashes, race.titles, View("step"), race.options, (*race.marks, end))
+    return replace(race, marks=(*race.marks, end))
+
+
+def renamed(scene: Scene, snapshot: Any) -> Any:
+    """The experiment with its runs called as the scene calls them."""
+    if not scene.names:
+        return snapshot
+    runs = zip(snapshot.experiment.runs, scene.names, strict=True)
+    named_so = tuple(replace(run, label=name) for run, name in runs)
+    return replace(snapshot, experiment=replace(snapshot.experiment, runs=named_so))
 
 
 def charts(scene: Scene, race: Race, info: Info) -> None:
@@ -37,48 +48,56 @@ def charts(scene: Scene, race: Race, info: Info) -> None:
         race: What its charts share, as of now.
         info: How a score is to be read, by its name.
     """
-    panels = {"weights": _weights, "losses": _losses, "gamma": _gamma, "share": _share}
-    for place, name in zip(st.columns(len(scene.charts), gap="medium"), scene.charts, strict=True):
-        with place, st.container(key=f"tour-{name}", gap=None):
-            if name == "scores":
-                _scores(scene, race, info)
-            else:
-                panels[name](race)
+    panels: list[tuple[str, Callable[[], None]]] = []
+    for name in scene.charts:
+        match name:
+            case "weights":
+                panels.append((name, lambda: _weights(scene, race)))
+            case "losses":
+                panels.append((name, lambda: _losses(scene, race)))
+            case "share":
+                panels.append((name, lambda: _share(scene, race)))
+            case "scores":
+                panels.append((name, lambda: _scores(scene, race, info)))
+            case "classes":
+                runs = range(len(race.snapshot.experiment.runs))
+                panels += [(f"classes-{place}", partial(_classes, scene, race, info, place)) for place in runs]
+    for column, (name, panel) in zip(st.columns(len(panels), gap="medium"), panels, strict=True):
+        with column, st.container(key=f"tour-{name}", gap=None):
+            panel()
 
 
-def _weights(race: Race) -> None:
-    _lines(race, "weights", "Weights", race.sources("weight"), y_label="Weight (share)", y_range=(0, 1), help=WEIGHTS)
-
-
-def _losses(race: Race) -> None:
-    _lines(race, "losses", "Losses", race.sources("loss"), y_label="Loss (log scale)", log_y=True, help=LOSSES)
-
-
-def _gamma(race: Race) -> None:
+def _weights(scene: Scene, race: Race) -> None:
     _lines(
+        scene,
         race,
-        "gamma",
-        "Weight γ(t) of the auxiliary loss",
-        race.of_auxiliary("gamma", "γ"),
-        y_label="γ (factor)",
-        y_range=(0, None),
-        help="γ(t): the weight of the auxiliary loss, which fades from γ₀ as training goes on.",
+        "weights",
+        "Weights",
+        race.sources("weight"),
+        y_label="Weight (share)",
+        y_range=(0, 1),
+        help=WEIGHTS,
     )
 
 
-def _share(race: Race) -> None:
+def _losses(scene: Scene, race: Race) -> None:
+    _lines(scene, race, "losses", "Losses", race.sources("loss"), y_label="Loss (log scale)", log_y=True, help=LOSSES)
+
+
+def _share(scene: Scene, race: Race) -> None:
     _lines(
+        scene,
         race,
         "share",
         "Share of the auxiliary loss",
         race.of_auxiliary(f"share_{AUXILIARY}", "Share"),
-        y_label="Share of the total (0 to 1)",
+        y_label="Share (0 to 1)",
         y_range=(0, 1),
         help="What the auxiliary loss, times γ, contributes to the total that the network learns from.",
     )
 
 
-def _lines(race: Race, key: str, title: str, sources: Sequence[Source], **about: Any) -> None:
+def _lines(scene: Scene, race: Race, key: str, title: str, sources: Sequence[Source], **about: Any) -> None:
     lines = draw(sources, race.view, zoom_of(f"tour-{key}", race.scope))
     dashes = dict(zip(race.titles.values(), race.dashes, strict=True))
     series = [
@@ -88,7 +107,7 @@ def _lines(race: Race, key: str, title: str, sources: Sequence[Source], **about:
             line.y,
             race.colors[line.term].pair,
             dash=dashes[line.run],
-            width=STROKE,
+            width=STROKE if line.term in (scene.focus or (line.term,)) else THIN,
             run=line.run,
             term="Auxiliary" if line.term == AUXILIARY else named(line.term),
         )
@@ -99,34 +118,58 @@ def _lines(race: Race, key: str, title: str, sources: Sequence[Source], **about:
 
 
 def _scores(scene: Scene, race: Race, info: Info) -> None:
-    metrics = race.snapshot.metrics
-    series = []
-    for place, metric in enumerate(scene.metrics):
-        about = info(metric)
-        color = ONE_SCORE if len(scene.metrics) == 1 else CLASS_COLORS[place]
-        for run, dash in zip(race.snapshot.experiment.runs, race.dashes, strict=True):
-            name = race.titles[run.id]
-            rows = metrics if metrics.empty else metrics[(metrics["metric"] == metric) & (metrics["run"] == run.id)]
-            if len(rows):
-                rows = rows[rows["split"] == "validation"].sort_values("step")
-            x = np.asarray(rows["step"] if len(rows) else [], np.float64)
-            y = np.asarray(rows["value"] if len(rows) else [], np.float64)
-            title = _of_class(metric) or about.title
-            series.append(Series(f"{title} · {name}", x, y, color.pair, dash=dash, width=STROKE, run=name, term=title))
-    first = info(scene.metrics[0])
+    """One score of all runs."""
+    (metric,) = scene.metrics
+    about = info(metric)
+    series = [
+        Series(
+            run.label,
+            *_score(race, run, metric),
+            TEXT.pair,
+            dash=dash,
+            width=STROKE,
+            run=race.titles[run.id],
+            term=about.title,
+        )
+        for run, dash in zip(race.snapshot.experiment.runs, race.dashes, strict=True)
+    ]
+    _chart(race, "scores", about.title, series, y_label="Dice (0 to 1)", y_range=(0, 1), help=_helped(about))
+
+
+def _classes(scene: Scene, race: Race, info: Info, place: int) -> None:
+    """The score of each class of one run."""
+    run = race.snapshot.experiment.runs[place]
+    series = [
+        Series(_of_class(metric), *_score(race, run, metric), color.pair, width=STROKE)
+        for metric, color in zip(scene.metrics, CLASS_COLORS, strict=True)
+    ]
     _chart(
         race,
-        "scores",
-        "Dice of each kind of lesion" if len(scene.metrics) > 1 else first.title,
+        f"classes-{place}",
+        f"{race.titles[run.id]}: Dice of each kind",
         series,
         y_label="Dice (0 to 1)",
         y_range=(0, 1),
-        help=f"{first.sentence} Measured on images that the networks do not train on, after every epoch.",
-        about={},
+        help=_helped(info(scene.metrics[0])),
     )
 
 
+def _score(race: Race, run: Any, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """Steps and validation scores of a run so far."""
+    rows = race.snapshot.metrics
+    if rows.empty:
+        return np.zeros(0), np.zeros(0)
+    own = rows[(rows["metric"] == metric) & (rows["run"] == run.id) & (rows["split"] == "validation")]
+    own = own.sort_values("step")
+    return own["step"].to_numpy(np.float64), own["value"].to_numpy(np.float64)
+
+
+def _helped(about: Any) -> str:
+    return f"{about.sentence} Measured on images that the networks do not train on, after every epoch."
+
+
 def _of_class(metric: str) -> str:
+    """``"Cyst"`` of ``"dice/cyst"``."""
     return metric.partition("/")[2].capitalize()
 
 
@@ -139,6 +182,6 @@ def _chart(race: Race, key: str, title: str, series: Sequence[Series], **about: 
         x_label=AXIS_LABELS["step"],
         marks=[Mark(mark.x, mark.text, mark.kind) for mark in race.marks],
         height=HEIGHT,
-        text=TEXT,
+        text=SIZE,
         **about,
     )

@@ -15,8 +15,8 @@ from dmf.scenes import Scene
 OPACITY = 0.55  # of the colours over images
 
 
-def steps(place: int, titles: Sequence[str], go: Callable[[int], None]) -> None:
-    """Back and Next, and how far the tour is; the arrow keys of a keyboard do the same.
+def heading(place: int, titles: Sequence[str], go: Callable[[int], None]) -> None:
+    """The title of the scene, and the way to the one before and after it; the arrow keys do the same.
 
     Args:
         place: Of the scene, from 0.
@@ -24,7 +24,8 @@ def steps(place: int, titles: Sequence[str], go: Callable[[int], None]) -> None:
         go: Called with the place of the scene to turn to.
     """
     dots = "".join(f'<i class="{"here" if each == place else ""}"></i>' for each in range(len(titles)))
-    with st.container(key="tour-steps", horizontal=True, vertical_alignment="center", gap="medium"):
+    with st.container(key="tour-steps", horizontal=True, vertical_alignment="center", gap="small"):
+        st.html(f'<div class="race story"><h1>{html.escape(titles[place])}</h1></div>', width="stretch")
         st.button(
             "Back",
             key="tour-back",
@@ -35,7 +36,11 @@ def steps(place: int, titles: Sequence[str], go: Callable[[int], None]) -> None:
             help=titles[place - 1] if place else "This is the first scene.",
             shortcut="Left",
         )
-        st.html(f'<div class="place"><b>{place + 1} of {len(titles)}</b><span class="dots">{dots}</span></div>')
+        st.html(
+            f'<div class="place"><b>{place + 1} of {len(titles)}</b><span class="dots" aria-hidden="true">{dots}</span>'
+            "</div>",
+            width="content",
+        )
         st.button(
             "Next",
             key="tour-next",
@@ -51,10 +56,10 @@ def steps(place: int, titles: Sequence[str], go: Callable[[int], None]) -> None:
 
 
 def story(scene: Scene) -> None:
-    """Title, the two sentences, and what to keep an eye on."""
+    """The two sentences, and what to keep an eye on."""
     sentences = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in scene.sentences)
     st.html(
-        f'<div class="race story"><h1>{html.escape(scene.title)}</h1><div class="said">{sentences}</div>'
+        f'<div class="race story"><div class="said">{sentences}</div>'
         f'<p class="watch"><b>Watch</b> {html.escape(scene.watch)}.</p></div>'
     )
 
@@ -71,7 +76,9 @@ def pictures(scene: Scene, race: Race, read: Pictures) -> None:
         return
     with st.container(key="tour-pictures"):
         st.html(f'<h2 class="tour-heading">Predictions against the truth</h2>{key(race.snapshot)}')
-        gallery(race.snapshot, race.dashes, max(epochs), OPACITY, read, most=scene.samples)
+        # Of several classes, a score would count those as found that an image does not hold.
+        is_scored = len(race.snapshot.facts["class_names"]) == 2
+        gallery(race.snapshot, race.dashes, max(epochs), OPACITY, read, most=scene.samples, scored=is_scored)
 
 
 def question(scene: Scene, train: Callable[[], None], change: Callable[[], None], replay: Callable[[], None]) -> None:
