@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Numbers = NDArray[np.float64]
 Steps = NDArray[np.int64]
 
-KEEP_EVERY = 500  # steps between kept states of a rule that remembers more than its last weights
+KEEP_EVERY = 1000  # steps between kept states of a rule that remembers more than its last weights
 
 
 @dataclass(frozen=True)
@@ -152,11 +152,11 @@ class Explainer:
         """The rule as it stands before ``step``."""
         import torch
 
-        from dmf.weighting import WindowWeighting, build_weighting
+        from dmf.weighting import build_weighting
 
         fresh = build_weighting(fusion)
-        is_memoryless = isinstance(fresh, WindowWeighting) and type(fresh).learn is WindowWeighting.learn
-        if is_memoryless or step == first:
+        remembers = fresh.state_dict().keys() - {"weights"}  # all that a checkpoint would have to restore
+        if not remembers or step == first:
             found = fresh
         else:
             found = self._walk_to(step, first, fusion, fresh)
