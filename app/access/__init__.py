@@ -62,6 +62,7 @@ from app.access.lab import (
     PERTURBATIONS,
     History,
     Synthetic,
+    evenness,
     lab_methods,
     lab_runs,
     lab_shapes,
@@ -84,8 +85,8 @@ from app.access.plugging import load_plugins
 from app.access.queueing import Entry, cancel, move, queue
 from app.access.reading import Snapshot, active, follow, metric_info, only_examples, overview, pictures, store
 from app.access.steering import command, manager, owner_in_words, start, trouble
-from app.access.trying import try_network
 from app.access.touring import scene_pictures, scene_playback, take_scene
+from app.access.trying import try_network
 from app.access.turning import Turned, turn
 from app.access.viewing import (
     CaseView,
@@ -143,6 +144,7 @@ __all__ = [
     "contact_sheet",
     "delete_runs",
     "describe_run",
+    "evenness",
     "examples",
     "explanation",
     "facts",
@@ -191,9 +193,9 @@ __all__ = [
     "run_history",
     "run_metrics",
     "run_settings",
-    "seen",
     "scene_pictures",
     "scene_playback",
+    "seen",
     "sources",
     "split",
     "start",
@@ -202,9 +204,9 @@ __all__ = [
     "swept",
     "synthetic_config",
     "synthetic_history",
+    "take_scene",
     "trouble",
     "try_network",
-    "take_scene",
     "turn",
     "uploaded_history",
     "view_case",

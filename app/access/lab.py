@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from app.access.comparing import all_runs
 from app.access.reading import store
+from dmf.analysis.near_uniform import NearUniform, Spread, near_uniform, spread
 from dmf.config import FusionConfig
 from dmf.config_text import build, parse_run, run_changes
 from dmf.errors import ConfigError, DataError
@@ -283,6 +284,24 @@ def _swept(
     _history: History, key: str, said: str, _config: FusionConfig, parameter: str, value: float, skipped: int
 ) -> Sensitivity:
     return sweep(_history.losses[skipped:], _config, parameter, [value])
+
+
+@dataclass(frozen=True)
+class Evenness:
+    """How even the weights of a method are, by construction and as they were."""
+
+    near_uniform: NearUniform | None
+    spread: Spread | None
+
+
+def evenness(config: FusionConfig, weights: Weights) -> Evenness:
+    """Whether a method keeps its weights nearly equal, and between what they were.
+
+    Args:
+        config: The method.
+        weights: (S, K) what it gave.
+    """
+    return Evenness(near_uniform(config.model_dump()), spread(weights))
 
 
 def run_settings(id: str) -> dict[str, Any]:

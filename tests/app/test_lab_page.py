@@ -211,6 +211,14 @@ def test_differences_are_taken_to_the_method_that_is_chosen(store: RunStore) -> 
     assert asked(test, "against") == "2"
 
 
+def test_weights_that_are_nearly_equal_by_construction_are_said_to_be(store: RunStore) -> None:
+    test = page(methods="dwa")
+    assert "near 1/3 by construction" in said(test)
+    test.toggle(key="lab-fit").set_value(True).run()
+    assert not test.exception
+    assert "by construction" not in said(page(methods="mad"))
+
+
 def test_a_triangle_needs_three_losses(store: RunStore) -> None:
     assert "this history has 2" in said(page(view="triangle", synthetic='{"losses":[{},{}]}'))
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from app.components import near_uniform
 from app.components.chart_options import log_y
 from app.components.explaining import explaining
 from app.components.fields import named
@@ -59,7 +60,7 @@ def bench(now: setup.Setup, history: Any, library: Any, train: Callable[[Sequenc
     weights, sweep, explain, take = _tabs()
     if weights.open:
         with weights:
-            _weights(now, drawn)
+            _weights(now, drawn, library)
     if sweep.open:
         with sweep:
             sensitivity.sensitivity(drawn.changed, drawn.titles, drawn.configs, library.lab_methods(), library)
@@ -102,14 +103,20 @@ def _explained(drawn: Bench, library: Any) -> None:
     explaining(history.names, history.losses, configs, explain=library.explanation, key=_EXPLAIN, first=history.first)
 
 
-def _weights(now: setup.Setup, drawn: Bench) -> None:
+def _weights(now: setup.Setup, drawn: Bench, library: Any) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="lab-look", gap="medium"):
         view = _view(now)
         if view == "difference":
             _against(now, drawn)
         log_y("lab-log")
+    weights = {curve.title: curve.weights for curve in drawn.picture.curves}
+    even = (
+        (config.model_dump(), library.evenness(config, weights[drawn.titles[row]]))
+        for row, config in drawn.configs.items()
+    )
+    fits = near_uniform.note(near_uniform.nearly(even), key="lab-fit")
     if drawn.picture.curves:
-        charts.weights_charts(drawn.picture, view, drawn.titles.get(now.against or -1), on_pick=_picked)
+        charts.weights_charts(drawn.picture, view, drawn.titles.get(now.against or -1), fits=fits, on_pick=_picked)
     else:
         st.caption("No method can be drawn; the reasons stand beside their sliders.")
 

@@ -93,17 +93,21 @@ def losses_chart(picture: Picture, *, log_y: bool, on_pick: Callable[[float], No
     )
 
 
-def weights_charts(picture: Picture, view: str, against: str | None, *, on_pick: Callable[[float], None]) -> None:
+def weights_charts(
+    picture: Picture, view: str, against: str | None, *, fits: bool, on_pick: Callable[[float], None]
+) -> None:
     """The weights of every method.
 
     Args:
         picture: What to draw.
         view: One of :data:`app.components.lab.setup.VIEWS`.
         against: Title of the method that differences are taken to.
+        fits: Whether the axis of the weights fits what there is.
         on_pick: Called with a step that was clicked.
     """
     highest = max(float(curve.weights.max(initial=0)) for curve in picture.curves)
-    top = (0.0, 1.0 if highest <= 1 + 1e-9 else None)  # weights may sum to K, or to nothing in particular
+    # Weights may sum to K, or to nothing in particular.
+    top = None if fits else (0.0, 1.0 if highest <= 1 + 1e-9 else None)
     shared: dict[str, Any] = {"on_pick": on_pick, "y_label": "Weight (share)"}
     match view:
         case "triangle":
