@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from dmf.config import ExperimentConfig, FusionConfig, RunConfig
-from dmf.config_text import DEFAULT_WEIGHTINGS, SECTIONS, experiment, is_flag, parse_run, to_text
+from dmf.config_text import DEFAULT_WEIGHTINGS, GRADIENT_WEIGHTINGS, SECTIONS, experiment, is_flag, parse_run, to_text
 from dmf.errors import ConfigError
 from dmf.knobs import events_text
 from dmf.records import Knob
@@ -23,7 +23,6 @@ WIDTH = 88  # characters of a line; fits a terminal and a slide
 # Weightings for which a loop of one's own has a line more.
 _LEARNED = ("uncertainty", "imtl-l")
 _LOOKS_TWICE = ("famo",)
-_OF_GRADIENTS = ("gradnorm", "upgrad", "mgda", "pcgrad", "imtl-g", "aligned-mtl", "dualproj")
 
 
 def as_command(config: ExperimentConfig, *, run: str | None = None, events: str | None = None) -> str:
@@ -157,7 +156,7 @@ def as_loop(config: ExperimentConfig, run: str) -> str:
 def _before_the_loop(fusion: FusionConfig) -> str:
     if fusion.weighting in _LEARNED:
         return "fusion.join(optimizer)  # which trains what the weighting learns, without weight decay\n"
-    if fusion.weighting in _OF_GRADIENTS and fusion.gradient_of == "parameters":
+    if fusion.weighting in GRADIENT_WEIGHTINGS and fusion.gradient_of == "parameters":
         return "fusion.watch(model.parameters())  # where the weighting looks at gradients\n"
     return ""
 

@@ -10,7 +10,7 @@ import streamlit as st
 from app.charts.happenings import happenings
 from app.charts.lines import Happening, View
 from app.components.compare_look import Compared, Look
-from app.components.fields import named
+from app.components.fields import method_title
 
 MOST_MARKED = 4  # runs whose events are drawn; more of them would hide the lines
 
@@ -46,6 +46,7 @@ def events_list(runs: Sequence[Compared], titles: Mapping[str, str], events: Seq
 
 def _happened(run: Compared, title: str, events: Sequence[Any], view: View, *, tell: bool) -> list[Happening]:
     own = [event for event in events if event.run == run.id]
-    found = happenings(own, {run.id: title}, view, name=named, end=run.live.ended)
+    place = run.run.config.get("gradient_of")
+    found = happenings(own, {run.id: title}, view, name=lambda word: method_title(word, place), end=run.live.ended)
     marks = sorted(found, key=lambda mark: mark.x)
     return [replace(mark, text=f"{mark.text} · {title}") for mark in marks] if tell else marks

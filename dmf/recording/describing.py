@@ -10,7 +10,7 @@ from dmf.config import DataConfig, FusionConfig, ModelConfig, TrainingConfig
 from dmf.config_text import parse
 from dmf.errors import ConfigError
 from dmf.fusion import Fused, Fusion
-from dmf.weighting import WEIGHTINGS, FAMOWeighting, ScalarizingWeighting, TchebycheffWeighting
+from dmf.weighting import WEIGHTINGS, FAMOWeighting, GramianWeighting, ScalarizingWeighting, TchebycheffWeighting
 
 UNKNOWN = "own"  # the name of a weighting that nobody named
 
@@ -114,7 +114,7 @@ def _of_fusion(fusion: Fusion) -> dict[str, Any]:
         found["base_weights"] = weighting.base_weights.tolist()
     if weighting.patience == 0:  # the weights of the first step are none that it started from
         found["weights"] = None
-    if isinstance(weighting, ScalarizingWeighting):
+    if isinstance(weighting, ScalarizingWeighting | GramianWeighting):
         found["weights"] = _weights(weighting.share.tolist())
     if isinstance(weighting, TchebycheffWeighting) and weighting.ideal.any():
         found["ideal"] = weighting.ideal.tolist()

@@ -9,7 +9,7 @@ import torch
 
 from dmf import __version__
 
-PACKAGES = ("torch", "numpy", "opencv-python-headless", "segmentation-models-pytorch")
+PACKAGES = ("torch", "numpy", "opencv-python-headless", "segmentation-models-pytorch", "torchjd")
 
 
 def environment(device: torch.device) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from dmf.config import FusionConfig
 from dmf.config_text import parse
 from dmf.errors import ConfigError
 from dmf.fusion import Fusion
+from dmf.losses import Parts
 from dmf.recording.describing import experiment_config, run_config
 from dmf.schedule import AuxiliarySchedule
 from dmf.weighting import (
@@ -13,9 +14,11 @@ from dmf.weighting import (
     FixedWeighting,
     GeometricWeighting,
     MADWeighting,
+    MGDAWeighting,
     RandomWeighting,
     TchebycheffWeighting,
     UncertaintyWeighting,
+    UPGradWeighting,
     build_weighting,
 )
 
@@ -79,6 +82,15 @@ def test_of_a_total_that_is_no_sum_the_shares_are_told_and_not_the_slopes(fused)
     assert (config["weights"], config["ideal"]) == ([0.75, 0.25], [0.5, -1.0])
     fusion = Fusion(GeometricWeighting(2))
     assert run_config(fusion(torch.tensor([1.0, 2.0])), fusion, None, {})["weights"] is None
+
+
+def test_of_a_method_that_looks_at_gradients_its_preferences_and_its_place_are_told(fused):
+    logits = torch.ones(2, requires_grad=True)
+    parts = Parts(logits * torch.tensor([1.0, 2.0]), logits=logits)
+    for kind, weights in ((UPGradWeighting, [0.75, 0.25]), (MGDAWeighting, None)):  # MGDA has no preferences
+        fusion = Fusion(kind(2, weights=(3, 1), gradient_of="logits"))
+        config = run_config(fusion(parts), fusion, None, {})
+        assert (config["weights"], config["gradient_of"]) == (weights, "logits")
 
 
 def test_of_famo_the_shares_it_starts_from_and_its_bounds_are_told(fused):
