@@ -24,7 +24,7 @@ HEADINGS = [
 
 
 def methods_table(lines: Sequence[Mapping[str, str]], machine: str) -> None:
-    """The table, and how its cells were found.
+    """The table, and how its cells were found; the page sends ``methods_table.css``.
 
     Args:
         lines: A line per method; see ``app.access.methods_table``.
@@ -40,7 +40,7 @@ def methods_table(lines: Sequence[Mapping[str, str]], machine: str) -> None:
 
 def methods_html(lines: Sequence[Mapping[str, str]]) -> str:
     """The table as plain HTML, which a phone can scroll and a screen reader can read."""
-    return table_html(HEADINGS, [_cells(line) for line in lines], "Weighting methods")
+    return f'<div class="methods">{table_html(HEADINGS, [_cells(line) for line in lines], "Weighting methods")}</div>'
 
 
 def _cells(line: Mapping[str, str]) -> list[str]:

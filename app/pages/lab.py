@@ -18,7 +18,7 @@ TICK = 2.0  # s
 
 def show() -> None:
     """The source and the methods on one side, the charts on the other."""
-    use_style("lab.css")
+    use_style("lab.css", "methods_table.css")
     chart_engine()
     st.title("Weighting lab")
     st.caption(
