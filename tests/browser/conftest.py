@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
+LONG = 90_000  # ms, for machines that are busy with other things
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 MAC_AND_WINDOWS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
@@ -144,24 +145,24 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         for page in (page for context in contexts for page in context.pages):
             with contextlib.suppress(Exception):  # it hangs, or is gone
                 report.sections.append((f"page {page.url}", page.locator("body").inner_text(timeout=5000)))
-        log = arguments["tmp_path"] / "server.log" if "tmp_path" in arguments else None
-        if log is not None and log.is_file():
+        homes = [arguments[name] for name in ("tmp_path", "shared_home") if name in arguments]
+        for log in (place / "server.log" for home in homes for place in (home, home.parent)):
+            if not log.is_file():
+                continue
             report.sections.append(("server", "\n".join(log.read_text("utf-8", "replace").splitlines()[-60:])))
     return report
 
 
+MAIN = ROOT / "app" / "main.py"
+Server = subprocess.Popen[bytes]
+
+
 @pytest.fixture
-def servers() -> Iterator[list[subprocess.Popen[bytes]]]:
+def servers() -> Iterator[list[Server]]:
     """The servers that ``serve`` has started, in order. Ended with the test."""
-    started: list[subprocess.Popen[bytes]] = []
+    started: list[Server] = []
     yield started
-    for server in started:
-        server.terminate()
-        try:
-            server.wait(10)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+    _end(started)
 
 
 @pytest.fixture(scope="session")
@@ -178,42 +179,85 @@ def prepared_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def serve(tmp_path: Path, servers: list[subprocess.Popen[bytes]], prepared_images: Path) -> Callable[..., str]:
+def serve(tmp_path: Path, servers: list[Server], prepared_images: Path) -> Callable[..., str]:
     """Starts ``streamlit run SCRIPT`` with its store under ``tmp_path``; returns its URL.
 
     ``project`` is where the packages lie that it runs.
     """
 
-    def start(script: Path = ROOT / "app" / "main.py", *options: str, project: Path = ROOT) -> str:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+    def start(script: Path = MAIN, *options: str, project: Path = ROOT) -> str:
         home = tmp_path / "home"
-        if not home.exists():
-            home.mkdir()
-            (home / "cache").symlink_to(prepared_images, target_is_directory=True)
-        places = {"DMF_HOME": str(home), "DMF_STORE": f"sqlite:///{home / 'runs.sqlite'}", "PYTHONPATH": str(project)}
-        environment = {"DMF_EXAMPLES": "no", **os.environ, **places}
-        command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
-        log = (tmp_path / "server.log").open("ab")
-        server = subprocess.Popen(
-            [*command, "--server.headless", "true", "--server.fileWatcherType", "none", *options],
-            cwd=project,
-            env=environment,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        log.close()
+        _furnish(home, prepared_images)
+        server, url = _start(script, home, tmp_path / "server.log", *options, project=project)
         servers.append(server)
-        url = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + 60
-        while not _answers(f"{url}/_stcore/health"):
-            if server.poll() is not None or time.monotonic() > deadline:
-                pytest.fail(f"The server did not come up:\n{(tmp_path / 'server.log').read_text()}", pytrace=False)
-            time.sleep(0.1)
         return url
 
     return start
+
+
+@pytest.fixture(scope="module")
+def shared_home(tmp_path_factory: pytest.TempPathFactory, prepared_images: Path) -> Path:
+    """The home of the servers that the tests of a module share."""
+    home = tmp_path_factory.mktemp("shared") / "home"
+    _furnish(home, prepared_images)
+    return home
+
+
+@pytest.fixture(scope="module")
+def shared_servers() -> Iterator[dict[Path, tuple[Server, str]]]:
+    """The servers of a module by what they run. Ended with its tests."""
+    started: dict[Path, tuple[Server, str]] = {}
+    yield started
+    _end([server for server, _ in started.values()])
+
+
+@pytest.fixture
+def shared_serve(shared_home: Path, shared_servers: dict[Path, tuple[Server, str]]) -> Callable[..., str]:
+    """As ``serve``, for tests that leave each other alone: one server per module, started anew where it has died."""
+
+    def start(script: Path = MAIN) -> str:
+        if script not in shared_servers or shared_servers[script][0].poll() is not None:
+            shared_servers[script] = _start(script, shared_home, shared_home.parent / "server.log")
+        return shared_servers[script][1]
+
+    return start
+
+
+def _furnish(home: Path, prepared_images: Path) -> None:
+    if not home.exists():
+        home.mkdir()
+        (home / "cache").symlink_to(prepared_images, target_is_directory=True)
+
+
+def _start(script: Path, home: Path, log: Path, *options: str, project: Path = ROOT) -> tuple[Server, str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    places = {"DMF_HOME": str(home), "DMF_STORE": f"sqlite:///{home / 'runs.sqlite'}", "PYTHONPATH": str(project)}
+    environment = {"DMF_EXAMPLES": "no", **os.environ, **places}
+    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
+    command += ["--server.headless", "true", "--server.fileWatcherType", "none", *options]
+    with log.open("ab") as said:
+        server = subprocess.Popen(command, cwd=project, env=environment, stdout=said, stderr=subprocess.STDOUT)
+    url = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + LONG / 1000
+    while not _answers(f"{url}/_stcore/health"):
+        if server.poll() is not None or time.monotonic() > deadline:
+            _end([server])
+            pytest.fail(f"The server did not come up:\n{log.read_text()}", pytrace=False)
+        time.sleep(0.1)
+    return server, url
+
+
+def _end(servers: Sequence[Server]) -> None:
+    for server in servers:
+        server.terminate()
+    for server in servers:
+        try:
+            server.wait(10)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
 
 
 def _answers(url: str) -> bool:
@@ -230,7 +274,28 @@ def app_server(serve: Callable[..., str]) -> str:
     return serve()
 
 
-LONG = 90_000  # ms, for machines that are busy with other things
+@pytest.fixture
+def shared_server(shared_serve: Callable[..., str]) -> str:
+    """The URL of the whole app for all tests of a module."""
+    return shared_serve()
+
+
+@pytest.fixture
+def idle_server(shared_server: str, shared_home: Path) -> Iterator[str]:
+    """As ``shared_server``; what a test leaves training is stopped after it, so that the next one does not wait."""
+    from dmf.runs import RunStore
+
+    yield shared_server
+    store = RunStore(shared_home / "runs.sqlite")
+
+    def active() -> list[str]:
+        return [run.id for run in store.runs() if run.state.is_active]
+
+    if _answers(f"{shared_server}/_stcore/health"):
+        for run in active():
+            store.add_control(run, "stop")
+        until(lambda: not active(), "what trains to stop")
+    store.close()
 
 
 TINY = {"Image size": 32, "Batch size": 4, "Epochs": 5000, "Filters": 4, "Images": 40, "CPU threads": 1}
@@ -255,7 +320,6 @@ def until(condition: Callable[[], Any], what: str, seconds: float = LONG / 1000)
     return found
 
 
-@pytest.fixture
 def slowness() -> float:
     """How many times longer things take now than on a machine that does nothing else; at least 1."""
     began, used = time.monotonic(), time.process_time()
@@ -271,6 +335,7 @@ class Watched:
         self.page = page
         self.until = until
         self.soon = soon
+        self.slowness = slowness
 
     @property
     def experiment(self) -> str:

@@ -10,7 +10,7 @@ from dmf.records import RunState
 from dmf.runs import RunStore
 
 pytestmark = pytest.mark.browser
-SHOWN_WITHIN = 10.0  # s from the kill
+SHOWN_WITHIN = 10.0  # s, on a machine that does nothing else
 
 
 def turn(seen, label: str, value: object) -> None:
@@ -32,7 +32,7 @@ def test_a_killed_training_is_resumed_through_the_page_and_ends_as_if_nothing_ha
     servers[-1].wait()
 
     again = watched(f"{serve()}/train?experiment={id}")
-    again.wait_state("interrupted", SHOWN_WITHIN)
+    again.wait_state("interrupted", SHOWN_WITHIN * again.slowness())
     again.page.get_by_text("Resume goes on from the last checkpoint").wait_for()
     again.press("Resume")
     again.wait_state("running")
@@ -41,7 +41,8 @@ def test_a_killed_training_is_resumed_through_the_page_and_ends_as_if_nothing_ha
 
     changes = knobs_of(store.events([run]))
     assert [(knob.field, knob.value) for knob in changes] == [("gamma", 2.0), ("lr", 0.0005)]
-    assert {"γ₀ 1 → 2", "Learning rate 0.001 → 0.0005", "Interrupted"} <= set(again.marks())
+    expected = {"γ₀ 1 → 2", "Learning rate 0.001 → 0.0005", "Interrupted"}
+    again.until(lambda: expected <= set(again.marks()), "the marks")
     monkeypatch.setenv("DMF_HOME", str(tmp_path / "home"))
     config = ExperimentConfig.model_validate(store.experiment(id).config)
     other = RunStore(tmp_path / "uninterrupted.sqlite")

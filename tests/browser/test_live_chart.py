@@ -5,20 +5,23 @@ import re
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 DEMO = Path(__file__).parent / "demo_live_chart.py"
+LONG = 90_000  # ms, for machines that are busy with other things
 DARK = "() => document.querySelector('.stApp') && getComputedStyle(document.querySelector('.stApp')).backgroundColor"
 
 
 @pytest.fixture
-def page(browser, serve):
+def page(browser, shared_serve):
     """The demo page, its charts drawn. Fails the test on any error in the page."""
     errors: list[str] = []
     page = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme="light", accept_downloads=True)
+    page.set_default_timeout(LONG)
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(serve(DEMO))
-    page.wait_for_selector(".live-chart[data-key=losses] canvas", timeout=30_000)
+    page.goto(shared_serve(DEMO))
+    page.wait_for_selector(".live-chart[data-key=losses] canvas")
     page.wait_for_selector(".live-chart[data-key=weights] canvas")
     yield page
     page.close()
@@ -39,7 +42,7 @@ def wait_ticks(page, count: int) -> None:
         "n => [...document.querySelectorAll('[data-testid=stText]')]"
         ".some(e => e.innerText.startsWith('tick ') && +e.innerText.slice(5) >= n)",
         arg=target,
-        timeout=60_000,
+        timeout=LONG,
     )
 
 
@@ -74,12 +77,13 @@ def test_lines_grow_over_ticks_within_the_time_of_a_frame(page):
     assert median < 60  # 20 on a machine of one's own; a shared one may be slow
 
 
-def test_a_tick_sends_the_data_and_not_the_engine(browser, serve):
+def test_a_tick_sends_the_data_and_not_the_engine(browser, shared_serve):
     page = browser.new_page()
+    page.set_default_timeout(LONG)
     frames: list[int] = []
     page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(len(frame))))
-    page.goto(serve(DEMO))
-    page.wait_for_selector(".live-chart[data-key=weights] canvas", timeout=30_000)
+    page.goto(shared_serve(DEMO))
+    page.wait_for_selector(".live-chart[data-key=weights] canvas")
     wait_ticks(page, 4)
     del frames[:]
     wait_ticks(page, 5)
@@ -91,7 +95,7 @@ def test_a_tick_sends_the_data_and_not_the_engine(browser, serve):
 def test_zoom_outlasts_twenty_ticks_and_a_double_click_shows_everything(page):
     drag(page, "losses", 0.2, 0.5)
     page.get_by_text(re.compile(r"^zoomed to \d")).wait_for()
-    assert chart(page, "losses").get_attribute("data-zoomed") == "true"
+    expect(chart(page, "losses")).to_have_attribute("data-zoomed", "true", timeout=LONG)
     assert chart(page, "weights").get_attribute("data-zoomed") == "false"
     zoomed = page.get_by_text(re.compile(r"^zoomed to \d")).inner_text()
     page.mouse.move(5, 5)
@@ -109,7 +113,7 @@ def test_zoom_outlasts_twenty_ticks_and_a_double_click_shows_everything(page):
     assert abs(_step(chart(page, "losses").locator(".tip .at").first.inner_text()) - _step(first)) < 200
     page.mouse.dblclick(box["x"] + box["width"] / 2, box["y"] + 40)
     page.get_by_text("zoomed to everything").wait_for()
-    assert chart(page, "losses").get_attribute("data-zoomed") == "false"
+    expect(chart(page, "losses")).to_have_attribute("data-zoomed", "false", timeout=LONG)
 
 
 def _step(text: str) -> int:
@@ -125,10 +129,11 @@ def test_hidden_legend_entries_stay_hidden_over_ticks(page):
     assert entry.get_attribute("aria-pressed") == "false"
     box = plot_box(page, "losses")
     page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 40)
-    assert losses.locator(".tip .name").all_inner_texts() == ["iou · variance", "dice · variance"]
+    names = losses.locator(".tip .name")
+    expect(names).to_have_text(["iou · variance", "dice · variance"], timeout=LONG)
     entry.click()
     page.mouse.move(box["x"] + box["width"] * 0.31, box["y"] + 40)
-    assert losses.locator(".tip .name").all_inner_texts() == ["ce · variance", "iou · variance", "dice · variance"]
+    expect(names).to_have_text(["ce · variance", "iou · variance", "dice · variance"], timeout=LONG)
 
 
 def test_the_cursor_is_one_over_both_charts_and_reads_events(page):
@@ -137,16 +142,18 @@ def test_the_cursor_is_one_over_both_charts_and_reads_events(page):
     tips = [chart(page, key).locator(".tip .at").first for key in ("losses", "weights")]
     for tip in tips:
         tip.wait_for()
-    # Each chart shows its own nearest point: some 30,000 steps drawn with 1,000 points.
-    losses, weights = [_step(tip.inner_text()) for tip in tips]
-    assert abs(losses - weights) < 1_000
-    assert chart(page, "weights").locator(".tip .value").count() == 6
-    marked = chart(page, "losses")
-    for share in range(1, 100):  # the mark moves left as steps come in
+    # Each chart shows its own nearest point: some 30,000 steps drawn with 1,000 points. A tick may come between looks.
+    looks = [[_step(tip.inner_text()) for tip in tips] for _ in range(5)]
+    assert min(abs(losses - weights) for losses, weights in looks) < 1_000
+    expect(chart(page, "weights").locator(".tip .value")).to_have_count(6, timeout=LONG)
+    event = chart(page, "losses").locator(".tip .event")
+    told: list[str] = []
+    for share in [*range(1, 100)] * 3:  # the mark moves left as steps come in
         page.mouse.move(box["x"] + box["width"] * share / 100, box["y"] + 60)
-        if marked.locator(".tip .event").count():
+        told = event.all_inner_texts()
+        if told:
             break
-    assert "Learning rate" in marked.locator(".tip .event").first.inner_text()
+    assert "Learning rate" in told[0]
 
 
 def test_arrow_keys_read_values_and_escape_shows_everything(page):
@@ -154,17 +161,17 @@ def test_arrow_keys_read_values_and_escape_shows_everything(page):
     plot.focus()
     plot.press("Home")
     plot.press("ArrowRight")
-    assert "Time (s) 1" in chart(page, "still").locator(".tip").inner_text()
+    expect(chart(page, "still").locator(".tip")).to_contain_text("Time (s) 1", timeout=LONG)
     plot.press("+")
-    assert chart(page, "still").get_attribute("data-zoomed") == "true"
+    expect(chart(page, "still")).to_have_attribute("data-zoomed", "true", timeout=LONG)
     plot.press("Escape")
-    assert chart(page, "still").get_attribute("data-zoomed") == "false"
+    expect(chart(page, "still")).to_have_attribute("data-zoomed", "false", timeout=LONG)
     assert "Auxiliary weight γ by Time (s)" in plot.get_attribute("aria-label")
 
 
 def test_a_chart_without_data_shows_its_note_and_none_changes_its_height(page):
-    assert "collecting 7 of 10 losses" in chart(page, "waiting").locator(".empty").inner_text()
-    assert chart(page, "waiting").get_attribute("data-points") == "0"
+    expect(chart(page, "waiting").locator(".empty")).to_contain_text("collecting 7 of 10 losses", timeout=LONG)
+    expect(chart(page, "waiting")).to_have_attribute("data-points", "0", timeout=LONG)
     assert chart(page, "waiting").bounding_box()["height"] == 260
     assert chart(page, "losses").bounding_box()["height"] == 320
     # The engine beside each chart takes no room: the chart fills its container from the top.
@@ -204,7 +211,7 @@ def test_charts_follow_a_change_of_theme_while_they_run(page):
     light = corner()
     drag(page, "losses", 0.2, 0.6)
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function(f"({DARK})() === 'rgb(15, 20, 27)'", timeout=15_000)
+    page.wait_for_function(f"({DARK})() === 'rgb(15, 20, 27)'")
     wait_ticks(page, 2)
     dark = corner()
     assert light[0] < 200  # dark text and lines on a light page

@@ -22,6 +22,13 @@ _count_threads()
 """
 
 
+def edit(file: Path, added: str) -> None:
+    """Add to a file as editors do: whoever reads it meanwhile finds the whole of it, old or new."""
+    new = file.with_suffix(".new")
+    new.write_text(file.read_text("utf-8") + added, "utf-8")
+    new.replace(file)
+
+
 def test_a_training_outlives_edits_of_the_code_and_has_one_thread(serve, watched, tmp_path) -> None:
     project = tmp_path / "project"
     for part in ("app", "dmf", ".streamlit"):
@@ -34,13 +41,10 @@ def test_a_training_outlives_edits_of_the_code_and_has_one_thread(serve, watched
     seen.wait_step(5)
     run = store.experiment(id).runs[0]
     for module in ("app/components/status.py", "dmf/jobs/manager.py", "dmf/jobs/job.py", "app/access/steering.py"):
-        file = project / module
-        file.write_text(file.read_text("utf-8") + f"\n# edited: {module}\n", "utf-8")
-        seen.page.wait_for_timeout(2500)  # the watcher looks every second or so
-        step = seen.step()
-        seen.wait_step(step + 3)
-    page = project / "app" / "pages" / "train.py"
-    page.write_text(page.read_text("utf-8") + COUNTER, "utf-8")
+        edit(project / module, f"\n# edited: {module}\n")
+        seen.page.wait_for_timeout(2500)  # nothing on the page says so; the watcher looks every second or so
+        seen.wait_step(seen.step() + 3)
+    edit(project / "app" / "pages" / "train.py", COUNTER)
     threads = tmp_path / "home" / "threads.txt"
     seen.until(threads.exists, "the edited page to run")
     seen.press("Pause")
@@ -49,7 +53,7 @@ def test_a_training_outlives_edits_of_the_code_and_has_one_thread(serve, watched
     seen.wait_state("running")
     assert store.run(run.id).attempt == 1
     assert store.run(run.id).owner == run.owner
-    assert threads.read_text().split() == ["dmf-train-cpu"]
+    seen.until(lambda: threads.read_text().split() == ["dmf-train-cpu"], "one thread that trains")
     # What is started now waits for what trains: it is the same manager.
     seen.fill_in((), {"Seed": 1})
     seen.press("Start training")

@@ -28,7 +28,7 @@ def test_start_in_two_tabs_makes_two_experiments_and_each_tab_steers_its_own(app
     right.press("Stop")
     right.wait_state("stopped")
     assert states(store) == {first: RunState.RUNNING, second: RunState.STOPPED}
-    assert left.says("running")
+    left.wait_state("running")
     left.press("Pause")
     left.wait_state("paused")
     left.press("Stop")
@@ -65,7 +65,7 @@ def test_a_second_server_steers_what_the_first_one_trains_and_trains_nothing_twi
     here.wait_step(3)
     there = watched(f"{serve()}/train?experiment={id}")
     there.wait_state("running")
-    assert "trained by another dashboard on" in there.page.locator(".st-key-run-status").inner_text()
+    there.until(lambda: "trained by another dashboard on" in there.status(), "whose it is")
     there.turn("New learning rate", 0.0005)
     here.until(lambda: "Learning rate 0.001 → 0.0005" in here.marks(), "the mark")
     there.press("Stop")
@@ -74,7 +74,7 @@ def test_a_second_server_steers_what_the_first_one_trains_and_trains_nothing_twi
     there.press("Resume")
     there.until(lambda: store.experiment(id).runs[0].state is RunState.RUNNING, "the resume")
     here.wait_state("running")
-    here.until(lambda: "another dashboard" in here.page.locator(".st-key-run-status").inner_text(), "the new owner")
+    here.until(lambda: "another dashboard" in here.status(), "the new owner")
     assert store.experiment(id).runs[0].attempt == 2
     here.press("Stop")
     there.wait_state("stopped")
