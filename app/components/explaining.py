@@ -32,7 +32,7 @@ def explaining(
     names: Sequence[str],
     losses: NDArray[np.floating[Any]],
     methods: Mapping[str, FusionConfig],
-    knobs: Sequence[Knob] = (),
+    knobs: Mapping[str, Sequence[Knob]] | None = None,
     *,
     explain: Explain,
     key: str,
@@ -44,7 +44,7 @@ def explaining(
         names: (K,) the losses.
         losses: (S, K) one row per step, S at least 1.
         methods: Title to settings; at least one.
-        knobs: Changes made while the run trained, which act on every method.
+        knobs: Changes made while the run trained, by the title of the method on which they act, for a run as it was.
         explain: ``app.access.explanation``.
         key: Of its widgets.
         first: Step of the first row.
@@ -54,7 +54,7 @@ def explaining(
         names=tuple(names),
         losses=losses,
         methods=dict(methods),
-        knobs=tuple(knobs),
+        knobs={title: tuple(changes) for title, changes in (knobs or {}).items()},
         explain=explain,
         key=key,
         first=first,
@@ -67,19 +67,19 @@ def _body(
     names: tuple[str, ...],
     losses: NDArray[np.floating[Any]],
     methods: dict[str, FusionConfig],
-    knobs: tuple[Knob, ...],
+    knobs: dict[str, tuple[Knob, ...]],
     explain: Explain,
     key: str,
     first: int,
 ) -> None:
     title, step = _choice(list(methods), first, first + len(losses) - 1, key)
     try:
-        explained = explain(losses, methods[title], step - first, knobs)
+        explained = explain(losses, methods[title], step - first, knobs.get(title, ()))
     except DMFError as error:
         st.error(str(error), icon=":material/error:")
         return
     colors = {name: color.of(mode()) for name, color in term_colors(names).items()}
-    st.html(_headline(explained, title, step, first + len(losses) - 1))
+    st.html(_headline(explained, title, step, first + len(losses) - 1, first))
     if explained.note:
         st.info(plain(explained.note), icon=":material/info:")
     st.html(_weights(explained, colors))
@@ -133,10 +133,10 @@ def _choice(titles: list[str], low: int, high: int, key: str) -> tuple[str, int]
     return title, step
 
 
-def _headline(explained: Any, title: str, step: int, last: int) -> str:
-    turn = f", since step {explained.since:,}" if explained.since else ""
+def _headline(explained: Any, title: str, step: int, last: int, first: int) -> str:
     method = named(explained.weighting)
-    told = f"{html.escape(title)}" if method == title else f"{html.escape(title)} ({html.escape(method)}{turn})"
+    more = [method] * (method != title) + [f"since step {explained.since + first:,}"] * (explained.since > 0)
+    told = html.escape(f"{title} ({', '.join(more)})" if more else title)
     return (
         f'<div class="explained"><p class="headline">Step {step:,} <span class="muted">of {last:,}</span>, '
         f"{told}</p></div>"

@@ -18,6 +18,7 @@ def script(count: int = 3, first: int = 0) -> None:
     from app.access.explaining import explanation
     from app.components.explaining import explaining
     from dmf.config import FusionConfig
+    from dmf.records import Knob
 
     names = ("ce", "iou", "dice", "focal", "tversky", "cb-dice")[:count]
     losses = np.random.default_rng(0).uniform(0.1, 1.0, (40, count))
@@ -27,7 +28,9 @@ def script(count: int = 3, first: int = 0) -> None:
     methods = {kind.upper(): FusionConfig(weighting=kind, **common) for kind in kinds}
     methods["Mine_1"] = FusionConfig(weighting="mad", smoothing=0.5, **common)
     methods["Learned"] = FusionConfig(weighting="gradnorm", **common)
-    explaining(names, losses, methods, explain=explanation, key="x", first=first)
+    methods["As it was"] = methods["VARIANCE"]
+    knobs = {"As it was": [Knob(20, "weighting", "mad")]}
+    explaining(names, losses, methods, knobs, explain=explanation, key="x", first=first)
 
 
 @pytest.fixture(autouse=True)
@@ -165,6 +168,13 @@ def test_an_adjusted_method_shows_the_adjustment_and_its_title_as_it_is(app) -> 
     page = app(explain="Mine_1", step="25")
     assert headline(page) == "Step 25 of 39 , Mine_1 (MAD)"
     assert "Smoothing" in texts(page)
+
+
+def test_a_run_as_it_was_is_explained_with_its_changes(app) -> None:
+    page = app(explain="As it was", step="25")
+    assert headline(page) == "Step 25 of 39 , As it was (MAD, since step 20)"
+    page.selectbox[0].select("VARIANCE").run()
+    assert headline(page) == "Step 25 of 39 , VARIANCE (Variance)"
 
 
 def test_a_method_that_cannot_be_explained_says_why(app) -> None:
