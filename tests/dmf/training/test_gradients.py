@@ -142,6 +142,41 @@ def test_telemetry_has_values_where_something_was_measured_and_nothing_elsewhere
         assert np.isnan(rows.drain().values[0, -3:-1]).all()
 
 
+def test_a_measurement_reads_nothing_back_to_the_host(monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("waits for the device")
+
+    y = torch.ones(2, requires_grad=True)
+    parts = Parts(y**2, y.sum(), y)
+    fused = total_of(parts, [0.5, 0.5], 1.0)
+    probe = GradientProbe(("a", "b"), auxiliary=True, at="logits", every=1)
+    with monkeypatch.context() as patch:
+        for name in ("item", "tolist", "cpu", "numpy", "__bool__", "__int__", "__float__", "__index__", "nonzero"):
+            patch.setattr(torch.Tensor, name, refuse)
+        measured = probe(0, parts, fused)
+    assert torch.isfinite(measured).all()
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("at", ["logits", "parameters"])
+@pytest.mark.parametrize("method", ["bayesian", "gradnorm", "gradnorm,gradient_of=logits"])
+def test_a_measured_step_on_a_gpu_never_makes_the_host_wait(tiny, tmp_path, at, method):
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device on this machine")
+    workbench = build.build_workbench(tiny(method, device="cuda", gradients=at, gradients_every="1"))
+    run = workbench.run("gpu", workbench.config.runs[0], tmp_path)
+    with workbench.numerics.applied():
+        for step in range(4):  # lazy initialisation of kernels may wait
+            run.take_step(workbench.feed.training_batch(step))
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            for step in range(4, 8):
+                run.take_step(workbench.feed.training_batch(step))
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+    assert np.isfinite(run.drain().values).all()
+
+
 def columns(race, run):
     """Column to values, in a race whose telemetry is in memory."""
     from dmf.records import TelemetryBlock
