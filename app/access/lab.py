@@ -154,13 +154,15 @@ def run_history(id: str) -> History:
 
     Raises:
         RunNotFoundError: If there is no such run.
-        DataError: If it has recorded no step yet.
+        DataError: If it has recorded no step yet, or has more losses than the lab takes.
         StoreError: If the store cannot be read.
     """
     here = store()
     run = here.run(id)
     latest = here.latest_step(id)
     names, losses, recorded = _recorded(here, str(here.url), id, run.attempt, latest)
+    if len(names) > MOST_LOSSES:
+        raise DataError(f"Run {id!r} has {len(names)} losses; the lab takes at most {MOST_LOSSES}.")
     first = max(0, latest + 1 - len(losses))
     try:
         settings = build(FusionConfig, run.config).model_dump()

@@ -86,8 +86,13 @@ def chosen_run(now: setup.Setup) -> access.History | None:
     if not now.run:
         now = replace(now, run=next(iter(runs)))
         setup.put(now)
-    sources.choose_run(now, runs)
-    return access.run_history(now.run)
+    try:
+        history = access.run_history(now.run)
+    except DMFError:
+        sources.choose_run(now, runs)
+        raise
+    sources.choose_run(now, runs if now.run in runs else {now.run: (history.title, "")} | runs)
+    return history
 
 
 def train(methods: Sequence[str]) -> None:

@@ -151,6 +151,20 @@ def test_a_run_whose_method_was_changed_is_offered_as_it_was(store: RunStore) ->
     assert not test.exception
 
 
+def test_a_run_whose_own_method_needs_more_than_losses_is_replayed_under_others(store: RunStore) -> None:
+    id = record(store)
+    config = FusionConfig(weighting="gradnorm").model_dump(mode="json")
+    made = store.create_experiment({}, name="G", labels=["g"], run_configs=[config], environment={})
+    store.claim([made.runs[0].id], "test")
+    telemetry = store.telemetry(id)
+    values = telemetry.values
+    store.write([TelemetryBlock(made.runs[0].id, 1, 0, tuple(telemetry.columns), values, 100.0, 150.0)], "test")
+    store.release([made.runs[0].id], "test")
+    test = page(run=made.runs[0].id, own="yes")
+    assert "GradNorm, needs more than loss values" in said(test)
+    assert not test.exception
+
+
 def test_a_run_that_is_not_there_is_told(store: RunStore) -> None:
     record(store)
     assert "r-nothing" in said(page(run="r-nothing"))

@@ -150,7 +150,7 @@ def computed(now: setup.Setup, history: Any, library: Any) -> Bench:
     if now.source == "run" and history.recorded is not None:
         if now.recorded:
             curves.append(charts.Curve(RECORDED, "", history.recorded))
-        if now.as_it_was:
+        if now.as_it_was and history.base.weighting in offered:
             curves.append(_as_it_was(history, changed, library))
     if trouble:
         st.error(trouble)

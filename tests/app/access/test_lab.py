@@ -77,6 +77,18 @@ def test_a_run_without_steps_or_none_at_all_is_told(store: RunStore) -> None:
         lab.run_history("r-none")
 
 
+def test_a_run_with_more_losses_than_can_be_told_apart_is_refused(store: RunStore) -> None:
+    terms = [f"t{number}" for number in range(7)]
+    (run,) = store.create_experiment(
+        {}, name="e", labels=["a"], run_configs=[{"terms": terms, "weighting": "mine"}], environment={}
+    ).runs
+    store.claim([run.id], "test")
+    columns = (*(f"{kind}_{term}" for kind in ("loss", "weight") for term in terms), "finite")
+    store.write([TelemetryBlock(run.id, 1, 0, columns, np.ones((2, 15), "f4"), 0.0, 1.0)], "test")
+    with pytest.raises(DataError, match="has 7 losses; the lab takes at most 6"):
+        lab.run_history(run.id)
+
+
 def test_only_runs_that_have_steps_are_offered(store: RunStore) -> None:
     config = FusionConfig().model_dump(mode="json")
     store.create_experiment({}, name="e", labels=["a"], run_configs=[config], environment={})
@@ -167,3 +179,12 @@ def test_files_are_read_back_as_what_they_hold(drawn: lab.History) -> None:
 def test_shapes_and_methods_are_offered() -> None:
     assert "spike" in lab.lab_shapes()
     assert "variance" in lab.lab_methods()
+
+
+def test_how_even_weights_are_is_told_with_their_ends(drawn: lab.History) -> None:
+    config = lab.method_config(drawn, "dwa")
+    found = lab.evenness(config, np.array([[0.3, 0.3, 0.4], [0.2, 0.4, 0.4]]))
+    assert found.near_uniform is not None
+    assert found.spread is not None
+    assert (found.spread.low, found.spread.high) == (0.2, 0.4)
+    assert lab.evenness(lab.method_config(drawn, "mad"), np.full((1, 3), 1 / 3)).near_uniform is None
