@@ -9,12 +9,14 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def race(app_server, watched, tmp_path):
+def race(idle_server, shared_home, watched):
     """A running race of two runs, its page and its store."""
     seen = watched()
-    seen.start(app_server, without=(3,))
+    seen.start(idle_server, without=(3,))
     seen.wait_step(15)
-    return seen, RunStore(tmp_path / "home" / "runs.sqlite")
+    store = RunStore(shared_home / "runs.sqlite")
+    yield seen, store
+    store.close()
 
 
 def event_of(store, run: str, field: str):
@@ -37,9 +39,9 @@ def test_a_number_is_turned_for_every_run_from_one_step_on(race, field, label, v
     runs = store.experiment(seen.experiment).runs
     events = [event_of(store, run.id, field) for run in runs]
     assert [event.data["value"] for event in events] == [value, value]
-    assert "from step" in seen.page.locator(".outcome").inner_text()
+    seen.page.locator(".outcome").get_by_text("from step").first.wait_for()
     step = events[0].step
-    seen.wait_step(step + 10)
+    seen.until(lambda: len(store.telemetry(runs[0].id).steps) > step + 10, "some more recorded steps")
     telemetry = store.telemetry(runs[0].id, columns=["gamma", "lr"])
     gamma, lr = telemetry.values.T
     if field == "lr":
@@ -66,11 +68,11 @@ def test_the_method_of_one_run_is_changed_and_everything_says_so(race) -> None:
     variance, mad = store.experiment(seen.experiment).runs
     assert event_of(store, variance.id, "weighting") is None
     step = event_of(store, mad.id, "weighting").step
-    seen.wait_step(step + 5)
+    seen.until(lambda: len(store.telemetry(mad.id).steps) > step + 5, "some more recorded steps")
     weights = store.telemetry(mad.id, columns=["weight_ce", "weight_iou", "weight_dice"]).values
     assert np.all(weights[step:] == np.float32(1 / 3))
     assert not np.all(weights[:step] == np.float32(1 / 3))
-    assert "MAD, now Fixed" in seen.page.locator(".st-key-run-status").inner_text()
+    seen.until(lambda: "MAD, now Fixed" in seen.status(), "the name of what it is now")
 
 
 def test_what_is_half_typed_stays_over_ticks_and_what_cannot_work_is_said_beside_it(race) -> None:
@@ -86,9 +88,8 @@ def test_what_is_half_typed_stays_over_ticks_and_what_cannot_work_is_said_beside
     seen.until(lambda: seen.points() > points, "another tick")
     assert field.input_value() == "-0.007"
     field.press("Enter")
-    problem = seen.page.get_by_test_id("stMain").locator(".problem").first
-    problem.wait_for()
-    assert "Must be above 0, got -0.007" in problem.inner_text()
+    problem = seen.page.get_by_test_id("stMain").locator(".problem")
+    problem.get_by_text("Must be above 0, got -0.007").first.wait_for()
     assert store.pending_controls([run.id for run in store.experiment(seen.experiment).runs]) == []
 
 
