@@ -36,6 +36,12 @@ def show() -> None:
     can_read = told(show_active)
     st.markdown("#### Races to start", help="Each trains on simulated ultrasound images; no download is needed.")
     presets.presets(PRESETS, start)
+    st.page_link(
+        state.TOUR,
+        label="Teaching? A guided tour: five scenes, two minutes each",
+        icon=":material/school:",
+        help="Recorded races that play by themselves, large enough for a projector, each with a question to try.",
+    )
     if can_read:
         told(show_recent)
     access.prepare_ahead()

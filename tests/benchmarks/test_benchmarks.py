@@ -13,6 +13,13 @@ ROWS = {
     "losses": ["8x2x32x32, contiguous", "8x2x32x32, channels-last", "16x2x32x32, contiguous", "16x2x32x32, channels-"],
     "step": ["training step, bayesian", "training step, bayesian"],
     "lockstep": ["4 runs of 2 steps"],
+    "scenes": [
+        "scene “Why weights adapt”",
+        "scene “Variance against MAD",
+        "scene “A compounding prior",
+        "scene “What the auxiliary loss",
+        "scene “Class balance",
+    ],
     "keeping": ["keeping a step of K=3"],
     "opening": ["import dmf.runs"],
     "notebook": ["training step, mad"],

@@ -140,3 +140,16 @@ def test_take_pictures_of_the_lab(browser, app_server: str) -> None:
         page.wait_for_timeout(3000)
         page.screenshot(path=IMAGES / f"lab-{scheme}.png")
         context.close()
+
+
+@pytest.mark.browser
+def test_take_pictures_of_the_tour(browser, app_server: str) -> None:
+    """A scene on a projector, as it ends."""
+    for scheme in ("light", "dark"):
+        context = browser.new_context(viewport={"width": 1280, "height": 720}, color_scheme=scheme)
+        page = context.new_page()
+        page.goto(f"{app_server}/tour?scene=2")
+        page.get_by_role("button", name="Play again").wait_for(timeout=PATIENCE)
+        page.wait_for_timeout(2000)
+        page.screenshot(path=IMAGES / f"tour-{scheme}.png")
+        context.close()
