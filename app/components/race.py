@@ -18,6 +18,7 @@ AUXILIARY = "auxiliary"
 ZERO = "Zero"
 LEGEND_LINE = 24  # CSS pixels
 OF_ANY_SUM = {"geometric", "tchebycheff", "uncertainty", "imtl-l"}  # rules whose weights may be above their sum
+OF_ANY_SIGN = {"imtl-g", "aligned-mtl"}  # rules whose weights may be negative, and others above their sum then
 TERMS = {
     "ce": "How unlikely the network thought the true class of each pixel.",
     "iou": "1 minus the overlap of prediction and truth, as a share of the area that either covers.",
@@ -129,6 +130,7 @@ def prepared(snapshot: Any, dashes: Sequence[Dash], chosen: Options) -> Race:
 
 def weights_chart(race: Race) -> None:
     """W1..WK per run."""
+    y_range = _weights_range(race)
     with st.container(key="weights-chart", gap=None):
         chart = st.container()  # above the choice of its axis, which is read first
         # Always a line, so that nothing below moves when the history is full.
@@ -140,8 +142,8 @@ def weights_chart(race: Race) -> None:
             "weights",
             "Weights",
             race.sources("weight"),
-            y_label="Weight (share)",
-            y_range=None if fits else _weights_range(race),
+            y_label="Weight (share)" if y_range[1] else "Weight (factor)",
+            y_range=None if fits else y_range,
             help=WEIGHTS,
         )
 
@@ -154,10 +156,13 @@ def _nearly(race: Race) -> list[near_uniform.Nearly]:
     )
 
 
-def _weights_range(race: Race) -> tuple[float, float | None]:
-    """From 0 to what the weights sum to; as far as they go where a rule has no fixed sum, also one taken in between."""
+def _weights_range(race: Race) -> tuple[float | None, float | None]:
+    """From 0 to what the weights sum to; as far as they go where a rule, or one taken in between, has other weights."""
     begun = {run.config["weighting"] for run in _runs(race)}
-    if not OF_ANY_SUM.isdisjoint(begun | {race.snapshot.changes(run).get("weighting") for run in _runs(race)}):
+    rules = begun | {race.snapshot.changes(run).get("weighting") for run in _runs(race)}
+    if not OF_ANY_SIGN.isdisjoint(rules):
+        return None, None
+    if not OF_ANY_SUM.isdisjoint(rules):
         return 0, None
     return 0, max(1.0 if run.config["sum_to"] == "1" else float(len(run.config["terms"])) for run in _runs(race))
 

@@ -25,9 +25,10 @@ def race(*weightings: str, now: str | None = None, sum_to: str = "1") -> Any:
         (race("imtl-l"), (0, None)),
         (race("mad", now="imtl-l"), (0, None)),
         (race("uncertainty", now="mad"), (0, None)),
+        (race("uncertainty", "imtl-g"), (None, None)),
     ],
 )
 def test_the_weights_chart_goes_up_to_their_sum_or_as_far_as_weights_of_any_sum_go(
-    shown: Any, expected: tuple[float, float | None]
+    shown: Any, expected: tuple[float | None, float | None]
 ) -> None:
     assert _weights_range(shown) == expected
