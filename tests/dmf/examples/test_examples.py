@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from dmf import examples
-from dmf.errors import StoreError
-from dmf.examples import FILE, MEMBER, TAG, add_examples
+from dmf.errors import StoreError, UnknownNameError
+from dmf.examples import FILE, MEMBER, TAG, TOUR_TAG, add_examples, open_scenes, scene_stem
 from dmf.examples.make import METHODS, NAME, STEM
 from dmf.records import RunState
 from dmf.runs import RunStore
+from dmf.scenes import SCENES
 
 ID = f"e-{STEM}"
 
@@ -74,3 +75,26 @@ def test_a_file_that_cannot_be_read_is_told(store: RunStore, monkeypatch: pytest
         StoreError, match=r"gone\.zip of the package dmf\.examples, cannot be read: .*Install dmf again"
     ):
         add_examples(store)
+
+
+def test_the_scenes_of_the_tour_are_archived_runs_in_a_store_of_their_own(tmp_path: Path) -> None:
+    scenes = open_scenes(tmp_path)
+    assert scenes.experiments() == []
+    kept = scenes.experiments(archived=True)
+    assert {experiment.id for experiment in kept} == {f"e-{scene_stem(name)}" for name in SCENES}
+    for run in (run for experiment in kept for run in experiment.runs):
+        assert run.tags == (TAG, TOUR_TAG)
+        assert run.owner is None
+        assert scenes.artifacts(run.id) == []
+    scenes.close()
+
+
+def test_scenes_that_cannot_be_read_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examples, "SCENES_FILE", "gone.zip")
+    with pytest.raises(StoreError, match=r"gone\.zip of the package dmf\.examples, cannot be read"):
+        open_scenes(tmp_path)
+
+
+def test_only_scenes_have_ids_of_scenes() -> None:
+    with pytest.raises(UnknownNameError, match="Unknown scene 'priors'"):
+        scene_stem("priors")

@@ -53,3 +53,10 @@ def test_a_store_is_untouched_until_something_is_in_it_or_was_copied(store: RunS
     store.adopt(other)
     store.delete_runs([run.id for run in store.runs()])
     assert not store.is_untouched()
+
+
+def test_only_what_is_named_is_copied(store: RunStore, other: RunStore) -> None:
+    recorded(other, "First")
+    second = recorded(other, "Second")
+    assert store.adopt(other, only=[second]) == [second]
+    assert [experiment.id for experiment in store.experiments()] == [second]
