@@ -43,7 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dmf.weighting": set(),
     "dmf.fusion": {"dmf.losses", "dmf.weighting"},
     "dmf.tasks": {"dmf.losses", "dmf.metrics", "dmf.data"},
-    "dmf.training": {"dmf.fusion", "dmf.tasks", "dmf.weighting"},
+    "dmf.training": {"dmf.fusion", "dmf.tasks", "dmf.losses", "dmf.weighting"},
     "dmf.runs": set(),
     "dmf.replay": {"dmf.weighting", "dmf.runs"},
     "dmf.analysis": {"dmf.runs", "dmf.metrics"},

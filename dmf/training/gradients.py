@@ -30,8 +30,8 @@ class GradientProbe:
 
     where e is the weight, for the auxiliary loss its :math:`\gamma`. Only where weights are left on the tape
     (``detach_weights=False``) e is something else, and can be below 0: then the step makes that loss worse, and its
-    share is negative. The sizes of the shares sum to 1, or are all 0 where no loss has a gradient. They are shares of the
-    gradient, not of the step: Adam rescales that.
+    share is negative. The sizes of the shares sum to 1, or are all 0 where no loss has a gradient. They are shares of
+    the gradient, not of the step: Adam rescales that.
 
     Args:
         terms: Names of the K losses.
@@ -42,7 +42,8 @@ class GradientProbe:
         parameters: Those of the network, for ``"parameters"``.
 
     Raises:
-        ConfigError: If ``at`` is neither, or ``every`` is below 1; at a measurement, if there are no logits to measure at.
+        ConfigError: If ``at`` is neither, or ``every`` is below 1; at a measurement, if there are no logits to measure
+            at.
     """
 
     def __init__(
