@@ -11,7 +11,7 @@ from rich.table import Table
 
 from dmf.cli.options import with_options
 from dmf.cli.replay import DEFAULT, LOSSES, METHODS, WEIGHTING_OPTIONS, read_history
-from dmf.cli.shared import STORE, console, print_json
+from dmf.cli.shared import STORE, document, print_json
 
 if TYPE_CHECKING:
     from dmf.replay import Explanation
@@ -43,10 +43,10 @@ def _explain(
         return
     took_over = f", in force since step {explained.since}" if explained.since else ""
     title = f"Step {step} of 0 to {len(history.losses) - 1}: {explained.weighting}{took_over}"
-    console.print(f"[bold]{escape(title)}[/]", highlight=False)
+    document.print(f"[bold]{escape(title)}[/]", highlight=False)
     if explained.note:
-        console.print(explained.note, highlight=False, markup=False)
-    console.print(_table(explained))
+        document.print(explained.note, highlight=False, markup=False)
+    document.print(_table(explained))
 
 
 def _table(explained: "Explanation") -> Table:

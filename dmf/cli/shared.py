@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from dmf.runs import RunStore
 
 console = Console(stderr=True)
-"""Everything for people goes to standard error, so that standard output is free for documents."""
+"""What is told on the way goes to standard error, so that standard output is free for documents."""
+
+document = Console()
+"""What was asked for to be read, on standard output: it can be piped to a pager or a file."""
 
 STORE = typer.Option("--store", help="Where runs are kept: a file or a database URL; default DMF_STORE, else data/.")
 

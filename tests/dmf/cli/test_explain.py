@@ -49,23 +49,23 @@ def test_what_is_not_finite_is_null_in_json(dmf, losses):
 
 def test_people_see_every_stage_with_its_formula_and_its_numbers(dmf, losses):
     result = dmf("explain", losses, "--weighting", "bayesian", "--history-max", 20, "--step", 30)
-    assert (result.status, result.out) == (0, "")
+    assert (result.status, result.err) == (0, "")
     explained = explain(LOSSES, FusionConfig(weighting="bayesian", history_max=20), 30)
     for stage in explained.stages:
-        assert stage.title in result.err
-    assert "m = median of |h − median h|" in result.err
-    assert f"{explained.weights[0]:.5g}" in result.err
-    assert "Step 30 of 0 to 39: bayesian" in result.err
-    assert "Influence of this step's own losses" in result.err
+        assert stage.title in result.out
+    assert "m = median of |h − median h|" in result.out
+    assert f"{explained.weights[0]:.5g}" in result.out
+    assert "Step 30 of 0 to 39: bayesian" in result.out
+    assert "Influence of this step's own losses" in result.out
 
 
 def test_the_table_says_which_losses_leave_the_window_next(dmf, losses):
-    told = dmf("explain", losses, "--weighting", "mad", "--history-max", 10, "--step", 30).err
+    told = dmf("explain", losses, "--weighting", "mad", "--history-max", 10, "--step", 30).out
     assert "Window: 10, of steps 21 to 30" in told
     assert "step 21 leaves in 1 step " in told
     assert "step 23 leaves in 3 steps" in told
     assert "step 24 leaves" not in told
-    assert "leaves in" not in dmf("explain", losses, "--weighting", "mad", "--step", 30).err  # 30 of 100
+    assert "leaves in" not in dmf("explain", losses, "--weighting", "mad", "--step", 30).out  # 30 of 100
 
 
 @pytest.mark.parametrize("count", [1, 3, 6])
@@ -90,7 +90,7 @@ def test_a_recorded_run_is_explained_with_the_changes_made_while_it_trained(dmf,
     config = FusionConfig.model_validate(run.config)
     with_changes = explain(values, config, 8, [Knob(5, "weighting", "bayesian")])
     assert dmf("explain", run.id, "--step", 8, "--json").json() == with_changes.to_dict()
-    assert "bayesian, in force since step 5" in dmf("explain", run.id, "--step", 8).err
+    assert "bayesian, in force since step 5" in dmf("explain", run.id, "--step", 8).out
     assert dmf("explain", run.id, "--step", 8, "--weighting", "mad", "--json").json() == json.loads(
         json.dumps(explain(values, config, 8).to_dict())
     )
