@@ -74,6 +74,10 @@ class LiveRun:
         run: Which run; its configuration names the terms.
     """
 
+    _rows: "Growing"
+    _spread: Spread | None
+    _spread_seen: int
+
     def __init__(self, run: RunRow) -> None:
         self.id = run.id
         self.terms: tuple[str, ...] = tuple(run.config["terms"])
@@ -201,7 +205,7 @@ class LiveRun:
         self.attempt = attempt
         self._last, self._collected = -1, 0
         self._not_finite: list[str] = []
-        self._spread: Spread | None = None
+        self._spread = None
         self._spread_seen = 0
         self._columns: tuple[str, ...] = ()
         self._steps, self._times = Growing(np.dtype(np.int64)), Growing(np.dtype(np.float64))
