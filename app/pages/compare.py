@@ -24,6 +24,7 @@ from app.components import (
 )
 from app.components.copying import copying_run
 from app.components.examples import examples
+from app.components.lab.methods import explained
 from app.components.live_chart import chart_engine
 from app.components.page_style import plain, use_style
 from app.components.run_picker import run_picker
@@ -88,6 +89,13 @@ def show_chosen(ids: list[str], table: pd.DataFrame) -> None:
         icon=":material/science:",
         query_params={state.RUN: runs[0].id},
         help="Open the weighting lab with the losses of the first of these runs.",
+    )
+    st.page_link(
+        state.LAB,
+        label="Explain its weights",
+        icon=":material/function:",
+        query_params=explained(runs[0].id, runs[0].run.config.get("weighting", "")),
+        help="Every stage on the way from the losses of a step to its weights, with its numbers: of the first run.",
     )
     configs = {run.id: run.config for run in runs}
     show_differences(configs, titles)

@@ -8,6 +8,7 @@ from app import access, state
 from app.components import gradients, knobs, play, queue, race, recent, samples, scores, status
 from app.components.copying import copying
 from app.components.form import form
+from app.components.lab.methods import explained
 from app.components.live_chart import chart_engine
 from app.components.page_style import uncover, use_style
 from dmf.config import ExperimentConfig
@@ -85,6 +86,14 @@ def show_experiment(id: str | None) -> None:
             icon=":material/science:",
             query_params={state.RUN: snapshot.experiment.runs[0].id},
             help="Open the weighting lab: the weights that other methods would have given to the losses of this race.",
+        )
+        first = snapshot.experiment.runs[0]
+        st.page_link(
+            state.LAB,
+            label="Explain",
+            icon=":material/function:",
+            query_params=explained(first.id, first.config.get("weighting", "")),
+            help="Every stage on the way from the losses of a step to its weights, with its numbers.",
         )
         copying(snapshot.experiment, snapshot.events)
         if not snapshot.is_active and snapshot.step > 0:

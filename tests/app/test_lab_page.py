@@ -278,3 +278,9 @@ def test_training_with_the_methods_fills_the_form(store: RunStore) -> None:
     assert test.session_state["form-history_max"] == 30
     rows = test.session_state["form-rows"]
     assert [test.session_state[f"form-run-{row}-weighting"] for row in rows] == ["bayesian", "dwa"]
+
+
+def test_a_link_that_explains_opens_the_explanation(store: RunStore) -> None:
+    test = page(run=record(store), methods="mad;variance", explain="MAD", step="40")
+    assert test.session_state["lab-tabs"] == "Explain"
+    assert "Step 40" in said(test)

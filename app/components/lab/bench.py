@@ -137,7 +137,9 @@ def computed(now: setup.Setup, history: Any, library: Any) -> Bench:
     for row in now.rows:
         try:
             if names[row.id] not in offered:
-                problems[row.id] = f"{named(names[row.id])} needs more than loss values, so it cannot be replayed."
+                problems[row.id] = (
+                    f"{named(names[row.id])} needs more than loss values or is not known here: it cannot be replayed."
+                )
                 continue
             config = library.method_config(history, row.text)
             weights = library.replayed(changed, config)
@@ -251,7 +253,7 @@ def _agreement(history: Any, library: Any) -> str:
     """How far the replay of the run as it was is from what it recorded."""
     if history.base.weighting not in library.lab_methods():
         name = named(history.base.weighting)
-        return f"The run's own method, {name}, needs more than loss values, so it cannot be replayed."
+        return f"The run's own method, {name}, needs more than loss values or is not known here: it cannot be replayed."
     if history.first:
         return ""
     try:

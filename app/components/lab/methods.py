@@ -1,6 +1,7 @@
 """The methods of the lab: a card for each, with its settings as sliders."""
 
 import html
+import re
 from collections.abc import Mapping, Sequence
 
 import streamlit as st
@@ -10,8 +11,12 @@ from app.components.lab import setup
 from app.components.lab.controls import Value, controls
 from app.components.lab.parameters import method_groups, method_text, method_values
 from app.components.page_style import dash_sample
+from app.state import EXPLAIN, RUN
 from app.theme import Dash
 from dmf.config import FusionConfig
+from dmf.config_text import DEFAULT_WEIGHTINGS
+
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def titles_of(methods: Mapping[int, str]) -> dict[int, str]:
@@ -22,6 +27,19 @@ def titles_of(methods: Mapping[int, str]) -> dict[int, str]:
         seen[method] = seen.get(method, 0) + 1
         titles[row] = named(method) if seen[method] == 1 else f"{named(method)} {seen[method]}"
     return titles
+
+
+def explained(run: str, method: str) -> dict[str, str]:
+    """Where in the lab the weights that a run had are explained: parameters of the address.
+
+    Args:
+        run: Its id.
+        method: Its method, which has the settings that the run had; what another program calls so is left out.
+    """
+    if not _PLAIN.fullmatch(method):
+        return {RUN: run}
+    others = [name for name in DEFAULT_WEIGHTINGS if name != method]
+    return {RUN: run, "methods": ";".join([method, *others]), EXPLAIN: named(method)}
 
 
 def add_menu(now: setup.Setup, offered: Sequence[str]) -> None:

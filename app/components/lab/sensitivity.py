@@ -53,10 +53,10 @@ def sensitivity(
         loss = _choice("Weight of", list(history.names), named, _LOSS, "The loss whose weight is shown as colour.")
         low, high = _range(parameter, config)
         key = f"lab-sweep-{parameter}"
-        first = st.number_input("From", value=low, format="%g", key=f"{key}-from", width=120, help="The least value.")
-        last = st.number_input("To", value=high, format="%g", key=f"{key}-to", width=120, help="The greatest value.")
+        first = st.number_input("From", value=low, format="%g", key=f"{key}-from", width=125, help="The least value.")
+        last = st.number_input("To", value=high, format="%g", key=f"{key}-to", width=125, help="The greatest value.")
         count = st.slider(
-            "Values", 3, 32, VALUES, key=_COUNT, width=160, help="How many values are tried in this range."
+            "Values", 3, 32, VALUES, key=_COUNT, width=120, help="How many values are tried in this range."
         )
     st.caption(FusionConfig.model_fields[parameter].description or "")
     values = spread(first, last, count, parameter)
@@ -131,7 +131,7 @@ def _range(parameter: str, config: FusionConfig) -> tuple[float, float]:
     return low, high
 
 
-def _choice(title: str, options: list[Any], say: Any, key: str, help: str) -> Any:
+def _choice(title: str, options: list[Any], say: Any, key: str, help: str, *, width: int = 150) -> Any:
     if st.session_state.get(key) not in options:
         st.session_state[key] = options[0]
-    return st.selectbox(title, options, format_func=say, key=key, width=190, help=help)
+    return st.selectbox(title, options, format_func=say, key=key, width=width, help=help)
