@@ -103,7 +103,7 @@ def six_losses_are_not_too_many(subject: Subject) -> None:
     weights_are_sound(_without_lists(subject), history(6))
 
 
-def order_does_not_matter(subject: Subject) -> None:
+def order_does_not_matter(subject: Subject, atol: float = 1e-6) -> None:
     """Losses in another order get the same weights in that order."""
     losses, order = history(), torch.tensor([2, 0, 1])
     if "weight_seed" in subject.weighting().options:
@@ -120,7 +120,7 @@ def order_does_not_matter(subject: Subject) -> None:
     fusion = Subject(reordered).fusion()
     found = LiveHistory(fusion, order.tolist()).run(losses[:, order])
     far = (found - weights[:, order]).abs().amax(-1)
-    step = _first(far > 1e-6)
+    step = _first(far > atol)
     _require(
         step is None,
         f"losses in another order get other weights at step {step}: {_row(weights[:, order], step)} became "
@@ -183,7 +183,7 @@ def a_restored_state_goes_on(subject: Subject, at: tuple[int, ...] = (2, 11, 25)
         )
 
 
-def replay_equals_live(subject: Subject) -> None:
+def replay_equals_live(subject: Subject, atol: float = 1e-9) -> None:
     """A replayed history gives the weights that a training had, to rounding."""
     weighting = subject.weighting()
     if not weighting.replayable:
@@ -191,7 +191,7 @@ def replay_equals_live(subject: Subject) -> None:
     losses = history()
     live, replayed = subject.weights(losses), weighting.replay(losses, HISTORY_MAX)
     _require(replayed.shape == live.shape, f"replay must give weights {tuple(live.shape)}, got {tuple(replayed.shape)}")
-    step = _first((live - replayed).abs().amax(-1) > 1e-9)
+    step = _first((live - replayed).abs().amax(-1) > atol)
     _require(step is None, f"at step {step} replay gives {_row(replayed, step)}, live it was {_row(live, step)}")
 
 
