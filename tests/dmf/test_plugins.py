@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from dmf import build
 from dmf.config import DataConfig, ExperimentConfig, FusionConfig, PluginConfig, RunConfig
 from dmf.data import DATASETS, build_dataset
 from dmf.errors import ConfigError
+from dmf.jobs import Job, create_experiment
 from dmf.losses import LOSSES, build_bank
 from dmf.methods import check_method
 from dmf.models import MODELS, build_model
@@ -282,3 +284,16 @@ def test_what_an_older_version_of_a_dataset_made_is_not_taken_from_the_cache(plu
     assert build_dataset(DataConfig(dataset="squares")).identity() != before
     own = build_dataset(DataConfig())
     assert own.identity() == own.fingerprint()
+
+
+def test_a_trained_network_and_its_images_find_their_plugin_by_themselves(store, tiny, plugin, forget_plugins):
+    load_plugin(plugin(DATASET))
+    config = tiny("mad", dataset="squares", dataset_options="", batch_size="2", epochs="1")
+    experiment = create_experiment(store, config)
+    Job(store, experiment, "a test (here)").train()
+    kept = store.experiment(experiment.id).config
+    forget_plugins()
+    assert build.load_trained(store, experiment.runs[0].id).class_names == ("background", "square")
+    for recorded in (kept, ExperimentConfig.model_validate(kept)):
+        forget_plugins()
+        assert build.original_case(recorded, "square-03").image.shape == (40, 40)
