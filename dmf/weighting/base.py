@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -420,7 +420,13 @@ class WindowWeighting(Weighting):
         return torch.cat((start[None], self.finish_all(proposals, waits)))[finite[first:].cumsum(0)]
 
     def _statistics(self, losses: Tensor, history_max: int, first: int) -> Tensor:
-        """The statistic of the windows that end at step ``first`` or later, (S - first, K), a chunk at a time."""
+        """The statistic of the windows that end at step ``first`` or later, (S - first, K)."""
+        return self._over_windows(self.statistic, losses, history_max, first)
+
+    def _over_windows(
+        self, measure: Callable[[Tensor, Count], Tensor], losses: Tensor, history_max: int, first: int
+    ) -> Tensor:
+        """What ``measure`` makes of those scaled windows, a chunk at a time."""
         padded = torch.cat((losses.new_zeros(history_max - 1, self.count), self.compress(losses))).T
         windows = padded.unfold(1, history_max, 1).transpose(0, 1) if len(losses) else losses[..., None]  # (S, K, T)
         full = min(max(history_max - 1, first), len(losses))  # the windows of earlier steps are filling
@@ -430,6 +436,4 @@ class WindowWeighting(Weighting):
             *zip(windows[first:full].split(chunk), filling, strict=True),
             *((window, history_max) for window in windows[full:].split(chunk)),
         ]
-        return torch.cat(
-            [self.statistic(self.stretch(window.contiguous(), filled), filled) for window, filled in parts]
-        )
+        return torch.cat([measure(self.stretch(window.contiguous(), filled), filled) for window, filled in parts])

@@ -52,7 +52,17 @@ class MADWeighting(WindowWeighting):
 
     def statistic(self, scaled: Tensor, filled: Count) -> Tensor:
         """Logarithm of the likelihood, eq. (7)."""
-        return functional.log_likelihood(functional.mad(scaled, filled, self.median), self.floor, self.eps)
+        return self._likelihood(self._deviation(scaled, filled))
+
+    def _deviation(self, scaled: Tensor, filled: Count) -> Tensor:
+        return functional.mad(scaled, filled, self.median)
+
+    def _likelihood(self, deviation: Tensor) -> Tensor:
+        return functional.log_likelihood(deviation, self.floor, self.eps)
+
+    def _statistics(self, losses: Tensor, history_max: int, first: int) -> Tensor:
+        # One logarithm of all: for each of many short ones torch may wake all its threads.
+        return self._likelihood(self._over_windows(self._deviation, losses, history_max, first))
 
     def propose(self, statistic: Tensor) -> Tensor:
         return statistic.softmax(-1)

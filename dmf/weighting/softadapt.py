@@ -104,7 +104,7 @@ class SoftAdaptWeighting(WindowWeighting):
         return self.beta * slopes + functional.log_share(recent.mean(-1))
 
     def _statistics(self, losses: Tensor, history_max: int, first: int) -> Tensor:
-        return super()._statistics(losses, self.window, first)  # whatever else is remembered
+        return self._over_windows(self.statistic, losses, self.window, first)  # whatever else is remembered
 
     def propose(self, statistic: Tensor) -> Tensor:
         return statistic.softmax(-1)
