@@ -146,9 +146,9 @@ def _classes(scene: Scene, race: Race, info: Info, place: int) -> None:
     _chart(
         race,
         f"classes-{place}",
-        f"{race.titles[run.id]}: Dice of each kind",
+        race.titles[run.id],
         series,
-        y_label="Dice (0 to 1)",
+        y_label="Dice of each kind",
         y_range=(0, 1),
         help=_helped(info(scene.metrics[0])),
     )
