@@ -21,18 +21,21 @@ from dmf.runs.store import RunStore
 ExportFormat: TypeAlias = Literal["csv", "parquet", "json", "tensorboard", "events"]
 
 _TAIL = ("auxiliary", "gamma", "total", "lr", "finite")
+_MEASURED = ("grad_norm", "grad_cos", "grad_share")  # values at some steps only
 
 
 def export_run(store: RunStore, run_id: str, format: ExportFormat, path: str | Path) -> None:
     """Write a run to ``path``, replacing what an earlier export left there.
 
     ``csv`` and ``parquet``: one row per step with the columns step, loss_<term>, weight_<term>, auxiliary, gamma,
-    total, lr, finite; every float32 as the shortest text that reads back the same. ``json``: one document with
-    experiment, run, environment, telemetry (column -> values), epoch metrics and events; a number that is not finite
-    is null. ``tensorboard``: ``path`` is a folder for any number of runs, each in a folder of its own, which
-    ``tensorboard --logdir`` opens: per step loss/<term>, weight/<term>, auxiliary, gamma, total, lr and finite, per
-    epoch <split>/<metric>. ``events``: the changes of settings made while it trained, as ``dmf.knobs.read_events``
-    reads them; ``run_id`` may then name an experiment, for the changes of all its runs.
+    total, lr, finite, and where gradients were measured grad_norm_<loss>, grad_cos_<loss>_<loss> and
+    grad_share_<loss>, nan at all other steps; every float32 as the shortest text that reads back the same. ``json``:
+    one document with experiment, run, environment, telemetry (column -> values), epoch metrics and events; a number
+    that is not finite is null. ``tensorboard``: ``path`` is a folder for any number of runs, each in a folder of its
+    own, which ``tensorboard --logdir`` opens: per step loss/<term>, weight/<term>, auxiliary, gamma, total, lr and
+    finite, per measurement grad_norm/<loss> and so on, per epoch <split>/<metric>. ``events``: the changes of settings
+    made while it trained, as ``dmf.knobs.read_events`` reads them; ``run_id`` may then name an experiment, for the
+    changes of all its runs.
 
     Raises:
         RunNotFoundError: If there is no such run.
@@ -88,8 +91,17 @@ def _write_tensorboard(store: RunStore, run: RunRow, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"events.out.tfevents.{run.created:.0f}.dmf").open("wb") as file:
         file.write(tensorboard.first_record(run.created))
-        tags = [_chart(name) for name in telemetry.columns]
-        file.writelines(tensorboard.scalar_records(tags, telemetry.steps, telemetry.times, telemetry.values))
+        columns = list(enumerate(telemetry.columns))
+        whole = [index for index, name in columns if not name.startswith(_MEASURED)]
+        tags = [_chart(telemetry.columns[index]) for index in whole]
+        steps, times = telemetry.steps, telemetry.times
+        file.writelines(tensorboard.scalar_records(tags, steps, times, telemetry.values[:, whole]))
+        for index, name in columns:
+            if name.startswith(_MEASURED):
+                values = telemetry.values[:, index]
+                there = np.isfinite(values)
+                measured = steps[there], times[there], values[there][:, None]
+                file.writelines(tensorboard.scalar_records([_chart(name)], *measured))
         for (split, metric), rows in metrics.groupby(["split", "metric"]):
             steps = rows["step"].to_numpy(np.int64)
             # After `step` steps, so when the one before it was taken.
@@ -103,8 +115,8 @@ def _write_tensorboard(store: RunStore, run: RunRow, folder: Path) -> None:
 
 def _chart(column: str) -> str:
     """The name of a column as TensorBoard groups charts: ``loss/ce``."""
-    kind, _, term = column.partition("_")
-    return f"{kind}/{term}" if kind in ("loss", "weight") else column
+    kind = next((kind for kind in ("loss", "weight", *_MEASURED) if column.startswith(f"{kind}_")), None)
+    return column if kind is None else f"{kind}/{column.removeprefix(f'{kind}_')}"
 
 
 def _frame(telemetry: Telemetry) -> pd.DataFrame:

@@ -8,10 +8,16 @@ from pathlib import Path
 import pytest
 import torch
 
+from dmf.config_text import GRADIENT_WEIGHTINGS
+
 ROOT = Path(__file__).parents[2]
 ROWS = {
     "losses": ["8x2x32x32, contiguous", "8x2x32x32, channels-last", "16x2x32x32, contiguous", "16x2x32x32, channels-"],
     "step": ["training step, bayesian", "training step, bayesian"],
+    "gradients": [
+        *(f"measured at the {place} every 10 steps" for place in ("logits", "parameters")),
+        *(f"step, {name}{place}" for name in GRADIENT_WEIGHTINGS for place in (" ", ", logit space")),
+    ],
     "lockstep": ["4 runs of 2 steps"],
     "scenes": [
         "scene “Why weights adapt”",

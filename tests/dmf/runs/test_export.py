@@ -124,6 +124,25 @@ def test_tensorboard_opens_a_run_with_every_step_and_every_epoch(store, trained,
     assert charts["validation/dice"] == [(50, 149.0, 0.5)]
 
 
+def test_measured_gradients_are_nan_in_a_table_and_in_tensorboard_only_where_they_are(store, run, tmp_path):
+    columns = (*STORED[:-1], "grad_norm_ce", "grad_cos_ce_dice", "grad_share_cb-dice", "finite")
+    values = np.ones((4, len(columns)), np.float32)
+    values[:, 8:11] = np.nan
+    values[::3, 8], values[::3, 10] = [5, 6], [0.25, 0.75]  # of two losses without an angle
+    store.write([TelemetryBlock(run, 1, 0, columns, values, 100.0, 103.0)], "me")
+    export_run(store, run, "csv", tmp_path / "run.csv")
+    frame = pd.read_csv(tmp_path / "run.csv")
+    assert frame.columns.tolist() == ["step", *WRITTEN, *columns[8:11]]
+    np.testing.assert_array_equal(frame["grad_norm_ce"], [5, np.nan, np.nan, 6])
+
+    export_run(store, run, "tensorboard", tmp_path / "logs")
+    read = EventAccumulator(str(tmp_path / "logs" / run), size_guidance={SCALARS: 0}).Reload()
+    assert [(point.step, point.value) for point in read.Scalars("grad_norm/ce")] == [(0, 5.0), (3, 6.0)]
+    assert [(point.step, point.value) for point in read.Scalars("grad_share/cb-dice")] == [(0, 0.25), (3, 0.75)]
+    assert "grad_cos/ce_dice" not in read.Tags()[SCALARS]
+    assert len(read.Scalars("loss/ce")) == 4
+
+
 def test_tensorboard_shows_several_runs_of_one_folder_and_no_point_twice(store, experiment, trained, tmp_path):
     other = experiment.runs[1].id
     store.write([EpochMetrics(other, 0, 0, "validation", 7, {"dice": 0.25})], "me")
