@@ -1,5 +1,6 @@
 """The Compare page in a real browser: choosing runs, what differs, charts that are zoomed together, and the link."""
 
+import contextlib
 import re
 import time
 import zipfile
@@ -55,17 +56,21 @@ def record(store: RunStore, name: str, seed: int, hits: dict[str, int]) -> list[
     return [run.id for run in made.runs]
 
 
-@pytest.fixture
-def runs(app_server: str, tmp_path: Path) -> list[str]:
-    """Three runs of one race, then two of another."""
-    store = RunStore(tmp_path / "home" / "runs.sqlite")
+@pytest.fixture(scope="module")
+def runs(shared_home: Path) -> list[str]:
+    """Three runs of one race, then two of another, in the store of the server."""
+    return two_races(shared_home)
+
+
+def two_races(home: Path) -> list[str]:
+    store = RunStore(home / "runs.sqlite")
     other = record(store, "Other race", 1, {"variance": 60, "mad": 61})
     ids = record(store, "First race", 0, {"variance": 50, "mad": 80, "bayesian": 80})
     store.close()
     return [*ids, *other]
 
 
-def until(condition: Any, what: str, seconds: float = 60) -> Any:
+def until(condition: Any, what: str, seconds: float = 90) -> Any:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := condition():
@@ -79,56 +84,53 @@ def chosen(page: Any) -> list[str]:
 
 
 def test_runs_are_searched_sorted_and_chosen_and_the_link_reopens_the_view(
-    app_server: str, runs: list[str], watched: Any
+    shared_server: str, runs: list[str], watched: Any
 ) -> None:
-    page = watched(app_server).page
+    page = watched(shared_server).page
     page.get_by_role("link", name="Compare").click()
     page.get_by_label("Search runs").fill("first bayes")
     until(lambda: page.locator(".picker").get_attribute("data-found") == "1", "the search")
     page.get_by_label("Search runs").fill("race")
     page.get_by_role("button", name="Val. CB-Dice").click()
-    first = page.locator(".picker tbody tr").first
-    assert page.locator(".picker th[aria-sort=descending]").inner_text().startswith("Val. CB-Dice")
-    assert "First race" in first.inner_text()
+    page.locator(".picker th[aria-sort=descending]").get_by_text("Val. CB-Dice").wait_for()
+    page.locator(".picker tbody tr").first.get_by_text("First race").wait_for()
     for id in runs[:2]:
         page.locator(f'[data-run="{id}"]').check()
     page.locator(".st-key-differences").get_by_text("Weighting method").wait_for()
-    assert page.locator(".st-key-differences tbody tr").count() == 1
+    until(lambda: page.locator(".st-key-differences tbody tr").count() == 1, "one setting that differs")
     page.get_by_text("Epoch", exact=True).click()
     page.wait_for_url(re.compile(r"x=Epoch"))
-    assert runs[1] in page.url
+    until(lambda: all(id in page.evaluate("location.search") for id in runs[:2]), "the runs in the address")
 
-    again = watched(page.url).page
+    again = watched(page.evaluate("location.href")).page
     again.locator('.live-chart[data-key="compared-weight-epoch"]').wait_for()
     until(lambda: chosen(again) == runs[:2], "the chosen runs")
 
 
 def test_a_zoom_of_one_chart_moves_the_others_and_so_does_the_pointer(
-    app_server: str, runs: list[str], watched: Any
+    shared_server: str, runs: list[str], watched: Any
 ) -> None:
-    page = watched(app_server).page
-    page.goto(f"{app_server}/compare?runs={runs[0]},{runs[3]}")
+    watch = watched(f"{shared_server}/compare?runs={runs[0]},{runs[3]}")
+    page = watch.page
     weights, losses = (page.locator(f'.live-chart[data-key="compared-{name}-step"]') for name in ("weight", "loss"))
     until(lambda: losses.count() and int(losses.get_attribute("data-points") or 0) >= 6 * STEPS, "points of losses")
-    weights.scroll_into_view_if_needed()
-    page.wait_for_timeout(500)
-    box = weights.locator(".u-over").bounding_box()
-    y = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + box["width"] * 0.3, y)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.6, y, steps=5)
-    page.mouse.up()
+    watch.zoom("compared-weight-step", 0.3, 0.6)
     until(lambda: losses.get_attribute("data-zoomed") == "true", "the zoom of the losses")
-    page.mouse.move(box["x"] + box["width"] * 0.4, y)
     tip = losses.locator(".tip")
-    until(lambda: tip.is_visible() and "Optimizer step" in tip.inner_text(), "the pointer over the losses")
+
+    def is_told() -> bool:
+        box = watch.standing(weights.locator(".u-over"))
+        for share in (0.45, 0.4):
+            page.mouse.move(box["x"] + box["width"] * share, box["y"] + box["height"] / 2)
+        return watch.soon(lambda: tip.is_visible() and "Optimizer step" in tip.inner_text(), 5)
+
+    until(is_told, "the pointer over the losses")
     losses.get_by_role("button", name="Show everything (double click)").click()
     until(lambda: weights.get_attribute("data-zoomed") == "false", "the whole of the weights")
 
 
-def test_tables_and_the_whole_comparison_are_exported(app_server: str, runs: list[str], watched: Any) -> None:
-    page = watched(app_server).page
-    page.goto(f"{app_server}/compare?runs={runs[0]},{runs[1]}")
+def test_tables_and_the_whole_comparison_are_exported(shared_server: str, runs: list[str], watched: Any) -> None:
+    page = watched(f"{shared_server}/compare?runs={runs[0]},{runs[1]}").page
     page.get_by_text("Export tables, charts and the whole comparison").click()
     with page.expect_download() as saved:
         page.get_by_role("button", name="Compared by Lesion Dice per image").click()
@@ -152,9 +154,8 @@ def test_tables_and_the_whole_comparison_are_exported(app_server: str, runs: lis
     assert saved.value.path().read_text().startswith("<svg")
 
 
-def test_one_chart_is_exported_as_a_page_and_as_pictures(app_server: str, runs: list[str], watched: Any) -> None:
-    page = watched(app_server).page
-    page.goto(f"{app_server}/compare?runs={runs[0]},{runs[1]}&show=Losses")
+def test_one_chart_is_exported_as_a_page_and_as_pictures(shared_server: str, runs: list[str], watched: Any) -> None:
+    page = watched(f"{shared_server}/compare?runs={runs[0]},{runs[1]}&show=Losses").page
     page.get_by_text("Export tables, charts and the whole comparison").click()
     with page.expect_download() as saved:
         page.get_by_role("button", name="Chart as HTML").click()
@@ -187,9 +188,8 @@ def test_one_chart_is_exported_as_a_page_and_as_pictures(app_server: str, runs: 
     assert "Weighting method" in text
 
 
-def test_runs_are_exported_as_they_were_recorded(app_server: str, runs: list[str], watched: Any) -> None:
-    page = watched(app_server).page
-    page.goto(f"{app_server}/compare?runs={runs[0]},{runs[1]}")
+def test_runs_are_exported_as_they_were_recorded(shared_server: str, runs: list[str], watched: Any) -> None:
+    page = watched(f"{shared_server}/compare?runs={runs[0]},{runs[1]}").page
     page.get_by_text("Export tables, charts and the whole comparison").click()
     with page.expect_download() as saved:
         page.get_by_role("button", name="Runs as CSV").click()
@@ -204,10 +204,11 @@ def test_runs_are_exported_as_they_were_recorded(app_server: str, runs: list[str
 
 
 def test_a_run_is_renamed_tagged_and_archived_and_another_deleted_once_that_is_confirmed(
-    app_server: str, runs: list[str], watched: Any
+    app_server: str, tmp_path: Path, watched: Any
 ) -> None:
-    page = watched(app_server).page
-    page.goto(f"{app_server}/compare?runs={runs[0]},{runs[1]}")
+    runs = two_races(tmp_path / "home")
+    watch = watched(f"{app_server}/compare?runs={runs[0]},{runs[1]}")
+    page = watch.page
     page.get_by_text("Rename, tag, archive or delete").click()
     page.get_by_label("Name", exact=True).fill("Renamed run")
     page.get_by_label("Tags", exact=True).fill("keep, paper")
@@ -217,18 +218,21 @@ def test_a_run_is_renamed_tagged_and_archived_and_another_deleted_once_that_is_c
     until(lambda: page.locator(f'[data-run="{runs[0]}"]').count() == 0, "the archived run to leave the table")
     page.get_by_text("Show archived runs").click()
     row = page.locator(".picker tbody tr", has=page.locator(f'[data-run="{runs[0]}"]'))
-    row.wait_for()
-    assert "Renamed run" in row.inner_text()
-    assert "keep, paper" in row.inner_text()
+    row.get_by_text("Renamed run").first.wait_for()
+    row.get_by_text("keep, paper").first.wait_for()
 
-    page.locator(".st-key-delete-runs").scroll_into_view_if_needed()
-    page.wait_for_timeout(1500)  # the list closes when the page is drawn again
-    page.locator(".st-key-delete-runs input").click()
-    page.get_by_role("option", name="MAD").click()
+    chosen = page.locator(".st-key-delete-runs").get_by_text("MAD", exact=True)
+
+    def is_chosen() -> bool:  # the list closes when the page is drawn again
+        with contextlib.suppress(Exception):
+            page.locator(".st-key-delete-runs input").click()
+            page.get_by_role("option", name="MAD").click(timeout=5000)
+        return watch.soon(lambda: chosen.count() > 0, 5)
+
+    until(is_chosen, "the run that is to be deleted")
     page.keyboard.press("Escape")
     button = page.get_by_role("button", name="Delete for good")
-    button.wait_for()
-    assert button.is_disabled()
+    until(lambda: button.count() == 1 and button.is_disabled(), "a button that does nothing yet")
     page.get_by_text("Yes, delete MAD").click()
     until(button.is_enabled, "the button, once it is confirmed")
     button.click()
