@@ -46,7 +46,7 @@ class Fusion(nn.Module):
 
     In training mode a call is one step: the losses enter the memory, the weighting sees it *including* this step, and
     the step counter moves. In evaluation mode (``fusion.eval()``) the last weights are used and nothing changes. No
-    call copies from the device to the host.
+    call copies from the device to the host, but for weightings that say so (``host_sync``).
 
     Args:
         weighting: The rule for W1..WK.
