@@ -9,6 +9,8 @@ pytestmark = pytest.mark.browser
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 MOVING = (".live-chart", ".st-key-run-status", ".st-key-metrics-table", ".st-key-samples", ".st-key-weights-chart p")
 """What is there to change while a race trains."""
+FEW = 400
+"""A line of text that moves or turns grey is thousands of pixels; fewer differ at the edges of what is painted over."""
 
 
 def still(seen) -> np.ndarray:
@@ -18,57 +20,74 @@ def still(seen) -> np.ndarray:
     return cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
 
 
+def changed(first: np.ndarray, later: np.ndarray) -> np.ndarray:
+    """(N, 2) places of the pixels that differ."""
+    assert later.shape == first.shape
+    return np.argwhere((later != first).any(axis=-1))
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_ticks_change_charts_and_nothing_else(app_server, watched, scheme) -> None:
+def test_ticks_change_charts_and_nothing_else(idle_server, watched, scheme) -> None:
     seen = watched(color_scheme=scheme)
-    seen.start(app_server, without=(3,))
+    seen.start(idle_server, without=(3,))
     seen.wait_step(20)  # weights move, and the line below their chart says so
     seen.page.mouse.move(700, 5)
-    seen.page.wait_for_timeout(1500)
-    first, points = still(seen), seen.points()
+    seen.page.locator(".st-key-samples img").first.wait_for()
+    looks = [still(seen)]
+
+    def stands() -> bool:
+        points = seen.points()
+        seen.until(lambda: seen.points() > points, "a tick")
+        looks.append(still(seen))
+        return len(changed(*looks[-2:])) < FEW
+
+    seen.until(stands, "the page to be complete")
+    first, points = looks[-1], seen.points()
     for _ in range(12):
-        later = still(seen)
-        assert later.shape == first.shape
-        changed = np.argwhere((later != first).any(axis=-1))
-        # A line of text that moves or turns grey is thousands of pixels; a few differ at the edges of what is painted.
-        assert len(changed) < 100, f"pixels changed from {changed.min(axis=0)} to {changed.max(axis=0)}"
-    assert seen.points() > points
+        differ = changed(first, still(seen))
+        assert len(differ) < FEW, f"pixels changed from {differ.min(axis=0)} to {differ.max(axis=0)}"
+    seen.until(lambda: seen.points() > points, "a tick")
+    assert len(changed(first, still(seen))) < FEW
     assert seen.page.get_by_test_id("stException").count() == 0
 
 
-def test_on_a_phone_start_shows_the_race_and_everything_fits(app_server, watched) -> None:
+def test_on_a_phone_start_shows_the_race_and_everything_fits(idle_server, watched) -> None:
     seen = watched(**PHONE)
-    seen.page.goto(f"{app_server}/train")
+    seen.page.goto(f"{idle_server}/train")
     seen.page.get_by_test_id("stExpandSidebarButton").click()
     seen.start(None, without=(3,))
     seen.until(lambda: seen.points("weights-step") > 0, "the charts")
     seen.page.get_by_test_id("stExpandSidebarButton").wait_for()  # shown while the sidebar is closed
-    assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390
+    seen.until(lambda: seen.page.evaluate("document.documentElement.scrollWidth") <= 390, "charts of its width")
     seen.open_knobs()
     apply = seen.page.get_by_role("button", name="Apply", exact=True)
     apply.wait_for()
     apply.scroll_into_view_if_needed()
-    box = apply.bounding_box()
+    box = seen.standing(apply)
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= 390
     seen.turn("New γ₀", 2)
     seen.until(lambda: seen.has_mark("γ₀ 1 → 2", "weights-step"), "the mark")
-    assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390
+    seen.until(lambda: seen.page.evaluate("document.documentElement.scrollWidth") <= 390, "charts of its width")
 
 
-def test_a_mark_of_the_latest_step_lies_within_the_chart(app_server, watched) -> None:
+def test_a_mark_of_the_latest_step_lies_within_the_chart(idle_server, watched) -> None:
     seen = watched()
-    seen.start(app_server)
+    seen.start(idle_server)
     seen.wait_step(5)
     seen.press("Pause")
     seen.wait_state("paused")
-    step = seen.step()
     seen.until(lambda: "Paused" in seen.marks(), "the mark")
-    plot = seen.chart("losses-step").locator(".u-over").bounding_box()
-    seen.page.mouse.move(plot["x"] + plot["width"] - 1, plot["y"] + 40)
+    step = seen.settled(seen.step, "the step it stands at")
     tip = seen.chart("losses-step").locator(".tip .event")
-    tip.wait_for()
-    assert tip.inner_text() == f"Paused ({step})"
+
+    def is_told() -> bool:
+        plot = seen.standing(seen.chart("losses-step").locator(".u-over"))
+        seen.page.mouse.move(plot["x"] + plot["width"] / 2, plot["y"] + 40)
+        seen.page.mouse.move(plot["x"] + plot["width"] - 1, plot["y"] + 40)
+        return seen.soon(lambda: tip.all_inner_texts() == [f"Paused ({step:,})"], 5)
+
+    seen.until(is_told, "the mark under the pointer")
 
 
 def test_a_link_to_an_experiment_that_is_the_first_page_of_a_server_has_the_navigation(app_server, watched) -> None:
