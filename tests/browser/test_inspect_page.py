@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -30,34 +29,25 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with two trained runs, made once."""
-    home = tmp_path_factory.mktemp("trained")
-    environment = {**os.environ, "DMF_HOME": str(home), "DMF_STORE": f"sqlite:///{home / 'runs.sqlite'}"}
+def runs(shared_home: Path) -> list[str]:
+    """The ids of two trained runs in the store of the server."""
+    database = shared_home / "runs.sqlite"
+    environment = {**os.environ, "DMF_HOME": str(shared_home), "DMF_STORE": f"sqlite:///{database}"}
     options = [str(word) for pair in SETTINGS.items() for word in pair]
     command = [sys.executable, "-m", "dmf", "train", "--run", "mad", "--run", "variance", "--json", *options]
     made = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr
-    return home
-
-
-@pytest.fixture
-def runs(app_server: str, trained: Path, tmp_path: Path) -> list[str]:
-    """The ids of both runs, which the server finds in its store."""
-    home = tmp_path / "home"
-    shutil.copytree(trained / "artifacts", home / "artifacts")
-    shutil.copy(trained / "runs.sqlite", home)
-    store = RunStore(home / "runs.sqlite")
+    store = RunStore(database)
     ids = [run.id for run in store.runs()]
     store.close()
     return ids
 
 
 @pytest.fixture
-def watch(app_server: str, runs: list[str], watched: Any) -> Any:
+def watch(shared_server: str, runs: list[str], watched: Any) -> Any:
     """Both runs on the page Inspect, with the worst image large."""
     watch = watched()
-    watch.page.goto(f"{app_server}/inspect?runs={','.join(runs)}")
+    watch.page.goto(f"{shared_server}/inspect?runs={','.join(runs)}")
     viewer(watch.page).locator("canvas").first.wait_for()
     return watch
 
@@ -106,7 +96,9 @@ def test_worst_images_come_first_and_a_click_shows_one_large(watch: Any, page: A
     watch.until(lambda: scores(page).get(title, {}).get("dice") == same, "the same Dice")
 
 
-def test_the_threshold_changes_masks_and_scores_at_once(watch: Any, page: Any, runs: list[str], tmp_path: Path) -> None:
+def test_the_threshold_changes_masks_and_scores_at_once(
+    watch: Any, page: Any, runs: list[str], shared_home: Path
+) -> None:
     before = watch.until(lambda: scores(page), "the scores")
     case = shown_case(page)
     slider = viewer(page).get_by_label("Threshold")
@@ -114,7 +106,7 @@ def test_the_threshold_changes_masks_and_scores_at_once(watch: Any, page: Any, r
     watch.until(lambda: viewer(page).get_attribute("data-threshold") == "0.20", "the threshold")
     watch.until(lambda: scores(page) != before, "other scores")
     after = watch.settled(lambda: scores(page), "the scores")
-    store = RunStore(tmp_path / "home" / "runs.sqlite")
+    store = RunStore(shared_home / "runs.sqlite")
     for title, id in zip(page.locator(".case-viewer figure .head").all_inner_texts()[2:4], runs, strict=True):
         maps = store.probabilities(id, "best").read(case)
         told = after[title]
@@ -240,8 +232,8 @@ def test_the_link_reopens_the_view(watch: Any, page: Any, watched: Any) -> None:
     watch.until(lambda: again.locator(".case-viewer figure .head").count() >= 4, "its pictures")
 
 
-def test_a_phone_has_room_for_it(app_server: str, runs: list[str], watched: Any) -> None:
+def test_a_phone_has_room_for_it(shared_server: str, runs: list[str], watched: Any) -> None:
     watch = watched(viewport={"width": 390, "height": 844})
-    watch.page.goto(f"{app_server}/inspect?runs={','.join(runs)}")
+    watch.page.goto(f"{shared_server}/inspect?runs={','.join(runs)}")
     viewer(watch.page).locator("canvas").first.wait_for()
     watch.fits(390)
