@@ -27,21 +27,22 @@ def show() -> None:
         "weights, losses and predictions as they move. Start a race with one click, or make your own on the page "
         "Train; nothing is lost when this page is closed."
     )
-    st.page_link(
-        state.LAB,
-        label="Weighting lab: try the rules on a history of losses, without training",
-        icon=":material/science:",
-        help="Draw a history by sliders, or take a recorded run or a file; see the weights of every method at once.",
-    )
+    with st.container(horizontal=True, gap="medium"):
+        st.page_link(
+            state.TOUR,
+            label="Teaching? A guided tour: five scenes, two minutes each",
+            icon=":material/school:",
+            help="Recorded races that play by themselves, large enough for a projector, each with a question to try.",
+        )
+        st.page_link(
+            state.LAB,
+            label="Weighting lab: try the rules on a history of losses, without training",
+            icon=":material/science:",
+            help="Draw a history by sliders, or take a recorded run or a file; see every method's weights at once.",
+        )
     can_read = told(show_active)
     st.markdown("#### Races to start", help="Each trains on simulated ultrasound images; no download is needed.")
     presets.presets(PRESETS, start)
-    st.page_link(
-        state.TOUR,
-        label="Teaching? A guided tour: five scenes, two minutes each",
-        icon=":material/school:",
-        help="Recorded races that play by themselves, large enough for a projector, each with a question to try.",
-    )
     if can_read:
         told(show_recent)
     access.prepare_ahead()
