@@ -471,6 +471,7 @@ class LiveChart {
     return group ? [...living].filter((each) => each !== this && each.config?.zoomGroup === group) : [];
   }
 
+  // A new chart is zoomed as its companions are, else as the one of the same key was whose place it takes.
   joinZoom() {
     living.add(this);
     const companions = this.companions();
@@ -523,8 +524,8 @@ class LiveChart {
       return;
     }
     event.preventDefault();
-  }
     event.stopPropagation(); // what the keys do elsewhere on the page
+  }
 
   showTip(plot) {
     const { left, top } = plot.cursor;
