@@ -16,8 +16,8 @@ st.set_page_config(
 )
 PAGES = [
     st.Page("pages/home.py", title="Home", icon=":material/home:", default=True),
-    st.Page("pages/train.py", title="Train", icon=":material/model_training:", url_path="train"),
     st.Page("pages/tour.py", title="Guided tour", icon=":material/school:", url_path="tour"),
+    st.Page("pages/train.py", title="Train", icon=":material/model_training:", url_path="train"),
     st.Page("pages/datasets.py", title="Datasets", icon=":material/photo_library:", url_path="datasets"),
     st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:", url_path="compare"),
     st.Page("pages/inspect.py", title="Inspect", icon=":material/image_search:", url_path="inspect"),
