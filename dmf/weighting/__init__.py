@@ -16,7 +16,7 @@ from dmf.weighting.aggregators import (
     PCGradWeighting,
     UPGradWeighting,
 )
-from dmf.weighting.base import Combined, StepState, Weighting, WindowWeighting
+from dmf.weighting.base import Combined, StepState, Weighting
 from dmf.weighting.bayesian import BayesianWeighting
 from dmf.weighting.cov import CoVWeighting
 from dmf.weighting.dwa import DWAWeighting
@@ -35,6 +35,7 @@ from dmf.weighting.softadapt import SoftAdaptWeighting
 from dmf.weighting.tchebycheff import TchebycheffWeighting
 from dmf.weighting.uncertainty import UncertaintyWeighting
 from dmf.weighting.variance import VarianceWeighting
+from dmf.weighting.window import WindowWeighting
 
 __all__ = [
     "WEIGHTINGS",

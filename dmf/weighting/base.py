@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,19 +11,12 @@ from torch import Tensor, nn
 
 from dmf.errors import ConfigError
 from dmf.weighting import adjusting, functional
-from dmf.weighting.host import Count, Flag, both, choose
+from dmf.weighting.host import Count, Flag
 from dmf.weighting.stages import (
     Account,
-    Normalisation,
     Stage,
     adjusting_stages,
-    normalisation_stage,
-    scaling_stages,
-    stage,
-    warming_up,
 )
-
-REPLAY_VALUES = 32_768  # window values worked on at once in a replay: few enough for the caches, and for one thread
 
 
 @dataclass(frozen=True)
@@ -273,167 +266,3 @@ class Weighting(nn.Module, ABC):
         Moves the state of this object as training would; give it a fresh one.
         """
         raise ConfigError(f"{type(self).__name__} needs more than loss values, so it cannot be replayed.", "weighting")
-
-
-class WindowWeighting(Weighting):
-    """Template of the rules that look at one statistic per loss of a scaled window: variance, MAD, Bayesian.
-
-    A subclass says what the statistic is (:meth:`statistic`) and which weights it proposes (:meth:`propose`).
-
-    Args:
-        history_min: Values collected before the weights first move, at least 2.
-        symlog: Compress with the symmetric logarithm, eq. (10).
-        minmax: Stretch each row to 0..1, eq. (9).
-        eps: Guards divisions, above 0.
-        floor: Least value of the statistic, so that a loss flat in its window neither takes nor loses all weight.
-            In the unit of the statistic: of the scaled window, squared for the variance.
-    """
-
-    options: ClassVar[tuple[str, ...]] = (
-        *Weighting.options,
-        *("history_min", "symlog", "minmax", "eps", "floor"),
-    )
-    default_floor: ClassVar[float]
-    normalisation: ClassVar[Normalisation] = ("w from s", "w = w(s)", "The weights that the rule makes of it.")
-    waits_for: ClassVar[str] = "history_min"  # the option that says how many losses it needs
-
-    def __init__(
-        self,
-        count: int,
-        *,
-        history_min: int = 10,
-        symlog: bool = True,
-        minmax: bool = True,
-        eps: float = 1e-7,
-        floor: float | None = None,
-        **options: Any,
-    ) -> None:
-        super().__init__(count, **options)
-        floor = self.default_floor if floor is None else floor
-        if history_min < 2:
-            raise ConfigError(f"`history_min` must be at least 2 steps, got {history_min}.", "history_min")
-        if not eps > 0:
-            raise ConfigError(f"`eps` must be strictly positive, got {eps}.", "eps")
-        if not floor >= 0:
-            raise ConfigError(f"`floor` must be at least 0, got {floor}.", "floor")
-        self.history_min, self.symlog, self.minmax = history_min, symlog, minmax
-        self.eps, self.floor = eps, floor
-
-    @abstractmethod
-    def statistic(self, scaled: Tensor, filled: Count) -> Tensor:
-        """One number per loss (..., K) of the scaled windows (..., K, T); pure."""
-
-    @abstractmethod
-    def propose(self, statistic: Tensor) -> Tensor:
-        """Weights (..., K) that sum to 1; may read state but not change it."""
-
-    def learn(self, statistic: Tensor, adapting: Flag) -> None:
-        """Update state of the subclass after a step, where ``adapting`` holds."""
-
-    def propose_all(self, statistics: Tensor) -> Tensor:
-        """:meth:`propose` and :meth:`learn` for adaptive steps in a row, (S, K).
-
-        A rule that learns overrides both.
-        """
-        return self.propose(statistics)
-
-    @property
-    def patience(self) -> int | None:
-        return self.history_min - 1
-
-    def scale(self, window: Tensor, filled: Count) -> Tensor:
-        """The window as the statistic sees it, (..., K, T): compressed, then stretched."""
-        return self.stretch(self.compress(window), filled)
-
-    def compress(self, losses: Tensor) -> Tensor:
-        """What is done to every loss by itself; a replay does it once and not for every window. Shape as given."""
-        return functional.symlog(losses) if self.symlog else losses
-
-    def stretch(self, compressed: Tensor, filled: Count) -> Tensor:
-        """What is done to a window as a whole, (..., K, T)."""
-        return functional.minmax(compressed, filled, self.eps) if self.minmax else compressed
-
-    def forward(self, state: StepState) -> Combined:
-        adapting = both(state.finite, state.filled >= self.history_min)
-        if adapting is False:
-            return self.current(state.terms)
-        statistic = self.statistic(self.scale(state.window, state.filled), state.filled)
-        return self._combine(state.terms, self._advance(statistic, adapting))
-
-    def _advance(self, statistic: Tensor, adapting: Flag) -> Tensor:
-        proposal = self._summing(self.propose(statistic))
-        self.learn(statistic.detach(), adapting)
-        weights = choose(adapting, self.finish(proposal, self.weights), self.weights)
-        self.weights = weights.detach()
-        return weights
-
-    def _summing(self, shares: Tensor) -> Tensor:
-        return shares if self.total == 1 else shares * self.total
-
-    def account(self, state: StepState) -> Account:
-        filled = int(state.filled)
-        if not filled:
-            return Account(note=warming_up(0, self.history_min))
-        scaled = self.scale(state.window, filled)
-        stages = scaling_stages(
-            state.window[:, -filled:], scaled[:, -filled:], symlog=self.symlog, minmax=self.minmax, eps=self.eps
-        )
-        if filled < self.history_min:
-            return Account(stages, None, warming_up(filled, self.history_min))
-        statistic = self.statistic(scaled, filled)
-        proposal = self._summing(self.propose(statistic))
-        shares = normalisation_stage(*self.normalisation, proposal, self.total)
-        return Account((*stages, *self.statistic_stages(scaled, filled, statistic), shares), proposal)
-
-    def statistic_stages(self, scaled: Tensor, filled: Count, statistic: Tensor) -> tuple[Stage, ...]:
-        """How the statistic (K,) comes of the scaled windows (K, T)."""
-        return (stage("statistic", "Statistic", "s of h", "s(h)", "What the rule looks at.", statistic),)
-
-    def reach(self, history_max: int) -> int | None:
-        return history_max
-
-    def check_memory(self, history_max: int) -> None:
-        """Refuse a memory too short for the weights to ever move.
-
-        Raises:
-            ConfigError: If it holds fewer losses than the rule waits for.
-        """
-        if history_max < self.history_min:
-            raise ConfigError(
-                f"`history_max` must be at least {self.history_min}, the weighting's `{self.waits_for}`, got "
-                f"{history_max}; the weights would never move.",
-                "history_max",
-            )
-
-    @torch.no_grad()
-    def replay(self, losses: Tensor, history_max: int, first: int = 0) -> Tensor:
-        self.check_memory(history_max)
-        losses = losses.to(self.weights)
-        finite = torch.isfinite(losses).all(-1)
-        before = losses[:first][finite[:first]][-history_max:]
-        # A step that is not finite never enters the memory and keeps the last weights.
-        kept = torch.cat((before, losses[first:][finite[first:]]))
-        start = self.weights
-        waits = min(max(self.history_min - 1 - len(before), 0), len(kept) - len(before))
-        statistics = self._statistics(kept, history_max, len(before) + waits)
-        proposals = self._summing(self.propose_all(statistics)) if len(statistics) else statistics
-        return torch.cat((start[None], self.finish_all(proposals, waits)))[finite[first:].cumsum(0)]
-
-    def _statistics(self, losses: Tensor, history_max: int, first: int) -> Tensor:
-        """The statistic of the windows that end at step ``first`` or later, (S - first, K)."""
-        return self._over_windows(self.statistic, losses, history_max, first)
-
-    def _over_windows(
-        self, measure: Callable[[Tensor, Count], Tensor], losses: Tensor, history_max: int, first: int
-    ) -> Tensor:
-        """What ``measure`` makes of those scaled windows, a chunk at a time."""
-        padded = torch.cat((losses.new_zeros(history_max - 1, self.count), self.compress(losses))).T
-        windows = padded.unfold(1, history_max, 1).transpose(0, 1) if len(losses) else losses[..., None]  # (S, K, T)
-        full = min(max(history_max - 1, first), len(losses))  # the windows of earlier steps are filling
-        chunk = max(1, REPLAY_VALUES // (self.count * history_max))
-        filling = torch.arange(first + 1, full + 1, device=losses.device).split(chunk)
-        parts = [
-            *zip(windows[first:full].split(chunk), filling, strict=True),
-            *((window, history_max) for window in windows[full:].split(chunk)),
-        ]
-        return torch.cat([measure(self.stretch(window.contiguous(), filled), filled) for window, filled in parts])

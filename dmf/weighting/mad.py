@@ -8,9 +8,9 @@ from torch import Tensor
 from dmf.errors import ConfigError
 from dmf.registry import unknown
 from dmf.weighting import functional
-from dmf.weighting.base import WindowWeighting
 from dmf.weighting.host import Count
 from dmf.weighting.stages import Normalisation, Stage, floor_stage, stage
+from dmf.weighting.window import WindowWeighting
 
 _MEDIANS = {"true": 0, "notebook": 0}
 

@@ -9,9 +9,10 @@ from torch import Tensor
 from dmf.errors import ConfigError
 from dmf.registry import unknown
 from dmf.weighting import functional
-from dmf.weighting.base import Weighting, WindowWeighting
+from dmf.weighting.base import Weighting
 from dmf.weighting.host import Count
 from dmf.weighting.stages import Normalisation, Stage, stage
+from dmf.weighting.window import WindowWeighting
 
 _VARIANTS = {
     "normalized": (True, False),

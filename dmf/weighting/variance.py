@@ -5,9 +5,9 @@ from typing import ClassVar
 from torch import Tensor
 
 from dmf.weighting import functional
-from dmf.weighting.base import WindowWeighting
 from dmf.weighting.host import Count
 from dmf.weighting.stages import Normalisation, Stage, floor_stage, stage
+from dmf.weighting.window import WindowWeighting
 
 
 class VarianceWeighting(WindowWeighting):
