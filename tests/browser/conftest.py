@@ -98,7 +98,8 @@ def living_browser(playwright_driver, chromium_path: Path) -> Iterator[Callable[
 
     yield living
     for browser in browsers:
-        browser.close()
+        with contextlib.suppress(Exception):  # it crashed
+            browser.close()
 
 
 @pytest.fixture
