@@ -56,6 +56,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     # What methods promise, and what they do.
     "dmf.methods": {"dmf.plugins", "dmf.data", "dmf.models", "dmf.losses", "dmf.weighting", "dmf.fusion"},
+    # Networks that were trained, back from their checkpoints.
+    "dmf.trained": {
+        *("dmf.plugins", "dmf.build", "dmf.data", "dmf.models", "dmf.tasks", "dmf.training", "dmf.runs"),
+    },
     # Predictions made elsewhere, scored and recorded as runs.
     "dmf.importing": {"dmf.data", "dmf.metrics", "dmf.runs"},
     "dmf.jobs": {"dmf.plugins", "dmf.build", "dmf.training", "dmf.runs"},
@@ -85,6 +89,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "dmf.plugins",
         "dmf.data",  # datasets are looked at before there is anything to build
         "dmf.importing",
+        "dmf.trained",
     },
     "app.pages": {"app.access", "app.components", "app.charts", "app.state"},
     "app.main": {"app.access", "app.components", "app.charts", "app.state", "app.theme", "app.pages"},

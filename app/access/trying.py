@@ -14,7 +14,7 @@ from dmf.errors import DataError
 from dmf.probabilities import Pixels
 
 if TYPE_CHECKING:
-    from dmf.build import Trained
+    from dmf.trained import Trained
 
 LEAST_SIDE, MOST_PIXELS = 8, 40_000_000  # of a picture of someone's own
 
@@ -50,7 +50,7 @@ def network_sees(run: InspectedRun, image: Pixels) -> Pixels:
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the network…")
 def _trained(_run: InspectedRun, id: str, stamp: Any) -> "Trained":
-    from dmf.build import load_trained
+    from dmf.trained import load_trained
 
     return load_trained(store(), id)
 

@@ -14,6 +14,7 @@ from dmf.losses import LOSSES, build_bank
 from dmf.methods import check_method
 from dmf.models import MODELS, build_model
 from dmf.plugins import load_plugin, load_plugins, load_stored, loaded, plugins_of, registry_of, short
+from dmf.trained import load_trained
 from dmf.weighting import WEIGHTINGS, build_weighting
 
 DATASET = """
@@ -293,7 +294,7 @@ def test_a_trained_network_and_its_images_find_their_plugin_by_themselves(store,
     Job(store, experiment, "a test (here)").train()
     kept = store.experiment(experiment.id).config
     forget_plugins()
-    assert build.load_trained(store, experiment.runs[0].id).class_names == ("background", "square")
+    assert load_trained(store, experiment.runs[0].id).class_names == ("background", "square")
     for recorded in (kept, ExperimentConfig.model_validate(kept)):
         forget_plugins()
         assert build.original_case(recorded, "square-03").image.shape == (40, 40)

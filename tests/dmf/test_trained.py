@@ -1,4 +1,4 @@
-"""A trained network of `dmf.build` looks at pictures of any size."""
+"""A trained network looks at pictures of any size."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ import pytest
 from dmf import build
 from dmf.errors import CheckpointError
 from dmf.jobs import Job, create_experiment
+from dmf.trained import load_trained
 
 
 def trained_run(store, experiment):
@@ -17,7 +18,7 @@ def trained_run(store, experiment):
 
 def test_the_best_network_of_a_run_sees_what_was_kept_of_it(store, tiny):
     run = trained_run(store, tiny("mad"))
-    trained = build.load_trained(store, run)
+    trained = load_trained(store, run)
     kept = store.probabilities(run, "best")
     assert (trained.epoch, trained.class_names, trained.channels) == (kept.epoch, ("background", "lesion"), 1)
     case = kept.cases[0]
@@ -29,14 +30,14 @@ def test_the_best_network_of_a_run_sees_what_was_kept_of_it(store, tiny):
 
 
 def test_a_colour_picture_is_seen_in_grey_by_a_network_that_learned_from_grey(store, tiny):
-    trained = build.load_trained(store, trained_run(store, tiny("mad")))
+    trained = load_trained(store, trained_run(store, tiny("mad")))
     grey = np.random.default_rng(0).integers(0, 256, (40, 50), np.uint8)
     np.testing.assert_array_equal(trained.predict(np.stack([grey] * 3, axis=-1)), trained.predict(grey))
 
 
 @pytest.mark.parametrize("image", [np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4)), np.zeros(4, np.uint8)])
 def test_a_network_refuses_what_is_no_picture(store, tiny, image):
-    trained = build.load_trained(store, trained_run(store, tiny("mad")))
+    trained = load_trained(store, trained_run(store, tiny("mad")))
     with pytest.raises(ValueError, match="must be uint8 of shape"):
         trained.predict(image)
 
@@ -45,7 +46,7 @@ def test_a_run_without_a_network_cannot_look_at_pictures(store, tiny):
 
     run = create_experiment(store, tiny("mad")).runs[0].id
     with pytest.raises(CheckpointError, match="No network of run 'mad' is kept here"):
-        build.load_trained(store, run)
+        load_trained(store, run)
 
 
 def test_a_network_whose_file_is_gone_is_told(store, tiny):
@@ -53,4 +54,4 @@ def test_a_network_whose_file_is_gone_is_told(store, tiny):
     for file in store.artifact_folder(run).glob("best-*.safetensors"):
         file.unlink()
     with pytest.raises(CheckpointError, match="No checkpoint at"):
-        build.load_trained(store, run)
+        load_trained(store, run)

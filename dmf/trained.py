@@ -1,0 +1,95 @@
+"""Networks that were trained, taken from their checkpoints to look at other images."""
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dmf.build import blaming, fingerprint
+from dmf.config import ExperimentConfig
+from dmf.data import build_dataset
+from dmf.data.batches import Batch
+from dmf.data.filtering import treat
+from dmf.errors import CheckpointError
+from dmf.models import build_model
+from dmf.plugins import load_stored
+from dmf.runs import RunStore
+from dmf.tasks import Segmentation
+from dmf.training import checkpoint
+from dmf.training.evaluation import predictor
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A trained network that looks at images of any size, on the CPU.
+
+    Attributes:
+        epoch: After which epoch it is as it is here.
+        channels: Of its input: 1 is grey.
+    """
+
+    config: ExperimentConfig
+    class_names: tuple[str, ...]
+    epoch: int
+    channels: int
+    model: torch.nn.Module
+
+    def predict(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """What it believes of every pixel, after the filter and the fit that it was trained with.
+
+        Args:
+            image: (H, W) grey, or (H, W, 3) red, green, blue.
+
+        Returns:
+            (C-1, S, S): 255 times the probability of each class but the background, S the image size of the training.
+
+        Raises:
+            ValueError: If ``image`` has another shape or type.
+        """
+        if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
+            raise ValueError(f"`image` must be uint8 of shape (H, W) or (H, W, 3), got {image.dtype} of {image.shape}.")
+        if self.channels == 1 and image.ndim == 3:
+            image = np.rint(image @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)  # as OpenCV makes grey of colour
+        elif self.channels == 3 and image.ndim == 2:
+            image = np.stack([image] * 3, axis=-1)
+        pixels = treat(image, self.config.data).resized
+        planes = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+        batch = Batch(
+            torch.from_numpy(np.ascontiguousarray(planes))[None].float() / 255, torch.empty(0), torch.empty(0)
+        )
+        task = Segmentation(self.class_names, self.config.training.absent)
+        return next(task.probabilities(predictor(self.model, nullcontext), [batch]))  # type: ignore[arg-type]
+
+
+def load_trained(store: RunStore, run_id: str) -> Trained:
+    """The best network of a run, or its last where none was kept as best.
+
+    Raises:
+        RunNotFoundError: If there is no such run.
+        CheckpointError: If its file is missing, damaged or of another configuration.
+        ConfigError: If its configuration names what this program does not have, or a plug-in of its is gone or changed.
+    """
+    row = store.run(run_id)
+    experiment = store.experiment(row.experiment)
+    files = {artifact.kind: artifact for artifact in store.artifacts(run_id)}
+    kept = files.get("checkpoint_best") or files.get("checkpoint_last")
+    if experiment.is_recorded or kept is None:
+        raise CheckpointError(f"No network of run {row.label!r} is kept here. Choose a run that was trained here.")
+    config = ExperimentConfig.model_validate(experiment.config)
+    run = config.runs[row.position]
+    path = store.artifact_folder(run_id) / kept.path
+    load_stored(config.plugins)
+    tensors, _ = checkpoint.load(path, fingerprint(config, run))
+    with blaming("dataset"):
+        dataset = build_dataset(config.data, config.training.seed)
+    model = build_model(
+        config.model.model_copy(update={"pretrained": False}),  # all weights come from the file
+        dataset.in_channels,
+        len(dataset.class_names),
+        config.data.image_size,
+        config.training.seed,
+    )
+    model.load_state_dict(checkpoint.under_prefix("model", tensors))
+    return Trained(config, dataset.class_names, kept.epoch, dataset.in_channels, model)
