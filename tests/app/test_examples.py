@@ -13,44 +13,34 @@ MAIN = Path(__file__).parents[2] / "app" / "main.py"
 LINE = "These four runs are examples that came with the program."
 
 
-def page(script: str = "pages/home.py", **query: str) -> AppTest:
-    test = AppTest.from_file(MAIN, default_timeout=60)
-    test.run()
-    if script != "pages/home.py":
-        test.switch_page(script)
-    for name, value in query.items():
-        test.query_params[name] = value
-    test.run()
-    assert not test.exception
-    return test
-
-
 def says(test: AppTest) -> bool:
     return any(caption.value.startswith(LINE) for caption in test.caption)
 
 
-def test_an_empty_store_gets_them_when_the_dashboard_opens_it(home: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_store_gets_them_when_the_dashboard_opens_it(
+    home: Any, monkeypatch: pytest.MonkeyPatch, visit: Any
+) -> None:
     monkeypatch.delenv("DMF_EXAMPLES")
-    test = page()
+    test = visit("home")
     assert says(test)
     assert "four ways to weight" in next(link.proto.label for link in test.container(key="recent").get("page_link"))
-    assert says(page("pages/compare.py"))
+    assert says(visit("compare"))
 
 
-def test_nothing_is_added_where_they_are_not_wanted(store: RunStore) -> None:
-    assert not says(page())
+def test_nothing_is_added_where_they_are_not_wanted(store: RunStore, visit: Any) -> None:
+    assert not says(visit("home"))
     assert store.is_untouched()
 
 
-def test_the_line_goes_once_there_is_something_else(store: RunStore) -> None:
+def test_the_line_goes_once_there_is_something_else(store: RunStore, visit: Any) -> None:
     add_examples(store)
     store.create_experiment({}, name="Own", labels=["a"], run_configs=[{"weighting": "mad"}], environment={})
-    assert not says(page())
+    assert not says(visit("home"))
 
 
-def test_the_four_are_compared_with_results_and_a_triangle(store: RunStore) -> None:
+def test_the_four_are_compared_with_results_and_a_triangle(store: RunStore, visit: Any) -> None:
     add_examples(store)
-    test = page("pages/compare.py", runs=",".join(run.id for run in store.runs()))
+    test = visit("compare", runs=",".join(run.id for run in store.runs()))
     assert len(test.container(key="behaviour").get("plotly_chart")) == 1
     assert "these two trained models only" in test.container(key="results").markdown[-1].value or any(
         "trained models only" in text.value for text in test.container(key="results").markdown

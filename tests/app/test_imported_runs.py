@@ -1,6 +1,7 @@
 """Predictions made elsewhere on every page, though nothing was trained."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -29,33 +30,22 @@ def imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ExperimentRow:
     return store.experiment(import_predictions(store, tmp_path / "mine"))
 
 
-def page(name: str, **query: str) -> AppTest:
-    test = AppTest.from_file(MAIN, default_timeout=60).run()
-    test.switch_page(f"pages/{name}.py")
-    for key, value in query.items():
-        test.query_params[key] = value
-    test.run()
-    assert not test.exception
-    assert not test.error
-    return test
-
-
 def every_html(test: AppTest) -> str:
     return " ".join(element.value for element in test.main.get("html"))
 
 
-def test_the_train_page_says_where_they_come_from(imported: ExperimentRow) -> None:
-    said = every_html(page("train", experiment=imported.id))
+def test_the_train_page_says_where_they_come_from(imported: ExperimentRow, visit: Any) -> None:
+    said = every_html(visit("train", experiment=imported.id))
     assert "predictions made elsewhere, read in place" in said
     assert "Test, 3 images" in said
 
 
-def test_they_are_on_home_and_on_compare(imported: ExperimentRow) -> None:
-    assert "folder" in every_html(page("home"))
-    page("compare", runs=imported.runs[0].id)
+def test_they_are_on_home_and_on_compare(imported: ExperimentRow, visit: Any) -> None:
+    assert "folder" in every_html(visit("home"))
+    visit("compare", runs=imported.runs[0].id)
 
 
-def test_nothing_offers_to_train_them(imported: ExperimentRow) -> None:
-    test = page("train", experiment=imported.id)
+def test_nothing_offers_to_train_them(imported: ExperimentRow, visit: Any) -> None:
+    test = visit("train", experiment=imported.id)
     steering = [button for button in test.button if button.label in ("Resume", "Stop", "Pause", "Apply")]
     assert all(button.disabled for button in steering)

@@ -17,17 +17,6 @@ MAIN = Path(__file__).parents[2] / "app" / "main.py"
 STEPS = 60
 
 
-def page(**query: str) -> AppTest:
-    test = AppTest.from_file(MAIN, default_timeout=60)
-    test.run()
-    test.switch_page("pages/lab.py")
-    for name, value in query.items():
-        test.query_params[name] = value
-    test.run()
-    assert not test.exception
-    return test
-
-
 def asked(test: AppTest, name: str) -> str:
     """A part of the page's address; empty where it has none."""
     held = test.query_params.get(name, "")
@@ -72,14 +61,14 @@ def record(store: RunStore, method: str = "mad", *, label: str = "MAD run", turn
     return run.id
 
 
-def test_a_first_visit_finds_a_drawn_history_under_the_rules_of_the_paper(store: RunStore) -> None:
-    test = page()
+def test_a_first_visit_finds_a_drawn_history_under_the_rules_of_the_paper(store: RunStore, visit: Any) -> None:
+    test = visit("lab")
     assert asked(test, "methods") == "variance;mad;bayesian"
     assert test.button_group(key="lab-source").value == "synthetic"
 
 
-def test_a_method_is_added_duplicated_and_removed(store: RunStore) -> None:
-    test = page()
+def test_a_method_is_added_duplicated_and_removed(store: RunStore, visit: Any) -> None:
+    test = visit("lab")
     test.selectbox(key="lab-add").select("dwa").run()
     assert asked(test, "methods") == "variance;mad;bayesian;dwa"
     first = test.session_state["lab-setup"].rows[0].id
@@ -91,49 +80,51 @@ def test_a_method_is_added_duplicated_and_removed(store: RunStore) -> None:
     assert not test.exception
 
 
-def test_the_last_method_stays(store: RunStore) -> None:
-    test = page(methods="mad")
+def test_the_last_method_stays(store: RunStore, visit: Any) -> None:
+    test = visit("lab", methods="mad")
     row = test.session_state["lab-setup"].rows[0].id
     assert test.button(key=f"lab-remove-{row}").disabled
 
 
-def test_only_methods_that_need_no_more_than_losses_are_offered(store: RunStore) -> None:
-    options = page().selectbox(key="lab-add").options
+def test_only_methods_that_need_no_more_than_losses_are_offered(store: RunStore, visit: Any) -> None:
+    options = visit("lab").selectbox(key="lab-add").options
     assert "SoftAdapt" in options
     assert "GradNorm" not in options
 
 
-def test_settings_that_do_not_fit_are_told_beside_the_method_and_the_others_are_drawn(store: RunStore) -> None:
-    test = page(methods="mad,history_min=50,history_max=20;variance")
+def test_settings_that_do_not_fit_are_told_beside_the_method_and_the_others_are_drawn(
+    store: RunStore, visit: Any
+) -> None:
+    test = visit("lab", methods="mad,history_min=50,history_max=20;variance")
     assert "would never move" in said(test)
     assert not test.exception
 
 
-def test_a_method_of_a_link_that_cannot_be_replayed_says_so(store: RunStore) -> None:
-    assert "cannot be replayed" in said(page(methods="gradnorm;variance"))
+def test_a_method_of_a_link_that_cannot_be_replayed_says_so(store: RunStore, visit: Any) -> None:
+    assert "cannot be replayed" in said(visit("lab", methods="gradnorm;variance"))
 
 
-def test_a_link_that_cannot_be_read_begins_anew_and_says_so(store: RunStore) -> None:
-    test = page(methods="mad,rho", synthetic="{}")
+def test_a_link_that_cannot_be_read_begins_anew_and_says_so(store: RunStore, visit: Any) -> None:
+    test = visit("lab", methods="mad,rho", synthetic="{}")
     assert "cannot be read" in said(test)
     assert asked(test, "methods") == "variance;mad;bayesian"
-    assert "cannot be read" in said(page(synthetic="[1]"))
-    assert "cannot be read" in said(page(changes="{"))
+    assert "cannot be read" in said(visit("lab", synthetic="[1]"))
+    assert "cannot be read" in said(visit("lab", changes="{"))
 
 
-def test_a_shape_is_drawn_at_a_click(store: RunStore) -> None:
-    test = page()
+def test_a_shape_is_drawn_at_a_click(store: RunStore, visit: Any) -> None:
+    test = visit("lab")
     test.button(key="lab-shape-spike").click().run()
     assert json.loads(asked(test, "synthetic"))["losses"][0] == {"spikes": 3, "spike_height": 20.0}
 
 
-def test_settings_of_a_history_that_cannot_be_are_told(store: RunStore) -> None:
-    assert "steps" in said(page(synthetic='{"steps":1}'))
+def test_settings_of_a_history_that_cannot_be_are_told(store: RunStore, visit: Any) -> None:
+    assert "steps" in said(visit("lab", synthetic='{"steps":1}'))
 
 
-def test_a_recorded_run_is_replayed_and_agrees_with_what_was_recorded(store: RunStore) -> None:
+def test_a_recorded_run_is_replayed_and_agrees_with_what_was_recorded(store: RunStore, visit: Any) -> None:
     id = record(store)
-    test = page()
+    test = visit("lab")
     test.button_group(key="lab-source").set_value("run").run()
     assert asked(test, "run") == id
     assert "differ from the recorded ones by at most" in said(test)
@@ -142,16 +133,16 @@ def test_a_recorded_run_is_replayed_and_agrees_with_what_was_recorded(store: Run
     assert not test.exception
 
 
-def test_a_run_whose_method_was_changed_is_offered_as_it_was(store: RunStore) -> None:
+def test_a_run_whose_method_was_changed_is_offered_as_it_was(store: RunStore, visit: Any) -> None:
     id = record(store, turned="bayesian")
-    test = page(run=id)
+    test = visit("lab", run=id)
     assert "its 1 change of method" in said(test)
     test.toggle(key="lab-as_it_was").set_value(True).run()
     assert asked(test, "own") == "yes"
     assert not test.exception
 
 
-def test_a_run_whose_own_method_needs_more_than_losses_is_replayed_under_others(store: RunStore) -> None:
+def test_a_run_whose_own_method_needs_more_than_losses_is_replayed_under_others(store: RunStore, visit: Any) -> None:
     id = record(store)
     config = FusionConfig(weighting="gradnorm").model_dump(mode="json")
     made = store.create_experiment({}, name="G", labels=["g"], run_configs=[config], environment={})
@@ -160,25 +151,25 @@ def test_a_run_whose_own_method_needs_more_than_losses_is_replayed_under_others(
     values = telemetry.values
     store.write([TelemetryBlock(made.runs[0].id, 1, 0, tuple(telemetry.columns), values, 100.0, 150.0)], "test")
     store.release([made.runs[0].id], "test")
-    test = page(run=made.runs[0].id, own="yes")
+    test = visit("lab", run=made.runs[0].id, own="yes")
     assert "GradNorm, needs more than loss values" in said(test)
     assert not test.exception
 
 
-def test_a_run_that_is_not_there_is_told(store: RunStore) -> None:
+def test_a_run_that_is_not_there_is_told(store: RunStore, visit: Any) -> None:
     record(store)
-    assert "r-nothing" in said(page(run="r-nothing"))
-    assert "No run is called" in said(page(run="../x"))
+    assert "r-nothing" in said(visit("lab", run="r-nothing"))
+    assert "No run is called" in said(visit("lab", run="../x"))
 
 
-def test_without_runs_it_says_how_to_get_one(store: RunStore) -> None:
-    test = page()
+def test_without_runs_it_says_how_to_get_one(store: RunStore, visit: Any) -> None:
+    test = visit("lab")
     test.button_group(key="lab-source").set_value("run").run()
     assert "No run has recorded a step yet" in said(test)
 
 
-def test_a_file_is_read_or_told_what_is_wrong_with_it(store: RunStore) -> None:
-    test = page(source="upload", methods="mad")
+def test_a_file_is_read_or_told_what_is_wrong_with_it(store: RunStore, visit: Any) -> None:
+    test = visit("lab", source="upload", methods="mad")
     test.file_uploader(key="lab-upload").upload("mine.csv", b"a,b\n1,2\nx,3\n", "text/csv").run()
     assert "mine.csv, line 3: 'x' in column 'a' is not a number" in said(test)
     rows = "\n".join(f"{1 / step},{2 / step}" for step in range(1, 40))
@@ -194,8 +185,8 @@ def change(test: AppTest, **settings: Any) -> AppTest:
     return test.button(key="lab-change-add").click().run()
 
 
-def test_a_change_is_made_listed_and_taken_back(store: RunStore) -> None:
-    test = page(methods="mad")
+def test_a_change_is_made_listed_and_taken_back(store: RunStore, visit: Any) -> None:
+    test = visit("lab", methods="mad")
     change(test, kind="scale", loss="L2", step=300, size=5.0)
     made = [{"kind": "scale", "loss": 1, "step": 300, "length": None, "size": 5.0}]
     assert json.loads(asked(test, "changes")) == made
@@ -207,34 +198,36 @@ def test_a_change_is_made_listed_and_taken_back(store: RunStore) -> None:
     assert not test.exception
 
 
-def test_a_change_of_a_loss_that_is_not_there_is_told(store: RunStore) -> None:
-    assert "no loss number 6" in said(page(changes='[{"kind":"cut","loss":5}]'))
+def test_a_change_of_a_loss_that_is_not_there_is_told(store: RunStore, visit: Any) -> None:
+    assert "no loss number 6" in said(visit("lab", changes='[{"kind":"cut","loss":5}]'))
 
 
 @pytest.mark.parametrize("view", ["overlay", "loss", "method", "difference", "triangle"])
-def test_every_view_is_drawn_with_and_without_a_change(store: RunStore, view: str) -> None:
-    test = page(view=view, methods="mad;mad,history_max=20;cov", changes='[{"kind":"spike","step":200}]', against="2")
+def test_every_view_is_drawn_with_and_without_a_change(store: RunStore, view: str, visit: Any) -> None:
+    test = visit(
+        "lab", view=view, methods="mad;mad,history_max=20;cov", changes='[{"kind":"spike","step":200}]', against="2"
+    )
     assert asked(test, "view") == ("" if view == "overlay" else view)
     assert not test.error
 
 
-def test_differences_are_taken_to_the_method_that_is_chosen(store: RunStore) -> None:
-    test = page(view="difference", methods="mad;variance")
+def test_differences_are_taken_to_the_method_that_is_chosen(store: RunStore, visit: Any) -> None:
+    test = visit("lab", view="difference", methods="mad;variance")
     rows = test.session_state["lab-setup"].rows
     test.selectbox(key="lab-against").set_value(rows[1].id).run()
     assert asked(test, "against") == "2"
 
 
-def test_weights_that_are_nearly_equal_by_construction_are_said_to_be(store: RunStore) -> None:
-    test = page(methods="dwa")
+def test_weights_that_are_nearly_equal_by_construction_are_said_to_be(store: RunStore, visit: Any) -> None:
+    test = visit("lab", methods="dwa")
     assert "near 1/3 by construction" in said(test)
     test.toggle(key="lab-fit").set_value(True).run()
     assert not test.exception
-    assert "by construction" not in said(page(methods="mad"))
+    assert "by construction" not in said(visit("lab", methods="mad"))
 
 
-def test_a_triangle_needs_three_losses(store: RunStore) -> None:
-    assert "this history has 2" in said(page(view="triangle", synthetic='{"losses":[{},{}]}'))
+def test_a_triangle_needs_three_losses(store: RunStore, visit: Any) -> None:
+    assert "this history has 2" in said(visit("lab", view="triangle", synthetic='{"losses":[{},{}]}'))
 
 
 def open_part(test: AppTest, part: str) -> AppTest:
@@ -242,8 +235,8 @@ def open_part(test: AppTest, part: str) -> AppTest:
     return test.run()
 
 
-def test_sensitivity_draws_a_parameter_and_refuses_what_cannot_work(store: RunStore) -> None:
-    test = open_part(page(methods="bayesian"), "Sensitivity")
+def test_sensitivity_draws_a_parameter_and_refuses_what_cannot_work(store: RunStore, visit: Any) -> None:
+    test = open_part(visit("lab", methods="bayesian"), "Sensitivity")
     assert test.get("plotly_chart")
     test.selectbox(key="lab-sweep-parameter").set_value("history_min").run()
     test.number_input(key="lab-sweep-history_min-to").set_value(500.0).run()
@@ -252,26 +245,27 @@ def test_sensitivity_draws_a_parameter_and_refuses_what_cannot_work(store: RunSt
     assert "must be above" in said(test)
 
 
-def test_what_is_taken_away_says_how_to_get_the_same(store: RunStore) -> None:
-    test = open_part(page(methods="mad;bayesian,rho=0.5"), "Take away")
+def test_what_is_taken_away_says_how_to_get_the_same(store: RunStore, visit: Any) -> None:
+    test = open_part(visit("lab", methods="mad;bayesian,rho=0.5"), "Take away")
     assert "dmf replay losses.csv --weighting mad" in said(test)
     assert "--weighting bayesian --rho 0.5" in said(test)
     assert "lab?methods=mad%3Bbayesian%2Crho%3D0.5&synthetic=%7B%7D" in said(test)
 
 
-def test_a_link_leads_back_to_the_same_setup(store: RunStore) -> None:
-    first = page(
+def test_a_link_leads_back_to_the_same_setup(store: RunStore, visit: Any) -> None:
+    first = visit(
+        "lab",
         **{"methods": "mad;mad,history_max=20", "synthetic": '{"steps":200}', "view": "difference", "against": "2"},
         changes='[{"kind":"cut","loss":1,"step":50,"length":null,"size":0.0}]',
     )
     names = ("methods", "synthetic", "view", "against", "changes")
-    again = page(**{name: asked(first, name) for name in names})
+    again = visit("lab", **{name: asked(first, name) for name in names})
     assert [row.text for row in again.session_state["lab-setup"].rows] == ["mad", "mad,history_max=20"]
     assert {name: asked(again, name) for name in names} == {name: asked(first, name) for name in names}
 
 
-def test_training_with_the_methods_fills_the_form(store: RunStore) -> None:
-    test = open_part(page(run=record(store), methods="bayesian,rho=0.5;dwa"), "Take away")
+def test_training_with_the_methods_fills_the_form(store: RunStore, visit: Any) -> None:
+    test = open_part(visit("lab", run=record(store), methods="bayesian,rho=0.5;dwa"), "Take away")
     test.button(key="lab-train").click().run()
     assert not test.exception
     assert test.session_state["form-lr"] == 0.002
@@ -280,7 +274,7 @@ def test_training_with_the_methods_fills_the_form(store: RunStore) -> None:
     assert [test.session_state[f"form-run-{row}-weighting"] for row in rows] == ["bayesian", "dwa"]
 
 
-def test_a_link_that_explains_opens_the_explanation(store: RunStore) -> None:
-    test = page(run=record(store), methods="mad;variance", explain="MAD", step="40")
+def test_a_link_that_explains_opens_the_explanation(store: RunStore, visit: Any) -> None:
+    test = visit("lab", run=record(store), methods="mad;variance", explain="MAD", step="40")
     assert test.session_state["lab-tabs"] == "Explain"
     assert "Step 40" in said(test)

@@ -3,6 +3,7 @@
 import sqlite3
 import types
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -32,17 +33,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def page(script: str, **query: str) -> AppTest:
-    test = AppTest.from_file(MAIN, default_timeout=60)
-    test.run()
-    test.switch_page(script)
-    for name, value in query.items():
-        test.query_params[name] = value
-    test.run()
-    assert not test.exception
-    return test
-
-
 def press(test: AppTest, key: str) -> None:
     test.button(key=key).click().run()
     assert not test.exception
@@ -56,8 +46,10 @@ def html_of(test: AppTest, key: str) -> str:
     return " ".join(str(part.value) for part in test.container(key=key).get("html"))
 
 
-def test_a_race_begins_at_its_first_step_and_goes_on_as_fast_as_chosen(example: str, clock: list[float]) -> None:
-    test = page("pages/train.py", experiment=example)
+def test_a_race_begins_at_its_first_step_and_goes_on_as_fast_as_chosen(
+    example: str, clock: list[float], visit: Any
+) -> None:
+    test = visit("train", experiment=example)
     press(test, f"play-{example}")
     assert "step 1 " in html_of(test, "run-status")
     assert "running" in html_of(test, "run-status")
@@ -73,8 +65,10 @@ def test_a_race_begins_at_its_first_step_and_goes_on_as_fast_as_chosen(example: 
     assert "Test" not in html_of(test, "metrics-table")
 
 
-def test_it_pauses_goes_where_the_slider_is_moved_and_ends_with_all_there_was(example: str, clock: list[float]) -> None:
-    test = page("pages/train.py", experiment=example)
+def test_it_pauses_goes_where_the_slider_is_moved_and_ends_with_all_there_was(
+    example: str, clock: list[float], visit: Any
+) -> None:
+    test = visit("train", experiment=example)
     press(test, f"play-{example}")
     press(test, f"play-toggle-{example}")
     assert test.button(key=f"play-toggle-{example}").label == "Go on"
@@ -98,8 +92,8 @@ def test_it_pauses_goes_where_the_slider_is_moved_and_ends_with_all_there_was(ex
     assert "finished" in html_of(test, "run-status")
 
 
-def test_a_place_that_the_browser_sends_late_moves_nothing(example: str, clock: list[float]) -> None:
-    test = page("pages/train.py", experiment=example)
+def test_a_place_that_the_browser_sends_late_moves_nothing(example: str, clock: list[float], visit: Any) -> None:
+    test = visit("train", experiment=example)
     press(test, f"play-{example}")
     clock[0] += 1
     test.run()
@@ -107,8 +101,10 @@ def test_a_place_that_the_browser_sends_late_moves_nothing(example: str, clock: 
     assert place(test, example) == pytest.approx(2.0, abs=0.11)
 
 
-def test_a_slow_browser_that_sends_a_late_place_does_not_undo_the_end(example: str, clock: list[float]) -> None:
-    test = page("pages/train.py", experiment=example)
+def test_a_slow_browser_that_sends_a_late_place_does_not_undo_the_end(
+    example: str, clock: list[float], visit: Any
+) -> None:
+    test = visit("train", experiment=example)
     press(test, f"play-{example}")
     for seconds in (10, 3, 3, 3):  # at twice the speed: 20, 26, 32, and then the end
         clock[0] += seconds
@@ -125,9 +121,9 @@ def test_a_slow_browser_that_sends_a_late_place_does_not_undo_the_end(example: s
 
 @pytest.mark.parametrize("which", ["speed", "place", "toggle"])
 def test_what_a_browser_still_sends_after_the_replay_was_ended_is_not_heard(
-    example: str, clock: list[float], which: str
+    example: str, clock: list[float], which: str, visit: Any
 ) -> None:
-    test = page("pages/train.py", experiment=example)
+    test = visit("train", experiment=example)
     press(test, f"play-{example}")
     del test.session_state["played"]
     if which == "speed":
@@ -140,20 +136,20 @@ def test_what_a_browser_still_sends_after_the_replay_was_ended_is_not_heard(
     assert test.button(key=f"play-{example}").label == "Play"
 
 
-def test_nothing_is_written_to_the_store(example: str, store: RunStore, clock: list[float]) -> None:
+def test_nothing_is_written_to_the_store(example: str, store: RunStore, clock: list[float], visit: Any) -> None:
     before = store.experiment(example), store.events([run.id for run in store.runs()])
-    test = page("pages/train.py", experiment=example)
+    test = visit("train", experiment=example)
     press(test, f"play-{example}")
     clock[0] += 1
     test.run()
     assert (store.experiment(example), store.events([run.id for run in store.runs()])) == before
 
 
-def test_what_trains_or_never_began_is_not_played(store: RunStore) -> None:
+def test_what_trains_or_never_began_is_not_played(store: RunStore, visit: Any) -> None:
     fusion = FusionConfig().model_dump(mode="json")
     made = store.create_experiment({}, name="Waits", labels=["a"], run_configs=[fusion], environment={})
     store.claim([made.runs[0].id], "me")
-    test = page("pages/train.py", experiment=made.id)
+    test = visit("train", experiment=made.id)
     assert not [button for button in test.button if str(button.key).startswith("play-")]
 
 
@@ -164,8 +160,8 @@ def test_a_replay_begins_as_fast_as_it_takes_to_see_it_in_half_a_minute(seconds:
     assert fitting(seconds) == speed
 
 
-def test_the_end_of_the_slider_is_the_end_of_the_race(example: str, clock: list[float]) -> None:
-    test = page("pages/train.py", experiment=example)
+def test_the_end_of_the_slider_is_the_end_of_the_race(example: str, clock: list[float], visit: Any) -> None:
+    test = visit("train", experiment=example)
     press(test, f"play-{example}")
     press(test, f"play-toggle-{example}")
     slider = test.slider(key=f"play-place-{example}")
@@ -176,12 +172,12 @@ def test_the_end_of_the_slider_is_the_end_of_the_race(example: str, clock: list[
 
 @pytest.mark.parametrize("happens", ["resumed", "deleted"])
 def test_runs_that_are_resumed_or_deleted_while_compare_plays_them_end_the_replay(
-    store: RunStore, example: str, clock: list[float], happens: str
+    store: RunStore, example: str, clock: list[float], happens: str, visit: Any
 ) -> None:
     first, second = (run.id for run in store.experiment(example).runs[:2])
     with sqlite3.connect(store.file) as database:
         database.execute("UPDATE runs SET state = 'stopped' WHERE id = ?", (first,))
-    test = page("pages/compare.py", runs=f"{first},{second}")
+    test = visit("compare", runs=f"{first},{second}")
     press(test, next(str(button.key) for button in test.button if str(button.key).startswith("play-")))
     assert any(str(button.key).startswith("play-toggle-") for button in test.button)
     if happens == "resumed":
@@ -194,12 +190,12 @@ def test_runs_that_are_resumed_or_deleted_while_compare_plays_them_end_the_repla
 
 
 def test_a_race_that_is_resumed_while_it_is_played_is_shown_live(
-    store: RunStore, example: str, clock: list[float]
+    store: RunStore, example: str, clock: list[float], visit: Any
 ) -> None:
     run = store.experiment(example).runs[0].id
     with sqlite3.connect(store.file) as database:
         database.execute("UPDATE runs SET state = 'stopped' WHERE id = ?", (run,))
-    test = page("pages/train.py", experiment=example)
+    test = visit("train", experiment=example)
     press(test, f"play-{example}")
     store.claim([run], "another")
     test.run()

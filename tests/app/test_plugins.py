@@ -2,9 +2,9 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from dmf.errors import ConfigError
 from dmf.jobs import Job, create_experiment
@@ -27,19 +27,9 @@ MODELS = {"tiny": print}
 """
 
 
-def page(name: str, **query: str) -> AppTest:
-    test = AppTest.from_file(MAIN, default_timeout=60).run()
-    test.switch_page(f"pages/{name}.py")
-    for key, value in query.items():
-        test.query_params[key] = value
-    test.run()
-    assert not test.exception
-    return test
-
-
-def test_a_weighting_of_a_plugin_is_chosen_and_trained(store: RunStore, plugin, monkeypatch) -> None:
+def test_a_weighting_of_a_plugin_is_chosen_and_trained(store: RunStore, plugin, monkeypatch, visit: Any) -> None:
     monkeypatch.setenv("DMF_PLUGINS", str(plugin()))
-    test = page("train")
+    test = visit("train")
     row = next(box for box in test.selectbox if str(box.key).startswith("form-run-") and "Variance" in box.options)
     assert "height" in row.options
     row.select("height")
@@ -58,21 +48,21 @@ def test_a_weighting_of_a_plugin_is_chosen_and_trained(store: RunStore, plugin, 
     assert store.run(run.id).state.value == "finished", store.run(run.id).reason
 
 
-def test_losses_and_models_of_a_plugin_are_in_their_menus(store: RunStore, plugin, monkeypatch) -> None:
+def test_losses_and_models_of_a_plugin_are_in_their_menus(store: RunStore, plugin, monkeypatch, visit: Any) -> None:
     monkeypatch.setenv("DMF_PLUGINS", str(plugin(LOSS)))
-    test = page("train")
+    test = visit("train")
     assert "brier" in test.selectbox(key="form-auxiliary").options
     assert "brier" in test.multiselect(key="form-terms").options
     assert "tiny" in test.selectbox(key="form-model").options
 
 
 def test_a_plugin_that_cannot_be_loaded_is_told_on_every_page_and_the_rest_goes_on(
-    store: RunStore, plugin, monkeypatch
+    store: RunStore, plugin, monkeypatch, visit: Any
 ) -> None:
     files = [plugin("import nothing_of_the_kind\n", "bad.py"), plugin()]
     monkeypatch.setenv("DMF_PLUGINS", ":".join(map(str, files)))
     for name in ("home", "train"):
-        (told,) = page(name).error
+        (told,) = visit(name).error
         assert "bad.py, line 1: ModuleNotFoundError: No module named 'nothing_of_the_kind'" in told.value
 
 
@@ -87,14 +77,14 @@ def trained(store: RunStore, tiny, plugin, forget_plugins) -> tuple[str, Path]:
     return experiment.id, file
 
 
-def test_runs_of_a_plugin_that_is_not_loaded_are_shown_all_the_same(store: RunStore, trained) -> None:
+def test_runs_of_a_plugin_that_is_not_loaded_are_shown_all_the_same(store: RunStore, trained, visit: Any) -> None:
     id, _ = trained
     runs = ",".join(run.id for run in store.experiment(id).runs)
-    page("home")
-    page("train", experiment=id)
-    page("compare", runs=runs)
-    page("inspect", runs=runs)
-    page("lab", run=runs.partition(",")[0])
+    visit("home")
+    visit("train", experiment=id)
+    visit("compare", runs=runs)
+    visit("inspect", runs=runs)
+    visit("lab", run=runs.partition(",")[0])
 
 
 def test_a_run_whose_plugin_changed_cannot_be_resumed_from_the_page(store: RunStore, tiny, plugin, forget_plugins):

@@ -19,17 +19,6 @@ from dmf.weighting import MADWeighting
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
 
 
-def page(name: str, **query: str) -> AppTest:
-    test = AppTest.from_file(MAIN, default_timeout=60).run()
-    test.switch_page(f"pages/{name}.py")
-    for key, value in query.items():
-        test.query_params[key] = value
-    test.run()
-    assert not test.exception
-    assert not test.error
-    return test
-
-
 def every_html(test: AppTest) -> str:
     return " ".join(element.value for element in test.main.get("html"))
 
@@ -71,16 +60,16 @@ def rich(store: RunStore) -> Recording:
 
 
 @pytest.mark.parametrize("name", ["bare", "rich"])
-def test_it_opens_on_the_train_page(name: str, request: pytest.FixtureRequest) -> None:
+def test_it_opens_on_the_train_page(name: str, request: pytest.FixtureRequest, visit: Any) -> None:
     run: Recording = request.getfixturevalue(name)
-    test = page("train", experiment=run.experiment)
+    test = visit("train", experiment=run.experiment)
     said = every_html(test)
     assert "recorded by its own program" in said
     assert "step 30" in said
 
 
-def test_its_scores_stand_under_the_names_its_program_gave_them(rich: Recording) -> None:
-    said = every_html(page("train", experiment=rich.experiment))
+def test_its_scores_stand_under_the_names_its_program_gave_them(rich: Recording, visit: Any) -> None:
+    said = every_html(visit("train", experiment=rich.experiment))
     assert "val_loss" in said
     assert "as recorded, by its own program" in said
     assert "Validation, 7 images" in said
@@ -88,18 +77,20 @@ def test_its_scores_stand_under_the_names_its_program_gave_them(rich: Recording)
 
 
 @pytest.mark.parametrize("name", ["bare", "rich"])
-def test_it_is_among_the_experiments_on_home_and_on_compare(name: str, request: pytest.FixtureRequest) -> None:
+def test_it_is_among_the_experiments_on_home_and_on_compare(
+    name: str, request: pytest.FixtureRequest, visit: Any
+) -> None:
     run: Recording = request.getfixturevalue(name)
-    said = every_html(page("home"))
+    said = every_html(visit("home"))
     assert ("busi, 64 px · 3 epochs" in said) == (name == "rich")
     assert "phantom" not in said.partition("ago")[2].partition("</span>")[0]
-    page("compare", runs=run.id)
+    visit("compare", runs=run.id)
 
 
-def test_while_it_trains_nothing_offers_to_change_its_settings(store: RunStore) -> None:
+def test_while_it_trains_nothing_offers_to_change_its_settings(store: RunStore, visit: Any) -> None:
     with record("mine", store=store) as run:
         take_steps(run)
-        test = page("train", experiment=run.experiment)
+        test = visit("train", experiment=run.experiment)
         assert not [button for button in test.button if button.label == "Apply"]
         test.button(key=f"control-stop-{run.experiment}").click().run()
         deadline = time.monotonic() + 10

@@ -16,18 +16,6 @@ from dmf.scenes import SCENES
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
 
 
-def tour(**query: str) -> AppTest:
-    test = AppTest.from_file(MAIN, default_timeout=60)
-    test.run()
-    test.switch_page("pages/tour.py")
-    for name, value in query.items():
-        test.query_params[name] = value
-    test.run()
-    assert not test.exception
-    assert not test.error
-    return test
-
-
 def said(test: AppTest) -> str:
     return " ".join(element.proto.body for element in test.get("html"))
 
@@ -38,9 +26,9 @@ def press(test: AppTest, key: str) -> None:
 
 
 @pytest.mark.parametrize(("place", "name"), list(enumerate(SCENES, start=1)))
-def test_each_scene_tells_and_asks(store: RunStore, place: int, name: str) -> None:
+def test_each_scene_tells_and_asks(store: RunStore, place: int, name: str, visit: Any) -> None:
     scene = SCENES[name]
-    test = tour(scene=str(place))
+    test = visit("tour", scene=str(place))
     words = said(test)
     assert f"<h1>{scene.title}</h1>" in words
     assert f"<b>{place} of 5</b>" in words
@@ -53,34 +41,34 @@ def test_each_scene_tells_and_asks(store: RunStore, place: int, name: str) -> No
     assert ("Replay it in the weighting lab" in offered) == bool(scene.methods)
 
 
-def test_next_and_back_turn_the_pages_and_the_address(store: RunStore) -> None:
-    test = tour()
+def test_next_and_back_turn_the_pages_and_the_address(store: RunStore, visit: Any) -> None:
+    test = visit("tour")
     assert test.button(key="tour-back").disabled
     press(test, "tour-next")
     assert test.query_params["scene"] == "2"
     assert SCENES["spike"].title in said(test)
     press(test, "tour-back")
     assert test.query_params["scene"] == "1"
-    assert tour(scene="5").button(key="tour-next").disabled
+    assert visit("tour", scene="5").button(key="tour-next").disabled
 
 
 @pytest.mark.parametrize("asked", ["0", "6", "two", "²"])
-def test_a_scene_that_is_not_there_is_told(store: RunStore, asked: str) -> None:
-    test = tour(scene=asked)
+def test_a_scene_that_is_not_there_is_told(store: RunStore, asked: str, visit: Any) -> None:
+    test = visit("tour", scene=asked)
     assert [warning.value for warning in test.warning] == ["The tour has scenes 1 to 5; this is the first."]
     assert SCENES["adapt"].title in said(test)
 
 
-def test_looking_leaves_the_store_as_it_is(store: RunStore) -> None:
-    test = tour()
+def test_looking_leaves_the_store_as_it_is(store: RunStore, visit: Any) -> None:
+    test = visit("tour")
     for _ in range(4):
         press(test, "tour-next")
     assert store.is_untouched()
     assert store.runs(archived=True) == []
 
 
-def test_a_scene_is_held_goes_on_and_begins_anew(store: RunStore) -> None:
-    test = tour()
+def test_a_scene_is_held_goes_on_and_begins_anew(store: RunStore, visit: Any) -> None:
+    test = visit("tour")
     assert test.button(key="tour-toggle").label == "Pause"
     press(test, "tour-toggle")
     assert test.button(key="tour-toggle").label == "Go on"
@@ -94,8 +82,8 @@ def test_a_scene_is_held_goes_on_and_begins_anew(store: RunStore) -> None:
     assert test.button(key="tour-toggle").label == "Pause"
 
 
-def test_the_lab_opens_with_the_losses_of_the_scene_which_lists_leave_out(store: RunStore) -> None:
-    test = tour(scene="2")
+def test_the_lab_opens_with_the_losses_of_the_scene_which_lists_leave_out(store: RunStore, visit: Any) -> None:
+    test = visit("tour", scene="2")
     press(test, "tour-science")
     assert test.query_params["run"] == f"r-{scene_stem('spike')}-01"
     assert test.query_params["methods"] == "variance,history_max=30;mad,history_max=30"
@@ -104,8 +92,8 @@ def test_the_lab_opens_with_the_losses_of_the_scene_which_lists_leave_out(store:
     assert len(store.runs(archived=True)) == 2
 
 
-def test_the_form_opens_with_the_race_of_the_scene(store: RunStore) -> None:
-    test = tour(scene="4")
+def test_the_form_opens_with_the_race_of_the_scene(store: RunStore, visit: Any) -> None:
+    test = visit("tour", scene="4")
     press(test, "tour-tune")
     assert not test.error
     assert float(test.session_state["form-epochs"]) == 12
@@ -125,7 +113,9 @@ def test_what_the_form_is_filled_with_is_the_race(name: str) -> None:
     assert held["terms"] == base.runs[0].fusion.terms
 
 
-def test_training_it_begins_its_race_with_its_changes(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_it_begins_its_race_with_its_changes(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch, visit: Any
+) -> None:
     from app import access
 
     started: list[Any] = []
@@ -142,7 +132,7 @@ def test_training_it_begins_its_race_with_its_changes(store: RunStore, monkeypat
         return made.id
 
     monkeypatch.setattr(access, "start", start)
-    test = tour(scene="2")
+    test = visit("tour", scene="2")
     press(test, "tour-play_arrow")
     scene = SCENES["spike"]
     assert started == [(scene.preset.config(), scene.knobs)]
