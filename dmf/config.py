@@ -13,6 +13,12 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
+SUMMING_WEIGHTINGS = (
+    *("variance", "mad", "bayesian", "cov", "softadapt", "dwa", "random"),
+    *("famo", "gradnorm", "upgrad", "mgda", "pcgrad", "dualproj"),
+)
+"""Weightings whose weights always have the same sum, so that limits of the weights must leave room for it."""
+
 
 class FrozenConfig(BaseModel):
     """Immutable; unknown keys are refused."""
@@ -301,11 +307,12 @@ class FusionConfig(FrozenConfig):
                 f"window: {self.window} is above history_max ({self.history_max}), so the weights would never move; "
                 "lower it or raise history_max"
             )
-        total = 1 if self.sum_to == "1" else count
-        if self.weight_min * count > total:
-            raise ValueError(f"weight_min: {count} weights of at least {self.weight_min:g} cannot sum to {total}")
-        if self.weight_max is not None and self.weight_max * count < total:
-            raise ValueError(f"weight_max: {count} weights of at most {self.weight_max:g} cannot sum to {total}")
+        if self.weighting in SUMMING_WEIGHTINGS:  # of others limits clamp each weight by itself
+            total = 1 if self.sum_to == "1" else count
+            if self.weight_min * count > total:
+                raise ValueError(f"weight_min: {count} weights of at least {self.weight_min:g} cannot sum to {total}")
+            if self.weight_max is not None and self.weight_max * count < total:
+                raise ValueError(f"weight_max: {count} weights of at most {self.weight_max:g} cannot sum to {total}")
         if self.weight_max is not None and self.weight_min > self.weight_max:
             raise ValueError(f"weight_min: {self.weight_min:g} is above weight_max ({self.weight_max:g})")
         if self.fp_weight + self.fn_weight == 0:

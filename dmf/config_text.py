@@ -135,8 +135,11 @@ def parse_run(base: FusionConfig, text: str) -> RunConfig:
     Raises:
         ConfigError: For an unknown field, a field without value, or a value that cannot work.
     """
-    changes = run_changes(text)
-    fusion = parse(FusionConfig, base.model_dump() | changes)
+    return _run(base.model_dump(), run_changes(text))
+
+
+def _run(common: Mapping[str, Any], changes: Mapping[str, str]) -> RunConfig:
+    fusion = parse(FusionConfig, {**common, **changes})
     return RunConfig(label=_label(fusion, changes), fusion=fusion)
 
 
@@ -165,13 +168,16 @@ def experiment(
     parts = {
         section: parse(model, {field: texts[field] for field in model.model_fields if field in texts})
         for section, model in SECTIONS.items()
+        if model is not FusionConfig
     }
-    base: FusionConfig = parts.pop("fusion")
-    written = [parse_run(base, run) for run in runs]
+    # Of each run as a whole: what cannot work with one weighting may well with another.
+    common = {field: texts[field] for field in FusionConfig.model_fields if field in texts}
+    written = [run_changes(run) for run in runs]
     chosen = list(weightings) or ([] if written else list(DEFAULT_WEIGHTINGS))
-    fusions = [base.model_copy(update={"weighting": word}) for word in chosen]
-    raced = [RunConfig(label=_label(fusion, {}), fusion=fusion) for fusion in fusions]
-    config: ExperimentConfig = build(ExperimentConfig, {"name": name, **parts, "runs": (*raced, *written)})
+    raced = [_run(common, {"weighting": word}) for word in chosen]
+    config: ExperimentConfig = build(
+        ExperimentConfig, {"name": name, **parts, "runs": (*raced, *(_run(common, changes) for changes in written))}
+    )
     return config
 
 

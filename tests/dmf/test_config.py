@@ -5,6 +5,7 @@ from pydantic import BaseModel, ValidationError
 
 from dmf.config import (
     NOTEBOOK,
+    SUMMING_WEIGHTINGS,
     DataConfig,
     ExperimentConfig,
     FrozenConfig,
@@ -13,6 +14,7 @@ from dmf.config import (
     RunConfig,
     TrainingConfig,
 )
+from dmf.weighting import WEIGHTINGS, build_weighting
 
 EVERY: list[type[FrozenConfig]] = [DataConfig, ModelConfig, TrainingConfig, FusionConfig]
 
@@ -124,6 +126,18 @@ def test_a_fusion_that_cannot_work_is_refused(options: dict[str, Any], message: 
 def test_feasible_weight_limits_are_taken() -> None:
     for sum_to, low, high in (("1", 1 / 3, 1 / 3), ("1", 0.0, 0.5), ("K", 0.5, 1.0)):
         FusionConfig(sum_to=sum_to, weight_min=low, weight_max=high)
+
+
+@pytest.mark.parametrize("name", [name for name in WEIGHTINGS if name not in SUMMING_WEIGHTINGS])
+def test_weights_of_any_sum_may_have_any_limits(name: str) -> None:
+    low, high = FusionConfig(weighting=name, weight_min=0.4), FusionConfig(weighting=name, weight_max=0.2)
+    assert build_weighting(low).count == build_weighting(high).count == 3
+    with pytest.raises(ValueError, match=r"weight_min: 0.4 is above weight_max \(0.2\)"):
+        FusionConfig(weighting=name, weight_min=0.4, weight_max=0.2)
+
+
+def test_weightings_whose_weights_have_one_sum_are_known_without_torch() -> None:
+    assert set(SUMMING_WEIGHTINGS) == {name for name in WEIGHTINGS if WEIGHTINGS[name].simplex}  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

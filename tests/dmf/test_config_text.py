@@ -330,6 +330,16 @@ def test_a_method_at_the_logits_is_labelled_so():
     assert [run.label for run in own.runs] == ["upgrad gradient_of=logits", "upgrad gradient_of=parameters"]
 
 
+def test_settings_need_to_work_only_with_the_weightings_that_run():
+    limited = experiment({"weight_min": "0.4"}, weightings=["uncertainty"], runs=["geometric,sum_to=K"])
+    assert [(run.fusion.weighting, run.fusion.weight_min) for run in limited.runs] == [
+        ("uncertainty", 0.4),
+        ("geometric", 0.4),
+    ]
+    with pytest.raises(ConfigError, match=r"3 weights of at least 0\.4 cannot sum to 1"):
+        experiment({"weight_min": "0.4"}, weightings=["uncertainty", "mad"])
+
+
 def test_methods_that_look_at_gradients_are_known_without_torch():
     found = {name for name in WEIGHTINGS if issubclass(WEIGHTINGS[name], GradientWeighting)}
     assert set(GRADIENT_WEIGHTINGS) == found
