@@ -16,7 +16,7 @@ from dmf.data import DATASETS, Dataset, PreparedData, build_dataset, class_ratio
 from dmf.data.batches import DeviceData
 from dmf.data.original import Original, read_labels, read_original
 from dmf.data.prepare import choose_cases
-from dmf.errors import ConfigError, DataError, UnknownNameError
+from dmf.errors import ConfigError, DataError, UnknownNameError, naming_plugins
 from dmf.fusion import Fusion
 from dmf.knobs import Settings
 from dmf.losses import LOSSES, build_bank
@@ -77,6 +77,7 @@ def choices() -> dict[str, tuple[str, ...]]:
     }
 
 
+@naming_plugins()
 def build_fusion(config: FusionConfig, steps_per_epoch: int = 1, dtype: torch.dtype = torch.float64) -> Fusion:
     """The fusion that ``config`` names; ``decay_every="epoch"`` becomes ``steps_per_epoch`` steps.
 
@@ -92,6 +93,7 @@ def build_fusion(config: FusionConfig, steps_per_epoch: int = 1, dtype: torch.dt
     )
 
 
+@naming_plugins()
 def validate(config: ExperimentConfig) -> None:
     """Build everything that needs no data and throw it away, to refuse early what cannot work.
 
@@ -108,6 +110,7 @@ def validate(config: ExperimentConfig) -> None:
         build_bank(run.fusion, [1 / len(dataset.class_names)] * len(dataset.class_names))
 
 
+@naming_plugins()
 def foresee(config: ExperimentConfig) -> dict[str, int]:
     """Images of each split and ``steps_per_epoch``, from listing the cases.
 
@@ -130,6 +133,7 @@ def foresee(config: ExperimentConfig) -> dict[str, int]:
     return {**images, "steps_per_epoch": images["train"] // batch_size}
 
 
+@naming_plugins()
 def prepare_ahead(config: DataConfig, seed: int) -> None:
     """Make the images of a dataset now, so that an experiment on them finds them in the cache.
 
@@ -158,6 +162,7 @@ def dataset_title(name: str) -> str:
     return str(DATASETS[name].title)  # type: ignore[attr-defined]
 
 
+@naming_plugins()
 def original_case(config: ExperimentConfig | DataConfig | Mapping[str, Any], case: str) -> Original:
     """One case of the dataset of an experiment at its original size; nothing else is read.
 
@@ -172,6 +177,7 @@ def original_case(config: ExperimentConfig | DataConfig | Mapping[str, Any], cas
     return read_original(_dataset_of(config), case)
 
 
+@naming_plugins()
 def case_labels(config: ExperimentConfig | DataConfig | Mapping[str, Any]) -> dict[str, str]:
     """What the images of the dataset of an experiment show, e.g. malignant, by case; only those of which it says it.
 

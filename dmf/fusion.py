@@ -141,7 +141,7 @@ class Fusion(nn.Module):
     def _learn(self, terms: Tensor, finite: Flag, logits: Tensor | None) -> Combined:
         window = self.history.push(terms.detach() if self.detach_weights else terms, finite)
         state = StepState(self.step, terms, window, self.history.count, finite, logits, self._watched)
-        combined: Combined = self.weighting(state)
+        combined = expect_combined(self.weighting, self.weighting(state))
         if not isinstance(finite, bool):
             self.skipped = self.skipped + ~finite
             self.skipped_in_row = torch.where(finite, 0, self.skipped_in_row + 1)
@@ -172,6 +172,21 @@ class Fusion(nn.Module):
     def set_extra_state(self, state: Tensor) -> None:
         """Restore the step counter."""
         self.step = int(state)
+
+
+def expect_combined(weighting: Weighting, made: object) -> Combined:
+    """What a weighting returned, if it is what a weighting has to return.
+
+    Raises:
+        ConfigError: If it is anything else.
+    """
+    if not isinstance(made, Combined):
+        raise ConfigError(
+            f"{type(weighting).__name__}.forward: expected Combined(total, weights), got {type(made).__name__}. Return "
+            "dmf.weighting.Combined.",
+            "weighting",
+        )
+    return made
 
 
 def _stacked(losses: Sequence[Tensor]) -> Tensor:

@@ -22,7 +22,7 @@ from types import ModuleType
 from typing import Any
 
 from dmf.config import ExperimentConfig, FusionConfig, PluginConfig
-from dmf.errors import ConfigError
+from dmf.errors import PLUGIN_MODULE, ConfigError
 from dmf.paths import plugin_files
 from dmf.registry import Registry
 
@@ -195,7 +195,7 @@ def _changed(plugin: Plugin, now: str) -> ConfigError:
 
 def _run(file: Path, source: bytes, sha256: str) -> ModuleType:
     """The file as a module under a name of its own, which holds its hash: see ``Dataset.identity``."""
-    name = f"_dmf_plugin_{re.sub(r'[^A-Za-z0-9_]', '_', file.stem)}_{sha256[:16]}"
+    name = f"{PLUGIN_MODULE}{re.sub(r'[^A-Za-z0-9_]', '_', file.stem)}_{sha256[:16]}"
     spec = importlib.util.spec_from_loader(name, loader=None, origin=str(file))
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
@@ -217,7 +217,7 @@ def _line(file: Path, error: BaseException) -> str:
 
 
 def _said(error: BaseException) -> str:
-    return error.msg if isinstance(error, SyntaxError) else str(error) or "no message"
+    return error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split()) or "no message"
 
 
 def _members(file: Path, module: ModuleType) -> dict[str, dict[str, Any]]:

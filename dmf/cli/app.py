@@ -19,7 +19,7 @@ from dmf.cli.runs import examples, export, resume, runs_app
 from dmf.cli.shared import STORE, console, with_plugins
 from dmf.cli.train import train
 from dmf.cores import share_cores
-from dmf.errors import ConfigError, DataError, DMFError, RunNotFoundError
+from dmf.errors import ConfigError, DataError, DMFError, RunNotFoundError, naming_plugins
 
 INTERRUPTED = 130  # what shells expect after Ctrl-C
 
@@ -92,7 +92,8 @@ def main() -> None:
     share_cores()
     group: TyperGroup = typer.main.get_command(app)  # type: ignore[assignment]
     try:
-        status = group.main(standalone_mode=False, prog_name="dmf")
+        with naming_plugins():
+            status = group.main(standalone_mode=False, prog_name="dmf")
         if status == INTERRUPTED:  # typer makes a status of Ctrl-C
             _leave("Interrupted.", INTERRUPTED)
         sys.exit(status if isinstance(status, int) else 0)

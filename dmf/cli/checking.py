@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from dmf.cli.shared import console, print_json
+from dmf.errors import ConfigError
 
 MARKS = {"pass": "[green]pass[/]", "fail": "[bold red]FAIL[/]", "skip": "[dim]skip[/]"}
 
@@ -26,6 +27,8 @@ def check_method(
     from dmf.methods import check_method, methods_called, methods_of
     from dmf.plugins import load_plugin
 
+    if Path(method).is_dir():
+        raise ConfigError(f"{method} is a folder. Give one Python file of your own, or the name of a method.", "method")
     is_file = Path(method).suffix == ".py" or Path(method).is_file()
     found = []
     for word, called in methods_of(load_plugin(method), name) if is_file else methods_called(method):
@@ -35,7 +38,7 @@ def check_method(
                 title = f"{finding.kind} {finding.name}: {finding.promise}"
                 console.print(f"{MARKS[finding.result]} ", end="")
                 console.print(
-                    f"{title}: {finding.reason}" if finding.reason else title,
+                    f"{title}: {' '.join(finding.reason.split())}" if finding.reason else title,
                     highlight=False,
                     markup=False,
                     soft_wrap=True,

@@ -36,7 +36,7 @@ def _explain(
     """
     from dmf.replay import explain
 
-    history = read_history(losses, store, as_trained=weighting is None)
+    history = read_history(losses, store, [weighting] if weighting is not None else ())
     explained = explain(history.losses, history.config(weighting, settings), step, history.knobs)
     if json:
         print_json(explained.to_dict())

@@ -10,12 +10,12 @@ import typer
 from numpy.typing import NDArray
 
 from dmf.cli.options import given, options_of, with_options
-from dmf.cli.shared import STORE, console, open_store
+from dmf.cli.shared import STORE, console, file_of, keep_inputs, open_store
 from dmf.config import FusionConfig, PluginConfig
 from dmf.config_text import build, parse
 from dmf.errors import ConfigError
 from dmf.knobs import knobs_of
-from dmf.plugins import load_stored
+from dmf.plugins import load_stored, registry_of
 from dmf.records import Knob
 
 if TYPE_CHECKING:
@@ -46,11 +46,13 @@ class History:
 
     Attributes:
         losses: (S, K), NaN where a loss was not finite.
+        source: The file they are from; None for a database on a server.
         settings: Fields of ``FusionConfig``, unless others are given.
         knobs: Changes made while the run trained.
     """
 
     losses: NDArray[np.float64]
+    source: str | None
     settings: Mapping[str, Any]
     knobs: tuple[Knob, ...] = ()
 
@@ -60,20 +62,23 @@ class History:
         return config
 
 
-def read_history(losses: str, store: str | None, *, as_trained: bool) -> History:
-    """The history that a file or the id of a run names; with ``as_trained`` its changes and plug-ins too."""
+def read_history(losses: str, store: str | None, methods: Sequence[str]) -> History:
+    """The history that a file or the id of a run names.
+
+    Without ``methods`` to replay it under, a run comes with the changes made while it trained. Its plug-ins are loaded
+    if it does or a method is not known without.
+    """
     from dmf.replay import read_losses, recorded_losses
 
     if Path(losses).suffix or Path(losses).exists():
         names, values = read_losses(Path(losses))
-        return History(values, {"terms": names})
+        return History(values, losses, {"terms": names})
     opened = open_store(store)
     _, values = recorded_losses(opened, losses)
-    settings = opened.run(losses).config
-    if not as_trained:
-        return History(values, settings)
-    load_stored(_plugins_of(opened, losses))
-    return History(values, settings, knobs_of(opened.events([losses])))
+    settings, source = opened.run(losses).config, file_of(opened)
+    if not methods or any(method not in registry_of("WEIGHTINGS") for method in methods):
+        load_stored(_plugins_of(opened, losses))
+    return History(values, source, settings, () if methods else knobs_of(opened.events([losses])))
 
 
 def _replay(
@@ -101,7 +106,8 @@ def _replay(
     methods: Sequence[str | None] = weighting or (None,)
     if len(set(methods)) < len(methods):
         raise ConfigError(f"`--weighting` names a method twice: {', '.join(map(str, methods))}.", "weighting")
-    history = read_history(losses, store, as_trained=not weighting)
+    history = read_history(losses, store, weighting or ())
+    keep_inputs(output, history.source)
     configs = [history.config(method, settings) for method in methods]
     weights = np.hstack([replay(history.losses, config, history.knobs) for config in configs])
     names = configs[0].terms
@@ -112,7 +118,8 @@ def _replay(
     except OSError as error:
         reason = error.strerror or error
         raise ConfigError(f"Cannot write {output}: {reason}. Choose another file with `-o`.", "output") from error
-    console.print(f"Wrote {len(weights)} rows of weights to {output}", highlight=False, markup=False, soft_wrap=True)
+    rows = "1 row" if len(weights) == 1 else f"{len(weights)} rows"
+    console.print(f"Wrote {rows} of weights to {output}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _plugins_of(store: "RunStore", run: str) -> list[PluginConfig]:

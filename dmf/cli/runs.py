@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from dmf.cli.shared import STORE, console, open_store, print_json
+from dmf.cli.shared import STORE, console, file_of, keep_inputs, open_store, print_json
 from dmf.cli.train import run_job
 from dmf.errors import ConfigError
 
@@ -153,5 +153,7 @@ def export(
     """
     from dmf.runs import export_run
 
-    export_run(open_store(store), run, format, output)  # type: ignore[arg-type]  # refuses an unknown format itself
+    opened = open_store(store)
+    keep_inputs(output, file_of(opened))
+    export_run(opened, run, format, output)  # type: ignore[arg-type]  # refuses an unknown format itself
     console.print(f"Wrote {output}", highlight=False, markup=False, soft_wrap=True)

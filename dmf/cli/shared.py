@@ -5,6 +5,8 @@ import inspect
 import json
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -53,6 +55,25 @@ def with_plugins(function: Callable[..., Any]) -> Callable[..., Any]:
     )
     command.__annotations__ = {**function.__annotations__, "plugin": option.annotation}
     return command
+
+
+def file_of(store: "RunStore") -> str | None:
+    """The file that a store is kept in; None for one on a server."""
+    return store.url.database if store.url.get_backend_name() == "sqlite" else None
+
+
+def keep_inputs(output: Path, *inputs: str | Path | None) -> None:
+    """Refuse to write over what was read; None and what is no file counts for nothing.
+
+    Raises:
+        ConfigError: If ``output`` is one of ``inputs``, or a plug-in.
+    """
+    from dmf.plugins import loaded
+
+    for file in (*inputs, *(plugin.path for plugin in loaded())):
+        with suppress(OSError):  # one of them is not there, or cannot be looked at
+            if file is not None and output.samefile(file):
+                raise ConfigError(f"{output} is read by this command. Choose another file with `-o`.", "output")
 
 
 def print_json(document: Any) -> None:

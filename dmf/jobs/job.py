@@ -9,11 +9,11 @@ from typing import Any
 
 from dmf import build
 from dmf.config import ExperimentConfig
-from dmf.errors import CheckpointError, ConfigError, DMFError, NotOwnerError, RunFinishedError, StoreError
+from dmf.errors import CheckpointError, ConfigError, DMFError, NotOwnerError, RunFinishedError, StoreError, reason
 from dmf.knobs import Settings, knobs_of
 from dmf.plugins import load_stored, plugins_of
 from dmf.records import Event, Knob, RunState, StateChange
-from dmf.runs import ExperimentRow, RunRow, RunStore, StoreControls, StoreSink
+from dmf.runs import LEASE_SECONDS, ExperimentRow, RunRow, RunStore, StoreControls, StoreSink
 from dmf.training import Lockstep, TrainingRun
 
 logger = logging.getLogger(__name__)
@@ -113,7 +113,13 @@ class Job:
         self._sink: StoreSink | None = None
         if not self.runs:
             states = ", ".join(sorted({run.state.value for run in experiment.runs}))
-            raise RunFinishedError(f"Nothing to train in experiment {experiment.id!r}: its runs are {states}.")
+            way_out = (
+                f" A process that was killed holds its runs for at most {LEASE_SECONDS:.0f} s; try again then, unless "
+                "another one trains them."
+                if any(run.state.is_active for run in experiment.runs)
+                else ""
+            )
+            raise RunFinishedError(f"Nothing to train in experiment {experiment.id!r}: its runs are {states}.{way_out}")
         load_stored(self.config.plugins)
         self._resumed = frozenset(store.claim([run.id for run in self.runs], owner))
 
@@ -241,6 +247,5 @@ class Job:
     def _fail(self, sink: StoreSink, error: Exception, rows: Sequence[RunRow]) -> None:
         if not isinstance(error, DMFError):
             logger.error("Experiment %s could not start", self.experiment.id, exc_info=error)
-        reason = str(error) if isinstance(error, DMFError) else f"{type(error).__name__}: {error}"
         for row in rows:
-            sink.write(StateChange(row.id, max(0, row.summary["step"] + 1), RunState.FAILED, reason))
+            sink.write(StateChange(row.id, max(0, row.summary["step"] + 1), RunState.FAILED, reason(error)))

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from dmf import build
 from dmf.config import ExperimentConfig
-from dmf.errors import NotOwnerError, StoreError
+from dmf.errors import NotOwnerError, StoreError, reason
 from dmf.jobs.job import Job, create_experiment
 from dmf.records import Knob, RunState
 from dmf.runs import ExperimentRow, RunStore, new_owner
@@ -172,7 +172,7 @@ class JobManager:
             return str(error)
         except Exception as error:
             logger.exception("Experiment %s stopped", job.experiment.id)
-            return f"The program failed while it trained: {type(error).__name__}: {error}"
+            return f"The program failed while it trained: {reason(error)}"
         return None
 
     # What the keeper does

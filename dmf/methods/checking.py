@@ -64,7 +64,8 @@ def methods_of(plugin: Plugin, name: str | None = None) -> list[tuple[str, str]]
     found = [(word, each) for word, names in plugin.names.items() for each in names]
     chosen = [entry for entry in found if name in (None, entry[1])]
     if not chosen:
-        raise ConfigError(unknown(f"name in {plugin.path}", name, dict.fromkeys(each for _, each in found)), "name")
+        names = ", ".join(dict.fromkeys(each for _, each in found))
+        raise ConfigError(f"Plug-in {plugin.path} adds nothing called {name!r}. Choose one of: {names}.", "name")
     return chosen
 
 

@@ -52,12 +52,20 @@ def build_model(config: ModelConfig, in_channels: int, classes: int, image_size:
 
     Raises:
         UnknownNameError: If no model has this name.
-        ConfigError: If the model cannot take the image size, or its weights do not exist or cannot be downloaded.
+        ConfigError: If the model cannot take the image size, its weights do not exist or cannot be downloaded, or a
+            function of someone's own makes no network.
     """
     with torch.random.fork_rng(devices=[]):
         # Not torch.manual_seed, which would also seed the generators of the accelerators.
         torch.default_generator.manual_seed(derive(seed, "model"))
-        return _factory(config.model)(config, in_channels, classes, image_size)
+        model = _factory(config.model)(config, in_channels, classes, image_size)
+    if not isinstance(model, nn.Module):
+        raise ConfigError(
+            f"Model {config.model!r}: expected a torch.nn.Module, got {type(model).__name__}. Let its function return "
+            "the network.",
+            "model",
+        )
+    return model
 
 
 def _factory(name: str) -> Callable[..., nn.Module]:

@@ -1,6 +1,7 @@
 """Loss histories in and weights out as CSV: a header of loss names, then one row per step."""
 
 import csv
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,20 +10,27 @@ from numpy.typing import NDArray
 
 from dmf.errors import DataError
 
+NO_LOSSES = ("step", "epoch", "iteration", "time")
+"""Names of columns that count or measure when a loss was, in any case of letters."""
+
 
 def read_losses(path: Path) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     """Read loss names and values (S, K). Empty cells and ``nan`` are steps whose loss was not finite.
 
+    In a file of one column an empty line is an empty cell, but not before the header or at the end; in others it is
+    nothing.
+
     Raises:
-        DataError: If the file is missing, empty, has no or a repeated name in its header or other columns than losses,
-            or holds a row of another length or something that is not a number; names the line.
+        DataError: If the file is missing, empty, has no or a repeated name in its header or other columns than losses
+            (also one called step, epoch, iteration or time), or holds a row of another length or something that is not
+            a number; names the line.
     """
     if not path.is_file():
         raise DataError(f"No file {path}. Give a CSV file: a header of loss names, then one row of losses per step.")
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, skipinitialspace=True)
-            return _parse(path, ((reader.line_num, [cell.strip() for cell in row]) for row in reader if row))
+            return _parse(path, ((reader.line_num, [cell.strip() for cell in row]) for row in reader))
     except (csv.Error, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not a CSV file with one column per loss: {error}.") from error
 
@@ -38,7 +46,28 @@ def write_weights(path: Path, names: tuple[str, ...], weights: NDArray[np.float6
 
 def _parse(path: Path, lines: Iterable[tuple[int, list[str]]]) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     lines = iter(lines)
-    names = tuple(next(lines, (0, []))[1])
+    names = tuple(next((cells for _, cells in lines if cells), ()))
+    _check_header(path, names)
+    values: list[list[float]] = []
+    empty = 0
+    for line, cells in lines:
+        if not cells:
+            empty += len(names) == 1
+            continue
+        if len(cells) != len(names):
+            raise DataError(f"{path}, line {line}: expected {len(names)} losses, as in the header, got {len(cells)}.")
+        for name, cell in zip(names, cells, strict=True):
+            if cell and not _is_number(cell):
+                raise DataError(f"{path}, line {line}: {cell!r} in column {name!r} is not a number.")
+        values += [[math.nan]] * empty
+        empty = 0
+        values.append([float(cell or "nan") for cell in cells])
+    if not values:
+        raise DataError(f"{path} has a header but no rows; expected one row of losses per step.")
+    return names, np.array(values, dtype=np.float64)
+
+
+def _check_header(path: Path, names: tuple[str, ...]) -> None:
     if not names:
         raise DataError(f"{path} is empty. Its first line must name the losses.")
     if len(names) == 1 and any(mark in names[0] for mark in ";\t"):
@@ -53,17 +82,9 @@ def _parse(path: Path, lines: Iterable[tuple[int, list[str]]]) -> tuple[tuple[st
         raise DataError(f"{path} begins with numbers ({', '.join(names)}). Its first line must name the losses.")
     if not all(names) or len(set(names)) < len(names):
         raise DataError(f"{path}: every loss in the header needs a name of its own, got {', '.join(map(repr, names))}.")
-    values = []
-    for line, cells in lines:
-        if len(cells) != len(names):
-            raise DataError(f"{path}, line {line}: expected {len(names)} losses, as in the header, got {len(cells)}.")
-        for name, cell in zip(names, cells, strict=True):
-            if cell and not _is_number(cell):
-                raise DataError(f"{path}, line {line}: {cell!r} in column {name!r} is not a number.")
-        values.append([float(cell or "nan") for cell in cells])
-    if not values:
-        raise DataError(f"{path} has a header but no rows; expected one row of losses per step.")
-    return names, np.array(values, dtype=np.float64)
+    for name in names:
+        if name.lower() in NO_LOSSES:
+            raise DataError(f"{path}: column {name!r} is not a loss. Keep only the columns of losses.")
 
 
 def _is_number(text: str) -> bool:
@@ -71,4 +92,4 @@ def _is_number(text: str) -> bool:
         float(text)
     except ValueError:
         return False
-    return True
+    return "_" not in text  # 1_000 is a number in Python only

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmf.config import FusionConfig
-from dmf.errors import ConfigError
+from dmf.errors import ConfigError, naming_plugins
 from dmf.records import Knob
 from dmf.replay.replay import replay, turns
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dmf.weighting import Combined, StepState, Weighting
+    from dmf.weighting import StepState, Weighting
     from dmf.weighting.stages import Account, Stage
 
 Numbers = NDArray[np.float64]
@@ -104,6 +104,7 @@ class Explainer:
         self._turns = turns(config, knobs, len(self.losses))
         self._kept: dict[tuple[int, int], Weighting] = {}
 
+    @naming_plugins()
     def at(self, step: int) -> Explanation:
         """Explain ``step``, counted from 0.
 
@@ -212,8 +213,16 @@ class Explainer:
         if not self._finite[step]:
             kept: Numbers = self.weights[step]
             return kept
+        from dmf.weighting import Combined
+
         _, state = self._state(int(earlier[-1]), history_max)
-        combined: Combined = copy.deepcopy(weighting)(replace(state, step=step))
+        combined: object = copy.deepcopy(weighting)(replace(state, step=step))
+        if not isinstance(combined, Combined):
+            raise ConfigError(
+                f"{type(weighting).__name__}.forward: expected Combined(total, weights), got "
+                f"{type(combined).__name__}. Return dmf.weighting.Combined.",
+                "weighting",
+            )
         return _numbers(combined.weights)
 
 

@@ -17,13 +17,16 @@ class ReplayableMethod:
 
 
 def replayable_methods() -> dict[str, ReplayableMethod]:
-    """Every weighting that :func:`dmf.replay.replay` takes, by name."""
-    from dmf.weighting import WEIGHTINGS, SoftAdaptWeighting, WindowWeighting
+    """Every weighting that :func:`dmf.replay.replay` takes, by name.
+
+    One that says so must also say how: a rule of someone's own that only defines a step cannot be replayed.
+    """
+    from dmf.weighting import WEIGHTINGS, SoftAdaptWeighting, Weighting, WindowWeighting
 
     found = {}
     for name in WEIGHTINGS:
         kind = WEIGHTINGS[name]
-        if kind.replayable:  # type: ignore[attr-defined]
+        if kind.replayable and kind.replay is not Weighting.replay:  # type: ignore[attr-defined]
             # SoftAdapt's own window says how far it looks back; the memory only has to be as long.
             remembers = issubclass(kind, WindowWeighting) and not issubclass(kind, SoftAdaptWeighting)  # type: ignore[arg-type]
             options = (*kind.options, *(("history_max",) if remembers else ()))  # type: ignore[attr-defined]

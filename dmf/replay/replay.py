@@ -7,10 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmf.config import FusionConfig
-from dmf.errors import DataError
+from dmf.errors import ConfigError, DataError, UnknownNameError, naming_plugins
 from dmf.records import Knob
+from dmf.registry import unknown
+from dmf.replay.methods import replayable_methods
 
 
+@naming_plugins()
 def replay(losses: NDArray[np.floating], config: FusionConfig, knobs: Sequence[Knob] = ()) -> NDArray[np.float64]:
     """Weights that ``config`` would have given at every step of a recorded history.
 
@@ -38,9 +41,12 @@ def replay(losses: NDArray[np.floating], config: FusionConfig, knobs: Sequence[K
             f"column for each of {', '.join(config.terms)}."
         )
     history = torch.from_numpy(np.array(losses, dtype=np.float64))
+    took_turns = turns(config, knobs, len(losses))
+    for _, fusion in took_turns:
+        _refuse_what_needs_more(fusion.weighting)
     parts = [
         build_weighting(fusion).replay(history[:last], fusion.history_max, first)
-        for (first, fusion), (last, _) in pairwise([*turns(config, knobs, len(losses)), (len(losses), config)])
+        for (first, fusion), (last, _) in pairwise([*took_turns, (len(losses), config)])
     ]
     return torch.cat(parts).numpy()
 
@@ -53,3 +59,17 @@ def turns(config: FusionConfig, knobs: Sequence[Knob], count: int) -> list[tuple
         if is_change and knob.step < count:
             found.append((knob.step, config.model_copy(update={"weighting": knob.value})))
     return found
+
+
+def _refuse_what_needs_more(name: str) -> None:
+    from dmf.weighting import WEIGHTINGS
+
+    choices = replayable_methods()
+    if name not in WEIGHTINGS:
+        raise UnknownNameError(unknown("weighting", name, choices), "weighting")
+    if name not in choices:
+        raise ConfigError(
+            f"Weighting {name!r} needs more than loss values, so it cannot be replayed. Name another one (on the "
+            f"command line with `--weighting`): {', '.join(choices)}.",
+            "weighting",
+        )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from dmf.errors import ConfigError, DeviceMemoryError, DMFError, NonFiniteLossError, StoreError
+from dmf.errors import ConfigError, DeviceMemoryError, DMFError, NonFiniteLossError, StoreError, reason
 from dmf.records import (
     CaseScores,
     Control,
@@ -353,11 +353,10 @@ class Lockstep:
                 f"pixels, {len(self._lanes)} runs. Use a smaller batch or image size, fewer filters or fewer runs."
             )
             run.release()
-        expected = isinstance(error, DMFError)
-        if not expected:
+        if not isinstance(error, DMFError):
             logger.error("Run %s failed at step %d", run.id, run.step, exc_info=error)
         self._keep_telemetry(lane)
-        self._change(lane, RunState.FAILED, str(error) if expected else f"{type(error).__name__}: {error}")
+        self._change(lane, RunState.FAILED, reason(error))
 
 
 def _is_out_of_memory(error: Exception) -> bool:

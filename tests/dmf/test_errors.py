@@ -1,9 +1,14 @@
 import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dmf import errors
-from dmf.errors import ConfigError, DMFError, RunNotFoundError
+from dmf.errors import ConfigError, DataError, DMFError, RunNotFoundError, naming_plugins, reason
+from dmf.models import MODELS
+from dmf.plugins import load_plugin
 
 ALL = [cls for _, cls in inspect.getmembers(errors, inspect.isclass) if issubclass(cls, DMFError)]
 
@@ -37,3 +42,70 @@ def test_a_config_error_names_the_field_to_blame_where_there_is_one() -> None:
 def test_a_missing_run_can_be_caught_as_a_missing_key_would() -> None:
     with pytest.raises(LookupError):
         raise RunNotFoundError("No run 'x'.")
+
+
+RAISING = """
+from dmf.errors import DataError
+
+
+def fails(*_):
+    return helper(0)
+
+
+def helper(number):
+    return 1 / number
+
+
+def several_lines():
+    raise RuntimeError("first\\n  second")
+
+
+def ours():
+    raise DataError("no images")
+
+
+MODELS = {"fails": fails, "lines": several_lines, "ours": ours}
+"""
+Write = Callable[..., Path]
+
+
+def caught_by(function: Callable[..., Any], *arguments: object) -> Exception:
+    try:
+        with naming_plugins():
+            function(*arguments)
+    except Exception as error:
+        return error
+    pytest.fail("nothing was raised")
+
+
+def test_what_a_plugin_raises_is_told_with_its_file_and_its_innermost_line(plugin: Write) -> None:
+    file = load_plugin(plugin(RAISING)).path
+    error = caught_by(MODELS["fails"])
+    assert isinstance(error, ConfigError)
+    assert str(error) == f"Plug-in {file}, line 10: ZeroDivisionError: division by zero"
+    assert error.field == "plugin"
+    assert isinstance(error.__cause__, ZeroDivisionError)
+
+
+def test_a_plugin_that_is_called_with_what_it_does_not_take_is_named_too(plugin: Write) -> None:
+    file = load_plugin(plugin(RAISING)).path
+    said = str(caught_by(MODELS["lines"], 1))
+    assert said.startswith(f"Plug-in {file}, line 13: TypeError: several_lines() takes 0 positional arguments")
+
+
+def test_a_text_of_several_lines_becomes_one(plugin: Write) -> None:
+    load_plugin(plugin(RAISING))
+    assert str(caught_by(MODELS["lines"])).endswith("line 14: RuntimeError: first second")
+
+
+def test_our_own_errors_and_those_of_others_pass_as_they_are(plugin: Write) -> None:
+    load_plugin(plugin(RAISING))
+    assert type(caught_by(MODELS["ours"])) is DataError
+    assert type(caught_by(int, "x")) is ValueError
+    assert type(caught_by(len, 1)) is TypeError
+
+
+def test_the_reason_of_an_error_is_our_text_or_its_type_and_text() -> None:
+    assert reason(DataError("no images")) == "no images"
+    assert reason(KeyError("x")) == "KeyError: 'x'"
+    assert reason(ValueError()) == "ValueError: no message"

@@ -8,7 +8,7 @@ from dmf.errors import ConfigError
 from dmf.fusion import Fusion
 from dmf.losses import Parts
 from dmf.schedule import AuxiliarySchedule
-from dmf.weighting import FixedWeighting, VarianceWeighting
+from dmf.weighting import Combined, FixedWeighting, StepState, VarianceWeighting
 
 
 def fixed(schedule: AuxiliarySchedule | None = None) -> Fusion:
@@ -190,3 +190,13 @@ def test_a_memory_longer_than_needed_is_fine_and_one_too_short_is_refused() -> N
         Fusion(VarianceWeighting(2), history_max=9)
     Fusion(VarianceWeighting(2), history_max=10)
     Fusion(FixedWeighting(2), history_max=2)
+
+
+def test_a_weighting_that_returns_something_else_is_told_what_to_return() -> None:
+    class Unfinished(FixedWeighting):
+        def forward(self, state: StepState) -> Combined:
+            return state.terms.sum()  # type: ignore[return-value]
+
+    message = r"Unfinished\.forward: expected Combined\(total, weights\), got Tensor\. Return dmf\.weighting\.Combined"
+    with pytest.raises(ConfigError, match=message):
+        Fusion(Unfinished(2))(torch.ones(2))

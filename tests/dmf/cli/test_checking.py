@@ -43,3 +43,16 @@ def test_a_name_that_is_not_known_exits_with_2(dmf):
     result = dmf("check-method", "nothing")
     assert result.status == 2
     assert "Unknown method 'nothing'" in result.err
+
+
+def test_a_promise_is_one_line_whatever_the_method_raises(dmf, plugin):
+    text = "def model(*_):\n    raise RuntimeError('first\\n\\n  second')\n\n\nMODELS = {'mine': model}\n"
+    lines = dmf("check-method", plugin(text)).err.strip().splitlines()
+    assert len(lines) == 4
+    assert lines[0].endswith("RuntimeError: first second")
+
+
+def test_a_folder_is_refused(dmf, tmp_path):
+    result = dmf("check-method", tmp_path)
+    assert result.status == 2
+    assert f"{tmp_path} is a folder. Give one Python file of your own, or the name of a method." in result.err

@@ -52,6 +52,24 @@ def test_any_names_and_any_number_of_losses_will_do(dmf, tmp_path):
     assert (tmp_path / "out.csv").read_text() == "adversarial,cycle\n0.5,0.5\n0.5,0.5\n"
 
 
+def test_a_single_step_is_told_as_one(dmf, tmp_path):
+    (tmp_path / "two.csv").write_text("adversarial,cycle\n1,2\n")
+    assert "Wrote 1 row of weights to" in dmf("replay", tmp_path / "two.csv", "-o", tmp_path / "out.csv").err
+
+
+def test_what_is_read_is_not_written_over(dmf, losses, tmp_path, plugin):
+    (tmp_path / "linked.csv").symlink_to(losses)
+    before = losses.read_bytes()
+    for output in (losses, tmp_path / "linked.csv", tmp_path / ".." / tmp_path.name / losses.name):
+        result = dmf("replay", losses, "-o", output)
+        assert result.status == 2
+        assert f"{output} is read by this command. Choose another file with `-o`." in result.err
+    assert losses.read_bytes() == before
+    mine = plugin()
+    assert dmf("replay", losses, "--plugin", mine, "-o", mine).status == 2
+    assert "HeightWeighting" in mine.read_text()
+
+
 def test_a_recorded_run_is_replayed_by_its_id(dmf, store, tiny, tmp_path):
     experiment = create_experiment(store, tiny("mad", epochs="3"))
     Job(store, experiment, "me").train()
@@ -96,6 +114,7 @@ def test_what_is_given_replaces_a_setting_of_the_run(dmf, store, changed, tmp_pa
     ("arguments", "status", "words"),
     [
         (["losses.csv", "--weighting", "madd", "-o", "out.csv"], 2, "Unknown weighting 'madd'"),
+        (["losses.csv", "--weighting", "famo", "-o", "out.csv"], 2, "`--weighting`): fixed, variance, mad"),
         (["losses.csv", "--rho", "1", "-o", "out.csv"], 2, "rho: "),
         (["losses.csv", "--weights", "1:0", "-o", "out.csv"], 2, "weights: expected 3 numbers"),
         (["none.csv", "-o", "out.csv"], 2, "No file none.csv"),

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from dmf.jobs import Job, create_experiment
-from dmf.records import RunState
+from dmf.records import RunState, StateChange
+from dmf.runs import LEASE_SECONDS
 
 COLUMNS = [
     *("step", "loss_ce", "loss_iou", "loss_dice", "weight_ce", "weight_iou", "weight_dice"),
@@ -215,3 +216,26 @@ def test_examples_are_added_once(dmf, store):
     assert "Added e-20260101-000000-e0a1b2 to" in first.err
     assert "The example runs are in" in dmf("examples").err
     assert len(store.runs()) == 4
+
+
+def test_what_a_killed_process_holds_can_be_resumed_a_little_later(dmf, store, tiny):
+    experiment = create_experiment(store, tiny("mad"))
+    run = experiment.runs[0].id
+    store.claim([run], "a process that is gone")
+    queued = dmf("resume", experiment.id)
+    assert (queued.status, queued.out) == (1, "")
+    assert f"wait until its owner has been silent for {LEASE_SECONDS:.0f} s" in queued.err
+    store.write([StateChange(run, 0, RunState.RUNNING)], "a process that is gone")
+    running = dmf("resume", experiment.id)
+    assert running.status == 1
+    assert f"its runs are running. A process that was killed holds its runs for at most {LEASE_SECONDS:.0f} s; try" in (
+        running.err
+    )
+
+
+def test_the_store_is_not_exported_over(dmf, store, trained):
+    file = store.url.database
+    result = dmf("export", trained.runs[0].id, "-o", file)
+    assert result.status == 2
+    assert f"{file} is read by this command. Choose another file with `-o`." in result.err
+    assert store.run(trained.runs[0].id).state is RunState.FINISHED

@@ -99,3 +99,108 @@ def test_the_dashboard_gets_the_plugins(dmf, plugin, monkeypatch):
     assert program == sys.executable
     files = environment["DMF_PLUGINS"].split(os.pathsep)
     assert files == [str(Path(first).resolve()), str(Path(second).resolve())]
+
+
+BAD = """
+import torch
+
+from dmf.data import Dataset
+from dmf.weighting import FixedWeighting, Weighting
+
+
+class Refusing(FixedWeighting):
+    def __init__(self, *arguments, **options):
+        raise ValueError("not today")
+
+
+class Tiring(FixedWeighting):
+    def forward(self, state):
+        if state.step:
+            raise ValueError("enough")
+        return super().forward(state)
+
+
+class Narrow(FixedWeighting):
+    def __init__(self, count):
+        super().__init__(count)
+
+
+class Sums(FixedWeighting):
+    def forward(self, state):
+        return state.terms.sum()
+
+
+class Cases(Dataset):
+    name = title = how_to_get = licence = citation = "cases"
+    class_names = ("background", "lesion")
+    needs_download = False
+
+    def cases(self):
+        raise KeyError("cases")
+
+    def load(self, case):
+        pass
+
+
+def model(*_):
+    return torch.nope
+
+
+WEIGHTINGS = {"refusing": Refusing, "tiring": Tiring, "narrow": Narrow, "sums": Sums}
+MODELS = {"bad": model, "seven": lambda *_: 7}
+DATASETS = {"cases": Cases}
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["replay", "losses.csv", "--weighting", "refusing", "-o", "w.csv"], "line 10: ValueError: not today"),
+        (["explain", "losses.csv", "--weighting", "refusing", "--step", "0"], "line 10: ValueError: not today"),
+        (["explain", "losses.csv", "--weighting", "tiring", "--step", "1"], "line 16: ValueError: enough"),
+        (["explain", "losses.csv", "--weighting", "sums", "--step", "1"], "Sums.forward: expected Combined(total"),
+        (["replay", "losses.csv", "--weighting", "narrow", "-o", "w.csv"], "line 21: TypeError: Narrow.__init__() got"),
+        (["train", "--weighting", "refusing"], "line 10: ValueError: not today"),
+        (["train", "--model", "bad"], "line 43: AttributeError: module 'torch' has no attribute 'nope'"),
+        (["train", "--model", "seven"], "Model 'seven': expected a torch.nn.Module, got int."),
+        (["train", "--dataset", "cases"], "line 36: KeyError: 'cases'"),
+        (["data", "check", "cases"], "line 36: KeyError: 'cases'"),
+    ],
+)
+def test_what_a_plugin_raises_is_one_line_with_its_file_and_line(  # noqa: PLR0917
+    dmf, plugin, tmp_path, monkeypatch, command, words
+):
+    monkeypatch.chdir(tmp_path)
+    Path("losses.csv").write_text("a,b\n1,2\n3,4\n")
+    file = plugin(BAD)
+    result = dmf(*command, "--plugin", file)
+    assert (result.status, result.out) == (2, ""), result.err
+    assert words in result.err
+    if "line" in words:
+        assert f"Plug-in {file.resolve()}, line" in result.err
+    assert len(result.err.strip().splitlines()) == 1, result.err
+
+
+@pytest.mark.parametrize(
+    ("weighting", "words"),
+    [("tiring", "mine.py, line 16: ValueError: enough"), ("sums", "Sums.forward: expected Combined(total, weights)")],
+)
+def test_a_run_that_fails_by_a_plugin_says_where(plugin, tiny, store, weighting, words):
+    load_plugin(plugin(BAD))
+    experiment = create_experiment(store, tiny(weighting))
+    Job(store, experiment, "a test (here)").train()
+    run = store.run(experiment.runs[0].id)
+    assert run.state is RunState.FAILED
+    assert words in run.reason
+
+
+def test_a_method_of_the_plugin_of_a_run_is_known_when_it_is_named(dmf, plugin, forget_plugins, tiny, store):
+    file = plugin()
+    load_plugin(file)
+    experiment = create_experiment(store, tiny("height"))
+    Job(store, experiment, "a test (here)").train()
+    run = experiment.runs[0].id
+    for command in (["replay", run, "-o", file.with_name("w.csv")], ["explain", run, "--step", "1"]):
+        forget_plugins()
+        result = dmf(*command, "--weighting", "height")
+        assert result.status == 0, result.err

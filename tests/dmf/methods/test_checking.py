@@ -30,5 +30,7 @@ def test_a_file_is_looked_at_whole_or_by_name(plugin):
     loaded = load_plugin(plugin("MODELS = {'one': print, 'two': print}\n"))
     assert methods_of(loaded) == [("MODELS", "one"), ("MODELS", "two")]
     assert methods_of(loaded, "two") == [("MODELS", "two")]
-    with pytest.raises(ConfigError, match=r"Unknown name in .*mine\.py 'three'\. Choose one of: one, two\."):
+    with pytest.raises(
+        ConfigError, match=r"Plug-in .*mine\.py adds nothing called 'three'\. Choose one of: one, two\."
+    ):
         methods_of(loaded, "three")

@@ -73,3 +73,10 @@ def test_an_unknown_model_is_refused():
 def test_all_names_what_can_be_imported():
     assert all(hasattr(dmf.models, name) for name in dmf.models.__all__)
     assert next(iter(MODELS)) == "unet"
+
+
+def test_a_function_that_makes_no_network_is_told_what_to_return(monkeypatch):
+    monkeypatch.setitem(MODELS._members, "seven", lambda *_: 7)
+    with pytest.raises(ConfigError, match=r"Model 'seven': expected a torch\.nn\.Module, got int\. Let its") as caught:
+        build_model(ModelConfig(model="seven"), 1, 2, 64, 0)
+    assert caught.value.field == "model"

@@ -60,6 +60,25 @@ def test_windows_line_ends_and_a_byte_order_mark_do_not_matter(file: Path) -> No
     assert values.tolist() == [[0.5, 1]]
 
 
+def test_in_one_column_an_empty_line_is_a_step_but_not_at_an_end(file: Path) -> None:
+    file.write_text("\na\n1\n\n\n2\n\n\n")
+    names, values = read_losses(file)
+    assert names == ("a",)
+    np.testing.assert_array_equal(values, [[1], [math.nan], [math.nan], [2]])
+
+
+def test_beside_other_columns_an_empty_line_is_nothing(file: Path) -> None:
+    file.write_text("a,b\n1,2\n\n3,4\n")
+    assert read_losses(file)[1].tolist() == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize("name", ["step", "Epoch", "ITERATION", "time"])
+def test_a_column_that_is_no_loss_is_refused_with_the_way_out(file: Path, name: str) -> None:
+    file.write_text(f"{name},a\n0,1\n")
+    with pytest.raises(DataError, match=f"column '{name}' is not a loss. Keep only the columns of losses."):
+        read_losses(file)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -78,6 +97,8 @@ def test_windows_line_ends_and_a_byte_order_mark_do_not_matter(file: Path) -> No
         ("a;b\n1;2\n", r"has one column, 'a;b'\. Separate columns by commas, and write decimals with a dot\."),
         ("a\tb\n1\t2\n", r"Separate columns by commas"),
         ("step,loss_ce,weight_ce\n0,1,1\n", r"looks like an exported run\. Give the run's id instead"),
+        ("a\n\n\n", "has a header but no rows"),
+        ("a,b\n1,1_000\n", "line 2: '1_000' in column 'b' is not a number"),
         ("a,b\n1,n/a\n", r"line 2: 'n/a' in column 'b' is not a number"),
     ],
 )

@@ -10,7 +10,7 @@ from dmf.config import FusionConfig
 from dmf.errors import ConfigError, DataError
 from dmf.records import Knob
 from dmf.replay import Explainer, Explanation, explain, replay
-from dmf.weighting import WEIGHTINGS, Combined, StepState, Weighting, WindowWeighting
+from dmf.weighting import WEIGHTINGS, Combined, FixedWeighting, StepState, Weighting, WindowWeighting
 
 NAMES = ("a", "b", "c", "d", "e", "f")
 REPLAYABLE = [name for name in WEIGHTINGS if WEIGHTINGS[name].replayable]
@@ -322,6 +322,17 @@ def test_a_rule_of_someones_own_is_explained_by_its_window_and_its_weights(monke
     assert explained.influence is not None
     assert explained.influence.tolist() == [0.25, -0.25]
     assert explained.moved
+
+
+class Unfinished(FixedWeighting):
+    def forward(self, state: StepState) -> Combined:
+        return state.terms.sum()  # type: ignore[return-value]
+
+
+def test_a_rule_that_returns_something_else_is_told_what_to_return(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(WEIGHTINGS._members, "own", Unfinished)
+    with pytest.raises(ConfigError, match=r"Unfinished\.forward: expected Combined\(total, weights\), got Tensor"):
+        explain(history(), config_of({"weighting": "own"}), 5)
 
 
 def test_a_windowed_rule_of_someones_own_has_the_stages_of_all_such_rules(monkeypatch: pytest.MonkeyPatch) -> None:

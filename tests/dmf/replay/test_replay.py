@@ -1,5 +1,4 @@
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from dmf.losses import Parts
 from dmf.records import Knob
 from dmf.replay import read_losses, replay
 from dmf.schedule import AuxiliarySchedule
-from dmf.weighting import WEIGHTINGS, FixedWeighting, build_weighting
+from dmf.weighting import WEIGHTINGS, Combined, StepState, Weighting, build_weighting
 
 NOTEBOOK = Path(__file__).parents[2] / "data" / "notebook"
 RULES = ("variance", "mad", "bayesian")
@@ -160,15 +159,24 @@ def test_losses_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
 
 
 def test_an_unknown_weighting_is_refused() -> None:
-    with pytest.raises(UnknownNameError, match="Unknown weighting 'mda'"):
+    with pytest.raises(UnknownNameError, match=r"Unknown weighting 'mda'\. .*Did you mean 'mad'") as caught:
         replay(np.ones((5, 3)), FusionConfig(weighting="mda"))
+    assert caught.value.field == "weighting"
+    assert "famo" not in str(caught.value)  # which could not be replayed either
+
+
+def test_a_method_that_needs_more_is_refused_by_its_name_with_those_that_do_not() -> None:
+    with pytest.raises(ConfigError, match=r"^Weighting 'famo' needs more .* `--weighting`\): fixed, variance, mad,"):
+        replay(np.ones((5, 3)), FusionConfig(weighting="famo"))
+    with pytest.raises(ConfigError, match="Weighting 'famo' needs more"):
+        replay(np.ones((5, 3)), FusionConfig(), [Knob(2, "weighting", "famo")])
 
 
 def test_a_weighting_that_needs_more_than_losses_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    class NeedsGradients(FixedWeighting):
-        def replay(self, *_: Any) -> Any:
-            return super(FixedWeighting, self).replay(*_)
+    class NeedsGradients(Weighting):  # says nothing of it, but not how to replay it either
+        def forward(self, state: StepState) -> Combined:
+            return self._combine(state.terms, self.weights)
 
     monkeypatch.setitem(WEIGHTINGS._members, "gradients", NeedsGradients)
-    with pytest.raises(ConfigError, match="NeedsGradients needs more than loss values"):
+    with pytest.raises(ConfigError, match="Weighting 'gradients' needs more than loss values"):
         replay(np.ones((5, 3)), FusionConfig(weighting="gradients"))
