@@ -40,14 +40,14 @@ class Subject:
         options = {"history_min": 4, "history_max": HISTORY_MAX, "block_steps": 3, **self.options}
         return build_weighting(FusionConfig(terms=TERMS[:count], **options), dtype)
 
-    def fusion(self, count: int = 3) -> Fusion:
+    def fusion(self, count: int = 3, dtype: torch.dtype = torch.float64) -> Fusion:
         """A fresh one in a fusion, ready to be trained."""
-        return Fusion(self.weighting(count), history_max=HISTORY_MAX)
+        return Fusion(self.weighting(count, dtype), history_max=HISTORY_MAX)
 
     def weights(self, losses: Tensor) -> Tensor:
         """Weights (S, K) that a training gives, step by step, to losses (S, K)."""
         torch.manual_seed(0)  # for rules that throw dice
-        return LiveHistory(self.fusion(losses.shape[1])).run(losses)
+        return LiveHistory(self.fusion(losses.shape[1], losses.dtype)).run(losses)
 
 
 def history(count: int = 3) -> Tensor:
@@ -67,6 +67,7 @@ def weights_are_sound(subject: Subject, losses: Tensor | None = None) -> None:
     """Weights are (K,) at every step, finite, never negative, and of the promised sum where they are a simplex."""
     losses = history() if losses is None else losses
     weights, weighting = subject.weights(losses), subject.weighting(losses.shape[1])
+    tolerance = 1e-7 if losses.dtype == torch.float64 else 1e-5
     _require(weights.shape == losses.shape, f"weights must be {losses.shape[1]} numbers, got shape {weights.shape[1:]}")
     step = _first(~torch.isfinite(weights).all(-1))
     _require(step is None, f"a weight is not finite at step {step}: {_row(weights, step)}")
@@ -74,7 +75,7 @@ def weights_are_sound(subject: Subject, losses: Tensor | None = None) -> None:
         return
     step = _first((weights < 0).any(-1))
     _require(step is None, f"a weight is negative at step {step}: {_row(weights, step)}")
-    step = _first((weights.sum(-1) - weighting.total).abs() > 1e-7 * weighting.total)
+    step = _first((weights.sum(-1) - weighting.total).abs() > tolerance * weighting.total)
     _require(step is None, f"weights must sum to {weighting.total:g}, at step {step} they are {_row(weights, step)}")
 
 
@@ -91,6 +92,27 @@ def zero_losses_do_no_harm(subject: Subject) -> None:
 def negative_losses_do_no_harm(subject: Subject) -> None:
     """Losses below zero give sound weights."""
     weights_are_sound(subject, -history())
+
+
+def huge_losses_do_no_harm(subject: Subject) -> None:
+    """Finite losses as large as 1e30 with float32 statistics, and 1e300 with float64 ones, spoil neither weights nor
+    state, and replay equals live.
+    """
+    for dtype, size in ((torch.float32, 1e30), (torch.float64, 1e300)):
+        losses = history().to(dtype)
+        losses[6, 0] *= size
+        losses[9:11] *= size
+        losses[12, 1] *= -size
+        losses[20:28, 2] *= size
+        weights_are_sound(subject, losses)
+        live = LiveHistory(subject.fusion(dtype=dtype))
+        for step, row in enumerate(losses):
+            live.step(row)
+            bad = [name for name, value in live.fusion.state_dict().items() if not _is_finite(value)]
+            _require(not bad, f"after a loss of {size:g} at step {step} {', '.join(bad)} is not finite any more")
+        weighting = subject.weighting()
+        if dtype == torch.float64 and weighting.replayable:
+            _same_weights(subject.weights(losses), weighting.replay(losses, HISTORY_MAX), atol=1e-9)
 
 
 def one_loss_is_enough(subject: Subject) -> None:
@@ -189,7 +211,10 @@ def replay_equals_live(subject: Subject, atol: float = 1e-9) -> None:
     if not weighting.replayable:
         raise NotForThisMethodError("says that it needs more than loss values")
     losses = history()
-    live, replayed = subject.weights(losses), weighting.replay(losses, HISTORY_MAX)
+    _same_weights(subject.weights(losses), weighting.replay(losses, HISTORY_MAX), atol)
+
+
+def _same_weights(live: Tensor, replayed: Tensor, atol: float) -> None:
     _require(replayed.shape == live.shape, f"replay must give weights {tuple(live.shape)}, got {tuple(replayed.shape)}")
     step = _first((live - replayed).abs().amax(-1) > atol)
     _require(step is None, f"at step {step} replay gives {_row(replayed, step)}, live it was {_row(live, step)}")
@@ -237,6 +262,7 @@ CHECKS: dict[str, Callable[[Subject], None]] = {
     "constant losses do no harm": constant_losses_do_no_harm,
     "losses of zero do no harm": zero_losses_do_no_harm,
     "negative losses do no harm": negative_losses_do_no_harm,
+    "huge finite losses do no harm": huge_losses_do_no_harm,
     "one loss is enough": one_loss_is_enough,
     "six losses are not too many": six_losses_are_not_too_many,
     "the order of the losses does not matter": order_does_not_matter,
@@ -279,6 +305,10 @@ def _same_state(before: Mapping[str, Any], after: Mapping[str, Any], when: str) 
     )
     changed = [name for name in before if not _equal(before[name], after[name])]
     _require(not changed, f"{when} the state must stay as it is, but {', '.join(changed)} changed")
+
+
+def _is_finite(value: Any) -> bool:
+    return bool(value.isfinite().all()) if isinstance(value, Tensor) else True
 
 
 def _equal(one: Any, other: Any) -> bool:

@@ -34,8 +34,9 @@ class CoVWeighting(RunningWeighting):
             code, where it never does. The same for the full mean.
 
     Note:
-        The authors' code divides by zero where a mean is 0; here such a ratio is 1. Its own default of ``cov_decay`` is
-        1, which freezes both means at the first step.
+        The authors' code divides by zero where a mean is 0; here such a ratio is 1. Ratios beyond +-1e12, and losses
+        beyond what :func:`functional.bounded` lets through, count as those, so that no state ever overflows. The
+        authors' own default of ``cov_decay`` is 1, which freezes both means at the first step.
 
     Shape:
         - losses: (K,); returns (K,), positive, sums to ``sum_to``.
@@ -77,6 +78,7 @@ class CoVWeighting(RunningWeighting):
         return 2
 
     def advance(self, losses: Tensor, steps: Sequence[int]) -> Tensor:
+        losses = functional.bounded(losses)
         before = self.seen + torch.arange(len(losses), device=losses.device)
         full = 1 / (before + 1).to(losses.dtype)
         share = full if self.cov_mean == "full" else torch.where(before == 0, full, 1 - self.cov_decay)
@@ -93,7 +95,7 @@ class CoVWeighting(RunningWeighting):
         return functional.proportional(variation) * self.total
 
     def account(self, state: StepState) -> Account:
-        losses = state.terms.detach().to(self.weights)
+        losses = functional.bounded(state.terms.detach().to(self.weights))
         seen = int(self.seen)
         ratio = stage(
             "ratio",

@@ -26,7 +26,8 @@ class DWAWeighting(RunningWeighting):
         block_steps: Finite steps of a block, at least 1; the paper takes an epoch. Counted from where the rule starts.
 
     Note:
-        The ratio of a loss whose mean is 0 is 1. The paper's weights sum to K: ``sum_to="K"``.
+        The ratio of a loss whose mean is 0 is 1; ratios beyond +-1e12, and losses beyond what
+        :func:`functional.bounded` lets through, count as those. The paper's weights sum to K: ``sum_to="K"``.
 
     Shape:
         - losses: (K,); returns (K,), non-negative, sums to ``sum_to``.
@@ -56,7 +57,7 @@ class DWAWeighting(RunningWeighting):
         return 2 * self.block_steps
 
     def advance(self, losses: Tensor, steps: Sequence[int]) -> Tensor:
-        size, count = self.block_steps, len(losses)
+        size, count, losses = self.block_steps, len(losses), functional.bounded(losses)
         first = self.seen // size
         row = (
             self.seen + torch.arange(count, device=losses.device)

@@ -129,7 +129,8 @@ class FAMOWeighting(Weighting):
             setattr(self, name, choose(moves, new, getattr(self, name)))
 
     def _log_distance(self, terms: Tensor) -> Tensor:
-        return torch.log((terms.detach().to(self.xi) - self.lower_bounds).clamp(min=0) + TINY)
+        most = torch.finfo(self.xi.dtype).max  # the distance of two huge numbers may be none any more
+        return torch.log((terms.detach().to(self.xi) - self.lower_bounds).clamp(0, most) + TINY)
 
     def _check_that_it_looks(self, terms: Tensor) -> None:
         """Refuse a loop that forgot the second look: the network moves, and no losses come after its step."""

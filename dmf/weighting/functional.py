@@ -23,6 +23,16 @@ from dmf.weighting.host import Count, can_read
 
 STEPS_AT_ONCE = 100_000  # steps of a replay that plain numbers are made of at once
 TINY = 1e-12  # a loss below this is nothing to divide by
+MOST_RATIO = 1e12  # one whose square, and the sum of many, any type of float holds
+
+
+def bounded(values: Tensor) -> Tensor:
+    """``values``, those beyond +-2.6e15 (float32) or +-2.1e123 (float64) taken as that.
+
+    So the squares of 100,000 huge finite losses can be added up, in the type that they have.
+    """
+    limit = float(torch.finfo(values.dtype).max) ** 0.4
+    return values.clamp(-limit, limit)
 
 
 def valid_columns(window: Tensor, count: Count) -> Tensor:
@@ -140,9 +150,9 @@ def proportional(values: Tensor) -> Tensor:
 
 
 def ratio(now: Tensor, before: Tensor) -> Tensor:
-    """``now / before``, and 1 where ``before`` is smaller than 1e-12: nothing is known of a change."""
+    """``now / before`` within +-1e12, and 1 where ``before`` is smaller than 1e-12: nothing is known of a change."""
     empty = before.abs() < TINY
-    return torch.where(empty, 1, now / torch.where(empty, 1, before))
+    return torch.where(empty, 1, (now / torch.where(empty, 1, before)).clamp(-MOST_RATIO, MOST_RATIO))
 
 
 def running_mean(values: Tensor, shares: Tensor, start: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Geometric loss strategy: a product of the losses instead of a sum."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -25,6 +26,8 @@ class GeometricWeighting(ScalarizingWeighting):
 
     Note:
         Made for losses above 0. One below 1e-12 counts as that; it gets weight 0 and takes nearly all from the others.
+        A mean beyond 1e34 (float32) or 1e303 (float64), and an effective weight beyond what
+        :func:`functional.bounded` lets through, count as that.
 
     Shape:
         - losses: (K,); returns (K,), non-negative.
@@ -34,14 +37,19 @@ class GeometricWeighting(ScalarizingWeighting):
     """
 
     def advance(self, losses: Tensor, steps: Sequence[int]) -> Tensor:
-        slopes = self.share * self._mean(losses)[..., None] / losses.clamp(min=functional.TINY)
-        return torch.where(losses < functional.TINY, 0, slopes)
+        slopes = self.share * self._mean(losses)[..., None] / self._positive(losses)
+        return torch.where(losses < functional.TINY, 0, functional.bounded(slopes))
 
     def objective(self, terms: Tensor) -> Tensor:
         return self._mean(terms)
 
     def _mean(self, losses: Tensor) -> Tensor:
-        return torch.exp((self.share * torch.log(losses.clamp(min=functional.TINY))).sum(-1)) * self.total
+        logarithm = (self.share * torch.log(self._positive(losses))).sum(-1)
+        most = math.log(torch.finfo(losses.dtype).max) - 10  # whose exponential is finite also K times
+        return torch.exp(logarithm.clamp(max=most)) * self.total
+
+    def _positive(self, losses: Tensor) -> Tensor:
+        return losses.clamp(functional.TINY, torch.finfo(losses.dtype).max)
 
     def account(self, state: StepState) -> Account:
         losses = state.terms.detach().to(self.weights)
@@ -53,7 +61,7 @@ class GeometricWeighting(ScalarizingWeighting):
                 "x = log L",
                 r"x_k = \log L_k",
                 "Losses are multiplied, so their logarithms are added; one below 1e-12 counts as that.",
-                torch.log(losses.clamp(min=functional.TINY)),
+                torch.log(self._positive(losses)),
                 numbers={"exponent p": self.share},
             ),
             stage(

@@ -38,7 +38,8 @@ class GradNormWeighting(GradientWeighting):
         gradnorm_lr: Step of Adam, above 0, for weights that sum to K.
 
     Note:
-        Made for losses above 0; the ratio of one that changes sign counts as 1e-12.
+        Made for losses above 0; the ratio of one that changes sign counts as 1e-12. Losses and lengths beyond what
+        :func:`functional.bounded` lets through count as that.
 
     Shape:
         - losses: (K,); returns (K,), above 0, sums to ``sum_to``.
@@ -77,7 +78,7 @@ class GradNormWeighting(GradientWeighting):
     def forward(self, state: StepState) -> Combined:
         if state.finite is False:
             return self.current(state.terms)
-        losses = state.terms.detach().to(self.weights)
+        losses = functional.bounded(state.terms.detach().to(self.weights))
         layer = self._last(self.inputs(state))
         lengths = torch.stack([row[0].to(self.weights).norm() for row in gradients(state.terms, (layer,))])
         moving = torch.isfinite(lengths).all() & state.finite
@@ -88,7 +89,7 @@ class GradNormWeighting(GradientWeighting):
         before = {name: getattr(self, name) for name in ("learned", "first", "seen", "mean", "square")}
         self.first = torch.where(is_first, losses, self.first)
         self.seen = self.seen + 1
-        self._step(losses, lengths)
+        self._step(losses, functional.bounded(lengths))
         self.weights = choose(moving, weights, self.weights)
         for name, old in before.items():
             setattr(self, name, choose(moving, getattr(self, name), old))

@@ -48,13 +48,18 @@ class LossHistory(nn.Module):
     def push(self, terms: Tensor, finite: Flag) -> Tensor:
         """Append the K current values and drop the oldest; leave everything as it is where ``finite`` is false.
 
+        A finite value too large for the memory's type counts as the largest that it holds.
+
         Returns:
             The new window (K, T). It is differentiable with respect to ``terms`` if they require gradient; what is
             stored never is.
         """
         if finite is False:
             return self.values
-        pushed = torch.cat((self.values[:, 1:], terms.to(self.values.dtype)[:, None]), dim=1)
+        dtype = self.values.dtype
+        if terms.dtype.itemsize > dtype.itemsize:  # what is finite there may not be so here
+            terms = terms.clamp(torch.finfo(dtype).min, torch.finfo(dtype).max)
+        pushed = torch.cat((self.values[:, 1:], terms.to(dtype)[:, None]), dim=1)
         window = choose(finite, pushed, self.values)
         self.values = window.detach()
         count = self.count

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dmf.errors import ConfigError
+from dmf.weighting import functional
 from dmf.weighting.base import Combined, StepState, Weighting
 from dmf.weighting.host import can_read, choose
 
@@ -25,7 +26,8 @@ class LearnedWeighting(Weighting):
     is not finite moves nothing.
 
     The total may be **negative**, because r may be. With adjusted weights it is the weighted sum of the losses instead,
-    with the adjusted weights as constants; the gradients of s stay those of the objective.
+    with the adjusted weights as constants; the gradients of s stay those of the objective. There losses beyond what
+    :func:`functional.bounded` lets through count as that, so that no optimizer turns s into something not finite.
 
     A subclass says what the weights and the price of a parameter are (:meth:`weigh`, :meth:`price`).
 
@@ -94,14 +96,18 @@ class LearnedWeighting(Weighting):
             total = self._objective(own, state.terms, s)
             return Combined(total.to(state.terms.dtype), self.weights)
         linear = self._combine(state.terms, self.weights)
-        gradient_only = self._objective(own, state.terms.detach(), s)
+        gradient_only = self._objective(own, functional.bounded(state.terms.detach().to(s.dtype)), s)
         return Combined(linear.total + (gradient_only - gradient_only.detach()).to(linear.total.dtype), self.weights)
 
     def _weigh(self, s: Tensor) -> Tensor:
         return self.weigh(s) * self.total
 
     def _objective(self, weights: Tensor, terms: Tensor, s: Tensor) -> Tensor:
-        return (weights * terms.to(s.dtype)).sum() + self.price(s).sum() * self.total
+        terms = terms.to(s.dtype)
+        fixed = weights.detach()
+        # The second part is 0: through it s gets its gradient, of a loss that an optimizer can square.
+        weighted = fixed * terms + (weights - fixed) * functional.bounded(terms.detach())
+        return weighted.sum() + self.price(s).sum() * self.total
 
     def _check_that_it_learns(self, terms: Tensor) -> None:
         """Refuse a loop that forgot the parameters: the network moves and they, in spite of a gradient, do not."""

@@ -55,7 +55,8 @@ class TchebycheffWeighting(ScalarizingWeighting):
         return self.total * self.count * functional.smooth_maximum(self._distance(terms), self.mu)
 
     def _distance(self, losses: Tensor) -> Tensor:
-        return self.share * (losses - self.ideal)
+        most = torch.finfo(losses.dtype).max  # the distance of two huge numbers may be none any more
+        return self.share * (losses - self.ideal).clamp(-most, most)
 
     def account(self, state: StepState) -> Account:
         losses = state.terms.detach().to(self.weights)

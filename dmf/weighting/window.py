@@ -95,8 +95,11 @@ class WindowWeighting(Weighting):
         return self.stretch(self.compress(window), filled)
 
     def compress(self, losses: Tensor) -> Tensor:
-        """What is done to every loss by itself; a replay does it once and not for every window. Shape as given."""
-        return functional.symlog(losses) if self.symlog else losses
+        """What is done to every loss by itself; a replay does it once and not for every window. Shape as given.
+
+        Without the symmetric logarithm losses are :func:`functional.bounded`, so that no statistic overflows.
+        """
+        return functional.symlog(losses) if self.symlog else functional.bounded(losses)
 
     def stretch(self, compressed: Tensor, filled: Count) -> Tensor:
         """What is done to a window as a whole, (..., K, T)."""

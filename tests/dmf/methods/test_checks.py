@@ -203,7 +203,7 @@ def test_a_method_that_waits_for_the_gpu_is_told(broken):
 
 
 def test_every_check_has_its_words():
-    assert len(CHECKS) == len(set(CHECKS.values())) == 13
+    assert len(CHECKS) == len(set(CHECKS.values())) == 14
 
 
 def test_the_history_has_a_spike_a_flat_stretch_and_bad_steps():
@@ -213,3 +213,18 @@ def test_the_history_has_a_spike_a_flat_stretch_and_bad_steps():
     assert losses[12:26, 1].unique().tolist() == [0.3]
     assert losses[30, 2] > 5 * losses[29, 2]
     assert torch.isfinite(history(1)).all()
+
+
+def test_a_state_that_overflows_is_told(broken):
+    class Overflowing(Broken):
+        def __init__(self, count, **options):
+            super().__init__(count, **options)
+            self.register_buffer("square", torch.zeros(count, dtype=self.weights.dtype))
+
+        def forward(self, state):
+            if state.finite is not False:
+                self.square = state.terms.detach() ** 2
+            return super().forward(state)
+
+    with pytest.raises(BrokenPromiseError, match=r"after a loss of 1e\+30 at step 6 weighting\.square is not finite"):
+        checks.huge_losses_do_no_harm(broken(Overflowing))

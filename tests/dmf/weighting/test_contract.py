@@ -259,6 +259,27 @@ def test_negative_losses_are_allowed(options: dict[str, Any], losses: Tensor, li
 
 
 @every_config
+def test_huge_finite_losses_spoil_nothing(options: dict[str, Any]) -> None:
+    promised(checks.huge_losses_do_no_harm, options)
+
+
+@every_config
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_the_largest_numbers_of_a_type_spoil_nothing(options: dict[str, Any], dtype: torch.dtype, live: Any) -> None:
+    most = torch.finfo(dtype).max
+    losses = torch.rand(24, 3, generator=torch.Generator().manual_seed(3), dtype=dtype)
+    losses[8] = torch.tensor([most, 1e-12, -most])
+    losses[9:11] = torch.tensor([-most, most, most])
+    losses[15:17] = most
+    weighting = build(options, dtype=dtype)
+    weights = live(weighting, losses, 9)
+    assert torch.isfinite(weights).all()
+    assert all(torch.isfinite(value).all() for value in weighting.state_dict().values())
+    if weighting.replayable and dtype == torch.float64:
+        torch.testing.assert_close(build(options).replay(losses, 9), weights, rtol=1e-12, atol=1e-12)
+
+
+@every_config
 def test_flat_losses_leave_equal_weights(options: dict[str, Any], live: Any) -> None:
     if not is_even_when_flat(options):
         pytest.skip("looks at how high a loss is, or at none")

@@ -89,6 +89,21 @@ def test_a_loss_of_zero_changes_nothing_and_does_no_harm(live: Any) -> None:
     expect(live(CoVWeighting(2), losses, 2)[2], FLAT, math.sqrt(0.0625 + 1e-8) / 0.75)
 
 
+@pytest.mark.parametrize(("dtype", "factor"), [(torch.float32, 1e20), (torch.float64, 1e306)])
+def test_one_huge_loss_does_not_spoil_what_follows(dtype: torch.dtype, factor: float, live: Any) -> None:
+    losses = torch.rand(30, 2, generator=torch.Generator().manual_seed(1), dtype=dtype) + 0.5
+    usual = CoVWeighting(2, dtype=dtype).replay(losses, 2)
+    losses[5, 0] *= factor
+    weighting = CoVWeighting(2, cov_mean="decay", dtype=dtype)
+    weights = live(weighting, losses, 2)
+    assert torch.isfinite(weights).all()
+    assert torch.isfinite(CoVWeighting(2, dtype=dtype).replay(losses, 2)).all()
+    assert torch.equal(CoVWeighting(2, dtype=dtype).replay(losses, 2)[:6], usual[:6])
+    assert torch.isfinite(weighting.ratio_variance).all()
+    # The only ratio beyond the bound counts as 1e12, whose variance is all there is: V = (1e12)^2 times shares below 1.
+    assert 1e18 < float(weighting.ratio_variance[0]) < 1e24
+
+
 @pytest.mark.parametrize(
     ("options", "message", "field"),
     [

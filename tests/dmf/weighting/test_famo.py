@@ -240,3 +240,13 @@ def test_whatever_it_sees_its_weights_are_shares(history: list[tuple[list[float]
         assert weights.sum().item() == pytest.approx(1.0)
         fusion.after_step(double(*after))
         assert torch.isfinite(fusion.weighting.xi).all()
+
+
+def test_distances_too_large_for_their_type_do_no_harm() -> None:
+    most = torch.finfo(torch.float64).max
+    fusion = Fusion(FAMOWeighting(2, lower_bounds=(-most, 0.0)))
+    for _ in range(3):
+        fused = fusion(torch.tensor([most, 1.0], dtype=torch.float64, requires_grad=True))
+        fusion.after_step(torch.tensor([1.0, most], dtype=torch.float64))
+    assert torch.isfinite(fused.weights).all()
+    assert torch.isfinite(fusion.weighting.xi).all()

@@ -228,3 +228,18 @@ def test_a_sort_that_carries_gradient_gives_the_same_median() -> None:
     assert median.tolist() == [2.5]
     (slope,) = torch.autograd.grad(median.sum(), attached)
     assert slope.tolist() == [[0.5, 0, 0.5, 0]]
+
+
+@pytest.mark.parametrize(("dtype", "most"), [(torch.float32, 2.6e15), (torch.float64, 2.1e123)])
+def test_bounded_numbers_can_be_squared_and_added_up(dtype: torch.dtype, most: float) -> None:
+    # (3.4028e38)^0.4 = 10^(38.5319 * 0.4) = 10^15.4127 = 2.59e15; (1.7977e308)^0.4 = 10^(308.2547 * 0.4) = 10^123.3019
+    values = torch.tensor([torch.inf, torch.finfo(dtype).max, torch.finfo(dtype).min, 1e15, -0.1], dtype=dtype)
+    found = functional.bounded(values)
+    assert found[:3].tolist() == pytest.approx([most, most, -most], rel=0.05)
+    assert torch.equal(found[3:], values[3:])
+    assert torch.isfinite(100_000 * (found[0] - found[2]) ** 2)
+
+
+def test_a_ratio_stays_within_a_million_millions() -> None:
+    now, before = torch.tensor([1e30, -1e38, 6.0, 5.0]), torch.tensor([1.0, 1e-6, 3.0, 0.0])
+    assert functional.ratio(now, before).tolist() == pytest.approx([1e12, -1e12, 2, 1], rel=1e-6)

@@ -76,3 +76,10 @@ def test_a_history_of_no_losses_or_one_step_is_refused() -> None:
         LossHistory(0, 3)
     with pytest.raises(ConfigError, match="`size` must be at least 2 steps, got 1"):
         LossHistory(3, 1)
+
+
+def test_what_only_a_wider_type_can_hold_is_stored_as_the_largest_number() -> None:
+    history = LossHistory(3, 2, torch.float32)
+    history.push(torch.tensor([1e300, -1e300, 0.5], dtype=torch.float64), YES)
+    most = torch.finfo(torch.float32).max
+    assert history.values[:, 1].tolist() == [most, -most, 0.5]

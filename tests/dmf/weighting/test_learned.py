@@ -249,3 +249,22 @@ def test_a_rate_that_cannot_be_is_refused(rate: float) -> None:
     with pytest.raises(ConfigError, match="`weights_lr` must be finite and above 0") as refused:
         UncertaintyWeighting(3, weights_lr=rate)
     assert refused.value.field == "weights_lr"
+
+
+@BOTH
+@pytest.mark.parametrize("adjusted", [{}, {"smoothing": 0.5}], ids=["as they are", "adjusted"])
+def test_a_huge_loss_leaves_parameters_that_go_on_learning(
+    rule: type[LearnedWeighting], adjusted: dict[str, Any]
+) -> None:
+    weighting = rule(2, dtype=torch.float32, **adjusted)
+    fusion = Fusion(weighting)
+    optimizer = torch.optim.Adam(weighting.parameters(), lr=0.01)
+    for size in (1.0, 3e38, 1.0, 1.0):
+        fused = fusion(torch.tensor([size, 2.0]))
+        optimizer.zero_grad()
+        fused.total.backward()
+        optimizer.step()
+        assert all(torch.isfinite(value).all() for value in optimizer.state[weighting.s].values())
+    assert torch.isfinite(weighting.s).all()
+    assert torch.isfinite(fused.weights).all()
+    assert weighting.s[1] != 0

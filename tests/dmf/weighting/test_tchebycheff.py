@@ -73,3 +73,10 @@ def test_options_that_cannot_work_are_refused(options: dict[str, Any], message: 
     with pytest.raises(ConfigError, match=message) as caught:
         TchebycheffWeighting(2, **options)
     assert caught.value.field == field
+
+
+def test_distances_too_large_for_their_type_do_no_harm(live: Any) -> None:
+    most = torch.finfo(torch.float64).max
+    losses = torch.tensor([[most, 1.0], [1.0, most], [most, most]], dtype=torch.float64)
+    weights = live(TchebycheffWeighting(2, ideal=(-most, -most)), losses, 2)
+    torch.testing.assert_close(weights, torch.tensor([[0.5, 0.5]] * 3, dtype=torch.float64))  # all as far as can be
