@@ -71,6 +71,53 @@ def test_a_slider_is_moved_by_keys_and_its_number_typed(lab, watched):
     until(lambda: page.get_by_text("would never move").count() == 0, "nothing to be wrong any more")
 
 
+def shown(page: Any, panel: str = "") -> dict[str, tuple[str, str]]:
+    """What the boxes of a panel read, and where the sliders stand, by the name of the control."""
+    script = """nodes => Object.fromEntries(nodes.flatMap(root => [...root.querySelectorAll('input[type=range]')].map(
+        range => [range.name, [root.querySelector(`[name="${range.name}-number"]`).value, range.value]])))"""
+    found = page.locator(f"{panel} .controls").evaluate_all(script)
+    return {name: tuple(pair) for name, pair in found.items()}
+
+
+def test_boxes_and_sliders_keep_their_values_when_the_number_of_losses_changes(lab, watched):
+    page = lab('methods=variance&synthetic={"steps":300,"seed":7}')
+    until = watched().until
+    panel = ".st-key-lab-shape"
+    until(lambda: shown(page, panel).get("seed") == ("7", "7"), "the seed of the link")
+    before = shown(page, panel)
+    page.get_by_text("Shape of L1").click()
+    count = page.locator(f'{panel} input[name="count"]')
+    count.focus()
+    page.keyboard.press("ArrowRight")
+    until(lambda: "3.start" in shown(page, panel), "sliders of a fourth loss")
+    after = shown(page, panel)
+    assert (after["count"][0], after["steps"], after["seed"]) == ("4", before["steps"], before["seed"])
+    assert all(after[name] == before[name] for name in before if name != "count")
+    assert after["3.start"][0], "the new loss shows what it begins with"
+    assert page.locator(f"{panel} details").first.get_attribute("open") is not None, "what was unfolded stays so"
+    page.keyboard.press("ArrowRight")
+    until(lambda: "4.start" in shown(page, panel), "the slider still has the keys")
+    page.locator(f'{panel} input[name="seed"]').press("ArrowRight")
+    until(lambda: '"seed":8' in address(page), "one more than the seed was")
+
+
+def test_a_choice_that_takes_a_slider_away_leaves_the_values_of_the_others(lab, watched):
+    page = lab('methods=bayesian,history_max=40&synthetic={"steps":300}')
+    until = watched().until
+    panel = '[class*="st-key-lab-method-"]'
+    until(lambda: shown(page, panel).get("history_max", ("",))[0] == "40", "the history of the link")
+    before = shown(page, panel)
+    prior = page.get_by_role("combobox", name="Prior", exact=True)
+    prior.select_option("compound")
+    until(lambda: "rho" not in shown(page, panel), "the slider of the tempered prior goes")
+    assert prior.input_value() == "compound"
+    after = shown(page, panel)
+    assert after
+    assert all(pair == before[name] for name, pair in after.items())
+    page.locator(f'{panel} input[name="history_max"]').press("ArrowRight")
+    until(lambda: "prior=compound" in address(page) and "history_max=4" in address(page), "one step from 40")
+
+
 def test_a_click_in_a_chart_chooses_where_the_losses_are_changed(lab, watched):
     page = lab()
     until = watched().until

@@ -46,22 +46,15 @@ class Panel {
     this.root = root;
     this.values = {};
     this.setters = {};
+    this.shapes = []; // of the groups, as text
     this.number = 0; // of the last message sent
     this.waiting = 0; // its number while it is not answered
-    this.pending = null; // what is to be sent next
+    this.pending = null; // what is to be sent next: the values that were changed since the last message
   }
 
   update({ groups, values, answered }, send) {
     this.send = send;
-    const shape = JSON.stringify(groups);
-    if (shape !== this.shape) {
-      const [open, focused] = [this.folded(), this.root.getRootNode().activeElement?.name];
-      this.shape = shape;
-      this.setters = {};
-      this.root.replaceChildren(...groups.map((group) => this.group(group, open)));
-      this.take(values);
-      if (focused) this.root.querySelector(`[name="${focused}"]`)?.focus();
-    }
+    this.build(groups, values);
     if (this.waiting && answered >= this.waiting) {
       this.waiting = 0;
       clearTimeout(this.timer);
@@ -70,6 +63,31 @@ class Panel {
     if (this.pending) this.post();
     else if (!this.held) this.take(values);
     this.root.dataset.answered = answered;
+  }
+
+  // Groups that are what they were stay in place, so that what is held or focused there goes on.
+  build(groups, values) {
+    const shapes = groups.map((group) => JSON.stringify(group));
+    if (shapes.length === this.shapes.length && shapes.every((shape, at) => shape === this.shapes[at])) return;
+    const [open, focused] = [this.folded(), this.root.getRootNode().activeElement?.name];
+    const old = [...this.root.children];
+    const latest = { ...values, ...this.pending?.values };
+    groups.forEach((group, at) => {
+      if (shapes[at] === this.shapes[at]) return;
+      const node = this.group(group, open);
+      if (old[at]) old[at].replaceWith(node);
+      else this.root.append(node);
+      for (const { name } of group.controls) {
+        this.values[name] = latest[name];
+        this.setters[name](latest[name]);
+      }
+    });
+    for (const node of old.slice(groups.length)) node.remove();
+    const names = new Set(groups.flatMap((group) => group.controls.map((control) => control.name)));
+    for (const name of Object.keys(this.setters)) if (!names.has(name)) delete this.setters[name];
+    this.shapes = shapes;
+    const active = this.root.getRootNode().activeElement?.name;
+    if (focused && focused !== active) this.root.querySelector(`[name="${focused}"]`)?.focus();
   }
 
   folded() {
@@ -85,7 +103,8 @@ class Panel {
 
   change(name, value, settled) {
     this.values[name] = value;
-    this.pending = { settled: settled || Boolean(this.pending?.settled) };
+    const values = { ...this.pending?.values, [name]: value };
+    this.pending = { settled: settled || Boolean(this.pending?.settled), values };
     if (!this.waiting) this.post();
   }
 
