@@ -397,9 +397,12 @@ def test_a_race_that_is_paused_as_a_whole_waits_and_can_be_stopped(store, manage
     steps = [store.latest_step(run) for run in steered]
     time.sleep(0.4)
     assert [store.latest_step(run) for run in steered] == steps
+
+    def checkpoint(run):
+        return next(file.step for file in store.artifacts(run) if file.kind == "checkpoint_last")
+
+    wait_for(lambda: [checkpoint(run) - 1 for run in steered] == steps)  # it is written after the state
     for run in steered:
-        (last,) = [file for file in store.artifacts(run) if file.kind == "checkpoint_last"]
-        assert last.step == store.latest_step(run) + 1
         store.add_control(run, "stop")
     wait_for(lambda: not manager.is_busy())
     assert all(state(store, run) is RunState.STOPPED for run in steered)
