@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from app.access.comparing import all_runs
 from app.access.reading import store
 from dmf.analysis.near_uniform import NearUniform, Spread, near_uniform, spread
+from dmf.build import choices
 from dmf.config import FusionConfig
 from dmf.config_text import build, parse_run, run_changes
 from dmf.errors import ConfigError, DataError
@@ -26,6 +27,7 @@ from dmf.replay import (
     Sensitivity,
     Shape,
     Synthetic,
+    SyntheticLoss,
     perturb,
     read_losses,
     recorded_steps,
@@ -81,8 +83,64 @@ class History:
 
 
 def lab_methods() -> dict[str, ReplayableMethod]:
-    """Methods that can be tried on a history, by name."""
-    return replayable_methods()
+    """Methods that can be tried on a history, by name.
+
+    One that looks back over a window of its own has the memory among its options too, which has to be as long.
+    """
+    return {
+        name: replace(method, options=(*method.options, "history_max"))
+        if "window" in method.options and "history_max" not in method.options
+        else method
+        for name, method in replayable_methods().items()
+    }
+
+
+def not_replayed(method: str, title: str) -> str:
+    """Why a method cannot be tried on a history and what to do, in two sentences; empty where it can.
+
+    Args:
+        method: Its name.
+        title: What it is called.
+    """
+    if method in replayable_methods():
+        return ""
+    if needs_more(method):
+        return (
+            f"{title} needs more than loss values, so it cannot be replayed. Train with it, or choose another method."
+        )
+    return (
+        f"{title} is not known here (a plug-in that is not loaded?). Start the app with its plug-in, "
+        "`dmf app --plugin <file>`, or choose another method."
+    )
+
+
+def needs_more(method: str) -> bool:
+    """Whether a method is known here, and looks at more than loss values."""
+    return method in choices()["weighting"] and method not in replayable_methods()
+
+
+def never_learned(history: History, titles: Mapping[str, str]) -> str:
+    """What is to be said of a history without a step from which a method could learn; empty where there is one.
+
+    Args:
+        history: The losses.
+        titles: Loss to what it is called.
+    """
+    finite = np.isfinite(history.losses)
+    if finite.all(axis=1).any():
+        return ""
+    lost = [
+        titles.get(name, name)
+        for name, any_finite in zip(history.names, finite.any(axis=0), strict=True)
+        if not any_finite
+    ]
+    if not lost:
+        why = "At no step are all losses finite"
+    elif len(lost) == 1:
+        why = f"{lost[0]} has no finite value"
+    else:
+        why = f"{', '.join(lost[:-1])} and {lost[-1]} have no finite value"
+    return f"{why}, so no step was learned from: all weights stay where they start."
 
 
 def lab_shapes() -> Mapping[str, Shape]:
@@ -107,6 +165,8 @@ def synthetic_config(settings: Mapping[str, Any]) -> Synthetic:
     Raises:
         ConfigError: If one cannot work.
     """
+    for loss in settings.get("losses", ()):  # one at a time, so that what is wrong is named, not the list
+        build(SyntheticLoss, loss)
     found: Synthetic = build(Synthetic, settings)
     return found
 
@@ -140,6 +200,10 @@ def uploaded_history(name: str, data: bytes) -> History:
 
 @st.cache_data(max_entries=4, show_spinner=False)
 def _uploaded(name: str, data: bytes) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    try:
+        data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{name} is not text in UTF-8; save it as CSV UTF-8.") from error
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "losses.csv"
         path.write_bytes(data)

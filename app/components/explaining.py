@@ -37,6 +37,7 @@ def explaining(
     explain: Explain,
     key: str,
     first: int = 0,
+    unexplained: Sequence[str] = (),
 ) -> None:
     """Choose a method and a step, and see how its weights came about. Both are in the address.
 
@@ -48,6 +49,7 @@ def explaining(
         explain: ``app.access.explanation``.
         key: Of its widgets.
         first: Step of the first row.
+        unexplained: Titles of methods that need more than losses; it is said that another one stands for them.
     """
     st.html(f"<style>{_STYLE}</style>")
     _body(
@@ -58,6 +60,7 @@ def explaining(
         explain=explain,
         key=key,
         first=first,
+        unexplained=tuple(unexplained),
     )
 
 
@@ -71,8 +74,14 @@ def _body(
     explain: Explain,
     key: str,
     first: int,
+    unexplained: tuple[str, ...],
 ) -> None:
     title, step = _choice(list(methods), first, first + len(losses) - 1, key)
+    if unexplained:
+        st.caption(
+            f"{plain(' and '.join(unexplained))} cannot be explained from losses alone; here is {plain(title)} on the "
+            "same losses."
+        )
     try:
         explained = explain(losses, methods[title], step - first, knobs.get(title, ()))
     except DMFError as error:
@@ -159,7 +168,11 @@ def _weights(explained: Any, colors: Mapping[str, str]) -> str:
             f'<u style="left:min({mark:.3f}%, 100% - 2px)"></u></span>'
             f'<span class="number">{_number(weight)}</span></div>'
         )
-    return f'<div class="explained weights">{"".join(rows)}<p>{html.escape(_influence(explained))}</p></div>'
+    told = _influence(explained)
+    sums = float(explained.weights.sum())
+    if abs(sums - 1) > 1e-3:
+        told += f" Its weights sum to {_number(sums)}, not to 1; that sum is a full bar."
+    return f'<div class="explained weights">{"".join(rows)}<p>{html.escape(told)}</p></div>'
 
 
 def _influence(explained: Any) -> str:

@@ -7,7 +7,9 @@ import streamlit as st
 
 from app import access, state
 from app.components import carried
+from app.components.fields import named
 from app.components.lab import bench, setup, sources
+from app.components.lab.words import in_words
 from app.components.live_chart import chart_engine
 from app.components.methods_table import methods_table
 from app.components.page_style import use_style
@@ -72,7 +74,7 @@ def choose(now: setup.Setup) -> access.History | None:
                 sources.shapes_menu(access.lab_shapes())
                 return access.synthetic_history(access.synthetic_config(now.synthetic))
     except DMFError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(in_words(error, sources.TITLES), icon=":material/error:")
         if now.source == "synthetic":  # the sliders stay, so that it can be mended
             sources.synthetic_controls(access.Synthetic, now.synthetic)
         return None
@@ -91,7 +93,9 @@ def chosen_run(now: setup.Setup) -> access.History | None:
     except DMFError:
         sources.choose_run(now, runs)
         raise
-    sources.choose_run(now, runs if now.run in runs else {now.run: (history.title, "")} | runs)
+    own = history.base.weighting
+    reason = access.not_replayed(own, f"Its method, {named(own)},")
+    sources.choose_run(now, runs if now.run in runs else {now.run: (history.title, "")} | runs, reason)
     return history
 
 

@@ -153,6 +153,7 @@ def test_a_run_whose_own_method_needs_more_than_losses_is_replayed_under_others(
     store.release([made.runs[0].id], "test")
     test = visit("lab", run=made.runs[0].id, own="yes")
     assert "GradNorm, needs more than loss values" in said(test)
+    assert test.toggle(key="lab-as_it_was").disabled
     assert not test.exception
 
 
@@ -176,6 +177,32 @@ def test_a_file_is_read_or_told_what_is_wrong_with_it(store: RunStore, visit: An
     test.file_uploader(key="lab-upload").upload("mine.csv", f"a,b\n{rows}".encode(), "text/csv").run()
     assert not test.error
     assert test.session_state["lab-setup"].source == "upload"
+
+
+def test_a_file_from_which_nothing_can_be_learned_is_told(store: RunStore, visit: Any) -> None:
+    test = visit("lab", source="upload", methods="dwa")
+    rows = "\n".join(f"{1 / step}," for step in range(1, 40))
+    test.file_uploader(key="lab-upload").upload("mine.csv", f"ce,dice\n{rows}".encode(), "text/csv").run()
+    assert "Dice has no finite value, so no step was learned from: all weights stay where they start." in said(test)
+    assert "by construction" not in said(test)
+
+
+def test_weights_that_do_not_sum_to_one_are_said_to_be_effective(store: RunStore, visit: Any) -> None:
+    test = visit("lab", methods="geometric;mad;fixed,weights=1:1:1")
+    assert "Geometric and Fixed: these are effective weights" in said(test)
+    assert "effective" not in said(visit("lab", methods="mad;fixed"))
+
+
+def test_a_method_that_is_not_known_here_is_told_apart_from_one_that_needs_more(store: RunStore, visit: Any) -> None:
+    words = said(visit("lab", methods="famo;mine;variance", explain="FAMO"))
+    assert "FAMO needs more than loss values, so it cannot be replayed. Train with it" in words
+    assert "Mine is not known here (a plug-in that is not loaded?)" in words
+    assert "FAMO cannot be explained from losses alone; here is Variance on the same losses." in words
+
+
+def test_an_unknown_setting_of_a_link_is_told(store: RunStore, visit: Any) -> None:
+    assert "This link has a setting that is not known here: 'x'." in said(visit("lab", methods="mad,x=1"))
+    assert "This link has a setting that is not known here: 'y'." in said(visit("lab", synthetic='{"y":1}'))
 
 
 def change(test: AppTest, **settings: Any) -> AppTest:

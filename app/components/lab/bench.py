@@ -13,6 +13,7 @@ from app.components.explaining import explaining
 from app.components.fields import named
 from app.components.lab import charts, methods, perturbing, sensitivity, setup, sources, taking
 from app.components.lab.parameters import lenient
+from app.components.lab.words import in_words
 from app.state import EXPLAIN, STEP
 from dmf.errors import DMFError
 
@@ -54,13 +55,15 @@ def bench(now: setup.Setup, history: Any, library: Any, train: Callable[[Sequenc
     drawn = computed(now, history, library)
     for note in _notes(history, library):
         st.caption(note)
-    log = st.session_state.get("lab-log", False)
+    still = library.never_learned(drawn.changed, {name: named(name) for name in history.names})
+    if still:
+        st.warning(still, icon=":material/warning:")
     with st.container(key="lab-losses-place"):
-        charts.losses_chart(drawn.picture, log_y=log, on_pick=_picked)
+        charts.losses_chart(drawn.picture, log_y=log_y("lab-log"), on_pick=_picked)
     weights, sweep, explain, take = _tabs()
     if weights.open:
         with weights:
-            _weights(now, drawn, library)
+            _weights(now, drawn, library, is_still=bool(still))
     if sweep.open:
         with sweep:
             sensitivity.sensitivity(drawn.changed, drawn.titles, drawn.configs, library.lab_methods(), library)
@@ -100,20 +103,31 @@ def _explained(drawn: Bench, library: Any) -> None:
         st.caption("No method can be explained; the reasons stand beside their sliders.")
         return
     history = drawn.changed
-    explaining(history.names, history.losses, configs, explain=library.explanation, key=_EXPLAIN, first=history.first)
+    explaining(
+        *(history.names, history.losses, configs),
+        unexplained=[title for row, title in drawn.titles.items() if library.needs_more(drawn.names[row])],
+        explain=library.explanation,
+        key=_EXPLAIN,
+        first=history.first,
+    )
 
 
-def _weights(now: setup.Setup, drawn: Bench, library: Any) -> None:
+def _weights(now: setup.Setup, drawn: Bench, library: Any, *, is_still: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="lab-look", gap="medium"):
         view = _view(now)
         if view == "difference":
             _against(now, drawn)
-        log_y("lab-log")
     weights = {curve.title: curve.weights for curve in drawn.picture.curves}
     even = (
         (config.model_dump(), library.evenness(config, weights[drawn.titles[row]]))
         for row, config in drawn.configs.items()
+        if not is_still  # else that is why they are equal
     )
+    if drawn.picture.effective:
+        st.caption(
+            f"{_listed(drawn.picture.effective)}: these are effective weights, how much each loss "
+            "counts in the step of the network. They do not sum to 1."
+        )
     fits = near_uniform.note(near_uniform.nearly(even), key="lab-fit")
     if drawn.picture.curves:
         charts.weights_charts(drawn.picture, view, drawn.titles.get(now.against or -1), fits=fits, on_pick=_picked)
@@ -129,29 +143,30 @@ def computed(now: setup.Setup, history: Any, library: Any) -> Bench:
     try:
         changed = library.perturbed(history, now.perturbations)
     except DMFError as error:
-        trouble = str(error)
+        trouble = in_words(error)
     curves = []
     for row in now.rows:
         names[row.id], _ = library.method_changes(row.text)
     titles = methods.titles_of(names)
     for row in now.rows:
         try:
-            if names[row.id] not in offered:
-                problems[row.id] = (
-                    f"{named(names[row.id])} needs more than loss values or is not known here: it cannot be replayed."
-                )
+            if reason := library.not_replayed(names[row.id], named(names[row.id])):
+                problems[row.id] = reason
                 continue
             config = library.method_config(history, row.text)
             weights = library.replayed(changed, config)
             before = library.replayed(history, config) if changed is not history else None
         except DMFError as error:
-            problems[row.id] = str(error)
+            problems[row.id] = in_words(error)
         else:
             configs[row.id] = config
-            curves.append(charts.Curve(titles[row.id], names[row.id], weights, before))
+            is_share = offered[names[row.id]].simplex or _sum_to_one(weights)
+            curves.append(charts.Curve(titles[row.id], names[row.id], weights, before, is_share))
     if now.source == "run" and history.recorded is not None:
         if now.recorded:
-            curves.append(charts.Curve(RECORDED, "", history.recorded))
+            own = offered.get(history.base.weighting)
+            is_share = (own is not None and own.simplex) or _sum_to_one(history.recorded)
+            curves.append(charts.Curve(RECORDED, "", history.recorded, is_share=is_share))
         if now.as_it_was and history.base.weighting in offered:
             curves.append(_as_it_was(history, changed, library))
     if trouble:
@@ -171,7 +186,16 @@ def _as_it_was(history: Any, changed: Any, library: Any) -> charts.Curve:
     """The run's own method with its own settings, changed where it was changed while it trained."""
     own = library.replayed(changed, history.base, as_it_was=True)
     before = library.replayed(history, history.base, as_it_was=True) if changed is not history else None
-    return charts.Curve(OWN, "", own, before)
+    simplex = library.lab_methods()[history.base.weighting].simplex
+    return charts.Curve(OWN, "", own, before, is_share=simplex or _sum_to_one(own))
+
+
+def _sum_to_one(weights: Any) -> bool:
+    return bool(np.allclose(weights.sum(1), 1, atol=1e-3))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1])] * (len(names) > 1) + [names[-1]])
 
 
 def controls(now: setup.Setup, history: Any, drawn: Bench, library: Any) -> None:
@@ -252,14 +276,13 @@ def _notes(history: Any, library: Any) -> list[str]:
 def _agreement(history: Any, library: Any) -> str:
     """How far the replay of the run as it was is from what it recorded."""
     if history.base.weighting not in library.lab_methods():
-        name = named(history.base.weighting)
-        return f"The run's own method, {name}, needs more than loss values or is not known here: it cannot be replayed."
+        return ""  # which is said beside the choice of replaying it
     if history.first:
         return ""
     try:
         own = library.replayed(history, history.base, as_it_was=True)
     except DMFError as error:
-        return str(error)
+        return in_words(error)
     far = float(np.abs(own - history.recorded).max())
     turned = sum(knob.field == "weighting" for knob in history.knobs)
     turns = f" and its {turned} change{'s' if turned > 1 else ''} of method" if turned else ""

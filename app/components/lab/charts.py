@@ -33,12 +33,14 @@ class Curve:
         method: Its name.
         weights: (S, K) after what was changed.
         before: (S, K) without any change; None where nothing was changed.
+        is_share: The weights have the same sum at every step.
     """
 
     title: str
     method: str
     weights: Values
     before: Values | None = None
+    is_share: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +62,11 @@ class Picture:
     before: Values | None
     curves: Sequence[Curve] = ()
     marks: Sequence[Mark] = field(default=())
+
+    @property
+    def effective(self) -> list[str]:
+        """Titles of the methods whose weights have no sum in common."""
+        return [curve.title for curve in self.curves if not curve.is_share]
 
     @property
     def dashes(self) -> dict[str, Dash]:
@@ -84,6 +91,7 @@ def losses_chart(picture: Picture, *, log_y: bool, on_pick: Callable[[float], No
         picture,
         lines,
         "lab-losses",
+        note="" if np.isfinite(picture.losses).any() else "no finite value to draw",
         title="Losses",
         help="What every method is given, step by step. A click chooses the step at which something is changed.",
         y_label="Loss (no unit)",
@@ -108,7 +116,10 @@ def weights_charts(
     highest = max(float(curve.weights.max(initial=0)) for curve in picture.curves)
     # Weights may sum to K, or to nothing in particular.
     top = None if fits else (0.0, 1.0 if highest <= 1 + 1e-9 else None)
-    shared: dict[str, Any] = {"on_pick": on_pick, "y_label": "Weight (share)"}
+    shared: dict[str, Any] = {
+        "on_pick": on_pick,
+        "y_label": "Weight (factor)" if picture.effective else "Weight (share)",
+    }
     match view:
         case "triangle":
             _triangle(picture)
@@ -127,7 +138,7 @@ def weights_charts(
                 title=f"Weights minus those of {reference.title}",
                 help="Above 0, a method gives the loss more weight than the method that it is compared with.",
                 note="" if len(picture.curves) > 1 else "add a second method to compare with",
-                **(shared | {"y_label": "Difference of weights (share)"}),
+                **(shared | {"y_label": shared["y_label"].replace("Weight", "Difference of weights")}),
                 height=380,
             )
         case _:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from app.state import is_plain
+from dmf.config import FusionConfig
 from dmf.config_text import DEFAULT_WEIGHTINGS, run_changes
 from dmf.errors import ConfigError
 
@@ -117,6 +118,10 @@ def from_query(query: Mapping[str, str]) -> Setup:
     """
     texts = [text for text in query.get("methods", "").split(_SEPARATOR) if text.strip()]
     for text in texts:
+        for part in text.split(","):
+            name, equals, _ = part.partition("=")
+            if equals and name.strip().replace("-", "_") not in FusionConfig.model_fields:
+                raise ConfigError(f"This link has a setting that is not known here: {name.strip()[:80]!r}.", "methods")
         run_changes(text)
     setup = Setup().with_methods(*(texts or DEFAULT_WEIGHTINGS))
     if "run" in query:

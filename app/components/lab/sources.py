@@ -61,8 +61,14 @@ def choose_kind(now: setup.Setup) -> None:
     )
 
 
-def choose_run(now: setup.Setup, runs: Mapping[str, tuple[str, str]]) -> None:
-    """A recorded run, newest first; typing searches the list."""
+def choose_run(now: setup.Setup, runs: Mapping[str, tuple[str, str]], not_replayed: str = "") -> None:
+    """A recorded run, newest first; typing searches the list.
+
+    Args:
+        now: What the lab is set to.
+        runs: Id to label and experiment's name.
+        not_replayed: Why the run's own method cannot be replayed; empty where it can.
+    """
     key = "lab-run"
     st.session_state[key] = now.run if now.run in runs else None
 
@@ -93,17 +99,21 @@ def choose_run(now: setup.Setup, runs: Mapping[str, tuple[str, str]]) -> None:
         now.as_it_was,
         "The run's own method with its own settings, changed where it was changed while the run trained: with nothing "
         "changed in the losses this is what was recorded, with a change it is what would have happened.",
+        reason=not_replayed,
     )
 
 
-def _switch(name: str, title: str, is_on: bool, help: str) -> None:
+def _switch(name: str, title: str, is_on: bool, help: str, reason: str = "") -> None:
+    """A switch; with a reason it cannot be turned, and stands at off."""
     key = f"lab-{name}"
-    st.session_state[key] = is_on
+    st.session_state[key] = is_on and not reason
 
     def turned() -> None:
         setup.put(replace(setup.current(), **{name: st.session_state[key]}))
 
-    st.toggle(title, key=key, on_change=turned, help=help)
+    st.toggle(title, key=key, on_change=turned, help=reason or help, disabled=bool(reason))
+    if reason:
+        st.caption(reason)
 
 
 def choose_file() -> tuple[str, bytes] | None:

@@ -188,3 +188,51 @@ def test_how_even_weights_are_is_told_with_their_ends(drawn: lab.History) -> Non
     assert found.spread is not None
     assert (found.spread.low, found.spread.high) == (0.2, 0.4)
     assert lab.evenness(lab.method_config(drawn, "mad"), np.full((1, 3), 1 / 3)).near_uniform is None
+
+
+def test_a_method_with_a_window_of_its_own_can_have_a_longer_memory() -> None:
+    assert {"window", "history_max"} <= set(lab.lab_methods()["softadapt"].options)
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        ("variance", ""),
+        ("famo", "It needs more than loss values, so it cannot be replayed. Train with it, or choose another method."),
+        (
+            "mine",
+            "It is not known here (a plug-in that is not loaded?). Start the app with its plug-in, "
+            "`dmf app --plugin <file>`, or choose another method.",
+        ),
+    ],
+)
+def test_why_a_method_cannot_be_replayed_and_what_to_do(method: str, said: str) -> None:
+    assert lab.not_replayed(method, "It") == said
+
+
+@pytest.mark.parametrize(
+    ("losses", "said"),
+    [
+        ([[1, 2], [1, np.nan]], ""),
+        ([[1, np.nan], [1, np.nan]], "B has no finite value, so no step was learned from: all weights stay where "),
+        ([[np.nan, np.nan]], "a and B have no finite value, so no step was learned from"),
+        ([[1, np.nan], [np.nan, 1]], "At no step are all losses finite, so no step was learned from"),
+    ],
+)
+def test_a_history_from_which_nothing_was_learned_is_told(losses: list[list[float]], said: str) -> None:
+    history = lab.History("k", "t", ("a", "b"), np.array(losses))
+    found = lab.never_learned(history, {"b": "B"})
+    assert found.startswith(said)
+    assert bool(found) == bool(said)
+
+
+def test_a_file_in_another_encoding_is_told_how_to_save_it() -> None:
+    with pytest.raises(DataError, match=r"mine\.csv is not text in UTF-8; save it as CSV UTF-8"):
+        lab.uploaded_history("mine.csv", "a,größe\n1,2\n".encode("latin-1"))
+
+
+def test_what_is_wrong_with_one_loss_is_named() -> None:
+    with pytest.raises(ConfigError, match="noise: "):
+        lab.synthetic_config({"losses": [{"noise": -1}]})
+    with pytest.raises(ConfigError, match="no setting 'y'"):
+        lab.synthetic_config({"losses": [{"y": 1}]})
