@@ -4,12 +4,14 @@ Colours were searched for in OKLab so that any two of them stay apart for normal
 (distance at least 0.1) and have a contrast of at least 3:1 with the page; `tests/app/test_theme.py` holds both.
 """
 
+import colorsys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 Mode = Literal["light", "dark"]
 Dash = tuple[int, ...]
+Rgb = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,13 @@ OVERLAY_COLORS = {
     "false negative": (0xD8, 0x1B, 0x60),  # magenta
 }
 
+# Kinds of lesion, as areas in images and as lines on pages of either mode. Red, green, blue in 0..255.
+CLASS_COLORS: tuple[Rgb, ...] = (
+    (0x24, 0x69, 0xF2),  # blue
+    (0xA6, 0x8E, 0x19),  # olive
+    (0xB2, 0x36, 0x9E),  # plum
+)
+
 STATE_BADGES = {
     "queued": Badge("queued", "gray", ":material/schedule:"),
     "running": Badge("running", "blue", ":material/play_arrow:"),
@@ -95,6 +104,20 @@ def term_colors(terms: Sequence[str]) -> dict[str, Color]:
         raise ValueError(f"At most {len(TERM_COLORS)} terms can be told apart by colour, got {list(terms)}.")
     free = [color for name, color in TERM_COLORS.items() if name not in terms]
     return {term: TERM_COLORS[term] if term in TERM_COLORS else free.pop(0) for term in dict.fromkeys(terms)}
+
+
+def class_colors(classes: int) -> dict[int, Rgb]:
+    """Class number to its colour, the same in pictures and charts; the background, 0, has none.
+
+    One class alone is white. More than the palette holds are taken from the colour wheel.
+    """
+    kinds = classes - 1
+    if kinds <= 1:
+        return {1: (255, 255, 255)}
+    if kinds <= len(CLASS_COLORS):
+        return dict(enumerate(CLASS_COLORS[:kinds], start=1))
+    wheel = (colorsys.hsv_to_rgb(kind / kinds, 0.35, 1) for kind in range(kinds))
+    return {number: (round(255 * r), round(255 * g), round(255 * b)) for number, (r, g, b) in enumerate(wheel, start=1)}
 
 
 def run_dashes(methods: Sequence[str]) -> list[Dash]:

@@ -1,18 +1,20 @@
 """From configuration to objects: the only place that knows every registry."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from pydantic import BaseModel
 
 from dmf.config import DataConfig, ExperimentConfig, FusionConfig, PluginConfig, RunConfig
 from dmf.config_text import build as from_plain
 from dmf.data import DATASETS, Dataset, PreparedData, build_dataset, class_ratios, deal_cases, prepare
+from dmf.data.base import Pixels
 from dmf.data.batches import DeviceData
 from dmf.data.original import Original, read_labels, read_original
 from dmf.data.prepare import choose_cases
@@ -32,7 +34,7 @@ from dmf.weighting import WEIGHTINGS, build_weighting
 
 DATA_FIELDS = ("dataset", "root", "dataset_options")  # what tells where a case lies
 
-SAMPLES = 4  # validation images whose predictions are shown
+SAMPLES = 4  # validation images whose predictions are shown, every class among them where there is room
 
 SINCE: dict[str, tuple[str, ...]] = {
     "data": ("duplicates",),
@@ -376,7 +378,7 @@ def build_workbench(config: ExperimentConfig, on_progress: Callable[[int, int], 
     indices = deal_cases(dataset, data.cases, config.data, seed, on_progress=on_progress)
     device_data = DeviceData(data, choice.device, channels_last=choice.channels_last)
     feed = Feed(data, device_data, indices, batch_size=config.training.batch_size, seed=seed)
-    shown = [int(position) for position in indices.validation[:SAMPLES]]
+    shown = _showing_all(data.masks, [int(position) for position in indices.validation])[:SAMPLES]
     return Workbench(
         config=config,
         data=data,
@@ -386,3 +388,15 @@ def build_workbench(config: ExperimentConfig, on_progress: Callable[[int, int], 
         numerics=choice,
         ratios=tuple(class_ratios(data.masks[indices.train], len(data.class_names)).tolist()),
     )
+
+
+def _showing_all(masks: Pixels, positions: Sequence[int]) -> list[int]:
+    """The positions, those first that show a class which none before them does."""
+    seen: set[int] = set()
+    first = []
+    for position in positions:
+        classes = set(np.bincount(masks[position].ravel()).nonzero()[0].tolist())
+        if not classes <= seen:
+            first.append(position)
+            seen |= classes
+    return first + [position for position in positions if position not in first]

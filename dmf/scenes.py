@@ -154,7 +154,8 @@ SCENES: dict[str, Scene] = {
             "Class-balanced Dice counts a class the more, the less of an image it covers: all three kinds are found, "
             "the rare one too.",
         ),
-        "the cysts, on both sides, and what the pictures have in magenta: missed",
+        "the cysts, in both charts and in the last picture; magenta is missed, or taken for another kind, as most of "
+        "the malignant lesion above it is",
         "Can a rare class count too much?",
         "Press “Change it first”, set CB-Dice’s class weights to inverse and its class shares to dataset, and start.",
         "Yes: the rarest kind is found first, and a commoner one late or not at all.",
@@ -175,7 +176,7 @@ SCENES: dict[str, Scene] = {
         ("classes",),
         metrics=("dice/cyst", "dice/benign", "dice/malignant"),
         names=("Cross-entropy alone", "With CB-Dice"),
-        samples=3,
+        samples=4,
     ),
 }
 """Name to scene, in the order of the tour."""

@@ -60,15 +60,6 @@ def outline(image: Pixels, truth: Pixels, colors: Mapping[int, Color], opacity: 
     return image
 
 
-def class_colors(classes: int) -> dict[int, Color]:
-    """A light colour for each class but the background; white where there is only one."""
-    if classes <= 2:
-        return {1: (255, 255, 255)}
-    hues = np.linspace(0, 180, classes - 1, endpoint=False)
-    wheel = np.array([[(hue, 90, 255) for hue in hues]], np.uint8)
-    return {index + 1: tuple(color) for index, color in enumerate(cv2.cvtColor(wheel, cv2.COLOR_HSV2RGB)[0].tolist())}
-
-
 def _tinted(image: Pixels, area: NDArray[np.bool_], color: Color, opacity: float) -> Pixels:
     if not area.any():
         return image

@@ -8,10 +8,10 @@ from typing import Any
 
 import streamlit as st
 
-from app.charts.overlay import Color, Pixels, class_colors, compare, decode, encode, outline
+from app.charts.overlay import Color, Pixels, compare, decode, encode, outline
 from app.components.page_style import dash_sample, number
 from app.components.race import titles_of
-from app.theme import OVERLAY_COLORS, Dash
+from app.theme import OVERLAY_COLORS, Dash, class_colors
 
 FOLLOW, EPOCH, LEFT = "follow-newest", "sample-epoch", "sample-epochs-left"
 ECHO = 2.0  # s in which a browser may still send the epoch that it was moved on from
@@ -76,7 +76,7 @@ def key(snapshot: Any) -> str:
 
 def gallery(
     snapshot: Any,
-    dashes: Sequence[Dash],
+    dashes: Sequence[Dash] | None,
     epoch: int,
     opacity: float,
     pictures: Pictures,
@@ -88,7 +88,7 @@ def gallery(
 
     Args:
         snapshot: The experiment as of now.
-        dashes: One per run.
+        dashes: One per run; None where no chart tells runs apart by dash.
         epoch: Which; a run that is not there yet shows its latest.
         opacity: Of the colours, 0..1.
         pictures: Gives PNGs by sample id.
@@ -104,9 +104,9 @@ def gallery(
     pngs = pictures([row.id for row in needed])
     classes = len(snapshot.facts.get("class_names", ("background", "lesion")))
     cells = ['<div class="head">Image</div>', '<div class="head">Truth</div>']
+    lines = [dash_sample(dash) for dash in dashes] if dashes is not None else [""] * len(runs)
     cells += [
-        f'<div class="head">{dash_sample(dash)}{html.escape(titles[run.id])}</div>'
-        for run, dash in zip(runs, dashes, strict=True)
+        f'<div class="head">{line}{html.escape(titles[run.id])}</div>' for run, line in zip(runs, lines, strict=True)
     ]
     for case in cases:
         image, truth = pngs[shared["image", case].id], pngs[shared["truth", case].id]
@@ -122,13 +122,19 @@ def gallery(
             dice = number(row.dice, 3)
             words = f"Prediction of {html.escape(titles[run.id])} for {name} at epoch {row.epoch}, Dice {dice}"
             when = "" if row.epoch == epoch else f" · epoch {row.epoch}"
-            cells.append(_figure(picture, words, f"Dice <b>{dice}</b>{when}" if scored else f"epoch {row.epoch}"))
+            caption = f"Dice <b>{dice}</b>{when}" if scored else f"epoch {row.epoch}"
+            cells.append(_figure(picture, words, caption, of=titles[run.id]))
     st.html(f'<div class="race gallery" style="--columns:{2 + len(runs)}">{"".join(cells)}</div>')
 
 
-def _figure(png: bytes, alt: str, caption: str) -> str:
+def _figure(png: bytes, alt: str, caption: str, *, of: str = "") -> str:
+    """A picture with words below; ``of`` is whose prediction it is, for where the columns have no heads."""
     source = base64.b64encode(png).decode()
-    return f'<figure><img src="data:image/png;base64,{source}" alt="{alt}"><figcaption>{caption}</figcaption></figure>'
+    data = f' data-of="{html.escape(of)}"' if of else ""
+    return (
+        f'<figure><img src="data:image/png;base64,{source}" alt="{alt}">'
+        f"<figcaption{data}>{caption}</figcaption></figure>"
+    )
 
 
 @st.cache_data(max_entries=512, show_spinner=False)

@@ -11,6 +11,7 @@ from dmf.errors import DMFError
 from dmf.scenes import SCENES, Scene
 
 NAMES = list(SCENES)
+_LEFT = "tour-left"  # in session state: place of the scene from which another page was opened
 
 
 def show() -> None:
@@ -28,22 +29,27 @@ def show() -> None:
             passing(scene, shown)
         except DMFError as error:
             st.error(str(error), icon=":material/error:")
+        st.session_state[_LEFT] = place
         telling.question(scene, train=lambda: train(scene), change=lambda: change(scene), replay=lambda: replay(name))
     access.prepare_ahead()
 
 
 def chosen() -> int:
-    """Place of the scene in the address; says so where there is none of that number."""
-    asked = st.query_params.get(state.SCENE, "1")
+    """Place of the scene in the address; says so where there is none of that number.
+
+    Without one it is the scene that was left for another page: on the way back the browser has an address without it.
+    """
+    asked = st.query_params.get(state.SCENE, str(1 + st.session_state.get(_LEFT, 0)))
     if asked.isascii() and asked.isdigit() and 1 <= int(asked) <= len(NAMES):
         return int(asked) - 1
     st.warning(f"The tour has scenes 1 to {len(NAMES)}; this is the first.")
     return 0
 
 
-def go(place: int) -> None:
-    """Turn to another scene."""
-    st.query_params[state.SCENE] = str(place + 1)
+def go(by: int) -> None:
+    """Turn to the next scene, or to the one before; from the one in the address, which keys may outrun."""
+    place = min(max(chosen() + by, 0), len(NAMES) - 1)
+    st.query_params.from_dict({state.SCENE: str(place + 1)})
 
 
 def passing(scene: Scene, shown: player.Played) -> None:

@@ -10,12 +10,14 @@ import pytest
 from app.theme import (
     AUXILIARY_COLOR,
     BACKGROUND,
+    CLASS_COLORS,
     DASHES,
     METHOD_DASHES,
     OVERLAY_COLORS,
     STATE_BADGES,
     TERM_COLORS,
     TEXT,
+    class_colors,
     plotly_dash,
     run_dashes,
     term_colors,
@@ -97,6 +99,27 @@ def test_any_two_terms_can_be_told_apart(mode, sight):
 @pytest.mark.parametrize("sight", SIGHTS)
 def test_overlays_can_be_told_apart(sight):
     assert smallest_distance([np.array(color) for color in OVERLAY_COLORS.values()], sight) >= 0.2
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_classes_stand_out_from_the_page_in_charts(mode):
+    for color in CLASS_COLORS:
+        assert contrast(np.array(color), rgb(BACKGROUND.of(mode))) >= 3
+
+
+@pytest.mark.parametrize("sight", SIGHTS)
+def test_classes_can_be_told_apart_and_from_overlays(sight):
+    colors = [np.array(color) for color in (*CLASS_COLORS, *OVERLAY_COLORS.values())]
+    assert smallest_distance(colors, sight) >= 0.1
+
+
+def test_every_class_has_its_own_colour():
+    assert class_colors(2) == {1: (255, 255, 255)}
+    assert class_colors(4) == {1: CLASS_COLORS[0], 2: CLASS_COLORS[1], 3: CLASS_COLORS[2]}
+    many = class_colors(12)
+    assert list(many) == list(range(1, 12))
+    assert len(set(many.values())) == 11
+    assert many[1] == (255, 166, 166)  # hue 0, saturation 0.35: 255 * 0.65 = 165.75
 
 
 @pytest.mark.parametrize("mode", MODES)

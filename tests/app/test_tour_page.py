@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.components.tour import player
 from app.components.tour.telling import settings
+from app.theme import CLASS_COLORS
 from dmf.config_text import experiment
 from dmf.examples import scene_stem
 from dmf.runs import RunStore
@@ -50,6 +51,33 @@ def test_next_and_back_turn_the_pages_and_the_address(store: RunStore, visit: An
     press(test, "tour-back")
     assert test.query_params["scene"] == "1"
     assert visit("tour", scene="5").button(key="tour-next").disabled
+
+
+def test_keys_that_are_pressed_before_the_page_is_drawn_again_each_turn_one_scene(store: RunStore, visit: Any) -> None:
+    test = visit("tour", scene="4")
+    test.button(key="tour-back").click()
+    test.query_params["scene"] = "3"  # as the press before has left it
+    test.run()
+    assert test.query_params["scene"] == "2"
+
+
+def test_on_the_way_back_from_another_page_it_is_the_scene_that_was_left(store: RunStore, visit: Any) -> None:
+    test = visit("tour", scene="2")
+    test.query_params.clear()
+    test.query_params["run"] = "r-1"  # of the lab: what Streamlit leaves in the address on the way there
+    test.run()
+    assert SCENES["spike"].title in said(test)
+    press(test, "tour-next")
+    assert {name: list(values) for name, values in test.query_params.items()} == {"scene": ["3"]}
+
+
+def test_a_class_has_one_colour_in_charts_and_pictures(store: RunStore, visit: Any) -> None:
+    words = said(visit("tour", scene="5"))
+    for color, name in zip(CLASS_COLORS, ("cyst", "benign", "malignant"), strict=True):
+        assert f'<i style="background:rgb{color}"></i>{name}' in words
+    assert 'class="dash"' not in words  # each run has a chart of its own: no line is dashed
+    assert 'data-of="With CB-Dice"' in words
+    assert 'class="dash"' in said(visit("tour", scene="4"))
 
 
 @pytest.mark.parametrize("asked", ["0", "6", "two", "²"])

@@ -81,3 +81,33 @@ def test_a_scene_is_replayed_in_the_lab(app_server: str, watched: Any) -> None:
     page.get_by_role("heading", name="Weighting lab").wait_for()
     watch.until(lambda: page.locator(".live-chart canvas").count() > 0, "the weights of the replay")
     assert "run=r-20260101" in page.evaluate("location.search")
+
+
+def test_the_way_back_from_other_pages_leads_to_the_scene(app_server: str, watched: Any) -> None:
+    watch = watched(f"{app_server}/tour?scene=2")
+    page = watch.page
+    page.get_by_role("button", name="Replay it in the weighting lab").click()
+    page.get_by_role("heading", name="Weighting lab").wait_for()
+    watch.until(lambda: page.url.partition("?")[0].endswith("/lab"), "the address of the lab")
+    while page.url.partition("?")[0].endswith("/lab"):
+        page.go_back()
+    page.get_by_role("heading", name="Variance against MAD on a spike").wait_for()
+
+    page.get_by_role("button", name="Next").click()
+    page.get_by_role("heading", name="A compounding prior takes all").wait_for()
+    page.get_by_role("button", name="Change it first").click()
+    watch.until(lambda: page.url.partition("?")[0].endswith("/train"), "the form")
+    page.go_back()
+    page.get_by_role("heading", name="A compounding prior takes all").wait_for()
+
+
+def test_on_a_phone_pictures_and_their_captions_are_whole(app_server: str, watched: Any) -> None:
+    watch = watched(f"{app_server}/tour?scene=5", viewport={"width": 390, "height": 844})
+    page = watch.page
+    page.locator(".st-key-tour-pictures img").nth(15).wait_for()
+    gallery = page.locator(".st-key-tour-pictures .gallery")
+    assert gallery.evaluate("node => node.scrollWidth <= node.clientWidth")
+    captions = page.locator(".st-key-tour-pictures figcaption")
+    assert all(captions.evaluate_all("nodes => nodes.map(node => node.scrollWidth <= node.clientWidth)"))
+    said = captions.nth(2).evaluate("node => getComputedStyle(node, '::before').content")
+    assert "Cross-entropy alone" in said

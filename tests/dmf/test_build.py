@@ -248,6 +248,16 @@ def test_a_workbench_shows_validation_images(tiny):
     assert {sample.case for sample in workbench.samples} == validation
 
 
+def test_every_class_is_among_the_validation_images_that_are_shown(tiny):
+    # With seed 0 the first four of 24 validation images are all benign.
+    config = tiny(dataset="phantom-4", dataset_options="images=256", limit="160")
+    samples = build.build_workbench(config).samples
+    assert len(samples) == build.SAMPLES
+    kinds = [set(sample.batch.target.unique().tolist()) for sample in samples]
+    assert sorted(kinds[:3], key=max) == [{0, 1}, {0, 2}, {0, 3}]
+    assert kinds[3] == {0, 2}  # then the first of the rest
+
+
 def test_class_shares_are_those_of_the_training_split(tiny):
     workbench = build.build_workbench(tiny())
     pixels = torch.cat([batch.target.flatten() for batch in workbench.feed.evaluation("train")])

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -44,6 +45,11 @@ def replayed(store: RunStore, name: str, run: RunRow, **changes: object) -> Any:
     """Weights (S, K) that other settings would have made of the losses of a run."""
     (config,) = (each for each in SCENES[name].preset.config().runs if each.label == run.label)
     return replay(columns(store, run, "loss"), config.fusion.model_copy(update=changes))
+
+
+def decode(png: bytes) -> Any:
+    """A map of classes, (H, W)."""
+    return cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE)
 
 
 def scores(store: RunStore, run: RunRow, metric: str) -> Any:
@@ -196,12 +202,26 @@ def test_with_class_balance_the_rare_class_is_found(examples: RunStore) -> None:
 
 def test_the_pictures_show_the_difference(examples: RunStore) -> None:
     without, balanced = runs_of(examples, "rare-class")
-    last = [row for row in examples.samples(without.experiment) if row.epoch == 12 and row.kind == "prediction"]
-    dice = {(row.run, row.case): row.dice or 0 for row in last}
-    shown = list(dict.fromkeys(row.case for row in last))[: SCENES["rare-class"].samples]
+    cyst, benign, malignant = range(1, 4)
+    rows = [row for row in examples.samples(without.experiment) if row.kind == "truth" or row.epoch == 12]
+    assert SCENES["rare-class"].metrics == ("dice/cyst", "dice/benign", "dice/malignant")  # coloured in this order
+    maps = {(row.run, row.case): decode(examples.sample_png(row.id)) for row in rows}
+    shown = list(dict.fromkeys(row.case for row in rows))
     assert len(shown) == SCENES["rare-class"].samples
-    for case in shown:
-        assert dice[balanced.id, case] > dice[without.id, case] + 0.1
+    truths = [maps[None, case] for case in shown]
+    assert [truth.max() for truth in truths] == [benign, benign, malignant, cyst]  # which is the last picture
+    found = {
+        run.id: [
+            float((maps[run.id, case] == truth)[truth > 0].mean()) for case, truth in zip(shown, truths, strict=True)
+        ]
+        for run in (without, balanced)
+    }
+    for place in (0, 1, 3):
+        assert found[without.id][place] < 0.3
+        assert found[balanced.id][place] > 0.7
+    assert max(found[without.id][2], found[balanced.id][2]) < 0.5  # most of the malignant lesion is not, on both sides
+    taken_for = maps[balanced.id, shown[2]][truths[2] > 0]
+    assert (taken_for == cyst).mean() > 0.5
 
 
 def test_the_file_of_the_scenes_is_small() -> None:

@@ -5,7 +5,8 @@ import html
 
 import numpy as np
 
-from app.charts.overlay import Pixels, class_colors, encode, outline
+from app.charts.overlay import Pixels, encode, outline
+from app.theme import class_colors
 
 OPACITY = 0.3  # of what is marked
 

@@ -12,13 +12,12 @@ from app.charts.lines import AXIS_LABELS, Happening, Source, draw
 from app.components.fields import named
 from app.components.live_chart import Mark, Series, live_chart
 from app.components.race import AUXILIARY, LOSSES, TERMS, WEIGHTS, Options, Race, dashes_of, prepared, zoom_of
-from app.theme import DASHES, TERM_COLORS, TEXT
+from app.theme import DASHES, TEXT, class_colors
 from dmf.scenes import Scene
 
 SIZE = 1.5  # size of a chart's words, beside those of other pages
 HEIGHT = 345  # CSS pixels: with the sentences above it fits a projector of 720
 STROKE, THIN = 3.2, 1.3  # CSS pixels
-CLASS_COLORS = [TERM_COLORS[name] for name in ("ce", "iou", "tversky")]
 
 Info = Callable[[str], Any]
 
@@ -139,9 +138,10 @@ def _scores(scene: Scene, race: Race, info: Info) -> None:
 def _classes(scene: Scene, race: Race, info: Info, place: int) -> None:
     """The score of each class of one run."""
     run = race.snapshot.experiment.runs[place]
+    colors = class_colors(1 + len(scene.metrics)).values()  # as in the pictures: metrics are in the order of classes
     series = [
-        Series(_of_class(metric), *_score(race, run, metric), color.pair, width=STROKE)
-        for metric, color in zip(scene.metrics, CLASS_COLORS, strict=True)
+        Series(_of_class(metric), *_score(race, run, metric), "#{:02x}{:02x}{:02x}".format(*color), width=STROKE)
+        for metric, color in zip(scene.metrics, colors, strict=True)
     ]
     _chart(
         race,

@@ -21,7 +21,7 @@ def heading(place: int, titles: Sequence[str], go: Callable[[int], None]) -> Non
     Args:
         place: Of the scene, from 0.
         titles: Of all scenes.
-        go: Called with the place of the scene to turn to.
+        go: Called with how many scenes to go on, -1 or 1.
     """
     dots = "".join(f'<i class="{"here" if each == place else ""}"></i>' for each in range(len(titles)))
     with st.container(key="tour-steps", horizontal=True, vertical_alignment="center", gap="small"):
@@ -32,7 +32,7 @@ def heading(place: int, titles: Sequence[str], go: Callable[[int], None]) -> Non
             icon=":material/arrow_back:",
             disabled=place == 0,
             on_click=go,
-            args=(place - 1,),
+            args=(-1,),
             help=titles[place - 1] if place else "This is the first scene.",
             shortcut="Left",
         )
@@ -48,7 +48,7 @@ def heading(place: int, titles: Sequence[str], go: Callable[[int], None]) -> Non
             icon_position="right",
             disabled=place == len(titles) - 1,
             on_click=go,
-            args=(place + 1,),
+            args=(1,),
             type="primary",
             help=titles[place + 1] if place + 1 < len(titles) else "This is the last scene.",
             shortcut="Right",
@@ -60,7 +60,7 @@ def story(scene: Scene) -> None:
     sentences = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in scene.sentences)
     st.html(
         f'<div class="race story"><div class="said">{sentences}</div>'
-        f'<p class="watch"><b>Watch</b> {html.escape(scene.watch)}.</p></div>'
+        f'<p class="watch"><b>Watch:</b> {html.escape(scene.watch)}.</p></div>'
     )
 
 
@@ -78,7 +78,8 @@ def pictures(scene: Scene, race: Race, read: Pictures) -> None:
         st.html(f'<h2 class="tour-heading">Predictions against the truth</h2>{key(race.snapshot)}')
         # Of several classes, a score would count those as found that an image does not hold.
         is_scored = len(race.snapshot.facts["class_names"]) == 2
-        gallery(race.snapshot, race.dashes, max(epochs), OPACITY, read, most=scene.samples, scored=is_scored)
+        dashes = None if "classes" in scene.charts else race.dashes  # there each run has a chart of its own
+        gallery(race.snapshot, dashes, max(epochs), OPACITY, read, most=scene.samples, scored=is_scored)
 
 
 def question(scene: Scene, train: Callable[[], None], change: Callable[[], None], replay: Callable[[], None]) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from app.charts.overlay import class_colors, compare, decode, encode, outline
+from app.charts.overlay import compare, decode, encode, outline
 
 COLORS = {"true positive": (0, 0, 200), "false positive": (200, 100, 0), "false negative": (200, 0, 100)}
 
@@ -42,10 +42,3 @@ def test_a_picture_survives_its_png() -> None:
 def test_what_is_no_png_is_refused(png: bytes) -> None:
     with pytest.raises(ValueError, match="Expected a PNG, got"):
         decode(png)
-
-
-def test_every_class_has_its_own_light_colour() -> None:
-    assert class_colors(2) == {1: (255, 255, 255)}
-    colors = class_colors(4)
-    assert list(colors) == [1, 2, 3]
-    assert len(set(colors.values())) == 3
