@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 PANEL = 150  # px, height of one panel
+FEW_STEPS = 4  # fewer than these have a mark each
 FAINT = "rgba(128,128,128,0.25)"
 
 
@@ -77,6 +78,7 @@ def window_chart(
                     "font": {"color": text, "size": 11},
                     "bgcolor": page,
                     "opacity": 0.85,
+                    "yshift": 3,
                 },
                 annotation_position="top left",
                 row=row,
@@ -84,6 +86,8 @@ def window_chart(
             )
         figure.update_yaxes(title={"text": panel.title, "font": {"size": 12}, "standoff": 6}, row=row, col=1)
     figure.update_xaxes(title={"text": unit.capitalize()}, row=len(panels), col=1)
+    if steps.size and steps[-1] - steps[0] < FEW_STEPS:  # else there would be marks between whole steps
+        figure.update_xaxes(tick0=int(steps[0]), dtick=1, range=[steps[0] - 0.5, steps[-1] + 0.5])
     axes = {"gridcolor": FAINT, "zeroline": False, "linecolor": FAINT, "color": text, "nticks": 4, "automargin": True}
     return (
         figure.update_xaxes(**axes)

@@ -225,6 +225,25 @@ def test_a_change_is_made_listed_and_taken_back(store: RunStore, visit: Any) -> 
     assert not test.exception
 
 
+def test_a_change_at_a_step_that_is_not_there_is_refused(store: RunStore, visit: Any) -> None:
+    test = visit("lab", methods="mad", synthetic='{"steps":300}')
+    test.number_input(key="lab-change-step").set_value(5000).run()
+    assert "Step 5,000 is not there; choose one from 0 to 299." in said(test)
+    assert test.button(key="lab-change-add").disabled
+    assert not asked(test, "changes")
+
+
+def test_no_more_methods_are_added_than_can_be_told_apart(store: RunStore, visit: Any) -> None:
+    test = visit("lab", methods=";".join(["mad"] * 14), synthetic='{"steps":50}')
+    assert [each.value for each in test.info] == ["This link has 14 methods; the first 12 are shown."]
+    first = test.session_state["lab-setup"].rows[0].id
+    assert len(test.session_state["lab-setup"].rows) == 12
+    copy = test.button(key=f"lab-copy-{first}")
+    assert copy.disabled
+    assert copy.help == "12 methods are the most; remove one first."
+    assert test.selectbox(key="lab-add").disabled
+
+
 def test_a_change_of_a_loss_that_is_not_there_is_told(store: RunStore, visit: Any) -> None:
     assert "no loss number 6" in said(visit("lab", changes='[{"kind":"cut","loss":5}]'))
 
@@ -277,6 +296,17 @@ def test_what_is_taken_away_says_how_to_get_the_same(store: RunStore, visit: Any
     assert "dmf replay losses.csv --weighting mad" in said(test)
     assert "--weighting bayesian --rho 0.5" in said(test)
     assert "lab?methods=mad%3Bbayesian%2Crho%3D0.5&synthetic=%7B%7D" in said(test)
+
+
+def test_the_link_has_what_was_explained(store: RunStore, visit: Any) -> None:
+    test = visit("lab", methods="mad;variance", explain="Variance", step="40")
+    assert "explain=Variance&step=40" in said(open_part(test, "Take away"))
+
+
+def test_a_method_is_varied_by_how_far_back_it_looks(store: RunStore, visit: Any) -> None:
+    for method, parameter in (("bayesian", "history_max"), ("softadapt", "window"), ("dwa", "temperature")):
+        test = open_part(visit("lab", methods=method), "Sensitivity")
+        assert test.selectbox(key="lab-sweep-parameter").value == parameter
 
 
 def test_a_link_leads_back_to_the_same_setup(store: RunStore, visit: Any) -> None:

@@ -118,6 +118,27 @@ def test_a_choice_that_takes_a_slider_away_leaves_the_values_of_the_others(lab, 
     until(lambda: "prior=compound" in address(page) and "history_max=4" in address(page), "one step from 40")
 
 
+def test_a_number_that_cannot_be_is_refused_beside_its_box(lab, watched):
+    page = lab('methods=bayesian&synthetic={"steps":300}')
+    until = watched().until
+    drawn = chart(page, "lab-weights")
+    before, where = last(drawn), address(page)
+    for box, typed, words in (
+        ("count-number", "7", "Must be a whole number, at least 1, at most 6. It stays at 3."),
+        ("count-number", "2.5", "Must be a whole number, at least 1, at most 6. It stays at 3."),
+        ("steps-number", "-1", "Must be a whole number, at least 2, at most 100000. It stays at 300."),
+        ("rho-number", "1", "Must be a number, at least 0, below 1. It stays at 0.9."),
+    ):
+        number = page.locator(f'input[name="{box}"]')
+        number.fill(typed)
+        number.press("Enter")
+        page.get_by_role("alert").filter(has_text=words).wait_for()
+        assert number.input_value() in words.rpartition(" ")[2]
+    assert (last(drawn), address(page)) == (before, where)
+    page.locator('input[name="count"]').press("ArrowLeft")
+    until(lambda: page.get_by_role("alert").filter(has_text="at most 6").count() == 0, "nothing to be wrong any more")
+
+
 def test_a_click_in_a_chart_chooses_where_the_losses_are_changed(lab, watched):
     page = lab()
     until = watched().until

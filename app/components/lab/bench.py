@@ -74,7 +74,9 @@ def bench(now: setup.Setup, history: Any, library: Any, train: Callable[[Sequenc
         with take:
             made = {curve.title: curve.weights for curve in drawn.picture.curves}
             configs = {drawn.titles[row]: config for row, config in drawn.configs.items()}
-            taking.taking(now, drawn.changed, made, configs, library=library, train=train)
+            shown = st.session_state.get(f"{_EXPLAIN}-written", ("", ""))
+            asked = {EXPLAIN: shown[0], STEP: shown[1]} if shown[0] in configs else {}
+            taking.taking(now, drawn.changed, made, configs, library=library, train=train, explained=asked)
     return drawn
 
 
@@ -123,6 +125,8 @@ def _weights(now: setup.Setup, drawn: Bench, library: Any, *, is_still: bool) ->
         for row, config in drawn.configs.items()
         if not is_still  # else that is why they are equal
     )
+    if drawn.picture.before is not None:
+        st.caption("Thin, pale lines are how it was before the change.")
     if drawn.picture.effective:
         st.caption(
             f"{_listed(drawn.picture.effective)}: these are effective weights, how much each loss "
@@ -177,7 +181,10 @@ def computed(now: setup.Setup, history: Any, library: Any) -> Bench:
         changed.losses,
         history.losses if changed is not history else None,
         curves,
-        perturbing.marks(now.perturbations, history.names, history.first),
+        perturbing.marks(
+            *(now.perturbations, history.names),
+            *(history.first, history.first + len(history.losses) - 1),
+        ),
     )
     return Bench(names, titles, configs, problems, changed, picture)
 
@@ -223,6 +230,7 @@ def controls(now: setup.Setup, history: Any, drawn: Bench, library: Any) -> None
             dash=dashes.get(drawn.titles[row.id], ()),
             problem=drawn.problems.get(row.id, ""),
             is_only=len(now.rows) == 1,
+            is_full=len(now.rows) >= setup.MOST_METHODS,
         )
     methods.add_menu(now, list(offered))
 

@@ -208,29 +208,22 @@ def _chart(picture: Picture, lines: Sequence[Drawn], key: str, *, note: str = ""
 
 
 class _Style:
-    """Losses by colour and methods by dash; where a chart shows one loss, methods by colour too."""
+    """Losses by colour and methods by dash, in every chart alike; before a change both are thin and pale."""
 
     def __init__(self, picture: Picture, lines: Sequence[Drawn]) -> None:
         self.terms = term_colors(picture.names)
         self.dashes = picture.dashes
-        self.methods = run_colors(list(self.dashes))
-        self.owners = list(dict.fromkeys(line.owner for line in lines))
+        self.has_methods = len({line.owner for line in lines}) > 1
         self.is_changed = any(line.is_before for line in lines)
-        self.one_loss = len({line.term for line in lines}) == 1 and self.owners != [""] and len(self.owners) > 1
 
     def series(self, line: Drawn, x: Any, y: Any) -> Series:
-        color = self.methods[line.owner][0] if self.one_loss else self.terms[line.term]
-        dash = self.dashes.get(line.owner, ())
-        if len(self.owners) == 1:
-            dash = ()
-        pair = color.pair
+        pair = self.terms[line.term].pair
+        look = {"dash": self.dashes.get(line.owner, ()), "term": named(line.term)}
         name = " · ".join(word for word in (named(line.term), line.owner) if word)
-        run = line.owner if len(self.owners) > 1 else AFTER if self.is_changed else ""
-        term = line.owner if self.one_loss else named(line.term)
         if line.is_before:
             pair = paled(pair[0], BACKGROUND.light), paled(pair[1], BACKGROUND.dark)
-            return Series(f"{name}, {BEFORE}", x, y, pair, dash=dash or (3, 3), width=1.25, run=BEFORE, term=term)
-        return Series(name, x, y, pair, dash=dash, run=AFTER * self.is_changed if self.one_loss else run, term=term)
+            return Series(f"{name}, {BEFORE}", x, y, pair, width=1.1, run=BEFORE, **look)
+        return Series(name, x, y, pair, run=line.owner if self.has_methods else AFTER * self.is_changed, **look)
 
 
 def _triangle(picture: Picture) -> None:

@@ -16,6 +16,21 @@ function element(tag, className, text) {
 
 const digits = (value, count) => Number(value.toPrecision(count));
 
+const BOUNDS = {
+  ge: ["at least", (value, bound) => value >= bound],
+  gt: ["above", (value, bound) => value > bound],
+  le: ["at most", (value, bound) => value <= bound],
+  lt: ["below", (value, bound) => value < bound],
+};
+
+// What a number must be, where it is not: "a whole number, at least 1, at most 6".
+function refused(value, { allowed, integer, none }) {
+  const kept = Object.entries(allowed).every(([name, bound]) => BOUNDS[name][1](value, bound));
+  if (Number.isFinite(value) && kept && (!integer || Number.isInteger(value))) return "";
+  const words = Object.entries(allowed).map(([name, bound]) => `${BOUNDS[name][0]} ${bound}`);
+  return [integer ? "a whole number" : "a number", ...words].join(", ") + (none ? `; empty for ${none.text}` : "");
+}
+
 // Positions of a slider and the values they stand for; `none` has a place of its own at one end.
 class Scale {
   constructor({ low, high, step, log, integer, none }) {
@@ -152,7 +167,7 @@ class Panel {
       input.setAttribute("aria-label", control.label);
       input.setAttribute("aria-description", control.help);
     }
-    row.append(label, ...inputs);
+    row.append(label, ...inputs, ...(made.says ? [made.says] : []));
     this.setters[control.name] = made.set;
     return row;
   }
@@ -164,8 +179,11 @@ class Panel {
     const box = element("input");
     Object.assign(box, { type: "number", name: `${control.name}-number`, step: "any", inputMode: "decimal" });
     box.placeholder = control.none?.text ?? "";
+    const says = element("p", "refused");
+    says.setAttribute("role", "alert");
     const said = (value) => (value === null ? control.none?.text ?? "none" : String(value));
     const show = (value) => {
+      says.textContent = "";
       range.setAttribute("aria-valuetext", said(value));
       const share = (Number(range.value) - scale.first) / Math.max(1, scale.last - scale.first);
       range.style.setProperty("--share", `${100 * share}%`);
@@ -186,8 +204,10 @@ class Panel {
     });
     box.addEventListener("change", () => {
       const value = box.value === "" ? null : Number(box.value);
-      if (value === null && !control.none) {
-        box.value = this.values[control.name];
+      const reason = value === null && control.none ? "" : refused(value ?? NaN, control);
+      if (reason) {
+        box.value = this.values[control.name] ?? "";
+        says.textContent = `Must be ${reason}. It stays at ${said(this.values[control.name])}.`;
         return;
       }
       range.value = scale.position(value);
@@ -199,7 +219,7 @@ class Panel {
       box.value = value ?? "";
       show(value ?? null);
     };
-    return { inputs: [box, range], set };
+    return { inputs: [box, range], set, says };
   }
 
   choice(control) {

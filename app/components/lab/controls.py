@@ -6,7 +6,7 @@ breaks off what it draws; mount the controls after what their values change.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -28,12 +28,13 @@ class Control:
         label: What it is called.
         help: What it does, in a sentence.
         kind: A slider with a number beside it, a choice of words, or a switch.
-        low, high: Ends of the slider; the number beside it takes any.
+        low, high: Ends of the slider; the number beside it takes any that is ``allowed``.
         step: Of the slider.
         log: The slider goes by powers of ten from ``low``, which is above 0; ``step`` does not count.
         integer: Whole numbers only.
         none: What it is called when there is no value, and at which end of the slider that lies.
         choices: Values and what they are called.
+        allowed: Bounds that the number beside the slider must keep, by name: ``ge``, ``gt``, ``le``, ``lt``.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Control:
     integer: bool = False
     none: tuple[str, Literal["low", "high"]] | None = None
     choices: tuple[tuple[str, str], ...] = ()
+    allowed: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

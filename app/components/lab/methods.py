@@ -16,6 +16,7 @@ from app.theme import Dash
 from dmf.config import FusionConfig
 from dmf.config_text import DEFAULT_WEIGHTINGS
 
+FULL = f"{setup.MOST_METHODS} methods are the most; remove one first."
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -59,7 +60,7 @@ def add_menu(now: setup.Setup, offered: Sequence[str]) -> None:
         format_func=named,
         key=key,
         on_change=added,
-        placeholder="Add a method" if len(now.rows) < setup.MOST_METHODS else f"{setup.MOST_METHODS} are the most",
+        placeholder="Add a method" if len(now.rows) < setup.MOST_METHODS else FULL,
         label_visibility="collapsed",
         disabled=len(now.rows) >= setup.MOST_METHODS,
     )
@@ -76,6 +77,7 @@ def card(
     dash: Dash,
     problem: str,
     is_only: bool,
+    is_full: bool,
 ) -> None:
     """One method with its settings.
 
@@ -89,6 +91,7 @@ def card(
         dash: Of its lines.
         problem: Why it cannot be drawn; empty where it can.
         is_only: It cannot be removed.
+        is_full: No other can be added.
     """
     with st.container(border=True, key=f"lab-method-{row.id}", gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", key=f"lab-head-{row.id}", gap="small"):
@@ -97,10 +100,11 @@ def card(
                 "",
                 icon=":material/content_copy:",
                 key=f"lab-copy-{row.id}",
-                help=f"Duplicate {title}, to give the second one other settings.",
+                help=FULL if is_full else f"Duplicate {title}, to give the second one other settings.",
                 type="tertiary",
                 on_click=_duplicate,
                 args=(row,),
+                disabled=is_full,
             )
             st.button(
                 "",

@@ -137,7 +137,25 @@ def method_text(method: str, values: Mapping[str, Value], base: FusionConfig, op
 
 def model_control(model: type[BaseModel], field: str, range: Range, *, name: str = "", title: str = "") -> Control:
     """A slider for a field of a model."""
-    return Control(name or field, title or label(field), model.model_fields[field].description or "", **range)
+    about = model.model_fields[field].description or ""
+    return Control(name or field, title or label(field), about, allowed=bounds(model, field), **range)
+
+
+def bounds(model: type[BaseModel], field: str) -> dict[str, float]:
+    """What a model asks of a number, or of each of several: ``{"ge": 0, "lt": 1}``."""
+    found: dict[str, float] = {}
+    for part in _annotated(model.model_fields[field].annotation, model.model_fields[field].metadata):
+        found |= {
+            name: getattr(part, name) for name in ("ge", "gt", "le", "lt") if getattr(part, name, None) is not None
+        }
+    return found
+
+
+def _annotated(annotation: Any, metadata: Sequence[Any]) -> list[Any]:
+    """All that is said of a type and of those it is made of."""
+    own = [piece for part in metadata for piece in (*getattr(part, "metadata", ()), part)]
+    inner = [_annotated(part, getattr(part, "__metadata__", ())) for part in get_args(annotation)]
+    return own + [piece for pieces in inner for piece in pieces]
 
 
 def numeric(options: Sequence[str]) -> list[str]:
@@ -152,12 +170,16 @@ def _control(name: str) -> Control:
         return Control(**about, kind="check")
     if get_origin(annotation) is Literal:
         return Control(**about, kind="choice", choices=tuple((word, named(word)) for word in get_args(annotation)))
-    return Control(**about, **RANGES[name])
+    return Control(**about, allowed=bounds(FusionConfig, name), **RANGES[name])
 
 
 def _per_loss(name: str, names: Sequence[str]) -> list[Control]:
     return [
-        Control(f"{name}.{place}", named(term), f"{named(term)}: {_help(name)}", **PER_LOSS[name][0])
+        Control(
+            *(f"{name}.{place}", named(term), f"{named(term)}: {_help(name)}"),
+            allowed=bounds(FusionConfig, name),
+            **PER_LOSS[name][0],
+        )
         for place, term in enumerate(names)
     ]
 

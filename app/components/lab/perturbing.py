@@ -40,7 +40,6 @@ def perturbing(now: setup.Setup, names: Sequence[str], first: int, last: int, ab
         about: What each kind of change does, in a sentence.
     """
     st.session_state.setdefault(_STEP, (first + last) // 2)
-    st.session_state[_STEP] = min(max(st.session_state[_STEP], first), last)
     if st.session_state.get(_LOSS) not in names:
         st.session_state[_LOSS] = names[0]
     with st.expander("Change the losses", key=_OPEN, on_change="rerun"):
@@ -71,26 +70,32 @@ def perturbing(now: setup.Setup, names: Sequence[str], first: int, last: int, ab
         with right:
             st.number_input(
                 "From step",
-                min_value=first,
-                max_value=last,
                 step=1,
                 key=_STEP,
-                help="First step that is changed; a click in a chart sets it.",
+                help=f"From {first:,} to {last:,}. First step that is changed; a click in a chart sets it.",
             )
             if size:
                 st.number_input(size, step=0.1, format="%g", key=_SIZE, help=about[kind])
+        at = st.session_state[_STEP]
+        outside = at is None or not first <= at <= last
+        if outside:
+            st.caption(
+                "Type a step first."
+                if at is None
+                else f"Step {at:,} is not there; choose one from {first:,} to {last:,}."
+            )
         st.button(
             title,
             key="lab-change-add",
             icon=":material/add:",
             type="primary",
             on_click=_add,
-            args=(list(names), first),
-            disabled=len(now.perturbations) >= MOST,
+            args=(list(names), first, last),
+            disabled=outside or len(now.perturbations) >= MOST,
             help=about[kind],
         )
         for place, made in enumerate(now.perturbations):
-            with st.container(horizontal=True, vertical_alignment="center", key=f"lab-change-{place}"):
+            with st.container(horizontal=True, vertical_alignment="center", key=f"lab-made-{place}"):
                 st.markdown(said(made, names, first))
                 st.button(
                     "",
@@ -103,11 +108,12 @@ def perturbing(now: setup.Setup, names: Sequence[str], first: int, last: int, ab
                 )
 
 
-def marks(perturbations: Sequence[Mapping[str, Any]], names: Sequence[str], first: int) -> list[Mark]:
+def marks(perturbations: Sequence[Mapping[str, Any]], names: Sequence[str], first: int, last: int) -> list[Mark]:
     """Where each change begins, and the step that is chosen for the next while the bar is open."""
     made = [Mark(first + int(each.get("step") or 0), said(each, names, first), "change") for each in perturbations]
-    if st.session_state.get(_OPEN) and _STEP in st.session_state:
-        made.append(Mark(st.session_state[_STEP], "Chosen step"))
+    chosen = st.session_state.get(_STEP)
+    if st.session_state.get(_OPEN) and chosen is not None and first <= chosen <= last:
+        made.append(Mark(chosen, "Chosen step"))
     return made
 
 
@@ -132,8 +138,10 @@ def _begin() -> None:
     _, _, st.session_state[_LENGTH], st.session_state[_SIZE] = KINDS[st.session_state[_KIND]]
 
 
-def _add(names: Sequence[str], first: int) -> None:
+def _add(names: Sequence[str], first: int, last: int) -> None:
     held = st.session_state
+    if held[_STEP] is None or not first <= held[_STEP] <= last:  # typed just before the click
+        return
     made: dict[str, Any] = {
         "kind": held[_KIND],
         "loss": names.index(held[_LOSS]),

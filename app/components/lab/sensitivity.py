@@ -1,7 +1,7 @@
 """What one parameter does: the weights of a loss over steps and values of it."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from dmf.config import FusionConfig
 from dmf.errors import DMFError
 
 VALUES = 12
-FIRST = ("rho", "smoothing", "beta", "temperature", "cov_decay", "mu", "history_max")  # the most telling of a method
+FIRST = ("history_max", "window", "temperature", "beta", "cov_decay", "mu", "rho")  # the most telling of a method
 _ROW, _PARAMETER, _LOSS, _COUNT = (f"lab-sweep-{name}" for name in ("row", "parameter", "loss", "count"))
 
 
@@ -36,7 +36,7 @@ def sensitivity(
         methods: Name of a method to what concerns it.
         library: What computes: ``swept``.
     """
-    rows = [row for row, config in configs.items() if numeric(methods[config.weighting].options)]
+    rows = [row for row, config in configs.items() if varied(methods[config.weighting].options)]
     if not rows:
         st.caption("None of these methods has a parameter that is a number.")
         return
@@ -44,11 +44,12 @@ def sensitivity(
         row = _choice("Method", rows, titles.__getitem__, _ROW, "The method whose parameter is varied.")
         config = configs[row]
         offered = sorted(
-            numeric(methods[config.weighting].options),
+            varied(methods[config.weighting].options),
             key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST),
         )
         parameter = _choice(
-            "Parameter", offered, label, _PARAMETER, "What is varied; all else stays as its sliders say."
+            *("Parameter", offered, label, _PARAMETER, "What is varied; all else stays as its sliders say."),
+            width=260,
         )
         loss = _choice("Weight of", list(history.names), named, _LOSS, "The loss whose weight is shown as colour.")
         low, high = _range(parameter, config)
@@ -89,8 +90,16 @@ def sensitivity(
     st.caption(" ".join(parts))
 
 
+def varied(options: Sequence[str]) -> list[str]:
+    """Those of a method's settings that can be varied; of a memory that only has to be as long as a window, not."""
+    return [name for name in numeric(options) if name != "history_max" or "window" not in options]
+
+
 def spread(first: float | None, last: float | None, count: int, parameter: str) -> list[float]:
-    """Values from ``first`` to ``last``, at equal distances, or equal ratios where the slider has powers of ten."""
+    """Values from ``first`` to ``last``, at equal distances, or equal ratios where the slider has powers of ten.
+
+    Those in between have three digits, so that they can be read.
+    """
     if first is None or last is None or not first < last:
         return []
     about = RANGES[parameter]
@@ -98,7 +107,8 @@ def spread(first: float | None, last: float | None, count: int, parameter: str) 
     values = np.geomspace(first, last, count) if is_log else np.linspace(first, last, count)
     if about.get("integer"):
         return [int(value) for value in np.unique(np.rint(values))]
-    return [float(f"{value:.6g}") for value in values]
+    between = [float(f"{value:.3g}") for value in values[1:-1]]
+    return [first, *(value for value in dict.fromkeys(between) if first < value < last), last]
 
 
 def _computed(history: Any, config: FusionConfig, parameter: str, values: list[float], library: Any) -> Any:

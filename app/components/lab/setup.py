@@ -116,7 +116,7 @@ def from_query(query: Mapping[str, str]) -> Setup:
     Raises:
         ConfigError: If a part of it cannot be read; says which.
     """
-    texts = [text for text in query.get("methods", "").split(_SEPARATOR) if text.strip()]
+    texts = _texts(query)
     for text in texts:
         for part in text.split(","):
             name, equals, _ = part.partition("=")
@@ -143,6 +143,11 @@ def from_query(query: Mapping[str, str]) -> Setup:
     return setup
 
 
+def _texts(query: Mapping[str, str]) -> list[str]:
+    """The methods that an address names."""
+    return [text for text in query.get("methods", "").split(_SEPARATOR) if text.strip()]
+
+
 def current() -> Setup:
     """The setup of this visit; an address that it did not write itself replaces it."""
     query = {name: value for name, value in st.query_params.to_dict().items() if name in _PARAMETERS}
@@ -156,6 +161,9 @@ def current() -> Setup:
     except ConfigError as error:
         st.error(f"This link cannot be read in full, so the lab begins anew. {error}")
         setup = first_setup()
+    else:
+        if (count := len(_texts(query))) > MOST_METHODS:
+            st.info(f"This link has {count} methods; the first {MOST_METHODS} are shown.")
     if kept is not None:  # rows of the new setup must not take over what widgets of the old ones hold
         rows = tuple(replace(row, id=row.id + kept.next_id) for row in setup.rows)
         against = None if setup.against is None else setup.against + kept.next_id

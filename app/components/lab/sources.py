@@ -1,6 +1,6 @@
 """Where the losses of the lab come from: a recorded run, a file, or a history drawn by sliders."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -16,8 +16,18 @@ from app.components.page_style import plain
 KINDS = {"run": "Recorded run", "upload": "File", "synthetic": "Drawn by sliders"}
 UPLOADED = "lab-uploaded"  # in session state: name and bytes of the file
 MOST_MEGABYTES = 20
+_TAKEN_AWAY = "lab-shapes-taken-away"  # in session state: the shapes that losses have, or had before there were fewer
 
-COUNT = Control("count", "Number of losses", "How many losses there are, 1 to 6.", low=1, high=6, step=1, integer=True)
+COUNT = Control(
+    "count",
+    "Number of losses",
+    "How many losses there are, 1 to 6.",
+    low=1,
+    high=6,
+    step=1,
+    integer=True,
+    allowed={"ge": 1, "le": 6},
+)
 SHARED: dict[str, dict[str, Any]] = {
     "steps": {"low": 10, "high": 100_000, "log": True, "integer": True},
     "seed": {"low": 0, "high": 100, "step": 1, "integer": True},
@@ -148,6 +158,7 @@ def shapes_menu(shapes: Mapping[str, Any]) -> None:
 
 def draw(settings: Mapping[str, Any]) -> None:
     """Draw another synthetic history."""
+    st.session_state.pop(_TAKEN_AWAY, None)
     setup.put(replace(setup.current(), source="synthetic", synthetic=settings, perturbations=()))
 
 
@@ -172,15 +183,31 @@ def synthetic_controls(kind: type[BaseModel], settings: Mapping[str, Any]) -> No
         values |= {f"{place}.{name}": loss.get(name, shape.model_fields[name].default) for name in ranges}
 
     def changed(sent: dict[str, Value], settled: bool) -> None:
-        setup.put(replace(setup.current(), synthetic=settings_of(sent, kind)), settled=settled)
+        # A loss that is taken away and added again is what it was.
+        taken = list(given) + st.session_state.get(_TAKEN_AWAY, [])[len(given) :]
+        made = settings_of(sent, kind, taken)
+        count = int(sent["count"] or 1)
+        st.session_state[_TAKEN_AWAY] = [*made.get("losses", _first_losses(kind)), *taken[count:]]
+        setup.put(replace(setup.current(), synthetic=made), settled=settled)
 
     with st.container(border=True, key="lab-shape", gap="small"):
         controls(groups, values, changed, key="lab-synthetic")
 
 
-def settings_of(values: Mapping[str, Value], kind: type[BaseModel]) -> dict[str, Any]:
-    """Settings that differ from the defaults, from what the sliders stand at; a new loss has the default shape."""
+def settings_of(
+    values: Mapping[str, Value], kind: type[BaseModel], kept: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
+    """Settings that differ from the defaults, from what the sliders stand at.
+
+    Args:
+        values: Of the controls, by name.
+        kind: The model of the settings.
+        kept: Shapes of losses for which there is no slider yet, by their place; others have the default shape.
+    """
     losses: list[dict[str, Any]] = [{} for _ in range(int(values["count"] or 1))]
+    for place in range(len(losses)):
+        if place < len(kept) and f"{place}.start" not in values:
+            losses[place] = dict(kept[place])
     defaults = _shape(kind).model_fields
     for name, value in values.items():
         place, dot, field = name.partition(".")

@@ -23,6 +23,7 @@ def taking(
     *,
     library: Any,
     train: Callable[[Sequence[str]], None],
+    explained: Mapping[str, str],
 ) -> None:
     """The link, the files, the commands, and the button that trains.
 
@@ -32,6 +33,7 @@ def taking(
         weights: Title of each method to its weights (S, K).
         configs: Title of each method to its settings.
         library: What writes files: ``losses_csv``, ``weights_csv``.
+        explained: What of the address says what was explained; empty where nothing was.
         train: Called with the methods as ``dmf train --run`` reads them.
     """
     st.markdown("**A link that reopens this page as it is**")
@@ -40,7 +42,7 @@ def taking(
     elif now.source == "run":
         st.caption("It works wherever this store is read; for others, download the losses below.")
     address = (st.context.url or "lab").partition("?")[0]
-    st.code(f"{address}?{urlencode(setup.to_query(now))}", language=None, wrap_lines=True)
+    st.code(f"{address}?{urlencode({**setup.to_query(now), **explained})}", language=None, wrap_lines=True)
     st.markdown("**Files**")
     with st.container(horizontal=True, key="lab-files"):
         _download("Losses", lambda: library.losses_csv(history), LOSSES_FILE, "One column per loss, a row per step.")

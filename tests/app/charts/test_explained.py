@@ -37,3 +37,8 @@ def test_a_level_is_a_line_with_its_name_and_a_band_is_shaded() -> None:
     assert (band.y0, band.y1, band.yref) == (2, 4, "y2")
     assert (level.y0, level.y1) == (3, 3)
     assert figure.layout.annotations[0].text == "median h 3"
+
+
+def test_a_window_of_one_step_has_one_mark_on_its_axis() -> None:
+    figure = window_chart(STEPS[:1] * 0, [Panel("Loss", VALUES[:1])], step=0, leaving=np.zeros(1, dtype=bool), **LOOK)
+    assert (figure.layout.xaxis.dtick, figure.layout.xaxis.tick0, figure.layout.xaxis.range) == (1, 0, (-0.5, 0.5))

@@ -6,6 +6,7 @@ from app.components.lab.parameters import (
     ADJUSTMENTS,
     PER_LOSS,
     RANGES,
+    bounds,
     lenient,
     method_groups,
     method_text,
@@ -76,6 +77,21 @@ def test_what_another_setting_puts_out_of_use_has_no_control() -> None:
 def test_numbers_that_make_sense_as_a_range_can_be_varied() -> None:
     assert {"rho", "smoothing", "history_max"} <= set(numeric(METHODS["bayesian"].options))
     assert "weight_seed" not in numeric(METHODS["random"].options)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("rho", {"ge": 0, "lt": 1}),
+        ("eps", {"gt": 0}),
+        ("floor", {"ge": 0}),
+        ("history_max", {"ge": 2, "le": 100_000}),
+        ("prior_weights", {"gt": 0}),
+        ("beta", {}),
+    ],
+)
+def test_the_bounds_of_a_number_are_those_of_its_model(name: str, asked: dict[str, float]) -> None:
+    assert bounds(FusionConfig, name) == asked
 
 
 def test_every_range_and_adjustment_is_a_setting() -> None:

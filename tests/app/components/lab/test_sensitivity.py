@@ -1,11 +1,20 @@
 """The values that a parameter is given."""
 
-from app.components.lab.sensitivity import spread
+from app.components.lab.sensitivity import spread, varied
 
 
 def test_values_lie_at_equal_distances_or_at_equal_ratios() -> None:
     assert spread(0.0, 1.0, 3, "rho") == [0, 0.5, 1]
     assert spread(0.01, 1.0, 3, "mu") == [0.01, 0.1, 1]
+
+
+def test_values_between_the_ends_have_three_digits() -> None:
+    assert spread(1 / 3, 1.0, 4, "weight_max") == [1 / 3, 0.556, 0.778, 1.0]
+
+
+def test_a_memory_that_only_has_to_be_as_long_as_a_window_is_not_varied() -> None:
+    assert varied(["window", "history_max", "beta"]) == ["window", "beta"]
+    assert varied(["history_max", "rho"]) == ["history_max", "rho"]
 
 
 def test_whole_numbers_come_once() -> None:

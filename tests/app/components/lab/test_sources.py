@@ -40,3 +40,9 @@ def test_losses_are_added_with_the_default_shape_and_removed_from_the_end() -> N
 
 def test_what_cannot_work_is_kept_to_be_told() -> None:
     assert settings_of(values(3, steps=1), Synthetic)["steps"] == 1  # type: ignore[arg-type]
+
+
+def test_a_loss_that_is_taken_away_and_added_again_is_what_it_was() -> None:
+    kept = [{}, {}, {"start": 7.0}]
+    found = settings_of(values(3, losses=2), Synthetic, kept)  # type: ignore[arg-type]
+    assert found["losses"][2] == {"start": 7.0}
