@@ -46,7 +46,7 @@ def heat_map(
         yaxis={
             "title": {"text": parameter},
             "tickvals": places[::every],
-            "ticktext": [f"{value:.3g}" for value in values[::every]],
+            "ticktext": [f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}" for value in values[::every]],
         },
         font={"color": text},
         paper_bgcolor="rgba(0,0,0,0)",

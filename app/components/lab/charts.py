@@ -222,7 +222,7 @@ class _Style:
         name = " · ".join(word for word in (named(line.term), line.owner) if word)
         if line.is_before:
             pair = paled(pair[0], BACKGROUND.light), paled(pair[1], BACKGROUND.dark)
-            return Series(f"{name}, {BEFORE}", x, y, pair, width=1.1, run=BEFORE, **look)
+            return Series(f"{name}, {BEFORE}", x, y, pair, width=1.1, run=f"{BEFORE} (pale)", **look)
         return Series(name, x, y, pair, run=line.owner if self.has_methods else AFTER * self.is_changed, **look)
 
 

@@ -106,7 +106,7 @@ def spread(first: float | None, last: float | None, count: int, parameter: str) 
     is_log = about.get("log") and first > 0
     values = np.geomspace(first, last, count) if is_log else np.linspace(first, last, count)
     if about.get("integer"):
-        return [int(value) for value in np.unique(np.rint(values))]
+        return [int(value) for value in np.unique([float(f"{value:.3g}") for value in np.rint(values)])]
     between = [float(f"{value:.3g}") for value in values[1:-1]]
     return [first, *(value for value in dict.fromkeys(between) if first < value < last), last]
 

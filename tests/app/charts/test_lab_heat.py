@@ -22,3 +22,8 @@ def test_where_the_slider_stands_is_marked_if_it_is_in_the_range() -> None:
     assert figure(2.0).layout.shapes[0].y0 == 0.5  # half way from 1 to 3
     assert not figure(9.0).layout.shapes
     assert not figure(None).layout.shapes
+
+
+def test_values_of_thousands_are_written_out() -> None:
+    made = heat_map(np.array([0]), [0.125, 2000.0], np.zeros((2, 1)), parameter="P", loss="L", now=None, text="#000000")
+    assert list(made.layout.yaxis.ticktext) == ["0.125", "2,000"]

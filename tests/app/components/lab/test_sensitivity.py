@@ -12,6 +12,11 @@ def test_values_between_the_ends_have_three_digits() -> None:
     assert spread(1 / 3, 1.0, 4, "weight_max") == [1 / 3, 0.556, 0.778, 1.0]
 
 
+def test_whole_numbers_are_round_too() -> None:
+    assert spread(10, 2000, 3, "history_max") == [10, 141, 2000]
+    assert spread(1000, 2000, 3, "history_max") == [1000, 1410, 2000]  # the root of 2 million is 1414
+
+
 def test_a_memory_that_only_has_to_be_as_long_as_a_window_is_not_varied() -> None:
     assert varied(["window", "history_max", "beta"]) == ["window", "beta"]
     assert varied(["history_max", "rho"]) == ["history_max", "rho"]
