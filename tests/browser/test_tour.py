@@ -88,15 +88,15 @@ def test_the_way_back_from_other_pages_leads_to_the_scene(app_server: str, watch
     page = watch.page
     page.get_by_role("button", name="Replay it in the weighting lab").click()
     page.get_by_role("heading", name="Weighting lab").wait_for()
-    watch.until(lambda: page.url.partition("?")[0].endswith("/lab"), "the address of the lab")
-    while page.url.partition("?")[0].endswith("/lab"):
-        page.go_back()
+    watch.until(lambda: page.evaluate("location.pathname").endswith("/lab"), "the address of the lab")
+    page.go_back()
     page.get_by_role("heading", name="Variance against MAD on a spike").wait_for()
 
     page.get_by_role("button", name="Next").click()
     page.get_by_role("heading", name="A compounding prior takes all").wait_for()
     page.get_by_role("button", name="Change it first").click()
-    watch.until(lambda: page.url.partition("?")[0].endswith("/train"), "the form")
+    page.get_by_role("button", name="Start training").wait_for()
+    watch.until(lambda: page.evaluate("location.pathname").endswith("/train"), "the address of the form")
     page.go_back()
     page.get_by_role("heading", name="A compounding prior takes all").wait_for()
 
