@@ -17,15 +17,15 @@ from app.components.fields import named, run_title
 from app.components.gradients import (
     BELOW_ZERO,
     COSINE,
-    HEADING,
     HOW_TO_MEASURE,
     MEASURES,
-    NO_ANGLE,
     SHARE,
     columns,
+    heading,
     lowest_share,
     pair_colors,
     title_of,
+    without_angle,
 )
 from app.components.grouping import Groups
 from app.components.live_chart import Mark, Series, live_chart
@@ -115,7 +115,7 @@ def gradient_charts(
         if not any(run.live.has_gradients for run in runs):
             st.caption(HOW_TO_MEASURE)
             return
-        st.markdown("#### Gradients", help=HEADING)
+        heading(run.experiment.config for run in runs if run.live.has_gradients)
         drawn = _Drawn(runs, look, pd.DataFrame(), None, groups, happened=happened or {})
         wanted = [(panel, part, items) for panel in MEASURES for part, items in drawn.charts(panel)]
         beside = len(MEASURES) if look.layout == "overlaid" else 2
@@ -228,8 +228,11 @@ class _Drawn:
         )
         key = "".join(letter if letter.isalnum() else "-" for letter in key)
         series, note = self.lines(panel, items, zoom_of(key, SCOPE))
-        if panel is COSINE and not any(len(line.x) for line in series):
-            note = NO_ANGLE
+        if panel is COSINE:
+            angles = dict.fromkeys((item.owner for item in items), False)
+            for item in items:
+                angles[item.owner] |= any(run.live.measured(item.column) for run in item.runs)
+            note = " · ".join(word for word in (without_angle(angles), note) if word)
         y_range = (lowest_share(line.y for line in series), 1) if panel is SHARE else panel.y_range
         if panel is PANELS["Weights"] and self.fits_weights:
             y_range = None

@@ -1,6 +1,6 @@
 """The losses' gradients as live charts: how long they are, whether they are in conflict, their shares in the whole."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -16,9 +16,13 @@ HOW_TO_MEASURE = (
     "How hard each loss pulls at the network was not measured. To see it, open More, then Training, before you start, "
     "and set Measure gradients at."
 )
-HEADING = "How hard each loss pulls at the network, measured every few steps."
+HEADING = (
+    "How hard each loss pulls at the network, measured every few steps. The price, every 10 steps on one core: a step "
+    "takes on average 1.00 times as long at the logits and 1.23 times at the parameters."
+)
 BELOW_ZERO = "Below it two losses are in conflict: what helps one harms the other."
 NO_ANGLE = "no two losses of a run have a gradient, so there is no angle"
+NO_DIRECTION = "a loss without gradient has no direction"
 
 
 NORM = Panel(
@@ -71,13 +75,39 @@ def lowest_share(lines: Iterable[Any]) -> float:
     return -1.0 if any((values < 0).any() for values in lines) else 0.0
 
 
+def where(configs: Iterable[Mapping[str, Any]]) -> str:
+    """Where and how often gradients were measured, by the settings of experiments; empty where these do not say."""
+    found = []
+    for config in configs:
+        training = config.get("training", {})
+        place, every = training.get("gradients", "off"), training.get("gradients_every", 10)
+        if place != "off":
+            found.append(f"at the {place}, {'every step' if every == 1 else f'every {every} steps'}")
+    return f"Measured {'; or '.join(dict.fromkeys(found))}." if found else ""
+
+
+def heading(configs: Iterable[Mapping[str, Any]]) -> None:
+    """Above the charts: what they are, and how it was measured."""
+    st.markdown("#### Gradients", help=HEADING)
+    if said := where(configs):
+        st.caption(said)
+
+
+def without_angle(angles: Mapping[str, bool]) -> str:
+    """What is said of runs that have no line in the chart of angles, by whether each has one."""
+    missing = [title for title, has in angles.items() if not has]
+    if len(missing) == len(angles):
+        return NO_ANGLE if missing else ""
+    return f"no angle of {', '.join(missing)}: {NO_DIRECTION}" if missing else ""
+
+
 def gradient_charts(race: Race) -> None:
     """The three charts of a race whose gradients were measured; else a sentence on how they would be."""
     with st.container(key="gradient-charts"):
         if not any(_is_measured(race, live) for live in race.snapshot.live):
             st.caption(HOW_TO_MEASURE)
             return
-        st.markdown("#### Gradients", help=HEADING)
+        heading([race.snapshot.experiment.config])
         for place, measure in zip(st.columns(len(MEASURES)), MEASURES, strict=True):
             with place:
                 _chart(race, measure)
@@ -92,16 +122,20 @@ def _is_measured(race: Race, live: Any) -> bool:
 def _chart(race: Race, measure: Panel) -> None:
     sources: list[Source] = []
     pairs: list[tuple[str, str]] = []
+    angles: dict[str, bool] = {}
     for run, live in zip(race.snapshot.experiment.runs, race.snapshot.live, strict=True):
         if not _is_measured(race, live):
             continue
         found = columns(measure, live.terms, auxiliary=run.config["auxiliary"] != "none")
         pairs += combinations(live.terms, 2)
         title = race.titles[run.id]
-        sources += [
+        own = [
             Source(live, name, title, title_of(of), f"{title_of(of)} · {title}", points=live.measured(name))
             for name, of in found.items()
         ]
+        sources += own
+        if live.size:
+            angles[title] = any(source.points for source in own)
     about: dict[str, Any] = {"y_range": measure.y_range, "zero": BELOW_ZERO if measure is COSINE else ""}
     if measure is SHARE:
         about["y_range"] = (lowest_share(source.data.trace(source.column)[1] for source in sources), 1)
@@ -113,7 +147,7 @@ def _chart(race: Race, measure: Panel) -> None:
         y_label=measure.y_label,
         help=measure.help,
         log_y=race.options.log_y and measure.is_loss,
-        note=NO_ANGLE if measure is COSINE and not any(source.points for source in sources) else "",
+        note=without_angle(angles) if measure is COSINE else "",
         colors={title_of((loss,)): color for loss, color in race.colors.items()} | pair_colors(pairs),
         height=340 + LEGEND_LINE,
         **about,

@@ -34,9 +34,12 @@ def test_measured_gradients_are_shown_and_others_are_told_how_to(store: RunStore
     plain = trained("mad")
     telemetry = store.telemetry(measured.runs[1].id)
     assert {"grad_norm_ce", "grad_cos_iou_dice", "grad_share_auxiliary"} <= set(telemetry.columns)
-    assert said(visit("train", experiment=measured.id)) == "#### Gradients"
+    assert said(visit("train", experiment=measured.id)) == "#### Gradients Measured at the logits, every 2 steps."
     assert "Measure gradients at" in said(visit("train", experiment=plain.id))
     both = [measured.runs[0].id, plain.runs[0].id]
-    assert said(visit("compare", runs=",".join(both))) == "#### Gradients"
+    assert said(visit("compare", runs=",".join(both))) == "#### Gradients Measured at the logits, every 2 steps."
     assert "Measure gradients at" in said(visit("compare", runs=both[1]))
-    assert said(visit("compare", runs=both[0], layout="One per run")) == "#### Gradients"
+    assert (
+        said(visit("compare", runs=both[0], layout="One per run"))
+        == "#### Gradients Measured at the logits, every 2 steps."
+    )

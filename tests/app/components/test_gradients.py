@@ -106,9 +106,33 @@ def test_losses_without_gradient_have_no_angle_and_it_is_said(drawn: list[dict[s
     assert drawn[1]["note"] == gradients.NO_ANGLE
 
 
+def test_a_run_without_angles_beside_one_with_them_is_named(drawn: list[dict[str, Any]]) -> None:
+    note = "no angle of {}: a loss without gradient has no direction"
+    show(snapshot(Measured(), Measured(angles=False)))
+    assert [chart["note"] for chart in drawn] == ["", note.format("UPGrad, logit space"), ""]
+    compared_charts.gradient_charts([compared("a", Measured(angles=False)), compared("b", Measured())], Look())
+    assert [chart["note"] for chart in drawn[3:]] == ["", note.format("a"), ""]
+
+
+@pytest.mark.parametrize(
+    ("trainings", "said"),
+    [
+        ([{"gradients": "logits", "gradients_every": 10}], "Measured at the logits, every 10 steps."),
+        ([{"gradients": "logits", "gradients_every": 1}] * 2, "Measured at the logits, every step."),
+        (
+            [{"gradients": "logits", "gradients_every": 2}, {"gradients": "parameters", "gradients_every": 3}],
+            "Measured at the logits, every 2 steps; or at the parameters, every 3 steps.",
+        ),
+        ([{"gradients": "off"}, {}], ""),
+    ],
+)
+def test_where_they_were_measured_is_told(trainings: list[dict[str, Any]], said: str) -> None:
+    assert gradients.where({"training": training} for training in trainings) == said
+
+
 def test_before_the_first_step_the_charts_are_there_and_empty(drawn: list[dict[str, Any]], said: list[str]) -> None:
     show(snapshot(Measured(size=0, has=False), at="logits"))
-    assert not said
+    assert said == ["Measured at the logits, every 10 steps."]
     assert len(drawn) == 3
     assert all(not len(line.x) for chart in drawn for line in chart["series"])
 
@@ -127,7 +151,8 @@ def test_pairs_have_colours_that_begin_anew() -> None:
 
 def compared(id: str, live: Measured) -> Any:
     row = types.SimpleNamespace(id=id, label=id, config={"weighting": "mad", "auxiliary": "none"})
-    experiment = types.SimpleNamespace(name="Race")
+    training = {"gradients": "parameters", "gradients_every": 5} if live.has_gradients else {}
+    experiment = types.SimpleNamespace(name="Race", config={"training": training})
     return types.SimpleNamespace(id=id, run=row, experiment=experiment, live=live, steps_per_epoch=2, origin=0.0)
 
 
@@ -140,7 +165,7 @@ def test_compared_runs_show_those_that_measured(drawn: list[dict[str, Any]], sai
     assert drawn[0]["series"][1].color == TERM_COLORS["iou"].pair
     compared_charts.gradient_charts(runs[1:], Look())
     assert len(drawn) == 3
-    assert said == [gradients.HOW_TO_MEASURE]
+    assert said == ["Measured at the parameters, every 5 steps.", gradients.HOW_TO_MEASURE]
 
 
 def test_compared_runs_in_small_charts(drawn: list[dict[str, Any]]) -> None:
