@@ -51,6 +51,7 @@ def test_the_examples_play_on_compare_with_pause_place_and_the_zoom_kept(with_ex
 
     page.get_by_role("slider", name="Seconds of training").press("End")
     again.wait_for()  # which stands there at the end
+    watch.until(lambda: watch.points(WEIGHTS) == TERMS * RUNS * STEPS, "the last points")
     assert watch.told(WEIGHTS, "zoomed") == "true"
     page.get_by_role("button", name="End replay").click()
     page.get_by_role("button", name="Play", exact=True).wait_for()
