@@ -232,7 +232,8 @@ class _Drawn:
             angles = dict.fromkeys((item.owner for item in items), False)
             for item in items:
                 angles[item.owner] |= any(run.live.measured(item.column) for run in item.runs)
-            note = " · ".join(word for word in (without_angle(angles), note) if word)
+            if said := without_angle(angles):
+                st.caption(said)
         y_range = (lowest_share(line.y for line in series), 1) if panel is SHARE else panel.y_range
         if panel is PANELS["Weights"] and self.fits_weights:
             y_range = None

@@ -147,8 +147,9 @@ def _chart(race: Race, measure: Panel) -> None:
         y_label=measure.y_label,
         help=measure.help,
         log_y=race.options.log_y and measure.is_loss,
-        note=without_angle(angles) if measure is COSINE else "",
         colors={title_of((loss,)): color for loss, color in race.colors.items()} | pair_colors(pairs),
         height=340 + LEGEND_LINE,
         **about,
     )
+    if measure is COSINE and (said := without_angle(angles)):
+        st.caption(said)

@@ -101,17 +101,20 @@ def test_a_share_below_zero_has_room(drawn: list[dict[str, Any]]) -> None:
     assert drawn[2]["y_range"] == (-1, 1)
 
 
-def test_losses_without_gradient_have_no_angle_and_it_is_said(drawn: list[dict[str, Any]]) -> None:
+def test_losses_without_gradient_have_no_angle_and_it_is_said(drawn: list[dict[str, Any]], said: list[str]) -> None:
     show(snapshot(Measured(angles=False)))
-    assert drawn[1]["note"] == gradients.NO_ANGLE
+    assert said == [gradients.NO_ANGLE]
 
 
-def test_a_run_without_angles_beside_one_with_them_is_named(drawn: list[dict[str, Any]]) -> None:
+def test_a_run_without_angles_beside_one_with_them_is_named(drawn: list[dict[str, Any]], said: list[str]) -> None:
     note = "no angle of {}: a loss without gradient has no direction"
     show(snapshot(Measured(), Measured(angles=False)))
-    assert [chart["note"] for chart in drawn] == ["", note.format("UPGrad, logit space"), ""]
     compared_charts.gradient_charts([compared("a", Measured(angles=False)), compared("b", Measured())], Look())
-    assert [chart["note"] for chart in drawn[3:]] == ["", note.format("a"), ""]
+    assert said == [
+        note.format("UPGrad, logit space"),
+        "Measured at the parameters, every 5 steps.",
+        note.format("a"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -168,11 +171,11 @@ def test_compared_runs_show_those_that_measured(drawn: list[dict[str, Any]], sai
     assert said == ["Measured at the parameters, every 5 steps.", gradients.HOW_TO_MEASURE]
 
 
-def test_compared_runs_in_small_charts(drawn: list[dict[str, Any]]) -> None:
+def test_compared_runs_in_small_charts(drawn: list[dict[str, Any]], said: list[str]) -> None:
     runs = [compared("a", Measured()), compared("b", Measured(last=-1.0, angles=False))]
     compared_charts.gradient_charts(runs, Look(layout="run"))
     assert [chart["title"] for chart in drawn[:2]] == ["Length of the gradients · a", "Length of the gradients · b"]
-    assert [chart["note"] for chart in drawn[2:4]] == ["", gradients.NO_ANGLE]
+    assert said[1:] == [gradients.NO_ANGLE]  # of the second
     assert [chart["y_range"] for chart in drawn[4:]] == [(0, 1), (-1, 1)]
 
 
