@@ -51,16 +51,13 @@ def test_the_examples_play_on_compare_with_pause_place_and_the_zoom_kept(with_ex
 
     page.get_by_role("slider", name="Seconds of training").press("End")
     again.wait_for()  # which stands there at the end
-    watch.until(lambda: watch.points(WEIGHTS) == TERMS * RUNS * STEPS, "the last points")
     assert watch.told(WEIGHTS, "zoomed") == "true"
     page.get_by_role("button", name="End replay").click()
     page.get_by_role("button", name="Play", exact=True).wait_for()
     watch.until(lambda: page.locator(".st-key-play-bar").count() == 0, "the bar to go")
     charts = page.locator(f'.live-chart[data-key="{WEIGHTS}"]')
-    watch.until(
-        lambda: charts.count() == 1 and watch.points(WEIGHTS) == TERMS * RUNS * STEPS, "one chart with all points"
-    )
-    assert watch.told(WEIGHTS, "zoomed") == "true"
+    # Outside a zoom lines are thinned, so how many points there are depends on when it was paused.
+    watch.until(lambda: charts.count() == 1 and watch.told(WEIGHTS, "zoomed") == "true", "one chart that is zoomed")
 
 
 def test_an_example_plays_on_train_to_its_end(with_examples: str, watched: Any) -> None:
