@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from app.access.comparing import all_runs
 from app.access.reading import store
 from dmf.analysis.near_uniform import NearUniform, Spread, near_uniform, spread
-from dmf.build import choices
 from dmf.config import FusionConfig
 from dmf.config_text import build, parse_run, run_changes
 from dmf.errors import ConfigError, DataError
@@ -116,6 +115,8 @@ def not_replayed(method: str, title: str) -> str:
 
 def needs_more(method: str) -> bool:
     """Whether a method is known here, and looks at more than loss values."""
+    from dmf.build import choices
+
     return method in choices()["weighting"] and method not in replayable_methods()
 
 

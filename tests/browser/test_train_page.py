@@ -1,5 +1,6 @@
 """The main job in a real browser: choose, start, watch, steer, come back; a terminal's training is steered here too."""
 
+import contextlib
 import json
 import os
 import re
@@ -163,15 +164,21 @@ def test_a_training_of_the_terminal_appears_and_obeys_stop(idle_server: str, pag
     )
     try:
         page.goto(f"{idle_server}/train")
-        link = page.get_by_role("link", name=re.compile("From a terminal"))
+        link = page.get_by_role("link", name=re.compile("From a terminal")).first  # a second try finds two
 
         def listed() -> bool:
             page.get_by_text("Recent experiments").wait_for()
             return link.count() > 0 or bool(page.reload() and False)
 
         until(listed, "the experiment in the list")
-        link.click()
-        page.wait_for_url(re.compile(r"/train\?experiment=e-"))
+
+        def is_open() -> bool:
+            with contextlib.suppress(Exception):  # the list is drawn anew under the pointer
+                link.click(timeout=5000)
+                page.wait_for_url(re.compile(r"experiment=e-"), wait_until="commit", timeout=10_000)
+            return "experiment=e-" in page.evaluate("location.search")
+
+        until(is_open, "the experiment in the address")
         first = until(lambda: points(page, "weights"), "its points")
         until(lambda: points(page, "weights") > first, "more points")
         press(page, "Stop")
