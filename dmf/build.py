@@ -31,6 +31,7 @@ from dmf.training import Numerics, Plan, TrainingRun
 from dmf.training.environment import environment as describe_environment
 from dmf.training.gradients import GradientProbe
 from dmf.weighting import WEIGHTINGS, build_weighting
+from dmf.weighting.host import statistics_dtype
 
 DATA_FIELDS = ("dataset", "root", "dataset_options")  # what tells where a case lies
 
@@ -306,10 +307,9 @@ class Workbench:
         channels, classes = self.data.images.shape[1], len(self.data.class_names)
         device = self.numerics.device
         model = build_model(self.config.model, channels, classes, self.config.data.image_size, seed)
-        statistics = torch.float32 if device.type == "mps" else torch.float64  # mps has no float64
 
         def fusion(settings: FusionConfig) -> Fusion:
-            return build_fusion(settings, self.feed.steps_per_epoch, statistics).to(device)
+            return build_fusion(settings, self.feed.steps_per_epoch, statistics_dtype(device)).to(device)
 
         return TrainingRun(
             id=id,

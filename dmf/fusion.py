@@ -12,6 +12,7 @@ from dmf.errors import ConfigError
 from dmf.losses import Parts
 from dmf.schedule import AuxiliarySchedule
 from dmf.weighting import Combined, LossHistory, StepState, Weighting, WindowWeighting
+from dmf.weighting.base import expect_combined
 from dmf.weighting.host import Flag, all_finite
 
 _KNOWN = {flag: torch.tensor(flag) for flag in (True, False)}
@@ -172,21 +173,6 @@ class Fusion(nn.Module):
     def set_extra_state(self, state: Tensor) -> None:
         """Restore the step counter."""
         self.step = int(state)
-
-
-def expect_combined(weighting: Weighting, made: object) -> Combined:
-    """What a weighting returned, if it is what a weighting has to return.
-
-    Raises:
-        ConfigError: If it is anything else.
-    """
-    if not isinstance(made, Combined):
-        raise ConfigError(
-            f"{type(weighting).__name__}.forward: expected Combined(total, weights), got {type(made).__name__}. Return "
-            "dmf.weighting.Combined.",
-            "weighting",
-        )
-    return made
 
 
 def _stacked(losses: Sequence[Tensor]) -> Tensor:

@@ -14,7 +14,6 @@ import inspect
 import re
 import sys
 import threading
-import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from types import ModuleType
 from typing import Any
 
 from dmf.config import ExperimentConfig, FusionConfig, PluginConfig
-from dmf.errors import PLUGIN_MODULE, ConfigError
+from dmf.errors import PLUGIN_MODULE, ConfigError, reason
 from dmf.paths import plugin_files
 from dmf.registry import Registry
 
@@ -204,20 +203,13 @@ def _run(file: Path, source: bytes, sha256: str) -> ModuleType:
     try:
         exec(compile(source, str(file), "exec"), module.__dict__)
     except (Exception, SystemExit) as error:
+        if isinstance(error, SyntaxError) and error.filename == str(file):  # it has no frame yet
+            said = f"Plug-in {file}, line {error.lineno}: SyntaxError: {error.msg}"
+        else:
+            said = reason(error)
         del sys.modules[name]
-        raise _refusal(f"Plug-in {file}{_line(file, error)}: {type(error).__name__}: {_said(error)}") from error
+        raise _refusal(said if said.startswith("Plug-in ") else f"Plug-in {file}: {said}") from error
     return module
-
-
-def _line(file: Path, error: BaseException) -> str:
-    if isinstance(error, SyntaxError) and error.filename == str(file):
-        return f", line {error.lineno}"
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
-    return f", line {lines[-1]}" if lines else ""
-
-
-def _said(error: BaseException) -> str:
-    return error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split()) or "no message"
 
 
 def _members(file: Path, module: ModuleType) -> dict[str, dict[str, Any]]:

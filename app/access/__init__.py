@@ -103,6 +103,7 @@ from app.access.viewing import (
     kept_picture,
     view_case,
 )
+from dmf.analysis.weight_path import path_of
 
 __all__ = [
     "PERTURBATIONS",
@@ -183,6 +184,7 @@ __all__ = [
     "only_examples",
     "overview",
     "owner_in_words",
+    "path_of",
     "perturbed",
     "picture",
     "pictures",

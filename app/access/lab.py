@@ -82,16 +82,8 @@ class History:
 
 
 def lab_methods() -> dict[str, ReplayableMethod]:
-    """Methods that can be tried on a history, by name.
-
-    One that looks back over a window of its own has the memory among its options too, which has to be as long.
-    """
-    return {
-        name: replace(method, options=(*method.options, "history_max"))
-        if "window" in method.options and "history_max" not in method.options
-        else method
-        for name, method in replayable_methods().items()
-    }
+    """Methods that can be tried on a history, by name."""
+    return replayable_methods()
 
 
 def not_replayed(method: str, title: str) -> str:

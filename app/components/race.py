@@ -13,12 +13,12 @@ from app.components import chart_options, near_uniform
 from app.components.fields import method_title, named, run_title
 from app.components.live_chart import Mark, Series, chart_key, live_chart
 from app.theme import AUXILIARY_COLOR, Color, Dash, run_dashes, term_colors
+from dmf.config import SUMMING_WEIGHTINGS
+from dmf.config_text import GRADIENT_WEIGHTINGS
 
 AUXILIARY = "auxiliary"
 ZERO = "Zero"
 LEGEND_LINE = 24  # CSS pixels
-OF_ANY_SUM = {"geometric", "tchebycheff", "uncertainty", "imtl-l"}  # rules whose weights may be above their sum
-OF_ANY_SIGN = {"imtl-g", "aligned-mtl"}  # rules whose weights may be negative, and others above their sum then
 TERMS = {
     "ce": "How unlikely the network thought the true class of each pixel.",
     "iou": "1 minus the overlap of prediction and truth, as a share of the area that either covers.",
@@ -159,11 +159,10 @@ def _nearly(race: Race) -> list[near_uniform.Nearly]:
 def _weights_range(race: Race) -> tuple[float | None, float | None]:
     """From 0 to what the weights sum to; as far as they go where a rule, or one taken in between, has other weights."""
     begun = {run.config["weighting"] for run in _runs(race)}
-    rules = begun | {race.snapshot.changes(run).get("weighting") for run in _runs(race)}
-    if not OF_ANY_SIGN.isdisjoint(rules):
-        return None, None
-    if not OF_ANY_SUM.isdisjoint(rules):
-        return 0, None
+    turned = {race.snapshot.changes(run).get("weighting") for run in _runs(race)}
+    others = (begun | turned) - {*SUMMING_WEIGHTINGS, "fixed", None}
+    if others:  # of these, rules that look at gradients may give negative weights
+        return None if others.intersection(GRADIENT_WEIGHTINGS) else 0, None
     return 0, max(1.0 if run.config["sum_to"] == "1" else float(len(run.config["terms"])) for run in _runs(race))
 
 

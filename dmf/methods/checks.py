@@ -68,15 +68,15 @@ def weights_are_sound(subject: Subject, losses: Tensor | None = None) -> None:
     losses = history() if losses is None else losses
     weights, weighting = subject.weights(losses), subject.weighting(losses.shape[1])
     tolerance = 1e-7 if losses.dtype == torch.float64 else 1e-5
-    _require(weights.shape == losses.shape, f"weights must be {losses.shape[1]} numbers, got shape {weights.shape[1:]}")
+    require(weights.shape == losses.shape, f"weights must be {losses.shape[1]} numbers, got shape {weights.shape[1:]}")
     step = _first(~torch.isfinite(weights).all(-1))
-    _require(step is None, f"a weight is not finite at step {step}: {_row(weights, step)}")
+    require(step is None, f"a weight is not finite at step {step}: {_row(weights, step)}")
     if not weighting.simplex:
         return
     step = _first((weights < 0).any(-1))
-    _require(step is None, f"a weight is negative at step {step}: {_row(weights, step)}")
+    require(step is None, f"a weight is negative at step {step}: {_row(weights, step)}")
     step = _first((weights.sum(-1) - weighting.total).abs() > tolerance * weighting.total)
-    _require(step is None, f"weights must sum to {weighting.total:g}, at step {step} they are {_row(weights, step)}")
+    require(step is None, f"weights must sum to {weighting.total:g}, at step {step} they are {_row(weights, step)}")
 
 
 def constant_losses_do_no_harm(subject: Subject) -> None:
@@ -109,7 +109,7 @@ def huge_losses_do_no_harm(subject: Subject) -> None:
         for step, row in enumerate(losses):
             live.step(row)
             bad = [name for name, value in live.fusion.state_dict().items() if not _is_finite(value)]
-            _require(not bad, f"after a loss of {size:g} at step {step} {', '.join(bad)} is not finite any more")
+            require(not bad, f"after a loss of {size:g} at step {step} {', '.join(bad)} is not finite any more")
         weighting = subject.weighting()
         if dtype == torch.float64 and weighting.replayable:
             _same_weights(subject.weights(losses), weighting.replay(losses, HISTORY_MAX), atol=1e-9)
@@ -143,7 +143,7 @@ def order_does_not_matter(subject: Subject, atol: float = 1e-6) -> None:
     found = LiveHistory(fusion, order.tolist()).run(losses[:, order])
     far = (found - weights[:, order]).abs().amax(-1)
     step = _first(far > atol)
-    _require(
+    require(
         step is None,
         f"losses in another order get other weights at step {step}: {_row(weights[:, order], step)} became "
         f"{_row(found, step)}",
@@ -158,9 +158,7 @@ def evaluation_changes_nothing(subject: Subject) -> None:
     live.fusion.eval()
     for row in losses[20:]:
         weights = live.fusion(live.losses(row)).weights
-        _require(
-            torch.equal(weights, last), f"in evaluation mode the weights must stay {_text(last)}: {_text(weights)}"
-        )
+        require(torch.equal(weights, last), f"in evaluation mode the weights must stay {_text(last)}: {_text(weights)}")
     _same_state(before, live.fusion.state_dict(), "in evaluation mode")
 
 
@@ -178,7 +176,7 @@ def bad_losses_enter_no_state(subject: Subject) -> None:
             for part, old in zip(parts, before, strict=True):
                 _same_state(old, part.state_dict(), f"after a loss of {bad}")
     weights = live.run(losses[18:])
-    _require(bool(torch.isfinite(weights).all()), "weights are not finite any more after a step that was not")
+    require(bool(torch.isfinite(weights).all()), "weights are not finite any more after a step that was not")
 
 
 def a_restored_state_goes_on(subject: Subject, at: tuple[int, ...] = (2, 11, 25)) -> None:
@@ -198,7 +196,7 @@ def a_restored_state_goes_on(subject: Subject, at: tuple[int, ...] = (2, 11, 25)
         torch.set_rng_state(dice)
         found = second.run(losses[step:])
         differs = _first((found != expected[step:]).any(-1))
-        _require(
+        require(
             differs is None,
             f"restored after {step} steps, the weights differ {differs} steps on: {_row(found, differs)} instead of "
             f"{_row(expected[step:], differs)}. Keep all that is remembered in registered buffers",
@@ -215,9 +213,9 @@ def replay_equals_live(subject: Subject, atol: float = 1e-9) -> None:
 
 
 def _same_weights(live: Tensor, replayed: Tensor, atol: float) -> None:
-    _require(replayed.shape == live.shape, f"replay must give weights {tuple(live.shape)}, got {tuple(replayed.shape)}")
+    require(replayed.shape == live.shape, f"replay must give weights {tuple(live.shape)}, got {tuple(replayed.shape)}")
     step = _first((live - replayed).abs().amax(-1) > atol)
-    _require(step is None, f"at step {step} replay gives {_row(replayed, step)}, live it was {_row(live, step)}")
+    require(step is None, f"at step {step} replay gives {_row(replayed, step)}, live it was {_row(live, step)}")
 
 
 def weights_are_constants_in_the_gradient(subject: Subject) -> None:
@@ -226,10 +224,10 @@ def weights_are_constants_in_the_gradient(subject: Subject) -> None:
     for step, row in enumerate(losses):
         parts = live.losses(row)
         fused = live.fusion(parts)
-        _require(not fused.weights.requires_grad, "weights must carry no gradient; detach them")
+        require(not fused.weights.requires_grad, "weights must carry no gradient; detach them")
         (slope,) = torch.autograd.grad(fused.total, parts.terms, retain_graph=True)
         far = float((slope - fused.weights).abs().max() / fused.weights.abs().max().clamp(min=1e-12))
-        _require(
+        require(
             far <= 1e-6,
             f"at step {step} the slope of the total by each loss is {_text(slope)}, the weights are "
             f"{_text(fused.weights)}",
@@ -276,7 +274,8 @@ CHECKS: dict[str, Callable[[Subject], None]] = {
 """What is promised, in words, to the function that looks."""
 
 
-def _require(holds: bool, sentence: str) -> None:
+def require(holds: bool, sentence: str) -> None:
+    """Raise :class:`BrokenPromiseError` with this sentence unless it holds."""
     if not holds:
         raise BrokenPromiseError(f"{sentence}.")
 
@@ -300,11 +299,11 @@ def _dice() -> Tensor:
 
 
 def _same_state(before: Mapping[str, Any], after: Mapping[str, Any], when: str) -> None:
-    _require(
+    require(
         before.keys() == after.keys(), f"{when} the state has other entries: {sorted(before.keys() ^ after.keys())}"
     )
     changed = [name for name in before if not _equal(before[name], after[name])]
-    _require(not changed, f"{when} the state must stay as it is, but {', '.join(changed)} changed")
+    require(not changed, f"{when} the state must stay as it is, but {', '.join(changed)} changed")
 
 
 def _is_finite(value: Any) -> bool:

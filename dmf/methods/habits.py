@@ -12,7 +12,7 @@ from torch import Tensor
 from dmf.config import FusionConfig
 from dmf.fusion import Fusion
 from dmf.methods.live import LiveHistory
-from dmf.weighting import WEIGHTINGS, GradientWeighting, SoftAdaptWeighting, Weighting, WindowWeighting, build_weighting
+from dmf.weighting import WEIGHTINGS, GradientWeighting, Weighting, build_weighting
 
 BEFORE, AFTER = 120, 140  # steps; a memory of 100 is full before, and empties after
 TERMS = ("first", "second", "third")
@@ -116,7 +116,7 @@ def habits(name: str) -> Habits:
     return Habits(
         **{what: reaction(usual[BEFORE:], weights[BEFORE:]) for what, weights in runs.items()},
         numbers=sum(value.numel() for value in weighting.state_dict().values() if isinstance(value, Tensor)),
-        remembered=_remembered(weighting, config),
+        remembered=weighting.reach(config.history_max) or 0,
         passes=_passes(weighting),
     )
 
@@ -171,12 +171,6 @@ def cost(name: str) -> float:
     finally:
         torch.set_num_threads(threads)
     return statistics.median(taken[BEFORE:]) * 1e6
-
-
-def _remembered(weighting: Weighting, config: FusionConfig) -> int:
-    if isinstance(weighting, SoftAdaptWeighting):
-        return config.window
-    return config.history_max if isinstance(weighting, WindowWeighting) else 0
 
 
 def _passes(weighting: Weighting) -> str:

@@ -9,15 +9,10 @@ from torch import Tensor
 from dmf.config import DataConfig, FusionConfig, ModelConfig
 from dmf.data import BrokenDataError, Dataset, build_dataset
 from dmf.losses import Loss, Prediction, build_loss
-from dmf.methods.checks import BrokenPromiseError, NotForThisMethodError
+from dmf.methods.checks import NotForThisMethodError, require
 from dmf.models import build_model
 
 CLASSES, SIZE = 2, 64
-
-
-def _require(holds: bool, sentence: str) -> None:
-    if not holds:
-        raise BrokenPromiseError(f"{sentence}.")
 
 
 # Losses
@@ -45,25 +40,25 @@ def loss_is_one_finite_number(name: str) -> None:
     empty = torch.zeros(2, 8, 8, dtype=torch.int64)
     for about, target in (("", _target()), (" of images that show nothing", empty)):
         value = _loss(name)(Prediction(logits, target))
-        _require(isinstance(value, Tensor) and value.ndim == 0, f"a loss must be a scalar tensor, got {value!r}")
-        _require(bool(torch.isfinite(value)), f"the loss{about} is not finite: {value.item()}")
+        require(isinstance(value, Tensor) and value.ndim == 0, f"a loss must be a scalar tensor, got {value!r}")
+        require(bool(torch.isfinite(value)), f"the loss{about} is not finite: {value.item()}")
 
 
 def loss_has_a_gradient(name: str) -> None:
     """The gradient reaches the logits, and is finite."""
     logits = torch.randn(2, CLASSES, 8, 8, generator=torch.Generator().manual_seed(0)).requires_grad_()
     value = _loss(name)(Prediction(logits, _target()))
-    _require(value.requires_grad, "no gradient reaches the logits; do not detach, and take no argmax")
+    require(value.requires_grad, "no gradient reaches the logits; do not detach, and take no argmax")
     (slope,) = torch.autograd.grad(value, logits)
-    _require(bool(torch.isfinite(slope).all()), "the gradient at the logits is not finite everywhere")
-    _require(bool(slope.any()), "the gradient at the logits is zero everywhere")
+    require(bool(torch.isfinite(slope).all()), "the gradient at the logits is not finite everywhere")
+    require(bool(slope.any()), "the gradient at the logits is zero everywhere")
 
 
 def right_is_better_than_wrong(name: str) -> None:
     """Being sure of the truth costs less than being sure of the opposite."""
     target = _target()
     best, worst = (_loss(name)(Prediction(_sure(of), target)).item() for of in (target, 1 - target))
-    _require(best < worst, f"being right costs {best:.4g} and being wrong {worst:.4g}; a loss is lower when right")
+    require(best < worst, f"being right costs {best:.4g} and being wrong {worst:.4g}; a loss is lower when right")
 
 
 # Models
@@ -75,28 +70,28 @@ def model_gives_logits(name: str) -> None:
         model = build_model(ModelConfig(model=name), channels, CLASSES, SIZE, 0)
         images = torch.rand(2, channels, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
         logits, wanted = model(images), (2, CLASSES, SIZE, SIZE)
-        _require(isinstance(logits, Tensor), f"the output must be a tensor, got {type(logits).__name__}")
-        _require(
+        require(isinstance(logits, Tensor), f"the output must be a tensor, got {type(logits).__name__}")
+        require(
             logits.shape == wanted,
             f"logits must be {wanted} for images {tuple(images.shape)}, got {tuple(logits.shape)}",
         )
-        _require(bool(torch.isfinite(logits).all()), "logits are not finite")
+        require(bool(torch.isfinite(logits).all()), "logits are not finite")
 
 
 def model_learns(name: str) -> None:
     """It has parameters, and a gradient reaches them."""
     model = build_model(ModelConfig(model=name), 1, CLASSES, SIZE, 0)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    _require(bool(trained), "the model has no parameter that could be trained")
+    require(bool(trained), "the model has no parameter that could be trained")
     model(torch.rand(2, 1, SIZE, SIZE, generator=torch.Generator().manual_seed(0))).square().mean().backward()
-    _require(any(parameter.grad is not None for parameter in trained), "no gradient reaches a parameter")
+    require(any(parameter.grad is not None for parameter in trained), "no gradient reaches a parameter")
 
 
 def model_starts_by_its_seed(name: str) -> None:
     """The same seed gives the same first weights."""
     one, other = (build_model(ModelConfig(model=name), 1, CLASSES, SIZE, 5).state_dict() for _ in range(2))
     differing = [key for key in one if not torch.equal(one[key], other[key])]
-    _require(not differing, f"with the same seed {', '.join(differing[:3])} begin differently; draw with torch alone")
+    require(not differing, f"with the same seed {', '.join(differing[:3])} begin differently; draw with torch alone")
 
 
 # Datasets
@@ -108,7 +103,7 @@ def _here(name: str) -> Dataset:
         cases = dataset.cases()
     except BrokenDataError as error:
         raise NotForThisMethodError(f"its files are not here: {error}") from error
-    _require(bool(cases), "cases() lists nothing")
+    require(bool(cases), "cases() lists nothing")
     return dataset
 
 
@@ -116,9 +111,9 @@ def dataset_lists_cases(name: str) -> None:
     """Cases have ids of their own, and come in the same order each time."""
     dataset = _here(name)
     ids = [case.id for case in dataset.cases()]
-    _require(len(set(ids)) == len(ids), "two cases have the same id")
-    _require(ids == [case.id for case in dataset.cases()], "cases() lists another order each time")
-    _require(len(ids) >= 4, f"{len(ids)} cases cannot be split into training, validation and test; there must be 4")
+    require(len(set(ids)) == len(ids), "two cases have the same id")
+    require(ids == [case.id for case in dataset.cases()], "cases() lists another order each time")
+    require(len(ids) >= 4, f"{len(ids)} cases cannot be split into training, validation and test; there must be 4")
 
 
 def dataset_reads_a_case(name: str) -> None:
@@ -129,17 +124,17 @@ def dataset_reads_a_case(name: str) -> None:
         fits = isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8 and pixels.ndim in dimensions
         got = f"{pixels.dtype} {pixels.shape}" if isinstance(pixels, np.ndarray) else type(pixels).__name__
         shapes = "(H, W)" if what == "mask" else "(H, W) or (H, W, C)"
-        _require(fits, f"the {what} must be a uint8 array {shapes}, got {got}")
-    _require(
+        require(fits, f"the {what} must be a uint8 array {shapes}, got {got}")
+    require(
         pair.image.shape[:2] == pair.mask.shape,
         f"image {pair.image.shape[:2]} and mask {pair.mask.shape} must be of one size",
     )
     channels = 1 if pair.image.ndim == 2 else pair.image.shape[2]
-    _require(
+    require(
         channels == dataset.in_channels, f"the image has {channels} channels, in_channels says {dataset.in_channels}"
     )
     highest, classes = int(pair.mask.max()), len(dataset.class_names)
-    _require(highest < classes, f"the mask names class {highest}, class_names has {classes}, counted from 0")
+    require(highest < classes, f"the mask names class {highest}, class_names has {classes}, counted from 0")
 
 
 LOSS_CHECKS: dict[str, Callable[[str], None]] = {

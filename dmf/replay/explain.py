@@ -213,16 +213,10 @@ class Explainer:
         if not self._finite[step]:
             kept: Numbers = self.weights[step]
             return kept
-        from dmf.weighting import Combined
+        from dmf.weighting.base import expect_combined
 
         _, state = self._state(int(earlier[-1]), history_max)
-        combined: object = copy.deepcopy(weighting)(replace(state, step=step))
-        if not isinstance(combined, Combined):
-            raise ConfigError(
-                f"{type(weighting).__name__}.forward: expected Combined(total, weights), got "
-                f"{type(combined).__name__}. Return dmf.weighting.Combined.",
-                "weighting",
-            )
+        combined = expect_combined(weighting, copy.deepcopy(weighting)(replace(state, step=step)))
         return _numbers(combined.weights)
 
 

@@ -1,6 +1,10 @@
 """Which weightings can be replayed, and which settings concern each."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from dmf.weighting import Weighting
 
 
 @dataclass(frozen=True)
@@ -21,14 +25,12 @@ def replayable_methods() -> dict[str, ReplayableMethod]:
 
     One that says so must also say how: a rule of someone's own that only defines a step cannot be replayed.
     """
-    from dmf.weighting import WEIGHTINGS, SoftAdaptWeighting, Weighting, WindowWeighting
+    from dmf.weighting import WEIGHTINGS, Weighting, WindowWeighting
 
     found = {}
     for name in WEIGHTINGS:
-        kind = WEIGHTINGS[name]
-        if kind.replayable and kind.replay is not Weighting.replay:  # type: ignore[attr-defined]
-            # SoftAdapt's own window says how far it looks back; the memory only has to be as long.
-            remembers = issubclass(kind, WindowWeighting) and not issubclass(kind, SoftAdaptWeighting)  # type: ignore[arg-type]
-            options = (*kind.options, *(("history_max",) if remembers else ()))  # type: ignore[attr-defined]
-            found[name] = ReplayableMethod(options, kind.simplex)  # type: ignore[attr-defined]
+        kind = cast("type[Weighting]", WEIGHTINGS[name])
+        if kind.replayable and kind.replay is not Weighting.replay:
+            options = (*kind.options, *(("history_max",) if issubclass(kind, WindowWeighting) else ()))
+            found[name] = ReplayableMethod(options, kind.simplex)
     return found

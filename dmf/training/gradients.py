@@ -11,8 +11,8 @@ from dmf.fusion import Fused
 from dmf.losses import Parts
 from dmf.registry import unknown
 from dmf.weighting import gradients, gramian
-
-_PLACES = {"logits": 0, "parameters": 0}
+from dmf.weighting.gradient import PLACES
+from dmf.weighting.host import statistics_dtype
 
 
 class GradientProbe:
@@ -49,8 +49,8 @@ class GradientProbe:
     def __init__(
         self, terms: Sequence[str], *, auxiliary: bool, at: str, every: int, parameters: Iterable[Tensor] = ()
     ) -> None:
-        if at not in _PLACES:
-            raise ConfigError(unknown("gradients", at, _PLACES), "gradients")
+        if at not in PLACES:
+            raise ConfigError(unknown("gradients", at, PLACES), "gradients")
         if every < 1:
             raise ConfigError(f"`every` must be at least 1 step, got {every}.", "gradients_every")
         losses = (*terms, "auxiliary") if auxiliary else tuple(terms)
@@ -88,7 +88,7 @@ class GradientProbe:
         inputs = self._parameters if parts.logits is None or self.at == "parameters" else (parts.logits,)
         losses = [parts.terms] if parts.auxiliary is None else [parts.terms, parts.auxiliary]
         rows = [row for loss in losses for row in gradients(loss.reshape(-1), inputs)]
-        dtype = torch.float32 if parts.terms.device.type == "mps" else torch.float64  # mps has no float64
+        dtype = statistics_dtype(parts.terms.device)
         products = gramian(rows, dtype)
         norms = products.diagonal().sqrt()
         count = len(parts.terms)

@@ -266,3 +266,18 @@ class Weighting(nn.Module, ABC):
         Moves the state of this object as training would; give it a fresh one.
         """
         raise ConfigError(f"{type(self).__name__} needs more than loss values, so it cannot be replayed.", "weighting")
+
+
+def expect_combined(weighting: Weighting, made: object) -> Combined:
+    """What a weighting returned, if it is what a weighting has to return.
+
+    Raises:
+        ConfigError: If it is anything else.
+    """
+    if not isinstance(made, Combined):
+        raise ConfigError(
+            f"{type(weighting).__name__}.forward: expected Combined(total, weights), got {type(made).__name__}. Return "
+            "dmf.weighting.Combined.",
+            "weighting",
+        )
+    return made

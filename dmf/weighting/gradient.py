@@ -12,7 +12,8 @@ from dmf.weighting.base import StepState, Weighting
 
 Gradients = list[tuple[Tensor, ...]]
 
-_PLACES = {"parameters": 0, "logits": 0}
+PLACES = {"parameters": "at the weights of the network", "logits": "at the output of the network"}
+"""Where gradients are looked at."""
 
 
 def gradients(losses: Tensor, inputs: Sequence[Tensor]) -> Gradients:
@@ -65,8 +66,8 @@ class GradientWeighting(Weighting):
 
     def __init__(self, count: int, *, gradient_of: str = "parameters", **options: Any) -> None:
         super().__init__(count, **options)
-        if gradient_of not in _PLACES:
-            raise ConfigError(unknown("gradient_of", gradient_of, _PLACES), "gradient_of")
+        if gradient_of not in PLACES:
+            raise ConfigError(unknown("gradient_of", gradient_of, PLACES), "gradient_of")
         self.gradient_of = gradient_of
 
     def inputs(self, state: StepState) -> tuple[Tensor, ...]:

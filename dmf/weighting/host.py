@@ -20,6 +20,11 @@ def can_read(tensor: Tensor) -> bool:
     return tensor.device.type == HOST and not torch.compiler.is_compiling()
 
 
+def statistics_dtype(device: torch.device) -> torch.dtype:
+    """The most exact type in which ``device`` can keep histories and weights: float64, on mps float32."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
 def both(one: Flag, other: Flag) -> Flag:
     """Logical and; a flag that is known to be false decides."""
     if isinstance(one, bool):

@@ -134,7 +134,8 @@ def _weights(now: setup.Setup, drawn: Bench, library: Any, *, is_still: bool) ->
         )
     fits = near_uniform.note(near_uniform.nearly(even), key="lab-fit")
     if drawn.picture.curves:
-        charts.weights_charts(drawn.picture, view, drawn.titles.get(now.against or -1), fits=fits, on_pick=_picked)
+        against = drawn.titles.get(now.against or -1)
+        charts.weights_charts(drawn.picture, view, against, fits=fits, on_pick=_picked, path=library.path_of)
     else:
         st.caption("No method can be drawn; the reasons stand beside their sliders.")
 

@@ -20,7 +20,6 @@ from app.theme import BACKGROUND, TEXT, Dash, run_dashes, term_colors
 SCOPE = "lab"
 BEFORE, AFTER = "before", "after"
 CORNERS = 3
-PATH_POINTS = 1500
 Values = NDArray[np.float64]
 
 
@@ -102,7 +101,13 @@ def losses_chart(picture: Picture, *, log_y: bool, on_pick: Callable[[float], No
 
 
 def weights_charts(
-    picture: Picture, view: str, against: str | None, *, fits: bool, on_pick: Callable[[float], None]
+    picture: Picture,
+    view: str,
+    against: str | None,
+    *,
+    fits: bool,
+    on_pick: Callable[[float], None],
+    path: Callable[[Values], Values],
 ) -> None:
     """The weights of every method.
 
@@ -112,6 +117,7 @@ def weights_charts(
         against: Title of the method that differences are taken to.
         fits: Whether the axis of the weights fits what there is.
         on_pick: Called with a step that was clicked.
+        path: Gives the path (points, K) of weights (S, K) in a triangle.
     """
     highest = max(float(curve.weights.max(initial=0)) for curve in picture.curves)
     # Weights may sum to K, or to nothing in particular.
@@ -122,7 +128,7 @@ def weights_charts(
     }
     match view:
         case "triangle":
-            _triangle(picture)
+            _triangle(picture, path)
         case "loss":
             parts = {name: _lines(picture, [name]) for name in picture.names}
             _in_columns(picture, parts, y_range=top, kind="loss", **shared)
@@ -226,18 +232,13 @@ class _Style:
         return Series(name, x, y, pair, run=line.owner if self.has_methods else AFTER * self.is_changed, **look)
 
 
-def _triangle(picture: Picture) -> None:
+def _triangle(picture: Picture, path: Callable[[Values], Values]) -> None:
     if len(picture.names) != CORNERS:
         st.caption(f"A triangle needs three losses; this history has {len(picture.names)}.")
         return
     colors = run_colors([curve.title for curve in picture.curves])
-    paths, drawn = {}, {}
-    for curve in picture.curves:
-        sums = curve.weights.sum(1, keepdims=True)
-        shares = curve.weights / np.where(sums == 0, 1, sums)
-        every = max(1, len(shares) // PATH_POINTS)
-        paths[curve.title] = np.concatenate([shares[:-1:every], shares[-1:]])
-        drawn[curve.title] = colors[curve.title][0].of(mode())
+    paths = {curve.title: path(curve.weights) for curve in picture.curves}
+    drawn = {title: colors[title][0].of(mode()) for title in paths}
     st.plotly_chart(
         ternary(paths, [named(name) for name in picture.names], drawn, TEXT.of(mode())),
         key="lab-triangle",

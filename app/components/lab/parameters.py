@@ -39,8 +39,6 @@ RANGES: dict[str, Range] = {
     "block_steps": _log(1, 1000, integer=True),
     "weight_seed": _linear(0, 100, 1),
     "mu": _log(1e-3, 10),
-    "famo_lr": _log(1e-4, 1),
-    "famo_decay": _linear(0, 0.1, 0.001),
 }
 """Field of a method to the ends of its slider; the number beside it takes what lies beyond."""
 
@@ -49,7 +47,6 @@ PER_LOSS: dict[str, tuple[Range, float]] = {
     "prior_weights": (_linear(0.01, 1, 0.01), 1.0),
     "base_weights": (_linear(0.01, 1, 0.01), 1.0),
     "ideal": (_linear(-1, 1, 0.01), 0.0),
-    "lower_bounds": (_linear(-1, 1, 0.01), 0.0),
 }
 """Field with a number for each loss to the ends of its sliders, and what each loss has when it is not given."""
 

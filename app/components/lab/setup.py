@@ -105,8 +105,8 @@ def to_query(setup: Setup) -> dict[str, str]:
     if setup.view != "overlay":
         query["view"] = setup.view
     places = [row.id for row in setup.rows]
-    if setup.against in places[1:]:
-        query["against"] = str(places.index(setup.against) + 1)  # type: ignore[arg-type]
+    if setup.against is not None and setup.against in places[1:]:
+        query["against"] = str(places.index(setup.against) + 1)
     return query
 
 
@@ -151,11 +151,11 @@ def _texts(query: Mapping[str, str]) -> list[str]:
 def current() -> Setup:
     """The setup of this visit; an address that it did not write itself replaces it."""
     query = {name: value for name, value in st.query_params.to_dict().items() if name in _PARAMETERS}
-    kept = st.session_state.get(_SETUP)
+    kept: Setup | None = st.session_state.get(_SETUP)
     if kept is not None and (query == st.session_state.get(_WRITTEN) or not query):
         if not query:
             put(kept)
-        return kept  # type: ignore[no-any-return]
+        return kept
     try:
         setup = from_query(query)
     except ConfigError as error:

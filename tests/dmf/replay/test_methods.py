@@ -14,8 +14,10 @@ def test_the_rules_of_the_paper_are_there_with_their_memory() -> None:
 
 def test_rules_with_a_memory_of_their_own_do_not_offer_the_history() -> None:
     found = replayable_methods()
-    for name in ("dwa", "cov", "softadapt", "fixed"):
+    for name in ("dwa", "cov", "fixed"):
         assert "history_max" not in found[name].options
+    # Its window lies within the memory, which has to be as long.
+    assert {"window", "history_max"} <= set(found["softadapt"].options)
 
 
 def test_methods_that_need_more_than_losses_are_not_there() -> None:

@@ -8,6 +8,7 @@ import pytest
 from app.components.lab import charts
 from app.components.lab.charts import Curve, Picture
 from app.theme import TERM_COLORS
+from dmf.analysis.weight_path import path_of
 
 LOSSES = np.linspace(1.0, 0.2, 10).reshape(5, 2)
 
@@ -28,7 +29,7 @@ def picture(losses: Any = LOSSES, *, is_share: bool = True) -> Picture:
 
 
 def draw(view: str, what: Picture) -> None:
-    charts.weights_charts(what, view, None, fits=False, on_pick=lambda x: None)
+    charts.weights_charts(what, view, None, fits=False, on_pick=lambda x: None, path=path_of)
 
 
 @pytest.mark.parametrize("view", ["overlay", "loss", "method"])
