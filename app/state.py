@@ -37,12 +37,13 @@ def experiment_to_watch() -> str | None:
     So a look at another page loses nothing. A preset in the URL asks for the form, not for what was watched.
     """
     named = experiment_id()
-    if named is not None or PRESET in st.query_params:
-        return named
-    seen = st.session_state.get(_SEEN)
-    if seen is not None:
-        st.query_params[EXPERIMENT] = seen
-    return seen
+    if named is None and PRESET in st.query_params:
+        return None
+    watched = named or st.session_state.get(_SEEN)
+    if watched is not None:
+        # Also where it is named: a link from this page to itself changes what is asked for, but not the address.
+        st.query_params[EXPERIMENT] = watched
+    return watched
 
 
 def keep_watching(id: str) -> None:
