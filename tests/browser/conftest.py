@@ -329,6 +329,32 @@ def slowness() -> float:
     return max(1.0, (time.monotonic() - began) / (time.process_time() - used))
 
 
+def choose_option(box: Any, option: str) -> None:
+    """Choose from the menu of a box.
+
+    It is opened until it stays open: a menu closes when what it hangs on is scrolled, as a click may do first, and when
+    the page is drawn again.
+    """
+    found = box.page.get_by_role("option", name=option, exact=True)
+
+    def is_chosen() -> bool:
+        with contextlib.suppress(Exception):
+            box.scroll_into_view_if_needed(timeout=5000)
+            if box.get_attribute("aria-expanded", timeout=5000) != "true":
+                box.click(timeout=5000)
+            found.click(timeout=5000)
+            return True
+        return False
+
+    until(is_chosen, f"the option {option}")
+
+
+@pytest.fixture
+def choose() -> Callable[[Any, str], None]:
+    """See :func:`choose_option`."""
+    return choose_option
+
+
 class Watched:
     """A page on which an experiment is watched, with what tests do there."""
 
@@ -399,9 +425,10 @@ class Watched:
         self.open_knobs()
         field = self.page.get_by_label(label, exact=True)
         until(lambda: field.count() == 1, "the fields of other runs to go")
-        field.fill(str(value))
         if label == "New weighting method":
-            self.page.get_by_role("option", name=str(value), exact=True).click()
+            choose_option(field, str(value))
+        else:
+            field.fill(str(value))
         self.press("Apply")
 
     def has_mark(self, text: str, key: str = "losses-step") -> bool:

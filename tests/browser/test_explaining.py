@@ -69,11 +69,10 @@ def test_every_loss_has_its_window_and_every_stage_its_formula(open_explanation)
     page.get_by_text("next to leave: steps 21, 22, 23").wait_for()  # of a window of 100
 
 
-def test_another_method_is_explained_at_the_same_step(open_explanation):
+def test_another_method_is_explained_at_the_same_step(open_explanation, choose):
     opened = open_explanation()
     page = opened.page
-    page.locator(".st-key-lab-explain-choice").get_by_role("combobox").click()
-    page.get_by_role("option", name="CoV", exact=True).click()
+    choose(page.locator(".st-key-lab-explain-choice").get_by_role("combobox"), "CoV")
     shows(opened, "CoV", 120)
     page.get_by_text("Coefficient of variation").first.wait_for()
 

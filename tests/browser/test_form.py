@@ -1,7 +1,7 @@
 """The form in a real browser: a race is built row by row, from a preset or as text, and started."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +54,16 @@ def fill(page: Page, label: str, value: object) -> None:
     field.press("Enter")
 
 
-def choose(page: Page, box: str, option: str) -> None:
+@pytest.fixture
+def choose_in_popover(page: Page, choose: Callable[[Locator, str], None]) -> Callable[[str, str], None]:
     """Choose in a box of the open popover, and leave the box, which closes its list."""
-    page.get_by_test_id("stPopoverBody").get_by_role("combobox", name=box, exact=True).click()
-    page.get_by_role("option", name=option, exact=True).click()
-    page.keyboard.press("Tab")
-    expect(page.get_by_role("option")).to_have_count(0)
+
+    def choose_there(box: str, option: str) -> None:
+        choose(page.get_by_test_id("stPopoverBody").get_by_role("combobox", name=box, exact=True), option)
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("option")).to_have_count(0)
+
+    return choose_there
 
 
 def close_popover(page: Page) -> None:
@@ -67,7 +71,9 @@ def close_popover(page: Page) -> None:
     expect(page.get_by_test_id("stPopoverBody")).to_have_count(0)
 
 
-def test_a_race_with_overridden_rows_is_built_started_and_seen(page: Page, shared_home: Path) -> None:
+def test_a_race_with_overridden_rows_is_built_started_and_seen(
+    page: Page, choose_in_popover: Callable[[str, str], None], shared_home: Path
+) -> None:
     for label, value in (("Image size", 32), ("Batch size", 4), ("Epochs", 2000)):
         fill(page, label, value)
     page.get_by_text("More", exact=True).click()
@@ -77,9 +83,9 @@ def test_a_race_with_overridden_rows_is_built_started_and_seen(page: Page, share
     expect(rows(page)).to_have_count(2)
 
     button(page, "Edit run 2").click()
-    choose(page, "Settings of run 2 that differ", "Prior")
+    choose_in_popover("Settings of run 2 that differ", "Prior")
     expect(page.get_by_text("--run bayesian,prior=tempered")).to_be_visible()
-    choose(page, "Prior", "compound")
+    choose_in_popover("Prior", "compound")
     expect(page.get_by_text("--run bayesian,prior=compound")).to_be_visible()
     close_popover(page)
     expect(page.locator(".differs")).to_have_text("prior compound")
@@ -87,7 +93,7 @@ def test_a_race_with_overridden_rows_is_built_started_and_seen(page: Page, share
     button(page, "Duplicate run 2").click()
     expect(page.locator(".problem")).to_have_text("The same as run 2; change or remove one of them.")
     expect(button(page, "Start training")).to_be_disabled()
-    choose(page, "Settings of run 3 that differ", "Initial auxiliary weight γ₀")
+    choose_in_popover("Settings of run 3 that differ", "Initial auxiliary weight γ₀")
     gamma = page.get_by_test_id("stPopoverBody").get_by_role("spinbutton", name="Initial auxiliary weight γ₀")
     gamma.fill("5")
     gamma.press("Enter")

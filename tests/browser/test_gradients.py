@@ -12,14 +12,13 @@ SMALL = {"Image size": 32, "Batch size": 4, "Epochs": 5000, "Filters": 4, "Image
 
 
 def test_a_race_that_measures_gradients_shows_them_while_it_trains(
-    app_server: str, watched: Any, tmp_path: Any
+    app_server: str, watched: Any, choose: Any, tmp_path: Any
 ) -> None:
     watch = watched(f"{app_server}/train")
     page = watch.page
     page.get_by_role("button", name="Start training").wait_for()
     page.get_by_text("More", exact=True).click()
-    page.get_by_role("combobox", name="Measure gradients at", exact=True).click()
-    page.get_by_role("option", name="logits", exact=True).click()
+    choose(page.get_by_role("combobox", name="Measure gradients at", exact=True), "logits")
     watch.fill_in((3, 2), SMALL | {"Steps between measurements": 2})
     watch.press("Start training")
     experiment = watch.experiment

@@ -10,6 +10,7 @@ from dmf.records import RunState
 from dmf.runs import RunStore
 
 pytestmark = pytest.mark.browser
+EPOCHS = 200  # of 7 steps, a good 15 s: time enough to kill it, to resume it and to turn a knob, on fast machines too
 SHOWN_WITHIN = 10.0  # s, on a machine that does nothing else
 
 
@@ -23,7 +24,7 @@ def test_a_killed_training_is_resumed_through_the_page_and_ends_as_if_nothing_ha
 ) -> None:
     store = RunStore(tmp_path / "home" / "runs.sqlite")
     seen = watched()
-    id = seen.start(serve(), without=(3, 1), **{"Epochs": 60})
+    id = seen.start(serve(), without=(3, 1), **{"Epochs": EPOCHS})
     run = store.experiment(id).runs[0].id
     seen.wait_step(10)  # past the checkpoint of the first epoch of 7 steps
     turn(seen, "New γ₀", 2)
@@ -37,7 +38,7 @@ def test_a_killed_training_is_resumed_through_the_page_and_ends_as_if_nothing_ha
     again.press("Resume")
     again.wait_state("running")
     turn(again, "New learning rate", 0.0005)
-    again.wait_state("finished")
+    again.wait_state("finished", 240)
 
     changes = knobs_of(store.events([run]))
     assert [(knob.field, knob.value) for knob in changes] == [("gamma", 2.0), ("lr", 0.0005)]
@@ -53,7 +54,7 @@ def test_a_killed_training_is_resumed_through_the_page_and_ends_as_if_nothing_ha
     continued, uninterrupted = store.telemetry(run), other.telemetry(whole.id)
     assert continued.attempt == 2
     assert continued.columns == uninterrupted.columns
-    assert np.array_equal(continued.steps, np.arange(60 * 7))
+    assert np.array_equal(continued.steps, np.arange(EPOCHS * 7))
     assert continued.values.tobytes() == uninterrupted.values.tobytes()
     scores = [opened.epoch_metrics([found]).drop(columns="run") for opened, found in ((store, run), (other, whole.id))]
     assert scores[0].equals(scores[1])

@@ -56,11 +56,10 @@ def test_a_number_is_turned_for_every_run_from_one_step_on(race, field, label, v
     seen.wait_state("stopped")
 
 
-def test_the_method_of_one_run_is_changed_and_everything_says_so(race) -> None:
+def test_the_method_of_one_run_is_changed_and_everything_says_so(race, choose) -> None:
     seen, store = race
     seen.open_knobs()
-    seen.page.get_by_label("Change it for", exact=True).click()
-    seen.page.get_by_role("option", name="MAD", exact=True).click()
+    choose(seen.page.get_by_label("Change it for", exact=True), "MAD")
     own = store.experiment(seen.experiment).runs[1].id
     seen.page.locator(f".st-key-knob-weighting-{seen.experiment}-{own}").wait_for()
     seen.turn("New weighting method", "Fixed")
