@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from dmf.config import FusionConfig, TrainingConfig
+from dmf.config import FusionConfig, PluginConfig, TrainingConfig
 from dmf.config_text import parse, shorten
 from dmf.errors import ConfigError
 from dmf.records import Knob
@@ -83,6 +83,12 @@ def knobs_of(events: Iterable[StoredEvent]) -> tuple[Knob, ...]:
     """The changes among the events of one run, in the order they act: by step, then as they were written."""
     turned = sorted((event for event in events if event.kind == "knob"), key=attrgetter("step", "id"))
     return tuple(Knob(event.step, event.data["field"], event.data["value"]) for event in turned)
+
+
+def plugins_told(events: Iterable[StoredEvent]) -> tuple[PluginConfig, ...]:
+    """The plug-ins that were turned to, each once: they are stored with the change, because the run began without."""
+    told = (plugin for event in events if event.kind == "knob" for plugin in event.data.get("plugins", ()))
+    return tuple(dict.fromkeys(PluginConfig.model_validate(plugin) for plugin in told))
 
 
 class _Row(BaseModel):

@@ -14,7 +14,7 @@ import inspect
 import re
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -132,15 +132,25 @@ def plugins_of(config: ExperimentConfig, weightings: Iterable[str] = ()) -> tupl
     Raises:
         ConfigError: If a file is gone or has changed since it was loaded: what would train is no longer in it.
     """
-    used: dict[str, set[str]] = {
-        "WEIGHTINGS": {*(run.fusion.weighting for run in config.runs), *weightings},
-        "LOSSES": {name for run in config.runs for name in (*run.fusion.terms, run.fusion.auxiliary)},
-        "MODELS": {config.model.model},
-        "DATASETS": {config.data.dataset},
-    }
+    return plugins_with(
+        {
+            "WEIGHTINGS": {*(run.fusion.weighting for run in config.runs), *weightings},
+            "LOSSES": {name for run in config.runs for name in (*run.fusion.terms, run.fusion.auxiliary)},
+            "MODELS": {config.model.model},
+            "DATASETS": {config.data.dataset},
+        }
+    )
+
+
+def plugins_with(names: Mapping[str, Set[str]]) -> tuple[PluginConfig, ...]:
+    """The loaded plug-ins that added one of ``names``, by the word of their dict, as they are stored.
+
+    Raises:
+        ConfigError: As :func:`plugins_of`.
+    """
     found = []
     for plugin in loaded():
-        if any(used[word].intersection(names) for word, names in plugin.names.items()):
+        if any(not names.get(word, frozenset()).isdisjoint(added) for word, added in plugin.names.items()):
             try:
                 now = hashlib.sha256(plugin.path.read_bytes()).hexdigest()
             except OSError as error:

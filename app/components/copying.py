@@ -9,7 +9,7 @@ from app.components.fields import run_title
 from dmf.config import ExperimentConfig
 from dmf.config_text import build
 from dmf.errors import ConfigError
-from dmf.knobs import knobs_of
+from dmf.knobs import knobs_of, plugins_told
 from dmf.recipes import Knobs, as_command, as_events, as_loop, as_python
 
 EVENTS_FILE = "knobs.json"
@@ -31,7 +31,7 @@ def copying(experiment: Any, events: Sequence[Any]) -> None:
             st.caption(RECORDED)
             return
         try:
-            config = _config(experiment)
+            config = _config(experiment, events)
         except ConfigError as error:  # kept by an earlier program, with settings that are no more
             st.error(str(error))
             return
@@ -73,12 +73,13 @@ def copying_run(runs: Sequence[Any], titles: Mapping[str, str], events: Sequence
         if chosen.experiment.is_recorded:
             st.caption(RECORDED)
             return
+        own = [event for event in events if event.run == id]
         try:
-            config = _config(chosen.experiment)
+            config = _config(chosen.experiment, own)
         except ConfigError as error:
             st.error(str(error))
             return
-        turned = knobs_of(event for event in events if event.run == id)
+        turned = knobs_of(own)
         label = chosen.run.label
         _shown(id, config, label, {label: turned} if turned else {})
 
@@ -118,8 +119,8 @@ def _told(part: Callable[[], None]) -> None:
         st.caption(str(error))
 
 
-def _config(experiment: Any) -> ExperimentConfig:
-    """The configuration as stored; each run as its own row has it."""
+def _config(experiment: Any, events: Sequence[Any]) -> ExperimentConfig:
+    """The configuration as stored; each run as its own row has it, with the plug-ins that it turned to later."""
     runs = [{"label": run.label, "fusion": run.config} for run in experiment.runs]
     config: ExperimentConfig = build(ExperimentConfig, experiment.config | {"runs": runs})
-    return config
+    return config.model_copy(update={"plugins": tuple(dict.fromkeys((*config.plugins, *plugins_told(events))))})

@@ -14,7 +14,7 @@ from dmf.cli.shared import STORE, console, file_of, keep_inputs, open_store
 from dmf.config import FusionConfig, PluginConfig
 from dmf.config_text import build, parse
 from dmf.errors import ConfigError
-from dmf.knobs import knobs_of
+from dmf.knobs import knobs_of, plugins_told
 from dmf.plugins import load_stored, registry_of
 from dmf.records import Knob
 
@@ -123,9 +123,9 @@ def _replay(
 
 
 def _plugins_of(store: "RunStore", run: str) -> list[PluginConfig]:
-    """The files of someone's own that a run was made with."""
+    """The files of someone's own that a run was made with, or turned to."""
     stored = store.experiment(store.run(run).experiment).config.get("plugins", ())
-    return [build(PluginConfig, plugin) for plugin in stored]
+    return [*(build(PluginConfig, plugin) for plugin in stored), *plugins_told(store.events([run]))]
 
 
 replay: Callable[..., None] = with_options(_replay, WEIGHTING_OPTIONS)

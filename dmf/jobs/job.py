@@ -10,8 +10,8 @@ from typing import Any
 from dmf import build
 from dmf.config import ExperimentConfig
 from dmf.errors import CheckpointError, ConfigError, DMFError, NotOwnerError, RunFinishedError, StoreError, reason
-from dmf.knobs import Settings, knobs_of
-from dmf.plugins import load_stored, plugins_of
+from dmf.knobs import Settings, knobs_of, plugins_told
+from dmf.plugins import load_stored, plugins_of, plugins_with
 from dmf.records import Event, Knob, RunState, StateChange
 from dmf.runs import LEASE_SECONDS, ExperimentRow, RunRow, RunStore, StoreControls, StoreSink
 from dmf.training import Lockstep, TrainingRun
@@ -75,6 +75,16 @@ def _foreseen(config: ExperimentConfig, label: str, knobs: Sequence[Knob]) -> li
     return rows
 
 
+def _sources(knob: Knob) -> dict[str, Any]:
+    """The plug-in of a method that a run turns to, stored with the change.
+
+    Raises:
+        ConfigError: If its file is gone or has changed since it was loaded.
+    """
+    plugins = plugins_with({"WEIGHTINGS": {str(knob.value)}}) if knob.field == "weighting" else ()
+    return {"plugins": [plugin.model_dump(mode="json") for plugin in plugins]} if plugins else {}
+
+
 class _StoppedEarlyError(Exception):
     """Everything is to stop while the data are still being prepared."""
 
@@ -120,7 +130,7 @@ class Job:
                 else ""
             )
             raise RunFinishedError(f"Nothing to train in experiment {experiment.id!r}: its runs are {states}.{way_out}")
-        load_stored(self.config.plugins)
+        load_stored((*self.config.plugins, *plugins_told(store.events([run.id for run in self.runs]))))
         self._resumed = frozenset(store.claim([run.id for run in self.runs], owner))
 
     @property
@@ -221,6 +231,7 @@ class Job:
             scheduled=scheduled,
             stop=self.stop,
             on_step=on_step,
+            told=_sources,
         )
 
     def _continue(self, run: TrainingRun, row: RunRow) -> tuple[Knob, ...]:

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
@@ -105,6 +105,7 @@ class Lockstep:
         scheduled: Run to changes of its settings that are known, and stored, before their step comes, in their order.
         stop: Once set, from any thread, every run stops before its next step.
         on_step: Called after every turn with the runs, for a progress bar.
+        told: What else is stored with a change of settings; a ConfigError refuses the change.
     """
 
     def __init__(
@@ -121,6 +122,7 @@ class Lockstep:
         scheduled: Mapping[str, Sequence[Knob]] | None = None,
         stop: threading.Event | None = None,
         on_step: Callable[[Sequence[TrainingRun]], None] | None = None,
+        told: Callable[[Knob], Mapping[str, Any]] | None = None,
     ) -> None:
         self._lanes = [
             Lane(run, Watch(run.id, run.terms, run.fusion.history.size), deque((scheduled or {}).get(run.id, ())))
@@ -128,7 +130,7 @@ class Lockstep:
         ]
         self._feed, self._task, self._samples = feed, task, samples
         self._sink, self._controls, self._plan, self._numerics = sink, controls, plan, numerics
-        self._on_step = on_step
+        self._on_step, self._told = on_step, told
         self._stop = stop or threading.Event()
         self._drained_at = time.monotonic()
         self._untrained: Judgement | None = None
@@ -238,8 +240,10 @@ class Lockstep:
             settings = run.settings.turned(name, wish.value)
             if settings == run.settings:
                 return
-            data = {"field": name, "value": settings.value(name), "before": run.settings.value(name)}
-            run.turn(Knob(run.step, name, settings.value(name)))
+            knob = Knob(run.step, name, settings.value(name))
+            data = {"field": name, "value": knob.value, "before": run.settings.value(name)}
+            data |= self._told(knob) if self._told else {}
+            run.turn(knob)
         except ConfigError as error:
             refusal = {"field": wish.field, "value": wish.value, "reason": str(error)}
             self._sink.write(Event(run.id, run.step, "refused", refusal))

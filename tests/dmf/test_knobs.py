@@ -5,9 +5,9 @@ import math
 
 import pytest
 
-from dmf.config import FusionConfig
+from dmf.config import FusionConfig, PluginConfig
 from dmf.errors import ConfigError
-from dmf.knobs import KNOBS, Settings, events_text, knobs_of, read_events, write_events
+from dmf.knobs import KNOBS, Settings, events_text, knobs_of, plugins_told, read_events, write_events
 from dmf.records import Knob
 from dmf.runs import EventRow
 
@@ -69,6 +69,17 @@ def test_stored_changes_come_in_the_order_they_act():
 
     events = [event(1, 9, value=0.1), event(2, 5, value=0.2), event(3, 7, "state"), event(4, 5, value=0.3)]
     assert knobs_of(events) == (Knob(5, "lr", 0.2), Knob(5, "lr", 0.3), Knob(9, "lr", 0.1))
+
+
+def test_plugins_that_were_turned_to_are_told_once():
+    mine = {"path": "/mine.py", "sha256": "ab" * 32}
+
+    def event(id, step, kind="knob", **told):
+        data = {"field": "weighting", "value": "height", "before": "mad", **told}
+        return EventRow(id, "r-1", 1, step, kind, data, 0.0)
+
+    events = [event(1, 3, plugins=[mine]), event(2, 5), event(3, 7, plugins=[mine]), event(4, 8, "refused")]
+    assert plugins_told(events) == (PluginConfig(path="/mine.py", sha256="ab" * 32),)
 
 
 def test_changes_come_back_from_a_file_bit_for_bit(tmp_path):

@@ -1,11 +1,13 @@
 """The button "Copy": what trains an experiment, or a run of it, again."""
 
+import hashlib
 import types
 from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
 from dmf.config import ExperimentConfig
+from dmf.plugins import load_plugin
 from dmf.recipes import as_command, as_events, as_loop, as_python
 from dmf.records import Knob
 
@@ -82,6 +84,17 @@ def test_changed_settings_come_along_as_a_file_and_in_the_script(tiny: Any) -> N
     test.selectbox[0].set_value("variance").run()
     assert codes(test)[0] == as_command(config, run="variance")
     assert not test.get("download_button")
+
+
+def test_a_plugin_that_a_run_turned_to_comes_along(tiny: Any, plugin: Any) -> None:
+    file = plugin()
+    load_plugin(file)
+    turned = event(1, "r-0", 3)
+    told = {"path": str(file), "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    turned.data = {"field": "weighting", "value": "height", "before": "mad", "plugins": [told]}
+    command, script = codes(page(stored(tiny("mad", "variance")), (turned,)))
+    assert f"--plugin {file}" in command
+    assert f"load_plugin({str(file)!r})" in script
 
 
 def test_what_cannot_be_typed_is_said_and_the_script_is_there(tiny: Any) -> None:

@@ -1,5 +1,6 @@
 """One experiment in the foreground: claimed, prepared, trained, released."""
 
+import hashlib
 import threading
 import time
 
@@ -7,11 +8,14 @@ import numpy as np
 import pytest
 
 from dmf import build
+from dmf.cli.replay import read_history
 from dmf.errors import ConfigError, DataError, RunFinishedError, StoreError
 from dmf.jobs import Job, create_experiment
+from dmf.plugins import load_plugin, loaded
 from dmf.records import Knob, RunState
 from dmf.runs import StoreSink
 from dmf.training import Lockstep
+from dmf.weighting import WEIGHTINGS
 
 
 def states(store, id):
@@ -274,6 +278,73 @@ def test_a_change_wished_of_a_run_that_trains_is_stored(store, tiny, slow):
     assert knob.data == {"field": "lr", "value": 0.5, "before": 1e-3}
     np.testing.assert_array_equal(lr[knob.step - 1 :], np.float32([1e-3] + [0.5] * (len(lr) - knob.step)))
     assert refused.data["reason"] == "lr: input should be greater than 0, got -1."
+
+
+@pytest.fixture
+def turned_to_plugin(store, tiny, slow, plugin):
+    """A race that was turned to a method of a plug-in and then stopped: its file, its experiment, its run."""
+    file = plugin()
+    load_plugin(file)
+    experiment = create_experiment(store, tiny("mad", epochs="20"))
+    job = Job(store, experiment, "me")
+    (run,) = job.runs
+
+    def wish(runs):
+        if runs[0].step == 2:
+            store.add_control(run.id, "set", "weighting", "height")
+        if runs[0].settings.fusion.weighting == "height":
+            job.stop.set()
+
+    job.train(wish)
+    assert states(store, experiment.id) == ["stopped"]
+    return file, experiment.id, run.id
+
+
+def test_a_run_that_was_turned_to_a_plugin_finds_it_again(store, turned_to_plugin, forget_plugins):
+    file, experiment, run = turned_to_plugin
+    (knob,) = (event for event in store.events([run]) if event.kind == "knob")
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    stored = {"path": str(file.resolve()), "sha256": sha256}
+    assert knob.data == {"field": "weighting", "value": "height", "before": "mad", "plugins": [stored]}
+    forget_plugins()
+    Job(store, store.experiment(experiment), "another process").train()
+    assert states(store, experiment) == ["finished"]
+    assert [plugin.sha256 for plugin in loaded()] == [sha256]
+
+
+def test_a_run_that_was_turned_to_a_plugin_is_replayed_with_it(store, turned_to_plugin, forget_plugins, tmp_path):
+    _, _, run = turned_to_plugin
+    forget_plugins()
+    (knob,) = read_history(run, str(tmp_path / "runs.sqlite"), ()).knobs
+    assert (knob.value, "height" in WEIGHTINGS) == ("height", True)
+
+
+def test_a_run_that_was_turned_to_a_plugin_is_not_resumed_with_another_file(store, turned_to_plugin, forget_plugins):
+    file, experiment, run = turned_to_plugin
+    forget_plugins()
+    file.write_text(file.read_text() + "# changed\n")
+    with pytest.raises(ConfigError, match="has changed since this run was made with it"):
+        Job(store, store.experiment(experiment), "another process")
+    assert store.run(run).state is RunState.STOPPED
+
+
+def test_no_run_is_turned_to_a_plugin_whose_file_has_changed(store, tiny, slow, plugin):
+    file = plugin()
+    load_plugin(file)
+    file.write_text(file.read_text() + "# changed\n")
+    job = Job(store, create_experiment(store, tiny("mad", epochs="20")), "me")
+    (run,) = job.runs
+
+    def wish(runs):
+        if runs[0].step == 2:
+            store.add_control(run.id, "set", "weighting", "height")
+        if any(event.kind == "refused" for event in store.events([run.id])):
+            job.stop.set()
+
+    job.train(wish)
+    (refused,) = (event for event in store.events([run.id]) if event.kind == "refused")
+    assert "has changed since it was loaded" in refused.data["reason"]
+    assert job.runs[0].config["weighting"] == "mad"
 
 
 def test_a_run_whose_resumer_died_unnoticed_until_it_is_claimed_goes_on_from_its_checkpoint(store, tiny):
