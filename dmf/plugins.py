@@ -286,11 +286,16 @@ def _wrong_member(word: str, name: str, member: Any) -> Iterator[str]:
             if missing:
                 yield f"dataset {name!r} must say more about itself: give the class {', '.join(missing)}."
         case _:
+            wanted = "a function (config, in_channels, classes, image_size) -> torch.nn.Module"
             if not callable(member):
-                yield (
-                    f"model {name!r} must be a function (config, in_channels, classes, image_size) -> torch.nn.Module, "
-                    f"got {type(member).__name__}."
-                )
+                yield f"model {name!r} must be {wanted}, got {type(member).__name__}."
+                return
+            try:
+                inspect.signature(member).bind("config", "in_channels", "classes", "image_size")
+            except TypeError as error:
+                yield f"model {name!r} must be {wanted}, and cannot be called so: {error}."
+            except ValueError:  # not written in Python: its arguments are not known
+                pass
 
 
 def _wrong_class(name: str, member: Any, base: type, kind: str) -> Iterator[str]:
