@@ -64,7 +64,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dmf.importing": {"dmf.data", "dmf.metrics", "dmf.runs"},
     "dmf.jobs": {"dmf.plugins", "dmf.build", "dmf.training", "dmf.runs"},
     # A loop of someone's own: it is recorded as training is, without what this program builds from configurations.
-    "dmf.recording": {"dmf.fusion", "dmf.training", "dmf.runs", "dmf.weighting"},
+    "dmf.recording": {"dmf.fusion", "dmf.losses", "dmf.training", "dmf.runs", "dmf.weighting"},
     "dmf.studies": {"dmf.build", "dmf.training", "dmf.runs"},
     "dmf.examples": {"dmf.runs"},
     "dmf.examples.make": {"dmf.examples", "dmf.jobs", "dmf.runs"},

@@ -12,10 +12,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, get_args
 
+from torch import Tensor
 from torch.optim import Optimizer
 
 from dmf.errors import ConfigError, DMFError, NotOwnerError, RunFinishedError, StoreError
 from dmf.fusion import Fused, Fusion
+from dmf.losses import Parts
 from dmf.recording import pictures
 from dmf.recording.describing import experiment_config, refuse_other_settings, run_config
 from dmf.records import Control, EpochMetrics, Event, Record, RunState, Sample, Split, StateChange
@@ -23,6 +25,7 @@ from dmf.runs import RunRow, RunStore, StoreControls, StoreSink, new_owner
 from dmf.runs.managing import EXPERIMENT_ID, checked_name, checked_tags
 from dmf.training.control import RunControl
 from dmf.training.environment import environment
+from dmf.training.gradients import GradientProbe
 from dmf.training.lockstep import DRAIN_EVERY, IDLE
 from dmf.training.telemetry import TelemetryBuffer
 from dmf.training.watch import Watch
@@ -50,6 +53,7 @@ def record(
     steps_per_epoch: int | None = None,
     steps_total: int | None = None,
     class_names: Sequence[str] | None = None,
+    probe: GradientProbe | None = None,
     tags: Sequence[str] = (),
     notes: str = "",
     store: RunStore | str | Path | None = None,
@@ -83,6 +87,7 @@ def record(
         steps_per_epoch: For the epoch axis.
         steps_total: For the progress bar.
         class_names: Of the classes in sample pictures, the first is the background; default background and lesion.
+        probe: Measures the gradients of the losses at every n-th step; see :meth:`Recording.measure`.
         tags: Words to find the run by.
         notes: What to remember of it.
         store: Where it is kept; default the environment's ``DMF_STORE``, else ``data/runs.sqlite``.
@@ -91,6 +96,7 @@ def record(
         ConfigError: If a name or a setting cannot be; from the first ``write``, if something does not fit the losses or
             the other runs of the experiment. Nothing is stored then.
     """
+    measured = {} if probe is None else {"gradients": probe.at, "gradients_every": probe.every}
     facts = {"steps_per_epoch": steps_per_epoch, "steps_total": steps_total, "class_names": class_names}
     for field in ("steps_per_epoch", "steps_total"):
         value = facts[field]
@@ -101,9 +107,10 @@ def record(
         fusion=fusion,
         optimizer=optimizer,
         terms=terms,
-        settings=dict(config or {}),
+        settings=measured | dict(config or {}),
         experiment=checked_name(experiment or name),
         facts={key: list(value) if isinstance(value, Sequence) else value for key, value in facts.items() if value},
+        probe=probe,
         tags=checked_tags(tags),
         notes=notes,
         store=store,
@@ -127,6 +134,7 @@ class Recording:
         settings: Mapping[str, Any],
         experiment: str,
         facts: Mapping[str, Any],
+        probe: GradientProbe | None,
         tags: Sequence[str],
         notes: str,
         store: RunStore | str | Path | None,
@@ -137,6 +145,8 @@ class Recording:
         self._shared = experiment_config(experiment, settings)
         self._tags, self._notes = tags, notes
         self._where = store.url.render_as_string(hide_password=False) if isinstance(store, RunStore) else store
+        self._probe = probe
+        self._measured: Tensor | None = None
         self._control = RunControl()
         self._entered = False
         self._live: _Live | None = None
@@ -163,20 +173,48 @@ class Recording:
         self._entered = True
         return self
 
+    def measure(self, parts: Parts, fused: Fused) -> None:
+        """Measure the gradients of this step's losses, if it is one of those that the probe measures.
+
+        Call it at every step before ``fused.total.backward()``; ``write`` keeps what was measured::
+
+            parts = bank(model(images), masks)
+            fused = fusion(parts)
+            run.measure(parts, fused)
+
+        Args:
+            parts: The losses, and the network's output they come from.
+            fused: What became of them.
+
+        Raises:
+            ConfigError: If there is no probe, or nothing that it could measure at.
+        """
+        if self._probe is None:
+            raise ConfigError("There is nothing to measure with: give `record` a probe.", "probe")
+        self._measured = self._probe(self.step, parts, fused)
+
     def write(self, fused: Fused) -> None:
         """Keep one step, then do what was wished: wait while paused, raise if stopped.
 
         Raises:
             RunStoppedError: If somebody pressed Stop, now and whenever it is called again.
             RunFinishedError: If the context was left.
-            ConfigError: At the first step, if something does not fit; see :func:`record`.
+            ConfigError: At the first step, if something does not fit, see :func:`record`; if the step was to be
+                measured and was not.
             StoreError: If what happens can no longer be kept.
         """
+        if self._probe is not None and self._measured is None and self.step % self._probe.every == 0:
+            raise ConfigError(
+                f"Step {self.step} was to be measured: call `run.measure(parts, fused)` before "
+                "`fused.total.backward()`, at every step.",
+                "probe",
+            )
         live = self._live or self._begin(fused)
         if self._control.is_over:
             raise self._over()
         lr = math.nan if self._optimizer is None else float(self._optimizer.param_groups[0]["lr"])
-        live.telemetry.write(self.step, fused, lr)
+        live.telemetry.write(self.step, fused, lr, self._measured)
+        self._measured = None
         self.step += 1
         self._control.stepped()
         if live.telemetry.is_full or time.monotonic() - self._drained_at >= DRAIN_EVERY:
@@ -265,6 +303,7 @@ class Recording:
             raise RuntimeError("Write inside its context: `with record(...) as run: ... run.write(fused)`.")
         config = run_config(fused, self._fusion, self._terms, self._settings)
         device = fused.terms.device
+        measured = () if self._probe is None else _measured_columns(self._probe, config["terms"], fused)
         store = _HoldingStore(self._where)
         try:
             run = self._create(store, config, environment(device))
@@ -285,7 +324,7 @@ class Recording:
             store=store,
             sink=StoreSink(store, owner),
             controls=StoreControls(store, [run.id], owner),
-            telemetry=TelemetryBuffer(run.id, config["terms"], device),
+            telemetry=TelemetryBuffer(run.id, config["terms"], device, measured),
             watch=Watch(run.id, config["terms"], WINDOW if self._fusion is None else self._fusion.history.size),
         )
         return self._live
@@ -345,6 +384,22 @@ class Recording:
     def _change(self, live: "_Live", state: RunState, reason: str = "") -> None:
         self._control.state = state
         live.sink.write(StateChange(live.run.id, self.step, state, reason))
+
+
+def _measured_columns(probe: GradientProbe, terms: Sequence[str], fused: Fused) -> tuple[str, ...]:
+    """Columns of what is measured.
+
+    Raises:
+        ConfigError: If the probe is made for other losses than are written.
+    """
+    written = GradientProbe(terms, auxiliary=fused.auxiliary is not None, at=probe.at, every=probe.every).columns
+    if probe.columns != written:
+        auxiliary = "with" if fused.auxiliary is not None else "without"
+        raise ConfigError(
+            f"`probe` must be made for the losses that are written: {', '.join(terms)}, {auxiliary} an auxiliary loss.",
+            "probe",
+        )
+    return probe.columns
 
 
 def _ending(error: BaseException | None) -> tuple[RunState, str]:

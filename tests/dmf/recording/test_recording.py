@@ -10,13 +10,16 @@ import torch
 from dmf.config import FusionConfig
 from dmf.config_text import parse
 from dmf.errors import ConfigError, DMFError, RunFinishedError, StoreError
+from dmf.fusion import Fusion
 from dmf.jobs import Job
-from dmf.losses import CrossEntropy, LossBank, MeanDice
+from dmf.losses import CrossEntropy, LossBank, MeanDice, Parts
 from dmf.recording import RunStoppedError, record
 from dmf.records import RunState
 from dmf.replay import recorded_losses, replay
 from dmf.runs import ExportFormat, RunStore, export_run
+from dmf.training import GradientProbe
 from dmf.training.telemetry import CAPACITY
+from dmf.weighting import MADWeighting
 
 
 def wait_for(condition, seconds=20):
@@ -70,6 +73,56 @@ def test_a_real_loop_learns_and_tells_its_method_its_losses_and_its_learning_rat
     assert (config["history_min"], config["history_max"]) == (4, 8)
     lr = store.telemetry(run.id, columns=["lr"]).values[:, 0]
     np.testing.assert_allclose(lr, [0.5, 0.25, 0.125, 0.25 / 3, 0.0625, 0.05])
+
+
+def test_gradients_are_measured_at_every_nth_step(store, fusion):
+    model = torch.nn.Conv2d(1, 2, 1)
+    bank = LossBank({"ce": CrossEntropy(), "dice": MeanDice(), "mine": torch.nn.CrossEntropyLoss()})
+    probe = GradientProbe(bank.names, auxiliary=False, at="logits", every=3)
+    expected = {}
+    with record("measured", fusion=fusion, terms=bank.names, probe=probe, store=store) as run:
+        for step in range(7):
+            parts = bank(model(torch.rand(2, 1, 4, 4)), torch.randint(2, (2, 4, 4)))
+            fused = fusion(parts)
+            if step % 3 == 0:
+                expected[step] = probe.measure(parts, fused).numpy()
+            run.measure(parts, fused)
+            fused.total.backward()
+            run.write(fused)
+    telemetry = store.telemetry(run.id, columns=probe.columns)
+    for step, values in enumerate(telemetry.values):
+        np.testing.assert_array_equal(values, expected.get(step, np.full(len(probe.columns), np.nan)))
+    assert np.all(expected[0][:3] > 0)  # lengths
+    training = store.experiment(run.experiment).config["training"]
+    assert (training["gradients"], training["gradients_every"]) == ("logits", 3)
+
+
+def test_a_step_that_was_to_be_measured_and_was_not_is_told(store, fused):
+    probe = GradientProbe(("L1", "L2", "L3"), auxiliary=False, at="logits", every=2)
+    with (
+        pytest.raises(ConfigError, match=r"Step 0 was to be measured: call `run\.measure\(parts, fused\)` before"),
+        record("mine", probe=probe, store=store) as run,
+    ):
+        run.write(fused())
+    assert store.runs() == []
+
+
+def test_measuring_without_a_probe_is_refused(store, fused):
+    with pytest.raises(ConfigError, match="give `record` a probe"), record("mine", store=store) as run:
+        run.measure(Parts(torch.ones(3), None, None), fused())
+
+
+@pytest.mark.parametrize(("terms", "auxiliary"), [(("ce", "iou", "dice"), False), (("L1", "L2", "L3"), True)])
+def test_a_probe_for_other_losses_is_refused_and_nothing_is_stored(store, terms, auxiliary):
+    logits = torch.zeros(1, 2, 2, 2, requires_grad=True)
+    parts = Parts(torch.stack([logits.square().sum() + k for k in range(3)]), None, logits)
+    fused = Fusion(MADWeighting(3))(parts)
+    probe = GradientProbe(terms, auxiliary=auxiliary, at="logits", every=1)
+    with record("mine", probe=probe, store=store) as run:
+        run.measure(parts, fused)
+        with pytest.raises(ConfigError, match="the losses that are written: L1, L2, L3, without an auxiliary loss"):
+            run.write(fused)
+    assert store.runs() == []
 
 
 def test_what_its_owner_says_of_it_is_kept(store, fused):
