@@ -4,10 +4,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
 
+from dmf.fusion import Fusion
 from dmf.jobs import Job, create_experiment
+from dmf.losses import CrossEntropy, LossBank, MeanDice
+from dmf.recording import record
 from dmf.runs import ExperimentRow, RunStore
+from dmf.training import GradientProbe
+from dmf.weighting import MADWeighting
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
 
@@ -45,3 +51,20 @@ def test_measured_gradients_are_shown_and_others_are_told_how_to(store: RunStore
         said(visit("compare", runs=both[0], layout="One per run"))
         == "#### Gradients Measured at the logits, every 2 steps."
     )
+
+
+def test_measured_gradients_of_a_loop_of_ones_own_are_shown_too(store: RunStore, visit: Any) -> None:
+    model = torch.nn.Conv2d(1, 2, 1)
+    bank = LossBank({"ce": CrossEntropy(), "dice": MeanDice()})
+    fusion = Fusion(MADWeighting(2))
+    probe = GradientProbe(bank.names, auxiliary=False, at="parameters", every=2, parameters=model.parameters())
+    with record("mine", fusion=fusion, terms=bank.names, probe=probe, store=store) as run:
+        for _ in range(6):
+            parts = bank(model(torch.rand(2, 1, 4, 4)), torch.randint(2, (2, 4, 4)))
+            fused = fusion(parts)
+            run.measure(parts, fused)
+            fused.total.backward()
+            run.write(fused)
+    expected = "#### Gradients Measured at the parameters, every 2 steps."
+    assert said(visit("train", experiment=run.experiment)) == expected
+    assert said(visit("compare", runs=run.id)) == expected
