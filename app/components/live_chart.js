@@ -30,8 +30,16 @@ function drawing(className, width, height, shape) {
 }
 
 const chip = (color) => drawing("chip", 10, 10, { tag: "rect", width: 10, height: 10, rx: 3, fill: color });
-const sample = (color, dash) =>
-  drawing("sample", 26, 10, { tag: "path", d: "M0 5h26", stroke: color, "stroke-width": 2, "stroke-dasharray": dash });
+const sample = (color, { dash, width }) =>
+  drawing("sample", 26, 10, {
+    tag: "path",
+    d: "M0 5h26",
+    stroke: color,
+    "stroke-width": Math.min(width + 0.25, 2),
+    "stroke-dasharray": dash,
+  });
+// Of runs told apart by dash alone: a narrow line is a pale one in the chart.
+const ink = ({ width }) => (width < 1.5 ? "color-mix(in srgb, currentColor 45%, transparent)" : "currentColor");
 
 function number(value) {
   const size = Math.abs(value);
@@ -237,8 +245,8 @@ class LiveChart {
       button.title = [about, `Click to show or hide ${line[field]}.`].filter(Boolean).join(" ");
       button.setAttribute("aria-pressed", String(!this.hidden[field].has(line[field])));
       const isTerm = field === "term";
-      const color = isHalf && !isTerm ? "currentColor" : this.colorOf(line);
-      button.append(isHalf && isTerm ? chip(color) : sample(color, line.dash), element("span", "", line[field]));
+      const color = isHalf && !isTerm ? ink(line) : this.colorOf(line);
+      button.append(isHalf && isTerm ? chip(color) : sample(color, line), element("span", "", line[field]));
       button.onclick = () => {
         const hidden = this.hidden[field];
         if (!hidden.delete(line[field])) hidden.add(line[field]);
@@ -557,7 +565,7 @@ class LiveChart {
     const nodes = [element("div", "at", `${xLabel} ${number(closest)}${narrow ? "" : ` · ${yLabel}`}`)];
     for (const { line, y } of rows) {
       const node = element("div", "row");
-      node.append(sample(this.colorOf(line), line.dash), element("span", "name", line.name));
+      node.append(sample(this.colorOf(line), line), element("span", "name", line.name));
       node.append(element("span", "value", yUnit ? `${number(y)} ${yUnit}` : number(y)));
       nodes.push(node);
     }
