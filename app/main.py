@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from app import state
 from app.access import load_plugins
 from dmf.cores import share_cores
 
@@ -25,4 +26,6 @@ PAGES = [
 ]
 for trouble in load_plugins():  # before the first menu is made
     st.error(trouble, icon=":material/extension_off:")
-st.navigation(PAGES, position="top").run()
+page = st.navigation(PAGES, position="top")
+state.enter(page.title)
+page.run()

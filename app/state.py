@@ -21,6 +21,7 @@ CASE = "case"  # in the URL: inspect?runs=ID,ID&case=NAME
 EXPLAIN, STEP = "explain", "step"  # in the URL: lab?run=ID&explain=TITLE OF A METHOD&step=N
 IMPATIENCE = 5.0  # s in which another start of the same is taken for the same click
 _SEEN = "experiment-seen"
+_PAGE, _STAYS = "page-drawn", "page-stays"
 _CHOSEN = "runs-chosen"
 _CASE = "case-chosen"
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
@@ -31,19 +32,35 @@ def experiment_id() -> str | None:
     return st.query_params.get(EXPERIMENT) or None
 
 
-def experiment_to_watch() -> str | None:
-    """The experiment the URL names, else the one last watched in this visit, which goes back into the URL.
+def enter(page: str) -> None:
+    """Remember which page is drawn, and whether it is the one that was drawn before."""
+    st.session_state[_STAYS] = st.session_state.get(_PAGE) == page
+    st.session_state[_PAGE] = page
 
-    So a look at another page loses nothing. A preset in the URL asks for the form, not for what was watched.
+
+def experiment_to_watch() -> str | None:
+    """The experiment the URL names, else the one last watched in this visit: a look at another page loses nothing.
+
+    A preset in the URL asks for the form, not for what was watched.
     """
     named = experiment_id()
     if named is None and PRESET in st.query_params:
         return None
     watched = named or st.session_state.get(_SEEN)
-    if watched is not None:
+    if watched is not None and st.session_state.get(_STAYS):
         # Also where it is named: a link from this page to itself changes what is asked for, but not the address.
         st.query_params[EXPERIMENT] = watched
     return watched
+
+
+def keep_address(watched: str | None) -> None:
+    """Put what is watched into the URL, if it is not there. To be called once the page is drawn.
+
+    A browser on its way from another page may for a moment still be at the address of that one, and would put the
+    experiment there, into its history: the way back would lead here again.
+    """
+    if watched is not None and experiment_id() is None:
+        st.query_params[EXPERIMENT] = watched
 
 
 def keep_watching(id: str) -> None:

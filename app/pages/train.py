@@ -25,8 +25,9 @@ def show() -> None:
     """The experiment in the URL, or a welcome; then the form, which needs torch and so comes last."""
     use_style("home.css")
     chart_engine()
+    watched = state.experiment_to_watch()
     try:
-        show_experiment(state.experiment_to_watch())
+        show_experiment(watched)
     except DMFError as error:
         st.error(str(error))
     with st.sidebar:
@@ -35,6 +36,7 @@ def show() -> None:
         form(access.choices(), access.check, start)
         if st.session_state.pop(STARTED, False):
             uncover()
+    state.keep_address(watched)
 
 
 def start(config: ExperimentConfig) -> None:

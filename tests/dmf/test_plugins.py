@@ -159,6 +159,7 @@ def test_a_dataclass_and_its_own_constants_work_in_a_plugin(plugin):
             "MODELS = {'x': 3}\n",
             r"model 'x' must be a function \(config, in_channels, classes, image_size\) .* got int",
         ),
+        ("import torch\nMODELS = {'x': torch.nn.ReLU()}\n", "model 'x' must be a function .* got ReLU"),
         (
             "MODELS = {'x': lambda channels, classes: None}\n",
             r"model 'x' must be a function .* and cannot be called so: too many positional arguments",
