@@ -25,7 +25,7 @@ from dmf.runs import RunRow, RunStore, StoreControls, StoreSink, new_owner
 from dmf.runs.managing import EXPERIMENT_ID, checked_name, checked_tags
 from dmf.training.control import RunControl
 from dmf.training.environment import environment
-from dmf.training.gradients import GradientProbe
+from dmf.training.gradients import GradientProbe, measured_columns
 from dmf.training.lockstep import DRAIN_EVERY, IDLE
 from dmf.training.telemetry import TelemetryBuffer
 from dmf.training.watch import Watch
@@ -87,7 +87,8 @@ def record(
         steps_per_epoch: For the epoch axis.
         steps_total: For the progress bar.
         class_names: Of the classes in sample pictures, the first is the background; default background and lesion.
-        probe: Measures the gradients of the losses at every n-th step; see :meth:`Recording.measure`.
+        probe: Measures the gradients of the losses at every n-th step; see :meth:`Recording.measure`. Runs of one
+            experiment are measured alike.
         tags: Words to find the run by.
         notes: What to remember of it.
         store: Where it is kept; default the environment's ``DMF_STORE``, else ``data/runs.sqlite``.
@@ -146,7 +147,7 @@ class Recording:
         self._tags, self._notes = tags, notes
         self._where = store.url.render_as_string(hide_password=False) if isinstance(store, RunStore) else store
         self._probe = probe
-        self._measured: Tensor | None = None
+        self._measured: tuple[Fused, Tensor | None] | None = None
         self._control = RunControl()
         self._entered = False
         self._live: _Live | None = None
@@ -187,11 +188,16 @@ class Recording:
             fused: What became of them.
 
         Raises:
-            ConfigError: If there is no probe, or nothing that it could measure at.
+            ConfigError: If there is no probe, ``parts`` is none, or there is nothing that it could measure at.
         """
         if self._probe is None:
             raise ConfigError("There is nothing to measure with: give `record` a probe.", "probe")
-        self._measured = self._probe(self.step, parts, fused)
+        if not isinstance(parts, Parts):
+            raise ConfigError(
+                f"`parts` must be what the bank gave, `Parts(terms, auxiliary, logits)`, got {type(parts).__name__}.",
+                "probe",
+            )
+        self._measured = fused, self._probe(self.step, parts, fused)
 
     def write(self, fused: Fused) -> None:
         """Keep one step, then do what was wished: wait while paused, raise if stopped.
@@ -203,17 +209,19 @@ class Recording:
                 measured and was not.
             StoreError: If what happens can no longer be kept.
         """
-        if self._probe is not None and self._measured is None and self.step % self._probe.every == 0:
+        of, measured = self._measured or (None, None)
+        is_due = self._probe is not None and self.step % self._probe.every == 0
+        if is_due and (measured is None or of is not fused):
             raise ConfigError(
                 f"Step {self.step} was to be measured: call `run.measure(parts, fused)` before "
-                "`fused.total.backward()`, at every step.",
+                "`fused.total.backward()`, at every step and with the `fused` that is written.",
                 "probe",
             )
         live = self._live or self._begin(fused)
         if self._control.is_over:
             raise self._over()
         lr = math.nan if self._optimizer is None else float(self._optimizer.param_groups[0]["lr"])
-        live.telemetry.write(self.step, fused, lr, self._measured)
+        live.telemetry.write(self.step, fused, lr, measured)
         self._measured = None
         self.step += 1
         self._control.stepped()
@@ -392,8 +400,7 @@ def _measured_columns(probe: GradientProbe, terms: Sequence[str], fused: Fused) 
     Raises:
         ConfigError: If the probe is made for other losses than are written.
     """
-    written = GradientProbe(terms, auxiliary=fused.auxiliary is not None, at=probe.at, every=probe.every).columns
-    if probe.columns != written:
+    if probe.columns != measured_columns(terms, auxiliary=fused.auxiliary is not None):
         auxiliary = "with" if fused.auxiliary is not None else "without"
         raise ConfigError(
             f"`probe` must be made for the losses that are written: {', '.join(terms)}, {auxiliary} an auxiliary loss.",

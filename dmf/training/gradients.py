@@ -42,8 +42,8 @@ class GradientProbe:
         parameters: Those of the network, for ``"parameters"``.
 
     Raises:
-        ConfigError: If ``at`` is neither, or ``every`` is below 1; at a measurement, if there are no logits to measure
-            at.
+        ConfigError: If ``at`` is neither, ``every`` is below 1, or no parameter that learns is given to measure at; at
+            a measurement, if there are no logits to measure at, or they carry no gradient.
     """
 
     def __init__(
@@ -53,14 +53,15 @@ class GradientProbe:
             raise ConfigError(unknown("gradients", at, PLACES), "gradients")
         if every < 1:
             raise ConfigError(f"`every` must be at least 1 step, got {every}.", "gradients_every")
-        losses = (*terms, "auxiliary") if auxiliary else tuple(terms)
         self.at, self.every = at, every
-        self.columns = (
-            *(f"grad_norm_{name}" for name in losses),
-            *(f"grad_cos_{one}_{other}" for one, other in combinations(terms, 2)),
-            *(f"grad_share_{name}" for name in losses),
-        )
+        self.columns = measured_columns(terms, auxiliary=auxiliary)
         self._parameters = tuple(parameter for parameter in parameters if parameter.requires_grad)
+        if at == "parameters" and not self._parameters:
+            raise ConfigError(
+                "There are no parameters to measure gradients at. Give `parameters=model.parameters()` of a network "
+                "that learns, or measure at the logits.",
+                "gradients",
+            )
 
     def __call__(self, step: int, parts: Parts, fused: Fused) -> Tensor | None:
         """A measurement, one value per column, on the device of the losses; None at a step without one.
@@ -85,6 +86,12 @@ class GradientProbe:
                 "`Parts(terms, auxiliary, logits)` from the bank, or measure at the parameters.",
                 "gradients",
             )
+        if self.at == "logits" and parts.logits is not None and not parts.logits.requires_grad:
+            raise ConfigError(
+                "Gradients at the logits cannot be measured: the network's output carries no gradient. Compute it in "
+                "training, outside `torch.no_grad()`.",
+                "gradients",
+            )
         inputs = self._parameters if parts.logits is None or self.at == "parameters" else (parts.logits,)
         losses = [parts.terms] if parts.auxiliary is None else [parts.terms, parts.auxiliary]
         rows = [row for loss in losses for row in gradients(loss.reshape(-1), inputs)]
@@ -98,6 +105,16 @@ class GradientProbe:
         whole = pulls.abs().sum()
         shares = torch.where(whole > 0, pulls / whole, pulls) + 0.0  # no -0
         return torch.cat((norms, cosines, shares)).float()
+
+
+def measured_columns(terms: Sequence[str], *, auxiliary: bool) -> tuple[str, ...]:
+    """Names of what :class:`GradientProbe` measures, in its order."""
+    losses = (*terms, "auxiliary") if auxiliary else tuple(terms)
+    return (
+        *(f"grad_norm_{name}" for name in losses),
+        *(f"grad_cos_{one}_{other}" for one, other in combinations(terms, 2)),
+        *(f"grad_share_{name}" for name in losses),
+    )
 
 
 def _slopes(total: Tensor, losses: Sequence[Tensor]) -> list[Tensor]:

@@ -73,6 +73,10 @@ def test_from_the_first_day_to_a_race_with_a_score(app_server: str, page) -> Non
     page.locator(".st-key-run-status").wait_for()
     assert page.get_by_test_id("stException").count() == 0
 
+    page.go_back()
+    until(lambda: page.evaluate("location.pathname + location.search") == "/", "Home behind it")
+    over.get_by_text("stopped").wait_for()
+
 
 def test_adjust_opens_the_form_filled_with_the_race(idle_server: str, page) -> None:
     page.goto(idle_server)

@@ -107,6 +107,24 @@ def test_a_step_that_was_to_be_measured_and_was_not_is_told(store, fused):
     assert store.runs() == []
 
 
+def test_what_was_measured_of_another_step_is_not_kept_with_this_one(store, fusion):
+    logits = torch.zeros(1, 2, 2, 2, requires_grad=True)
+    parts = Parts(torch.stack([logits.square().sum() + k for k in range(3)]), None, logits)
+    measured, written = fusion(parts), fusion(parts)
+    probe = GradientProbe(("L1", "L2", "L3"), auxiliary=False, at="logits", every=1)
+    with record("mine", probe=probe, store=store) as run:
+        run.measure(parts, measured)
+        with pytest.raises(ConfigError, match="with the `fused` that is written"):
+            run.write(written)
+    assert store.runs() == []
+
+
+def test_only_what_a_bank_gives_can_be_measured(store, fused):
+    probe = GradientProbe(("L1", "L2", "L3"), auxiliary=False, at="logits", every=1)
+    with record("mine", probe=probe, store=store) as run, pytest.raises(ConfigError, match=r"Parts.*, got Tensor"):
+        run.measure(torch.ones(3), fused())
+
+
 def test_measuring_without_a_probe_is_refused(store, fused):
     with pytest.raises(ConfigError, match="give `record` a probe"), record("mine", store=store) as run:
         run.measure(Parts(torch.ones(3), None, None), fused())

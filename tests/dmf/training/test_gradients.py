@@ -123,9 +123,15 @@ def test_what_cannot_be_measured_is_refused():
         GradientProbe(("a",), auxiliary=False, at="logit", every=1)
     with pytest.raises(ConfigError, match="`every` must be at least 1 step, got 0"):
         GradientProbe(("a",), auxiliary=False, at="logits", every=0)
+    frozen = torch.zeros(2)
+    with pytest.raises(ConfigError, match=r"no parameters to measure gradients at\. Give `parameters="):
+        GradientProbe(("a",), auxiliary=False, at="parameters", every=1, parameters=[frozen])
     y = torch.ones(1, requires_grad=True)
     parts = Parts(y * 1)
     with pytest.raises(ConfigError, match="the losses came without the network's output"):
+        GradientProbe(("a",), auxiliary=False, at="logits", every=1)(0, parts, total_of(parts, [1.0]))
+    parts = Parts(y * 1, None, torch.ones(1))
+    with pytest.raises(ConfigError, match="the network's output carries no gradient"):
         GradientProbe(("a",), auxiliary=False, at="logits", every=1)(0, parts, total_of(parts, [1.0]))
 
 
