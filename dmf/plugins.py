@@ -286,9 +286,9 @@ def _wrong_member(word: str, name: str, member: Any) -> Iterator[str]:
             if missing:
                 yield f"dataset {name!r} must say more about itself: give the class {', '.join(missing)}."
         case _:
-            wanted = "a function (config, in_channels, classes, image_size) -> torch.nn.Module"
             from torch import nn
 
+            wanted = "a function (config, in_channels, classes, image_size) -> torch.nn.Module"
             if not callable(member) or isinstance(member, nn.Module):  # a network can be called, but makes none
                 yield f"model {name!r} must be {wanted}, got {type(member).__name__}."
                 return

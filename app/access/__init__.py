@@ -63,7 +63,6 @@ from app.access.lab import (
     History,
     Synthetic,
     evenness,
-    lab_methods,
     lab_runs,
     lab_shapes,
     losses_csv,
@@ -104,6 +103,7 @@ from app.access.viewing import (
     view_case,
 )
 from dmf.analysis.weight_path import path_of
+from dmf.replay import replayable_methods
 
 __all__ = [
     "PERTURBATIONS",
@@ -162,7 +162,6 @@ __all__ = [
     "inspected_runs",
     "kept_limits",
     "kept_picture",
-    "lab_methods",
     "lab_runs",
     "lab_shapes",
     "limits",
@@ -193,6 +192,7 @@ __all__ = [
     "preview",
     "queue",
     "reliability_of",
+    "replayable_methods",
     "replayed",
     "results",
     "run_data",

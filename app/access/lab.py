@@ -22,7 +22,6 @@ from dmf.records import Knob
 from dmf.replay import (
     SHAPES,
     Perturbation,
-    ReplayableMethod,
     Sensitivity,
     Shape,
     Synthetic,
@@ -79,11 +78,6 @@ class History:
         """What a method has unless it says otherwise."""
         found: FusionConfig = build(FusionConfig, {**self.settings, "terms": self.names})
         return found
-
-
-def lab_methods() -> dict[str, ReplayableMethod]:
-    """Methods that can be tried on a history, by name."""
-    return replayable_methods()
 
 
 def not_replayed(method: str, title: str) -> str:

@@ -20,6 +20,13 @@ def with_examples(shared_serve: Callable[..., str], monkeypatch: pytest.MonkeyPa
     return shared_serve()
 
 
+def show_all(watch: Any, what: str) -> None:
+    """End the zoom, outside which lines are thinned, and wait for all points."""
+    watch.chart(WEIGHTS).locator(".plot").press("Escape")
+    watch.until(lambda: watch.points(WEIGHTS) == TERMS * RUNS * STEPS, what)
+    assert watch.told(WEIGHTS, "zoomed") != "true"
+
+
 def test_the_examples_play_on_compare_with_pause_place_and_the_zoom_kept(with_examples: str, watched: Any) -> None:
     watch = watched(with_examples)
     page = watch.page
@@ -52,12 +59,14 @@ def test_the_examples_play_on_compare_with_pause_place_and_the_zoom_kept(with_ex
     page.get_by_role("slider", name="Seconds of training").press("End")
     again.wait_for()  # which stands there at the end
     assert watch.told(WEIGHTS, "zoomed") == "true"
+    show_all(watch, "the last points")
+    watch.zoom(WEIGHTS)
     page.get_by_role("button", name="End replay").click()
     page.get_by_role("button", name="Play", exact=True).wait_for()
     watch.until(lambda: page.locator(".st-key-play-bar").count() == 0, "the bar to go")
     charts = page.locator(f'.live-chart[data-key="{WEIGHTS}"]')
-    # Outside a zoom lines are thinned, so how many points there are depends on when it was paused.
     watch.until(lambda: charts.count() == 1 and watch.told(WEIGHTS, "zoomed") == "true", "one chart that is zoomed")
+    show_all(watch, "one chart with all points")
 
 
 def test_an_example_plays_on_train_to_its_end(with_examples: str, watched: Any) -> None:

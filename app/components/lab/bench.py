@@ -66,7 +66,7 @@ def bench(now: setup.Setup, history: Any, library: Any, train: Callable[[Sequenc
             _weights(now, drawn, library, is_still=bool(still))
     if sweep.open:
         with sweep:
-            sensitivity.sensitivity(drawn.changed, drawn.titles, drawn.configs, library.lab_methods(), library)
+            sensitivity.sensitivity(drawn.changed, drawn.titles, drawn.configs, library.replayable_methods(), library)
     if explain.open:
         with explain:
             _explained(drawn, library)
@@ -142,7 +142,7 @@ def _weights(now: setup.Setup, drawn: Bench, library: Any, *, is_still: bool) ->
 
 def computed(now: setup.Setup, history: Any, library: Any) -> Bench:
     """The weights of every method that can work, before and after what was changed."""
-    offered = library.lab_methods()
+    offered = library.replayable_methods()
     names, configs, problems = {}, {}, {}
     changed, trouble = history, ""
     try:
@@ -194,7 +194,7 @@ def _as_it_was(history: Any, changed: Any, library: Any) -> charts.Curve:
     """The run's own method with its own settings, changed where it was changed while it trained."""
     own = library.replayed(changed, history.base, as_it_was=True)
     before = library.replayed(history, history.base, as_it_was=True) if changed is not history else None
-    simplex = library.lab_methods()[history.base.weighting].simplex
+    simplex = library.replayable_methods()[history.base.weighting].simplex
     return charts.Curve(OWN, "", own, before, is_share=simplex or _sum_to_one(own))
 
 
@@ -215,7 +215,7 @@ def controls(now: setup.Setup, history: Any, drawn: Bench, library: Any) -> None
     st.markdown(
         "**Methods**", help="Rules that set the weights of the losses. Each has only the sliders that concern it."
     )
-    offered = library.lab_methods()
+    offered = library.replayable_methods()
     dashes = drawn.picture.dashes
     for row in now.rows:
         method = drawn.names[row.id]
@@ -284,7 +284,7 @@ def _notes(history: Any, library: Any) -> list[str]:
 
 def _agreement(history: Any, library: Any) -> str:
     """How far the replay of the run as it was is from what it recorded."""
-    if history.base.weighting not in library.lab_methods():
+    if history.base.weighting not in library.replayable_methods():
         return ""  # which is said beside the choice of replaying it
     if history.first:
         return ""

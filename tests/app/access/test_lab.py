@@ -9,7 +9,7 @@ from app.access import lab
 from dmf.config import FusionConfig
 from dmf.errors import ConfigError, DataError, RunNotFoundError
 from dmf.records import Event, TelemetryBlock
-from dmf.replay import replay
+from dmf.replay import replay, replayable_methods
 from dmf.runs import RunStore
 
 
@@ -178,7 +178,7 @@ def test_files_are_read_back_as_what_they_hold(drawn: lab.History) -> None:
 
 def test_shapes_and_methods_are_offered() -> None:
     assert "spike" in lab.lab_shapes()
-    assert "variance" in lab.lab_methods()
+    assert "variance" in replayable_methods()
 
 
 def test_how_even_weights_are_is_told_with_their_ends(drawn: lab.History) -> None:
@@ -191,7 +191,7 @@ def test_how_even_weights_are_is_told_with_their_ends(drawn: lab.History) -> Non
 
 
 def test_a_method_with_a_window_of_its_own_can_have_a_longer_memory() -> None:
-    assert {"window", "history_max"} <= set(lab.lab_methods()["softadapt"].options)
+    assert {"window", "history_max"} <= set(replayable_methods()["softadapt"].options)
 
 
 @pytest.mark.parametrize(

@@ -107,9 +107,14 @@ def test_a_step_that_was_to_be_measured_and_was_not_is_told(store, fused):
     assert store.runs() == []
 
 
-def test_what_was_measured_of_another_step_is_not_kept_with_this_one(store, fusion):
+@pytest.fixture
+def parts():
+    """Three losses without an auxiliary one, with the network's output they come from."""
     logits = torch.zeros(1, 2, 2, 2, requires_grad=True)
-    parts = Parts(torch.stack([logits.square().sum() + k for k in range(3)]), None, logits)
+    return Parts(torch.stack([logits.square().sum() + k for k in range(3)]), None, logits)
+
+
+def test_what_was_measured_of_another_step_is_not_kept_with_this_one(store, fusion, parts):
     measured, written = fusion(parts), fusion(parts)
     probe = GradientProbe(("L1", "L2", "L3"), auxiliary=False, at="logits", every=1)
     with record("mine", probe=probe, store=store) as run:
@@ -131,9 +136,7 @@ def test_measuring_without_a_probe_is_refused(store, fused):
 
 
 @pytest.mark.parametrize(("terms", "auxiliary"), [(("ce", "iou", "dice"), False), (("L1", "L2", "L3"), True)])
-def test_a_probe_for_other_losses_is_refused_and_nothing_is_stored(store, terms, auxiliary):
-    logits = torch.zeros(1, 2, 2, 2, requires_grad=True)
-    parts = Parts(torch.stack([logits.square().sum() + k for k in range(3)]), None, logits)
+def test_a_probe_for_other_losses_is_refused_and_nothing_is_stored(store, parts, terms, auxiliary):
     fused = Fusion(MADWeighting(3))(parts)
     probe = GradientProbe(terms, auxiliary=auxiliary, at="logits", every=1)
     with record("mine", probe=probe, store=store) as run:
