@@ -9,7 +9,7 @@ from pathlib import Path
 from dmf.config import DataConfig
 from dmf.data.about import Card, describe, is_here
 from dmf.data.archive import Unpacked, unpack, uploaded
-from dmf.data.base import BrokenDataError, Case, Dataset, Link, Problem, RawPair
+from dmf.data.base import IGNORE, BrokenDataError, Case, Dataset, Doubt, Link, Problem, RawPair
 from dmf.data.bus_synthetic import BusSynthetic
 from dmf.data.busc import Busc
 from dmf.data.busi import Busi
@@ -28,6 +28,7 @@ from dmf.registry import Registry
 
 __all__ = [
     "DATASETS",
+    "IGNORE",
     "LIMITS",
     "ArchiveError",
     "BrokenDataError",
@@ -37,6 +38,7 @@ __all__ = [
     "Card",
     "Case",
     "Dataset",
+    "Doubt",
     "Finding",
     "Folder",
     "Indices",

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from dmf.paths import raw_folder
 
 OptionValue: TypeAlias = bool | int | float | str
 Pixels: TypeAlias = NDArray[np.uint8]
+SplitName: TypeAlias = Literal["train", "validation", "test"]
+
+IGNORE = 255  # class number of pixels that belong to no class: nobody said what they show
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Case:
         id: Unique within the dataset.
         label: What the image shows, e.g. its class folder; not what is segmented.
         group: Cases of one group (a patient) never straddle a split; None for a case of its own.
+        split: Where the files themselves say which part it belongs to; None where it is dealt.
         image: File of the image; None where the image is made, not read.
         masks: Files whose union is the truth; empty where the truth is made, or where the file is missing.
     """
@@ -33,6 +37,7 @@ class Case:
     group: str | None = None
     image: Path | None = None
     masks: tuple[Path, ...] = ()
+    split: SplitName | None = None
 
 
 @dataclass(frozen=True)
@@ -41,13 +46,15 @@ class RawPair:
 
     Attributes:
         image: (H, W) or (H, W, C) uint8.
-        mask: (H, W) uint8, the class number of each pixel.
+        mask: (H, W) uint8, the class number of each pixel; :data:`IGNORE` where it belongs to none.
         notes: What was unusual about the files, and how it was read; nothing is wrong.
+        spacing: Height and width of a pixel in mm where the file itself says; else that of the dataset holds.
     """
 
     image: Pixels
     mask: Pixels
     notes: tuple[str, ...] = ()
+    spacing: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,25 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}. {self.remedy}"
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Something about the files that may be meant otherwise than it was read.
+
+    Attributes:
+        what: What was found.
+        decided: How it is read now.
+        options: Options that settle it, as typed, e.g. ``ignore=255``; the one that keeps what was decided among them.
+    """
+
+    what: str
+    decided: str
+    options: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        ways = f" Settle it with {' or '.join(self.options)}." if self.options else ""
+        return f"{self.what}; {self.decided}.{ways}"
 
 
 @dataclass(frozen=True)
@@ -105,6 +131,7 @@ class Dataset(ABC):
     class_names: tuple[str, ...]  # the first is the background; may depend on the options
     in_channels: int = 1
     spacing: tuple[float, float] | None = None  # height and width of a pixel in mm, where the files tell
+    ignore: int | None = None  # IGNORE where masks may hold pixels of no class
     needs_download: ClassVar[bool] = True
     how_to_get: ClassVar[str]
     licence: ClassVar[str]
@@ -142,6 +169,10 @@ class Dataset(ABC):
 
     def remarks(self) -> list[str]:
         """What is unusual about the folders, though nothing is wrong."""
+        return []
+
+    def doubts(self) -> list[Doubt]:
+        """What may be meant otherwise than it is read, with the options that settle it."""
         return []
 
     def fingerprint(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dmf.data.base import BrokenDataError, Dataset, Problem
+from dmf.data.base import BrokenDataError, Dataset, Doubt, Problem
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Report:
         class_shares: Share of all pixels per class name.
         problems: All that is wrong; training refuses to start until they are gone.
         notes: What is unusual, and how it is read.
+        doubts: What may be meant otherwise than it is read, with the options that settle it.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Report:
     class_shares: dict[str, float]
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def is_sound(self) -> bool:
@@ -51,7 +53,7 @@ class Report:
                 lines.append(f"  {side}: {values[0]} to {values[2]} pixels, median {values[1]}")
             shares = ", ".join(f"{name} {share:.2%}" for name, share in self.class_shares.items())
             lines.append(f"  share of pixels: {shares}")
-        for title, found in (("problems", self.problems), ("notes", self.notes)):
+        for title, found in (("problems", self.problems), ("doubts", self.doubts), ("notes", self.notes)):
             lines.append(f"  {title}: {len(found) or 'none'}")
             lines += [f"    {entry}" for entry in found]
         return "\n".join(lines)
@@ -105,6 +107,7 @@ def check(dataset: Dataset, *, on_progress: Callable[[int, int], None] | None = 
         dict(zip(dataset.class_names, shares.tolist(), strict=True)),
         tuple(problems),
         tuple(notes),
+        tuple(dataset.doubts()),
     )
 
 

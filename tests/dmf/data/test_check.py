@@ -66,6 +66,7 @@ def test_a_report_reads_well(fake_busi: Path) -> None:
         "  width: 80 to 80 pixels, median 80\n"
         "  share of pixels: background 95.62%, lesion 4.38%\n"  # 1050 / 24000 = 4.375 %
         "  problems: none\n"
+        "  doubts: none\n"
         "  notes: 1\n"
         "    benign (2)_mask_1.png: has transparency, laid over black"
     )
