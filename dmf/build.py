@@ -386,7 +386,7 @@ def build_workbench(config: ExperimentConfig, on_progress: Callable[[int, int], 
         task=Segmentation(data.class_names, config.training.absent),
         samples=tuple(SampleCase(feed.case_id(position), feed.sample(position)) for position in shown),
         numerics=choice,
-        ratios=tuple(class_ratios(data.masks[indices.train], len(data.class_names)).tolist()),
+        ratios=tuple(class_ratios(data.masks, len(data.class_names), indices.train).tolist()),
     )
 
 

@@ -6,14 +6,14 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dmf.config import DataConfig
 from dmf.data.base import Case, Dataset, Pixels
-from dmf.data.cache import read_arrays, write_arrays
+from dmf.data.cache import Planned, map_arrays, read_arrays, writing
 from dmf.data.filtering import square, treat
 from dmf.errors import DataError
 from dmf.paths import cache_folder
@@ -27,6 +27,8 @@ _computing = threading.Lock()
 @dataclass(frozen=True)
 class PreparedData:
     """Images and masks of one size, ready for a network.
+
+    Images and masks are maps of the cache file: they take memory only where they are looked at.
 
     Attributes:
         images: (N, C, S, S) uint8.
@@ -63,8 +65,8 @@ def prepare(
         with _turn() as has_waited:
             arrays = read_arrays(path, ARRAYS) if has_waited else None  # another thread may just have made them
             if arrays is None:
-                arrays = _compute(dataset, config, cases, on_progress)
-                write_arrays(path, arrays)
+                _compute(path, dataset, config, cases, on_progress)
+                arrays = map_arrays(path, ARRAYS)
     return PreparedData(arrays["images"], arrays["masks"], tuple(cases), arrays["sizes"], dataset.class_names)
 
 
@@ -97,9 +99,13 @@ def choose_cases(dataset: Dataset, limit: int | None) -> list[Case]:
     return cases if limit is None else [cases[position] for position in order[:limit]]
 
 
-def class_ratios(masks: Pixels, classes: int) -> NDArray[np.float64]:
-    """Share of the pixels of each class over all masks, (classes,), sums to 1."""
-    return np.bincount(masks.ravel(), minlength=classes) / masks.size
+def class_ratios(masks: Pixels, classes: int, positions: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+    """Share of the pixels of each class over all masks, or those at ``positions``; (classes,), sums to 1."""
+    counts = np.zeros(classes, dtype=np.int64)
+    for position in range(len(masks)) if positions is None else positions:  # counting widens pixels: one mask at a time
+        counts += np.bincount(masks[position].ravel(), minlength=classes)
+    shares: NDArray[np.float64] = counts / counts.sum()
+    return shares
 
 
 def _key(dataset: Dataset, config: DataConfig, cases: Sequence[Case]) -> str:
@@ -118,18 +124,27 @@ def _key(dataset: Dataset, config: DataConfig, cases: Sequence[Case]) -> str:
 
 
 def _compute(
-    dataset: Dataset, config: DataConfig, cases: Sequence[Case], on_progress: Callable[[int, int], None] | None
-) -> dict[str, NDArray[Any]]:
-    size = config.image_size
-    images = np.empty((len(cases), dataset.in_channels, size, size), dtype=np.uint8)
-    masks = np.empty((len(cases), size, size), dtype=np.uint8)
-    sizes = np.empty((len(cases), 2), dtype=np.int64)
-    for position, case in enumerate(cases):
-        pair = dataset.load(case)
-        image = treat(pair.image, config).resized
-        images[position] = image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
-        masks[position] = square(pair.mask, size, config.fit, is_mask=True)
-        sizes[position] = pair.mask.shape
-        if on_progress is not None:
-            on_progress(position + 1, len(cases))
-    return {"images": images, "masks": masks, "sizes": sizes}
+    path: Path,
+    dataset: Dataset,
+    config: DataConfig,
+    cases: Sequence[Case],
+    on_progress: Callable[[int, int], None] | None,
+) -> None:
+    """Write the prepared cases into the cache, one after another, so that one image is in memory at a time."""
+    size, count = config.image_size, len(cases)
+    plans = {
+        "images": Planned((count, dataset.in_channels, size, size), np.uint8),
+        "masks": Planned((count, size, size), np.uint8),
+        "sizes": Planned((count, 2), np.int64),
+    }
+    with writing(path, plans) as writer:
+        for position, case in enumerate(cases):
+            pair = dataset.load(case)
+            image = treat(pair.image, config).resized
+            writer.append(
+                images=image[None] if image.ndim == 2 else image.transpose(2, 0, 1),
+                masks=square(pair.mask, size, config.fit, is_mask=True),
+                sizes=np.array(pair.mask.shape),
+            )
+            if on_progress is not None:
+                on_progress(position + 1, count)

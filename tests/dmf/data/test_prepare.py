@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dmf.config import DataConfig
-from dmf.data import Busi, Dataset, Phantom, class_ratios, prepare
+from dmf.data import Busi, Case, Dataset, Phantom, RawPair, class_ratios, prepare
 from dmf.data.prepare import choose_cases
 from dmf.errors import DataError
 
@@ -117,7 +117,7 @@ def test_no_half_written_file_stays_behind(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np, "savez", full)
+    monkeypatch.setattr("shutil.copyfileobj", full)
     with pytest.raises(DataError, match=r"Cannot write the prepared images to .*cache: No space left.*set DMF_HOME"):
         prepare(counting(), SMALL)
     assert cached(home) == []
@@ -135,6 +135,25 @@ def test_two_processes_may_prepare_the_same_data_at_once(home: Path) -> None:
     assert [process.returncode for process in running] == [0, 0, 0]
     assert sums == {f"{int(prepare(Phantom(images=24), DataConfig(image_size=32)).images.sum())}\n"}
     assert len(cached(home)) == 1
+
+
+def test_a_cache_of_an_older_version_is_still_read(counting: type[Dataset], home: Path) -> None:
+    first = prepare(counting(), SMALL)
+    (path,) = cached(home)
+    arrays = {"images": first.images + 1, "masks": first.masks, "sizes": first.sizes}
+    np.savez(path, **arrays)  # how they were written
+    again = prepare(counting(), SMALL, on_progress=lambda *_: pytest.fail("computed again"))
+    assert np.array_equal(again.images, first.images + 1)
+
+
+def test_a_case_that_cannot_be_read_is_not_taken_for_a_full_disk(counting: type[Dataset], home: Path) -> None:
+    class Gone(counting):  # type: ignore[valid-type, misc]
+        def load(self, case: Case) -> RawPair:
+            raise FileNotFoundError(case.id)
+
+    with pytest.raises(FileNotFoundError, match="c0"):
+        prepare(Gone(), SMALL)
+    assert cached(home) == []
 
 
 def test_the_filter_is_applied_before_resizing() -> None:
@@ -173,6 +192,7 @@ def test_class_ratios_are_shares_of_all_pixels() -> None:
     masks[0, :2] = 1  # 8 of 32 pixels
     masks[1, 0, 0] = 2  # 1 of 32
     assert class_ratios(masks, 4).tolist() == [23 / 32, 8 / 32, 1 / 32, 0]
+    assert class_ratios(masks, 4, np.array([1])).tolist() == [15 / 16, 0, 1 / 16, 0]
 
 
 def test_two_threads_that_want_the_same_images_load_them_once(counting: type[Dataset]) -> None:
