@@ -24,6 +24,7 @@ from dmf.knobs import Settings
 from dmf.losses import LOSSES, build_bank
 from dmf.models import MODELS, build_model
 from dmf.plugins import load_stored
+from dmf.records import IGNORE
 from dmf.schedule import AuxiliarySchedule
 from dmf.seeding import derive
 from dmf.tasks import Feed, SampleCase, Segmentation
@@ -316,7 +317,7 @@ class Workbench:
             label=config.label,
             settings=Settings(training.lr, config.fusion),
             model=model.to(device).to(memory_format=self.numerics.memory_format),
-            bank=build_bank(config.fusion, self.ratios).to(device),
+            bank=build_bank(config.fusion, self.ratios, self.task.ignore).to(device),
             build_fusion=fusion,
             numerics=self.numerics,
             seed=derive(seed, "run"),
@@ -355,6 +356,7 @@ class Workbench:
             "images": self.feed.images,
             "class_names": list(self.data.class_names),
             "class_shares": list(self.ratios),
+            "ignore": self.task.ignore,
             "steps_per_epoch": steps,
             "steps_total": steps * self.config.training.epochs,
         }
@@ -383,7 +385,7 @@ def build_workbench(config: ExperimentConfig, on_progress: Callable[[int, int], 
         config=config,
         data=data,
         feed=feed,
-        task=Segmentation(data.class_names, config.training.absent),
+        task=Segmentation(data.class_names, config.training.absent, dataset.ignore),
         samples=tuple(SampleCase(feed.case_id(position), feed.sample(position)) for position in shown),
         numerics=choice,
         ratios=tuple(class_ratios(data.masks, len(data.class_names), indices.train).tolist()),
@@ -391,11 +393,11 @@ def build_workbench(config: ExperimentConfig, on_progress: Callable[[int, int], 
 
 
 def _showing_all(masks: Pixels, positions: Sequence[int]) -> list[int]:
-    """The positions, those first that show a class which none before them does."""
+    """The positions, those first that show a class which none before them does; void is no class."""
     seen: set[int] = set()
     first = []
     for position in positions:
-        classes = set(np.bincount(masks[position].ravel()).nonzero()[0].tolist())
+        classes = set(np.bincount(masks[position].ravel()).nonzero()[0].tolist()) - {IGNORE}
         if not classes <= seen:
             first.append(position)
             seen |= classes

@@ -13,6 +13,7 @@ from dmf.data.folder import suggest_options
 from dmf.data.pairs import pictures
 from dmf.errors import ConfigError, DataError
 from dmf.metrics import summarise
+from dmf.metrics.labels import label_counts
 from dmf.probabilities import found
 from dmf.records import Artifact, CaseScores, EpochMetrics, Event, Record, RunState, StateChange
 from dmf.runs import RunStore, new_owner
@@ -193,7 +194,7 @@ def _count(dataset: Folder, cases: Sequence[Case], models: Sequence[Model]) -> N
                 problems.append(Problem(str(model.files[case.id]), what, remedy))
                 continue
             highest[model.name] = max(highest[model.name], int(pixels.max(initial=0)))
-            model.counts[place] = _class_counts(found(pixels), truth, len(dataset.values))
+            model.counts[place] = label_counts(found(pixels), truth, len(dataset.values))
     for model in models:
         if 0 < highest[model.name] < len(dataset.values) and not problems:
             what = f"is nowhere brighter than {highest[model.name]} of 255, so nothing would count as found"
@@ -213,13 +214,6 @@ def _refused(problems: Sequence[Problem]) -> BrokenDataError:
 def _as_problem(file: Path, error: DataError) -> Problem:
     what, _, remedy = str(error).removeprefix(f"{file} ").partition(". ")
     return Problem(str(file), what.rstrip("."), remedy or "Save it again.")
-
-
-def _class_counts(label: NDArray[np.uint8], truth: NDArray[np.uint8], classes: int) -> NDArray[np.int64]:
-    table = np.bincount((truth.astype(np.int64) * classes + label).ravel(), minlength=classes**2)
-    table = table.reshape(classes, classes)  # rows: truth, columns: prediction
-    hits = table.diagonal()
-    return np.stack((hits, table.sum(0) - hits, table.sum(1) - hits), axis=-1)
 
 
 def _records(

@@ -12,6 +12,8 @@ from typing import Any, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+IGNORE = 255  # class number of a void pixel: it belongs to no class, because nobody said what it shows
+
 
 class RunState(enum.StrEnum):
     """queued -> running <-> paused -> finished | stopped | failed | interrupted; the last three can be resumed."""

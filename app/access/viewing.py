@@ -17,6 +17,7 @@ from dmf.analysis import inspection, sheet
 from dmf.errors import DataError, DMFError
 from dmf.metrics.boundary import restore
 from dmf.probabilities import Pixels, found
+from dmf.records import IGNORE
 from dmf.runs import RunStore, SampleRow
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Prediction:
     Attributes:
         probabilities: (C-1, H, W), 255 times the probability of each class but the background; None where not kept.
         labels: (H, W) class numbers of a kept sample, where there are no probabilities.
-        truth: (H, W) class numbers in the pixels of the prediction.
+        truth: (H, W) class numbers in the pixels of the prediction; 255 where void, as everywhere here.
         window: Left, top, width and height of the image within these pixels; None for all of it.
         note: Why something is missing, or what it is instead.
     """
@@ -352,8 +353,10 @@ def contact_sheet(
 
 
 def _dice(truth: Pixels, mask: Pixels | None) -> float | None:
-    """Of all lesion classes together; None without a prediction, or where there is nothing to find or found."""
+    """Of all lesion classes together, without void pixels; None where there is no prediction, or nothing in either."""
     if mask is None:
         return None
-    both, either = int(((truth > 0) & (mask > 0)).sum()), int((truth > 0).sum() + (mask > 0).sum())
+    is_valid = truth != IGNORE
+    is_lesion, is_found = (truth > 0) & is_valid, (mask > 0) & is_valid
+    both, either = int((is_lesion & is_found).sum()), int(is_lesion.sum() + is_found.sum())
     return 2 * both / either if either else None

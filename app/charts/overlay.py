@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 Pixels = NDArray[np.uint8]
 Color = tuple[int, int, int]
 
+VOID = 255  # class number of pixels of which nobody said what they show
+GREY: Color = (128, 128, 128)
+
 
 def decode(png: bytes, *, grey: bool = True) -> Pixels:
     """A PNG as (H, W), or as (H, W, 3) red, green, blue.
@@ -34,7 +37,7 @@ def compare(image: Pixels, truth: Pixels, prediction: Pixels, colors: Mapping[st
 
     Args:
         image: (H, W, 3).
-        truth: (H, W) class numbers, 0 the background.
+        truth: (H, W) class numbers, 0 the background; at void pixels, 255, grey stripes say that nothing counts there.
         prediction: (H, W) class numbers.
         colors: Of ``true positive``, ``false positive`` and ``false negative``; a lesion taken for another kind of
             lesion counts as missed.
@@ -43,21 +46,31 @@ def compare(image: Pixels, truth: Pixels, prediction: Pixels, colors: Mapping[st
     Returns:
         (H, W, 3)
     """
+    is_lesion = (truth > 0) & (truth != VOID)
     areas = {
-        "true positive": (truth > 0) & (truth == prediction),
+        "true positive": is_lesion & (truth == prediction),
         "false positive": (truth == 0) & (prediction > 0),
-        "false negative": (truth > 0) & (truth != prediction),
+        "false negative": is_lesion & (truth != prediction),
     }
     for name, area in areas.items():
         image = _tinted(image, area, colors[name], opacity)
-    return image
+    return _with_void(image, truth, opacity)
 
 
 def outline(image: Pixels, truth: Pixels, colors: Mapping[int, Color], opacity: float) -> Pixels:
-    """The truth over its image, (H, W, 3): each class but the background in its colour."""
+    """The truth over its image, (H, W, 3): each class but the background in its colour, void pixels in grey stripes."""
     for number, color in colors.items():
         image = _tinted(image, truth == number, color, opacity)
-    return image
+    return _with_void(image, truth, opacity)
+
+
+def _with_void(image: Pixels, truth: Pixels, opacity: float) -> Pixels:
+    void = truth == VOID
+    if not void.any():
+        return image
+    rows, columns = np.indices(truth.shape)
+    share = (opacity * (void & ((rows + columns) % 4 < 2)))[..., None]
+    return np.asarray(np.rint(image * (1 - share) + np.array(GREY) * share), np.uint8)
 
 
 def _tinted(image: Pixels, area: NDArray[np.bool_], color: Color, opacity: float) -> Pixels:

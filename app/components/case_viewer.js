@@ -264,14 +264,14 @@ class Viewer {
     const truths = grids.map((grid) => {
       if (grid.truth === null) return null;
       const mask = fromLabels(columns[grid.truth], chosenClasses(this.config.classes, this.classIndex));
-      return { mask, line: outlineOf(mask, grid) };
+      return { mask, line: outlineOf(mask, grid), ...voidOf(columns[grid.truth], grid) };
     });
     this.layers = new Map([["image", {}]]);
     if (this.config.truth !== null) {
-      const { mask, line } = truths[this.config.truth];
+      const { mask, line, stripes } = truths[this.config.truth];
       const grid = grids[this.config.truth];
       const tint = this.display === "outline" ? null : tinted(mask, grid, () => WHITE, this.opacity * 0.6);
-      this.layers.set("truth", { grid, overlay: tint, lines: [[line, WHITE]] });
+      this.layers.set("truth", { grid, overlay: tint, stripes, lines: [[line, WHITE]] });
     }
     this.scores = {};
     for (const panel of panels) {
@@ -287,7 +287,8 @@ class Viewer {
       let overlay = null;
       if (this.display === "filled") overlay = tinted(mask, grid, () => YELLOW, this.opacity);
       if (this.display === "errors" && truth) {
-        const kind = mask.map((value, i) => (value ? (truth.mask[i] ? 1 : 2) : truth.mask[i] ? 3 : 0));
+        const { isVoid } = truth;
+        const kind = mask.map((value, i) => (isVoid && isVoid[i] ? 0 : value ? (truth.mask[i] ? 1 : 2) : truth.mask[i] ? 3 : 0));
         overlay = tinted(kind, grid, (value) => [colors.found, colors.madeUp, colors.missed][value - 1], this.opacity);
         lines.length = 0;
       }
@@ -295,11 +296,12 @@ class Viewer {
         overlay = tinted(levels, grid, (value) => heatColor(value / 255), this.opacity, true);
       }
       if (this.display === "outline" || this.display === "heat") lines.push([outlineOf(mask, grid), YELLOW]);
-      const counts = truth ? count(mask, truth.mask, this.config.absent) : null;
+      const counts = truth ? count(mask, truth.mask, truth.isVoid, this.config.absent) : null;
       if (counts) this.scores[panel.name] = counts;
       const share = mask.reduce((total, value) => total + value, 0) / mask.length;
-      this.layers.set(panel.id, { grid, overlay, lines, counts, share, at });
+      this.layers.set(panel.id, { grid, overlay, stripes: truth && truth.stripes, lines, counts, share, at });
     }
+    this.hasVoid = truths.some((truth) => truth && truth.isVoid);
     this.showControls();
     this.showCaptions();
     this.showKey();
@@ -364,6 +366,7 @@ class Viewer {
       errors: [[found, "found (truth and prediction)"], [madeUp, "made up (prediction only)"], [missed, "missed (truth only)"]],
       heat: [],
     }[this.display];
+    if (this.hasVoid) parts.push([GREY, "void (counts nowhere)"]);
     const nodes = parts.map(([color, words]) => {
       const part = element("span");
       const chip = element("i");
@@ -428,7 +431,7 @@ class Viewer {
     });
   }
 
-  paintLayer(ctx, width, height, { grid, overlay, lines, words }, ratio) {
+  paintLayer(ctx, width, height, { grid, overlay, stripes, lines, words }, ratio) {
     const { scale, x, y } = this.view;
     const place = [-x * scale * width, -y * scale * height, scale * width, scale * height];
     ctx.imageSmoothingEnabled = scale * width < 4 * this.picture.width;
@@ -439,7 +442,7 @@ class Viewer {
     if (!grid) return;
     const [left, top, wide, high] = grid.window; // where the image lies in what the network sees
     ctx.imageSmoothingEnabled = false;
-    if (overlay) ctx.drawImage(overlay, left, top, wide, high, ...place);
+    for (const layer of [stripes, overlay]) if (layer) ctx.drawImage(layer, left, top, wide, high, ...place);
     const [stepX, stepY] = [place[2] / wide, place[3] / high];
     const matrix = new DOMMatrix([stepX, 0, 0, stepY, place[0] - left * stepX, place[1] - top * stepY]);
     for (const [path, color] of lines) {

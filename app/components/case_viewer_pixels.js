@@ -3,6 +3,7 @@
 
 const WHITE = [255, 255, 255];
 const YELLOW = [255, 221, 51];
+const GREY = [128, 128, 128];
 const HEAT = [[0, 0, 4], [66, 10, 104], [147, 38, 103], [221, 81, 58], [252, 165, 10], [252, 255, 164]]; // inferno
 
 function element(tag, className, text) {
@@ -116,6 +117,16 @@ function fromLabels(labels, chosen) {
   return Uint8Array.from(labels, (label) => Number(wanted.has(label)));
 }
 
+const VOID = 255; // dmf.records.IGNORE
+
+// Grey stripes over pixels that count nowhere; null where there are none.
+function voidOf(labels, { width, height }) {
+  if (!labels.includes(VOID)) return { isVoid: null, stripes: null };
+  const isVoid = Uint8Array.from(labels, (label) => Number(label === VOID));
+  const striped = isVoid.map((value, i) => Number(value && ((i % width) + Math.floor(i / width)) % 4 < 2));
+  return { isVoid, stripes: tinted(striped, { width, height }, () => GREY, 0.6) };
+}
+
 function tinted(values, { width, height }, colorOf, opacity, everywhere = false) {
   const colors = new Map();
   return canvasOf(width, height, (data) => {
@@ -132,9 +143,11 @@ function tinted(values, { width, height }, colorOf, opacity, everywhere = false)
   });
 }
 
-function count(mask, truth, whenAbsent) {
+// `isVoid`: 1 where nobody said what there is, so that nothing counts; null where that is nowhere.
+function count(mask, truth, isVoid, whenAbsent) {
   let [tp, fp, fn] = [0, 0, 0];
   for (let i = 0; i < mask.length; i += 1) {
+    if (isVoid && isVoid[i]) continue;
     if (mask[i]) truth[i] ? (tp += 1) : (fp += 1);
     else if (truth[i]) fn += 1;
   }

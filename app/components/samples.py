@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.charts.overlay import Color, Pixels, compare, decode, encode, outline
+from app.charts.overlay import GREY, Color, Pixels, compare, decode, encode, outline
 from app.components.page_style import dash_sample, number
 from app.components.race import titles_of
 from app.theme import OVERLAY_COLORS, Dash, class_colors
@@ -71,6 +71,8 @@ def key(snapshot: Any) -> str:
     if len(names) > 2:
         truth = class_colors(len(names))
         parts += [f'<span><i style="background:rgb{truth[k]}"></i>{html.escape(names[k])}</span>' for k in truth]
+    if snapshot.facts.get("ignore") is not None:
+        parts.append(f'<span><i style="background:rgb{GREY}"></i>void (counts nowhere)</span>')
     return f'<div class="race key">{"".join(parts)}</div>'
 
 

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from dmf.errors import DataError
 from dmf.metrics.boundary import Empty, boundary_distances, restore
 from dmf.metrics.calibration import Reliability, lesion_box, level_reliability
+from dmf.metrics.labels import label_counts
 from dmf.metrics.per_image import IMAGE_SCORES, image_scores
 from dmf.metrics.scores import Absent
 from dmf.probabilities import Pixels, Probabilities, found, lesion
-from dmf.records import CaseScores
+from dmf.records import IGNORE, CaseScores
 from dmf.runs import RunStore
 
 Which = Literal["best", "last"]
@@ -126,7 +127,7 @@ def case_numbers(
 
     Args:
         prob: (C-1, S, S), or (C-1, H, W) at original size: uint8, 255 times the probability of classes 1..C-1.
-        original: The case; class numbers in its truth are below C.
+        original: The case; class numbers in its truth are below C, or 255 at void pixels, which count nowhere.
         fit: How the image was made square.
         threshold: 0..1.
         absent: What a class scores that is in neither truth nor prediction.
@@ -136,15 +137,14 @@ def case_numbers(
             is outside 0..1.
     """
     truth, classes = original.truth, len(prob) + 1
-    if truth.max(initial=0) >= classes:
-        raise ValueError(f"`original` has class {truth.max()}, but `prob` has classes up to {classes - 1}.")
+    void = truth == IGNORE
+    highest = truth.max(initial=0, where=~void)
+    if highest >= classes:
+        raise ValueError(f"`original` has class {highest}, but `prob` has classes up to {classes - 1}.")
     label = _at_original(found(prob, threshold), truth, fit)
-    table = np.bincount((truth.astype(np.int64) * classes + label).ravel(), minlength=classes**2)
-    table = table.reshape(classes, classes)  # rows: truth, columns: prediction
-    hits = table.diagonal()
-    counts = np.stack((hits, table.sum(0) - hits, table.sum(1) - hits), axis=-1)[None]
+    counts = label_counts(label, truth, classes)[None]
     scores = {name: float(image_scores(counts, name, absent)[0]) for name in IMAGE_SCORES}
-    outline = boundary_distances(label > 0, truth > 0, original.spacing)
+    outline = boundary_distances(label > 0, truth > 0, original.spacing, void=void)
     return CaseNumbers(
         dice=scores["lesion_dice"],
         iou=scores["lesion_iou"],
@@ -161,6 +161,8 @@ def reliability_of(
     store: RunStore, run: str, which: Which, margin: int | None, originals: Callable[[str], Original]
 ) -> Reliability:
     """Whether the lesion probability of a run means what it says, over the pixels of the original test images.
+
+    Void pixels are left out.
 
     The lesion is all classes but the background together. See :func:`dmf.metrics.calibration.reliability`.
 
@@ -185,11 +187,12 @@ def reliability_of(
     pixels, lesions, images = np.zeros(256, np.int64), np.zeros(256, np.int64), 0
     for case in file.cases:
         truth = originals(case).truth
-        is_lesion = truth > 0
+        is_valid = truth != IGNORE
+        is_lesion = (truth > 0) & is_valid
         levels = _at_original(lesion(file.read(case)), truth, fit)
         box = (slice(None), slice(None)) if margin is None else lesion_box(is_lesion, margin)
         if box is not None:
-            pixels += np.bincount(levels[box].ravel(), minlength=256)
+            pixels += np.bincount(levels[box][is_valid[box]], minlength=256)
             lesions += np.bincount(levels[box][is_lesion[box]], minlength=256)
             images += 1
     return level_reliability(pixels, lesions, images)
@@ -214,7 +217,7 @@ def _scores(store: RunStore, run: str, split: str) -> CaseScores | None:
 
 def _rows(scores: CaseScores, absent: Absent, labels: Mapping[str, str]) -> list[dict[str, Any]]:
     dice, iou = (image_scores(scores.counts, name, absent) for name in ("lesion_dice", "lesion_iou"))
-    in_truth = scores.counts[:, :, 0] + scores.counts[:, :, 2]  # (cases, classes); every pixel has one class
+    in_truth = scores.counts[:, :, 0] + scores.counts[:, :, 2]  # (cases, classes); every pixel that is not void has one class
     share = in_truth[:, 1:].sum(1) / np.maximum(in_truth.sum(1), 1)
     return [
         {

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from dmf.records import IGNORE
+
 Pixels: TypeAlias = NDArray[np.uint8]
 Style: TypeAlias = Literal["contour", "filled"]
 Row: TypeAlias = tuple[str, Pixels, Pixels, Sequence[Pixels | None]]
@@ -24,6 +26,7 @@ COLOURS = (
     *((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66)),
     *((0, 114, 178), (213, 94, 0), (204, 121, 167)),
 )
+VOID = (128, 128, 128)  # grey stripes where nobody said what there is
 OPACITY = 0.45  # of a filled class
 WHITE, NOTHING, INK, FAINT = (255, 255, 255), (236, 236, 236), (20, 20, 20), (90, 90, 90)
 GAP = 8  # px between cells
@@ -134,7 +137,7 @@ def overlay(image: Pixels, mask: Pixels | None, *, style: Style = "contour", sid
 
     Args:
         image: (H, W) or (H, W, 3) uint8.
-        mask: (H, W) class numbers, 0 the background; None shows the image alone.
+        mask: (H, W) class numbers, 0 the background; void pixels, 255, are striped grey. None shows the image alone.
         style: Draw the outline of each class, or fill it.
         side: Length of the longer side in pixels; None leaves the size.
 
@@ -152,7 +155,10 @@ def overlay(image: Pixels, mask: Pixels | None, *, style: Style = "contour", sid
     if mask is None:
         return picture
     label: Any = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
-    for number in range(1, int(label.max(initial=0)) + 1):
+    void = label == IGNORE
+    stripes = void & striped(void.shape)
+    picture[stripes] = (picture[stripes] * (1 - OPACITY) + np.array(VOID) * OPACITY).round()
+    for number in range(1, int(label.max(initial=0, where=~void)) + 1):
         colour = COLOURS[(number - 1) % len(COLOURS)]
         inside = label == number
         if style == "filled":
@@ -161,6 +167,12 @@ def overlay(image: Pixels, mask: Pixels | None, *, style: Style = "contour", sid
         thickness = max(1, round(max(height, width) / 128)) if style == "contour" else 1
         cv2.drawContours(picture, outlines, -1, colour, thickness, cv2.LINE_AA)
     return picture
+
+
+def striped(shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """(H, W) stripes across, two pixels of four."""
+    rows, columns = np.indices(shape)
+    return np.asarray((rows + columns) % 4 < 2)
 
 
 def spelled(text: str) -> str:

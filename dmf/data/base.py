@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from dmf.errors import ConfigError, DataError
 from dmf.paths import raw_folder
+from dmf.records import IGNORE as IGNORE
 
 OptionValue: TypeAlias = bool | int | float | str
 Pixels: TypeAlias = NDArray[np.uint8]
 SplitName: TypeAlias = Literal["train", "validation", "test"]
-
-IGNORE = 255  # class number of pixels that belong to no class: nobody said what they show
 
 
 @dataclass(frozen=True)

@@ -100,11 +100,15 @@ def choose_cases(dataset: Dataset, limit: int | None) -> list[Case]:
 
 
 def class_ratios(masks: Pixels, classes: int, positions: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
-    """Share of the pixels of each class over all masks, or those at ``positions``; (classes,), sums to 1."""
+    """Share of the pixels of each class over all masks, or those at ``positions``, void pixels left out.
+
+    Returns:
+        (classes,), sums to 1; all 0 where every pixel is void.
+    """
     counts = np.zeros(classes, dtype=np.int64)
     for position in range(len(masks)) if positions is None else positions:  # counting widens pixels: one mask at a time
-        counts += np.bincount(masks[position].ravel(), minlength=classes)
-    shares: NDArray[np.float64] = counts / counts.sum()
+        counts += np.bincount(masks[position].ravel(), minlength=classes)[:classes]
+    shares: NDArray[np.float64] = counts / max(1, int(counts.sum()))
     return shares
 
 

@@ -16,6 +16,7 @@ from dmf.losses.focal import Focal
 from dmf.losses.iou import MeanIoU
 from dmf.losses.prediction import Prediction
 from dmf.losses.tversky import Tversky
+from dmf.records import IGNORE
 from dmf.registry import Registry, unknown
 
 __all__ = [
@@ -62,12 +63,15 @@ def build_loss(name: str, config: FusionConfig, class_ratios: Sequence[float] | 
     return _class(name, "terms").from_config(config, class_ratios)
 
 
-def build_bank(config: FusionConfig, class_ratios: Sequence[float] | None = None) -> LossBank:
+def build_bank(
+    config: FusionConfig, class_ratios: Sequence[float] | None = None, ignore: int | None = IGNORE
+) -> LossBank:
     """The loss terms and the auxiliary loss that ``config`` names.
 
     Args:
         config: The fusion.
         class_ratios: (C,) share of each class in the pixels of the training set; needed for ``cb_ratios="dataset"``.
+        ignore: Value of void pixels in targets; None where there are none.
 
     Raises:
         UnknownNameError: If a name is not a loss.
@@ -84,7 +88,7 @@ def build_bank(config: FusionConfig, class_ratios: Sequence[float] | None = None
         )
     terms = {name: build_loss(name, config, class_ratios) for name in config.terms}
     auxiliary = next((build_loss(name, config, class_ratios) for name in auxiliaries), None)
-    return LossBank(terms, auxiliary, config.loss_counts)
+    return LossBank(terms, auxiliary, config.loss_counts, ignore)
 
 
 def _class(name: str, field: str, others: Sequence[str] = ()) -> type[Loss]:

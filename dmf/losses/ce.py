@@ -11,11 +11,11 @@ class CrossEntropy(Loss):
 
     .. math:: CE = -\frac{1}{N} \sum_n \sum_c y_{nc} \log p_{nc}
 
-    over the N pixels of the batch, from logits with log-softmax. The same for soft and hard counts.
+    over the N pixels of the batch that are not void, from logits with log-softmax. The same for soft and hard counts.
 
     Reference:
         Golnari & Diba, arXiv 2410.19745, eq. (16).
     """
 
     def forward(self, prediction: Prediction) -> Tensor:
-        return -prediction.log_prob_true.mean()
+        return -prediction.mean(prediction.log_prob_true)

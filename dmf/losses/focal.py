@@ -47,4 +47,4 @@ class Focal(Loss):
         log_prob = prediction.log_prob_true
         # expm1 keeps 1 - p exact near 0; the clamp keeps the slope of x**gamma finite there for gamma below 1.
         miss = (-torch.expm1(log_prob)).clamp_min(torch.finfo(log_prob.dtype).eps)
-        return -self.alpha * (miss.pow(self.gamma) * log_prob).mean()
+        return -self.alpha * prediction.mean(miss.pow(self.gamma) * log_prob)

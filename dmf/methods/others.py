@@ -133,7 +133,8 @@ def dataset_reads_a_case(name: str) -> None:
     require(
         channels == dataset.in_channels, f"the image has {channels} channels, in_channels says {dataset.in_channels}"
     )
-    highest, classes = int(pair.mask.max()), len(dataset.class_names)
+    classes = len(dataset.class_names)
+    highest = int(pair.mask.max(initial=0, where=pair.mask != dataset.ignore))
     require(highest < classes, f"the mask names class {highest}, class_names has {classes}, counted from 0")
 
 

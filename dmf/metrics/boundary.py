@@ -46,7 +46,11 @@ class BoundarySummary:
 
 
 def boundary_distances(
-    prediction: NDArray[np.bool_], truth: NDArray[np.bool_], spacing: tuple[float, float] | None = None
+    prediction: NDArray[np.bool_],
+    truth: NDArray[np.bool_],
+    spacing: tuple[float, float] | None = None,
+    *,
+    void: NDArray[np.bool_] | None = None,
 ) -> BoundaryDistances:
     r"""95 % Hausdorff distance and average symmetric surface distance of two masks.
 
@@ -64,20 +68,26 @@ def boundary_distances(
         prediction: (H, W) bool, in the pixels of the original image; see :func:`restore`.
         truth: (H, W) bool.
         spacing: Height and width of a pixel in millimetres; None measures in pixels.
+        void: (H, W) bool, pixels of which nobody said what they show: they belong to neither mask, so that an outline
+            that runs through them is that of the rest.
 
     Raises:
         ValueError: If the masks are not boolean and (H, W) alike, or a spacing is not above 0.
     """
-    for name, mask in (("prediction", prediction), ("truth", truth)):
+    masks = {"prediction": prediction, "truth": truth} | ({} if void is None else {"void": void})
+    for name, mask in masks.items():
         if mask.dtype != np.bool_:
             raise ValueError(f"`{name}` must be boolean, got {mask.dtype}. Compare the labels with a class first.")
-    if prediction.ndim != 2 or prediction.shape != truth.shape:
+    if prediction.ndim != 2 or any(mask.shape != truth.shape for mask in masks.values()):
         raise ValueError(
-            f"`prediction` and `truth` must both have shape (H, W), got {prediction.shape} and {truth.shape}. "
+            f"`prediction` and `truth` must both have shape (H, W), and `void` too, got "
+            f"{' and '.join(str(mask.shape) for mask in masks.values())}. "
             "Bring the prediction to the size of the truth with `restore` first."
         )
     if spacing is not None and not (len(spacing) == 2 and all(np.isfinite(side) and side > 0 for side in spacing)):
         raise ValueError(f"`spacing` must be the height and width of a pixel in mm, both above 0, got {spacing}.")
+    if void is not None and void.any():
+        prediction, truth = prediction & ~void, truth & ~void
     unit: Literal["px", "mm"] = "px" if spacing is None else "mm"
     empty = _empty(bool(prediction.any()), bool(truth.any()))
     if empty is not None:

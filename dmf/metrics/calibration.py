@@ -34,6 +34,7 @@ def reliability(
     truths: Sequence[NDArray[np.bool_]],
     bins: int = BINS,
     margin: int | None = None,
+    voids: Sequence[NDArray[np.bool_]] | None = None,
 ) -> Reliability:
     r"""Reliability curve and expected calibration error of lesion probabilities, pooled over the pixels of images.
 
@@ -52,6 +53,7 @@ def reliability(
         bins: Most bins, at least 1.
         margin: In pixels, at least 0: only the bounding box of the lesion with this margin, and only images with one.
             None takes all pixels.
+        voids: One (H, W) bool mask per image of pixels of which nobody said what they show; they are left out.
 
     Raises:
         ValueError: If there is not one mask of the same size for each map, a probability is outside [0, 1] or not a
@@ -66,19 +68,24 @@ def reliability(
         raise ValueError(f"`margin` must be at least 0 pixels, got {margin}.")
     if len(probabilities) != len(truths):
         raise ValueError(f"Pass one mask per map, got {len(truths)} masks for {len(probabilities)} maps.")
+    if voids is not None and len(voids) != len(truths):
+        raise ValueError(f"Pass one mask of void pixels per map, got {len(voids)} for {len(truths)} maps.")
     values, labels = [], []
-    for given, truth in zip(probabilities, truths, strict=True):
+    for place, (given, truth) in enumerate(zip(probabilities, truths, strict=True)):
+        valid = np.ones(truth.shape, bool) if voids is None else ~voids[place]
         if given.ndim != 2 or given.shape != truth.shape or truth.dtype != np.bool_:
             raise ValueError(
                 f"Each map and its mask must both have shape (H, W) and the mask be boolean, got {given.shape} and "
                 f"{truth.shape} of {truth.dtype}."
             )
+        if valid.shape != truth.shape:
+            raise ValueError(f"`voids` must have the shapes of their maps, got {valid.shape} for {truth.shape}.")
         if not ((given >= 0) & (given <= 1)).all():
             raise ValueError("`probabilities` must be in [0, 1]. Take the softmax of logits first.")
-        box = (slice(None), slice(None)) if margin is None else lesion_box(truth, margin)
+        box = (slice(None), slice(None)) if margin is None else lesion_box(truth & valid, margin)
         if box is not None:
-            values.append(given[box].ravel())
-            labels.append(truth[box].ravel())
+            values.append(given[box][valid[box]])
+            labels.append(truth[box][valid[box]])
     pooled = np.concatenate(values) if values else np.empty(0)
     if not len(pooled):
         return Reliability(np.empty(0), np.empty(0), np.empty(0, np.int64), np.nan, 0)

@@ -3,35 +3,47 @@
 import torch
 from torch import Tensor
 
+from dmf.records import IGNORE
 
-def class_counts(prediction: Tensor, target: Tensor, classes: int) -> Tensor:
+
+def class_counts(prediction: Tensor, target: Tensor, classes: int, ignore: int | None = IGNORE) -> Tensor:
     """Count true positives, false positives and false negatives of each image and class, without a device sync.
 
     Args:
         prediction: Predicted class number of every pixel.
         target: True class number of every pixel.
         classes: Number of classes C; a number outside 0..C-1 counts for no class.
+        ignore: Value of void pixels in ``target``: whatever is predicted there counts nowhere. None where there are none.
 
     Shape:
-        - prediction, target: (B, H, W), an integer type, on one device.
+        - prediction, target: (B, H, W) or (B, D, H, W), an integer type, on one device.
         - returns: (B, C, 3) int64, in pixels.
 
     Raises:
-        ValueError: If the shapes differ or are not (B, H, W), or a type is not an integer.
+        ValueError: If the shapes differ or are not as above, a type is not an integer, or ``ignore`` is 255 where that is a
+            class.
     """
-    if prediction.ndim != 3 or prediction.shape != target.shape:
+    if prediction.ndim not in (3, 4) or prediction.shape != target.shape:
         raise ValueError(
-            f"`prediction` and `target` must both have shape (B, H, W), got {tuple(prediction.shape)} and "
-            f"{tuple(target.shape)}. Take the argmax of logits first."
+            f"`prediction` and `target` must both have shape (B, H, W), or (B, D, H, W) for volumes, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}. Take the argmax of logits first."
         )
     for name, labels in (("prediction", prediction), ("target", target)):
         if labels.is_floating_point() or labels.is_complex():
             raise ValueError(f"`{name}` must hold class numbers of an integer type, got {labels.dtype}.")
+    if ignore == IGNORE < classes:
+        raise ValueError(
+            f"`ignore` is {IGNORE}, one of the {classes} classes. Pass ignore=None, or the value of void pixels."
+        )
     # Comparisons, because bincount and one_hot look at the values and so make the host wait for the device.
-    numbers = torch.arange(classes, device=target.device)[:, None, None]
+    numbers = torch.arange(classes, device=target.device).reshape(-1, *(1 for _ in target.shape[1:]))
     predicted, actual = prediction[:, None] == numbers, target[:, None] == numbers
-    tp = (predicted & actual).sum((2, 3))
-    return torch.stack([tp, predicted.sum((2, 3)) - tp, actual.sum((2, 3)) - tp], dim=2)
+    if ignore is not None:
+        valid = (target != ignore)[:, None]
+        predicted, actual = predicted & valid, actual & valid
+    space = tuple(range(2, predicted.ndim))
+    tp = (predicted & actual).sum(space)
+    return torch.stack([tp, predicted.sum(space) - tp, actual.sum(space) - tp], dim=2)
 
 
 class ConfusionCounts:
@@ -39,10 +51,12 @@ class ConfusionCounts:
 
     Args:
         classes: Number of classes C.
+        ignore: Value of void pixels; see :func:`class_counts`.
     """
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self, classes: int, ignore: int | None = IGNORE) -> None:
         self.classes = classes
+        self.ignore = ignore
         self.pixels = 0
         self._batches: list[Tensor] = []
 
@@ -52,7 +66,7 @@ class ConfusionCounts:
         Raises:
             ValueError: If its images are not as large as the earlier ones, or as :func:`class_counts` does.
         """
-        counts = class_counts(prediction, target, self.classes)
+        counts = class_counts(prediction, target, self.classes, self.ignore)
         pixels = target[0].numel()
         if self._batches and pixels != self.pixels:
             raise ValueError(
@@ -80,5 +94,6 @@ class ConfusionCounts:
 
     @property
     def true_negatives(self) -> Tensor:
-        """(N, C) int64: what TP, FP and FN leave of the pixels of an image."""
-        return self.pixels - self.per_case.sum(2)
+        """(N, C) int64: what TP, FP and FN leave of the pixels of an image that have a class in the target."""
+        counts = self.per_case
+        return counts[:, :, [0, 2]].sum((1, 2))[:, None] - counts.sum(2)

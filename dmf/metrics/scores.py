@@ -124,7 +124,8 @@ def summarise(
 
     Args:
         counts: (N, C, 3) TP, FP, FN of N >= 1 images and C >= 2 classes, in pixels.
-        pixels: Pixels of one image, or (N,) where images differ in size.
+        pixels: Pixels of one image, or (N,) where images differ in size; none can have counted more. Void pixels may be
+            among them: true negatives are what is left of the pixels that have a class in truth.
         class_names: C names, the background first.
         absent: What an absent class scores; for pooled scores a class absent from the whole split.
         cb_weights: Class weights of ``cb_dice``.
@@ -146,7 +147,8 @@ def summarise(
         raise ValueError(
             f"`counts` has {counts[worst].sum(1).max()} pixels in one image, more than `pixels` = {sizes[worst]}."
         )
-    pooled, total = counts.sum(0), int(sizes.sum())
+    pooled = counts.sum(0)
+    total = int(pooled[:, [0, 2]].sum())  # every pixel that is not void has one class in truth
     per_class = {
         "dice": dice(pooled, absent),
         "iou": iou(pooled, absent),

@@ -44,20 +44,27 @@ class Segmentation:
     Args:
         class_names: The first is the background.
         absent: Score of a class found in neither truth nor prediction: ``one``, ``zero`` or ``ignore``.
+        ignore: Class number of void pixels in targets, which count nowhere; None where there are none.
     """
 
     headline: ClassVar[str] = "cb_dice"  # the metric that chooses the best epoch, as in the paper
 
-    def __init__(self, class_names: Sequence[str], absent: Literal["one", "zero", "ignore"] = "one") -> None:
+    def __init__(
+        self,
+        class_names: Sequence[str],
+        absent: Literal["one", "zero", "ignore"] = "one",
+        ignore: int | None = None,
+    ) -> None:
         self.class_names = tuple(class_names)
         self.absent = absent
+        self.ignore = ignore
 
     def evaluate(self, predict: Callable[[Tensor], Tensor], batches: Iterable[Batch]) -> Evaluation:
         """Score ``predict`` (images to logits) over a split; counts stay on the device until the last batch is done."""
         counts, index, pixels = [], [], 0
         for batch in batches:
             labels = predict(batch.input).argmax(1)
-            counts.append(class_counts(labels, batch.target, len(self.class_names)))
+            counts.append(class_counts(labels, batch.target, len(self.class_names), self.ignore))
             index.append(batch.index)
             pixels = batch.target[0].numel()
         table = torch.cat(counts).cpu().numpy()
@@ -88,13 +95,13 @@ class Segmentation:
         return encode_png(image[..., ::-1] if image.shape[-1] == 3 else image[..., 0])
 
     def truth_png(self, sample: SampleCase) -> bytes:
-        """The class number of every pixel of the truth."""
+        """The class number of every pixel of the truth; 255 where it is void."""
         return encode_png(sample.batch.target[0].to(torch.uint8).cpu().numpy())
 
     def predict_png(self, predict: Callable[[Tensor], Tensor], sample: SampleCase) -> tuple[bytes, float]:
         """The predicted class number of every pixel, and the Dice of the classes other than background."""
         labels = predict(sample.batch.input).argmax(1)
-        counts = class_counts(labels, sample.batch.target, len(self.class_names)).cpu().numpy()
+        counts = class_counts(labels, sample.batch.target, len(self.class_names), self.ignore).cpu().numpy()
         scores = summarise(counts, labels[0].numel(), self.class_names, absent=self.absent)
         return encode_png(labels[0].to(torch.uint8).cpu().numpy()), scores["lesion_dice"]
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from dmf import build
 from dmf.config import DataConfig, FusionConfig, ModelConfig, PluginConfig, RunConfig, TrainingConfig
 from dmf.config_text import experiment
+from dmf.data.phantom import Phantom
 from dmf.errors import ConfigError, DataError
 
 
@@ -263,6 +264,37 @@ def test_class_shares_are_those_of_the_training_split(tiny):
     pixels = torch.cat([batch.target.flatten() for batch in workbench.feed.evaluation("train")])
     expected = torch.bincount(pixels, minlength=2) / pixels.numel()
     assert workbench.ratios == pytest.approx(expected.tolist(), rel=1e-6)
+
+
+class HalfVoid(Phantom):
+    """Nobody said what the lower half of any image shows."""
+
+    name, ignore = "half-void", 255
+
+    def load(self, case):
+        pair = super().load(case)
+        pair.mask[len(pair.mask) // 2 :] = self.ignore
+        return pair
+
+
+def test_void_pixels_of_a_dataset_reach_neither_shares_nor_losses_nor_scores(tiny, tmp_path, monkeypatch):
+    monkeypatch.setitem(build.DATASETS._members, "half-void", HalfVoid)
+    config = tiny("mad", dataset="half-void")
+    workbench = build.build_workbench(config)
+    assert sum(workbench.ratios) == pytest.approx(1)
+    assert len(workbench.ratios) == 2
+    assert workbench.facts()["ignore"] == 255
+    run = workbench.run("r", config.runs[0], tmp_path)
+    batch = workbench.feed.training_batch(0)
+    logits = torch.randn(4, 2, 32, 32, requires_grad=True)
+    parts = run.bank(logits, batch.target)
+    (gradient,) = torch.autograd.grad(parts.terms.sum() + parts.auxiliary, logits)
+    assert not gradient[:, :, 16:].any()
+    assert gradient[:, :, :16].any()
+    scored = workbench.task.evaluate(run.predict, workbench.feed.evaluation("validation"))
+    assert (scored.counts[:, :, [0, 2]].sum((1, 2)) == 32 * 16).all()
+    plain = build.build_workbench(tiny("mad"))
+    assert plain.run("r", config.runs[0], tmp_path).bank.ignore is plain.task.ignore is None  # nobody looks
 
 
 def test_what_is_foreseen_is_what_comes(tiny):

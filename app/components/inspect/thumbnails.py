@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from app.charts.overlay import VOID
+
 SIDE = 144  # px, the longer side
 QUALITY = 82  # of WebP
 WHITE, YELLOW = (255, 255, 255), (255, 221, 51)
@@ -17,7 +19,8 @@ def thumbnail(image: NDArray[np.uint8], truth: NDArray[Any] | None, prediction: 
 
     Args:
         image: (H, W) or (H, W, 3), red, green, blue.
-        truth: (h, w) of any size over the same image; not 0 where something is. Drawn as a white line.
+        truth: (h, w) of any size over the same image; not 0 where something is, 255 where nobody said. Drawn as a white
+            line.
         prediction: As the truth; drawn as a yellow line above it.
     """
     scale = SIDE / max(image.shape[:2])
@@ -27,7 +30,7 @@ def thumbnail(image: NDArray[np.uint8], truth: NDArray[Any] | None, prediction: 
     drawn = np.ascontiguousarray(small if small.ndim == 3 else np.stack([small] * 3, axis=-1))
     for mask, color in ((truth, WHITE), (prediction, YELLOW)):
         if mask is not None:
-            fitted = cv2.resize((mask > 0).astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+            fitted = cv2.resize(((mask > 0) & (mask != VOID)).astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
             outlines, _ = cv2.findContours(fitted, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
             cv2.drawContours(drawn, outlines, -1, color, 1)
     _, data = cv2.imencode(".webp", drawn[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, QUALITY])

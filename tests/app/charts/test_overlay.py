@@ -21,6 +21,16 @@ def test_another_kind_of_lesion_counts_as_missed() -> None:
     assert picture[0, 0].tolist() == [200, 0, 100]
 
 
+def test_void_pixels_are_striped_grey_whatever_is_predicted_there() -> None:
+    image = np.full((1, 6, 3), 100, np.uint8)
+    truth = np.array([[0, 255, 255, 255, 255, 1]], np.uint8)
+    for picture in (
+        compare(image, truth, np.uint8([[0, 1, 0, 1, 1, 1]]), COLORS, 1.0),
+        outline(image, truth, {1: (0, 0, 200)}, 1.0),
+    ):
+        assert picture[0].tolist() == [[100] * 3, [128] * 3, [100] * 3, [100] * 3, [128] * 3, [0, 0, 200]]
+
+
 def test_inside_an_area_the_image_shines_through_and_its_edge_stays() -> None:
     image = np.full((9, 9, 3), 100, np.uint8)
     area = np.zeros((9, 9), np.uint8)

@@ -53,6 +53,30 @@ def keep(store, run, maps, *, epoch=3, which="best", cases=CASES):
     return path
 
 
+def test_void_pixels_count_in_no_number_of_an_image() -> None:
+    # The lesion is columns 2 and 3; column 3 and the last row are void. Found are columns 2 to 4 and all of the last row.
+    truth = np.zeros((6, 6), np.uint8)
+    truth[:, 2:4] = 1
+    truth[:, 3] = truth[5] = 255
+    prob = np.zeros((1, 6, 6), np.uint8)
+    prob[0, :5, 2:5] = prob[0, 5] = 255
+    found = case_numbers(prob, Drawn(truth))
+    # In 25 pixels: 5 found, 5 made up (column 4), none missed.
+    assert (found.dice, found.precision, found.recall) == pytest.approx((10 / 15, 0.5, 1))
+    assert found.hausdorff95 == 2  # from column 4 to column 2
+    with pytest.raises(ValueError, match="has class 3, but"):
+        case_numbers(prob, Drawn(np.full((6, 6), 3, np.uint8)))
+
+
+def test_void_pixels_are_left_out_of_the_reliability(store: RunStore, runs: list[str]) -> None:
+    truth = np.array([[1, 0], [255, 255]], np.uint8)
+    keep(store, runs[0], [[[[255, 0], [255, 255]]]], cases=CASES[:1])
+    curve = reliability_of(store, runs[0], "best", None, lambda _: Drawn(truth))
+    assert (curve.error, curve.count.sum()) == (0, 2)
+    by_hand = reliability([np.array([[1.0, 0.0], [1.0, 1.0]])], [truth == 1], voids=[truth == 255])
+    np.testing.assert_array_equal(by_hand.count, curve.count)
+
+
 def test_a_row_tells_the_scores_the_lesion_and_the_size_of_an_image(store: RunStore, runs: list[str]) -> None:
     score(store, runs[0])
     table = cases_table(store, runs[:1])

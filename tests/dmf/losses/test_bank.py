@@ -52,6 +52,21 @@ def test_an_outside_loss_gets_float32_logits():
     assert seen == [torch.float32]
 
 
+def test_void_pixels_are_told_to_an_outside_loss_in_its_own_number():
+    target = TARGET.masked_fill(TARGET == 1, 7)
+    target[0, 0] = 1
+    bank = LossBank({"ce": CrossEntropy(), "torch": nn.CrossEntropyLoss()}, ignore=7)  # torch's number is -100
+    parts = bank(LOGITS, target)
+    torch.testing.assert_close(parts.terms[0], parts.terms[1])
+
+
+def test_an_outside_loss_that_knows_no_void_pixels_is_refused_where_there_are_any():
+    bank = LossBank({"outside": Outside(lambda logits, _: logits.sum())})
+    bank(LOGITS, TARGET)
+    with pytest.raises(ConfigError, match=r"Loss 'outside' \(Outside\) has no `ignore_index`, so it would count"):
+        bank(LOGITS, TARGET.masked_fill(TARGET == 1, 255))
+
+
 def test_names_may_hold_dots_and_names_of_modules():
     assert LossBank({"a.b": CrossEntropy(), "train": MeanDice()}).names == ("a.b", "train")
 

@@ -1,5 +1,7 @@
 """The contract of every loss, and the factories."""
 
+import math
+
 import pytest
 import segmentation_models_pytorch as smp
 import torch
@@ -84,6 +86,70 @@ def test_does_not_change_with_the_order_of_images(name):
     logits, target = random_step(3)
     loss = LOSSES.build(name)
     torch.testing.assert_close(loss(Prediction(logits, target)), loss(Prediction(logits.flip(0), target.flip(0))))
+
+
+class TestVoidPixels:
+    @pytest.mark.parametrize("counts", ["soft", "hard"])
+    @pytest.mark.parametrize("name", LOSSES)
+    def test_losses_are_those_of_the_other_pixels_whatever_is_predicted_there(self, name, counts):
+        logits, target = random_step(size=8, dtype=torch.float64)
+        target[:, 4:] = 255
+        with torch.no_grad():
+            logits[:, :, 4:] = torch.nan
+        loss = LOSSES.build(name)
+        value = loss(Prediction(logits, target, counts=counts))
+        rest = loss(Prediction(logits[:, :, :4], target[:, :4], counts=counts))
+        torch.testing.assert_close(value, rest, rtol=1e-12, atol=0)
+
+    @pytest.mark.parametrize("name", LOSSES)
+    def test_no_gradient_reaches_them(self, name):
+        logits, target = random_step()
+        target[:, :, 5:] = 255
+        (gradient,) = torch.autograd.grad(LOSSES.build(name)(Prediction(logits, target)), logits)
+        assert not gradient[..., 5:].any()
+        assert gradient[..., :5].any()
+
+    @pytest.mark.parametrize("name", ["iou", "dice", "tversky", "cb-dice"])
+    @pytest.mark.parametrize("share", [0.25, 0.5])
+    def test_a_perfect_network_costs_nothing_whatever_part_is_void(self, name, share):
+        target = torch.randint(2, (2, 8, 8), generator=torch.Generator().manual_seed(0))
+        logits = F.one_hot(target, 2).movedim(-1, 1) * 40.0
+        target[:, : int(share * 8)] = 255
+        assert LOSSES.build(name)(Prediction(logits, target)).item() == pytest.approx(0, abs=1e-6)
+
+    def test_an_undecided_network_costs_ln_2(self):
+        target = torch.tensor([[[0, 1], [255, 255]]])
+        assert LOSSES.build("ce")(Prediction(torch.zeros(1, 2, 2, 2), target)).item() == pytest.approx(math.log(2))
+
+    def test_cross_entropy_is_the_mean_of_torch_over_the_others(self):
+        logits, target = random_step()
+        target[torch.rand(target.shape, generator=torch.Generator().manual_seed(1)) < 0.25] = 255
+        ours = LOSSES.build("ce")(Prediction(logits, target))
+        torch.testing.assert_close(ours, F.cross_entropy(logits, target, ignore_index=255))
+
+    @pytest.mark.parametrize("name", LOSSES)
+    def test_where_everything_is_void_nothing_is_learned(self, name):
+        logits, target = random_step()
+        value = LOSSES.build(name)(Prediction(logits, torch.full_like(target, 255)))
+        assert value == 0
+        (gradient,) = torch.autograd.grad(value, logits)
+        assert not gradient.any()
+
+    @pytest.mark.parametrize("name", LOSSES)
+    def test_without_any_the_value_and_gradient_are_the_same_to_the_bit(self, name):
+        logits, target = random_step()
+        looked, plain = (LOSSES.build(name)(Prediction(logits, target, ignore=ignore)) for ignore in (255, None))
+        assert looked == plain
+        assert torch.equal(*(torch.autograd.grad(value, logits)[0] for value in (looked, plain)))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_volume_costs_what_its_slices_cost_together(name):
+    logits, target = random_step(2, 3, 4, torch.float64)
+    volume = Prediction(logits.reshape(1, 2, 3, 4, 4).transpose(1, 2), target[None])
+    flat = Prediction(torch.cat(logits.unbind(), 1)[None], torch.cat(target.unbind(), 0)[None])  # one tall image
+    loss = LOSSES.build(name)
+    torch.testing.assert_close(loss(volume), loss(flat))
 
 
 class TestAgreesWithSegmentationModelsPytorch:

@@ -1,5 +1,6 @@
 import pytest
 import torch
+import torch.nn.functional as F
 
 from dmf.errors import ConfigError
 from dmf.losses import Prediction
@@ -83,7 +84,7 @@ def test_memory_format_does_not_change_the_counts():
 @pytest.mark.parametrize(
     ("logits", "target", "words"),
     [
-        (LOGITS[0], TARGET, r"shape \(B, C, H, W\) and C >= 2, got torch.float32 \(3, 4, 5\)"),
+        (LOGITS[0], TARGET, r"\(B, C, H, W\), or .* for volumes, and C >= 2, got torch.float32 \(3, 4, 5\)"),
         (LOGITS[:, :1], TARGET, "one output channel needs a second one"),
         (LOGITS.long(), TARGET, "must be floating"),
         (LOGITS, TARGET[:, None], r"\(B, H, W\) = \(2, 4, 5\) to match `logits`, got \(2, 1, 4, 5\)"),
@@ -95,6 +96,43 @@ def test_memory_format_does_not_change_the_counts():
 def test_wrong_input_is_refused(logits, target, words):
     with pytest.raises(ConfigError, match=words):
         Prediction(logits, target)
+
+
+def test_void_is_none_where_there_is_no_void_pixel_or_none_is_looked_for():
+    assert Prediction(LOGITS, TARGET).void is None
+    target = TARGET.clone()
+    target[0, 0, 0] = 255
+    assert Prediction(LOGITS, target, ignore=None).void is None
+    assert Prediction(LOGITS, target).void.sum() == 1
+
+
+def test_any_number_can_be_void_that_of_a_class_too():
+    target = TARGET.clone()
+    target[:, :2] = 1
+    prediction = Prediction(LOGITS, target, ignore=0)
+    assert prediction.actual.tolist() == [[0, 10, 0]] * 2
+    torch.testing.assert_close(prediction.predicted, torch.full((2, 3), 10 / 3))
+
+
+def test_void_is_refused_where_its_number_is_a_class():
+    with pytest.raises(ConfigError, match="`ignore` is 255, which is one of the 256 classes. Pass ignore=None"):
+        Prediction(torch.zeros(1, 256, 1, 1), torch.zeros(1, 1, 1, dtype=torch.int64))
+
+
+def test_a_masked_class_leaves_the_log_probability_of_the_others_as_torch_has_it():
+    logits = torch.tensor([[0.3, 1.0, -torch.inf], [-torch.inf, 0.0, 2.0]]).T.reshape(1, 3, 1, 2).requires_grad_()
+    target = torch.tensor([[[0, 1]]])
+    ours, theirs = -Prediction(logits, target).log_prob_true, F.cross_entropy(logits, target, reduction="none")
+    torch.testing.assert_close(ours, theirs)
+    gradients = [torch.autograd.grad(value.mean(), logits)[0] for value in (ours, theirs)]
+    torch.testing.assert_close(*gradients)
+
+
+def test_a_true_class_that_is_masked_has_no_probability_and_a_nan_is_not_hidden():
+    logits = torch.tensor([[-torch.inf, torch.nan], [0.0, 1.0]]).reshape(1, 2, 1, 2)
+    first, second = Prediction(logits, torch.tensor([[[0, 1]]])).log_prob_true.flatten()
+    assert first == -torch.inf
+    assert second.isnan()
 
 
 def test_unknown_counts_are_refused():

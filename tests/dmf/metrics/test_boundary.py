@@ -159,7 +159,7 @@ GOOD = np.ones((4, 4), bool)
         ((GOOD.astype(int), GOOD), "`prediction` must be boolean, got int64. Compare the labels with a class"),
         ((GOOD, GOOD * 0.5), "`truth` must be boolean, got float64"),
         ((GOOD, GOOD[:2]), r"got \(4, 4\) and \(2, 4\). Bring the prediction to the size of the truth with `restore`"),
-        ((GOOD[0], GOOD[0]), r"must both have shape \(H, W\), got \(4,\)"),
+        ((GOOD[0], GOOD[0]), r"must both have shape \(H, W\), and .* got \(4,\)"),
         ((GOOD, GOOD, (0.0, 1.0)), r"`spacing` must be the height and width of a pixel in mm, both above 0, got \(0.0"),
         ((GOOD, GOOD, (math.nan, 1.0)), "both above 0, got"),
         ((GOOD, GOOD, (1.0,)), "`spacing` must be the height and width"),
@@ -181,3 +181,14 @@ def test_masks_that_cannot_be_measured_are_refused(arguments, message):
 def test_what_cannot_be_restored_is_refused(pixels, size, fit, message):
     with pytest.raises(ValueError, match=message):
         restore(pixels, size, fit)
+
+
+def test_void_pixels_belong_to_neither_mask():
+    truth, prediction, void = (np.zeros((8, 8), bool) for _ in range(3))
+    truth[2:6, 2:4] = prediction[2:6, 2:7] = True  # 3 columns too many, all but the first of them void
+    void[:, 5:] = True
+    assert boundary_distances(prediction, truth).hausdorff95 == 3
+    assert boundary_distances(prediction, truth, void=void).hausdorff95 == 1
+    assert boundary_distances(prediction, truth, void=truth).empty == "truth"
+    with pytest.raises(ValueError, match="`void` too, got"):
+        boundary_distances(prediction, truth, void=void[:4])

@@ -11,6 +11,17 @@ HALF = np.array([[0.1, 0.2, 0.6, 0.9]])
 TRUTH = np.array([[False, True, False, True]])
 
 
+def test_void_pixels_are_left_out_and_hold_no_lesion():
+    values, truth = np.array([[0.9, 0.2, 0.5]]), np.array([[True, False, True]])
+    void = np.array([[False, False, True]])
+    kept = reliability([values], [truth], voids=[void])
+    assert (kept.count.sum(), kept.error) == (2, pytest.approx((0.1 + 0.2) / 2))
+    assert reliability([values], [truth], margin=0, voids=[~void]).count.sum() == 1
+    for voids, words in (([], "one mask of void pixels per map"), ([void.T], "the shapes of their maps")):
+        with pytest.raises(ValueError, match=words):
+            reliability([values], [truth], voids=voids)
+
+
 def test_two_bins_by_hand():
     # Two pixels each: 0.1, 0.2 (one of two lesion) and 0.6, 0.9 (one of two lesion).
     # ECE = 2/4 |1/2 - 0.15| + 2/4 |1/2 - 0.75| = 0.175 + 0.125 = 0.3

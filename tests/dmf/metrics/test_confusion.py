@@ -46,10 +46,32 @@ def test_batches_keep_each_case_and_pool_to_the_same_as_one():
     assert parts.true_negatives.tolist() == [[3, 3, 4], [0, 5, 6]]
 
 
+@pytest.mark.parametrize("ignore", [255, 7])
+def test_void_pixels_count_nowhere(ignore):
+    # Of image 1 the last column is void: class 0 right once, missed once; class 1 right once, invented once; class 2
+    # right once.
+    target = TARGET.clone()
+    target[0, :, 2] = ignore
+    confusion = ConfusionCounts(3, ignore)
+    counts = confusion.update(PREDICTION, target)
+    assert counts[0].tolist() == [[1, 0, 1], [1, 1, 0], [1, 0, 0]]
+    assert confusion.true_negatives[0].tolist() == [2, 2, 3]  # of four pixels
+
+
+def test_a_volume_counts_as_its_slices_do_together():
+    counts = class_counts(PREDICTION[None], TARGET[None], 3)
+    assert torch.equal(counts[0], class_counts(PREDICTION, TARGET, 3).sum(0))
+
+
+def test_void_is_refused_where_its_number_is_a_class():
+    with pytest.raises(ValueError, match="`ignore` is 255, one of the 256 classes"):
+        class_counts(PREDICTION, TARGET, 256)
+
+
 @pytest.mark.parametrize(
     ("prediction", "target", "words"),
     [
-        (PREDICTION[0], TARGET[0], r"shape \(B, H, W\), got \(2, 3\)"),
+        (PREDICTION[0], TARGET[0], r"shape \(B, H, W\), or .* got \(2, 3\)"),
         (PREDICTION[:1], TARGET, r"got \(1, 2, 3\) and \(2, 2, 3\). Take the argmax"),
         (PREDICTION.float(), TARGET, "`prediction` must hold class numbers .* got torch.float32"),
         (PREDICTION, TARGET.float(), "`target` must hold class numbers"),

@@ -184,6 +184,13 @@ class TestSummarise:
         assert summarise(both, 100, NAMES, "one")["lesion_dice_per_image"] == pytest.approx((4 / 12 + 1) / 2, abs=1e-6)
         assert summarise(both, 100, NAMES, "zero")["lesion_dice_per_image"] == pytest.approx(4 / 12 / 2, abs=1e-6)
 
+    def test_void_pixels_are_no_true_negatives(self):
+        # 40 of 100 pixels are void; 6 of the other 60 are wrong: accuracy 54 / 60, specificity of lesion 50 / 53.
+        counts = np.array([[[50, 3, 3], [4, 3, 3]]])
+        summary = summarise(counts, 100, NAMES)
+        assert summary["accuracy"] == pytest.approx(54 / 60)
+        assert summary["specificity/lesion"] == pytest.approx(50 / 53)
+
     def test_nothing_left_to_average_is_nan_without_a_warning(self):
         with warnings.catch_warnings():
             warnings.simplefilter("error")

@@ -61,6 +61,20 @@ def test_the_policy_for_absent_classes_is_the_tasks():
     assert scores == {"one": 1.0, "zero": 0.0}
 
 
+def test_void_pixels_count_in_no_score():
+    task = Segmentation(("background", "lesion"), ignore=255)
+    truth = [[0, 1, 1, 0], [255, 255, 255, 255]]
+    half = batch(truth)
+    half = Batch(torch.tensor(TRUTH)[None, None].float() / 2, half.target, half.index)
+    half.input[0, 0, 1] = 0.5  # a lesion is found wherever it is void
+    evaluation = task.evaluate(bright, [half])
+    assert evaluation.counts.tolist() == [[[2, 0, 0], [2, 0, 0]]]
+    assert evaluation.metrics["lesion_dice"] == evaluation.metrics["accuracy"] == pytest.approx(1)
+    sample = SampleCase("c-1", half)
+    assert task.predict_png(bright, sample)[1] == pytest.approx(1)
+    np.testing.assert_array_equal(decode(task.truth_png(sample)), truth)
+
+
 def test_the_headline_is_a_metric(task):
     assert task.headline in task.evaluate(bright, [batch(TRUTH)]).metrics
 
