@@ -17,8 +17,7 @@ IMAGES = 12
 
 
 def page(runs: str = "", **query: str) -> AppTest:
-    test = AppTest.from_file(MAIN, default_timeout=60)
-    test.run()
+    test = AppTest.from_file(MAIN, default_timeout=300)
     test.switch_page("pages/compare.py")
     for name, value in (({"runs": runs} if runs else {}) | query).items():
         test.query_params[name] = value

@@ -43,7 +43,7 @@ def scans(tmp_path: Path) -> Path:
 
 
 def page(key: str | None = None, tab: str = TABS[0]) -> AppTest:
-    test = AppTest.from_file(MAIN, default_timeout=60).run()
+    test = AppTest.from_file(MAIN, default_timeout=300)
     test.switch_page("pages/datasets.py")
     if key is not None:
         test.query_params["dataset"] = key
@@ -295,7 +295,7 @@ def test_busi_as_it_is_has_look_alikes_of_two_labels() -> None:
 def test_the_page_opens_without_torch() -> None:
     code = (
         "import sys\nfrom streamlit.testing.v1 import AppTest\n"
-        f"test = AppTest.from_file({str(MAIN)!r}, default_timeout=60)\ntest.switch_page('pages/datasets.py')\n"
+        f"test = AppTest.from_file({str(MAIN)!r}, default_timeout=300)\ntest.switch_page('pages/datasets.py')\n"
         "test.run()\nassert not test.exception and test.selectbox(key='dataset-choice')\n"
         "sys.exit('torch' in sys.modules)"
     )

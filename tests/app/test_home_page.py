@@ -18,7 +18,7 @@ MAIN = Path(__file__).parents[2] / "app" / "main.py"
 
 
 def page(query: dict[str, str] | None = None) -> AppTest:
-    test = AppTest.from_file(MAIN, default_timeout=60)
+    test = AppTest.from_file(MAIN, default_timeout=300)
     for name, value in (query or {}).items():
         test.query_params[name] = value
     test.run()
@@ -175,7 +175,7 @@ def test_home_opens_without_torch(store: RunStore) -> None:
     code = (
         "import sys\nfrom streamlit.testing.v1 import AppTest\nfrom app import access\n"
         "access.prepare_ahead = lambda: None\n"  # which loads it in a thread, once the page is there
-        f"test = AppTest.from_file({str(MAIN)!r}, default_timeout=60).run()\n"
+        f"test = AppTest.from_file({str(MAIN)!r}, default_timeout=300).run()\n"
         "assert not test.exception and test.container(key='recent').get('html')\n"
         "sys.exit('torch' in sys.modules)"
     )

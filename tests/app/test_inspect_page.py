@@ -19,8 +19,7 @@ TABS = ["Over training", "Can probabilities be trusted?", "Contact sheet", "Try 
 
 
 def page(runs: str = "", tab: str = TABS[0], **query: str) -> AppTest:
-    test = AppTest.from_file(MAIN, default_timeout=60)
-    test.run()
+    test = AppTest.from_file(MAIN, default_timeout=300)
     test.session_state["inspect-tabs"] = tab
     test.switch_page("pages/inspect.py")
     for name, value in (({"runs": runs} if runs else {}) | query).items():
@@ -31,13 +30,9 @@ def page(runs: str = "", tab: str = TABS[0], **query: str) -> AppTest:
 
 
 @pytest.fixture
-def race(store: RunStore, tiny: Any) -> list[str]:
+def race(trained_runs: dict[str, list[str]]) -> list[str]:
     """Two trained runs with probabilities of 4 test images."""
-    from dmf.jobs.job import Job, create_experiment
-
-    experiment = create_experiment(store, tiny("mad", "variance"))
-    Job(store, experiment, "test").train()
-    return [run.id for run in experiment.runs]
+    return trained_runs["race"]
 
 
 def said(test: AppTest) -> str:
@@ -183,12 +178,8 @@ def test_a_run_that_is_gone_is_named_and_the_others_are_shown(store: RunStore, r
     assert "All images" in text
 
 
-def test_without_probabilities_the_page_says_why(store: RunStore, tiny: Any) -> None:
-    from dmf.jobs.job import Job, create_experiment
-
-    experiment = create_experiment(store, tiny("mad", keep_probabilities="none"))
-    Job(store, experiment, "test").train()
-    text = said(page(experiment.runs[0].id))
+def test_without_probabilities_the_page_says_why(trained_runs: dict[str, list[str]]) -> None:
+    text = said(page(trained_runs["without probabilities"][0]))
     assert "keep\\_probabilities" in text
     assert "All images" in text
 
@@ -213,14 +204,9 @@ def test_a_run_of_which_nobody_recorded_settings_or_scores_breaks_nothing(store:
 
 
 @pytest.mark.parametrize("tab", TABS)
-def test_runs_of_different_datasets_are_shown_beside_each_other(
-    store: RunStore, race: list[str], tiny: Any, tab: str
-) -> None:
-    from dmf.jobs import Job, create_experiment
-
-    other = create_experiment(store, tiny("mad", dataset="phantom-4"))
-    Job(store, other, "test").train()
-    assert "All images" in said(page(f"{race[0]},{other.runs[0].id}", tab))
+def test_runs_of_different_datasets_are_shown_beside_each_other(trained_runs: dict[str, list[str]], tab: str) -> None:
+    runs = trained_runs["race"][0], trained_runs["four classes"][0]
+    assert "All images" in said(page(",".join(runs), tab))
 
 
 def test_a_store_that_cannot_be_read_is_told(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,8 +221,7 @@ def test_a_store_that_cannot_be_read_is_told(store: RunStore, monkeypatch: pytes
 
 @pytest.mark.parametrize("start", ["compare", "train"])
 def test_other_pages_lead_here_with_the_same_runs(store: RunStore, race: list[str], start: str) -> None:
-    test = AppTest.from_file(MAIN, default_timeout=60)
-    test.run()
+    test = AppTest.from_file(MAIN, default_timeout=300)
     test.switch_page(f"pages/{start}.py")
     if start == "compare":
         test.query_params["runs"] = ",".join(race)

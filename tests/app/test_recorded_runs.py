@@ -101,7 +101,7 @@ def test_while_it_trains_nothing_offers_to_change_its_settings(store: RunStore, 
 
 def test_resume_says_in_one_sentence_that_only_its_program_can(store: RunStore, bare: Recording) -> None:
     store.write([StateChange(bare.id, 30, RunState.INTERRUPTED, "silent")], None)
-    test = AppTest.from_file(MAIN, default_timeout=60).run()
+    test = AppTest.from_file(MAIN, default_timeout=300)
     test.switch_page("pages/train.py")
     test.query_params["experiment"] = bare.experiment
     test.run()

@@ -20,7 +20,7 @@ TERMS = ("ce", "iou", "dice")
 
 
 def page(experiment: str | None = None) -> AppTest:
-    test = AppTest.from_file(MAIN, default_timeout=60).run()
+    test = AppTest.from_file(MAIN, default_timeout=300)
     test.switch_page("pages/train.py")
     if experiment is not None:
         test.query_params["experiment"] = experiment

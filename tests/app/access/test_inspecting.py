@@ -1,7 +1,5 @@
 """What is read of trained runs, and of runs without probabilities."""
 
-from typing import Any
-
 from app.access import inspecting
 from app.access.inspecting import InspectedRun
 from dmf.records import Event
@@ -19,9 +17,8 @@ def test_a_run_knows_its_classes_and_whether_its_network_is_here(runs: list[Insp
     assert (runs[0].fit, runs[0].absent) == ("stretch", "one")
 
 
-def test_why_there_are_no_probabilities_is_said(store: RunStore, tiny: Any, train: Any) -> None:
-    ids = train(tiny("mad", keep_probabilities="none"))
-    (run,), _ = inspecting.inspected_runs(ids)
+def test_why_there_are_no_probabilities_is_said(store: RunStore, trained_runs: dict[str, list[str]]) -> None:
+    (run,), _ = inspecting.inspected_runs(trained_runs["without probabilities"])
     assert "`keep_probabilities` was 'none'" in inspecting.missing_probabilities(run, "best")
     store.write([Event(run.id, 8, "not_kept", {"reason": "They take more than 64 MB."})], None)
     assert "They take more than 64 MB. Raise" in inspecting.missing_probabilities(run, "best")

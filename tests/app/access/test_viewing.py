@@ -130,9 +130,9 @@ def test_small_pictures_show_what_lies_under_the_image(runs: list[InspectedRun],
 
 
 def test_images_of_one_name_that_differ_are_not_mixed_up(
-    runs: list[InspectedRun], train: Any, tiny: Any, store: RunStore
+    runs: list[InspectedRun], trained_runs: dict[str, list[str]], store: RunStore
 ) -> None:
-    (other,), _ = inspecting.inspected_runs(train(tiny("mad", seed="7")))  # simulated anew, under the same names
+    (other,), _ = inspecting.inspected_runs(trained_runs["another seed"])  # simulated anew, under the same names
     case = next(case for case in store.case_scores(runs[0].id, "test")[-1].cases)
     view = viewing.view_case([*runs, other], case, "best", compute=True)
     assert [prediction.note for prediction in view.predictions] == ["", "", viewing.ANOTHER]

@@ -15,7 +15,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def page(carried: dict[str, object]) -> AppTest:
-    test = AppTest.from_file(MAIN, default_timeout=60).run()
+    test = AppTest.from_file(MAIN, default_timeout=300)
     test.session_state["form-epochs"] = 3
     test.session_state["form-phantom-images"] = 99
     test.session_state["carried-to-form"] = carried

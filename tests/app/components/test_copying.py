@@ -39,7 +39,7 @@ def page(experiment: Any, events: tuple[Any, ...] = ()) -> AppTest:
 
         copying(experiment, events)
 
-    test = AppTest.from_function(script, kwargs={"experiment": experiment, "events": events}, default_timeout=60).run()
+    test = AppTest.from_function(script, kwargs={"experiment": experiment, "events": events}, default_timeout=300).run()
     assert not test.exception
     return test
 

@@ -17,7 +17,7 @@ LABELS = (
 
 
 def page() -> AppTest:
-    test = AppTest.from_file(MAIN, default_timeout=60).run()
+    test = AppTest.from_file(MAIN, default_timeout=300)
     test.switch_page("pages/train.py").run()
     assert not test.exception
     return test

@@ -25,7 +25,7 @@ def page() -> None:
 
 
 def test_the_table_says_how_it_was_found():
-    test = AppTest.from_function(page, default_timeout=60).run()
+    test = AppTest.from_function(page, default_timeout=300).run()
     assert not test.exception
     assert "Found by running every method" in test.caption[0].value
     assert "torch" in test.caption[0].value
