@@ -14,10 +14,14 @@ from dmf.data.bus_synthetic import BusSynthetic
 from dmf.data.busc import Busc
 from dmf.data.busi import Busi
 from dmf.data.check import Report, check
+from dmf.data.coco import Coco
+from dmf.data.cvat import Cvat
+from dmf.data.ddti import Ddti
 from dmf.data.duplicates import Finding, Twins, deal_cases, find_twins, findings, hash_cases
 from dmf.data.filtering import Treated, treat
 from dmf.data.folder import Folder
 from dmf.data.get import download
+from dmf.data.labelme import Labelme
 from dmf.data.pets import Pets
 from dmf.data.phantom import Phantom, Phantom4
 from dmf.data.prepare import PreparedData, class_ratios, prepare
@@ -37,11 +41,15 @@ __all__ = [
     "Busi",
     "Card",
     "Case",
+    "Coco",
+    "Cvat",
     "Dataset",
+    "Ddti",
     "Doubt",
     "Finding",
     "Folder",
     "Indices",
+    "Labelme",
     "Limits",
     "Link",
     "Pets",
@@ -81,6 +89,10 @@ DATASETS: Registry[Dataset] = Registry(
         "bus_synthetic": BusSynthetic,
         "pets": Pets,
         "folder": Folder,
+        "coco": Coco,
+        "labelme": Labelme,
+        "cvat": Cvat,
+        "ddti": Ddti,
     },
 )
 

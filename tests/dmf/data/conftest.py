@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -160,3 +161,102 @@ class Counting(Dataset):
 @pytest.fixture
 def counting() -> type[Counting]:
     return Counting
+
+
+def _square(left: float, top: float, side: float) -> list[tuple[float, float]]:
+    return [(left, top), (left + side, top), (left + side, top + side), (left, top + side)]
+
+
+@pytest.fixture
+def square() -> Callable[[float, float, float], list[tuple[float, float]]]:
+    """Corners of a square, which covers ``side`` x ``side`` pixels from (left, top) on."""
+    return _square
+
+
+@pytest.fixture
+def put_json() -> Callable[[Path, object], Path]:
+    def put(path: Path, document: object) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(document))
+        return path
+
+    return put
+
+
+@pytest.fixture
+def fake_coco(tmp_path: Path, write_png: Callable[..., None], put_json: Callable[..., Path]) -> Path:
+    """20 x 30 pixels: ``a`` has a lesion of 4 x 4 and a cyst of 4 x 4 over a quarter of it, ``b`` has none."""
+    root = tmp_path / "coco"
+    for stem in "ab":
+        write_png(root / "images" / f"{stem}.png", np.full((20, 30), 90, dtype=np.uint8))
+    corners = [np.ravel(_square(*place, 4)).tolist() for place in ((2, 3), (4, 5))]
+    put_json(
+        root / "instances.json",
+        {
+            "images": [
+                {"id": 7, "file_name": "a.png", "height": 20, "width": 30},
+                {"id": 8, "file_name": "b.png", "height": 20, "width": 30},
+            ],
+            "categories": [{"id": 5, "name": "cyst"}, {"id": 2, "name": "lesion"}],
+            "annotations": [
+                {"id": 1, "image_id": 7, "category_id": 2, "segmentation": [corners[0]], "iscrowd": 0},
+                {"id": 2, "image_id": 7, "category_id": 5, "segmentation": [corners[1]], "iscrowd": 0},
+            ],
+        },
+    )
+    return root
+
+
+@pytest.fixture
+def fake_labelme(tmp_path: Path, write_png: Callable[..., None], put_json: Callable[..., Path]) -> Path:
+    """As ``fake_coco``, drawn in labelme: a JSON file beside each picture."""
+    root = tmp_path / "labelme"
+    shapes = [
+        {"label": label, "points": _square(*place, 4), "shape_type": "polygon", "group_id": None, "flags": {}}
+        for label, place in (("lesion", (2, 3)), ("cyst", (4, 5)))
+    ]
+    for stem in "ab":
+        write_png(root / f"{stem}.png", np.full((20, 30), 90, dtype=np.uint8))
+        own = shapes if stem == "a" else []
+        size = {"imageHeight": 20, "imageWidth": 30, "imageData": None}
+        put_json(root / f"{stem}.json", {"version": "5", "shapes": own, "imagePath": f"{stem}.png"} | size)
+    return root
+
+
+@pytest.fixture
+def fake_cvat(tmp_path: Path, write_png: Callable[..., None]) -> Path:
+    """As ``fake_coco``, exported from CVAT with the cyst first in the file but above the lesion."""
+    root = tmp_path / "cvat"
+    for stem in "ab":
+        write_png(root / "images" / f"{stem}.png", np.full((20, 30), 90, dtype=np.uint8))
+    (root / "annotations.xml").write_text(
+        """<?xml version="1.0" encoding="utf-8"?>
+<annotations>
+  <version>1.1</version>
+  <meta><task><labels><label><name>lesion</name></label><label><name>cyst</name></label></labels></task></meta>
+  <image id="0" name="a.png" width="30" height="20">
+    <polygon label="cyst" z_order="1" points="4.00,5.00;8.00,5.00;8.00,9.00;4.00,9.00"></polygon>
+    <polygon label="lesion" z_order="0" points="2.00,3.00;6.00,3.00;6.00,7.00;2.00,7.00"></polygon>
+  </image>
+  <image id="1" name="b.png" width="30" height="20"></image>
+</annotations>"""
+    )
+    return root
+
+
+@pytest.fixture
+def fake_ddti(tmp_path: Path, write_png: Callable[..., None], put_json: Callable[..., Path]) -> Path:
+    """Case 1 with a nodule of 4 x 4 in its first picture and none in its second, case 2 with two nodules in one."""
+    root = tmp_path / "ddti"
+    for stem in ("1_1", "1_2", "2_1"):
+        write_png(root / f"{stem}.jpg", np.full((20, 30), 90, dtype=np.uint8))
+    for case, outlines in ((1, [(2, 3)]), (2, [(2, 3), (10, 3)])):
+        drawn = [
+            {"points": [{"x": x, "y": y} for x, y in _square(*place, 4)], "annotation": {}, "regionType": "freehand"}
+            for place in outlines
+        ]
+        (root / f"{case}.xml").write_text(
+            f"<case><number>{case}</number><age>50</age><sex>F</sex><tirads>4a</tirads>"
+            f"<mark><image>1</image><svg>{json.dumps(drawn)}</svg></mark></case>"
+        )
+    return root

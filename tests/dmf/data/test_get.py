@@ -86,9 +86,7 @@ def test_a_folder_of_ones_own_lies_nowhere_to_download() -> None:
         download(Folder())
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in DATASETS if DATASETS.build(name).needs_download and name != "folder"]
-)
+@pytest.mark.parametrize("name", [name for name in DATASETS if DATASETS[name].kaggle or DATASETS[name].links])
 def test_offline_every_dataset_says_what_was_tried_and_what_to_do(
     name: str, monkeypatch: pytest.MonkeyPatch, home: Path
 ) -> None:

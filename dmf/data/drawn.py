@@ -1,0 +1,354 @@
+"""Datasets whose masks are drawn: pictures, and annotation files that say which shapes lie in them."""
+
+import posixpath
+import re
+from abc import abstractmethod
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import ClassVar
+
+import cv2
+import numpy as np
+
+from dmf.data.base import (
+    IGNORE,
+    BrokenDataError,
+    Case,
+    Dataset,
+    Doubt,
+    OptionValue,
+    Pixels,
+    Problem,
+    RawPair,
+    SplitName,
+)
+from dmf.data.drawing import Shape, paint
+from dmf.data.files import natural, read_grey, read_rgb
+from dmf.data.pairs import IMAGES, UNLABELLED, pictures
+from dmf.errors import ConfigError, DataError
+
+BACKGROUNDS = frozenset({"background", "_background_", "__background__"})  # labels that mean what no shape covers
+MOST_CLASSES = 255  # the background among them; the last number a pixel can hold is IGNORE
+SPLITS: dict[str, SplitName] = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+UNMARKED = ("empty", "leave")
+MOST_NAMED = 5  # files or labels that a message lists
+
+
+@dataclass(frozen=True)
+class AnnotatedPicture:
+    """A picture as an annotation file speaks of it.
+
+    Attributes:
+        file: The picture; its annotation file where that holds the picture itself.
+        source: The annotation file; None where no file speaks of the picture.
+        shapes: In the order of drawing.
+        size: Height and width of the picture they were drawn on; None where the file does not say.
+        label, group, split: As in :class:`dmf.data.Case`.
+    """
+
+    file: Path
+    source: Path | None = None
+    shapes: tuple[Shape, ...] = ()
+    size: tuple[int, int] | None = None
+    label: str = UNLABELLED
+    group: str | None = None
+    split: SplitName | None = None
+
+
+@dataclass
+class Annotations:
+    """What annotation files hold.
+
+    Attributes:
+        pictures: Every picture they speak of that is there.
+        labels: What shapes may be called, in the order of classes.
+        problems, remarks, doubts: What is wrong, unusual, or may be meant otherwise.
+    """
+
+    pictures: list[AnnotatedPicture] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)
+
+
+class Shelf:
+    """The files of a folder: pictures, to be found by the names that annotation files call them, and all others."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.pictures, self.others = pictures(root)
+        self._by_place = {file.relative_to(root).as_posix(): file for file in self.pictures}
+        self._by_name: dict[str, list[Path]] = defaultdict(list)
+        for file in self.pictures:
+            self._by_name[file.name].append(file)
+        self._missing: dict[Path, list[str]] = defaultdict(list)
+        self._several: dict[Path, list[str]] = defaultdict(list)
+
+    def annotations(self, suffix: str) -> list[Path]:
+        """Files of this suffix, hidden ones left out."""
+        return [file for file in self.others if file.suffix.lower() == suffix and not file.name.startswith(".")]
+
+    def find(self, name: str, source: Path, instead: Path | None = None) -> Path | None:
+        """The picture an annotation file calls ``name``: beside it, below the root, or wherever one is called so.
+
+        One that is there several times, or not there without a file that holds it ``instead``, is remembered for
+        :meth:`problems`.
+        """
+        place = PurePosixPath(name.replace("\\", "/"))
+        near = PurePosixPath(source.relative_to(self.root).as_posix()).parent
+        for base in (near, near / source.stem, PurePosixPath()):
+            beside = self._by_place.get(posixpath.normpath(base / place))
+            if beside is not None:
+                return beside
+        called = self._by_name.get(place.name, [])
+        fitting = [file for file in called if file.parts[-len(place.parts) :] == place.parts] or called
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting or instead is None:
+            (self._several if fitting else self._missing)[source].append(name)
+            return None
+        return instead
+
+    def problems(self) -> list[Problem]:
+        """Pictures that could not be found, one problem for each annotation file."""
+        found = []
+        for source, names in self._missing.items():
+            what = f"speaks of {len(names)} pictures that are not in {self.root}: {listed(names)}"
+            remedy = "Put them beside the file or below the root, under these names."
+            found.append(Problem(str(source), what, remedy))
+        for source, names in self._several.items():
+            what = f"speaks of {len(names)} pictures that are there more than once: {listed(names)}"
+            found.append(Problem(str(source), what, "Keep one of each, or put the file beside its own pictures."))
+        return found
+
+
+class DrawnDataset(Dataset):
+    """Reads pictures below the root, and draws their masks from annotation files there.
+
+    A subclass implements :meth:`annotations`. Class 0 is what no shape covers; labels called ``background`` or
+    ``_background_`` are drawn with it, so that they cut holes. Options of all:
+
+    * ``classes``: the labels that are drawn, in the order of their class numbers from 1 on, e.g. ``benign:malignant``;
+      all that the files know when left empty.
+    * ``ignore``: label of shapes whose pixels belong to no class.
+    * ``scale``: draw shapes on the size that the annotation file states, and bring the mask to the size of the
+      picture (nearest); otherwise another size is a problem.
+    * ``rgb``: read pictures in colour; otherwise colour becomes luminance.
+    """
+
+    defaults: ClassVar[Mapping[str, OptionValue]] = {
+        "classes": "",
+        "ignore": "__ignore__",
+        "scale": False,
+        "rgb": False,
+    }
+
+    def __init__(self, root: Path | None = None, seed: int = 0, **options: OptionValue) -> None:
+        super().__init__(root, seed, **options)
+        self.in_channels = 3 if self.options["rgb"] else 1
+        self.chosen = self._parse_classes(str(self.options["classes"]))
+
+    @abstractmethod
+    def annotations(self, shelf: Shelf) -> Annotations:
+        """What the annotation files on a shelf hold; the problems of the shelf need not be among them."""
+
+    @cached_property  # reading files waits until someone asks
+    def class_names(self) -> tuple[str, ...]:  # type: ignore[override]  # it can be written, mypy does not know
+        """The background, then the option ``classes``, else the labels of the files."""
+        labels = self.chosen or self._drawable(self._found.labels)[: MOST_CLASSES - 1]
+        return ("background", *(labels or ("foreground",)))
+
+    @cached_property
+    def ignore(self) -> int | None:  # type: ignore[override]
+        """:data:`IGNORE` where shapes say that their pixels belong to no class."""
+        shapes = (shape for each in self._found.pictures for shape in each.shapes)
+        return IGNORE if any(shape.is_void or shape.label == self.options["ignore"] for shape in shapes) else None
+
+    def cases(self) -> list[Case]:
+        """Pictures by folder, then by number; the annotation file counts as the mask."""
+        found = self._found
+        if not found.pictures and not found.problems:
+            what = "holds no annotations" if self.root.is_dir() else "is missing"
+            raise BrokenDataError([Problem(str(self.root), what, self.how_to_get)])
+        return [
+            Case(
+                self._id(each),
+                each.label,
+                each.group,
+                image=each.file,
+                masks=(each.source,) if each.source else (),
+                split=each.split,
+            )
+            for each in found.pictures
+        ]
+
+    def problems(self) -> list[Problem]:
+        """Annotation files that cannot be read, and pictures that are not there or come twice."""
+        return self._found.problems
+
+    def remarks(self) -> list[str]:
+        """Labels that are not drawn, pictures without shapes, and files that are not read."""
+        found = self._found
+        used = Counter(shape.label for each in found.pictures for shape in each.shapes)
+        known = {*self.class_names, *BACKGROUNDS, self.options["ignore"]}
+        said = [
+            f"shapes called {label!r} are no class, not drawn: {used[label]}" for label in used if label not in known
+        ]
+        said += [f"no shape is called {label!r}" for label in self.class_names[1:] if label not in used]
+        empty = [each.file.name for each in found.pictures if not each.shapes]
+        if empty:
+            said.append(f"{len(empty)} pictures without a shape, taken as background: {listed(empty)}")
+        return [*said, *found.remarks]
+
+    def doubts(self) -> list[Doubt]:
+        """What may be meant otherwise."""
+        return self._found.doubts
+
+    def load(self, case: Case) -> RawPair:
+        """Image (H, W), or (H, W, 3) where the dataset has three channels, and the class numbers drawn for it."""
+        annotated = self._annotated(case)
+        image, notes = self.picture(annotated)
+        height, width = image.shape[:2]
+        size = annotated.size or (height, width)
+        where = str(annotated.source or annotated.file)
+        numbers = {name: number for number, name in enumerate(self.class_names)}
+        numbers |= dict.fromkeys(BACKGROUNDS, 0) | {str(self.options["ignore"]): IGNORE}
+        if size != (height, width) and not self.options["scale"]:
+            what = f"was drawn on {size[1]} x {size[0]} pixels, but {annotated.file.name} has {width} x {height}"
+            remedy = "Put the picture it was drawn on there, or set the option scale=true to bring shapes to its size."
+            raise BrokenDataError([Problem(where, what, remedy)])
+        try:
+            painted = paint(annotated.shapes, numbers, *size)
+        except DataError as error:
+            remedy = "Correct or remove that shape in the program it was drawn with."
+            raise BrokenDataError([Problem(where, f"{annotated.file.name}: {error}", remedy)]) from error
+        mask = painted.mask
+        if size != (height, width):
+            mask = np.asarray(cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
+            notes = (*notes, f"{annotated.file.name}: shapes brought from {size[1]} x {size[0]} to {width} x {height}")
+        return RawPair(image, mask, (*notes, *(f"{annotated.file.name}: {note}" for note in painted.notes)))
+
+    def picture(self, annotated: AnnotatedPicture) -> tuple[Pixels, tuple[str, ...]]:
+        """The pixels of a picture, and what was unusual about its file.
+
+        Raises:
+            BrokenDataError: If it cannot be read.
+        """
+        read = read_rgb(annotated.file) if self.in_channels == 3 else read_grey(annotated.file)
+        return read.pixels, read.notes
+
+    @cached_property
+    def _found(self) -> Annotations:
+        """What is below the root; read once, as one file may hold everything."""
+        shelf = Shelf(self.root)
+        found = self.annotations(shelf)
+        found.problems += shelf.problems()
+        seen: dict[str, AnnotatedPicture] = {}
+        for each in found.pictures:
+            other = seen.setdefault(self._id(each), each)
+            if other is each:
+                continue
+            too = (
+                " twice"
+                if other.source == each.source
+                else f", of which {(other.source or other.file).name} speaks too"
+            )
+            what, remedy = f"speaks of {each.file.name}{too}", "Keep one of them, or move one with its picture."
+            found.problems.append(Problem(str(each.source or each.file), what, remedy))
+        found.pictures = sorted(seen.values(), key=lambda each: (each.file.parent, natural(each.file)))
+        labels = self._drawable(found.labels)
+        if self.chosen and labels and not set(self.chosen) & set(labels):
+            what = f"has no label called {' or '.join(map(repr, self.chosen))}; it has {listed(labels)}"
+            found.problems.append(Problem(str(self.root), what, "Name some of these in the option classes."))
+        if not self.chosen and len(labels) >= MOST_CLASSES:
+            what = f"has {len(labels)} labels, but at most {MOST_CLASSES - 1} classes can be told apart"
+            found.problems.append(Problem(str(self.root), what, "Choose some by the option classes."))
+        return found
+
+    def _drawable(self, labels: Iterable[str]) -> tuple[str, ...]:
+        """Labels that make a class, each once."""
+        return tuple(label for label in dict.fromkeys(labels) if label not in {*BACKGROUNDS, self.options["ignore"]})
+
+    def _annotated(self, case: Case) -> AnnotatedPicture:
+        try:
+            return self._by_id[case.id]
+        except KeyError:
+            raise DataError(f"Dataset {self.name!r} has no case {case.id!r}; take cases from its cases().") from None
+
+    @cached_property
+    def _by_id(self) -> dict[str, AnnotatedPicture]:
+        return {self._id(each): each for each in self._found.pictures}
+
+    def _id(self, annotated: AnnotatedPicture) -> str:
+        """Path below the root without suffix, and without a leading ``images``."""
+        place = annotated.file.relative_to(self.root).with_suffix("")
+        parts = place.parts[1:] if len(place.parts) > 1 and place.parts[0].lower() in IMAGES else place.parts
+        return "/".join(parts)
+
+    def add_unmarked(self, shelf: Shelf, found: Annotations) -> None:
+        """Add pictures of which no file speaks, or leave them out, as the option ``unmarked`` says."""
+        way = self.one_of("unmarked", UNMARKED)
+        spoken_of = {each.file for each in found.pictures}
+        left = [file for file in shelf.pictures if file not in spoken_of]
+        if not left or not found.pictures:
+            return
+        decided = {"empty": "they are taken as background", "leave": "they are left out"}[way]
+        what = f"{len(left)} pictures have no annotation ({listed([file.name for file in left])})"
+        found.doubts.append(Doubt(what, decided, tuple(f"unmarked={each}" for each in UNMARKED)))
+        if way == "empty":
+            found.pictures += [self.unmarked(file) for file in left]
+
+    def unmarked(self, file: Path) -> AnnotatedPicture:
+        """A picture of which no file speaks."""
+        return AnnotatedPicture(file, split=split_of(file.relative_to(self.root).parent))
+
+    def one_of(self, option: str, choices: Sequence[str]) -> str:
+        """The value of an option that is one of a few words.
+
+        Raises:
+            ConfigError: If it is another.
+        """
+        value = str(self.options[option])
+        if value not in choices:
+            raise ConfigError(
+                f"Option {option!r} of dataset {self.name!r} takes {' or '.join(choices)}; got {value!r}.",
+                "dataset_options",
+            )
+        return value
+
+    def _parse_classes(self, text: str) -> tuple[str, ...]:
+        if not text.strip():
+            return ()
+        names = tuple(part.strip() for part in text.split(":"))
+        if names[0] in BACKGROUNDS:
+            names = names[1:]
+        if not names or not all(names) or len(set(names)) < len(names) or len(names) >= MOST_CLASSES:
+            raise ConfigError(
+                f"Option 'classes' of dataset {self.name!r} takes different labels parted by colons, such as "
+                f"benign:malignant, at most {MOST_CLASSES - 1}; got {text!r}.",
+                "dataset_options",
+            )
+        return names
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    shown = ", ".join(names[:MOST_NAMED])
+    return shown if len(names) <= MOST_NAMED else f"{shown} and {len(names) - MOST_NAMED} more"
+
+
+def split_of(place: Path) -> SplitName | None:
+    """The part that the name of an annotation file says, else the nearest folder above it that says one."""
+    for name in (place.stem, *(folder.name for folder in place.parents)):
+        for word in re.split(r"[^a-z]+", name.lower()):
+            if word in SPLITS:
+                return SPLITS[word]
+    return None
