@@ -1,4 +1,4 @@
-"""Reading image files of any mode, with problems and oddities put into words."""
+"""Pictures as images and as masks: grey, colour or the numbers of classes, with oddities put into words."""
 
 import re
 from dataclasses import dataclass
@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmf.data.base import BrokenDataError, Pixels, Problem
-
-Levels: TypeAlias = NDArray[np.uint8 | np.uint16]
+from dmf.data.decode import Levels, Picture, read_picture
+from dmf.data.intensity import Range, full_range
 
 COLOUR_TOLERANCE = 8  # grey levels by which the channels of a grey picture may differ
-PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})  # suffixes that are read
+PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif"})  # suffixes that are read
+
+MaskLevels: TypeAlias = NDArray[np.integer]
 
 
 @dataclass(frozen=True)
@@ -33,56 +35,101 @@ class ColourImage:
     notes: tuple[str, ...]
 
 
-def read_grey(path: Path) -> GreyImage:
-    """Read an image file as one grey channel.
+def read_grey(path: Path, scale: Range | None = None, page: int = 0) -> GreyImage:
+    """Read an image file as one grey channel, upright.
 
-    Colour becomes luminance, transparency is laid over black, 16 bits become 8. Names may hold any character.
+    Colour becomes luminance, transparency is laid over black.
+
+    Args:
+        path: The file.
+        scale: What becomes black and white; by default the whole range of the stored bits.
+        page: Which page of a file of several.
 
     Raises:
         BrokenDataError: If the file is missing or not a readable image.
     """
-    pixels, alpha, notes = _read_bytes(path)
-    if pixels.ndim == 3:
-        spread = int(np.ptp(pixels, axis=2).max())
-        if spread > COLOUR_TOLERANCE:
-            notes.append(f"{path.name}: coloured (channels differ by up to {spread} levels), read as luminance")
-        pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
-    if alpha is not None:
-        pixels = (pixels.astype(np.float32) * alpha / 255).round().astype(np.uint8)
-    return GreyImage(pixels, tuple(notes))
+    return as_grey(read_picture(path, page), scale)
 
 
-def read_rgb(path: Path) -> ColourImage:
+def read_rgb(path: Path, scale: Range | None = None, page: int = 0) -> ColourImage:
     """Read an image file as red, green and blue; grey becomes three equal channels, otherwise as :func:`read_grey`.
 
     Raises:
         BrokenDataError: If the file is missing or not a readable image.
     """
-    pixels, alpha, notes = _read_bytes(path)
-    code = cv2.COLOR_GRAY2RGB if pixels.ndim == 2 else cv2.COLOR_BGR2RGB
-    pixels = np.asarray(cv2.cvtColor(pixels, code), dtype=np.uint8)
+    return as_rgb(read_picture(path, page), scale)
+
+
+def as_grey(picture: Picture, scale: Range | None = None) -> GreyImage:
+    """One grey channel of a decoded picture; see :func:`read_grey`."""
+    pixels, alpha, notes = _eight_bits(picture, scale)
+    if pixels.ndim == 3:
+        spread = int(np.ptp(pixels, axis=2).max())
+        if spread > COLOUR_TOLERANCE:
+            notes.append(f"{picture.name}: coloured (channels differ by up to {spread} levels), read as luminance")
+        pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    if alpha is not None:
+        pixels = (pixels.astype(np.float32) * alpha / 255).round().astype(np.uint8)
+    return GreyImage(pixels, tuple(notes))
+
+
+def as_rgb(picture: Picture, scale: Range | None = None) -> ColourImage:
+    """Red, green and blue of a decoded picture; see :func:`read_rgb`."""
+    pixels, alpha, notes = _eight_bits(picture, scale)
+    if pixels.ndim == 2:
+        pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
     if alpha is not None:
         pixels = (pixels.astype(np.float32) * alpha[..., None] / 255).round().astype(np.uint8)
     return ColourImage(pixels, tuple(notes))
 
 
-def read_levels(path: Path) -> Levels:
-    """Read a mask as it is stored: one whole number (H, W) per pixel, of 8 or 16 bits.
-
-    A picture of one bit per pixel gives 0 and 255.
+def read_levels(path: Path, page: int = 0) -> MaskLevels:
+    """Read a mask: one whole number (H, W) per pixel, of at most 32 bits; see :func:`levels_of`.
 
     Raises:
         BrokenDataError: If the file is missing, not a readable image, or coloured, so that a pixel is not one number.
     """
-    stored = _decode_file(path)
-    if stored.ndim == 3:
-        if np.ptp(stored[..., :3], axis=2).any():
-            what = "is coloured, but a mask holds one number per pixel"
-            raise BrokenDataError(
-                [Problem(str(path), what, "Save it as a grey picture whose levels are the values of the classes.")]
-            )
-        return np.ascontiguousarray(stored[..., 0])
-    return stored
+    picture = read_picture(path, page)
+    levels = levels_of(picture)
+    if levels is None:
+        what = "is coloured, but a mask holds one number per pixel"
+        remedy = "Save it as a grey picture whose levels are the values of the classes."
+        raise BrokenDataError([Problem(str(path), what, remedy)])
+    return levels
+
+
+def levels_of(picture: Picture) -> MaskLevels | None:
+    """The number of each pixel of a mask (H, W); None where it is coloured.
+
+    A picture of one bit per pixel gives 0 and 255. Of a palette, numbers are those of the colours, unless it is a
+    palette of different greys: those are levels. Where the colour is the same everywhere and the transparency is not,
+    the mask is in the transparency. Whole numbers in floating point count as whole numbers.
+    """
+    if picture.indices is not None and picture.palette is not None:
+        greys = greys_of(picture.palette, int(picture.indices.max()))
+        return picture.indices if greys is None else greys[picture.indices]
+    pixels = picture.pixels
+    if pixels.ndim == 3:
+        if (pixels != pixels[..., :1]).any():
+            return None
+        pixels = np.ascontiguousarray(pixels[..., 0])
+    if picture.alpha is not None and (picture.alpha != picture.alpha.flat[0]).any():
+        # White on nothing, or black on nothing: the shape is what is to be seen.
+        return _whole(picture.alpha if (pixels == pixels.flat[0]).all() else np.where(picture.alpha > 0, pixels, 0))
+    return _whole(pixels)
+
+
+def greys_of(palette: Pixels, highest: int) -> Pixels | None:
+    """The grey level of each entry (n,) of a palette of different greys; None where it has colours, or one grey twice.
+
+    Args:
+        palette: (n, 3).
+        highest: Largest number that a picture uses; black behind it only fills up the palette.
+    """
+    used = palette[: max(int(np.flatnonzero(palette.any(axis=1)).max(initial=0)), highest) + 1]
+    if (used != used[:, :1]).any() or len(np.unique(used[:, 0])) < len(used):
+        return None
+    return np.ascontiguousarray(used[:, 0])
 
 
 def size_problems(file: Path, mask: NDArray[np.generic], image: Pixels | None) -> list[Problem]:
@@ -99,43 +146,30 @@ def natural(file: Path) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", file.stem)]
 
 
-def _read_bytes(path: Path) -> tuple[Pixels, Pixels | None, list[str]]:
-    """Pixels (H, W) or (H, W, 3) in OpenCV's order, transparency (H, W), notes; all uint8."""
-    stored = _decode_file(path)
+def _whole(levels: Levels) -> MaskLevels | None:
+    if levels.dtype.kind != "f":
+        return levels
+    if not np.isfinite(levels).all() or (levels != np.rint(levels)).any():
+        return None
+    return levels.astype(np.int64)
+
+
+def _eight_bits(picture: Picture, scale: Range | None) -> tuple[Pixels, Pixels | None, list[str]]:
+    """Pixels (H, W) or (H, W, 3), transparency (H, W), notes; all uint8."""
     notes = []
-    is_deep = stored.dtype == np.uint16
-    if is_deep:
-        notes.append(f"{path.name}: 16 bits per channel, read as 8")
-    pixels = (stored / 257).round().astype(np.uint8) if is_deep else stored.astype(np.uint8)
-    if pixels.ndim == 3 and pixels.shape[2] == 4:
-        notes.append(f"{path.name}: has transparency, laid over black")
-        return np.ascontiguousarray(pixels[..., :3]), pixels[..., 3], notes
-    return pixels, None, notes
-
-
-def _decode_file(path: Path) -> Levels:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise BrokenDataError(
-            [Problem(str(path), f"cannot be opened ({error.strerror})", "Put the file back or allow reading it.")]
-        ) from error
-    stored = _decode(content)
-    if stored is None:
-        what = "is empty" if not content else "cannot be read as an image; it is damaged or of another format"
-        raise BrokenDataError([Problem(str(path), what, "Fetch the file again, or remove the image with its masks.")])
-    if stored.dtype not in (np.uint8, np.uint16):
-        raise BrokenDataError(
-            [Problem(str(path), f"has pixels of type {stored.dtype}", "Save it with 8 or 16 bits per channel.")]
-        )
-    return stored
-
-
-def _decode(content: bytes) -> np.ndarray | None:
-    # From memory rather than by name: OpenCV cannot open names outside the system's code page on Windows.
-    if not content:
-        return None
-    try:
-        return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:
-        return None
+    stored = picture.pixels
+    if stored.dtype != np.uint8 and scale is None:
+        scale = full_range(picture)
+        notes.append(f"{picture.name}: {stored.dtype.itemsize * 8} bits per channel, read as 8")
+    pixels = stored.astype(np.uint8, copy=False) if scale is None else scale.apply(stored)
+    alpha = None
+    if picture.alpha is not None:
+        notes.append(f"{picture.name}: has transparency, laid over black")
+        alpha = picture.alpha
+        if alpha.dtype != np.uint8:
+            alpha = Range(0.0, float(np.iinfo(alpha.dtype).max)).apply(alpha)
+    if picture.is_turned:
+        notes.append(f"{picture.name}: turned as its EXIF orientation ({picture.header.orientation}) says")
+    if picture.header.white_is_zero:
+        notes.append(f"{picture.name}: says that 0 is white, so its levels are turned round")
+    return pixels, alpha, notes

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmf.data.base import BrokenDataError, OptionValue, Problem
-from dmf.data.files import Levels, read_levels
+from dmf.data.files import MaskLevels, read_levels
 from dmf.data.pairs import PairedDataset, find_folders
 from dmf.errors import ConfigError
 
@@ -69,7 +69,7 @@ class Folder(PairedDataset):
             raise BrokenDataError([self._strange(mask, found[distance.min(axis=1) > 0], found)])
         return distance.argmin(axis=1)[index].reshape(levels.shape).astype(np.uint8), []
 
-    def _strange(self, mask: Path, strange: Levels, found: Levels) -> Problem:
+    def _strange(self, mask: Path, strange: MaskLevels, found: MaskLevels) -> Problem:
         known = ", ".join(map(str, self.values))
         what = f"holds {_list(strange)}, but the classes are the values {known}"
         if len(found) <= MOST_NAMED:
@@ -144,6 +144,6 @@ def suggest_options(masks: Iterable[Path]) -> dict[str, OptionValue]:
     return {"values": ":".join(map(str, sorted(found)))}
 
 
-def _list(values: Levels) -> str:
+def _list(values: MaskLevels) -> str:
     shown = ", ".join(map(str, values[:MOST_NAMED]))
     return shown if len(values) <= MOST_NAMED else f"{shown} and {len(values) - MOST_NAMED} more values"
