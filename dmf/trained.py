@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from dmf.build import blaming, fingerprint
 from dmf.config import ExperimentConfig
-from dmf.data import build_dataset
+from dmf.data import Dataset, build_dataset
 from dmf.data.batches import Batch
+from dmf.data.decode import Picture
+from dmf.data.files import as_grey, as_rgb
 from dmf.data.filtering import treat
 from dmf.errors import CheckpointError
 from dmf.models import build_model
@@ -28,6 +30,7 @@ class Trained:
     Attributes:
         epoch: After which epoch it is as it is here.
         channels: Of its input: 1 is grey.
+        dataset: What it was trained on; nothing of it was read.
     """
 
     config: ExperimentConfig
@@ -35,6 +38,19 @@ class Trained:
     epoch: int
     channels: int
     model: torch.nn.Module
+    dataset: Dataset
+
+    def read(self, picture: Picture) -> NDArray[np.uint8]:
+        """A decoded picture as those of the training were read: transparency, depth and colour alike.
+
+        Returns:
+            (H, W), or (H, W, 3) where the network sees colour.
+
+        Raises:
+            BrokenDataError: If its values are deep and the files of the training, which say what is white, are gone.
+        """
+        as_trained = as_rgb if self.channels == 3 else as_grey
+        return as_trained(picture, self.dataset.scale).pixels
 
     def predict(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """What it believes of every pixel, after the filter and the fit that it was trained with.
@@ -92,4 +108,4 @@ def load_trained(store: RunStore, run_id: str) -> Trained:
         config.training.seed,
     )
     model.load_state_dict(checkpoint.under_prefix("model", tensors))
-    return Trained(config, dataset.class_names, kept.epoch, dataset.in_channels, model)
+    return Trained(config, dataset.class_names, kept.epoch, dataset.in_channels, model, dataset)

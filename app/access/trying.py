@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
-import cv2
-import numpy as np
 import streamlit as st
 
 from app.access.inspecting import InspectedRun, stamp_of
 from app.access.pixels import Window, plain, window_of
 from app.access.reading import store
-from dmf.data.headers import picture_size
+from dmf.data.decode import Picture, decode
+from dmf.data.files import as_rgb
+from dmf.data.headers import read_header
 from dmf.errors import DataError
 from dmf.probabilities import Pixels
 
@@ -20,11 +20,11 @@ LEAST_SIDE, MOST_PIXELS = 8, 40_000_000  # of a picture of someone's own
 
 
 def try_network(run: InspectedRun, content: bytes) -> tuple[Pixels, Pixels, Window | None]:
-    """What the best network of a run predicts for a picture of someone's own.
+    """What the best network of a run predicts for a picture of someone's own, read as the images of its training were.
 
     Args:
         run: Which run.
-        content: A file of PNG or JPEG.
+        content: A file of any format that datasets may hold.
 
     Returns:
         The picture (H, W) or (H, W, 3), the probabilities (C-1, S, S) and where the picture lies within them.
@@ -33,8 +33,10 @@ def try_network(run: InspectedRun, content: bytes) -> tuple[Pixels, Pixels, Wind
         DataError: If it is no such picture, or too small or too large.
         CheckpointError: If the network is not here any more.
     """
-    image = _picture(content)
-    maps = network_sees(run, image)
+    picture = _picture(content)
+    trained = _trained(run, run.id, stamp_of([run]))
+    maps = trained.predict(trained.read(picture))
+    image = plain(as_rgb(picture, trained.dataset.scale).pixels)
     return image, maps, window_of((image.shape[0], image.shape[1]), (maps.shape[1], maps.shape[2]), run.fit)
 
 
@@ -55,19 +57,19 @@ def _trained(_run: InspectedRun, id: str, stamp: Any) -> "Trained":
     return load_trained(store(), id)
 
 
-def _picture(content: bytes) -> Pixels:
-    expected = "Choose a PNG or JPEG file that a picture viewer opens."
-    if not content.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")):
-        raise DataError(f"This file is neither PNG nor JPEG. {expected}")
-    size = picture_size(content)
-    if size is not None and size[0] * size[1] > MOST_PIXELS:
+def _picture(content: bytes) -> Picture:
+    expected = "Choose a PNG, JPEG, TIFF, BMP or GIF file that a picture viewer opens."
+    header = read_header(content)
+    if header is None:
+        raise DataError(f"This file is no picture that is read here, or it is cut off. {expected}")
+    height, width = header.size
+    if height * width > MOST_PIXELS:
         raise DataError(
-            f"This picture has {size[0] * size[1] / 1e6:.0f} million pixels, at most {MOST_PIXELS // 10**6} million "
+            f"This picture has {height * width / 1e6:.0f} million pixels, at most {MOST_PIXELS // 10**6} million "
             "are read. Make it smaller first."
         )
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-    if image is None:
-        raise DataError(f"This picture is damaged and cannot be read. {expected}")
-    if min(image.shape[:2]) < LEAST_SIDE:
-        raise DataError(f"This picture is only {image.shape[1]} × {image.shape[0]} pixels. {expected}")
-    return plain(image[..., ::-1])
+    if min(height, width) < LEAST_SIDE:
+        raise DataError(f"This picture is only {width} × {height} pixels. {expected}")
+    if len(header.pages) > 1:
+        raise DataError(f"This file holds {len(header.pages)} pictures. Save the one you want as a file of its own.")
+    return decode(content, "This picture")

@@ -4,11 +4,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dmf.data.intensity import Range
 from dmf.errors import ConfigError, DataError
 from dmf.paths import raw_folder
 from dmf.records import IGNORE as IGNORE
@@ -173,6 +174,17 @@ class Dataset(ABC):
     def doubts(self) -> list[Doubt]:
         """What may be meant otherwise than it is read, with the options that settle it."""
         return []
+
+    def scale(self, kind: np.dtype[Any]) -> Range | None:
+        """Which stored values are black and white in every image; None for all that the bits of a file can hold.
+
+        Args:
+            kind: Type of the stored values; one and the same range holds for all images of a type.
+
+        Raises:
+            BrokenDataError: If it is taken from files that are not here.
+        """
+        return None
 
     def fingerprint(self) -> str:
         """A text that differs whenever :meth:`load` could return other pixels; the cache key depends on it."""

@@ -20,7 +20,7 @@ class Report:
         masks: Mask files listed.
         labels: Cases per label.
         heights, widths: Smallest, median and largest, in pixels; None where nothing could be loaded.
-        class_shares: Share of all pixels per class name.
+        class_shares: Share per class name of the pixels that have a class.
         problems: All that is wrong; training refuses to start until they are gone.
         notes: What is unusual, and how it is read.
         doubts: What may be meant otherwise than it is read, with the options that settle it.
@@ -86,7 +86,7 @@ def check(dataset: Dataset, *, on_progress: Callable[[int, int], None] | None = 
             continue
         notes += pair.notes
         sizes.append(pair.mask.shape)
-        pixels += np.bincount(pair.mask.ravel(), minlength=len(pixels))
+        pixels += np.bincount(pair.mask.ravel(), minlength=len(pixels))[: len(pixels)]  # without those of no class
         content = hashlib.sha256(repr(pair.image.shape).encode() + pair.image.tobytes()).digest()
         twins.setdefault(content, []).append(case.id)
     notes += [

@@ -125,7 +125,7 @@ def _by_opencv(content: bytes, name: str, header: Header, page: int) -> Picture 
             alpha = np.ascontiguousarray(stored[..., 3])
         stored = np.ascontiguousarray(stored[..., 2::-1])
     if header.white_is_zero and header.bits > 8 and stored.dtype.kind == "u":  # OpenCV inverts those of 8 bits alone
-        stored = ~stored
+        stored = np.invert(stored, dtype=stored.dtype)  # 65535 - 0 for 16 bits
     # OpenCV turns a TIFF itself, whatever it is asked, but no PNG and no JPEG.
     turn = 1 if header.format == "tiff" else header.orientation
     return Picture(name, header, upright(stored, turn), None if alpha is None else upright(alpha, turn))

@@ -14,7 +14,7 @@ from dmf.data.cache import read_arrays, write_arrays
 from dmf.data.split import Indices, split_cases
 from dmf.paths import cache_folder
 
-VERSION = 1  # raise it when the same picture gives another hash
+VERSION = 2  # raise it when the same picture gives another hash
 SIDE = 64  # pictures are shrunk to this before they are hashed, in pixels
 WAVES = 16  # frequencies kept along each side
 BITS = WAVES * WAVES - 1  # all but the mean brightness

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dmf.data.base import BrokenDataError, Pixels, Problem
 from dmf.data.decode import Levels, Picture, read_picture
-from dmf.data.intensity import Range, full_range
+from dmf.data.intensity import Range, Scale
 
 COLOUR_TOLERANCE = 8  # grey levels by which the channels of a grey picture may differ
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif"})  # suffixes that are read
@@ -35,14 +35,15 @@ class ColourImage:
     notes: tuple[str, ...]
 
 
-def read_grey(path: Path, scale: Range | None = None, page: int = 0) -> GreyImage:
+def read_grey(path: Path, scale: Scale | None = None, page: int = 0) -> GreyImage:
     """Read an image file as one grey channel, upright.
 
     Colour becomes luminance, transparency is laid over black.
 
     Args:
         path: The file.
-        scale: What becomes black and white; by default the whole range of the stored bits.
+        scale: What becomes black and white, such as :meth:`dmf.data.Dataset.scale`; by default all that the stored bits
+            can hold.
         page: Which page of a file of several.
 
     Raises:
@@ -51,7 +52,7 @@ def read_grey(path: Path, scale: Range | None = None, page: int = 0) -> GreyImag
     return as_grey(read_picture(path, page), scale)
 
 
-def read_rgb(path: Path, scale: Range | None = None, page: int = 0) -> ColourImage:
+def read_rgb(path: Path, scale: Scale | None = None, page: int = 0) -> ColourImage:
     """Read an image file as red, green and blue; grey becomes three equal channels, otherwise as :func:`read_grey`.
 
     Raises:
@@ -60,7 +61,7 @@ def read_rgb(path: Path, scale: Range | None = None, page: int = 0) -> ColourIma
     return as_rgb(read_picture(path, page), scale)
 
 
-def as_grey(picture: Picture, scale: Range | None = None) -> GreyImage:
+def as_grey(picture: Picture, scale: Scale | None = None) -> GreyImage:
     """One grey channel of a decoded picture; see :func:`read_grey`."""
     pixels, alpha, notes = _eight_bits(picture, scale)
     if pixels.ndim == 3:
@@ -73,7 +74,7 @@ def as_grey(picture: Picture, scale: Range | None = None) -> GreyImage:
     return GreyImage(pixels, tuple(notes))
 
 
-def as_rgb(picture: Picture, scale: Range | None = None) -> ColourImage:
+def as_rgb(picture: Picture, scale: Scale | None = None) -> ColourImage:
     """Red, green and blue of a decoded picture; see :func:`read_rgb`."""
     pixels, alpha, notes = _eight_bits(picture, scale)
     if pixels.ndim == 2:
@@ -146,6 +147,22 @@ def natural(file: Path) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", file.stem)]
 
 
+def full_range(picture: Picture) -> Range:
+    """All that the stored bits of a picture can hold.
+
+    Raises:
+        BrokenDataError: If it holds floating point, which has no such range.
+    """
+    kind = picture.pixels.dtype
+    if kind.kind == "f":
+        remedy = "Save it with 8 or 16 bits per channel."
+        raise BrokenDataError([Problem(picture.name, f"has pixels of type {kind}", remedy)])
+    if picture.header.depth is not None and kind.kind == "u":
+        return Range(0.0, float(2**picture.header.depth - 1))
+    limits = np.iinfo(kind)
+    return Range(float(limits.min), float(limits.max))
+
+
 def _whole(levels: Levels) -> MaskLevels | None:
     if levels.dtype.kind != "f":
         return levels
@@ -154,14 +171,15 @@ def _whole(levels: Levels) -> MaskLevels | None:
     return levels.astype(np.int64)
 
 
-def _eight_bits(picture: Picture, scale: Range | None) -> tuple[Pixels, Pixels | None, list[str]]:
+def _eight_bits(picture: Picture, scale: Scale | None) -> tuple[Pixels, Pixels | None, list[str]]:
     """Pixels (H, W) or (H, W, 3), transparency (H, W), notes; all uint8."""
     notes = []
     stored = picture.pixels
-    if stored.dtype != np.uint8 and scale is None:
-        scale = full_range(picture)
+    taken = scale(stored.dtype) if scale is not None else None
+    if stored.dtype != np.uint8:
+        taken = taken or full_range(picture)
         notes.append(f"{picture.name}: {stored.dtype.itemsize * 8} bits per channel, read as 8")
-    pixels = stored.astype(np.uint8, copy=False) if scale is None else scale.apply(stored)
+    pixels = stored.astype(np.uint8, copy=False) if taken is None else taken.apply(stored)
     alpha = None
     if picture.alpha is not None:
         notes.append(f"{picture.name}: has transparency, laid over black")

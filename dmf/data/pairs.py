@@ -93,7 +93,7 @@ class PairedDataset(Dataset):
         image: Pixels | None = None
         mask: Pixels | None = None
         try:
-            picture = read_rgb(case.image) if self.in_channels == 3 else read_grey(case.image)
+            picture = (read_rgb if self.in_channels == 3 else read_grey)(case.image, self.scale)
             image = picture.pixels
             notes += picture.notes
         except BrokenDataError as error:

@@ -134,7 +134,8 @@ def test_a_file_that_is_no_picture_is_refused_in_one_message(store: RunStore, ra
     test = page(race[0], TABS[3])
     test.file_uploader[0].set_value(("notes.txt", b"hello", "text/plain")).run()
     assert [error.value for error in test.error] == [
-        "This file is neither PNG nor JPEG\\. Choose a PNG or JPEG file that a picture viewer opens\\."
+        "This file is no picture that is read here, or it is cut off\\. Choose a PNG, JPEG, TIFF, BMP or GIF file "
+        "that a picture viewer opens\\."
     ]
 
 

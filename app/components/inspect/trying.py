@@ -40,10 +40,11 @@ def trying(
             help="The best network of this run looks at your picture, after the same filter and size as in training.",
         )
         file = st.file_uploader(
-            "Your picture (PNG or JPEG)",
+            "Your picture",
             key="own-picture",
             max_upload_size=40,
-            help="It stays on this machine and is not kept. Networks only know pictures like those they learned from.",
+            help="PNG, JPEG, TIFF, BMP or GIF, read as the images of the training. It stays on this machine and is "
+            "not kept. Networks only know pictures like those they learned from.",
         )
     if file is None or run is None:
         return
