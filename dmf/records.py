@@ -154,6 +154,7 @@ class Artifact:
     """A file kept beside the store. ``path`` is relative to the store's artifact folder.
 
     A ``predictions_folder`` was made elsewhere and is read in place: its ``path`` is whole, its ``bytes`` are 0.
+    ``sha256`` is of the whole file, in hexadecimal; None where nobody took it.
     """
 
     run: str
@@ -164,6 +165,7 @@ class Artifact:
     step: int
     path: str
     bytes: int
+    sha256: str | None = None
 
 
 Record: TypeAlias = TelemetryBlock | EpochMetrics | CaseScores | Sample | Event | StateChange | Artifact

@@ -71,7 +71,6 @@ def compared_runs(ids: Iterable[str]) -> tuple[list[ComparedRun], list[str]]:
     found: list[ComparedRun] = []
     missing: list[str] = []
     experiments: dict[str, ExperimentRow] = {}
-    here.sweep_interrupted()
     for id in ids:
         try:
             kept = _kept(here, str(here.url), id)

@@ -62,7 +62,6 @@ def inspected_runs(ids: Sequence[str]) -> tuple[list[InspectedRun], list[str]]:
         StoreError: If the store cannot be read.
     """
     here = store()
-    here.sweep_interrupted()
     here_now, missing = [], []
     for id in ids:
         try:

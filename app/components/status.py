@@ -1,7 +1,6 @@
 """Where an experiment stands, and the buttons that steer it."""
 
 import html
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -163,7 +162,9 @@ def _facts(snapshot: Any, state: RunState, *, is_in_line: bool) -> list[str]:
         ended = max((run.ended or run.heartbeat or started) for run in runs)
         facts.append(f"took <b>{seconds_in_words(ended - started)}</b>")
     elif started:
-        facts.append(f"<b>{seconds_in_words(time.time() - started)}</b> so far")
+        # Both by the clock of the owner, which need not be ours.
+        beat = max((run.heartbeat or started) for run in runs)
+        facts.append(f"<b>{seconds_in_words(max(0.0, beat - started))}</b> so far")
     return facts
 
 

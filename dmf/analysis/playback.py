@@ -68,13 +68,14 @@ class RunPlayback:
         self._live.refresh(self._cut)
         if self.is_over(seconds):
             return self.run, self._live
-        last = int(self._cut.whole.steps[taken - 1]) if taken else -1
+        last, now = int(self._cut.whole.steps[taken - 1]) if taken else -1, time.time()
         row = replace(
             self.run,
             state=RunState.RUNNING,
             reason="",
             summary=self.run.summary | {"step": last, "metrics": {}},
-            started=time.time() - seconds,  # so that whoever asks how long it has trained gets the right answer
+            started=now - seconds,  # so that whoever asks how long it has trained gets the right answer
+            heartbeat=now,
             ended=None,
         )
         return row, self._live

@@ -119,7 +119,6 @@ class LiveExperiment:
             StoreError: If the store cannot be read.
         """
         with self._lock:
-            self._store.sweep_interrupted()
             experiment = self._store.experiment(self.id)
             if [run.id for run in experiment.runs] != self._run_ids:  # one was deleted, or added by a recording
                 self._begin(experiment)

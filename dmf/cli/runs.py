@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from dmf.cli.shared import STORE, console, file_of, keep_inputs, open_store, print_json
+from dmf.cli.shared import STORE, await_owners, console, file_of, keep_inputs, may_be_gone, open_store, print_json
 from dmf.cli.train import run_job
 from dmf.errors import ConfigError
 
@@ -22,7 +22,7 @@ def resume(
     from dmf.jobs import Job, new_owner
 
     opened = open_store(store)
-    opened.sweep_interrupted()
+    await_owners(opened, [run for run in opened.experiment(experiment).runs if run.state.is_active])
     run_job(opened, Job(opened, opened.experiment(experiment), new_owner("dmf resume")), as_json=json)
 
 
@@ -45,7 +45,11 @@ def runs(
         if store is not None:  # which would be ignored, and another store's run deleted
             raise ConfigError(f"Write `--store` after `{context.invoked_subcommand}`.", "store")
         return
-    rows = open_store(store).runs(limit=limit, archived=archived)
+    opened = open_store(store)
+    rows = opened.runs(limit=limit, archived=archived)
+    if in_doubt := [row for row in rows if may_be_gone(row)]:
+        await_owners(opened, in_doubt)
+        rows = opened.runs(limit=limit, archived=archived)
     if json:
         print_json(
             [
@@ -127,6 +131,7 @@ def delete(
     labels = ", ".join(f"{run} ({opened.run(run).label})" for run in runs)
     if not yes:
         typer.confirm(f"Delete {labels} for good?", abort=True, err=True)
+    await_owners(opened, [row for row in map(opened.run, runs) if row.owner is not None or row.state.is_active])
     opened.delete_runs(runs)
 
 

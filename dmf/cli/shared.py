@@ -4,7 +4,8 @@ import functools
 import inspect
 import json
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +17,7 @@ from dmf.errors import ConfigError, StoreError
 from dmf.paths import plugin_files
 
 if TYPE_CHECKING:
-    from dmf.runs import RunStore
+    from dmf.runs import RunRow, RunStore
 
 console = Console(stderr=True)
 """What is told on the way goes to standard error, so that standard output is free for documents."""
@@ -80,6 +81,32 @@ def print_json(document: Any) -> None:
     """One JSON document on standard output, and nothing else."""
     json.dump(document, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
     sys.stdout.write("\n")
+
+
+def may_be_gone(row: "RunRow") -> bool:
+    """Whether it is worth while to watch if the owner of a run lives.
+
+    A heartbeat of just now, by our clock, is taken for one. Clocks differ, so another one proves nothing.
+    """
+    from dmf.runs.rows import LEASE_SECONDS
+
+    return row.state.is_active and not 0 <= row.lease - time.time() <= LEASE_SECONDS
+
+
+def await_owners(store: "RunStore", rows: Sequence["RunRow"]) -> None:
+    """Wait until it is known whether the owners of these runs live, and say so."""
+    from dmf.runs import SILENT_SECONDS
+
+    if rows:
+        owners = ", ".join(dict.fromkeys(row.owner or "nobody" for row in rows))
+        console.print(
+            f"Watching for up to {SILENT_SECONDS:.0f} s whether who holds {rows[0].id}"
+            f"{f' and {len(rows) - 1} more' if len(rows) > 1 else ''} is alive: {owners}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+        store.await_owners([row.id for row in rows])
 
 
 def open_store(url: str | None) -> "RunStore":

@@ -13,7 +13,7 @@ from dmf.errors import CheckpointError, ConfigError, DMFError, NotOwnerError, Ru
 from dmf.knobs import Settings, knobs_of, plugins_told
 from dmf.plugins import load_stored, plugins_of, plugins_with
 from dmf.records import Event, Knob, RunState, StateChange
-from dmf.runs import LEASE_SECONDS, ExperimentRow, RunRow, RunStore, StoreControls, StoreSink
+from dmf.runs import SILENT_SECONDS, ExperimentRow, RunRow, RunStore, StoreControls, StoreSink
 from dmf.training import Lockstep, TrainingRun
 
 logger = logging.getLogger(__name__)
@@ -124,8 +124,7 @@ class Job:
         if not self.runs:
             states = ", ".join(sorted({run.state.value for run in experiment.runs}))
             way_out = (
-                f" A process that was killed holds its runs for at most {LEASE_SECONDS:.0f} s; try again then, unless "
-                "another one trains them."
+                f" If who trained them was killed, they are free once it was silent for {SILENT_SECONDS:.0f} s."
                 if any(run.state.is_active for run in experiment.runs)
                 else ""
             )

@@ -3,9 +3,8 @@
 import math
 import re
 import sys
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +14,12 @@ from typing import Any, Self, get_args
 from torch import Tensor
 from torch.optim import Optimizer
 
-from dmf.errors import ConfigError, DMFError, NotOwnerError, RunFinishedError, StoreError
+from dmf.errors import ConfigError, DMFError, RunFinishedError, StoreError
 from dmf.fusion import Fused, Fusion
 from dmf.losses import Parts
 from dmf.recording import pictures
 from dmf.recording.describing import experiment_config, refuse_other_settings, run_config
-from dmf.records import Control, EpochMetrics, Event, Record, RunState, Sample, Split, StateChange
+from dmf.records import Control, EpochMetrics, Event, RunState, Sample, Split, StateChange
 from dmf.runs import RunRow, RunStore, StoreControls, StoreSink, new_owner
 from dmf.runs.managing import EXPERIMENT_ID, checked_name, checked_tags
 from dmf.training.control import RunControl
@@ -312,12 +311,11 @@ class Recording:
         config = run_config(fused, self._fusion, self._terms, self._settings)
         device = fused.terms.device
         measured = () if self._probe is None else _measured_columns(self._probe, config["terms"], fused)
-        store = _HoldingStore(self._where)
+        store = RunStore(self._where)
         try:
             run = self._create(store, config, environment(device))
             owner = new_owner(Path(sys.argv[0]).name or "python")
             store.claim([run.id], owner)
-            store.hold(run.id, lambda: self._control.state)
             store.update_run(run.id, tags=self._tags, notes=self._notes)
             # At once, not by the sink: a Stop would take a run that waits out of a queue which it is not in.
             self._control.state = RunState.RUNNING
@@ -427,7 +425,7 @@ class _Live:
 
     run: RunRow
     owner: str
-    store: "_HoldingStore"
+    store: RunStore
     sink: StoreSink
     controls: StoreControls
     telemetry: TelemetryBuffer
@@ -438,41 +436,3 @@ class _Live:
         with suppress(StoreError):  # the lease then runs out
             self.store.release([self.run.id], self.owner)
         self.store.close()
-
-
-class _HoldingStore(RunStore):
-    """A store that takes a run back when its lease ran out, as when a laptop slept: nobody else can train it."""
-
-    _held: tuple[str, Callable[[], RunState]] | None = None
-
-    def hold(self, run: str, state: Callable[[], RunState]) -> None:
-        """Take back ``run`` from now on; ``state`` tells in which state it is."""
-        self._taking = threading.Lock()
-        self._held = run, state
-
-    def write(self, records: Sequence[Record], owner: str | None) -> None:
-        """As ``RunStore.write``."""
-        try:
-            super().write(records, owner)
-        except NotOwnerError:
-            self._take_back(owner)
-            super().write(records, owner)
-
-    def heartbeat(self, run_ids: Sequence[str], owner: str) -> None:
-        """As ``RunStore.heartbeat``."""
-        try:
-            super().heartbeat(run_ids, owner)
-        except NotOwnerError:
-            self._take_back(owner)
-
-    def _take_back(self, owner: str | None) -> None:
-        if self._held is None or owner is None:
-            return
-        run, state = self._held
-        with self._taking:  # both threads may find it gone
-            if self.run(run).owner == owner:
-                return
-            self.claim([run], owner)
-            if state().is_active:
-                step = self.run(run).summary["step"] + 1
-                super().write([StateChange(run, step, state())], owner)

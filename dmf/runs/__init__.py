@@ -2,12 +2,12 @@
 
 from dmf.runs.export import ExportFormat, export_run
 from dmf.runs.ownership import new_owner
-from dmf.runs.rows import LEASE_SECONDS, EventRow, ExperimentRow, RunRow, SampleRow, Telemetry
+from dmf.runs.rows import SILENT_SECONDS, EventRow, ExperimentRow, RunRow, SampleRow, Telemetry
 from dmf.runs.sink import StoreControls, StoreSink
 from dmf.runs.store import RunStore
 
 __all__ = [
-    "LEASE_SECONDS",
+    "SILENT_SECONDS",
     "EventRow",
     "ExperimentRow",
     "ExportFormat",

@@ -9,13 +9,16 @@ from dmf.errors import RunFinishedError
 from dmf.records import Control
 from dmf.runs.lookup import one_run
 from dmf.runs.schema import controls
+from dmf.runs.watching import Watch
 
 Command: TypeAlias = Literal["pause", "resume", "step", "stop", "set"]
 
 
-def add(connection: Connection, run: str, command: Command, *, field: str | None, value: Any, now: float) -> int:
+def add(
+    connection: Connection, run: str, command: Command, *, field: str | None, value: Any, now: float, watch: Watch
+) -> int:
     """See ``RunStore.add_control``."""
-    state = one_run(connection, run, now).state
+    state = one_run(connection, run, watch).state
     if not state.is_active:
         wanted = "its settings cannot be changed" if command == "set" else f"it cannot {command}"
         raise RunFinishedError(f"Run {run!r} is {state.value}; {wanted} any more.")
@@ -24,13 +27,13 @@ def add(connection: Connection, run: str, command: Command, *, field: str | None
 
 
 def add_all(
-    connection: Connection, wishes: Sequence[tuple[str, Command, str | None, Any]], now: float
+    connection: Connection, wishes: Sequence[tuple[str, Command, str | None, Any]], now: float, watch: Watch
 ) -> list[int | None]:
     """See ``RunStore.add_controls``."""
     ids: list[int | None] = []
     for run, command, field, value in wishes:
         try:
-            ids.append(add(connection, run, command, field=field, value=value, now=now))
+            ids.append(add(connection, run, command, field=field, value=value, now=now, watch=watch))
         except RunFinishedError:
             ids.append(None)
     return ids

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from dmf.errors import StoreError
 from dmf.runs.engine import BUSY_SECONDS, explained, open_engine, store_file, store_url
 from dmf.runs.migrations import is_current, migrate
+from dmf.runs.watching import Watch
 
 
 class Database:
@@ -22,11 +23,13 @@ class Database:
         *,
         busy_seconds: float = BUSY_SECONDS,
         clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.url = store_url(url)
         self.file = store_file(self.url)
         self.where = str(self.file) if self.file else self.url.render_as_string(hide_password=True)
         self._clock = clock
+        self._watch = Watch(monotonic)
         self._engine = open_engine(self.url, busy_seconds)
         self._identity: tuple[int, int] | None = None
         with self._reading() as connection:

@@ -15,6 +15,7 @@ from dmf.runs.recording import EMPTY_SUMMARY
 from dmf.runs.rows import LEASE_SECONDS
 from dmf.runs.schema import artifacts, case_scores, controls, epoch_metrics, events, experiments, runs, samples
 from dmf.runs.schema import telemetry as telemetry_table
+from dmf.runs.watching import Watch
 
 LONGEST_NAME = 200  # characters, as for the name of an experiment
 EXPERIMENT_ID = r"e-\d{8}-\d{6}-[0-9a-f]{6}"
@@ -48,12 +49,19 @@ def new_experiment(
 
 
 def new_run(
-    connection: Connection, experiment_id: str, *, label: str, config: dict[str, Any], now: float, where: str
+    connection: Connection,
+    experiment_id: str,
+    *,
+    label: str,
+    config: dict[str, Any],
+    now: float,
+    watch: Watch,
+    where: str,
 ) -> str:
     """See ``RunStore.add_run``; returns the id."""
     # Locked first, so that two who add at once get places of their own.
     connection.execute(select(experiments.c.id).where(experiments.c.id == experiment_id).with_for_update())
-    experiment = one_experiment(connection, experiment_id, now, where)
+    experiment = one_experiment(connection, experiment_id, watch, where)
     _refuse_taken(connection, label, experiment_id)
     last = connection.scalar(select(func.max(runs.c.position)).where(runs.c.experiment == experiment_id))
     position = int(last or 0) + 1
@@ -79,6 +87,7 @@ def _queued(
         "reason": "",
         "attempt": 1,
         "lease": now + LEASE_SECONDS,
+        "heartbeat": now,
         "created": now,
     }
 
@@ -91,10 +100,10 @@ def describe_run(
     tags: Sequence[str] | None,
     notes: str | None,
     archived: bool | None,
-    now: float,
+    watch: Watch,
 ) -> None:
     """See ``RunStore.update_run``."""
-    row = one_run(connection, id, now)
+    row = one_run(connection, id, watch)
     values: dict[str, Any] = {}
     if name is not None:
         values["label"] = checked_name(name)
@@ -140,15 +149,15 @@ def _refuse_taken(connection: Connection, name: str, experiment: str, besides: s
         )
 
 
-def remove_runs(connection: Connection, ids: Sequence[str], now: float) -> None:
+def remove_runs(connection: Connection, ids: Sequence[str], watch: Watch) -> None:
     """See ``RunStore.delete_runs``; leaves the files."""
     # Locked first, so that nobody claims one between the look and the end of it.
-    connection.execute(select(runs.c.id).where(runs.c.id.in_(ids)).with_for_update())
-    rows = [one_run(connection, id, now) for id in ids]
+    found = {row.id: row for row in connection.execute(select(runs).where(runs.c.id.in_(ids)).with_for_update())}
+    rows = [one_run(connection, id, watch) for id in ids]
     for row in rows:
         if row.state.is_active:
             raise RunFinishedError(f"Run {row.id!r} is {row.state.value}. Stop it first, then delete it.")
-        if row.owner is not None and row.lease >= now:
+        if row.owner is not None and not watch.is_silent(found[row.id]):
             raise RunFinishedError(
                 f"Run {row.id!r} is {row.state.value}, but {row.owner!r} has not let go of it yet. Try again in a "
                 "moment."

@@ -7,7 +7,7 @@ that stands here is never edited, because stores that it already changed are out
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from sqlalchemy import Boolean, Column, Connection, Float, column, false, inspect, select, table, text, update
+from sqlalchemy import Boolean, Column, Connection, Float, String, column, false, inspect, select, table, text, update
 from sqlalchemy.schema import CreateColumn
 
 from dmf.errors import StoreError
@@ -51,7 +51,14 @@ def _runs_are_managed(connection: Connection) -> None:
         connection.execute(text(statement))
 
 
-MIGRATIONS: tuple[Migration, ...] = (_queue_in_the_store, _runs_are_managed)
+def _owners_are_watched(connection: Connection) -> None:
+    """Readers note which heartbeats stand still, and files are known by their hash; neither is known of before."""
+    for name, added in (("runs", Column("silent", Float(53))), ("artifacts", Column("sha256", String))):
+        described = CreateColumn(added).compile(dialect=connection.dialect)
+        connection.execute(text(f"ALTER TABLE {name} ADD COLUMN {described}"))
+
+
+MIGRATIONS: tuple[Migration, ...] = (_queue_in_the_store, _runs_are_managed, _owners_are_watched)
 
 
 def schema_version(connection: Connection, where: str, *, lock: bool = False) -> int | None:

@@ -1,26 +1,26 @@
-"""Who owns a run: claimed, kept alive, released, or found dead. Functions of a connection.
+"""Who owns a run: claimed, kept alive, released, taken over or taken back. Functions of a connection.
 
-Claiming, renewing and sweeping are each one UPDATE with its condition in it, so that of several processes one wins.
+Each locks the rows that it changes before it looks at them, so that of several processes one wins.
 """
 
 import os
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, or_, select, update
+from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from dmf.errors import NotOwnerError, RunFinishedError
 from dmf.records import Event, RunState, StateChange
-from dmf.runs.lookup import one_run
 from dmf.runs.queueing import NEXT_PLACE
-from dmf.runs.recording import add_event, not_owner, write_state
+from dmf.runs.recording import add_event, not_owner, run_not_found, write_state
 from dmf.runs.rows import LEASE_SECONDS, SILENT
-from dmf.runs.schema import controls, experiments, runs
+from dmf.runs.schema import controls, events, experiments, runs
+from dmf.runs.watching import Watch
 
 _ACTIVE = [state.value for state in RunState if state.is_active]
-_RESUMABLE = [state.value for state in RunState if state.is_resumable]
+LET_GO = "its owner let go of it before its end"
 
 
 def new_owner(kind: str) -> str:
@@ -28,39 +28,63 @@ def new_owner(kind: str) -> str:
     return f"{kind} on {socket.gethostname()} (process {os.getpid()}, {secrets.token_hex(2)})"
 
 
-def claim(connection: Connection, run_ids: Sequence[str], owner: str, now: float) -> list[str]:
+def claim(connection: Connection, run_ids: Sequence[str], owner: str, now: float, watch: Watch) -> list[str]:
     """See ``RunStore.claim``."""
-    sweep(connection, now)
-    before = [one_run(connection, run, now) for run in run_ids]
-    free = or_(runs.c.owner.is_(None), runs.c.owner == owner, runs.c.lease < now)
-    ready = runs.c.state.in_([RunState.QUEUED.value, *_RESUMABLE])
-    claimed = connection.execute(
-        update(runs)
-        .where(runs.c.id.in_(run_ids), ready, free)
-        .values(owner=owner, lease=now + LEASE_SECONDS, heartbeat=now, state=RunState.QUEUED.value, ended=None)
-        .returning(runs.c.id)
-    )
-    claimed_ids = set(claimed.scalars())
-    for row in before:
-        if row.id not in claimed_ids:
-            if row.state is RunState.FINISHED:
-                raise RunFinishedError(f"Run {row.id!r} is finished; start a new experiment to train on.")
+    wanted = select(runs).where(runs.c.id.in_(run_ids)).order_by(runs.c.id).with_for_update()
+    found = {row.id: row for row in connection.execute(wanted)}
+    resumed = []
+    for id in run_ids:
+        if id not in found:
+            raise run_not_found(id)
+        row, state = found[id], RunState(found[id].state)
+        is_gone = row.owner not in (None, owner) and watch.is_silent(row)
+        if row.owner not in (None, owner) and not is_gone:
             raise not_owner(row, owner)
-    resumed = [row for row in before if row.state.is_resumable]
-    for row in resumed:
-        pending = (controls.c.run == row.id) & controls.c.taken.is_(None)
+        if state is RunState.FINISHED:
+            raise RunFinishedError(f"Run {id!r} is finished; start a new experiment to train on.")
+        if state.is_active and (is_gone or (row.owner is None and state is not RunState.QUEUED)):
+            _mark_interrupted(connection, row, SILENT, now)
+        elif state.is_active and state is not RunState.QUEUED:
+            raise not_owner(row, owner)
+        elif state is RunState.QUEUED:
+            continue
+        resumed.append(id)
+    claimed = {"owner": owner, "lease": now + LEASE_SECONDS, "heartbeat": now, "silent": None}
+    claimed |= {"state": RunState.QUEUED.value, "ended": None}
+    connection.execute(update(runs).where(runs.c.id.in_(run_ids)).values(claimed))
+    for id in resumed:
+        row = found[id]
+        pending = (controls.c.run == id) & controls.c.taken.is_(None)
         connection.execute(update(controls).where(pending).values(taken=now))
-        change = StateChange(row.id, row.summary["step"] + 1, RunState.QUEUED, "resumed")
+        change = StateChange(id, row.summary["step"] + 1, RunState.QUEUED, "resumed")
         write_state(connection, change, row.attempt, now)
-    for experiment in {row.experiment for row in resumed}:
+    for experiment in {found[id].experiment for id in resumed}:
         connection.execute(update(experiments).where(experiments.c.id == experiment).values(place=NEXT_PLACE))
-    return [row.id for row in resumed]
+    return resumed
 
 
 def renew(connection: Connection, run_ids: Sequence[str], owner: str, now: float) -> list[str]:
-    """Renew the lease of all of these runs that ``owner`` still owns; returns those it does not."""
+    """Beat for all of these runs that ``owner`` still owns; returns those it does not."""
     renewal = update(runs).where(_held(run_ids, owner)).values(lease=now + LEASE_SECONDS, heartbeat=now)
     return sorted(set(run_ids) - set(connection.execute(renewal.returning(runs.c.id)).scalars()))
+
+
+def take_back(connection: Connection, run: str, owner: str, attempt: int, now: float) -> bool:
+    """Give a run back to a living owner who was taken for gone; whether it could be.
+
+    It can as long as nobody has claimed it since: then it is interrupted, belongs to nobody and is at ``attempt``.
+    """
+    values = {"owner": owner, "lease": now + LEASE_SECONDS, "heartbeat": now, "silent": None}
+    gone = (runs.c.id == run) & runs.c.owner.is_(None) & (runs.c.state == RunState.INTERRUPTED.value)
+    returned = update(runs).where(gone & (runs.c.attempt == attempt)).values(values).returning(runs.c.summary)
+    row = connection.execute(returned).one_or_none()
+    if row is None:
+        return connection.scalar(select(runs.c.owner).where(runs.c.id == run)) == owner  # another thread was first
+    told = select(events.c.data).where((events.c.run == run) & (events.c.kind == "state")).order_by(events.c.id.desc())
+    states = (RunState(data["state"]) for data in connection.scalars(told))
+    before = next((state for state in states if state.is_active), RunState.QUEUED)
+    write_state(connection, StateChange(run, row.summary["step"] + 1, before, "taken back"), attempt, now)
+    return True
 
 
 def lost(missing: Sequence[str], owner: str) -> NotOwnerError:
@@ -69,29 +93,26 @@ def lost(missing: Sequence[str], owner: str) -> NotOwnerError:
 
 
 def release(connection: Connection, run_ids: Sequence[str], owner: str, now: float) -> None:
-    """Give up the runs that ``owner`` owns; one that is still active then counts as interrupted."""
-    connection.execute(update(runs).where(_held(run_ids, owner)).values(owner=None, lease=now))
+    """Give up the runs that ``owner`` owns; one that is still active is interrupted by that."""
+    held = _held(run_ids, owner)
+    for row in connection.execute(select(runs).where(held & runs.c.state.in_(_ACTIVE)).with_for_update()).all():
+        _mark_interrupted(connection, row, LET_GO, now)
+    connection.execute(update(runs).where(held).values(owner=None, lease=now))
+
+
+def note_silence(connection: Connection, heartbeats: Mapping[str, float]) -> None:
+    """Tell other readers which heartbeats were watched to stand still; one that has moved on since makes it void."""
+    for run, heartbeat in heartbeats.items():
+        stands = (runs.c.id == run) & (func.coalesce(runs.c.heartbeat, 0.0) == heartbeat)
+        connection.execute(update(runs).where(stands).values(silent=heartbeat))
 
 
 def _held(run_ids: Sequence[str], owner: str) -> ColumnElement[bool]:
     return runs.c.id.in_(run_ids) & (runs.c.owner == owner)
 
 
-def any_dead(connection: Connection, now: float) -> bool:
-    """Whether an active run has no living owner."""
-    return connection.execute(select(runs.c.id).where(_dead(now)).limit(1)).first() is not None
-
-
-def sweep(connection: Connection, now: float) -> list[str]:
-    """Mark active runs without a living owner as interrupted; returns their ids."""
-    values = {"state": RunState.INTERRUPTED.value, "reason": SILENT, "owner": None, "ended": now}
-    returned = (runs.c.id, runs.c.attempt, runs.c.summary)
-    swept: Sequence[Any] = connection.execute(update(runs).where(_dead(now)).values(values).returning(*returned)).all()
-    for row in swept:
-        data = {"state": RunState.INTERRUPTED.value, "reason": SILENT}
-        add_event(connection, Event(row.id, row.summary["step"] + 1, "state", data, now), row.attempt)
-    return sorted(row.id for row in swept)
-
-
-def _dead(now: float) -> ColumnElement[bool]:
-    return runs.c.state.in_(_ACTIVE) & (runs.c.lease < now)
+def _mark_interrupted(connection: Connection, row: Any, reason: str, now: float) -> None:
+    values = {"state": RunState.INTERRUPTED.value, "reason": reason, "ended": now}
+    connection.execute(update(runs).where(runs.c.id == row.id).values(values))
+    data = {"state": RunState.INTERRUPTED.value, "reason": reason}
+    add_event(connection, Event(row.id, row.summary["step"] + 1, "state", data, now), row.attempt)

@@ -8,6 +8,7 @@ from dmf.runs.lookup import matching_experiments, one_experiment
 from dmf.runs.recording import add_event
 from dmf.runs.rows import ExperimentRow
 from dmf.runs.schema import experiments, runs
+from dmf.runs.watching import Watch
 
 CANCELLED = "cancelled in the queue"
 
@@ -19,22 +20,22 @@ NEXT_PLACE = select(func.coalesce(func.max(_others.c.place), 0) + 1).scalar_subq
 _active = select(runs.c.experiment).where(runs.c.state.in_([state.value for state in RunState if state.is_active]))
 
 
-def queue(connection: Connection, now: float) -> list[ExperimentRow]:
+def queue(connection: Connection, watch: Watch) -> list[ExperimentRow]:
     """Experiments with active runs: those that train first, then by place."""
-    found = matching_experiments(connection, experiments.c.id.in_(_active), now)
+    found = matching_experiments(connection, experiments.c.id.in_(_active), watch)
     living = [experiment for experiment in found if any(run.state.is_active for run in experiment.runs)]
     return sorted(living, key=lambda experiment: (not _trains(experiment), experiment.place, experiment.id))
 
 
-def move(connection: Connection, id: str, places: int, now: float, where: str) -> None:
+def move(connection: Connection, id: str, places: int, watch: Watch, where: str) -> None:
     """See ``RunStore.move``."""
     # Locked first, so that two who move at once do so one after the other.
     connection.execute(select(experiments.c.id).where(experiments.c.id.in_(_active)).with_for_update())
-    waiting = [experiment for experiment in queue(connection, now) if not _trains(experiment)]
+    waiting = [experiment for experiment in queue(connection, watch) if not _trains(experiment)]
     moved = next((experiment for experiment in waiting if experiment.id == id), None)
     if moved is None:
         raise RunFinishedError(
-            f"Experiment {id!r} is {_states(one_experiment(connection, id, now, where))}; only one that waits in a "
+            f"Experiment {id!r} is {_states(one_experiment(connection, id, watch, where))}; only one that waits in a "
             "queue can be moved."
         )
     line = [experiment for experiment in waiting if _owner(experiment) == _owner(moved)]
@@ -46,7 +47,7 @@ def move(connection: Connection, id: str, places: int, now: float, where: str) -
             connection.execute(changed)
 
 
-def cancel(connection: Connection, id: str, reason: str, now: float, where: str) -> list[str]:
+def cancel(connection: Connection, id: str, reason: str, *, now: float, watch: Watch, where: str) -> list[str]:
     """See ``RunStore.cancel``."""
     values = {"state": RunState.STOPPED.value, "reason": reason, "owner": None, "ended": now}
     waiting = (runs.c.experiment == id) & (runs.c.state == RunState.QUEUED.value)
@@ -54,7 +55,7 @@ def cancel(connection: Connection, id: str, reason: str, now: float, where: str)
     cancelled = connection.execute(update(runs).where(waiting).values(values).returning(*returned)).all()
     if not cancelled:
         raise RunFinishedError(
-            f"Experiment {id!r} is {_states(one_experiment(connection, id, now, where))}; nothing of it waits in a "
+            f"Experiment {id!r} is {_states(one_experiment(connection, id, watch, where))}; nothing of it waits in a "
             "queue any more. To end what trains, stop it."
         )
     for row in cancelled:

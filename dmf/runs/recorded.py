@@ -41,7 +41,7 @@ class Recorded(Database):
             StoreError: If the run has no such column.
         """
         with self._reading() as connection:
-            attempt = lookup.one_run(connection, run_id, self._clock()).attempt
+            attempt = lookup.one_run(connection, run_id, self._watch).attempt
             return telemetry.read(connection, run_id, attempt, after, columns)
 
     def latest_step(self, run_id: str) -> int:
@@ -56,7 +56,7 @@ class Recorded(Database):
             RunNotFoundError: If there is no such run.
         """
         with self._reading() as connection:
-            return lookup.one_run(connection, run_id, self._clock()).attempt
+            return lookup.one_run(connection, run_id, self._watch).attempt
 
     def epoch_metrics(
         self, run_ids: Sequence[str], *, metrics: Sequence[str] | None = None, split: str | None = None
@@ -132,7 +132,7 @@ class Recorded(Database):
             DataError: If the file is damaged or gone.
         """
         with self._reading() as connection:
-            lookup.one_run(connection, run_id, self._clock())
+            lookup.one_run(connection, run_id, self._watch)
             return predictions.probabilities(connection, run_id, which, self.artifact_folder(run_id))
 
     def stored_bytes(self, run_ids: Sequence[str]) -> dict[str, int]:

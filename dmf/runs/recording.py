@@ -18,7 +18,7 @@ from dmf.records import (
     TelemetryBlock,
 )
 from dmf.runs import telemetry
-from dmf.runs.rows import LEASE_SECONDS
+from dmf.runs.rows import SILENT_SECONDS
 from dmf.runs.schema import artifacts, case_scores, epoch_metrics, events, runs, samples
 
 EMPTY_SUMMARY: dict[str, Any] = {"step": -1, "epoch": 0, "metrics": {}, "steps_per_second": None}
@@ -51,8 +51,8 @@ def not_owner(row: Any, owner: str | None) -> NotOwnerError:
     """What to tell someone who is not the owner of a run."""
     holder = "nobody" if row.owner is None else repr(row.owner)
     return NotOwnerError(
-        f"Run {row.id!r} is {row.state} and owned by {holder}, not by {owner!r}. Stop it there first, or wait until "
-        f"its owner has been silent for {LEASE_SECONDS:.0f} s, then resume it."
+        f"Run {row.id!r} is {row.state} and owned by {holder}, not by {owner!r}. Stop it there first; if that owner "
+        f"is gone, the run is free once its heartbeat was watched for {SILENT_SECONDS:.0f} s without a change."
     )
 
 
@@ -194,6 +194,7 @@ def _write_artifact(connection: Connection, record: Artifact) -> None:
     key = {"run": record.run, "kind": record.kind}
     connection.execute(delete(table).where(*(table.c[name] == value for name, value in key.items())))
     row = {"epoch": record.epoch, "step": record.step, "path": record.path, "bytes": record.bytes}
+    row["sha256"] = record.sha256
     connection.execute(table.insert(), key | row)
 
 

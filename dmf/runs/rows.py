@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from dmf.records import RunState
 
-LEASE_SECONDS = 8.0  # without a heartbeat for so long, a run is interrupted; a page then shows it within 10 s
-SILENT = f"its owner has been silent for {LEASE_SECONDS:.0f} s"  # the reason that an interrupted run then has
+LEASE_SECONDS = 8.0  # how far ahead of its clock an owner writes the lease
+SILENT_SECONDS = 10.0  # a run whose heartbeat stands still for so long, while somebody looks, is interrupted
+SILENT = f"its owner has been silent for {SILENT_SECONDS:.0f} s"  # the reason that it then has
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,10 @@ class RunRow:
             first), ``metrics`` (split -> name -> value, the latest of each split), ``steps_per_second`` (smoothed over
             about 5 s, None before it is known).
         attempt: 1 at first, one more after each resume.
-        lease: Until when the owner holds the run; an active run whose lease has passed is interrupted.
+        state: As readers are to see it: an active run is interrupted once its owner is silent, before anybody marks it.
+        heartbeat: Of its owner, by the clock of the store; what counts is whether it changes.
+        lease: When its owner is to have beaten again; only a hint, because clocks differ.
+        silent: The heartbeat that somebody watched stand still, see :class:`dmf.runs.watching.Watch`.
         archived: Left out of lists that do not ask for it.
     """
 
@@ -45,6 +49,7 @@ class RunRow:
     ended: float | None
     study_cell: str | None
     archived: bool
+    silent: float | None = None
 
 
 @dataclass(frozen=True)

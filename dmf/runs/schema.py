@@ -86,6 +86,7 @@ runs = Table(
     Column("ended", Float(53)),
     Column("study_cell", String, unique=True),
     Column("archived", Boolean, nullable=False, server_default=false()),  # left out of lists
+    Column("silent", Float(53)),  # the heartbeat that somebody watched stand still
     Index("runs_by_lease", "state", "lease"),
 )
 
@@ -181,4 +182,5 @@ artifacts = Table(
     Column("step", Integer, nullable=False),
     Column("path", String, nullable=False),
     Column("bytes", BigInteger, nullable=False),
+    Column("sha256", String),  # of the file; null: not known
 )

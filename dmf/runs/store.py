@@ -7,19 +7,20 @@ writes must own the run.
 import shutil
 import time
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import update
 
-from dmf.errors import StoreError
+from dmf.errors import NotOwnerError, StoreError
+from dmf.records import Record, RunState
 from dmf.runs import adopting, lookup, managing, ownership, queueing, schema
-from dmf.runs.engine import is_transient
 from dmf.runs.recorded import Recorded
 from dmf.runs.recording import owned_runs, trim_run
 from dmf.runs.rows import ExperimentRow, RunRow
 from dmf.runs.wishes import Wishes
 
-GRACE_SECONDS = 2.5  # more than an owner needs for a heartbeat once the store is free
+LOOK_SECONDS = 0.25  # how often a heartbeat is looked at while waiting for it to change
 
 
 class RunStore(Recorded, Wishes):
@@ -29,6 +30,7 @@ class RunStore(Recorded, Wishes):
         url: A file or a SQLAlchemy URL; default the environment's ``DMF_STORE``, else ``data/runs.sqlite``.
         busy_seconds: How long a write waits for another process that writes.
         clock: Gives the Unix time in seconds; tests pass their own.
+        monotonic: By which it is judged whether an owner is silent; tests pass their own.
 
     Attributes:
         url, file: Where it lies; ``file`` is None for a database server.
@@ -38,8 +40,6 @@ class RunStore(Recorded, Wishes):
         StoreError: Here and from every method, when the database is locked, read-only, full, gone, of a newer version
             or not a run store; the message says where it lies and the way out.
     """
-
-    _locked_at = -GRACE_SECONDS  # when a sweep last found the store locked
 
     def create_experiment(
         self,
@@ -51,7 +51,7 @@ class RunStore(Recorded, Wishes):
         environment: dict[str, Any],
         task: str = "segmentation",
     ) -> ExperimentRow:
-        """Store an experiment and its queued runs; claim them within ``LEASE_SECONDS``, or they count as interrupted.
+        """Store an experiment and its queued runs; claim them soon, or they count as interrupted.
 
         It takes the last place of the queue.
 
@@ -74,15 +74,22 @@ class RunStore(Recorded, Wishes):
         return self.experiment(id)
 
     def add_run(self, experiment_id: str, *, label: str, config: dict[str, Any]) -> RunRow:
-        """Store another queued run of an experiment, after those it has; claim it within ``LEASE_SECONDS``.
+        """Store another queued run of an experiment, after those it has; claim it soon.
 
         Raises:
             RunNotFoundError: If there is no such experiment.
             ConfigError: If a run of it is called ``label`` already.
         """
         with self._writing() as connection:
-            now = self._clock()
-            id = managing.new_run(connection, experiment_id, label=label, config=config, now=now, where=self.where)
+            id = managing.new_run(
+                connection,
+                experiment_id,
+                label=label,
+                config=config,
+                now=self._clock(),
+                watch=self._watch,
+                where=self.where,
+            )
         return self.run(id)
 
     def experiment(self, id: str) -> ExperimentRow:
@@ -92,7 +99,7 @@ class RunStore(Recorded, Wishes):
             RunNotFoundError: If no experiment has this id.
         """
         with self._reading() as connection:
-            return lookup.one_experiment(connection, id, self._clock(), self.where)
+            return lookup.one_experiment(connection, id, self._watch, self.where)
 
     def experiments(self, limit: int = 50, offset: int = 0, *, archived: bool = False) -> list[ExperimentRow]:
         """Experiments with their runs, newest first.
@@ -102,9 +109,10 @@ class RunStore(Recorded, Wishes):
             offset: How many to leave out before.
             archived: Also runs that are archived; without them, an experiment that has no others is left out.
         """
-        self.sweep_interrupted()
         with self._reading() as connection:
-            return lookup.newest_experiments(connection, limit, offset, self._clock(), archived=archived)
+            found = lookup.newest_experiments(connection, limit, offset, self._watch, archived=archived)
+        self._note_silence()
+        return found
 
     def is_untouched(self) -> bool:
         """Whether there is no experiment, and none was ever taken over from another store."""
@@ -133,13 +141,14 @@ class RunStore(Recorded, Wishes):
             RunNotFoundError: If no run has this id.
         """
         with self._reading() as connection:
-            return lookup.one_run(connection, id, self._clock())
+            return lookup.one_run(connection, id, self._watch)
 
     def runs(self, limit: int = 50, offset: int = 0, *, archived: bool = False) -> list[RunRow]:
         """Runs, newest first, those of one launch in their order; those that are archived only on demand."""
-        self.sweep_interrupted()
         with self._reading() as connection:
-            return lookup.newest_runs(connection, limit, offset, self._clock(), archived=archived)
+            found = lookup.newest_runs(connection, limit, offset, self._watch, archived=archived)
+        self._note_silence()
+        return found
 
     def update_run(
         self,
@@ -167,8 +176,9 @@ class RunStore(Recorded, Wishes):
             ConfigError: If a name or a tag is empty, or the name is another run's.
         """
         with self._writing() as connection:
-            now = self._clock()
-            managing.describe_run(connection, run_id, name=name, tags=tags, notes=notes, archived=archived, now=now)
+            managing.describe_run(
+                connection, run_id, name=name, tags=tags, notes=notes, archived=archived, watch=self._watch
+            )
         return self.run(run_id)
 
     def delete_runs(self, run_ids: Sequence[str]) -> None:
@@ -183,7 +193,7 @@ class RunStore(Recorded, Wishes):
             StoreError: If its files cannot be deleted; the runs are gone from the store by then.
         """
         with self._writing() as connection:
-            managing.remove_runs(connection, run_ids, self._clock())
+            managing.remove_runs(connection, run_ids, self._watch)
         for folder in map(self.artifact_folder, run_ids):
             try:
                 shutil.rmtree(folder)
@@ -200,8 +210,9 @@ class RunStore(Recorded, Wishes):
     def claim(self, run_ids: Sequence[str], owner: str) -> list[str]:
         """Own all of these runs, or none; a run to be resumed is queued again, its experiment after all others.
 
-        Wishes left over from before a resume (a Stop that came too late) are dropped. A resumed run then needs
-        ``begin_attempt``.
+        A run of another is taken over only once its owner is silent, see :meth:`await_owners`; only then is it marked
+        interrupted. Wishes left over from before a resume (a Stop that came too late) are dropped. A resumed run then
+        needs ``begin_attempt``.
 
         Returns:
             Ids of those that are resumed. An earlier look cannot tell: a run that was queued then may have had an
@@ -209,11 +220,15 @@ class RunStore(Recorded, Wishes):
 
         Raises:
             RunNotFoundError: If there is no such run.
-            NotOwnerError: If another owns a run and its lease holds; says who.
+            NotOwnerError: If another owns a run and was not seen to be silent; says who.
             RunFinishedError: If a run is finished.
         """
         with self._writing() as connection:
-            return ownership.claim(connection, run_ids, owner, self._clock())
+            resumed = ownership.claim(connection, run_ids, owner, self._clock(), self._watch)
+            attempts = {run: lookup.one_run(connection, run, self._watch).attempt for run in run_ids}
+        for run, attempt in attempts.items():
+            self._watch.hold(run, owner, attempt)
+        return resumed
 
     def begin_attempt(self, run_id: str, step: int, owner: str) -> int:
         """Trim all that the run stored from ``step`` on and raise its attempt by one; returns the new attempt.
@@ -229,50 +244,93 @@ class RunStore(Recorded, Wishes):
             attempt = int(owned_runs(connection, [run_id], owner)[run_id].attempt) + 1
             trim_run(connection, run_id, step)
             connection.execute(update(schema.runs).where(schema.runs.c.id == run_id).values(attempt=attempt))
+        self._watch.hold(run_id, owner, attempt)
         return attempt
 
+    def write(self, records: Sequence[Record], owner: str | None) -> None:
+        """As :meth:`Recorded.write <dmf.runs.recorded.Recorded.write>`, for an owner who is back, too."""
+        try:
+            super().write(records, owner)
+        except NotOwnerError:
+            if not self._taken_back({record.run for record in records if record.run is not None}, owner):
+                raise
+            super().write(records, owner)
+
     def heartbeat(self, run_ids: Sequence[str], owner: str) -> None:
-        """Renew the lease of all runs that ``owner`` still owns.
+        """Show that ``owner`` lives, for all of these runs that it owns.
+
+        A run that somebody marked as interrupted meanwhile, and nobody claimed since, is taken back.
 
         Raises:
-            NotOwnerError: If some of them are owned no more; the others are renewed all the same.
+            NotOwnerError: If some of them are owned no more; for the others it has beaten all the same.
         """
         with self._writing() as connection:
             missing = ownership.renew(connection, run_ids, owner, self._clock())
         if missing:
-            raise ownership.lost(missing, owner)
+            lost = sorted(set(missing) - self._taken_back(missing, owner))
+            if lost:
+                raise ownership.lost(lost, owner)
+
+    def _taken_back(self, run_ids: Collection[str], owner: str | None) -> set[str]:
+        """Those of these runs that ``owner``, who trains them in this process, could take back."""
+        attempts = {run: self._watch.held(run, owner) for run in run_ids} if owner is not None else {}
+        if owner is None or not any(attempts.values()):
+            return set()
+        with self._writing() as connection:
+            return {
+                run
+                for run, attempt in attempts.items()
+                if attempt is not None and ownership.take_back(connection, run, owner, attempt, self._clock())
+            }
 
     def release(self, run_ids: Sequence[str], owner: str) -> None:
-        """Give up the runs that ``owner`` owns; one that is still active then counts as interrupted."""
+        """Give up the runs that ``owner`` owns; one that is still active is interrupted by that."""
         with self._writing() as connection:
             ownership.release(connection, run_ids, owner, self._clock())
+        self._watch.let_go(run_ids)
 
-    def sweep_interrupted(self) -> list[str]:
-        """Mark active runs without a living owner as interrupted; returns their ids. Only reads if there is none.
+    def await_owners(self, run_ids: Sequence[str]) -> list[str]:
+        """Wait until it is known of each of these runs whether its owner lives; returns those whose owner is silent.
 
-        Never waits and never fails for want of writing: what cannot be marked now is left to a later look, and
-        readers see it as interrupted all the same. After the store was locked, owners get time to beat first.
+        A living owner beats every 2 s; of one that is gone it is known after ``SILENT_SECONDS``, or at once if somebody
+        watched before. Nothing is marked.
+
+        Raises:
+            RunNotFoundError: If there is no such run.
         """
-        with self._reading() as connection:
-            if not ownership.any_dead(connection, self._clock()):
-                return []
-        if time.monotonic() - self._locked_at < GRACE_SECONDS:
-            return []
-        try:
-            with self._transaction(write=True, wait=False) as connection:
-                return ownership.sweep(connection, self._clock())
-        except StoreError as error:
-            if is_transient(error):
-                self._locked_at = time.monotonic()
-            return []
+        first: dict[str, Any] = {}
+        silent, waiting = [], list(dict.fromkeys(run_ids))
+        while waiting:
+            with self._reading() as connection:
+                rows = [lookup.table_row(connection, run) for run in waiting]
+            waiting = []
+            for row in rows:
+                if row.owner is None and not RunState(row.state).is_active:
+                    continue  # nobody holds it
+                if self._watch.is_silent(row):
+                    silent.append(row.id)
+                elif first.setdefault(row.id, row.heartbeat) == row.heartbeat:
+                    waiting.append(row.id)
+            if waiting:
+                time.sleep(LOOK_SECONDS)
+        self._note_silence()
+        return silent
+
+    def _note_silence(self) -> None:
+        """Tell other readers which owners were found silent, so that they need not watch as long; never waits."""
+        heartbeats = self._watch.newly_silent()
+        if heartbeats:
+            with suppress(StoreError), self._transaction(write=True, wait=False) as connection:
+                ownership.note_silence(connection, heartbeats)
 
     # The queue
 
     def queue(self) -> list[ExperimentRow]:
         """Experiments that train or wait, whoever owns them: those that train first, then in the order of the queue."""
-        self.sweep_interrupted()
         with self._reading() as connection:
-            return queueing.queue(connection, self._clock())
+            found = queueing.queue(connection, self._watch)
+        self._note_silence()
+        return found
 
     def move(self, experiment_id: str, places: int) -> None:
         """Move an experiment that waits by so many places among those that wait for the same owner.
@@ -284,7 +342,7 @@ class RunStore(Recorded, Wishes):
             RunFinishedError: If it does not wait in a queue (any more).
         """
         with self._writing() as connection:
-            queueing.move(connection, experiment_id, places, self._clock(), self.where)
+            queueing.move(connection, experiment_id, places, self._watch, self.where)
 
     def cancel(self, experiment_id: str, reason: str = queueing.CANCELLED) -> list[str]:
         """Stop the runs of an experiment that still wait in a queue, and no others; returns their ids.
@@ -296,4 +354,6 @@ class RunStore(Recorded, Wishes):
             RunFinishedError: If none of its runs waits in a queue (any more).
         """
         with self._writing() as connection:
-            return queueing.cancel(connection, experiment_id, reason, self._clock(), self.where)
+            return queueing.cancel(
+                connection, experiment_id, reason, now=self._clock(), watch=self._watch, where=self.where
+            )

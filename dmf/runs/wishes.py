@@ -29,7 +29,9 @@ class Wishes(Database):
             RunFinishedError: If the run is not active; names its state.
         """
         with self._writing() as connection:
-            return controls.add(connection, run_id, command, field=field, value=value, now=self._clock())
+            return controls.add(
+                connection, run_id, command, field=field, value=value, now=self._clock(), watch=self._watch
+            )
 
     def add_controls(self, wishes: Sequence[tuple[str, controls.Command, str | None, Any]]) -> list[int | None]:
         """Leave wishes (run, command, field, value) all at once; their ids, None for those whose run has ended.
@@ -38,7 +40,7 @@ class Wishes(Database):
             RunNotFoundError: If there is no such run; nothing is kept then.
         """
         with self._writing() as connection:
-            return controls.add_all(connection, wishes, self._clock())
+            return controls.add_all(connection, wishes, self._clock(), self._watch)
 
     def pending_controls(self, run_ids: Sequence[str]) -> list[Control]:
         """Wishes about these runs that nobody took yet, oldest first."""

@@ -7,7 +7,6 @@ import pytest
 
 from dmf.jobs import Job, create_experiment
 from dmf.records import RunState, StateChange
-from dmf.runs import LEASE_SECONDS
 
 COLUMNS = [
     *("step", "loss_ce", "loss_iou", "loss_dice", "weight_ce", "weight_iou", "weight_dice"),
@@ -218,19 +217,33 @@ def test_examples_are_added_once(dmf, store):
     assert len(store.runs()) == 4
 
 
-def test_what_a_killed_process_holds_can_be_resumed_a_little_later(dmf, store, tiny):
+def test_what_a_killed_process_holds_can_be_resumed_a_little_later(dmf, store, tiny, monkeypatch):
     experiment = create_experiment(store, tiny("mad"))
     run = experiment.runs[0].id
     store.claim([run], "a process that is gone")
-    queued = dmf("resume", experiment.id)
-    assert (queued.status, queued.out) == (1, "")
-    assert f"wait until its owner has been silent for {LEASE_SECONDS:.0f} s" in queued.err
     store.write([StateChange(run, 0, RunState.RUNNING)], "a process that is gone")
-    running = dmf("resume", experiment.id)
-    assert running.status == 1
-    assert f"its runs are running. A process that was killed holds its runs for at most {LEASE_SECONDS:.0f} s; try" in (
-        running.err
+    monkeypatch.setattr("dmf.runs.watching.SILENT_SECONDS", 0.3)
+    monkeypatch.setattr("dmf.runs.store.LOOK_SECONDS", 0.02)
+    listed = dmf("runs", "--json")
+    assert [row["state"] for row in listed.json()] == ["running"]  # a heartbeat of just now
+    resumed = dmf("resume", experiment.id)
+    assert resumed.status == 0, resumed.err
+    assert "is alive: a process that is gone\n" in resumed.err
+    assert store.run(run).state is RunState.FINISHED
+
+
+def test_what_a_living_process_holds_is_neither_resumed_nor_deleted(dmf, store, tiny, monkeypatch):
+    experiment = create_experiment(store, tiny("mad"))
+    run = experiment.runs[0].id
+    store.claim([run], "me")
+    store.write([StateChange(run, 0, RunState.RUNNING)], "me")
+    monkeypatch.setattr("dmf.runs.store.time.sleep", lambda _: store.heartbeat([run], "me"))
+    resumed, deleted = dmf("resume", experiment.id), dmf("runs", "delete", run, "--yes")
+    assert (resumed.status, deleted.status) == (1, 1)
+    assert "its runs are running. If who trained them was killed, they are free once it was silent for 10 s" in (
+        resumed.err
     )
+    assert f"Run '{run}' is running. Stop it first, then delete it." in deleted.err
 
 
 def test_the_store_is_not_exported_over(dmf, store, trained):

@@ -227,14 +227,14 @@ def test_ctrl_c_stops_cleanly_and_resume_finishes(process, dmf, tiny_options, tm
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
-def test_a_killed_process_leaves_a_run_that_goes_on_without_gap_or_duplicate(process, tiny_options, tmp_path):
+def test_a_killed_process_leaves_a_run_that_goes_on_without_gap_or_duplicate(process, tiny_options, tmp_path, hasty):
     file = tmp_path / "runs.sqlite"
     running = process("train", *tiny_options, "--weighting", "mad", "--epochs", STEPS // 4)
     id = wait_for_steps(file, 5, running)
     running.kill()
     running.wait(60)
-    store = RunStore(file, clock=lambda: time.time() + 11)  # its lease has run out
-    store.sweep_interrupted()
+    store = RunStore(file, monotonic=hasty)
+    store.runs()
     (run,) = store.experiment(id).runs
     assert run.state is RunState.INTERRUPTED
     jobs.Job(store, store.experiment(id), "me").train()

@@ -43,7 +43,8 @@ def serve(store, owner):
 start = time.time() + 1.0
 for index in range(count):
     if os.fork() == 0:
-        print({"train": train, "serve": serve}[kind](RunStore(file), str(index)), flush=True)
+        said = {"train": train, "serve": serve}[kind](RunStore(file), str(index))
+        os.write(1, f"{said}\\n".encode())  # in one piece
         os._exit(0)
 for _ in range(count):
     assert os.wait()[1] == 0

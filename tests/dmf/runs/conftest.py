@@ -31,7 +31,7 @@ def location(request, tmp_path):
 
 @pytest.fixture
 def store(location, clock):
-    store = RunStore(location, clock=clock)
+    store = RunStore(location, clock=clock, monotonic=clock)
     yield store
     store.close()
 

@@ -4,7 +4,7 @@ from sqlalchemy import func, select
 
 from dmf.errors import ConfigError, NotOwnerError, RunFinishedError, RunNotFoundError, StoreError
 from dmf.records import Artifact, CaseScores, EpochMetrics, Event, RunState, Sample, StateChange
-from dmf.runs import LEASE_SECONDS, schema
+from dmf.runs import SILENT_SECONDS, RunStore, schema
 
 
 def counts(store):
@@ -174,10 +174,15 @@ def test_a_run_whose_owner_still_writes_its_end_is_not_deleted(store, run):
         store.delete_runs([run])
 
 
-def test_a_run_whose_owner_died_can_be_deleted_and_is_missed_by_an_owner_that_wakes(store, clock, run, make_block):
+def test_a_run_whose_owner_died_can_be_deleted_and_is_missed_by_an_owner_that_wakes(
+    store, location, clock, run, make_block
+):
     store.write([StateChange(run, 0, RunState.RUNNING)], "me")
-    clock.now += LEASE_SECONDS + 1
-    store.delete_runs([run])
+    other = RunStore(location, clock=clock, monotonic=clock)
+    other.run(run)
+    clock.now += SILENT_SECONDS + 1
+    other.delete_runs([run])
+    other.close()
     with pytest.raises(RunNotFoundError, match="No run"):
         store.write([make_block(run, 0, 4)], "me")
     with pytest.raises(NotOwnerError):

@@ -146,7 +146,7 @@ def test_experiments_of_version_1_are_in_the_order_of_their_making_and_new_ones_
     store.close()
 
 
-@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize("version", ["v1", "v2", "v3"])
 def test_a_migrated_store_has_the_tables_of_a_new_one(version, tmp_path):
     def described(file):
         engine = create_engine(f"sqlite:///{file}")
@@ -236,6 +236,9 @@ def test_a_database_server_gets_the_same_migration_in_its_own_words():
     said.clear()
     migrations._runs_are_managed(engine)
     assert said == ["ALTER TABLE runs ADD COLUMN archived BOOLEAN DEFAULT false NOT NULL"]
+    said.clear()
+    migrations._owners_are_watched(engine)
+    assert said == ["ALTER TABLE runs ADD COLUMN silent FLOAT(53)", "ALTER TABLE artifacts ADD COLUMN sha256 VARCHAR"]
 
 
 def test_an_old_store_that_cannot_be_written_says_so(version_1):
@@ -256,9 +259,10 @@ def test_a_newer_store_that_cannot_be_written_is_refused_for_its_version(version
 
 
 @pytest.fixture
-def version_2(tmp_path):
-    """The committed store of version 2, a copy, opened by the present program."""
-    store = RunStore(shutil.copy(STORES / "v2" / "runs.sqlite", tmp_path / "runs.sqlite"))
+def version_2(tmp_path, hasty):
+    """The committed store of version 2, a copy, opened and watched for a while by the present program."""
+    store = RunStore(shutil.copy(STORES / "v2" / "runs.sqlite", tmp_path / "runs.sqlite"), monotonic=hasty)
+    store.runs()
     yield store
     store.close()
 
@@ -296,6 +300,26 @@ def test_pictures_of_version_2_keep_their_ids_which_are_never_given_again(versio
     _, stopped, finished = version_2.experiments()
     version_2.delete_runs([run.id for experiment in (stopped, finished) for run in experiment.runs])
     (queued,) = version_2.experiments()
-    version_2.write([Sample(queued.id, queued.runs[0].id, "case", 0, 0, "image", b"png")], None)
+    version_2.claim([queued.runs[0].id], "me")
+    version_2.write([Sample(queued.id, queued.runs[0].id, "case", 0, 0, "image", b"png")], "me")
     (new,) = version_2.samples(queued.id)
     assert new.id > max(before)
+
+
+# From version 3
+
+
+def test_a_store_of_version_3_opens_and_what_was_killed_under_it_can_be_taken_over(tmp_path, hasty):
+    store = RunStore(shutil.copy(STORES / "v3" / "runs.sqlite", tmp_path / "runs.sqlite"), monotonic=hasty)
+    assert version(store) == int(NEWEST)
+    assert [run.state for run in store.runs()] == [
+        *(RunState.RUNNING, RunState.STOPPED, RunState.FINISHED, RunState.FINISHED)
+    ]
+    killed, stopped, *finished = store.runs()
+    assert killed.state is RunState.INTERRUPTED
+    assert store.claim([killed.id], "me") == [killed.id]
+    assert [len(store.telemetry(run.id).steps) for run in (stopped, *finished)] == [5, 6, 6]
+    files = store.artifacts(finished[0].id)
+    assert {file.kind for file in files} >= {"checkpoint_last", "checkpoint_best", "probabilities_best"}
+    assert {file.sha256 for file in files} == {None}
+    store.close()

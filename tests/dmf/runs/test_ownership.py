@@ -5,7 +5,8 @@ import pytest
 
 from dmf.errors import NotOwnerError, RunFinishedError, RunNotFoundError
 from dmf.records import Event, RunState, StateChange
-from dmf.runs import LEASE_SECONDS, RunStore, new_owner
+from dmf.runs import RunStore, new_owner
+from dmf.runs.rows import LEASE_SECONDS
 
 
 def test_an_owner_says_where_it_is_and_differs_each_time():
@@ -28,7 +29,7 @@ def test_claiming_gives_an_owner_and_a_lease(store, clock, experiment):
 
 
 def test_a_run_of_another_is_not_claimed_and_the_message_says_whose_it_is(store, run):
-    with pytest.raises(NotOwnerError, match=f"Run '{run}' is queued and owned by 'me', not by 'you'.*8 s"):
+    with pytest.raises(NotOwnerError, match=f"Run '{run}' is queued and owned by 'me', not by 'you'.*10 s"):
         store.claim([run], "you")
     store.claim([run], "me")
 
@@ -73,65 +74,154 @@ def test_wishes_about_a_queued_run_survive_the_claim(store, experiment):
     assert [control.command for control in store.pending_controls([run])] == ["pause"]
 
 
-def test_a_run_is_interrupted_when_its_owner_is_silent_for_8_seconds(store, clock, experiment, run):
+def states(store, run):
+    return [event.data["state"] for event in store.events([run]) if event.kind == "state"]
+
+
+def begin(store, run, owner="me"):
+    store.write([StateChange(run, 0, RunState.RUNNING)], owner)
+
+
+@pytest.fixture
+def reader(store, location, clock):
+    """Another process with a clock of its own that is 15 s ahead; what it sees pass is the same time."""
+    reader = RunStore(location, clock=lambda: clock.now + 15, monotonic=clock)
+    yield reader
+    reader.close()
+
+
+def test_a_reader_sees_a_run_as_interrupted_once_its_heartbeat_stood_still_for_10_seconds_while_it_looked(
+    store, reader, clock, experiment, run
+):
+    begin(store, run)
     other = experiment.runs[1].id
-    store.write([StateChange(run, 0, RunState.RUNNING)], "me")
-    clock.now += 8
-    assert store.sweep_interrupted() == []
+    clock.now += 1000  # nobody looked
+    assert [row.state for row in reader.runs()] == [RunState.RUNNING, RunState.QUEUED]
+    clock.now += 10
+    assert reader.run(run).state is RunState.RUNNING
     store.heartbeat([other], "me")
     clock.now += 0.1
 
-    assert store.sweep_interrupted() == [run]
+    row = reader.run(run)
 
-    row = store.run(run)
-    assert (row.state, row.owner, row.ended) == (RunState.INTERRUPTED, None, clock.now)
-    assert row.reason == "its owner has been silent for 8 s"
-    assert store.events([run])[-1].data["state"] == "interrupted"
-    assert store.run(other).state == RunState.QUEUED
-    assert store.sweep_interrupted() == []
+    assert (row.state, row.reason) == (RunState.INTERRUPTED, "its owner has been silent for 10 s")
+    assert reader.run(other).state is RunState.QUEUED
+    assert states(store, run) == ["running"]  # only shown
+
+
+def test_a_living_owner_is_never_ended_by_a_reader_whose_clock_is_ahead_or_that_looked_while_it_was_frozen(
+    store, reader, clock, run
+):
+    begin(store, run)
+    reader.runs()
+    clock.now += 12
+    assert reader.runs()[0].state is RunState.INTERRUPTED
+
+    store.write([Event(run, 0, "note")], "me")  # it thaws
+    store.heartbeat([run], "me")
+
+    assert reader.runs()[0].state is RunState.RUNNING
+    assert states(store, run) == ["running"]
+
+
+def test_what_one_reader_watched_another_need_not_watch_again_until_the_owner_beats(
+    store, reader, location, clock, run
+):
+    begin(store, run)
+    reader.runs()
+    clock.now += 11
+    reader.runs()
+    late = RunStore(location, clock=clock, monotonic=clock)
+    assert late.runs()[0].state is RunState.INTERRUPTED
+    store.heartbeat([run], "me")
+    assert late.runs()[0].state is RunState.RUNNING
+    late.close()
+
+
+def test_an_owner_is_never_silent_to_itself(store, clock, run):
+    begin(store, run)
+    store.runs()
+    clock.now += 1000  # its store was locked by another program
+    assert store.runs()[0].state is RunState.RUNNING
 
 
 def test_a_queued_run_that_nobody_claims_is_interrupted_too(store, clock, experiment):
-    clock.now += 8.1
+    store.experiments()
+    clock.now += 10.1
     assert [run.state for run in store.experiments()[0].runs] == [RunState.INTERRUPTED] * 2
 
 
-def test_a_run_that_ended_is_not_swept(store, clock, run):
+def test_a_run_that_ended_stays_as_it_ended(store, reader, clock, run):
     store.write([StateChange(run, 0, RunState.FINISHED)], "me")
+    reader.runs()
     clock.now += 100
-    assert run not in store.sweep_interrupted()
+    assert reader.run(run).state is RunState.FINISHED
 
 
-def test_an_owner_that_comes_back_too_late_can_neither_beat_nor_write(store, clock, run):
-    clock.now += 9
-    store.sweep_interrupted()
+def test_a_run_is_taken_over_only_from_an_owner_that_was_watched_to_be_silent(store, reader, clock, run):
+    begin(store, run)
+    clock.now += 100
+    with pytest.raises(NotOwnerError, match="is running and owned by 'me'"):
+        reader.claim([run], "you")
+    clock.now += 10.1
+
+    assert reader.claim([run], "you") == [run]
+
+    assert states(store, run) == ["running", "interrupted", "queued"]
     with pytest.raises(NotOwnerError, match=f"'me' no longer owns {run}"):
         store.heartbeat([run], "me")
-    with pytest.raises(NotOwnerError, match="is interrupted and owned by nobody"):
+    with pytest.raises(NotOwnerError, match="is queued and owned by 'you'"):
         store.write([Event(run, 0, "note")], "me")
 
 
-def test_a_late_heartbeat_before_any_sweep_keeps_the_run(store, clock, run):
-    clock.now += 9
-    store.heartbeat([run], "me")
-    assert run not in store.sweep_interrupted()
+def test_a_run_that_was_marked_interrupted_is_taken_back_by_its_living_owner(store, sqlite_file, run):
+    begin(store, run)
+    mark = "UPDATE runs SET state = 'interrupted', owner = NULL, reason = 'silent'"  # as earlier programs did
+    for act in (lambda: store.heartbeat([run], "me"), lambda: store.write([Event(run, 0, "note")], "me")):
+        with sqlite3.connect(sqlite_file) as connection:
+            connection.execute(mark)
+        connection.close()
+        act()
+        assert (store.run(run).state, store.run(run).owner) == (RunState.RUNNING, "me")
 
 
-def test_an_abandoned_run_can_be_claimed_at_once_after_its_lease(store, clock, run):
-    store.write([StateChange(run, 0, RunState.RUNNING)], "me")
-    with pytest.raises(NotOwnerError, match="is running and owned by 'me'"):
-        store.claim([run], "you")
-    clock.now += 8.1
-    store.claim([run], "you")
-    assert store.run(run).owner == "you"
+def test_a_run_that_another_has_trained_on_meanwhile_is_not_taken_back(store, reader, clock, run):
+    begin(store, run)
+    reader.runs()
+    clock.now += 11
+    reader.claim([run], "you")
+    reader.begin_attempt(run, 0, "you")
+    reader.release([run], "you")
+    assert reader.run(run).state is RunState.INTERRUPTED
+    with pytest.raises(NotOwnerError):
+        store.heartbeat([run], "me")
 
 
-def test_a_released_run_is_free_and_an_active_one_is_interrupted(store, clock, experiment, run):
+def test_waiting_for_owners_tells_the_silent_from_the_living(store, reader, clock, run, monkeypatch):
+    other = store.runs()[1].id
+    begin(store, run)
+
+    def wait(seconds):
+        clock.now += seconds
+        store.heartbeat([other], "me")
+
+    monkeypatch.setattr("dmf.runs.store.time.sleep", wait)
+    start = clock.now
+    assert reader.await_owners([run, other]) == [run]
+    assert 10 < clock.now - start < 11
+    assert reader.await_owners([other]) == []
+    assert clock.now - start < 12  # one beat is enough
+    assert reader.await_owners([run]) == [run]
+    reader.delete_runs([run])
+
+
+def test_a_released_run_is_free_and_an_active_one_is_interrupted(store, experiment, run):
     other = experiment.runs[1].id
     store.write([StateChange(run, 3, RunState.STOPPED)], "me")
     store.release([run, other], "me")
-    clock.now += 0.1
-    assert store.sweep_interrupted() == [other]
+    row = store.run(other)
+    assert (row.state, row.owner, row.reason) == (RunState.INTERRUPTED, None, "its owner let go of it before its end")
+    assert states(store, other) == ["interrupted"]
     assert (store.run(run).state, store.run(run).owner) == (RunState.STOPPED, None)
 
 
@@ -148,27 +238,22 @@ def test_a_resumed_experiment_goes_to_the_end_of_the_queue_a_claimed_one_keeps_i
     assert store.experiment(experiment.id).place > other.place
 
 
-def test_runs_are_not_swept_while_the_store_is_locked_nor_right_after(store, sqlite_file, clock, run, monkeypatch):
-    # The heartbeats of living owners waited for the same lock; they get time to come first.
-    monkeypatch.setattr("dmf.runs.store.GRACE_SECONDS", 0.3)
-    store._locked_at = -1.0
-    clock.now += 9
+def test_silence_is_told_to_others_without_waiting_for_a_locked_store(store, reader, sqlite_file, clock, run):
+    reader.runs()
+    clock.now += 11
     locker = sqlite3.connect(sqlite_file, isolation_level=None)
     locker.execute("BEGIN IMMEDIATE")
     start = time.monotonic()
-    assert store.sweep_interrupted() == []
-    assert time.monotonic() - start < 0.2  # a reader never waits for it
+    assert reader.run(run).state is reader.runs()[0].state is RunState.INTERRUPTED
+    assert time.monotonic() - start < 1  # a write would wait for 5
     locker.rollback()
     locker.close()
-    assert store.sweep_interrupted() == []
-    time.sleep(0.3)
-    assert run in store.sweep_interrupted()
 
 
 def test_a_store_that_cannot_be_written_is_listed_all_the_same(store, sqlite_file, clock, experiment, run):
-    clock.now += 9
-    reader = RunStore(f"sqlite:///file:{sqlite_file}?mode=ro&uri=true", clock=clock)
-    assert reader.sweep_interrupted() == []
+    reader = RunStore(f"sqlite:///file:{sqlite_file}?mode=ro&uri=true", clock=clock, monotonic=clock)
+    reader.runs()
+    clock.now += 11
     assert [row.state for row in reader.experiments()[0].runs] == [RunState.INTERRUPTED] * 2
     assert reader.queue() == []
     reader.close()

@@ -209,7 +209,6 @@ def test_a_checkpoint_that_disagrees_with_the_store_about_changes_is_refused(sto
         store.claim([run], "me")
         store.write([Event(run, 3, "knob", {"field": "lr", "value": 1.0, "before": 0.01})], "me")
         store.release([run], "me")
-        store.sweep_interrupted()
     with sqlite3.connect(store.file) as connection:
         if spoil == "forgotten":
             connection.execute("DELETE FROM events WHERE kind = 'knob'")
