@@ -217,7 +217,9 @@ def _scores(store: RunStore, run: str, split: str) -> CaseScores | None:
 
 def _rows(scores: CaseScores, absent: Absent, labels: Mapping[str, str]) -> list[dict[str, Any]]:
     dice, iou = (image_scores(scores.counts, name, absent) for name in ("lesion_dice", "lesion_iou"))
-    in_truth = scores.counts[:, :, 0] + scores.counts[:, :, 2]  # (cases, classes); every pixel that is not void has one class
+    in_truth = (
+        scores.counts[:, :, 0] + scores.counts[:, :, 2]
+    )  # (cases, classes); every pixel that is not void has one class
     share = in_truth[:, 1:].sum(1) / np.maximum(in_truth.sum(1), 1)
     return [
         {

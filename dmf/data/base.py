@@ -9,14 +9,16 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from dmf import records
 from dmf.data.intensity import Range
 from dmf.errors import ConfigError, DataError
 from dmf.paths import raw_folder
-from dmf.records import IGNORE as IGNORE
 
 OptionValue: TypeAlias = bool | int | float | str
 Pixels: TypeAlias = NDArray[np.uint8]
 SplitName: TypeAlias = Literal["train", "validation", "test"]
+
+IGNORE = records.IGNORE
 
 
 @dataclass(frozen=True)

@@ -48,8 +48,8 @@ class LossBank(nn.Module):
         - returns: ``Parts`` with terms (K,) and auxiliary () or None.
 
     Raises:
-        ConfigError: If there is no term, logits or target are not as above, a loss returns anything but a scalar, or an
-            outside loss cannot leave out the void pixels that there are (looked for on the CPU only).
+        ConfigError: If there is no term, logits or target are not as above, a loss returns anything but a scalar, or
+            an outside loss cannot leave out the void pixels that there are (looked for on the CPU only).
     """
 
     def __init__(
@@ -76,7 +76,9 @@ class LossBank(nn.Module):
 
 
 def _value(name: str, loss: nn.Module, prediction: Prediction) -> Tensor:
-    value = loss(prediction) if isinstance(loss, Loss) else loss(prediction.logits, _outside_target(name, loss, prediction))
+    value = (
+        loss(prediction) if isinstance(loss, Loss) else loss(prediction.logits, _outside_target(name, loss, prediction))
+    )
     if not isinstance(value, Tensor) or value.ndim != 0:
         got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
         raise ConfigError(

@@ -39,7 +39,8 @@ class CBDice(Loss):
     Args:
         cb_weights: ``complement``, 1 - share (paper), or ``inverse``, 1 / share (notebook).
         cb_ratios: Where the shares come from: each image (paper), the batch (notebook) or the training set.
-        class_ratios: (C,) share of each class in the pixels of the training set that are not void, summing to 1; for ``dataset`` only.
+        class_ratios: (C,) share of each class in the pixels of the training set that are not void, summing to 1; for
+            ``dataset`` only.
         smooth: Added to numerator and denominator of Dice, in pixels. At least 0.
 
     Raises:

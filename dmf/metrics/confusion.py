@@ -13,15 +13,16 @@ def class_counts(prediction: Tensor, target: Tensor, classes: int, ignore: int |
         prediction: Predicted class number of every pixel.
         target: True class number of every pixel.
         classes: Number of classes C; a number outside 0..C-1 counts for no class.
-        ignore: Value of void pixels in ``target``: whatever is predicted there counts nowhere. None where there are none.
+        ignore: Value of void pixels in ``target``: whatever is predicted there counts nowhere. None where there are
+            none.
 
     Shape:
         - prediction, target: (B, H, W) or (B, D, H, W), an integer type, on one device.
         - returns: (B, C, 3) int64, in pixels.
 
     Raises:
-        ValueError: If the shapes differ or are not as above, a type is not an integer, or ``ignore`` is 255 where that is a
-            class.
+        ValueError: If the shapes differ or are not as above, a type is not an integer, or ``ignore`` is 255 where that
+            is a class.
     """
     if prediction.ndim not in (3, 4) or prediction.shape != target.shape:
         raise ValueError(

@@ -30,7 +30,9 @@ def thumbnail(image: NDArray[np.uint8], truth: NDArray[Any] | None, prediction: 
     drawn = np.ascontiguousarray(small if small.ndim == 3 else np.stack([small] * 3, axis=-1))
     for mask, color in ((truth, WHITE), (prediction, YELLOW)):
         if mask is not None:
-            fitted = cv2.resize(((mask > 0) & (mask != VOID)).astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+            fitted = cv2.resize(
+                ((mask > 0) & (mask != VOID)).astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST_EXACT
+            )
             outlines, _ = cv2.findContours(fitted, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
             cv2.drawContours(drawn, outlines, -1, color, 1)
     _, data = cv2.imencode(".webp", drawn[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, QUALITY])

@@ -54,7 +54,7 @@ def keep(store, run, maps, *, epoch=3, which="best", cases=CASES):
 
 
 def test_void_pixels_count_in_no_number_of_an_image() -> None:
-    # The lesion is columns 2 and 3; column 3 and the last row are void. Found are columns 2 to 4 and all of the last row.
+    # The lesion is columns 2 and 3; column 3 and the last row are void. Found are 2 to 4 and the last row.
     truth = np.zeros((6, 6), np.uint8)
     truth[:, 2:4] = 1
     truth[:, 3] = truth[5] = 255

@@ -115,7 +115,7 @@ def test_any_number_can_be_void_that_of_a_class_too():
 
 
 def test_void_is_refused_where_its_number_is_a_class():
-    with pytest.raises(ConfigError, match="`ignore` is 255, which is one of the 256 classes. Pass ignore=None"):
+    with pytest.raises(ConfigError, match=r"`ignore` is 255, which is one of the 256 classes\. Pass ignore=None"):
         Prediction(torch.zeros(1, 256, 1, 1), torch.zeros(1, 1, 1, dtype=torch.int64))
 
 
