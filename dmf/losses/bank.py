@@ -34,8 +34,8 @@ class LossBank(nn.Module):
 
         bank = LossBank({"ce": CrossEntropy(), "lovasz": smp.losses.LovaszLoss("multiclass")})
 
-    It is given the logits as float32 at least, and the target as class numbers (B, H, W). If it has an ``ignore_index``,
-    void pixels hold that number.
+    It is given the logits as float32 at least, and the target as class numbers (B, H, W). If it has an
+    ``ignore_index``, void pixels hold that number.
 
     Args:
         terms: Name to loss, in the order of L1..LK. At least one.
