@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from dmf.data import BrokenDataError, Case, Folder, Problem
 from dmf.data.folder import suggest_options
-from dmf.data.pairs import pictures
 from dmf.errors import ConfigError, DataError
 from dmf.metrics import summarise
 from dmf.metrics.labels import label_counts
@@ -112,13 +111,13 @@ def _find(root: Path) -> tuple[Folder, list[Case], list[Model]]:
     """
     plain = Folder(root)
     try:
-        images, masks = plain.folders()
+        base = root / plain.found().base
     except BrokenDataError as error:
         raise BrokenDataError([Problem(one.where, one.what, LAYOUT) for one in error.problems]) from error
-    dataset = Folder(root, 0, **suggest_options(pictures(masks)[0]))
+    dataset = Folder(root, 0, **suggest_options(plain.mask_files()))
     cases = dataset.cases()
     problems = dataset.problems()
-    above = images.parent / PREDICTIONS
+    above = base / PREDICTIONS
     if not above.is_dir():
         raise _refused([Problem(str(above), "is missing", LAYOUT), *problems])
     folders = sorted(place for place in above.iterdir() if place.is_dir() and not place.name.startswith("."))

@@ -1,11 +1,10 @@
 """Datasets: which there are, what they hold, how they split, and those that someone brings."""
 
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import cv2
@@ -35,13 +34,13 @@ from dmf.data import (
     unpack,
     uploaded,
 )
-from dmf.data.files import PICTURES
 from dmf.data.filtering import histogram
-from dmf.data.folder import Folder, suggest_options
+from dmf.data.folder import Folder
 from dmf.data.headers import picture_size
 from dmf.data.layouts import recognise
-from dmf.data.pairs import find_folders
-from dmf.errors import DataError
+from dmf.data.listing import listing
+from dmf.data.suggesting import suggest
+from dmf.errors import DataError, DMFError
 
 Pixels = NDArray[np.uint8]
 Options = tuple[tuple[str, bool | int | float | str], ...]
@@ -154,21 +153,20 @@ def find_source(key: str) -> Source:
 
 
 def with_options(source: Source) -> Source:
-    """The same with the options that the masks of a folder of one's own ask for, unless it has options already."""
-    if source.dataset != Folder.name or source.options:
+    """The same with the options that its files ask for, unless it has options already."""
+    if source.options:
         return source
     try:
-        _, masks = find_folders(_build(source))
-        files = sorted(file for file in masks.rglob("*") if file.suffix.lower() in PICTURES)
-        stamp = hashlib.sha256(repr([(str(file), file.stat().st_mtime_ns) for file in files]).encode()).hexdigest()
-        return replace(source, options=_suggested(stamp, files))
-    except (DataError, OSError):
+        dataset = _build(source)
+        return replace(source, options=_suggested(source, hashlib.sha256(dataset.fingerprint().encode()).hexdigest()))
+    except (DMFError, OSError):
         return source  # what is wrong is told when the dataset is looked at
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _suggested(stamp: str, _files: list[Path]) -> Options:
-    return tuple(suggest_options(_files).items())
+def _suggested(source: Source, stamp: str) -> Options:
+    root = None if source.root is None else Path(source.root)
+    return tuple(suggest(source.dataset, root).items())
 
 
 def facts(source: Source) -> Facts:
@@ -399,14 +397,13 @@ def bring_folder(path: str) -> Source:
     base = Path(path).expanduser()
     if not base.is_dir():
         raise BrokenDataError([Problem(path, "is no folder on this machine", "Check the path.")])
-    names = []
-    for folder, inner, files in os.walk(base):
-        inner[:] = [name for name in inner if not name.startswith(".")]
-        names += [PurePosixPath(Path(folder).relative_to(base).as_posix()) / file for file in files]
-        if len(names) > LIMITS.files:
-            what = f"holds more than {LIMITS.files:,} files"
-            raise BrokenDataError([Problem(path, what, "Give the folder of the dataset itself.")])
-    found = recognise(names, base.name)
-    if isinstance(found, str):
-        raise BrokenDataError([Problem(path, found, "Put the files so, or give the folder that holds them.")])
+    listed = listing(base, most=LIMITS.files)
+    if len(listed.files) > LIMITS.files:
+        what = f"holds more than {LIMITS.files:,} files"
+        raise BrokenDataError([Problem(path, what, "Give the folder of the dataset itself.")])
+    if listed.problems:
+        raise BrokenDataError(listed.problems)
+    found = recognise(listed.files, base.name)
+    if isinstance(found, Problem):
+        raise BrokenDataError([replace(found, where=path)])
     return with_options(Source(found.dataset, str((base / found.base).absolute())))

@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -15,11 +15,11 @@ from dmf.data.bus_synthetic import BusSynthetic
 from dmf.data.busc import Busc
 from dmf.data.busi import Busi
 from dmf.data.check import Report, check
-from dmf.data.files import PICTURES
-from dmf.data.folder import Folder, suggest_options
+from dmf.data.folder import Folder
 from dmf.data.layouts import Layout, recognise
-from dmf.data.pairs import IMAGES, MASKS, find_folders
+from dmf.data.names import role
 from dmf.data.pets import Pets
+from dmf.data.suggesting import suggest
 from dmf.data.unzip import LIMITS, ArchiveError, Limits, open_archive
 from dmf.paths import raw_folder
 
@@ -48,6 +48,7 @@ def unpack(
     archive: Path | BinaryIO,
     name: str,
     *,
+    options: Mapping[str, OptionValue] | None = None,
     limits: Limits = LIMITS,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Unpacked:
@@ -60,6 +61,7 @@ def unpack(
     Args:
         archive: The zip, as a file or as an open stream.
         name: Name of the archive, e.g. of the uploaded file; may say what it holds, and names a folder of one's own.
+        options: Options that settle what its files leave open.
         limits: How much it may hold.
         on_progress: Called with (steps done, steps in all); half of them unpack files, the other half check cases.
 
@@ -74,21 +76,21 @@ def unpack(
                 [Problem(str(archive), f"cannot be opened ({error.strerror})", "Check the path.")]
             ) from error
         with stream:
-            return unpack(stream, name, limits=limits, on_progress=on_progress)
+            return unpack(stream, name, options=options, limits=limits, on_progress=on_progress)
     with open_archive(archive, name, limits) as opened:
-        found = recognise(opened.files, PurePosixPath(name).stem)
-        if isinstance(found, str):
-            raise ArchiveError([Problem(name, found, "Put the files so, and make the archive again.")])
+        found = recognise(opened.files, PurePosixPath(name).stem, options)
+        if isinstance(found, Problem):
+            raise ArchiveError([replace(found, where=name)])
         root = _place(found, name)
         with _temporary(root) as part:
             places = {file: part / file.relative_to(found.base) for file in found.files}
             opened.extract(places, _half(on_progress))
-            dataset, report = _checked(found.dataset, part, _half(on_progress, second=True))
+            dataset, report = _checked(found.dataset, part, options or {}, _half(on_progress, second=True))
             left_out = _left_out([file for file in opened.files if file not in places])
             _move(part, root)
     report = replace(report, root=str(root), notes=(*report.notes, *left_out))
-    options = {option: value for option, value in dataset.options.items() if value != dataset.defaults[option]}
-    return Unpacked(found.dataset, root, options, report)
+    changed = {option: value for option, value in dataset.options.items() if value != dataset.defaults[option]}
+    return Unpacked(found.dataset, root, changed, report)
 
 
 def uploaded() -> list[Path]:
@@ -97,10 +99,7 @@ def uploaded() -> list[Path]:
     if not home.is_dir():
         return []
     # A folder that is being unpacked begins with a dot; images may also have been put there by hand.
-    names = {*IMAGES, *MASKS}
-    return sorted(
-        each for each in home.iterdir() if each.is_dir() and each.name[0] != "." and each.name.lower() not in names
-    )
+    return sorted(each for each in home.iterdir() if each.is_dir() and each.name[0] != "." and role(each.name) is None)
 
 
 def _half(on_progress: Callable[[int, int], None] | None, *, second: bool = False) -> Callable[[int, int], None]:
@@ -151,21 +150,12 @@ def _unwritable(folder: Path, error: OSError) -> ArchiveError:
     return ArchiveError([Problem(str(folder), f"cannot be written ({error.strerror})", remedy)])
 
 
-def _build(name: str, root: Path) -> Dataset:
-    """The dataset in a folder, with the options that its files ask for."""
-    if name == Busi.name:
-        return Busi(root, normal=(root / "normal").is_dir())
-    if name == Folder.name:
-        _, masks = find_folders(Folder(root))
-        files = sorted(file for file in masks.rglob("*") if file.suffix.lower() in PICTURES)
-        return Folder(root, 0, **suggest_options(files))
-    return READERS[name](root)
-
-
-def _checked(name: str, part: Path, on_progress: Callable[[int, int], None] | None) -> tuple[Dataset, Report]:
+def _checked(
+    name: str, part: Path, options: Mapping[str, OptionValue], on_progress: Callable[[int, int], None] | None
+) -> tuple[Dataset, Report]:
     """The dataset and its report, without problems; its files are named as they lie in the dataset."""
     try:
-        dataset = _build(name, part)
+        dataset = READERS[name](part, 0, **suggest(name, part, options))
         report = check(dataset, on_progress=on_progress)
     except BrokenDataError as error:
         raise ArchiveError([_relative(problem, part) for problem in error.problems]) from error
@@ -178,7 +168,7 @@ def _relative(problem: Problem, part: Path) -> Problem:
     def shorten(text: str) -> str:
         return text.replace(f"{part}{os.sep}", "").replace(str(part), "the archive")
 
-    return Problem(shorten(problem.where), shorten(problem.what), shorten(problem.remedy))
+    return replace(problem, where=shorten(problem.where), what=shorten(problem.what), remedy=shorten(problem.remedy))
 
 
 def _left_out(files: Sequence[PurePosixPath]) -> list[str]:

@@ -19,6 +19,8 @@ Pixels: TypeAlias = NDArray[np.uint8]
 SplitName: TypeAlias = Literal["train", "validation", "test"]
 
 IGNORE = records.IGNORE
+NO_MASK = "has no mask"  # what is wrong with an image; said once for all of them where there are many
+NO_MASKS_FOR = "holds no mask for"
 
 
 @dataclass(frozen=True)
@@ -61,11 +63,16 @@ class RawPair:
 
 @dataclass(frozen=True)
 class Problem:
-    """Something wrong with a dataset: the file or folder to blame, what is wrong, and the way out."""
+    """Something wrong with a dataset: the file or folder to blame, what is wrong, and the way out.
+
+    Attributes:
+        options: Options of which any one puts it right, as typed, e.g. ``missing=leave``; empty where none does.
+    """
 
     where: str
     what: str
     remedy: str
+    options: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}. {self.remedy}"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dmf.data.base import BrokenDataError, OptionValue
 from dmf.data.files import read_grey
-from dmf.data.pairs import PairedDataset, find_folders
+from dmf.data.pairs import PairedDataset
 from dmf.errors import ConfigError
 
 
@@ -52,10 +52,6 @@ class BusSynthetic(PairedDataset):
                 field="dataset_options",
             )
 
-    def folders(self) -> tuple[Path, Path]:
-        """The two folders, wherever the archive wraps them."""
-        return find_folders(self)
-
     def classes(self, mask: Path) -> tuple[NDArray[np.integer], list[str]]:
         """1 where the mask reaches the threshold."""
         grey = read_grey(mask)
@@ -69,7 +65,7 @@ class BusSynthetic(PairedDataset):
     def remarks(self) -> list[str]:
         """The threshold in use, and files that are not read."""
         try:
-            self.folders()
+            self.found()
         except BrokenDataError:
             return []
         lowest = int(np.ceil(self.threshold * 255))

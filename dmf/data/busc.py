@@ -1,7 +1,6 @@
 """BUSC: 250 small breast ultrasound images of benign and malignant tumours, annotated later."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -9,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmf.data.base import BrokenDataError, Link, OptionValue, Problem
+from dmf.data.discovery import Entry, Found, discover
 from dmf.data.files import read_grey
-from dmf.data.pairs import UNLABELLED, PairedDataset, Pairs, find_folders, pictures
+from dmf.data.listing import Listing
+from dmf.data.pairs import UNLABELLED, PairedDataset
 from dmf.errors import ConfigError
 
 LABELS = ("benign", "malignant")
@@ -54,10 +55,10 @@ class Busc(PairedDataset):
                 field="dataset_options",
             )
 
-    def folders(self) -> tuple[Path, Path]:
-        """The two folders, wherever the archive wraps them."""
+    def found(self) -> Found:
+        """Images and masks, wherever the archive wraps them."""
         try:
-            return find_folders(self)
+            return super().found()
         except BrokenDataError:
             for base in (self.root, self.root / "originals"):
                 bare = [base / label for label in LABELS if (base / label).is_dir()]
@@ -66,9 +67,9 @@ class Busc(PairedDataset):
                     raise BrokenDataError([Problem(str(base), what, self.how_to_get)]) from None
             raise
 
-    def label(self, image: Path) -> str:
+    def label(self, entry: Entry) -> str:
         """Benign or malignant where the path says so."""
-        return next((label for label in LABELS if label in image.as_posix().lower()), UNLABELLED)
+        return next((label for label in LABELS if label in entry.id.lower()), UNLABELLED)
 
     def classes(self, mask: Path) -> tuple[NDArray[np.integer], list[str]]:
         """1 where the mask is brighter than 127."""
@@ -79,16 +80,6 @@ class Busc(PairedDataset):
             raise BrokenDataError([Problem(str(mask), what, "Save the mask with 0 outside and 255 inside.")])
         return (grey.pixels > 127).astype(np.uint8), list(grey.notes)
 
-    def pair(self, images: Path, masks: Path) -> Pairs:
+    def find(self, listed: Listing) -> Found:
         """Match by name or by order."""
-        if self.options["pairing"] == "name":
-            return super().pair(images, masks)
-        pairs = self.unpaired(images)
-        truths, others = pictures(masks)
-        pairs.others += others
-        if len(truths) != len(pairs.cases):
-            what = f"holds {len(truths)} masks for {len(pairs.cases)} images, so they cannot be paired by order"
-            pairs.problems.append(Problem(str(masks), what, "Complete the folder, or pair by name."))
-            return pairs
-        pairs.cases = [replace(case, masks=(mask,)) for case, mask in zip(pairs.cases, truths, strict=True)]
-        return pairs
+        return discover(listed.files, by_order=self.options["pairing"] == "order")

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from dmf.data.base import BrokenDataError, Case, Dataset, OptionValue, Pixels, Problem, RawPair
+from dmf.data.base import NO_MASK, BrokenDataError, Case, Dataset, OptionValue, Pixels, Problem, RawPair
 from dmf.data.files import natural, read_grey, size_problems
 from dmf.errors import DataError
 
@@ -100,7 +100,7 @@ class Busi(Dataset):
         notes: list[str] = []
         if not case.masks:
             remedy = f"Put {case.image.stem}_mask.png beside it, or remove the image."
-            problems.append(Problem(str(case.image), "has no mask", remedy))
+            problems.append(Problem(str(case.image), NO_MASK, remedy))
         levels: dict[Path, Pixels] = {}
         for file in (case.image, *case.masks):
             try:
@@ -120,9 +120,13 @@ class Busi(Dataset):
             notes.append(f"{case.id}: labelled {case.label}, but its mask marks no lesion")
         return RawPair(image, lesion.astype(np.uint8), tuple(notes))
 
+    @property
+    def base(self) -> Path:
+        """The folder that holds the class folders."""
+        return self.root / ARCHIVE if (self.root / ARCHIVE).is_dir() else self.root
+
     def _folders(self) -> list[_Folder]:
-        base = self.root / ARCHIVE if (self.root / ARCHIVE).is_dir() else self.root
-        return [_scan(base / label) for label in self.labels]
+        return [_scan(self.base / label) for label in self.labels]
 
 
 def _mask_problems(file: Path, levels: Pixels, image: Pixels | None) -> list[Problem]:

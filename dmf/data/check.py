@@ -2,12 +2,13 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from dmf.data.base import BrokenDataError, Dataset, Doubt, Problem
+from dmf.data.base import NO_MASK, NO_MASKS_FOR, BrokenDataError, Dataset, Doubt, Problem
+from dmf.data.discovery import told
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ def check(dataset: Dataset, *, on_progress: Callable[[int, int], None] | None = 
         problems += error.problems
     sizes: list[tuple[int, ...]] = []
     pixels = np.zeros(len(dataset.class_names), dtype=np.int64)
+    bare: list[tuple[str, Problem]] = []
     twins: dict[bytes, list[str]] = {}
     for done, case in enumerate(cases, start=1):
         if on_progress is not None:
@@ -82,13 +84,16 @@ def check(dataset: Dataset, *, on_progress: Callable[[int, int], None] | None = 
         try:
             pair = dataset.load(case)
         except BrokenDataError as error:
-            problems += error.problems
+            bare += [(case.id, problem) for problem in error.problems if problem.what == NO_MASK]
+            problems += [problem for problem in error.problems if problem.what != NO_MASK]
             continue
         notes += pair.notes
         sizes.append(pair.mask.shape)
         pixels += np.bincount(pair.mask.ravel(), minlength=len(pixels))[: len(pixels)]  # without those of no class
         content = hashlib.sha256(repr(pair.image.shape).encode() + pair.image.tobytes()).digest()
         twins.setdefault(content, []).append(case.id)
+    if bare and not any(problem.what.startswith(NO_MASKS_FOR) for problem in problems):
+        problems.append(_unmasked(dataset, bare, len(cases)))
     notes += [
         f"{' and '.join(ids)}: the same picture, so they may fall into different splits"
         for ids in twins.values()
@@ -109,6 +114,14 @@ def check(dataset: Dataset, *, on_progress: Callable[[int, int], None] | None = 
         tuple(notes),
         tuple(dataset.doubts()),
     )
+
+
+def _unmasked(dataset: Dataset, bare: Sequence[tuple[str, Problem]], cases: int) -> Problem:
+    """One problem for all images without a mask."""
+    if len(bare) == 1:
+        return bare[0][1]
+    what = f"{NO_MASKS_FOR} {len(bare)} of {cases} images ({told([id for id, _ in bare])})"
+    return Problem(str(dataset.root), what, bare[0][1].remedy)
 
 
 def _range(values: tuple[int, ...]) -> tuple[int, int, int]:

@@ -27,7 +27,9 @@ from dmf.data.base import (
 )
 from dmf.data.drawing import Shape, paint
 from dmf.data.files import natural, read_grey, read_rgb
-from dmf.data.pairs import IMAGES, UNLABELLED, pictures
+from dmf.data.listing import pictures
+from dmf.data.names import IMAGES
+from dmf.data.pairs import UNLABELLED
 from dmf.errors import ConfigError, DataError
 
 BACKGROUNDS = frozenset({"background", "_background_", "__background__"})  # labels that mean what no shape covers

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TypeAlias
 
 import cv2
@@ -142,7 +142,7 @@ def size_problems(file: Path, mask: NDArray[np.generic], image: Pixels | None) -
     return [Problem(str(file), what, "Fetch both files again; a mask must have the size of its image.")]
 
 
-def natural(file: Path) -> list[tuple[int, str]]:
+def natural(file: PurePath) -> list[tuple[int, str]]:
     """Sort key that puts ``benign (2)`` before ``benign (10)``."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", file.stem)]
 

@@ -8,19 +8,19 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from dmf.data.arranged import ARRANGING, ArrangedDataset
 from dmf.data.base import BrokenDataError, OptionValue, Problem
 from dmf.data.files import MaskLevels, read_levels
-from dmf.data.pairs import PairedDataset, find_folders
-from dmf.errors import ConfigError
 
 MOST_CLASSES = 32
 MOST_NAMED = 6  # values a message lists
 
 
-class Folder(PairedDataset):
-    """Reads images and masks of equal name from ``images/`` and ``masks/``; ``root`` is the folder above both.
+class Folder(ArrangedDataset):
+    """Reads images and masks that belong together by name, such as ``images/`` beside ``masks/``.
 
-    Options say what the numbers in a mask mean:
+    Options of :class:`ArrangedDataset` say which files are read, grouped and split how. Others say what the numbers in
+    a mask mean:
 
     * ``values``: the value of each class, background first, e.g. ``0:255`` or ``0:1:2``. Class ``i`` is where the mask
       holds the ``i``-th of them.
@@ -46,6 +46,7 @@ class Folder(PairedDataset):
         "nearest": False,
         "rgb": False,
         "spacing": "",
+        **ARRANGING,
     }
 
     def __init__(self, root: Path | None = None, seed: int = 0, **options: OptionValue) -> None:
@@ -54,10 +55,6 @@ class Folder(PairedDataset):
         self.class_names = self._parse_names(str(self.options["names"]))
         self.in_channels = 3 if self.options["rgb"] else 1
         self.spacing = self._parse_spacing(str(self.options["spacing"]))
-
-    def folders(self) -> tuple[Path, Path]:
-        """The two folders, in the root or in the one folder around both."""
-        return find_folders(self)
 
     def classes(self, mask: Path) -> tuple[NDArray[np.integer], list[str]]:
         """The class whose value each pixel holds."""
@@ -89,6 +86,8 @@ class Folder(PairedDataset):
 
     def _parse_names(self, text: str) -> tuple[str, ...]:
         count = len(self.values)
+        if self.options["several"] == "classes" and text.strip():
+            count = text.count(":") + 1  # one for each mask of an image, whatever values mark it
         if not text.strip():
             return (
                 ("background", "foreground") if count == 2 else ("background", *(f"class {n}" for n in range(1, count)))
@@ -108,11 +107,6 @@ class Folder(PairedDataset):
         if len(sides) not in (1, 2) or not all(math.isfinite(side) and side > 0 for side in sides):
             raise self._refused("spacing", text, "the side of a pixel in mm, or its height and width such as 0.2:0.1")
         return sides[0], sides[-1]
-
-    def _refused(self, option: str, text: str, wanted: str) -> ConfigError:
-        return ConfigError(
-            f"Option {option!r} of dataset {self.name!r} takes {wanted}; got {text!r}.", "dataset_options"
-        )
 
 
 def suggest_options(masks: Iterable[Path]) -> dict[str, OptionValue]:

@@ -2,19 +2,23 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
+from dmf.data.base import OptionValue, Problem
 from dmf.data.busi import MASK
+from dmf.data.discovery import Found, discover
 from dmf.data.files import PICTURES
-from dmf.data.pairs import IMAGES, MASKS
+from dmf.data.names import LABELS, listed_part
+from dmf.data.suggesting import CLASS_TABLE
+from dmf.data.tables import LISTS, TABLES
 
-BUSI_LABELS = ("benign", "malignant", "normal")
 TRIMAPS = ("annotations", "trimaps")
 KNOWN = (
     "BUSI: benign, malignant and normal with name.png beside name_mask.png; Oxford pets: images beside "
-    "annotations/trimaps; BUSC, BUS synthetic and any other: a folder images beside a folder masks"
+    "annotations/trimaps; BUSC, BUS synthetic and any other: a folder images beside a folder masks, under these or "
+    "other usual names, or name.png beside name_mask.png"
 )
 
 
@@ -25,7 +29,7 @@ class Layout:
     Attributes:
         dataset: Name of the dataset that reads it.
         base: Folder of the archive that becomes the root of the dataset.
-        files: Pictures of the dataset, as paths in the archive; all below ``base``.
+        files: Pictures of the dataset and tables beside them, as paths in the archive; all below ``base``.
     """
 
     dataset: str
@@ -33,30 +37,37 @@ class Layout:
     files: tuple[PurePosixPath, ...]
 
 
-def recognise(names: Iterable[PurePosixPath], hint: str = "") -> Layout | str:
-    """The layout of an archive, or in words why there is none.
+def recognise(
+    names: Iterable[PurePosixPath], hint: str = "", options: Mapping[str, OptionValue] | None = None
+) -> Layout | Problem:
+    """The layout of an archive or a folder, or why there is none.
 
     Args:
-        names: Files of the archive.
-        hint: Name of the archive, which may say what is in it.
+        names: All its files.
+        hint: Its name, which may say what is in it.
+        options: Options of the dataset that say which files are meant.
     """
-    pictures = [name for name in names if name.suffix.lower() in PICTURES]
-    for find in (_busi, _pets):
-        layout = find(pictures)
-        if layout:
-            return layout
-    return _pairs(pictures, hint)
+    files = [name for name in names if not any(part.startswith((".", "__")) for part in name.parts)]
+    pictures = [name for name in files if name.suffix.lower() in PICTURES]
+    said = options or {}
+    images, masks, group = (str(said.get(option, "")) for option in ("images", "masks", "group"))
+    if not (images or masks):
+        for find in (_busi, _pets):
+            layout = find(pictures)
+            if layout:
+                return layout
+    return _pairs(files, hint, discover(files, images=images, masks=masks, together=bool(group)))
 
 
 def _busi(pictures: Sequence[PurePosixPath]) -> Layout | None:
     stems: dict[PurePosixPath, set[str]] = defaultdict(set)
     for name in pictures:
-        if name.parent.name in BUSI_LABELS:
+        if name.parent.name in LABELS:
             stems[name.parent].add(name.stem)
     for folder, inside in sorted(stems.items()):
         if any((match := MASK.fullmatch(stem)) and match["image"] in inside for stem in inside):
             base = folder.parent
-            return Layout("busi", base, _below(pictures, [base / label for label in BUSI_LABELS]))
+            return Layout("busi", base, _below(pictures, [base / label for label in LABELS]))
     return None
 
 
@@ -68,33 +79,29 @@ def _pets(pictures: Sequence[PurePosixPath]) -> Layout | None:
     return None
 
 
-def _pairs(pictures: Sequence[PurePosixPath], hint: str) -> Layout | str:
-    folders = {folder for name in pictures for folder in name.parents}
-    images: dict[PurePosixPath, list[PurePosixPath]] = defaultdict(list)
-    masks: dict[PurePosixPath, list[PurePosixPath]] = defaultdict(list)
-    for folder in sorted(folders):
-        for kind, known in ((images, IMAGES), (masks, MASKS)):
-            if folder.name.lower() in known:
-                kind[folder.parent].append(folder)
-    bases = sorted(images.keys() & masks.keys(), key=lambda base: (len(base.parts), base))
-    if not bases:
-        labels = {name.parent.name.lower() for name in pictures}
-        if {"benign", "malignant"} & labels:
-            return f"holds images by class but no masks beside them. What is understood: {KNOWN}"
-        return f"holds no dataset that is understood. What is understood: {KNOWN}"
-    base = bases[0]
-    rivals = [other for other in bases if len(other.parts) == len(base.parts)]
-    if len(rivals) > 1:
-        return f"holds several datasets ({', '.join(map(str, rivals))}); put each into an archive of its own"
-    for same in (images[base], masks[base]):
-        if len(same) > 1:
-            return f"holds {' and '.join(map(str, same))}; leave only one of them in"
-    words = [set(re.split(r"[^a-z]+", part.lower())) for part in (*base.parts, hint)]
+def _pairs(files: Sequence[PurePosixPath], hint: str, found: Found) -> Layout | Problem:
+    if not found.entries:
+        problem = found.problems[0]
+        return replace(problem, remedy=problem.remedy or f"What is understood: {KNOWN}.")
+    base = found.base
+    companions = [name for name in files if _is_companion(name)]
+    # A table above the images belongs to them as well as one beside them.
+    above = [name.parent for name in companions if name.parent in base.parents]
+    base = min([base, *above], key=lambda folder: len(folder.parts))
+    words = [set(re.split(r"[^a-z]+", part.lower())) for part in (*found.base.parts, hint)]
     if any({"bus", "synthetic"} <= each for each in words):
         dataset = "bus_synthetic"
     else:
         dataset = "busc" if any("busc" in each for each in words) else "folder"
-    return Layout(dataset, base, _below(pictures, [*images[base], *masks[base]]))
+    wanted = {*found.files, *(_below(companions, [base]) if dataset == "folder" else ())}
+    return Layout(dataset, base, tuple(name for name in files if name in wanted))
+
+
+def _is_companion(name: PurePosixPath) -> bool:
+    """Whether a file may say to whom images belong, how they are split, or what classes are called."""
+    if name.suffix.lower() in TABLES:
+        return True
+    return name.name.lower() == CLASS_TABLE or (name.suffix.lower() in LISTS and listed_part(name.stem) is not None)
 
 
 def _below(pictures: Iterable[PurePosixPath], folders: Sequence[PurePosixPath]) -> tuple[PurePosixPath, ...]:

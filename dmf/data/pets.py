@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmf.data.base import BrokenDataError, Link, Problem
+from dmf.data.discovery import Entry, Found, discover
 from dmf.data.files import read_levels
+from dmf.data.listing import Listing
 from dmf.data.pairs import PairedDataset
 
 ANIMAL, BACKGROUND, BORDER = 1, 2, 3  # values of a trimap
@@ -51,19 +53,16 @@ class Pets(PairedDataset):
         ),
     )
 
-    def folders(self) -> tuple[Path, Path]:
-        """``images`` and ``annotations/trimaps`` in the root, or in the one folder around both."""
-        below = sorted(self.root.iterdir()) if self.root.is_dir() else []
-        for base in (self.root, *below):
-            images, trimaps = base / "images", base / "annotations" / "trimaps"
-            if images.is_dir() and trimaps.is_dir():
-                return images, trimaps
-        what = "holds no images beside annotations/trimaps" if self.root.is_dir() else "is missing"
-        raise BrokenDataError([Problem(str(self.root), what, self.how_to_get)])
+    def find(self, listed: Listing) -> Found:
+        """``images`` and ``annotations/trimaps``, in the root or in a folder around both."""
+        found = discover(listed.files, images="images", masks="annotations/trimaps")
+        return (
+            found if found.entries else Found(problems=[Problem("", "holds no images beside annotations/trimaps", "")])
+        )
 
-    def label(self, image: Path) -> str:
+    def label(self, entry: Entry) -> str:
         """Cat or dog, by the first letter of the breed."""
-        return "cat" if image.name[0].isupper() else "dog"
+        return "cat" if entry.image.name[0].isupper() else "dog"
 
     def remarks(self) -> list[str]:
         """Nothing: the archive is known to hold hidden files and a few tables, which are not read."""

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from dmf.data.base import BrokenDataError, Problem
 from dmf.data.headers import picture_size
+from dmf.data.names import COMPANIONS
 
 MIB = 2**20
 CHUNK = 2**16
@@ -85,7 +86,7 @@ class Archive:
     def extract(
         self, places: Mapping[PurePosixPath, Path], on_progress: Callable[[int, int], None] | None = None
     ) -> None:
-        """Write pictures to their places, within the limits.
+        """Write pictures, and tables beside them, to their places, within the limits.
 
         Args:
             places: Path in the archive to file; folders are made as needed.
@@ -100,7 +101,10 @@ class Archive:
             content = self._read(name, written)
             written += len(content)
             size = picture_size(content)
-            if size is None:
+            if name.suffix.lower() in COMPANIONS:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(content)
+            elif size is None:
                 what = "is empty" if not content else "is no PNG, JPEG, BMP, TIFF or GIF, or cut off at its beginning"
                 problems.append(Problem(str(name), what, "Save it again, or leave it out."))
             else:

@@ -132,7 +132,7 @@ def test_a_folder_that_is_gone_later_is_told(store, folder):
 def test_a_missing_folder_is_named_with_what_is_expected(store, folder, missing):
     (folder / missing).rename(folder / "other")
     said = refused(store, folder, r"Expected are images/, masks/ and predictions/<model>/ side by side")
-    assert (missing if missing == "predictions" else "folder of images beside a folder of masks") in said
+    assert (missing if missing == "predictions" else f"holds no folder of {missing} beside") in said
 
 
 def test_a_folder_that_is_not_there_is_told(store, tmp_path):

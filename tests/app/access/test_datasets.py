@@ -108,7 +108,9 @@ def test_a_path_that_is_no_folder_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_understood_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("nothing to see")
-    with pytest.raises(BrokenDataError, match="holds no dataset that is understood"):
+    with pytest.raises(
+        BrokenDataError, match=r"holds no folder of images beside a folder of masks\. What is understood"
+    ):
         access.bring_folder(str(tmp_path))
 
 

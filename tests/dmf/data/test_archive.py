@@ -119,9 +119,9 @@ def test_every_file_that_is_wrong_is_reported_by_its_place_in_the_dataset(
     shutil.copy(fake_folder / "masks/a.png", fake_folder / "masks/d.png")
     assert sorted(refused(home, zip_of(fake_folder))) == [
         "images/a.png: cannot be read as an image; it is damaged or of another format",
-        "images/c.png: has no mask",
         "masks/d.png: is a mask without an image",
         "masks/left/b_mask.png: is 10 x 10 pixels, but its image is 30 x 20",
+        "the archive: holds no mask for 1 of 3 images (c)",
     ]
 
 
@@ -142,10 +142,10 @@ def test_wrong_names_are_told_with_what_would_be_understood(home: Path) -> None:
     png = cv2.imencode(".png", np.zeros((4, 4), dtype=np.uint8))[1].tobytes()
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as file:
-        file.writestr("pictures/a.png", png)
-        file.writestr("truth/a.png", png)
+        file.writestr("first/a.png", png)
+        file.writestr("second/b.png", png)
     (problem,) = refused(home, stream)
-    assert problem.startswith("up.zip: holds no dataset that is understood. What is understood: BUSI: benign")
+    assert problem.startswith("up.zip: holds no folder of images beside a folder of masks")
 
 
 def test_a_hostile_archive_leaves_nothing_outside_or_inside(fake_folder: Path, home: Path, tmp_path: Path) -> None:

@@ -7,7 +7,11 @@ from dmf.data.layouts import Layout, recognise
 
 def told(*names: str, hint: str = "") -> tuple[str, str, int] | str:
     found = recognise([PurePosixPath(name) for name in names], hint)
-    return (found.dataset, str(found.base), len(found.files)) if isinstance(found, Layout) else found
+    return (
+        (found.dataset, str(found.base), len(found.files))
+        if isinstance(found, Layout)
+        else f"{found.what}. {found.remedy}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,16 +56,23 @@ def test_images_by_class_without_masks_are_named_as_such() -> None:
 
 
 def test_names_of_no_dataset_are_told_with_what_would_be_understood() -> None:
-    assert str(told("a.png", "docs/b.png")).startswith("holds no dataset that is understood. What is understood: BUSI")
-    assert str(told()).startswith("holds no dataset")
-    assert str(told("images/readme.txt", "masks/readme.txt")).startswith("holds no dataset")
+    assert str(told("a.png", "docs/b.png")).startswith(
+        "holds no folder of images beside a folder of masks. What is understood: BUSI"
+    )
+    assert str(told()).startswith("holds no folder of images beside a folder of masks. What is understood: BUSI")
+    assert str(told("images/readme.txt", "masks/readme.txt")).startswith("holds no folder of images")
 
 
 def test_several_datasets_side_by_side_are_too_many() -> None:
     why = told("a/images/1.png", "a/masks/1.png", "b/images/1.png", "b/masks/1.png")
-    assert why == "holds several datasets (a, b); put each into an archive of its own"
+    assert str(why).startswith(
+        "holds several datasets (a, b). Give one of these folders, or read all as one with group="
+    )
 
 
 def test_masks_beside_labels_are_one_too_many() -> None:
     why = told("images/1.png", "masks/1.png", "labels/1.png")
-    assert why == "holds labels and masks; leave only one of them in"
+    assert why == (
+        "holds labels and masks, so it is not clear which to read. "
+        "Say which to read with the option masks=labels or masks=masks."
+    )

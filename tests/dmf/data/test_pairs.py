@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from dmf.config import DataConfig
 from dmf.data import BrokenDataError, Case, Folder, prepare
-from dmf.data.pairs import find_folders
 from dmf.errors import DataError
 
 WritePng = Callable[[Path, NDArray[np.generic]], None]
@@ -58,14 +57,23 @@ def test_of_several_datasets_one_has_to_be_chosen(fake_folder: Path, tmp_path: P
     root = tmp_path / "several"
     for name in ("one", "two"):
         shutil.copytree(fake_folder, root / name)
-    with pytest.raises(BrokenDataError, match=r"holds several datasets\. Set the root to one of these: .*one, .*two\."):
+    with pytest.raises(
+        BrokenDataError, match=r"several: holds several datasets \(one, two\)\. Give one of these folders"
+    ):
         Folder(root).cases()
+    assert [case.id for case in Folder(root, group="folder:1").cases()] == [
+        "one/a",
+        "one/left/b",
+        "two/a",
+        "two/left/b",
+    ]
 
 
 def test_masks_beside_labels_are_one_too_many(fake_folder: Path) -> None:
-    (fake_folder / "labels").mkdir()
-    with pytest.raises(BrokenDataError, match=r"holds labels and masks, so it is not clear which to read\. Keep one"):
-        find_folders(Folder(fake_folder))
+    shutil.copytree(fake_folder / "masks", fake_folder / "labels")
+    with pytest.raises(BrokenDataError, match=r"holds labels and masks, so .* option masks=labels or masks=masks\."):
+        Folder(fake_folder).cases()
+    assert Folder(fake_folder, masks="labels").cases()[0].masks == (fake_folder / "labels" / "a.png",)
 
 
 def test_a_folder_that_leads_back_up_is_not_followed(fake_folder: Path, tmp_path: Path) -> None:
@@ -77,7 +85,7 @@ def test_a_folder_that_leads_back_up_is_not_followed(fake_folder: Path, tmp_path
 
 
 def test_a_root_far_above_is_not_searched_through(fake_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dmf.data.pairs.MOST_FOLDERS", 2)
+    monkeypatch.setattr("dmf.data.listing.MOST_FOLDERS", 2)
     for name in ("b", "c"):
         (fake_folder.parent / "high" / name).mkdir(parents=True)
     shutil.copytree(fake_folder, fake_folder.parent / "high" / "own")
@@ -96,20 +104,20 @@ def test_folders_that_may_not_be_looked_into_are_passed_by(fake_folder: Path, mo
     shutil.copytree(fake_folder, fake_folder.parent / "high" / "x" / "own")
     (fake_folder.parent / "high" / "secret").mkdir()
     monkeypatch.setattr(os, "scandir", forbid)
-    assert find_folders(Folder(fake_folder.parent / "high"))[0].parent.name == "own"
+    assert Folder(fake_folder.parent / "high").found().base.name == "own"
 
 
 def test_an_empty_folder_of_images_is_said(fake_folder: Path) -> None:
     shutil.rmtree(fake_folder / "images")
     (fake_folder / "images").mkdir()
-    with pytest.raises(BrokenDataError, match=r"own/images: holds no images"):
+    with pytest.raises(BrokenDataError, match=r"own: holds no folder of images beside a folder of masks"):
         Folder(fake_folder).cases()
 
 
 def test_masks_without_an_image_stop_training(fake_folder: Path) -> None:
     (fake_folder / "images" / "a.png").unlink()
     assert whats(Folder(fake_folder)) == [("a.png", "is a mask without an image")]
-    with pytest.raises(DataError, match=r"masks/a\.png: is a mask without an image\. Put an image called a\.png into"):
+    with pytest.raises(DataError, match=r"masks/a\.png: is a mask without an image\. Put an image called a\.png among"):
         prepare(Folder(fake_folder), DataConfig(dataset="folder"))
 
 

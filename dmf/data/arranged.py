@@ -1,0 +1,186 @@
+"""What the options of a folder of one's own say about its files: which are read, grouped and split how."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from dmf.data import given, grouping
+from dmf.data.base import NO_MASKS_FOR, BrokenDataError, Case, Doubt, OptionValue, Pixels, Problem
+from dmf.data.discovery import Entry, Found, discover, told
+from dmf.data.given import Given
+from dmf.data.grouping import Groups
+from dmf.data.listing import Listing
+from dmf.data.pairs import PairedDataset
+from dmf.errors import ConfigError
+
+ARRANGING: Mapping[str, OptionValue] = {
+    "images": "",
+    "masks": "",
+    "group": "",
+    "split": "",
+    "several": "",
+    "missing": "",
+}
+
+
+class ArrangedDataset(PairedDataset):
+    r"""Images and masks that lie in any of the usual ways, with options for what names cannot say.
+
+    An option left empty is settled by what is usual, and :meth:`doubts` tells where something else may be meant:
+
+    * ``images``, ``masks``: the folder of each, such as ``masks=1st_manual``, or a pattern such as
+      ``images=*_0000.png``.
+    * ``group``: which images are of one patient and never straddle a split: a regular expression on the name with one
+      group such as ``^(P\d+)_``, ``folder:1`` for the outermost folder, ``patients.csv:patient`` for the column of a
+      table beside the images, or ``none``.
+    * ``split``: ``given`` uses the split that comes with the files as it stands, ``ignore`` deals all images anew;
+      ``folders``, ``lists`` or ``split.csv:split`` say which of several.
+    * ``several``: what more than one mask of an image (``a_mask.png``, ``a_mask_1.png``) are: parts of one (``union``),
+      or one class each (``classes``; ``names`` then names them, the background first).
+    * ``missing``: images without a mask are refused (``refuse``), left out (``leave``) or taken to show nothing but
+      background (``empty``).
+    """
+
+    CHOICES: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "several": ("union", "classes"),
+        "missing": ("refuse", "leave", "empty"),
+    }
+
+    def __init__(self, root: Path | None = None, seed: int = 0, **options: OptionValue) -> None:
+        super().__init__(root, seed, **options)
+        for option, known in self.CHOICES.items():
+            if self._said(option) not in ("", *known):
+                raise self._refused(option, self._said(option), " or ".join(known))
+        for option, refusal in (("group", grouping.refusal), ("split", given.refusal)):
+            wanted = refusal(self._said(option))
+            if wanted is not None:
+                raise self._refused(option, self._said(option), wanted)
+
+    def cases(self) -> list[Case]:
+        """Images by folder, then by number, with groups and parts of a split where there are any."""
+        entries = self._taking_part(self.found().entries)
+        if not entries:
+            raise BrokenDataError(
+                self.problems() or [Problem(str(self.root), "holds no image with a mask", self.how_to_get)]
+            )
+        groups, parts = self._groups(entries).of, self._given(entries).of
+        return [replace(self.case(entry), group=groups.get(entry.id), split=parts.get(entry.id)) for entry in entries]
+
+    def problems(self) -> list[Problem]:
+        """Masks without an image, images without a mask, names that occur twice, and options that do not fit."""
+        found = super().problems()
+        entries = self._entries()
+        bare = [entry.id for entry in entries if not entry.masks]
+        if bare and self._said("missing") != "empty":
+            ways = "missing=leave", "missing=empty"
+            what = f"{NO_MASKS_FOR} {len(bare)} of {len(entries)} images ({told(bare)})"
+            remedy = f"Add their masks, or leave them out with {ways[0]}, or take them as background with {ways[1]}."
+            found.append(Problem(str(self.root), what, remedy, ways))
+        settled = (*self._groups(entries).problems, *self._given(entries).problems)
+        return [*found, *(self._placed(problem) for problem in settled)]
+
+    def remarks(self) -> list[str]:
+        """Files that are not read, images that are left out or taken as empty, and what groups hold."""
+        try:
+            bare = [entry.id for entry in self.found().entries if not entry.masks]
+        except BrokenDataError:
+            return []
+        remarks = super().remarks()
+        if bare and self._said("missing") in ("leave", "empty"):
+            done = "left out" if self._said("missing") == "leave" else "taken as background alone"
+            remarks.append(f"{len(bare)} images without a mask are {done}: {told(bare, 6)}")
+        return [*remarks, *self._groups(self._entries()).remarks]
+
+    def doubts(self) -> list[Doubt]:
+        """What names suggest and no option settles."""
+        entries = self._entries()
+        if not entries:
+            return []
+        doubts = [] if self._said("masks") else list(self.found().doubts)
+        if not self._said("group"):
+            proposed = grouping.propose(entries, self.root, self.listed.files)
+            doubts += [] if proposed is None else [proposed]
+        several = [entry.id for entry in entries if len(entry.masks) > 1]
+        if several and not self._said("several"):
+            what = f"{len(several)} images have several masks each ({told(several)})"
+            doubts.append(Doubt(what, "they are united", ("several=union", "several=classes")))
+        torn = given.straddling(self._groups(entries).of, self._given(entries).of)
+        if torn and self._said("split") in ("", given.FOLDERS, given.LISTED):
+            what = f"{len(torn)} groups have images in more than one part of the split ({told(torn)})"
+            doubts.append(Doubt(what, "the split is used as given", ("split=given", "split=ignore")))
+        return doubts
+
+    def given_split(self) -> str:
+        """The split that comes with the files, in words; empty where there is none."""
+        return str(self._given(self._entries()))
+
+    def find(self, listed: Listing) -> Found:
+        """What names and options say about the files."""
+        return discover(
+            listed.files,
+            images=self._said("images"),
+            masks=self._said("masks"),
+            together=bool(self._said("group")),
+        )
+
+    def merge(self, case: Case, masks: list[Pixels]) -> Pixels:
+        """Masks of one image as one: parts of the same classes, or a class for each.
+
+        Raises:
+            BrokenDataError: If two masks say that a pixel is of different classes.
+        """
+        if self._said("several") == "classes":
+            return self._as_classes(case, masks)
+        merged = masks[0]
+        for mask, file in zip(masks[1:], case.masks[1:], strict=True):
+            if ((merged > 0) & (mask > 0) & (merged != mask)).any():
+                what = f"says of pixels of {case.masks[0].name} that they are of another class"
+                remedy = "Give each mask a class of its own with several=classes, or keep one of them."
+                raise BrokenDataError([Problem(str(file), what, remedy, ("several=classes",))])
+            merged = np.maximum(merged, mask)
+        return merged
+
+    def _as_classes(self, case: Case, masks: list[Pixels]) -> Pixels:
+        numbers = sorted({number for entry in self.found().entries for _, number in entry.masks})
+        own = next(entry for entry in self.found().entries if entry.id == case.id)
+        if len(numbers) + 1 != len(self.class_names):
+            names = ":".join(("background", *(f"class {place}" for place in range(1, len(numbers) + 1))))
+            what = f"has up to {len(numbers)} masks for an image, but there are {len(self.class_names)} classes"
+            raise BrokenDataError(
+                [Problem(str(self.root), what, f"Name each with the option names, e.g. names={names}.")]
+            )
+        merged = np.zeros_like(masks[0])
+        for mask, (_, number) in zip(masks, own.masks, strict=True):
+            merged[mask > 0] = 1 + numbers.index(number)  # where two overlap, the later one holds
+        return merged
+
+    def without_mask(self, case: Case, image: Pixels) -> Pixels | None:
+        """Background alone where such images are to be taken as empty."""
+        return np.zeros(image.shape[:2], dtype=np.uint8) if self._said("missing") == "empty" else None
+
+    def _entries(self) -> list[Entry]:
+        """Images that take part; none where names leave a choice, as :meth:`cases` says."""
+        try:
+            return self._taking_part(self.found().entries)
+        except BrokenDataError:
+            return []
+
+    def _taking_part(self, entries: list[Entry]) -> list[Entry]:
+        return [entry for entry in entries if entry.masks or self._said("missing") != "leave"]
+
+    def _groups(self, entries: list[Entry]) -> Groups:
+        return grouping.group(entries, self._said("group"), self.root, self.listed.files)
+
+    def _given(self, entries: list[Entry]) -> Given:
+        return given.give(entries, self._said("split"), self.root, self.listed.files)
+
+    def _said(self, option: str) -> str:
+        return str(self.options[option]).strip()
+
+    def _refused(self, option: str, text: str, wanted: str) -> ConfigError:
+        return ConfigError(
+            f"Option {option!r} of dataset {self.name!r} takes {wanted}; got {text!r}.", "dataset_options"
+        )
