@@ -16,12 +16,13 @@ from dmf.metrics.labels import label_counts
 from dmf.probabilities import found
 from dmf.records import Artifact, CaseScores, EpochMetrics, Event, Record, RunState, StateChange
 from dmf.runs import RunStore, new_owner
-from dmf.runs.predictions import MASKS, SUFFIXES, pictures_hold, read_prediction
+from dmf.runs.prediction_files import MASKS, SUFFIXES, VOLUMES, match, pictures_hold, read_prediction, split_name
 
 PREDICTIONS = "predictions"
 LAYOUT = (
     "Expected are images/, masks/ and predictions/<model>/ side by side, with one mask and, for each model, one "
-    "prediction for every image, of the same name: a mask or grey probabilities as PNG, or probabilities 0..1 as .npy."
+    "prediction for every image, of the same name: a mask or grey probabilities as a picture or NIfTI, or "
+    "probabilities 0..1 as .npy."
 )
 MOST_NAMED = 10  # files a message lists
 MOST_RUNS = 64  # models of one experiment
@@ -35,7 +36,7 @@ class Model:
 
     Attributes:
         files: By the id of their case.
-        pictures: What the PNGs among them hold; see :func:`dmf.runs.predictions.pictures_hold`.
+        pictures: What the pictures among them hold; see :func:`dmf.runs.prediction_files.pictures_hold`.
         counts: (cases, classes, 3) int64 true positives, false positives, false negatives in original pixels.
     """
 
@@ -50,7 +51,7 @@ def import_predictions(store: RunStore, folder: Path | str, name: str | None = N
     """Open a folder of predictions as an experiment with one finished run per model.
 
     The folder has ``images/``, ``masks/`` and ``predictions/<model>/``; what a prediction may be is said by
-    :func:`dmf.runs.predictions.read_prediction`. All images count as test images. A pixel is found where its
+    :func:`dmf.runs.prediction_files.read_prediction`. All images count as test images. A pixel is found where its
     probability is at least one half; scores count pixels of the original images. The folder must stay where it is.
 
     Args:
@@ -143,25 +144,18 @@ def _find(root: Path) -> tuple[Folder, list[Case], list[Model]]:
 
 def _files(folder: Path, cases: set[str]) -> tuple[dict[str, Path], list[Problem]]:
     """Predictions by case, and what is missing, comes twice or belongs to no image."""
-    files: dict[str, Path] = {}
-    twice, strange = [], []
-    for file in sorted(place for place in folder.rglob("*") if place.suffix.lower() in SUFFIXES and place.is_file()):
-        case = file.relative_to(folder).with_suffix("").as_posix()
-        if file.name.startswith("."):
-            continue
-        if case not in cases:
-            strange.append(file.name)
-        elif case in files:
-            twice.append(file.name)
-        else:
-            files[case] = file
-    missing = sorted(cases - files.keys())
+    matched = match(folder, cases)
+    unread = {split_name(name)[0] for name in matched.unread}
+    missing = sorted(case for case in cases - matched.files.keys() if case.rpartition("/")[2] not in unread)
     said = (
         (missing, "has no prediction of", "Put a .png or .npy of the same name as the image there for each."),
-        (strange, "has predictions without an image:", "Name them as their images, or remove them."),
-        (twice, "has a second prediction of the same image:", "Keep one."),
+        (matched.unread, "has predictions of a kind that is not read:", f"Save them as one of {', '.join(SUFFIXES)}."),
+        (matched.strange, "has predictions without an image:", "Name them as their images, or remove them."),
+        (matched.twice, "has a second prediction of the same image:", "Keep one."),
     )
-    return files, [Problem(str(folder), f"{what} {_list(names)}", remedy) for names, what, remedy in said if names]
+    return matched.files, [
+        Problem(str(folder), f"{what} {_list(names)}", remedy) for names, what, remedy in said if names
+    ]
 
 
 def _count(dataset: Folder, cases: Sequence[Case], models: Sequence[Model]) -> NDArray[np.int64]:
@@ -190,6 +184,8 @@ def _count(dataset: Folder, cases: Sequence[Case], models: Sequence[Model]) -> N
                 (height, width), (true_height, true_width) = pixels.shape[1:], truth.shape
                 what = f"is {width} x {height} pixels, but its image is {true_width} x {true_height}"
                 remedy = "Bring the prediction back to the size of its image first."
+                if pixels.shape[:0:-1] == truth.shape and split_name(model.files[case.id].name)[1] in VOLUMES:
+                    remedy = "NIfTI has x before y: transpose the array before it is saved."
                 problems.append(Problem(str(model.files[case.id]), what, remedy))
                 continue
             highest[model.name] = max(highest[model.name], int(pixels.max(initial=0)))

@@ -44,7 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dmf.fusion": {"dmf.losses", "dmf.weighting"},
     "dmf.tasks": {"dmf.losses", "dmf.metrics", "dmf.data"},
     "dmf.training": {"dmf.fusion", "dmf.tasks", "dmf.losses", "dmf.weighting"},
-    "dmf.runs": set(),
+    "dmf.runs": {"dmf.data"},  # predictions made elsewhere are decoded as masks are
     "dmf.replay": {"dmf.weighting", "dmf.runs"},
     "dmf.analysis": {"dmf.runs", "dmf.metrics"},
     # Files of someone's own, whose classes join the registries.

@@ -18,8 +18,8 @@ def import_folder(
 ) -> None:
     """Open predictions made elsewhere as finished runs; they are read in place, so the folder must stay.
 
-    A prediction has the name of its image and is a mask (PNG), grey probabilities (PNG of 8 or 16 bits) or
-    probabilities 0..1 (.npy).
+    A prediction has the name of its image, with or without a word such as _pred, and is a mask or grey probabilities
+    (PNG, JPEG, BMP, GIF, TIFF), labels or probabilities in NIfTI, or probabilities 0..1 (.npy).
     """
     from dmf.importing import import_predictions
 

@@ -1,6 +1,5 @@
 """Where the probabilities of a run are: in its own file, or in a folder made elsewhere that is read in place."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -11,10 +10,8 @@ from sqlalchemy import Connection, select
 
 from dmf.errors import DataError
 from dmf.probabilities import Pixels, Probabilities, ProbabilityFile
+from dmf.runs.prediction_files import SUFFIXES, match, read_prediction
 from dmf.runs.schema import artifacts, case_scores, experiments, runs
-
-SUFFIXES = (".png", ".npy")  # in letters of either size
-MASKS, PROBABILITIES = "masks", "probabilities"  # what the pictures of a model hold
 
 
 class PredictionFolder:
@@ -25,7 +22,7 @@ class PredictionFolder:
         cases: Their ids.
         values: What masks hold for each class, background first.
         sizes: (N, 2) height and width of each case's image.
-        pictures: What its PNGs hold, ``masks`` or ``probabilities``; see :func:`pictures_hold`.
+        pictures: What its pictures hold; see :func:`dmf.runs.prediction_files.pictures_hold`.
         epoch, split: What the scores of these predictions are stored under.
 
     Raises:
@@ -47,6 +44,7 @@ class PredictionFolder:
     ) -> None:
         self.folder, self.cases, self.values, self.pictures = Path(folder), tuple(cases), tuple(values), pictures
         self.epoch, self.split = epoch, split
+        self._files: dict[str, Path] = {}
         self._sizes = dict(zip(self.cases, map(tuple, sizes.tolist()), strict=True))
         if not self.folder.is_dir():
             raise DataError(f"The predictions in {self.folder} are not there any more. Put the folder back.")
@@ -64,18 +62,27 @@ class PredictionFolder:
         """
         if case not in self.cases:
             raise DataError(f"{self.folder} holds predictions of {len(self.cases)} cases, but not of {case!r}.")
+        file = self._file(case)
+        pixels = read_prediction(file, self.values, self.pictures)
+        if pixels.shape[1:] != self._sizes[case]:  # it was replaced since
+            (height, width), (true_height, true_width) = pixels.shape[1:], self._sizes[case]
+            raise DataError(
+                f"{file} is {width} x {height} pixels, but its image is {true_width} x {true_height}. Bring it back to "
+                "the size of its image."
+            )
+        return pixels
+
+    def _file(self, case: str) -> Path:
+        # Most are called as their case; only for others the folder is listed, and again once a file is gone.
         for suffix in (*SUFFIXES, *map(str.upper, SUFFIXES)):
             file = self.folder / f"{case}{suffix}"
             if file.is_file():
-                pixels = read_prediction(file, self.values, self.pictures)
-                if pixels.shape[1:] != self._sizes[case]:  # it was replaced since
-                    (height, width), (true_height, true_width) = pixels.shape[1:], self._sizes[case]
-                    raise DataError(
-                        f"{file} is {width} x {height} pixels, but its image is {true_width} x {true_height}. Bring it "
-                        "back to the size of its image."
-                    )
-                return pixels
-        raise DataError(f"The prediction of {case!r} in {self.folder} is not there any more. Put the file back.")
+                return file
+        if case not in self._files or not self._files[case].is_file():
+            self._files = match(self.folder, self.cases).files
+        if case not in self._files:
+            raise DataError(f"The prediction of {case!r} in {self.folder} is not there any more. Put the file back.")
+        return self._files[case]
 
 
 def probabilities(
@@ -89,92 +96,6 @@ def probabilities(
     if kept is None and which == "last" and _is_best_last(rows):
         kept = rows["probabilities_best"]
     return None if kept is None else ProbabilityFile(folder / kept.path)
-
-
-def pictures_hold(files: Sequence[Path], values: Sequence[int]) -> str:
-    """What the PNGs of a model hold: ``masks``, or ``probabilities`` where levels are not all among ``values``.
-
-    Of all together, because a picture of probabilities that are all near 0 looks like a mask with the values 0 and 1.
-    Of more than two classes only masks can be pictures.
-
-    Raises:
-        DataError: If one cannot be read.
-    """
-    pictures = (file for file in files if file.suffix.lower() == ".png")
-    return (
-        MASKS if len(values) > 2 or all(np.isin(_picture(file), values).all() for file in pictures) else PROBABILITIES
-    )
-
-
-def read_prediction(file: Path, values: Sequence[int], pictures: str) -> Pixels:
-    """A prediction as 255 times the probability of each class but the background, (C-1, H, W) uint8.
-
-    A PNG is a mask of ``values``, or, with two classes, holds the probability of the second: 0..1 as 0..255, or as
-    0..65535 with 16 bits; ``pictures`` says which. A NumPy file holds probabilities 0..1 in floating point: (H, W) or
-    (1, H, W) of the second of two classes, (C-1, H, W) of all but the background, or (C, H, W) of all.
-
-    Raises:
-        DataError: If it cannot be read, or holds something else; says what was expected.
-    """
-    if file.suffix.lower() == ".npy":
-        return _from_array(file, len(values))
-    return _from_picture(_picture(file), file, values, pictures)
-
-
-def _from_array(file: Path, classes: int) -> Pixels:
-    try:
-        stored = np.load(file, mmap_mode="r", allow_pickle=False)  # mapped: a header cannot ask for more than is there
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{file} cannot be read as a NumPy array ({error}). Save it with numpy.save.") from error
-    shape = stored.shape
-    fits = len(shape) == 3 and shape[0] in (classes - 1, classes)
-    if not (fits or (len(shape) == 2 and classes == 2)) or not math.prod(shape):
-        wanted = "(H, W), (1, H, W) or (2, H, W)" if classes == 2 else f"({classes - 1}, H, W) or ({classes}, H, W)"
-        raise DataError(f"{file} has shape {shape}, expected {wanted}: one probability per class and pixel.")
-    if stored.dtype.kind != "f":
-        raise DataError(f"{file} holds {stored.dtype}, expected probabilities 0..1 in floating point.")
-    maps = np.asarray(stored, np.float64).reshape(-1, *shape[-2:])[-(classes - 1) :]
-    if not np.isfinite(maps).all():
-        raise DataError(f"{file} holds values that are not numbers, expected probabilities 0..1. Save it without them.")
-    if not ((maps >= 0) & (maps <= 1)).all():
-        raise DataError(
-            f"{file} holds values from {maps.min():g} to {maps.max():g}, expected probabilities 0..1. Take the sigmoid "
-            "or the softmax of logits first."
-        )
-    return np.asarray((maps * 255).round(), np.uint8)
-
-
-def _picture(file: Path) -> NDArray[Any]:
-    """(H, W) of 8 or 16 bits."""
-    import cv2
-
-    try:
-        content = np.frombuffer(file.read_bytes(), np.uint8)
-        stored: NDArray[Any] | None = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if len(content) else None
-    except (OSError, cv2.error) as error:
-        raise DataError(f"{file} cannot be read ({error}).") from error
-    if stored is None:
-        raise DataError(f"{file} cannot be read as an image; it is empty, damaged or of another format.")
-    if stored.ndim == 3 and not np.ptp(stored[..., :3], axis=2).any():
-        stored = stored[..., 0]
-    if stored.ndim != 2 or stored.dtype not in (np.uint8, np.uint16):
-        raise DataError(f"{file} is coloured, expected a grey PNG of 8 or 16 bits: one number per pixel.")
-    return stored
-
-
-def _from_picture(stored: NDArray[Any], file: Path, values: Sequence[int], pictures: str) -> Pixels:
-    if pictures == MASKS and np.isin(stored, values).all():  # else it was replaced since
-        return np.stack([(stored == value) * np.uint8(255) for value in values[1:]])
-    if len(values) > 2:
-        levels = np.unique(stored)
-        strange = ", ".join(map(str, levels[~np.isin(levels, values)][:6]))
-        raise DataError(
-            f"{file} holds {strange}, but the classes are the values {', '.join(map(str, values))}. Save masks with "
-            "these values, or probabilities of every class as .npy (C, H, W)."
-        )
-    if stored.dtype == np.uint16:
-        stored = (stored / 257).round()  # 65535 / 255; one half stays one half
-    return np.asarray(stored, np.uint8)[None]
 
 
 def _imported(connection: Connection, run: str, folder: Path) -> PredictionFolder | None:

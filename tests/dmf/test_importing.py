@@ -1,6 +1,7 @@
 """A folder of predictions opens as finished runs, or is refused with all that is wrong and nothing stored."""
 
 import cv2
+import nibabel
 import numpy as np
 import pytest
 
@@ -145,6 +146,38 @@ def test_a_folder_without_models_or_with_too_many_is_told(store, folder, monkeyp
     (folder / "predictions").rename(folder / "other")
     (folder / "predictions" / ".hidden").mkdir(parents=True)
     refused(store, folder, "holds no folder of a model")
+
+
+def jpeg(path, pixels):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
+
+
+def test_predictions_as_jpeg_and_nifti_count_like_the_masks_they_were(store, tmp_path):
+    truth = np.zeros((40, 60), np.uint8)
+    truth[10:30, 20:40] = 255
+    found = truth.copy()
+    found[10] = 0  # 20 of 400 pixels are missed: Dice 760 / 780
+    root = tmp_path / "mine"
+    png(root / "images" / "a.png", truth // 2)
+    png(root / "masks" / "a.png", truth)
+    jpeg(root / "predictions" / "jpeg" / "a.jpg", found)
+    volume = root / "predictions" / "nifti" / "a_pred.nii.gz"
+    volume.parent.mkdir()
+    nibabel.save(nibabel.Nifti1Image((found.T > 0).astype(np.uint8), np.eye(4)), volume)
+    experiment = store.experiment(import_predictions(store, root))
+    for run in experiment.runs:
+        assert store.case_scores(run.id, "test")[0].counts[0, 1].tolist() == [380, 0, 20]
+        assert set(np.unique(store.probabilities(run.id, "best").read("a"))) == {0, 255}
+    nibabel.save(nibabel.Nifti1Image((found > 0).astype(np.uint8), np.eye(4)), volume)
+    store.delete_runs([run.id for run in experiment.runs])
+    refused(store, root, r"is 40 x 60 pixels, but its image is 60 x 40\. NIfTI has x before y: transpose")
+
+
+def test_predictions_of_a_kind_that_is_not_read_are_told_so(store, folder):
+    (folder / "predictions" / "odds" / "benign (2).npy").rename(folder / "predictions" / "odds" / "benign (2).mat")
+    said = refused(store, folder, r"odds: has predictions of a kind that is not read: benign \(2\)\.mat\. Save them as")
+    assert "has no prediction" not in said
 
 
 def test_missing_predictions_are_named(store, folder):

@@ -30,7 +30,7 @@ def elsewhere(bring: Callable[[str, str], list[str]], choose: Callable[[list[str
         st.code(LAYOUT, language=None)
         st.caption(
             "Masks and predictions have the names of their images. A prediction is a mask, or a grey picture whose "
-            "255 is the probability 1. Each folder under predictions becomes a run."
+            "255 is the probability 1, or NIfTI. Each folder under predictions becomes a run."
         )
         with (
             st.form("elsewhere-form", border=False),
