@@ -244,7 +244,7 @@ class DrawnDataset(Dataset):
         Raises:
             BrokenDataError: If it cannot be read.
         """
-        read = read_rgb(annotated.file) if self.in_channels == 3 else read_grey(annotated.file)
+        read = (read_rgb if self.in_channels == 3 else read_grey)(annotated.file, self.scale)
         return read.pixels, read.notes
 
     @cached_property

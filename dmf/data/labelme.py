@@ -3,9 +3,7 @@
 import base64
 import binascii
 import math
-import tempfile
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, TypeAlias
 
@@ -14,9 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from dmf.data.base import BrokenDataError, OptionValue, Pixels, Problem
+from dmf.data.decode import decode
 from dmf.data.documents import Number, checked, read_json
 from dmf.data.drawing import Bitmap, Outlines, Region, Shape, box, ellipse
 from dmf.data.drawn import AnnotatedPicture, Annotations, DrawnDataset, Shelf, listed, split_of
+from dmf.data.files import as_grey, as_rgb
 
 Point: TypeAlias = tuple[Number, Number]
 POLYGON = "polygon"
@@ -108,16 +108,14 @@ class Labelme(DrawnDataset):
         if source is None or annotated.file != source:
             return super().picture(annotated)
         document = checked(source, Document, read_json(source))
-        with tempfile.TemporaryDirectory() as folder:  # pictures are read from files
-            copy = Path(folder) / f"{source.stem}.png"
-            try:
-                copy.write_bytes(base64.b64decode(document.image_data or "", validate=True))
-                pixels, notes = super().picture(replace(annotated, file=copy))
-            except (binascii.Error, BrokenDataError) as error:
-                what = "holds a copy of its picture that cannot be read as an image"
-                remedy = f"Put the picture {document.image_path} beside it."
-                raise BrokenDataError([Problem(str(source), what, remedy)]) from error
-        return pixels, (*notes, f"{source.name}: the picture is the copy inside it")
+        try:
+            copy = decode(base64.b64decode(document.image_data or "", validate=True), source.name)
+        except (binascii.Error, BrokenDataError) as error:
+            what = "holds a copy of its picture that cannot be read as an image"
+            remedy = f"Put the picture {document.image_path} beside it."
+            raise BrokenDataError([Problem(str(source), what, remedy)]) from error
+        read = (as_rgb if self.in_channels == 3 else as_grey)(copy, self.scale)
+        return read.pixels, (*read.notes, f"{source.name}: the picture is the copy inside it")
 
 
 def _shapes(file: Path, document: Document) -> tuple[Shape, ...]:
