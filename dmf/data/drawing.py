@@ -10,7 +10,7 @@ import binascii
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import cv2
 import numpy as np
@@ -54,6 +54,25 @@ class Outlines:
         Raises:
             DataError: If a corner is no place, or lies far from the picture.
         """
+        encoded = self._encoded(height, width)
+        if not encoded:
+            return np.zeros((height, width), np.bool_)
+        return np.asarray(coco.decode(coco.merge(encoded)), np.bool_)
+
+    def is_filled(self, height: int, width: int) -> bool:
+        """Whether an outline lies inside another, as holes are written that COCO fills all the same."""
+        encoded = [each for each in self._encoded(height, width) if coco.area(each)]
+        if len(encoded) < 2:
+            return False
+        inside = np.asarray(coco.iou(encoded, encoded, [True] * len(encoded)))  # share of the first in the second
+        return bool((inside - np.eye(len(encoded)) == 1).any())
+
+    def is_cut(self, height: int, width: int) -> bool:
+        """Whether a corner lies more than :data:`TOLERANCE` outside."""
+        corners = np.concatenate([*self.parts, np.zeros((1, 2))])
+        return bool((corners < -TOLERANCE).any() or (corners > np.array([width, height]) + TOLERANCE).any())
+
+    def _encoded(self, height: int, width: int) -> list[Any]:
         flat = []
         farthest = FARTHEST * max(height, width)
         for part in self.parts:
@@ -64,14 +83,7 @@ class Outlines:
                 raise DataError(f"has a corner at ({x:g}, {y:g}), far outside of its picture of {width} x {height}")
             if len(part) > 2:  # pycocotools takes four numbers for a box
                 flat.append(part.ravel().tolist())
-        if not flat:
-            return np.zeros((height, width), np.bool_)
-        return np.asarray(coco.decode(coco.merge(coco.frPyObjects(flat, height, width))), np.bool_)
-
-    def is_cut(self, height: int, width: int) -> bool:
-        """Whether a corner lies more than :data:`TOLERANCE` outside."""
-        corners = np.concatenate([*self.parts, np.zeros((1, 2))])
-        return bool((corners < -TOLERANCE).any() or (corners > np.array([width, height]) + TOLERANCE).any())
+        return list(coco.frPyObjects(flat, height, width)) if flat else []
 
 
 @dataclass(frozen=True)
@@ -220,7 +232,7 @@ def paint(shapes: Iterable[Shape], numbers: Mapping[str, int], height: int, widt
     """
     mask = np.zeros((height, width), np.uint8)
     contested = np.zeros((height, width), np.bool_)
-    cut = without = 0
+    cut = without = filled = 0
     for shape in shapes:
         number = IGNORE if shape.is_void else numbers.get(shape.label)
         if number is None:
@@ -231,6 +243,7 @@ def paint(shapes: Iterable[Shape], numbers: Mapping[str, int], height: int, widt
             raise DataError(f"{shape.name} {error}") from error
         cut += shape.region.is_cut(height, width)
         without += not inside.any()
+        filled += isinstance(shape.region, Outlines) and shape.region.is_filled(height, width)
         if number not in (0, IGNORE):  # what is cut out on purpose is not contested
             contested |= inside & (mask != 0) & (mask != IGNORE) & (mask != number)
         mask[inside] = number
@@ -239,6 +252,8 @@ def paint(shapes: Iterable[Shape], numbers: Mapping[str, int], height: int, widt
         notes.append(f"shapes that reach out of the picture, cut at its border: {cut}")
     if without:
         notes.append(f"shapes that cover no pixel: {without}")
+    if filled:
+        notes.append(f"shapes with an outline inside another, which cuts no hole and is filled as COCO does: {filled}")
     if contested.any():
         notes.append(f"{int(contested.sum())} pixels lie in shapes of several classes; the shape drawn last counts")
     return Painted(mask, tuple(notes))

@@ -46,6 +46,15 @@ def test_parts_of_one_shape_are_united_though_they_overlap(square):
     assert Outlines(parts).fill(*SIZE).sum() == 16 + 16 - 4
 
 
+def test_an_outline_inside_another_is_filled_as_in_coco_and_told(square):
+    ring = Outlines([np.array(square(2, 3, 10)), np.array(square(4, 5, 4)[::-1])])
+    painted = paint(shapes(("a", ring)), {"a": 1}, *SIZE)
+    assert painted.mask.sum() == 100
+    assert painted.notes == ("shapes with an outline inside another, which cuts no hole and is filled as COCO does: 1",)
+    apart = Outlines([np.array(square(2, 3, 4)), np.array(square(4, 5, 4)), np.zeros((4, 2))])
+    assert not apart.is_filled(*SIZE)
+
+
 def test_corners_outside_are_cut_and_told(square):
     whole = outline(*square(-2, -2, 5))
     assert whole.fill(*SIZE).sum() == 9
