@@ -22,6 +22,7 @@ from dmf.data.filtering import Treated, treat
 from dmf.data.folder import Folder
 from dmf.data.get import download
 from dmf.data.labelme import Labelme
+from dmf.data.nifti import Volumes
 from dmf.data.pets import Pets
 from dmf.data.phantom import Phantom, Phantom4
 from dmf.data.prepare import PreparedData, class_ratios, prepare
@@ -62,6 +63,7 @@ __all__ = [
     "Treated",
     "Twins",
     "Unpacked",
+    "Volumes",
     "build_dataset",
     "check",
     "class_ratios",
@@ -93,6 +95,7 @@ DATASETS: Registry[Dataset] = Registry(
         "labelme": Labelme,
         "cvat": Cvat,
         "ddti": Ddti,
+        "nifti": Volumes,
     },
 )
 

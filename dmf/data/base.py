@@ -129,7 +129,8 @@ class Dataset(ABC):
     Args:
         root: Folder the files lie in; ``data/raw/<name>`` when not given.
         seed: Seeds whatever the dataset draws at random; datasets read from files ignore it.
-        **options: Options of this dataset; ``defaults`` names them, and each keeps the type of its default.
+        **options: Options of this dataset; ``defaults`` names them, and each has the type of its default; a number may
+            stand for a text.
 
     Raises:
         ConfigError: For an option this dataset does not have, or a value of another type.
@@ -154,7 +155,9 @@ class Dataset(ABC):
         self.seed = seed
         for option, value in options.items():
             self._refuse_wrong_option(option, value)
-        self.options: dict[str, OptionValue] = {**self.defaults, **options}
+        # What is typed as spacing=0.2 comes as a number, also where words are possible.
+        texts = {name: str(value) for name, value in options.items() if isinstance(self.defaults[name], str)}
+        self.options: dict[str, OptionValue] = {**self.defaults, **options, **texts}
 
     @abstractmethod
     def cases(self) -> list[Case]:
@@ -217,7 +220,7 @@ class Dataset(ABC):
             known = f"It has: {', '.join(self.defaults)}." if self.defaults else "It has none."
             raise ConfigError(f"Dataset {self.name!r} has no option {option!r}. {known}", field="dataset_options")
         wanted = type(self.defaults[option])
-        accepted = (int, float) if wanted is float else (wanted,)
+        accepted = {float: (int, float), str: (str, int, float)}.get(wanted, (wanted,))
         if not isinstance(value, accepted) or (isinstance(value, bool) and wanted is not bool):
             raise ConfigError(
                 f"Option {option!r} of dataset {self.name!r} must be of type {wanted.__name__}, got {value!r}; "

@@ -63,7 +63,7 @@ class RowWriter:
             plan = self._plans[name]
             if row.shape != plan.shape[1:]:
                 raise ValueError(f"A row of {name!r} must have shape {plan.shape[1:]}, got {row.shape}.")
-            with _told(self._path):
+            with telling(self._path):
                 self._streams[name].write(np.ascontiguousarray(row, dtype=plan.dtype).tobytes())
 
 
@@ -123,7 +123,7 @@ def writing(path: Path, plans: Mapping[str, Planned]) -> Iterator[RowWriter]:
     """
     first, *others = plans
     with ExitStack() as stack:
-        with _told(path):
+        with telling(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".part")
             part = Path(name)
@@ -137,7 +137,7 @@ def writing(path: Path, plans: Mapping[str, Planned]) -> Iterator[RowWriter]:
             member = _closing(stack, file.open(f"{first}.npy", "w", force_zip64=True))
             writer = RowWriter(path, plans, {first: member, **waiting})
         yield writer
-        with _told(path):
+        with telling(path):
             member.close()
             for other, stream in waiting.items():
                 stream.seek(0)
@@ -172,7 +172,12 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def telling(path: Path) -> Iterator[None]:
+    """Say in our words what a system says that cannot write ``path``.
+
+    Raises:
+        DataError: With its folder and the way out.
+    """
     try:
         yield
     except OSError as error:

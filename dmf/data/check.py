@@ -110,7 +110,7 @@ def check(dataset: Dataset, *, on_progress: Callable[[int, int], None] | None = 
         heights,
         widths,
         dict(zip(dataset.class_names, shares.tolist(), strict=True)),
-        tuple(problems),
+        tuple(dict.fromkeys(problems)),  # what is wrong with a file of many cases is said once
         tuple(notes),
         tuple(dataset.doubts()),
     )

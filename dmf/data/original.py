@@ -38,7 +38,7 @@ def read_original(dataset: Dataset, case: str) -> Original:
         place = f" in {dataset.root}" if dataset.needs_download else ""
         raise DataError(f"Dataset {dataset.name!r} has no case {case!r}{place}; its files were changed or removed.")
     pair = dataset.load(found)
-    return Original(pair.image, pair.mask, dataset.spacing, _label(found))
+    return Original(pair.image, pair.mask, pair.spacing or dataset.spacing, _label(found))
 
 
 def read_labels(dataset: Dataset) -> dict[str, str]:

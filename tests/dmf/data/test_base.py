@@ -2,7 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from dmf.data import DATASETS, BrokenDataError, Phantom, Problem
+from dmf.config import DataConfig
+from dmf.config_text import parse
+from dmf.data import DATASETS, BrokenDataError, Phantom, Problem, build_dataset
 from dmf.data.base import Dataset
 from dmf.errors import ConfigError, DataError
 
@@ -48,6 +50,11 @@ def test_a_broken_data_error_names_every_problem() -> None:
     assert isinstance(error, DataError)
     assert str(error) == "a.png: has no mask. Add one.\nb.png: is empty. Fetch it."
     assert error.problems == tuple(problems)
+
+
+def test_a_number_may_be_typed_where_words_are_possible() -> None:
+    config = parse(DataConfig, {"dataset": "folder", "dataset_options": "spacing=0.2"})
+    assert (build_dataset(config).spacing, build_dataset(config).options["spacing"]) == ((0.2, 0.2), "0.2")
 
 
 @pytest.mark.parametrize("name", DATASETS)

@@ -1,0 +1,392 @@
+"""Volumes of one's own, slice by slice: NIfTI, and MetaImage or NRRD where SimpleITK is installed."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from os.path import commonprefix
+from pathlib import Path, PurePosixPath
+from typing import ClassVar
+
+import numpy as np
+
+from dmf.data.base import IGNORE, BrokenDataError, Case, Dataset, Doubt, OptionValue, Problem, RawPair
+from dmf.data.pairs import UNLABELLED
+from dmf.data.scale import Scale, kept_scale, parse_range, percentile_scale
+from dmf.data.volume_labels import MOST_CLASSES, UNKNOWN, ClassValues, listed, scan_mask, whole_labels
+from dmf.data.volume_pairs import Pair, Pairs, Sheet, find_pairs, read_sheet
+from dmf.data.volumes import AXES, TOLERANCE, Axis, Geometry, Numbers, open_slices, read_geometry, read_slice
+from dmf.errors import ConfigError, DataError
+
+EVERY = re.compile(r"every:([1-9]\d*)")
+FOLDER = re.compile(r"folder:([1-9]\d?)")
+
+
+class Volumes(Dataset):
+    r"""Reads volumes and their masks as slices; ``root`` is the folder above both.
+
+    Understood are folders of images beside folders of masks (``images`` and ``labels``, ``imagesTr`` and ``labelsTr``),
+    and masks beside their images (``a.nii.gz`` and ``a_seg.nii.gz``). Image and mask are brought into canonical
+    orientation. Options:
+
+    * ``values``, ``names``: the label of each class, background first, e.g. ``0:1:2``, and what they are called.
+    * ``ignore``: the label of voxels that belong to no class.
+    * ``axis``: ``axial``, ``coronal`` or ``sagittal`` slices.
+    * ``slices``: ``all``, those with a ``lesion`` (any label but the background's), or every n-th, e.g. ``every:4``.
+    * ``channel``: which channel of an image is read, where there are several.
+    * ``group``: what never straddles a split: the volume when empty, ``folder:1`` for the outermost folder, or a
+      regular expression on its name with one group such as ``^(P\d+)_``.
+    * ``intensity``: what becomes black and white, the same in all images: two ``percentiles`` of all voxels, or a
+      ``window`` such as ``-160:240``, in the unit of the file.
+    """
+
+    name = "nifti"
+    title = "Volumes of your own (NIfTI, MetaImage, NRRD)"
+    how_to_get = (
+        "Put volumes (.nii, .nii.gz, .mha, .mhd, .nrrd) into a folder called images and a mask for each, of the same "
+        "name, into a folder called labels beside it; then set the root to the folder that holds both, or put them "
+        "into data/raw/nifti."
+    )
+    licence = "Whatever holds for your images."
+    citation = "Whatever your images ask for."
+    defaults: ClassVar[Mapping[str, OptionValue]] = {
+        "values": "0:1",
+        "names": "",
+        "ignore": "",
+        "axis": "axial",
+        "slices": "all",
+        "channel": "",
+        "group": "",
+        "intensity": "percentile",
+        "percentiles": "0.5:99.5",
+        "window": "",
+    }
+
+    def __init__(self, root: Path | None = None, seed: int = 0, **options: OptionValue) -> None:
+        super().__init__(root, seed, **options)
+        self._values = self._parse_values()
+        self.class_names = self._parse_names()
+        self.ignore = None if self._values.void is None else IGNORE
+        self.axis: Axis = self._chosen("axis", tuple(AXES))  # type: ignore[assignment]
+        self._step = self._parse_slices()
+        self._parse_group()
+        self._intensity = self._chosen("intensity", ("percentile", "window"))
+        self._percentiles, self._window = self._range("percentiles"), self._range("window")
+        self._scale: Scale | None = None
+        self._broken: dict[Path, BrokenDataError] = {}
+
+    def cases(self) -> list[Case]:
+        """Slices by volume, from posterior to anterior, inferior to superior or left to right.
+
+        Volumes that cannot be used are left to :meth:`problems`.
+        """
+        if not self._found.pairs and not self._found.problems:
+            held = "holds no volumes" if self.root.is_dir() else "is missing"
+            raise BrokenDataError([Problem(str(self.root), held, self.how_to_get)])
+        cases = []
+        for pair in self._sound:
+            label = "/".join(pair.folders[self._common :]) or UNLABELLED
+            image, masks = self._image(pair), () if pair.mask is None else (pair.mask,)
+            group = self._group(pair)
+            cases += [Case(f"{pair.id}/{index:03d}", label, group, image, masks) for index in self._indices(pair)]
+        return cases
+
+    def problems(self) -> list[Problem]:
+        """Volumes that cannot be used: unreadable, without a mask, or with one that lies elsewhere."""
+        return [*self._found.problems, *(problem for _, problems in self._looked_at for problem in problems)]
+
+    def remarks(self) -> list[str]:
+        """What was left out, and what was decided."""
+        remarks = list(self._found.remarks)
+        if not self._sound:
+            return remarks
+        remarks.append(f"{self.axis} slices in canonical orientation, {len(self._sound)} volumes")
+        expected = tuple(range(len(self._values.values)))
+        if self._values.values != expected:
+            remarks.append(f"labels {listed(self._values.values)} become classes {listed(expected)}")
+        scale = self._get_scale()
+        by = (
+            "the window"
+            if self._window and self._intensity == "window"
+            else f"percentiles {self.options['percentiles']}"
+        )
+        remarks.append(f"grey levels by {by}, the same in all images: {scale}")
+        return remarks
+
+    def doubts(self) -> list[Doubt]:
+        """What names and headers suggest and no option settles."""
+        doubts = []
+        channels = sorted({name for pair in self._found.pairs for name in pair.channels if name})
+        if len(channels) > 1 and not self._said("channel"):
+            told = ", ".join(self._channel_names(channels))
+            ways = tuple(f"channel={name}" for name in channels)
+            doubts.append(Doubt(f"images have {len(channels)} channels ({told})", f"{channels[0]} is read", ways))
+        classes = self._sheet.classes
+        if classes and not self._said("names") and len(classes) == len(self._values.values):
+            names = f"names={':'.join(re.sub('[:,=]', ' ', name) for name in classes)}"
+            doubts.append(Doubt(f"dataset.json calls the classes {', '.join(classes)}", "they are numbered", (names,)))
+        return doubts
+
+    def load(self, case: Case) -> RawPair:
+        """One slice (H, W) and the class of each of its pixels."""
+        name, _, number = case.id.rpartition("/")
+        pair = next((pair for pair in self._sound if pair.id == name), None)
+        if pair is None or pair.mask is None or not number.isdigit():
+            raise DataError(f"Case {case.id!r} is not of dataset {self.name!r}; take cases from its cases().")
+        image, mask = self._image(pair), pair.mask
+        for file in (image, mask):
+            if file in self._broken:  # once is enough: looking again would decompress it again, for every slice
+                raise self._broken[file]
+        try:
+            grey = self._get_scale().to_bytes(self._levels(image, int(number), self._channel_of(pair)))
+            classes = self._classes(self._levels(mask, int(number), 0), mask)
+        except BrokenDataError as error:
+            for file in (image, mask):
+                if any(problem.where == str(file) for problem in error.problems):
+                    self._broken[file] = error
+            raise
+        return RawPair(grey, classes, (), read_geometry(image).spacing(self.axis))
+
+    def fingerprint(self) -> str:
+        """Options and files; one line for each volume rather than each slice."""
+        lines = [self.name, *(f"{option}={self.options[option]!r}" for option in sorted(self.options))]
+        for pair in self._found.pairs:
+            files = [*pair.channels.values(), *([] if pair.mask is None else [pair.mask])]
+            lines += [f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
+        return "\n".join(lines)
+
+    @cached_property
+    def _files(self) -> list[PurePosixPath]:
+        found = [
+            Path(where, name)
+            for where, folders, names in os.walk(self.root)
+            for name in names
+            if not name.startswith(".") and _seen(folders)
+        ]
+        return [PurePosixPath(file.relative_to(self.root).as_posix()) for file in found]
+
+    @cached_property
+    def _found(self) -> Pairs:
+        return find_pairs(self.root, self._files)
+
+    @cached_property
+    def _sheet(self) -> Sheet:
+        return read_sheet(self.root, self._files)
+
+    @cached_property
+    def _common(self) -> int:
+        """Folders around all volumes, which say nothing about one of them."""
+        return len(commonprefix([pair.folders for pair in self._found.pairs]))  # noqa: RUF071 of parts, not letters
+
+    @cached_property
+    def _looked_at(self) -> list[tuple[Pair, list[Problem]]]:
+        return [(pair, self._look_at(pair)) for pair in self._found.pairs]
+
+    @property
+    def _sound(self) -> list[Pair]:
+        return [pair for pair, problems in self._looked_at if not problems]
+
+    def _look_at(self, pair: Pair) -> list[Problem]:
+        """What is wrong with a volume, told from headers, and from the mask where it decides which slices are read."""
+        try:
+            image_file = self._image(pair)
+            image = read_geometry(image_file)
+            if image.channels > 1 and not self._said("channel"):
+                what = f"holds {image.channels} values per voxel, such as points in time or contrasts"
+                ways = " or ".join(f"channel={number}" for number in range(min(image.channels, 3)))
+                return [Problem(str(image_file), what, f"Choose one with {ways}, or save each as a volume of its own.")]
+            self._channel_of(pair)
+            if pair.mask is None:
+                remedy = "Put a mask of the same name among the masks, or remove the image."
+                return [Problem(str(image_file), "has no mask", remedy)]
+            problems = _misplaced(pair.mask, read_geometry(pair.mask), image)
+            if not problems and self._said("slices") == "lesion":
+                scan_mask(pair.mask, self.axis)
+        except BrokenDataError as error:
+            return list(error.problems)
+        return problems
+
+    def _image(self, pair: Pair) -> Path:
+        """The file of the chosen channel."""
+        wanted = self._said("channel")
+        if len(pair.channels) == 1 or not wanted:
+            return pair.channels[min(pair.channels)]
+        names = {**dict(zip(self._channel_names(sorted(pair.channels)), sorted(pair.channels), strict=True))}
+        number = {str(int(name)): name for name in pair.channels if name.isdigit()}
+        found = wanted if wanted in pair.channels else names.get(wanted) or number.get(wanted)
+        if found is None:
+            ways = " or ".join(f"channel={name}" for name in sorted(pair.channels))
+            where = str(next(iter(pair.channels.values())).parent)
+            raise BrokenDataError([Problem(where, f"{pair.id} has no channel {wanted}", f"Choose {ways}.")])
+        return pair.channels[found]
+
+    def _channel_names(self, channels: list[str]) -> list[str]:
+        """What ``dataset.json`` calls the channels; their own names where it does not say."""
+        said = self._sheet.channels
+        return list(said) if len(said) == len(channels) else channels
+
+    def _channel_of(self, pair: Pair) -> int:
+        """The chosen one of several values per voxel."""
+        image = self._image(pair)
+        count = read_geometry(image).channels
+        wanted = self._said("channel")
+        if count == 1 or not wanted:
+            return 0
+        if not wanted.isdigit() or int(wanted) >= count:
+            what = f"holds {count} values per voxel, none of them called {wanted}"
+            raise BrokenDataError([Problem(str(image), what, f"Choose channel=0 to channel={count - 1}.")])
+        return int(wanted)
+
+    def _indices(self, pair: Pair) -> Iterator[int]:
+        marked = scan_mask(pair.mask, self.axis).marked if self._step is None and pair.mask is not None else None
+        count = read_geometry(self._image(pair)).shape[AXES[self.axis]]
+        yield from (index for index in range(0, count, self._step or 1) if marked is None or marked[index])
+
+    def _group(self, pair: Pair) -> str:
+        wanted = self._said("group")
+        level = FOLDER.fullmatch(wanted)
+        if level:
+            return "/".join(pair.folders[self._common :][: int(level[1])]) or pair.id
+        match = re.search(wanted, PurePosixPath(pair.id).name) if wanted else None
+        return match[1] if match and match[1] else pair.id
+
+    def _levels(self, file: Path, index: int, channel: int) -> Numbers:
+        return read_slice(file, self.axis, index, channel)
+
+    def _classes(self, levels: Numbers, mask: Path) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
+        classes = self._values.classes(whole_labels(levels, mask))
+        if (classes == UNKNOWN).any():
+            found = scan_mask(mask, self.axis).labels
+            known = listed(self._values.values)
+            what = f"holds the labels {listed(self._values.strange(found))}, but the classes are {known}"
+            whole = ":".join(map(str, sorted({0, *found})))
+            many = f"Labels are numbered objects? They are more than {MOST_CLASSES}; save one label for each class."
+            remedy = f"Set the option values to all labels of your masks, here values={whole}."
+            raise BrokenDataError([Problem(str(mask), what, many if len(found) > MOST_CLASSES else remedy)])
+        return classes
+
+    def _get_scale(self) -> Scale:
+        if self._scale is None:
+            if self._intensity == "window":
+                self._scale = Scale(*(self._window or (0, 1)))
+            else:
+                shares = self._percentiles or (0.5, 99.5)
+                files = [self._image(pair) for pair in self._sound]
+                decides = [f"{shares} {self._said('channel')}"]
+                decides += [f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
+                self._scale = kept_scale(
+                    self.name, "\n".join(decides), lambda: percentile_scale(self._all_levels, shares)
+                )
+        return self._scale
+
+    def _all_levels(self) -> Iterator[Numbers]:
+        for pair in self._sound:
+            slices = open_slices(self._image(pair), self.axis, self._channel_of(pair))
+            yield from (slices[index] for index in range(len(slices)))
+
+    def _said(self, option: str) -> str:
+        return str(self.options[option]).strip()
+
+    def _chosen(self, option: str, known: tuple[str, ...]) -> str:
+        if self._said(option) not in known:
+            raise self._refused(option, " or ".join(known))
+        return self._said(option)
+
+    def _range(self, option: str) -> tuple[float, float] | None:
+        found = parse_range(self._said(option))
+        if option == "percentiles" and (found is None or found[0] < 0 or found[1] > 100):
+            raise self._refused(option, "two rising numbers from 0 to 100, such as 0.5:99.5")
+        if option == "window" and found is None and (self._said(option) or self._intensity == "window"):
+            raise self._refused(option, "the values that become black and white, such as -160:240")
+        return found
+
+    def _parse_values(self) -> ClassValues:
+        parts = [part.strip() for part in self._said("values").split(":")]
+        if not all(re.fullmatch(r"-?\d{1,9}", part) for part in parts):
+            raise self._refused("values", "whole numbers parted by colons, such as 0:1:2")
+        values = tuple(int(part) for part in parts)
+        if not 2 <= len(values) <= MOST_CLASSES or len(set(values)) < len(values):
+            raise self._refused("values", f"2 to {MOST_CLASSES} different numbers, the background first")
+        void = self._said("ignore")
+        if void and (not re.fullmatch(r"-?\d{1,9}", void) or int(void) in values):
+            raise self._refused("ignore", "a whole number that is not among the values, such as 255")
+        return ClassValues(values, int(void) if void else None)
+
+    def _parse_names(self) -> tuple[str, ...]:
+        count = len(self._values.values)
+        if not self._said("names"):
+            return (
+                ("background", "foreground") if count == 2 else ("background", *(f"class {n}" for n in range(1, count)))
+            )
+        names = tuple(part.strip() for part in self._said("names").split(":"))
+        if len(names) != count or not all(names) or len(set(names)) < count:
+            raise self._refused("names", f"{count} different names parted by colons, one for each of the values")
+        return names
+
+    def _parse_slices(self) -> int | None:
+        """Every how many slices one is read; None for those with a lesion."""
+        every = EVERY.fullmatch(self._said("slices"))
+        if every:
+            return int(every[1])
+        return 1 if self._chosen_slices() == "all" else None
+
+    def _chosen_slices(self) -> str:
+        if self._said("slices") not in ("all", "lesion"):
+            raise self._refused("slices", "all, lesion, or every:n such as every:4")
+        return self._said("slices")
+
+    def _parse_group(self) -> None:
+        wanted = self._said("group")
+        if not wanted or FOLDER.fullmatch(wanted):
+            return
+        try:
+            groups = re.compile(wanted).groups
+        except re.error:
+            groups = 0
+        if groups != 1:
+            raise self._refused("group", r"folder:1, or a regular expression with one group such as ^(P\d+)_")
+
+    def _refused(self, option: str, wanted: str) -> ConfigError:
+        text = f"Option {option!r} of dataset {self.name!r} takes {wanted}; got {self._said(option)!r}."
+        return ConfigError(text, "dataset_options")
+
+
+def suggest_volume_options(root: Path) -> dict[str, OptionValue]:
+    """Options under which the masks of volumes can be read; only those that differ from the defaults.
+
+    Raises:
+        BrokenDataError: If a mask cannot be read.
+    """
+    plain = Volumes(root)
+    masks = [pair.mask for pair in plain._sound if pair.mask is not None]
+    labels = sorted({0}.union(*(scan_mask(mask, plain.axis).labels for mask in masks)))
+    options: dict[str, OptionValue] = {}
+    if len(labels) == 1 or labels == [0, 1]:
+        labels = [0, 1]
+    elif len(labels) <= MOST_CLASSES:
+        options["values"] = ":".join(map(str, labels))
+    names = plain._sheet.classes
+    if len(names) == len(labels) and labels == list(range(len(labels))):
+        options["names"] = ":".join(re.sub("[:,=]", " ", name) for name in names)
+    return options
+
+
+def _misplaced(mask_file: Path, mask: Geometry, image: Geometry) -> list[Problem]:
+    if mask.channels > 1:
+        remedy = "Save one label for each voxel."
+        return [Problem(str(mask_file), f"holds {mask.channels} values per voxel", remedy)]
+    remedy = "Resample the mask onto its image by nearest neighbours, and save it with the affine of the image."
+    if mask.shape != image.shape:
+        sides, others = (" x ".join(map(str, each.shape)) for each in (mask, image))
+        return [Problem(str(mask_file), f"is {sides} voxels in canonical order, but its image is {others}", remedy)]
+    apart = image.apart(mask)
+    if apart > TOLERANCE:
+        what = f"lies elsewhere than its image: its affine differs, corners are up to {apart:.3g} voxels apart"
+        return [Problem(str(mask_file), what, remedy)]
+    return []
+
+
+def _seen(folders: list[str]) -> bool:
+    """Leave hidden folders out of a walk."""
+    folders[:] = sorted(folder for folder in folders if not folder.startswith((".", "__")))
+    return True
