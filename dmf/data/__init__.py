@@ -17,6 +17,7 @@ from dmf.data.check import Report, check
 from dmf.data.coco import Coco
 from dmf.data.cvat import Cvat
 from dmf.data.ddti import Ddti
+from dmf.data.dicom import Dicom
 from dmf.data.duplicates import Finding, Twins, deal_cases, find_twins, findings, hash_cases
 from dmf.data.filtering import Treated, treat
 from dmf.data.folder import Folder
@@ -46,6 +47,7 @@ __all__ = [
     "Cvat",
     "Dataset",
     "Ddti",
+    "Dicom",
     "Doubt",
     "Finding",
     "Folder",
@@ -96,6 +98,7 @@ DATASETS: Registry[Dataset] = Registry(
         "cvat": Cvat,
         "ddti": Ddti,
         "nifti": Volumes,
+        "dicom": Dicom,
     },
 )
 

@@ -1,0 +1,65 @@
+"""Options of several datasets that say what numbers stand for, read from texts.
+
+Each function raises ``ValueError`` with what would have worked, as the end of a sentence.
+"""
+
+import re
+from collections.abc import Sequence
+
+from dmf.data.scale import parse_range
+from dmf.data.volume_labels import MOST_CLASSES, ClassValues
+
+NUMBER = re.compile(r"-?\d{1,9}")
+
+
+def parse_values(text: str, void: str = "") -> ClassValues:
+    """The number of each class, parted by colons, and the number of what belongs to none."""
+    parts = [part.strip() for part in text.split(":")]
+    if not all(NUMBER.fullmatch(part) for part in parts):
+        raise ValueError("whole numbers parted by colons, such as 0:1:2")
+    values = tuple(int(part) for part in parts)
+    if not 2 <= len(values) <= MOST_CLASSES or len(set(values)) < len(values):
+        raise ValueError(f"2 to {MOST_CLASSES} different numbers, the background first")
+    return ClassValues(values, parse_void(void, values))
+
+
+def parse_void(text: str, values: Sequence[int]) -> int | None:
+    """The number of what belongs to no class; None where there is none."""
+    if not text:
+        return None
+    if not NUMBER.fullmatch(text) or int(text) in values:
+        raise ValueError("a whole number that is not among the values, such as 255")
+    return int(text)
+
+
+def parse_names(text: str, count: int) -> tuple[str, ...]:
+    """What the classes are called; numbered where the text is empty."""
+    if not text:
+        return ("background", "foreground") if count == 2 else ("background", *(f"class {n}" for n in range(1, count)))
+    names = tuple(part.strip() for part in text.split(":"))
+    if len(names) != count or not all(names) or len(set(names)) < count:
+        raise ValueError(f"{count} different names parted by colons, one for each of the values")
+    return names
+
+
+def parse_percentiles(text: str) -> tuple[float, float]:
+    """Two percentiles."""
+    found = parse_range(text)
+    if found is None or found[0] < 0 or found[1] > 100:
+        raise ValueError("two rising numbers from 0 to 100, such as 0.5:99.5")
+    return found
+
+
+def parse_window(text: str, *, is_needed: bool) -> tuple[float, float] | None:
+    """The levels that become black and white; None where nothing is said and nothing needed."""
+    found = parse_range(text)
+    if found is None and (text or is_needed):
+        raise ValueError("the values that become black and white, such as -160:240")
+    return found
+
+
+def parse_choice(text: str, known: Sequence[str]) -> str:
+    """One of the words."""
+    if text not in known:
+        raise ValueError(" or ".join(known))
+    return text
