@@ -1,19 +1,27 @@
-# make app, make test, make check, make bench, make bench-peers, make screenshots, make methods, make examples: each sets up what it needs, once.
+# make app, make test, make test-fast, make check, make bench, make bench-peers, make screenshots, make methods, make examples: each sets up what it needs, once.
+#   ARGS='-k mad'    of make test: more words for pytest
+#   WORKERS=2        processes that test at the same time, one thread each (all tests in a browser in one of them)
 #   TORCH_INDEX=URL  take torch from this index first, e.g. PyTorch's CPU-only one (the default CUDA build is about 6 GB)
 #   PORT=8501        where the dashboard listens
 PYTHON ?= python3
 PORT ?= 8501
 VENV := .venv
 BIN := $(VENV)/bin
+WORKERS ?= auto
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8
 TORCH := $(shell grep -E '^torch(vision)?==' requirements.txt)
 
-.PHONY: app test check format bench bench-peers screenshots methods examples clean
+.PHONY: app test test-fast check format bench bench-peers screenshots methods examples clean
 
 app: $(VENV)/ready
 	$(BIN)/dmf app --port $(PORT)
 
 test: $(VENV)/ready
-	$(BIN)/python -m pytest
+	$(PYTEST) $(ARGS)
+
+# While one works on something: without real browsers, processes that are started or killed, and benchmarks.
+test-fast: $(VENV)/ready
+	$(PYTEST) -m 'not browser and not processes and not benchmark' $(ARGS)
 
 check: $(VENV)/ready
 	$(BIN)/ruff format --check .

@@ -1,9 +1,47 @@
 """For all tests: a home away from the user's data, an empty store, and the smallest experiment that learns."""
 
 import itertools
+import os
+from collections import Counter, defaultdict
 from functools import partial
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # processes share the cores, so each computes with one thread
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(items):
+    """At most one browser, with what it watches, at a time; it takes longest, so it comes first."""
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.xdist_group("browser"))
+    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Where the time went, and what was skipped and why."""
+    seconds, tests, skipped = defaultdict(float), Counter(), Counter()
+    for category, reports in terminalreporter.stats.items():
+        for report in reports:
+            if not hasattr(report, "duration"):
+                continue
+            folders = report.nodeid.partition("::")[0].split("/")[1:-1]
+            part = "/".join(folders[:2] if folders[:1] == ["dmf"] else folders[:1]) or "tests"
+            seconds[part] += report.duration
+            tests[part] += report.when == "call" or category in ("skipped", "error")
+            if category == "skipped":
+                reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+                skipped[reason.removeprefix("Skipped: ")] += 1
+    if not seconds:
+        return
+    terminalreporter.section("seconds of tests, over all workers")
+    for part in sorted(seconds, key=seconds.get, reverse=True):
+        terminalreporter.line(f"{seconds[part]:8.1f} s  {tests[part]:6,} tests  {part}")
+    if skipped:
+        terminalreporter.section("skipped, and why")
+        for reason, count in skipped.most_common():
+            terminalreporter.line(f"{count:8,}  {reason}")
 
 
 @pytest.fixture(autouse=True)

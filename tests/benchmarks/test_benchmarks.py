@@ -10,6 +10,7 @@ import torch
 
 from dmf.config_text import GRADIENT_WEIGHTINGS
 
+pytestmark = pytest.mark.benchmark
 ROOT = Path(__file__).parents[2]
 ROWS = {
     "losses": ["8x2x32x32, contiguous", "8x2x32x32, channels-last", "16x2x32x32, contiguous", "16x2x32x32, channels-"],

@@ -188,7 +188,7 @@ def test_a_store_that_cannot_be_opened_exits_with_2_and_one_line(dmf, tiny_optio
     assert "Traceback" not in result.err
 
 
-def wait_for_steps(file, steps, process, seconds=60.0):
+def wait_for_steps(file, steps, process, seconds=300.0):
     started = time.monotonic()
     while time.monotonic() - started < seconds:
         assert process.poll() is None, process.communicate()
@@ -202,13 +202,14 @@ def wait_for_steps(file, steps, process, seconds=60.0):
     raise AssertionError("no steps came")
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
 def test_ctrl_c_stops_cleanly_and_resume_finishes(process, dmf, tiny_options, tmp_path):
     file = tmp_path / "runs.sqlite"
     running = process("train", *tiny_options, "--weighting", "mad", "--epochs", STEPS // 4, "--json")
     id = wait_for_steps(file, 5, running)
     running.send_signal(signal.SIGINT)
-    out, err = running.communicate(timeout=60)
+    out, err = running.communicate(timeout=300)
     assert running.returncode == 0, err
     assert "Traceback" not in err
     assert f"dmf resume {id}" in err
@@ -226,13 +227,14 @@ def test_ctrl_c_stops_cleanly_and_resume_finishes(process, dmf, tiny_options, tm
     assert (finished["state"], finished["steps"]) == ("finished", STEPS)
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_a_killed_process_leaves_a_run_that_goes_on_without_gap_or_duplicate(process, tiny_options, tmp_path, hasty):
     file = tmp_path / "runs.sqlite"
     running = process("train", *tiny_options, "--weighting", "mad", "--epochs", STEPS // 4)
     id = wait_for_steps(file, 5, running)
     running.kill()
-    running.wait(60)
+    running.wait(300)
     store = RunStore(file, monotonic=hasty)
     store.runs()
     (run,) = store.experiment(id).runs

@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 
@@ -95,12 +93,3 @@ def test_a_phantom_with_no_images_or_far_too_many_is_refused(images: int) -> Non
 def test_a_case_of_another_dataset_is_refused(id: str) -> None:
     with pytest.raises(DataError, match="is not of dataset 'phantom'; take cases from its cases"):
         Phantom().load(Case(id, "benign"))
-
-
-def test_making_images_is_quick() -> None:
-    dataset = Phantom(images=16)
-    start = time.perf_counter()
-    for case in dataset.cases():
-        dataset.load(case)
-    # 256 images in 4 s are 16 in 0.25 s; ten times that still passes on a busy machine.
-    assert time.perf_counter() - start < 2.5

@@ -22,12 +22,15 @@ from dmf.records import RunState
 from dmf.runs import RunStore
 from dmf.runs.export import export_run
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither fork nor SIGKILL")
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither fork nor SIGKILL"),
+]
 
 RACE = ("bayesian", "mad,auxiliary=none")
 EPOCHS = 48
 STEPS = 4 * EPOCHS
-KILLS = ["anywhere"] * 4 + ["training"] * 6 + ["checkpoint"] * 5 + ["commit"] * 5
+KILLS = ["anywhere"] * 2 + ["training"] * 3 + ["checkpoint"] * 2 + ["commit"] * 2
 
 # One process imports; each of its children is a server that goes on with the experiment and kills itself in the midst
 # of what it is told. When each step was taken stays in a file that is mapped into memory, which a kill does not touch.
@@ -120,13 +123,6 @@ def turn_a_knob(store, id, choice):
         store.add_control(run, "set", field, choice.choice(values))
 
 
-def seconds_lost(store, run, taken, killed):
-    """What was trained and is not stored, in seconds before the kill."""
-    stored = store.latest_step(run.id) + 1
-    missing = taken[run.position, stored:]
-    return killed - missing[missing > 0].min(initial=killed)
-
-
 def assert_same_files(here, there):
     assert sorted(file.name for file in here.iterdir()) == sorted(file.name for file in there.iterdir())
     for file in there.glob("*.zip"):  # what the networks believe of the test images
@@ -144,7 +140,6 @@ def test_a_server_killed_at_any_moment_loses_nothing(store, tiny, tmp_path, hast
     Path(tmp_path / "taken").write_bytes(bytes(8 * 2 * STEPS))
     taken = np.memmap(tmp_path / "taken", np.float64, "r+", shape=(2, STEPS))
     command = [sys.executable, "-c", SERVERS, str(store.file), id, str(tmp_path / "taken"), str(STEPS)]
-    lost = []  # s
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as servers:
         for where in choice.sample(KILLS, len(KILLS)):
             taken[:] = 0
@@ -164,15 +159,11 @@ def test_a_server_killed_at_any_moment_loses_nothing(store, tiny, tmp_path, hast
                 assert run.state is RunState.INTERRUPTED
                 telemetry = later.telemetry(run.id)
                 np.testing.assert_array_equal(telemetry.steps, np.arange(len(telemetry.steps)))
-                lost.append(seconds_lost(later, run, taken, float(killed)))
             later.runs()
             later.close()
         print("never", 0, file=servers.stdin)
         assert servers.stdout.readline().split()[0] == "0"
         servers.stdin.close()
-    # The median, because a machine that does much else may keep a writer waiting once.
-    print(f"lost {min(lost):.2f} to {max(lost):.2f} s, median {sorted(lost)[len(lost) // 2]:.2f} s")
-    assert sorted(lost)[len(lost) // 2] < 1.0, lost
 
     runs = store.experiment(id).runs
     events = [event for event in store.events([run.id for run in runs]) if event.kind == "knob"]

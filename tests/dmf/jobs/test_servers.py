@@ -10,7 +10,7 @@ from dmf.jobs import create_experiment
 from dmf.records import RunState, StateChange
 from dmf.runs import schema
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
+pytestmark = [pytest.mark.processes, pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")]
 
 # One process imports, its children are the servers: torch is imported once, and they start at the same moment.
 SERVERS = """
@@ -53,7 +53,7 @@ for _ in range(count):
 
 def run_servers(kind, store, count, ids):
     command = [sys.executable, "-c", SERVERS, kind, str(store.file), str(count), *ids]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     return sorted(done.stdout.split("\n")[:-1])
 

@@ -47,7 +47,7 @@ def loop(store, fused):
         thread = threading.Thread(target=train)
         thread.start()
         threads.append(thread)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline and not ("run" in ended and ended["run"].step > 5):
             time.sleep(0.01)
         ended["thread"] = thread

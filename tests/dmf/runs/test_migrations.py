@@ -214,10 +214,11 @@ RunStore(sys.argv[1])
 """
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_a_migration_that_is_killed_leaves_the_old_version_whole(version_1):
     before = raw(version_1)
-    process = subprocess.run([sys.executable, "-c", KILLED, str(version_1)], timeout=60, check=False)
+    process = subprocess.run([sys.executable, "-c", KILLED, str(version_1)], timeout=500, check=False)
     assert process.returncode == -signal.SIGKILL
     assert raw(version_1) == before
     store = RunStore(version_1)

@@ -1,5 +1,4 @@
 import sqlite3
-import time
 
 import pytest
 
@@ -243,9 +242,7 @@ def test_silence_is_told_to_others_without_waiting_for_a_locked_store(store, rea
     clock.now += 11
     locker = sqlite3.connect(sqlite_file, isolation_level=None)
     locker.execute("BEGIN IMMEDIATE")
-    start = time.monotonic()
-    assert reader.run(run).state is reader.runs()[0].state is RunState.INTERRUPTED
-    assert time.monotonic() - start < 1  # a write would wait for 5
+    assert reader.run(run).state is reader.runs()[0].state is RunState.INTERRUPTED  # a write would be refused
     locker.rollback()
     locker.close()
 

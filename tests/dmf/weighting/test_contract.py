@@ -1,6 +1,7 @@
 """What every weighting of the registry promises."""
 
 import copy
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -39,8 +40,8 @@ ALL_ADJUSTED = {
 
 CONFIGS = [
     *({"weighting": name} for name in WEIGHTINGS),
-    *({"weighting": name} | ALL_ADJUSTED for name in ("bayesian", "cov", "dwa", "geometric")),
-    *({"weighting": name} | ALL_ADJUSTED for name in ("famo", "uncertainty", "imtl-l")),
+    # One of each kind; every replayable rule meets them in test_properties.py.
+    *({"weighting": name} | ALL_ADJUSTED for name in ("bayesian", "geometric", "famo", "uncertainty")),
     {"weighting": "famo", "famo_lr": 0.2, "famo_decay": 0.1, "weights": (1.0, 2.0, 0.5), "sum_to": "K"},
     {"weighting": "uncertainty", "weights": (1.0, 2.0, 0.5), "sum_to": "K"},
     {"weighting": "variance", "smoothing": 0.7, "weight_min": 0.1},
@@ -127,22 +128,28 @@ def fusion(options: dict[str, Any], count: int = 3, detach_weights: bool = True)
     return kind(build(options, count), history_max=9, detach_weights=detach_weights)
 
 
+@functools.cache
+def subject_of(number: int) -> checks.Subject:
+    """A configuration with the runs that its checks have asked for so far, which are trained once for all of them."""
+    return checks.Subject(CONFIGS[number])
+
+
 def promised(check: Callable[..., None], options: dict[str, Any], **limits: Any) -> None:
     """Make a check that ``dmf check-method`` makes too; one that means nothing for a method is skipped."""
     try:
-        check(checks.Subject(options), **limits)
+        check(subject_of(CONFIGS.index(options)), **limits)
     except checks.NotForThisMethodError as error:
         pytest.skip(str(error))
 
 
 @pytest.fixture
 def losses() -> Tensor:
-    """(40, 3) noisy descents of different scale, with a flat stretch, a spike and two steps that are not finite."""
+    """(28, 3) noisy descents of different scale, with a flat stretch, a spike and two steps that are not finite."""
     generator = torch.Generator().manual_seed(0)
-    falling = torch.linspace(1, 0.2, 40, dtype=torch.float64)[:, None] * torch.tensor([1.0, 0.5, 30.0])
-    values = falling * (1 + 0.1 * torch.randn(40, 3, generator=generator, dtype=torch.float64))
-    values[12:26, 1] = 0.3
-    values[30, 2] = 90.0
+    falling = torch.linspace(1, 0.2, 28, dtype=torch.float64)[:, None] * torch.tensor([1.0, 0.5, 30.0])
+    values = falling * (1 + 0.1 * torch.randn(28, 3, generator=generator, dtype=torch.float64))
+    values[12:22, 1] = 0.3
+    values[24, 2] = 90.0
     values[17, 0] = torch.nan
     values[0, 1] = torch.inf
     return values
@@ -154,7 +161,7 @@ def test_weights_form_a_simplex(options: dict[str, Any], losses: Tensor, live: A
     if looks_at_gradients(options):  # weights that may be negative have the same sum too
         weighting = build(options)
         weights = live(weighting, losses, 9)
-        torch.testing.assert_close(weights.sum(-1), torch.full((40,), weighting.total, dtype=torch.float64))
+        torch.testing.assert_close(weights.sum(-1), torch.full((28,), weighting.total, dtype=torch.float64))
 
 
 @every_config
@@ -189,7 +196,7 @@ def test_replay_equals_a_fusion_fed_float32_losses(options: dict[str, Any], loss
 
 
 @every_config
-@pytest.mark.parametrize("at", [1, 6, 25, 39])
+@pytest.mark.parametrize("at", [1, 6, 20, 27])
 def test_replay_from_a_step_on_equals_a_rule_that_takes_over_there(
     options: dict[str, Any], losses: Tensor, at: int
 ) -> None:
@@ -206,9 +213,8 @@ def test_replay_from_a_step_on_equals_a_rule_that_takes_over_there(
 
 
 @every_config
-@pytest.mark.parametrize("at", [2, 11, 25])
-def test_a_restored_fusion_goes_on_bit_for_bit(options: dict[str, Any], at: int) -> None:
-    promised(checks.a_restored_state_goes_on, options, at=(at,))
+def test_a_restored_fusion_goes_on_bit_for_bit(options: dict[str, Any]) -> None:
+    promised(checks.a_restored_state_goes_on, options)
 
 
 @every_config
@@ -443,22 +449,17 @@ histories = st.integers(1, 4).flatmap(
 @pytest.mark.parametrize(
     "options",
     [
-        {"weighting": "variance"},
         {"weighting": "variance", "floor": 0.0, "smoothing": 0.5},
-        {"weighting": "mad"},
         {"weighting": "mad", "floor": 0.0, "median": "notebook"},
-        {"weighting": "bayesian"},
         {"weighting": "bayesian", "floor": 0.0, "prior": "compound"},
-        {"weighting": "cov"},
         {"weighting": "cov", "cov_mean": "decay", "cov_decay": 0.5},
-        {"weighting": "softadapt"},
         {"weighting": "softadapt", "softadapt_variant": "loss-weighted"},
         {"weighting": "softadapt", "slope": "reference"},
         {"weighting": "dwa", "block_steps": 2, "temperature": 0.01},
     ],
     ids=str,
 )
-@settings(deadline=None)  # a busy machine is no failure
+@settings(deadline=None, max_examples=20)  # a busy machine is no failure; defaults meet more in test_properties.py
 @given(rows=histories)
 def test_any_history_gives_finite_weights_on_the_simplex(options: dict[str, Any], rows: list[list[float]]) -> None:
     losses = torch.tensor(rows, dtype=torch.float64)

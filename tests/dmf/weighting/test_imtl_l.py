@@ -27,7 +27,7 @@ def test_its_weights_start_at_one() -> None:
     assert IMTLLWeighting(3).weights.tolist() == [1.0, 1.0, 1.0]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=6))
 def test_constant_losses_lead_its_weights_to_their_inverses(losses: list[float]) -> None:
     weighting = IMTLLWeighting(len(losses))

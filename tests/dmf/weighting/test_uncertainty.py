@@ -37,7 +37,7 @@ def test_small_losses_lead_to_a_negative_total() -> None:
     assert total.item() == pytest.approx(1 + math.log(0.01))  # 2 (1 + log L) / 2
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=6))
 def test_constant_losses_lead_its_parameters_to_their_logarithms(losses: list[float]) -> None:
     weighting = UncertaintyWeighting(len(losses))
