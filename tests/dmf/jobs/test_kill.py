@@ -147,7 +147,7 @@ def test_a_server_killed_at_any_moment_loses_nothing(store, tiny, tmp_path, hast
             for _ in range(3):
                 time.sleep(choice.uniform(0, 0.15))
                 turn_a_knob(store, id, choice)
-            status, killed = servers.stdout.readline().split()
+            status, _ = servers.stdout.readline().split()
             assert status == "-9", where
             with sqlite3.connect(store.file) as connection:
                 assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
