@@ -285,9 +285,11 @@ class RunStore(Recorded, Wishes):
 
     def release(self, run_ids: Sequence[str], owner: str) -> None:
         """Give up the runs that ``owner`` owns; one that is still active is interrupted by that."""
-        with self._writing() as connection:
-            ownership.release(connection, run_ids, owner, self._clock())
-        self._watch.let_go(run_ids)
+        try:
+            with self._writing() as connection:
+                ownership.release(connection, run_ids, owner, self._clock())
+        finally:
+            self._watch.let_go(run_ids)  # also where a store that takes no more could not be told
 
     def await_owners(self, run_ids: Sequence[str]) -> list[str]:
         """Wait until it is known of each of these runs whether its owner lives; returns those whose owner is silent.
