@@ -15,15 +15,19 @@ from dmf.data.bus_synthetic import BusSynthetic
 from dmf.data.busc import Busc
 from dmf.data.busi import Busi
 from dmf.data.check import Report, check
+from dmf.data.dicom import Dicom
 from dmf.data.folder import Folder
 from dmf.data.layouts import Layout, recognise
 from dmf.data.names import role
+from dmf.data.nifti import Volumes
 from dmf.data.pets import Pets
 from dmf.data.suggesting import suggest
 from dmf.data.unzip import LIMITS, ArchiveError, Limits, open_archive
 from dmf.paths import raw_folder
 
-READERS: dict[str, type[Dataset]] = {each.name: each for each in (Busi, Busc, BusSynthetic, Pets, Folder)}
+READERS: dict[str, type[Dataset]] = {
+    each.name: each for each in (Busi, Busc, BusSynthetic, Pets, Folder, Volumes, Dicom)
+}
 MOST_LISTED = 20  # files left out that a report names
 
 
@@ -52,7 +56,7 @@ def unpack(
     limits: Limits = LIMITS,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Unpacked:
-    """Unpack a zip of BUSI, BUSC, BUS synthetic, Oxford pets, or any ``images/`` and ``masks/``.
+    """Unpack a zip of BUSI, BUSC, BUS synthetic, Oxford pets, volumes, DICOM, or any ``images/`` and ``masks/``.
 
     The layout says which it is. Pictures are written into a temporary folder, every case is loaded as training would
     load it, and only a dataset without problems takes its place: ``data/raw/<dataset>``, or ``data/raw/folder/<name>``

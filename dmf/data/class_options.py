@@ -4,23 +4,39 @@ Each function raises ``ValueError`` with what would have worked, as the end of a
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from dmf.data.scale import parse_range
 from dmf.data.volume_labels import MOST_CLASSES, ClassValues
+from dmf.errors import ConfigError
 
 NUMBER = re.compile(r"-?\d{1,9}")
 
 
-def parse_values(text: str, void: str = "") -> ClassValues:
-    """The number of each class, parted by colons, and the number of what belongs to none."""
+@contextmanager
+def refusing(dataset: str, option: str, text: str) -> Iterator[None]:
+    """Make the whole sentence of what these functions raise.
+
+    Raises:
+        ConfigError: Naming dataset, option, what would have worked and what came.
+    """
+    try:
+        yield
+    except ValueError as error:
+        message = f"Option {option!r} of dataset {dataset!r} takes {error}; got {text!r}."
+        raise ConfigError(message, "dataset_options") from None
+
+
+def parse_values(text: str) -> ClassValues:
+    """The number of each class, parted by colons."""
     parts = [part.strip() for part in text.split(":")]
     if not all(NUMBER.fullmatch(part) for part in parts):
         raise ValueError("whole numbers parted by colons, such as 0:1:2")
     values = tuple(int(part) for part in parts)
     if not 2 <= len(values) <= MOST_CLASSES or len(set(values)) < len(values):
         raise ValueError(f"2 to {MOST_CLASSES} different numbers, the background first")
-    return ClassValues(values, parse_void(void, values))
+    return ClassValues(values)
 
 
 def parse_void(text: str, values: Sequence[int]) -> int | None:

@@ -20,6 +20,7 @@ from dmf.data.class_options import (
     parse_percentiles,
     parse_values,
     parse_window,
+    refusing,
 )
 from dmf.data.dicom_files import Header, Levels, is_dicom, read_frame, read_header, undecodable
 from dmf.data.dicom_seg import Segmentations, read_segmentations
@@ -28,7 +29,7 @@ from dmf.data.pairs import UNLABELLED
 from dmf.data.scale import Scale, kept_scale, percentile_scale
 from dmf.data.volume_labels import listed, whole_labels
 from dmf.data.volume_pairs import MASK, ROLE
-from dmf.errors import ConfigError, DataError
+from dmf.errors import DataError
 
 EVERY = re.compile(r"every:([1-9]\d*)")
 INTENSITIES = ("auto", "percentile", "window", "depth")
@@ -157,7 +158,7 @@ class Dicom(Dataset):
             shown = ", ".join(unmarked[:LISTED]) + (" and more" if len(unmarked) > LISTED else "")
             what = f"holds no mask for {len(unmarked)} of {len(self._all)} pictures ({shown})"
             remedy = "Add them, or leave these out with missing=leave, or take them as background with missing=empty."
-            problems.append(Problem(str(self.root), what, remedy))
+            problems.append(Problem(str(self.root), what, remedy, ("missing=leave", "missing=empty")))
         used = {picture.mask for picture in self._all}
         for name, mask in self._found.masks.items():
             if mask not in used and not self._found.segmentations:
@@ -357,11 +358,8 @@ class Dicom(Dataset):
 
     @contextmanager
     def _refusing(self, option: str) -> Iterator[None]:
-        try:
+        with refusing(self.name, option, self._said(option)):
             yield
-        except ValueError as error:
-            text = f"Option {option!r} of dataset {self.name!r} takes {error}; got {self._said(option)!r}."
-            raise ConfigError(text, "dataset_options") from None
 
 
 def _parse_classes(text: str) -> tuple[str, ...]:

@@ -8,17 +8,19 @@ from pathlib import PurePosixPath
 
 from dmf.data.base import OptionValue, Problem
 from dmf.data.busi import MASK
-from dmf.data.discovery import Found, discover
+from dmf.data.dicom_files import SUFFIXES as DICOM_SUFFIXES
+from dmf.data.discovery import HERE, Found, discover
 from dmf.data.files import PICTURES
 from dmf.data.names import LABELS, listed_part
 from dmf.data.suggesting import CLASS_TABLE
 from dmf.data.tables import LISTS, TABLES
+from dmf.data.volumes import VOXELS, is_volume
 
 TRIMAPS = ("annotations", "trimaps")
 KNOWN = (
     "BUSI: benign, malignant and normal with name.png beside name_mask.png; Oxford pets: images beside "
     "annotations/trimaps; BUSC, BUS synthetic and any other: a folder images beside a folder masks, under these or "
-    "other usual names, or name.png beside name_mask.png"
+    "other usual names, or name.png beside name_mask.png; volumes (NIfTI, MetaImage, NRRD); DICOM files"
 )
 
 
@@ -49,6 +51,9 @@ def recognise(
     """
     files = [name for name in names if not any(part.startswith((".", "__")) for part in name.parts)]
     pictures = [name for name in files if name.suffix.lower() in PICTURES]
+    own = _volumes(files, pictures)
+    if own:
+        return own
     said = options or {}
     images, masks, group = (str(said.get(option, "")) for option in ("images", "masks", "group"))
     if not (images or masks):
@@ -57,6 +62,16 @@ def recognise(
             if layout:
                 return layout
     return _pairs(files, hint, discover(files, images=images, masks=masks, together=bool(group)))
+
+
+def _volumes(files: Sequence[PurePosixPath], pictures: Sequence[PurePosixPath]) -> Layout | None:
+    """Volumes, or DICOM files, where there are any; masks of DICOM files may be pictures beside them."""
+    volumes = [name for name in files if is_volume(name.name)]
+    if volumes and len(volumes) >= len(pictures):
+        kept = [name for name in files if is_volume(name.name) or name.suffix.lower() in VOXELS]
+        return Layout("nifti", HERE, (*kept, *(name for name in files if name.name == CLASS_TABLE)))
+    dicoms = [name for name in files if name.suffix.lower() in DICOM_SUFFIXES]
+    return Layout("dicom", HERE, (*dicoms, *pictures)) if dicoms else None
 
 
 def _busi(pictures: Sequence[PurePosixPath]) -> Layout | None:

@@ -3,6 +3,8 @@
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from os.path import commonprefix
 from pathlib import Path, PurePosixPath
@@ -11,12 +13,21 @@ from typing import ClassVar
 import numpy as np
 
 from dmf.data.base import IGNORE, BrokenDataError, Case, Dataset, Doubt, OptionValue, Problem, RawPair
+from dmf.data.class_options import (
+    parse_choice,
+    parse_names,
+    parse_percentiles,
+    parse_values,
+    parse_void,
+    parse_window,
+    refusing,
+)
 from dmf.data.pairs import UNLABELLED
-from dmf.data.scale import Scale, kept_scale, parse_range, percentile_scale
-from dmf.data.volume_labels import MOST_CLASSES, UNKNOWN, ClassValues, listed, scan_mask, whole_labels
+from dmf.data.scale import Scale, kept_scale, percentile_scale
+from dmf.data.volume_labels import MOST_CLASSES, UNKNOWN, listed, scan_mask, whole_labels
 from dmf.data.volume_pairs import Pair, Pairs, Sheet, find_pairs, read_sheet
 from dmf.data.volumes import AXES, TOLERANCE, Axis, Geometry, Numbers, open_slices, read_geometry, read_slice
-from dmf.errors import ConfigError, DataError
+from dmf.errors import DataError
 
 EVERY = re.compile(r"every:([1-9]\d*)")
 FOLDER = re.compile(r"folder:([1-9]\d?)")
@@ -64,14 +75,25 @@ class Volumes(Dataset):
 
     def __init__(self, root: Path | None = None, seed: int = 0, **options: OptionValue) -> None:
         super().__init__(root, seed, **options)
-        self._values = self._parse_values()
-        self.class_names = self._parse_names()
+        with self._refusing("values"):
+            values = parse_values(self._said("values"))
+        with self._refusing("ignore"):
+            self._values = replace(values, void=parse_void(self._said("ignore"), values.values))
+        with self._refusing("names"):
+            self.class_names = parse_names(self._said("names"), len(values.values))
+        with self._refusing("axis"):
+            self.axis: Axis = parse_choice(self._said("axis"), tuple(AXES))  # type: ignore[assignment]
+        with self._refusing("slices"):
+            self._step = _parse_slices(self._said("slices"))
+        with self._refusing("group"):
+            _check_group(self._said("group"))
+        with self._refusing("intensity"):
+            self._intensity = parse_choice(self._said("intensity"), ("percentile", "window"))
+        with self._refusing("percentiles"):
+            self._percentiles = parse_percentiles(self._said("percentiles"))
+        with self._refusing("window"):
+            self._window = parse_window(self._said("window"), is_needed=self._intensity == "window")
         self.ignore = None if self._values.void is None else IGNORE
-        self.axis: Axis = self._chosen("axis", tuple(AXES))  # type: ignore[assignment]
-        self._step = self._parse_slices()
-        self._parse_group()
-        self._intensity = self._chosen("intensity", ("percentile", "window"))
-        self._percentiles, self._window = self._range("percentiles"), self._range("window")
         self._scale: Scale | None = None
         self._broken: dict[Path, BrokenDataError] = {}
 
@@ -146,6 +168,20 @@ class Volumes(Dataset):
                     self._broken[file] = error
             raise
         return RawPair(grey, classes, (), read_geometry(image).spacing(self.axis))
+
+    def labels(self) -> set[int]:
+        """All that masks hold, by going through them.
+
+        Raises:
+            BrokenDataError: If one cannot be read.
+        """
+        masks = [pair.mask for pair in self._sound if pair.mask is not None]
+        return set().union(*(scan_mask(mask, self.axis).labels for mask in masks))
+
+    @property
+    def class_table(self) -> tuple[str, ...]:
+        """What ``dataset.json`` calls the classes, in order; empty where it does not."""
+        return self._sheet.classes
 
     def fingerprint(self) -> str:
         """Options and files; one line for each volume rather than each slice."""
@@ -270,7 +306,7 @@ class Volumes(Dataset):
             if self._intensity == "window":
                 self._scale = Scale(*(self._window or (0, 1)))
             else:
-                shares = self._percentiles or (0.5, 99.5)
+                shares = self._percentiles
                 files = [self._image(pair) for pair in self._sound]
                 decides = [f"{shares} {self._said('channel')}"]
                 decides += [f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
@@ -287,85 +323,44 @@ class Volumes(Dataset):
     def _said(self, option: str) -> str:
         return str(self.options[option]).strip()
 
-    def _chosen(self, option: str, known: tuple[str, ...]) -> str:
-        if self._said(option) not in known:
-            raise self._refused(option, " or ".join(known))
-        return self._said(option)
-
-    def _range(self, option: str) -> tuple[float, float] | None:
-        found = parse_range(self._said(option))
-        if option == "percentiles" and (found is None or found[0] < 0 or found[1] > 100):
-            raise self._refused(option, "two rising numbers from 0 to 100, such as 0.5:99.5")
-        if option == "window" and found is None and (self._said(option) or self._intensity == "window"):
-            raise self._refused(option, "the values that become black and white, such as -160:240")
-        return found
-
-    def _parse_values(self) -> ClassValues:
-        parts = [part.strip() for part in self._said("values").split(":")]
-        if not all(re.fullmatch(r"-?\d{1,9}", part) for part in parts):
-            raise self._refused("values", "whole numbers parted by colons, such as 0:1:2")
-        values = tuple(int(part) for part in parts)
-        if not 2 <= len(values) <= MOST_CLASSES or len(set(values)) < len(values):
-            raise self._refused("values", f"2 to {MOST_CLASSES} different numbers, the background first")
-        void = self._said("ignore")
-        if void and (not re.fullmatch(r"-?\d{1,9}", void) or int(void) in values):
-            raise self._refused("ignore", "a whole number that is not among the values, such as 255")
-        return ClassValues(values, int(void) if void else None)
-
-    def _parse_names(self) -> tuple[str, ...]:
-        count = len(self._values.values)
-        if not self._said("names"):
-            return (
-                ("background", "foreground") if count == 2 else ("background", *(f"class {n}" for n in range(1, count)))
-            )
-        names = tuple(part.strip() for part in self._said("names").split(":"))
-        if len(names) != count or not all(names) or len(set(names)) < count:
-            raise self._refused("names", f"{count} different names parted by colons, one for each of the values")
-        return names
-
-    def _parse_slices(self) -> int | None:
-        """Every how many slices one is read; None for those with a lesion."""
-        every = EVERY.fullmatch(self._said("slices"))
-        if every:
-            return int(every[1])
-        return 1 if self._chosen_slices() == "all" else None
-
-    def _chosen_slices(self) -> str:
-        if self._said("slices") not in ("all", "lesion"):
-            raise self._refused("slices", "all, lesion, or every:n such as every:4")
-        return self._said("slices")
-
-    def _parse_group(self) -> None:
-        wanted = self._said("group")
-        if not wanted or FOLDER.fullmatch(wanted):
-            return
-        try:
-            groups = re.compile(wanted).groups
-        except re.error:
-            groups = 0
-        if groups != 1:
-            raise self._refused("group", r"folder:1, or a regular expression with one group such as ^(P\d+)_")
-
-    def _refused(self, option: str, wanted: str) -> ConfigError:
-        text = f"Option {option!r} of dataset {self.name!r} takes {wanted}; got {self._said(option)!r}."
-        return ConfigError(text, "dataset_options")
+    @contextmanager
+    def _refusing(self, option: str) -> Iterator[None]:
+        with refusing(self.name, option, self._said(option)):
+            yield
 
 
-def suggest_volume_options(root: Path) -> dict[str, OptionValue]:
+def _parse_slices(text: str) -> int | None:
+    """Every how many slices one is read; None for those with a lesion."""
+    every = EVERY.fullmatch(text)
+    if not every and text not in ("all", "lesion"):
+        raise ValueError("all, lesion, or every:n such as every:4")
+    return int(every[1]) if every else {"all": 1, "lesion": None}[text]
+
+
+def _check_group(text: str) -> None:
+    if not text or FOLDER.fullmatch(text):
+        return
+    try:
+        groups = re.compile(text).groups
+    except re.error:
+        groups = 0
+    if groups != 1:
+        raise ValueError(r"folder:1, or a regular expression with one group such as ^(P\d+)_")
+
+
+def suggest_volume_options(dataset: Volumes) -> dict[str, OptionValue]:
     """Options under which the masks of volumes can be read; only those that differ from the defaults.
 
     Raises:
         BrokenDataError: If a mask cannot be read.
     """
-    plain = Volumes(root)
-    masks = [pair.mask for pair in plain._sound if pair.mask is not None]
-    labels = sorted({0}.union(*(scan_mask(mask, plain.axis).labels for mask in masks)))
+    labels = sorted({0, *dataset.labels()})
     options: dict[str, OptionValue] = {}
     if len(labels) == 1 or labels == [0, 1]:
         labels = [0, 1]
     elif len(labels) <= MOST_CLASSES:
         options["values"] = ":".join(map(str, labels))
-    names = plain._sheet.classes
+    names = dataset.class_table
     if len(names) == len(labels) and labels == list(range(len(labels))):
         options["names"] = ":".join(re.sub("[:,=]", " ", name) for name in names)
     return options

@@ -8,6 +8,7 @@ from dmf.data.base import OptionValue
 from dmf.data.busi import Busi
 from dmf.data.folder import MOST_CLASSES, Folder, suggest_options
 from dmf.data.listing import listing
+from dmf.data.nifti import Volumes, suggest_volume_options
 
 CLASS_TABLE = "dataset.json"  # nnU-Net's, which names the classes
 
@@ -30,6 +31,8 @@ def suggest(
     if name == Busi.name:
         base = Busi(root).base
         return {**({"normal": True} if (base / "normal").is_dir() else {}), **settled}
+    if name == Volumes.name:
+        return {**suggest_volume_options(Volumes(root, 0, **settled)), **settled}
     if name != Folder.name:
         return settled
     dataset = Folder(root, 0, **settled)

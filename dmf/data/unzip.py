@@ -12,8 +12,10 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from dmf.data.base import BrokenDataError, Problem
+from dmf.data.dicom_files import SUFFIXES as DICOM_SUFFIXES
 from dmf.data.headers import picture_size
 from dmf.data.names import COMPANIONS
+from dmf.data.volumes import VOXELS, is_volume
 
 MIB = 2**20
 CHUNK = 2**16
@@ -38,6 +40,7 @@ class Limits:
         files: Entries, folders and files that are not needed included.
         expanded: Bytes of all pictures together.
         file: Bytes of one picture.
+        volume: Bytes of one volume, or DICOM file.
         ratio: Bytes unpacked per byte of the archive, once more than 16 MiB are unpacked.
         pixels: Of one picture.
         all_pixels: Of all pictures together.
@@ -47,6 +50,7 @@ class Limits:
     files: int = 50_000
     expanded: int = 4096 * MIB
     file: int = 64 * MIB
+    volume: int = 512 * MIB
     ratio: float = 100.0
     pixels: int = 36_000_000
     all_pixels: int = 6_000_000_000
@@ -59,6 +63,16 @@ class Limits:
 
 
 LIMITS = Limits()
+
+
+def _most(name: PurePosixPath, limits: Limits) -> int:
+    """Bytes that one file may have."""
+    return limits.volume if _is_bounded_later(name) else limits.file
+
+
+def _is_bounded_later(name: PurePosixPath) -> bool:
+    """Whether a file holds many pictures, whose headers are looked at when they are read."""
+    return is_volume(name.name) or name.suffix.lower() in VOXELS | DICOM_SUFFIXES
 
 
 class ArchiveError(BrokenDataError):
@@ -101,7 +115,7 @@ class Archive:
             content = self._read(name, written)
             written += len(content)
             size = picture_size(content)
-            if name.suffix.lower() in COMPANIONS:
+            if name.suffix.lower() in COMPANIONS or _is_bounded_later(name):
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_bytes(content)
             elif size is None:
@@ -126,7 +140,7 @@ class Archive:
         """Content of one file, at most as long as the limits leave it after ``before`` bytes."""
         limits = self._limits
         allowed = {
-            f"unpacks to more than {limits.file // MIB:,} MiB": limits.file,
+            f"unpacks to more than {_most(name, limits) // MIB:,} MiB": _most(name, limits),
             f"makes more than {limits.expanded // MIB:,} MiB unpacked": limits.expanded - before,
             f"makes the archive unpack to more than {limits.ratio:g} times its size": max(
                 int(limits.ratio * self._size), SLACK
@@ -258,7 +272,7 @@ def _refusal(entry: zipfile.ZipInfo) -> str | None:
         "is a device or another special file": kind not in (0, stat.S_IFREG, stat.S_IFDIR),
         "is encrypted": entry.flag_bits & IS_ENCRYPTED,
         "is packed by a method other than deflate": entry.compress_type not in METHODS,
-        "is an archive inside the archive": PurePosixPath(name).suffix.lower() in ARCHIVES,
+        "is an archive inside the archive": PurePosixPath(name).suffix.lower() in ARCHIVES and not is_volume(name),
     }
     return next((reason for reason, holds in reasons.items() if holds), None)
 

@@ -1,3 +1,4 @@
+import gzip
 import io
 import shutil
 import zipfile
@@ -6,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import nibabel
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -33,6 +35,26 @@ def refused(home: Path, stream: io.BytesIO, name: str = "up.zip") -> list[str]:
     left = [path for path in home.rglob("*") if not path.is_dir() or path.name not in ("raw", "folder")]
     assert left == []
     return [f"{problem.where}: {problem.what}" for problem in caught.value.problems]
+
+
+def test_volumes_become_a_dataset_with_the_options_they_ask_for(tmp_path: Path, home: Path) -> None:
+    grey = np.arange(8 * 9 * 4, dtype=np.int16).reshape(8, 9, 4)
+    for name, voxels in (("imagesTr/a_0000.nii.gz", grey), ("labelsTr/a.nii.gz", (grey % 3).astype(np.uint8))):
+        (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        nibabel.save(nibabel.Nifti1Image(voxels, np.eye(4)), tmp_path / "set" / name)
+    sheet = b'{"labels": {"background": 0, "liver": 1, "tumour": 2}}'
+    unpacked = unpack(zip_of(tmp_path / "set", {"dataset.json": sheet}), "liver.zip")
+    assert (unpacked.dataset, unpacked.root, unpacked.report.cases) == ("nifti", home / "raw" / "nifti", 4)
+    assert unpacked.options == {"values": "0:1:2", "names": "background:liver:tumour"}
+
+
+def test_bytes_that_are_no_volume_are_named_as_such() -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as file:
+        file.writestr("images/a.nii.gz", gzip.compress(b"\0" * 400))
+        file.writestr("labels/a.nii.gz", gzip.compress(b"\0" * 400))
+    with pytest.raises(ArchiveError, match=r"images/a\.nii\.gz: cannot be read as NIfTI, it is damaged"):
+        unpack(stream, "up.zip")
 
 
 @pytest.mark.parametrize(

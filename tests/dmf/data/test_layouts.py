@@ -34,6 +34,9 @@ def told(*names: str, hint: str = "") -> tuple[str, str, int] | str:
             ("busc", "BUSC Dataset/BUSC_Dataset/Segmentation", 2),
         ),
         (["images/1.png", "masks/1.png"], "BUSC_Dataset (2)", ("busc", ".", 2)),
+        (["imagesTr/a_0000.nii.gz", "labelsTr/a.nii.gz", "dataset.json", "x.txt"], "", ("nifti", ".", 3)),
+        (["a.mhd", "a.raw", "a_seg.nrrd", "preview.png"], "", ("nifti", ".", 3)),
+        (["images/a.dcm", "masks/a.png"], "", ("dicom", ".", 2)),
         (
             ["BUS Synthetic Dataset/B/images/1.png", "BUS Synthetic Dataset/B/masks/1.png"],
             "",

@@ -131,7 +131,7 @@ def test_labels_with_gaps_become_classes_and_this_is_told(volumes: Callable[...,
     root = volumes(lesion(7))
     (found, *_) = problems(root)
     assert "holds the labels 7, but the classes are 0, 1. Set the option values to all labels of your masks" in found
-    assert suggest_volume_options(root) == {"values": "0:7"}
+    assert suggest_volume_options(Volumes(root)) == {"values": "0:7"}
     dataset = Volumes(root, values="0:7", names="background:tumour")
     assert "labels 0, 7 become classes 0, 1" in dataset.remarks()
     assert check(dataset).class_shares["tumour"] == pytest.approx(12 / 480)
