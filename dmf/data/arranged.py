@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from dmf.data import given, grouping
-from dmf.data.base import NO_MASKS_FOR, BrokenDataError, Case, Doubt, OptionValue, Pixels, Problem
+from dmf.data.base import IGNORE, NO_MASKS_FOR, BrokenDataError, Case, Doubt, OptionValue, Pixels, Problem
 from dmf.data.discovery import Entry, Found, discover, told
 from dmf.data.given import Given
 from dmf.data.grouping import Groups
@@ -136,16 +136,17 @@ class ArrangedDataset(PairedDataset):
             return self._as_classes(case, masks)
         merged = masks[0]
         for mask, file in zip(masks[1:], case.masks[1:], strict=True):
-            if ((merged > 0) & (mask > 0) & (merged != mask)).any():
+            known = (merged > 0) & (merged != IGNORE)
+            if (known & (mask > 0) & (mask != IGNORE) & (merged != mask)).any():
                 what = f"says of pixels of {case.masks[0].name} that they are of another class"
                 remedy = "Give each mask a class of its own with several=classes, or keep one of them."
                 raise BrokenDataError([Problem(str(file), what, remedy, ("several=classes",))])
-            merged = np.maximum(merged, mask)
+            merged = np.where(~known & (mask > 0), mask, merged)  # what one mask knows, another need not
         return merged
 
     def _as_classes(self, case: Case, masks: list[Pixels]) -> Pixels:
         numbers = sorted({number for entry in self.found().entries for _, number in entry.masks})
-        own = next(entry for entry in self.found().entries if entry.id == case.id)
+        own = next(entry for entry in self.found().entries if self.root / entry.image == case.image)
         if len(numbers) + 1 != len(self.class_names):
             names = ":".join(("background", *(f"class {place}" for place in range(1, len(numbers) + 1))))
             what = f"has up to {len(numbers)} masks for an image, but there are {len(self.class_names)} classes"
@@ -154,7 +155,8 @@ class ArrangedDataset(PairedDataset):
             )
         merged = np.zeros_like(masks[0])
         for mask, (_, number) in zip(masks, own.masks, strict=True):
-            merged[mask > 0] = 1 + numbers.index(number)  # where two overlap, the later one holds
+            merged[(mask > 0) & (mask != IGNORE)] = 1 + numbers.index(number)  # where two overlap, the later one holds
+            merged[(mask == IGNORE) & (merged == 0)] = IGNORE
         return merged
 
     def without_mask(self, case: Case, image: Pixels) -> Pixels | None:

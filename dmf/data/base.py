@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -31,6 +31,7 @@ class Case:
         id: Unique within the dataset.
         label: What the image shows, e.g. its class folder; not what is segmented.
         group: Cases of one group (a patient) never straddle a split; None for a case of its own.
+        page: Which page of its files, where they hold several.
         split: Where the files themselves say which part it belongs to; None where it is dealt.
         image: File of the image; None where the image is made, not read.
         masks: Files whose union is the truth; empty where the truth is made, or where the file is missing.
@@ -42,6 +43,7 @@ class Case:
     image: Path | None = None
     masks: tuple[Path, ...] = ()
     split: SplitName | None = None
+    page: int = 0
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,14 @@ class Problem:
 
     Attributes:
         options: Options of which any one puts it right, as typed, e.g. ``missing=leave``; empty where none does.
+        kind: What files have in common that are wrong in the same way, so that it is said once; empty where nothing.
     """
 
     where: str
     what: str
     remedy: str
     options: tuple[str, ...] = ()
+    kind: str = ""
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}. {self.remedy}"
@@ -110,6 +114,17 @@ class Link:
     url: str
     size: int | None = None
     md5: str | None = None
+
+
+def gathered(problems: Sequence[Problem]) -> list[Problem]:
+    """Problems in their order, those of one kind and one way out as one that names the first and counts the others."""
+    same: dict[tuple[str, str], list[Problem]] = {}
+    for place, problem in enumerate(problems):
+        same.setdefault((problem.kind, problem.remedy) if problem.kind else ("", str(place)), []).append(problem)
+    return [
+        first if not others else replace(first, what=f"{first.what}; {len(others)} more files likewise")
+        for first, *others in same.values()
+    ]
 
 
 class BrokenDataError(DataError):
@@ -178,6 +193,10 @@ class Dataset(ABC):
     def problems(self) -> list[Problem]:
         """What is wrong with the folders as a whole, beyond what loading each case would say."""
         return []
+
+    def sum_up(self, problems: Sequence[Problem]) -> list[Problem]:
+        """Problems of single cases, those of one kind said once for all of them."""
+        return gathered(problems)
 
     def remarks(self) -> list[str]:
         """What is unusual about the folders, though nothing is wrong."""

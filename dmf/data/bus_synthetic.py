@@ -52,9 +52,9 @@ class BusSynthetic(PairedDataset):
                 field="dataset_options",
             )
 
-    def classes(self, mask: Path) -> tuple[NDArray[np.integer], list[str]]:
+    def classes(self, mask: Path, page: int = 0) -> tuple[NDArray[np.integer], list[str]]:
         """1 where the mask reaches the threshold."""
-        grey = read_grey(mask)
+        grey = read_grey(mask, page=page)
         lesion = (grey.pixels >= self.threshold * 255).astype(np.uint8)
         notes = list(grey.notes)
         if not lesion.any():

@@ -71,9 +71,9 @@ class Busc(PairedDataset):
         """Benign or malignant where the path says so."""
         return next((label for label in LABELS if label in entry.id.lower()), UNLABELLED)
 
-    def classes(self, mask: Path) -> tuple[NDArray[np.integer], list[str]]:
+    def classes(self, mask: Path, page: int = 0) -> tuple[NDArray[np.integer], list[str]]:
         """1 where the mask is brighter than 127."""
-        grey = read_grey(mask)
+        grey = read_grey(mask, page=page)
         highest = int(grey.pixels.max())
         if 0 < highest <= 127:
             what = f"is nowhere brighter than {highest} of 255, so no pixel would count as lesion"

@@ -2,13 +2,16 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from dmf.data.base import NO_MASK, NO_MASKS_FOR, BrokenDataError, Dataset, Doubt, Problem
 from dmf.data.discovery import told
+from dmf.data.scaling import nearly_blank
+
+MOST_NAMED = 3  # files that a line about several names
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,8 @@ def check(dataset: Dataset, *, on_progress: Callable[[int, int], None] | None = 
         cases = []
         problems += error.problems
     sizes: list[tuple[int, ...]] = []
+    single: list[Problem] = []
+    blank: dict[str, list[str]] = {}
     pixels = np.zeros(len(dataset.class_names), dtype=np.int64)
     bare: list[tuple[str, Problem]] = []
     twins: dict[bytes, list[str]] = {}
@@ -85,9 +90,11 @@ def check(dataset: Dataset, *, on_progress: Callable[[int, int], None] | None = 
             pair = dataset.load(case)
         except BrokenDataError as error:
             bare += [(case.id, problem) for problem in error.problems if problem.what == NO_MASK]
-            problems += [problem for problem in error.problems if problem.what != NO_MASK]
+            single += [problem for problem in error.problems if problem.what != NO_MASK]
             continue
         notes += pair.notes
+        if (colour := nearly_blank(pair.image)) is not None:
+            blank.setdefault(colour, []).append(case.id)
         sizes.append(pair.mask.shape)
         pixels += np.bincount(pair.mask.ravel(), minlength=len(pixels))[: len(pixels)]  # without those of no class
         content = hashlib.sha256(repr(pair.image.shape).encode() + pair.image.tobytes()).digest()
@@ -110,9 +117,9 @@ def check(dataset: Dataset, *, on_progress: Callable[[int, int], None] | None = 
         heights,
         widths,
         dict(zip(dataset.class_names, shares.tolist(), strict=True)),
-        tuple(dict.fromkeys(problems)),  # what is wrong with a file of many cases is said once
-        tuple(notes),
-        tuple(dataset.doubts()),
+        (*problems, *dataset.sum_up(list(dict.fromkeys(single)))),  # a file of many cases is told once
+        tuple(_gathered(notes)),
+        (*dataset.doubts(), *_blank(dataset, blank, len(cases))),
     )
 
 
@@ -122,6 +129,36 @@ def _unmasked(dataset: Dataset, bare: Sequence[tuple[str, Problem]], cases: int)
         return bare[0][1]
     what = f"{NO_MASKS_FOR} {len(bare)} of {cases} images ({told([id for id, _ in bare])})"
     return Problem(str(dataset.root), what, bare[0][1].remedy)
+
+
+def _blank(dataset: Dataset, blank: Mapping[str, Sequence[str]], cases: int) -> list[Doubt]:
+    """Images that are nearly black or nearly white."""
+    ways = tuple(f"intensity={how}" for how in ("percentile", "depth", "window") if "intensity" in dataset.options)
+    return [
+        Doubt(
+            f"{len(ids)} of {cases} images are nearly {colour} all over, such as {', '.join(ids[:MOST_NAMED])}",
+            "they are read so",
+            ways,
+        )
+        for colour, ids in blank.items()
+    ]
+
+
+def _gathered(notes: Sequence[str]) -> list[str]:
+    """Notes in their order, those that say the same of several files as one."""
+    same: dict[str, list[str]] = {}
+    for note in notes:
+        file, colon, what = note.partition(": ")
+        same.setdefault(what if colon else note, []).append(file if colon else "")
+    lines = []
+    for what, files in same.items():
+        if len(files) < MOST_NAMED:
+            lines += [f"{file}: {what}" if file else what for file in files]
+            continue
+        named = ", ".join(filter(None, files[:MOST_NAMED]))
+        more = f" and {len(files) - MOST_NAMED} more" if len(files) > MOST_NAMED else ""
+        lines.append(f"{named}{more}: {what}" if named else what)
+    return lines
 
 
 def _range(values: tuple[int, ...]) -> tuple[int, int, int]:

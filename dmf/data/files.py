@@ -133,13 +133,27 @@ def greys_of(palette: Pixels, highest: int) -> Pixels | None:
     return np.ascontiguousarray(used[:, 0])
 
 
-def size_problems(file: Path, mask: NDArray[np.generic], image: Pixels | None) -> list[Problem]:
-    """What is wrong where a mask has another size than its image."""
+def size_problems(
+    file: Path, mask: NDArray[np.generic], image: Pixels | None, *, resizable: bool = False
+) -> list[Problem]:
+    """What is wrong where a mask has another size than its image; ``resizable`` where an option can bring it there."""
     if image is None or mask.shape == image.shape[:2]:
         return []
     (height, width), (image_height, image_width) = mask.shape, image.shape[:2]
     what = f"is {width} x {height} pixels, but its image is {image_width} x {image_height}"
-    return [Problem(str(file), what, "Fetch both files again; a mask must have the size of its image.")]
+    if resizable and is_scaled((height, width), (image_height, image_width)):
+        remedy = "Set the option resize=true to bring such masks to the size of their images (nearest pixel)."
+        return [Problem(str(file), what, remedy, ("resize=true",), "size")]
+    remedy = "A mask must have the size of its image; see that the two belong together."
+    return [Problem(str(file), what, remedy, kind="size")]
+
+
+def is_scaled(size: tuple[int, int], wanted: tuple[int, int]) -> bool:
+    """Whether one size is the other one larger or smaller, give or take a pixel of rounding on each side."""
+    if all(abs(side - other) <= 1 for side, other in zip(size, wanted, strict=True)):
+        return True
+    smaller, larger = sorted((size, wanted), key=lambda sides: sides[0] * sides[1])
+    return abs(smaller[0] - larger[0] * smaller[1] / larger[1]) <= 1
 
 
 def natural(file: PurePath) -> list[tuple[int, str]]:

@@ -1,19 +1,30 @@
 """A folder of one's own: any ``images`` beside ``masks`` (or ``labels``), paired by name."""
 
+import hashlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, Literal, cast
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from dmf.data.arranged import ARRANGING, ArrangedDataset
-from dmf.data.base import BrokenDataError, OptionValue, Problem
-from dmf.data.files import MaskLevels, read_levels
+from dmf.data.base import BrokenDataError, Case, Doubt, OptionValue, Pixels, Problem, gathered
+from dmf.data.coding import CODING, parse_coding
+from dmf.data.decode import read_picture
+from dmf.data.files import is_scaled
+from dmf.data.headers import header_of
+from dmf.data.intensity import Range
+from dmf.data.meaning import colour_problem, meaning
+from dmf.data.scaling import choose_range, kept_range, look_at_values
+from dmf.data.survey import survey
+from dmf.errors import DataError
 
-MOST_CLASSES = 32
-MOST_NAMED = 6  # values a message lists
+HOW = ("auto", "depth", "percentile", "window")
+PAGED = frozenset({".tif", ".tiff", ".gif"})  # suffixes of files that may hold several pictures
 
 
 class Folder(ArrangedDataset):
@@ -27,7 +38,21 @@ class Folder(ArrangedDataset):
     * ``names``: what the classes are called, e.g. ``background:vessel``; numbered when left empty.
     * ``nearest``: take the nearest of ``values``, for masks saved as JPEG or with soft edges. Otherwise a value that is
       no class is a problem.
+    * ``labels``: ``any`` makes every value above 0 foreground, for masks that number single objects.
+    * ``ignore``: values whose pixels belong to no class, e.g. ``255``; they count in no loss and no score.
+    * ``colours``: the colour of each class, background first, e.g. ``0,0,0=background;255,0,0=benign``, for coloured
+      masks; a class called void belongs to none.
+    * ``resize``: bring masks to the size of their images by the nearest pixel, where they are larger or smaller alike
+      on both sides or a pixel off.
+
+    and how images are read:
+
     * ``rgb``: read images in colour; otherwise colour becomes luminance.
+    * ``intensity``: what becomes black and white. ``depth``: all that the bits can hold, as files say or as the largest
+      value of all images needs; ``percentile``: the percentiles ``low`` and ``high`` of all images; ``window``: the
+      values of ``window``, e.g. ``window=-100:300``. ``auto`` leaves pictures of 8 bits as they are and takes the depth
+      that deeper files state, else percentiles. It is the same for every image.
+    * ``pages``: files of several pictures are refused (``refuse``), or each page is an image of one group (``group``).
     * ``spacing``: the side of a pixel in millimetres, the same in all images, e.g. ``0.2``, or height and width, e.g.
       ``0.2:0.1``; distances between outlines are then in millimetres.
     """
@@ -41,61 +66,164 @@ class Folder(ArrangedDataset):
     licence = "Whatever holds for your images."
     citation = "Whatever your images ask for."
     defaults: ClassVar[Mapping[str, OptionValue]] = {
-        "values": "0:255",
-        "names": "",
-        "nearest": False,
+        **CODING,
         "rgb": False,
         "spacing": "",
+        "resize": False,
+        "intensity": "auto",
+        "low": 0.5,
+        "high": 99.5,
+        "window": "",
+        "pages": "refuse",
         **ARRANGING,
     }
 
     def __init__(self, root: Path | None = None, seed: int = 0, **options: OptionValue) -> None:
         super().__init__(root, seed, **options)
-        self.values = self._parse_values(str(self.options["values"]))
-        self.class_names = self._parse_names(str(self.options["names"]))
+        self.coding = parse_coding(self.options, self._refused, one_each=self.options["several"] == "classes")
+        self.values = self.coding.values
+        self.class_names = self.coding.class_names
+        self.ignore = self.coding.ignore
         self.in_channels = 3 if self.options["rgb"] else 1
         self.spacing = self._parse_spacing(str(self.options["spacing"]))
+        self.window = self._parse_window(str(self.options["window"]))
+        self._check_intensity()
+        self._values: dict[str, Any] | None = None
 
-    def classes(self, mask: Path) -> tuple[NDArray[np.integer], list[str]]:
-        """The class whose value each pixel holds."""
-        levels = read_levels(mask)
-        values = np.array(self.values)
-        found, index = np.unique(levels, return_inverse=True)
-        distance = np.abs(found[:, None].astype(np.int64) - values[None])  # (found, classes)
-        if not self.options["nearest"] and distance.min(axis=1).any():
-            raise BrokenDataError([self._strange(mask, found[distance.min(axis=1) > 0], found)])
-        return distance.argmin(axis=1)[index].reshape(levels.shape).astype(np.uint8), []
+    def cases(self) -> list[Case]:
+        """As of any paired dataset; with ``pages=group``, one for each page of a file."""
+        cases = super().cases()
+        if self.options["pages"] != "group":
+            return cases
+        return [page for case in cases for page in _paged(case)]
 
-    def _strange(self, mask: Path, strange: MaskLevels, found: MaskLevels) -> Problem:
-        known = ", ".join(map(str, self.values))
-        what = f"holds {_list(strange)}, but the classes are the values {known}"
-        if len(found) <= MOST_NAMED:
-            remedy = f"Set the option values to what your masks hold, here values={':'.join(map(str, found))}."
-        else:
-            remedy = "Set the option nearest=true to take the nearest class, or save the masks without soft edges."
-        return Problem(str(mask), what, remedy)
+    def classes(self, mask: Path, page: int = 0) -> tuple[NDArray[np.integer], list[str]]:
+        """The class whose value or colour each pixel holds, :data:`dmf.data.IGNORE` where it belongs to none."""
+        picture = read_picture(mask, page)
+        if self.options["pages"] != "group":
+            refuse_pages(mask, len(picture.header.pages))
+        return self.coding.classes(picture, mask)
 
-    def _parse_values(self, text: str) -> tuple[int, ...]:
-        parts = [part.strip() for part in text.split(":")]
-        if not all(part.isascii() and part.isdigit() and int(part) <= 65535 for part in parts):
-            raise self._refused("values", text, "whole numbers from 0 to 65535, parted by colons, such as 0:255")
-        values = tuple(int(part) for part in parts)
-        if not 2 <= len(values) <= MOST_CLASSES or len(set(values)) < len(values):
-            raise self._refused("values", text, f"2 to {MOST_CLASSES} different numbers, the background first")
-        return values
+    def fitted(self, mask: NDArray[np.integer], image: Pixels | None) -> NDArray[np.integer]:
+        """With ``resize``, a mask (H, W) brought to the size of its image where they are alike but for their scale."""
+        if image is None or mask.shape == image.shape[:2] or not self.options["resize"]:
+            return mask
+        height, width = image.shape[:2]
+        if not is_scaled((mask.shape[0], mask.shape[1]), (height, width)):
+            return mask
+        resized = cv2.resize(mask.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+        return np.asarray(resized, np.uint8)
 
-    def _parse_names(self, text: str) -> tuple[str, ...]:
-        count = len(self.values)
-        if self.options["several"] == "classes" and text.strip():
-            count = text.count(":") + 1  # one for each mask of an image, whatever values mark it
-        if not text.strip():
-            return (
-                ("background", "foreground") if count == 2 else ("background", *(f"class {n}" for n in range(1, count)))
+    def scale(self, kind: np.dtype[Any]) -> Range | None:
+        """The range that the options say, the same for all images; None for those of 8 bits under ``auto``."""
+        how = self._how
+        if how == "auto" and kind == np.uint8:
+            return None
+        if how == "window":
+            return self.window
+        known = self._seen_values()
+        return Range(known["low"], known["high"]) if known else None
+
+    def doubts(self) -> list[Doubt]:
+        """What the masks and the range of the images may mean otherwise."""
+        try:
+            found = meaning(self.mask_files()).doubts
+        except BrokenDataError:
+            found = []  # loading says so
+        doubts = [*super().doubts(), *found]
+        try:
+            known = self._seen_values() if self._how == "auto" else {}
+        except DataError:
+            return doubts
+        if known:
+            what = (
+                f"{known['images']} images have more than 8 bits, with values from {known['from']:g} to {known['to']:g}"
             )
-        names = tuple(part.strip() for part in text.split(":"))
-        if len(names) != count or not all(names) or len(set(names)) < count:
-            raise self._refused("names", text, f"{count} different names parted by colons, one for each of the values")
-        return names
+            window = f"window={known['low']:g}:{known['high']:g}"
+            decided = f"in every image {known['low']:g} becomes black and {known['high']:g} white, {known['why']}"
+            doubts.append(Doubt(what, decided, ("intensity=percentile", "intensity=depth", window)))
+        return doubts
+
+    def sum_up(self, problems: Sequence[Problem]) -> list[Problem]:
+        """Values and colours that are no class are said once, with the options that read all masks."""
+        kinds = [problem.kind for problem in problems]
+        settled = dict.fromkeys(("values", "colours"))
+        if not settled.keys() & set(kinds) or len(problems) == 1:
+            return gathered(problems)
+        masks = self.mask_files()
+        others = [problem for problem in problems if problem.kind not in settled]
+        first = next(problem for problem in problems if problem.kind in settled)
+        count = sum(kind in settled for kind in kinds)
+        try:
+            found = meaning(masks)
+        except BrokenDataError as error:
+            return gathered([*error.problems, *others])
+        if "colours" in kinds:
+            said = survey(masks)
+            return gathered([colour_problem(said, str(masks[0].parent)) if said.coloured else first, *others])
+        wanted = ",".join(f"{name}={_typed(value)}" for name, value in found.options.items()) or "values=0:255"
+        ways = [way for doubt in found.doubts for way in doubt.options if way not in wanted.split(",")]
+        remedy = f"Set the options {wanted}"
+        if ways:
+            remedy += f", or where something else is meant {' or '.join(ways)}"
+        told = [f"{doubt.what}; then {doubt.decided}" for doubt in found.doubts]
+        what = "; ".join([f"{count} of {len(masks)} masks hold values that are no class: {first.what}", *told])
+        return gathered([Problem(str(masks[0].parent), what, f"{remedy}.", (wanted, *ways)), *others])
+
+    @property
+    def _how(self) -> str:
+        how = str(self.options["intensity"])
+        return "window" if how == "auto" and self.window is not None else how
+
+    def _seen_values(self) -> dict[str, Any]:
+        """Range of the set, and how it was found; empty where all images have 8 bits and none was asked for."""
+        if self._values is None and self._how == "auto" and not self._deep():
+            self._values = {}
+        if self._values is None:
+            key = hashlib.sha256(self.identity().encode() + str(self.root.absolute()).encode()).hexdigest()[:20]
+            self._values = kept_range(key, self._look)
+        return self._values
+
+    def _deep(self) -> list[tuple[Path, int]]:
+        """Files and pages of the images that have more than 8 bits."""
+        images = [(case.image, case.page) for case in self.cases() if case.image is not None]
+        return [image for image in images if (header := header_of(image[0])) is not None and header.bits > 8]
+
+    def _look(self) -> dict[str, Any]:
+        how, low, high = self._how, float(self.options["low"]), float(self.options["high"])
+        images = self._deep() if how == "auto" else [(each.image, each.page) for each in self.cases() if each.image]
+        values = look_at_values(images)
+        if values is None:
+            return {}
+        if how == "auto":
+            how = "percentile" if values.depth is None else "depth"
+        chosen = choose_range(values, cast("Literal['depth', 'percentile']", how), low, high)
+        why = f"the percentiles {low:g} and {high:g} of all" if how == "percentile" else "all that their depth can hold"
+        facts = {"from": values.low, "to": values.high, "images": values.images, "why": why}
+        return {"low": chosen.low, "high": chosen.high, **facts}
+
+    def _check_intensity(self) -> None:
+        how, low, high = str(self.options["intensity"]), float(self.options["low"]), float(self.options["high"])
+        if how not in HOW:
+            raise self._refused("intensity", how, " or ".join(HOW))
+        if not 0 <= low < high <= 100:
+            raise self._refused("low", f"{low:g}", f"a percentile from 0 to 100, below that of high ({high:g})")
+        if how == "window" and self.window is None:
+            raise self._refused("window", "nothing", "the values that become black and white, such as -100:300")
+        pages = str(self.options["pages"])
+        if pages not in ("refuse", "group"):
+            raise self._refused("pages", pages, "refuse or group")
+
+    def _parse_window(self, text: str) -> Range | None:
+        if not text.strip():
+            return None
+        try:
+            low, high = (float(part) for part in text.split(":"))
+        except ValueError:
+            low = high = math.nan
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise self._refused("window", text, "the values that become black and white, such as -100:300")
+        return Range(low, high)
 
     def _parse_spacing(self, text: str) -> tuple[float, float] | None:
         if not text.strip():
@@ -112,32 +240,37 @@ class Folder(ArrangedDataset):
 def suggest_options(masks: Iterable[Path]) -> dict[str, OptionValue]:
     """Options under which these masks can be read; only those that differ from the defaults.
 
-    Masks of few values get one class for each, smallest first; masks of many values (JPEG, soft edges) are taken to
-    mean 0 and 255, the nearest one.
+    Raises:
+        BrokenDataError: If no mask can be read, or they hold what cannot be classes; a damaged one beside others is
+            left for loading to report.
+    """
+    return meaning(masks).options
+
+
+def refuse_pages(file: Path, pages: int) -> None:
+    """Refuse a file of several pictures.
 
     Raises:
-        BrokenDataError: If no mask can be read; a damaged one beside others is left for loading to report.
+        BrokenDataError: Saying how many it holds.
     """
-    found: set[int] = set()
-    problems: list[Problem] = []
-    is_empty = True
-    for mask in masks:
-        try:
-            found |= set(np.unique(read_levels(mask)).tolist())
-            is_empty = False
-        except BrokenDataError as error:
-            problems += error.problems
-    if is_empty and problems:
-        raise BrokenDataError(problems)
-    if found <= {0, 255}:
-        return {}
-    if len(found) > MOST_CLASSES:
-        return {"nearest": True}
-    if len(found) == 1:
-        found |= {0, 255} if 0 in found else {0}
-    return {"values": ":".join(map(str, sorted(found)))}
+    if pages > 1:
+        remedy = "Set the option pages=group to read each page as an image of one group, or save one page alone."
+        raise BrokenDataError(
+            [Problem(str(file), f"holds {pages} pages, not one picture", remedy, ("pages=group",), "pages")]
+        )
 
 
-def _list(values: MaskLevels) -> str:
-    shown = ", ".join(map(str, values[:MOST_NAMED]))
-    return shown if len(values) <= MOST_NAMED else f"{shown} and {len(values) - MOST_NAMED} more values"
+def _paged(case: Case) -> list[Case]:
+    """A case for each page of its image."""
+    header = None
+    if case.image is not None and case.image.suffix.lower() in PAGED:
+        header = header_of(case.image)
+    pages = 1 if header is None else len(header.pages)
+    if pages == 1:
+        return [case]
+    group = case.group or case.id
+    return [replace(case, id=f"{case.id}#{page + 1}", group=group, page=page) for page in range(pages)]
+
+
+def _typed(value: OptionValue) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

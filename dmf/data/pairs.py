@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from dmf.data.base import NO_MASK, BrokenDataError, Case, Dataset, Pixels, Problem, RawPair
 from dmf.data.discovery import Entry, Found, discover
 from dmf.data.files import read_grey, read_rgb, size_problems
+from dmf.data.headers import header_of
 from dmf.data.listing import Listing, listing
 from dmf.errors import DataError
 
@@ -25,7 +26,7 @@ class PairedDataset(Dataset):
     _known: tuple[Listing, Found] | None = None
 
     @abstractmethod
-    def classes(self, mask: Path) -> tuple[NDArray[np.integer], list[str]]:
+    def classes(self, mask: Path, page: int = 0) -> tuple[NDArray[np.integer], list[str]]:
         """Class numbers (H, W) of a mask, and what was unusual about the file.
 
         Raises:
@@ -102,19 +103,23 @@ class PairedDataset(Dataset):
         image: Pixels | None = None
         masks: list[Pixels] = []
         try:
-            picture = (read_rgb if self.in_channels == 3 else read_grey)(case.image, self.scale)
-            image = picture.pixels
-            notes += picture.notes
+            image, said = self.read_image(case.image, case.page)
+            notes += said
         except BrokenDataError as error:
             problems += error.problems
         for file in case.masks:
             try:
-                levels, found = self.classes(file)
+                levels, found = self.classes(file, case.page) if case.page else self.classes(file)
             except BrokenDataError as error:
+                header = header_of(file)
+                if header is not None and image is not None:  # of another size, values may be what scaling made
+                    blank = self.fitted(np.zeros(header.size, np.uint8), image)
+                    problems += size_problems(file, blank, image, resizable="resize" in self.options)
                 problems += error.problems
                 continue
             notes += found
-            problems += size_problems(file, levels, image)
+            levels = self.fitted(levels, image)
+            problems += size_problems(file, levels, image, resizable="resize" in self.options)
             masks.append(levels.astype(np.uint8))
         if problems or image is None:
             raise BrokenDataError(problems)
@@ -123,6 +128,19 @@ class PairedDataset(Dataset):
             remedy = f"Put a mask called {case.image.stem}.png among the masks, or remove the image."
             raise BrokenDataError([Problem(str(case.image), NO_MASK, remedy)])
         return RawPair(image, mask, tuple(notes))
+
+    def read_image(self, file: Path, page: int = 0) -> tuple[Pixels, tuple[str, ...]]:
+        """An image (H, W), or (H, W, 3) where the dataset has three channels, and what was unusual about the file.
+
+        Raises:
+            BrokenDataError: If the file cannot be used.
+        """
+        picture = (read_rgb if self.in_channels == 3 else read_grey)(file, self.scale, page)
+        return picture.pixels, picture.notes
+
+    def fitted(self, mask: NDArray[np.integer], image: Pixels | None) -> NDArray[np.integer]:
+        """A mask (H, W) in the size of its image, where a dataset brings it there."""
+        return mask
 
     def merge(self, case: Case, masks: list[Pixels]) -> Pixels:
         """Masks (H, W) of one image as one; a dataset that knows only one mask for each says so.

@@ -68,9 +68,9 @@ class Pets(PairedDataset):
         """Nothing: the archive is known to hold hidden files and a few tables, which are not read."""
         return []
 
-    def classes(self, mask: Path) -> tuple[NDArray[np.integer], list[str]]:
+    def classes(self, mask: Path, page: int = 0) -> tuple[NDArray[np.integer], list[str]]:
         """Classes of a trimap."""
-        trimap = read_levels(mask)
+        trimap = read_levels(mask, page)
         numbers = CLASS_OF[np.minimum(trimap, 255)]
         if (numbers == 255).any():
             strange = ", ".join(str(value) for value in np.unique(trimap[numbers == 255])[:5])

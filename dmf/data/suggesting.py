@@ -6,8 +6,9 @@ from pathlib import Path
 
 from dmf.data.base import OptionValue
 from dmf.data.busi import Busi
-from dmf.data.folder import MOST_CLASSES, Folder, suggest_options
+from dmf.data.folder import Folder, suggest_options
 from dmf.data.listing import listing
+from dmf.data.meaning import MOST_CLASSES
 from dmf.data.nifti import Volumes, suggest_volume_options
 
 CLASS_TABLE = "dataset.json"  # nnU-Net's, which names the classes

@@ -1,0 +1,212 @@
+"""What the values of a set of masks mean: options under which they can be read, and what is doubtful about that."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dmf.data.base import BrokenDataError, Doubt, OptionValue, Problem
+from dmf.data.clusters import Clusters, find_clusters
+from dmf.data.colours import find_table, proposed
+from dmf.data.survey import Survey, survey
+
+MOST_CLASSES = 32
+MOST_NAMED = 6  # values a message lists
+MOST_FAR = 1 / 3  # share of pixels near no class from which on a picture is no mask
+FEW = 8  # values that no soft edge has
+VOID = 255
+HIGHEST_LABEL = 64  # below it, numbers count classes; above, they are grey levels
+STRAY_PIXELS, STRAY_SHARE, STRAY_TOTAL = 4, 5e-4, 1e-3  # of a mask, of its pixels, of all pixels
+FEW_IMAGES = 0.05  # share of masks below which a value is rare
+NOISE = "holds no few values that pixels gather around: it looks like a picture or like noise, not like a mask"
+
+
+@dataclass
+class Meaning:
+    """How masks are read.
+
+    Attributes:
+        options: Under which they can be; only those that differ from the defaults.
+        doubts: What may be meant otherwise.
+    """
+
+    options: dict[str, OptionValue] = field(default_factory=dict)
+    doubts: list[Doubt] = field(default_factory=list)
+
+
+def meaning(masks: Iterable[Path]) -> Meaning:
+    """What a set of masks most likely means.
+
+    Raises:
+        BrokenDataError: If none can be read, or they hold what cannot be classes; a damaged one beside others is left
+            for loading to report.
+    """
+    files = list(masks)
+    found = survey(files)
+    if not found.files and found.problems:
+        raise BrokenDataError(found.problems)
+    if found.coloured:
+        return _of_colours(found, files)
+    return _of_values(found, _where(files))
+
+
+def _where(files: Sequence[Path]) -> str:
+    return str(files[0].parent) if files else "masks"
+
+
+def _of_colours(found: Survey, files: Sequence[Path]) -> Meaning:
+    table = find_table(files)
+    if table is None:
+        raise BrokenDataError([colour_problem(found, _where(found.coloured))])
+    file, colours = table
+    options: dict[str, OptionValue] = {"colours": str(colours)}
+    decided = f"colours are classes as {file.name} beside them says: {', '.join(colours.class_names)}"
+    if found.lossy:
+        options["nearest"] = True
+    what = f"{len(found.coloured)} of {found.files} masks are coloured"
+    return Meaning(options, [Doubt(what, decided, (f"colours={colours}",))])
+
+
+def colour_problem(found: Survey, where: str) -> Problem:
+    """Coloured masks of which nobody said what colour is which class, with the colours that were met."""
+    commonest = found.colours.most_common()
+    total = max(1, sum(found.colours.values()))
+    listed = [f"{red},{green},{blue} ({count / total:.2%})" for (red, green, blue), count in commonest[:MOST_NAMED]]
+    more = f" and {len(commonest) - MOST_NAMED} more" if len(commonest) > MOST_NAMED else ""
+    what = f"{len(found.coloured)} of {found.files} masks are coloured, with the colours {', '.join(listed)}{more}"
+    kept = [colour for colour, _ in commonest[:MOST_CLASSES]]
+    kept.sort(key=lambda colour: colour != (0, 0, 0))  # black is the background where there is black
+    if len(commonest) <= MOST_CLASSES and len(kept) > 1:
+        way = f"Name the class of each with the option {proposed(kept)}"
+    else:
+        way = "Name the class of each with the option colours=0,0,0=background;255,0,0=lesion and so on"
+        if found.lossy:
+            way += ", with nearest=true as they were saved as JPEG"
+    return Problem(where, what, f"{way}, or put a CSV with the columns name, r, g, b beside the masks.", kind="colours")
+
+
+def _of_values(found: Survey, where: str) -> Meaning:
+    values = sorted(found.counts)
+    if set(values) <= {0, 255}:
+        return Meaning()
+    if found.lossy or _has_twins(values) or (len(values) > FEW and not found.is_flat):
+        return _smooth(found, where)
+    if len(values) > MOST_CLASSES or values[0] < 0 or values[-1] > 65535:
+        return _instances(found, values)
+    return _few(found, values)
+
+
+def _has_twins(values: Sequence[int]) -> bool:
+    """Whether there are values beside 0 and beside 255, as a JPEG leaves them though it was saved anew without loss."""
+    return any(0 < value <= 8 for value in values) and any(247 <= value < 255 for value in values)
+
+
+def _smooth(found: Survey, where: str) -> Meaning:
+    """Masks whose values do not stand for themselves: JPEG, or soft edges."""
+    clusters = find_clusters(found.counts)
+    if clusters.far_share > MOST_FAR or not clusters.found:
+        raise BrokenDataError([Problem(where, NOISE, "Save each mask with one value for each class.", kind="noise")])
+    highest = max(found.counts)
+    if len(clusters.found) == 1 and highest < 128:
+        what = f"holds the values {min(found.counts)} to {highest}, which lie closer than JPEG or soft edges keep apart"
+        raise BrokenDataError([Problem(where, what, "Save the masks as PNG.", kind="noise")])
+    values = clusters.values if len(clusters.found) > 1 else (0, 255)
+    options: dict[str, OptionValue] = {"nearest": True}
+    if values != (0, 255):
+        options = {"values": _joined(values), "nearest": True}
+    return Meaning(options, [_cluster_doubt(found, clusters, values)])
+
+
+def _cluster_doubt(found: Survey, clusters: Clusters, values: Sequence[int]) -> Doubt:
+    why = f"{found.lossy} of {found.files} masks are saved as JPEG" if found.lossy else "masks have soft edges"
+    what = (
+        f"{why}: their {len(found.counts)} values gather around {', '.join(map(str, clusters.found))}, and "
+        f"{clusters.far:,} pixels ({clusters.far_share:.2%}) are far from each"
+    )
+    decided = f"each pixel is of the nearest of {_listed(values)}"
+    ways: tuple[str, ...] = ("nearest=true",)
+    if tuple(values) != (0, 255):
+        ways = (f"values={_joined(values)},nearest=true", "values=0:255,nearest=true")
+    return Doubt(what, decided, ways)
+
+
+def _instances(found: Survey, values: Sequence[int]) -> Meaning:
+    what = f"masks hold {len(values)} values from {values[0]} to {values[-1]}, as if they numbered single objects"
+    return Meaning({"labels": "any"}, [Doubt(what, "every value above 0 is foreground", ("labels=any",))])
+
+
+def _few(found: Survey, values: Sequence[int]) -> Meaning:
+    doubts: list[Doubt] = []
+    strays = [value for value in values if _is_stray(found, value)]
+    kept = [value for value in values if value not in strays]
+    options: dict[str, OptionValue] = {}
+    classes = kept
+    if len(kept) == 1:
+        classes = sorted({*kept, 0, *([255] if kept == [0] else [])})
+    is_void = VOID in kept and len(kept) > 2 and all(value < HIGHEST_LABEL for value in kept if value != VOID)
+    if is_void:
+        classes = [value for value in kept if value != VOID]
+        options["ignore"] = str(VOID)
+        what = f"{_met(found, VOID)} beside the small numbers {_listed(classes)}"
+        either = (f"ignore={VOID}", f"values={_joined(kept)}")
+        doubts.append(Doubt(what, "its pixels belong to no class and count nowhere", either))
+    for value in strays:
+        options["nearest"] = True
+        ways = ("nearest=true", f"ignore={value}", f"values={_joined([*classes, value])}")
+        nearest = min(classes, key=lambda each: abs(each - value))
+        doubts.append(Doubt(_met(found, value), f"no class of its own: it is taken as {nearest}, the nearest", ways))
+    if tuple(classes) != (0, 255):
+        options["values"] = _joined(classes)
+    doubts += _rare(found, classes)
+    doubts += _gaps(classes)
+    if len(found.consecutive) > 2 and len(classes) > FEW // 2:
+        what = f"masks hold 0 to n without a gap, with n from {min(found.consecutive)} to {max(found.consecutive)}"
+        either = (f"values={_joined(classes)}", "labels=any")
+        doubts.append(Doubt(f"{what}, as if they numbered single objects", "each value is a class", either))
+    return Meaning(options, doubts)
+
+
+def _is_stray(found: Survey, value: int) -> bool:
+    """Whether a value has so few pixels, in each mask that holds it and in all, that it is hardly a class."""
+    common = sorted(found.counts, key=lambda each: -found.counts[each])[:2]
+    if value == 0 or value in common:
+        return False
+    each = found.counts[value] / found.images[value]
+    size = found.pixels / found.files
+    return each <= max(STRAY_PIXELS, STRAY_SHARE * size) and found.counts[value] <= STRAY_TOTAL * found.pixels
+
+
+def _rare(found: Survey, classes: Sequence[int]) -> list[Doubt]:
+    """Classes that few masks hold."""
+    rare = [value for value in classes if 0 < found.images[value] <= max(1, FEW_IMAGES * found.files)]
+    if found.files < 10 or len(classes) < 3:
+        return []
+    return [
+        Doubt(_met(found, value), "it is a class", (f"values={_joined(classes)}", f"ignore={value}"))
+        for value in rare
+        if value != classes[0]
+    ]
+
+
+def _gaps(classes: Sequence[int]) -> list[Doubt]:
+    missing = sorted(set(range(classes[-1])) - set(classes))
+    if classes[-1] >= HIGHEST_LABEL or len(classes) < 3 or not missing:
+        return []
+    what = f"masks hold {_listed(classes)}, but no {_listed(missing)}"
+    decided = f"these {len(classes)} are the classes, in this order"
+    return [Doubt(what, decided, (f"values={_joined(classes)}", f"values={_joined(range(classes[-1] + 1))}"))]
+
+
+def _met(found: Survey, value: int) -> str:
+    """Where a value was met."""
+    count = found.counts[value]
+    pixels = "1 pixel" if count == 1 else f"{count:,} pixels"
+    return f"{value} is in {found.images[value]} of {found.files} masks, {pixels} ({count / max(found.pixels, 1):.4%})"
+
+
+def _joined(values: Iterable[int]) -> str:
+    return ":".join(str(value) for value in sorted(values))
+
+
+def _listed(values: Sequence[int]) -> str:
+    shown = ", ".join(map(str, values[:MOST_NAMED]))
+    return shown if len(values) <= MOST_NAMED else f"{shown} and {len(values) - MOST_NAMED} more values"
