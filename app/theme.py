@@ -97,13 +97,23 @@ STATE_BADGES = {
 def term_colors(terms: Sequence[str]) -> dict[str, Color]:
     """A colour for each term: known names keep theirs everywhere, others take the colours still free, in order.
 
-    Raises:
-        ValueError: If there are more terms than colours, which would draw two of them alike.
+    Where there are more terms than colours in the palette, the rest take colours from around the wheel, no two alike,
+    though not all of them far apart for every eye.
     """
-    if len(set(terms)) > len(TERM_COLORS):
-        raise ValueError(f"At most {len(TERM_COLORS)} terms can be told apart by colour, got {list(terms)}.")
-    free = [color for name, color in TERM_COLORS.items() if name not in terms]
-    return {term: TERM_COLORS[term] if term in TERM_COLORS else free.pop(0) for term in dict.fromkeys(terms)}
+    names = list(dict.fromkeys(terms))
+    free = [color for name, color in TERM_COLORS.items() if name not in names]
+    rest = [name for name in names if name not in TERM_COLORS]
+    more = len(rest) - len(free)
+    free += [_wheel(place, more) for place in range(more)]
+    return {name: TERM_COLORS[name] if name in TERM_COLORS else free.pop(0) for name in names}
+
+
+def _wheel(place: int, count: int) -> Color:
+    """One of ``count`` colours around the wheel, dark enough for a light page and light enough for a dark one."""
+    hue = (place + 0.5) / count
+    shades = [colorsys.hls_to_rgb(hue, lightness, 0.5) for lightness in (0.36, 0.68)]
+    light, dark = ("#" + "".join(f"{round(255 * part):02x}" for part in shade) for shade in shades)
+    return Color(light, dark)
 
 
 def class_colors(classes: int) -> dict[int, Rgb]:

@@ -129,7 +129,9 @@ class TrainingConfig(FrozenConfig):
         10, ge=1, le=100_000, description="Steps from one measurement of the losses' gradients to the next."
     )
     absent: Literal["one", "zero", "ignore"] = Field(
-        "one", description="Score of a class found in neither truth nor prediction: 1, 0 (the notebook) or left out."
+        "ignore",
+        description="What a class in neither truth nor prediction scores: nothing, it is left out of every mean "
+        "(ignore), 1 (one) or 0 (zero, as the notebook).",
     )
     keep_probabilities: Literal["both", "best", "last", "none"] = Field(
         "both",

@@ -13,6 +13,7 @@ from dmf.data.folder import suggest_options
 from dmf.errors import ConfigError, DataError
 from dmf.metrics import summarise
 from dmf.metrics.labels import label_counts
+from dmf.metrics.scores import Absent
 from dmf.probabilities import found
 from dmf.records import Artifact, CaseScores, EpochMetrics, Event, Record, RunState, StateChange
 from dmf.runs import RunStore, new_owner
@@ -27,6 +28,7 @@ LAYOUT = (
 MOST_NAMED = 10  # files a message lists
 MOST_RUNS = 64  # models of one experiment
 EPOCH = 0  # under which scores are stored: nothing was trained here
+ABSENT: Absent = "ignore"  # what a class scores that is in neither truth nor prediction
 METHOD = "imported"  # where pages show by which rule a run was weighted
 
 
@@ -77,7 +79,7 @@ def import_predictions(store: RunStore, folder: Path | str, name: str | None = N
         # Sections are there, though empty, as in every configuration.
         {
             **{"name": name or root.name, "recorded": True, "imported": True, "values": list(dataset.values)},
-            **{"data": settings, "model": {}, "training": {}},
+            **{"data": settings, "model": {}, "training": {"absent": ABSENT}},
         },
         name=name or root.name,
         labels=[model.name for model in models],
@@ -214,7 +216,7 @@ def _as_problem(file: Path, error: DataError) -> Problem:
 def _records(
     run: str, model: Model, cases: tuple[str, ...], sizes: NDArray[np.int64], class_names: Sequence[str]
 ) -> Iterator[Record]:
-    metrics = summarise(model.counts, sizes.prod(1), class_names)
+    metrics = summarise(model.counts, sizes.prod(1), class_names, ABSENT)
     yield Event(run, 0, "prepared", {"device": "made elsewhere", "class_names": list(class_names)})
     yield CaseScores(run, EPOCH, "test", cases, model.counts, sizes)
     yield EpochMetrics(run, EPOCH, 0, "test", len(cases), metrics)

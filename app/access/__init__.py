@@ -7,6 +7,7 @@ from app.access.checking import Checked, Choices, check, choices, prepare_ahead
 from app.access.comparing import (
     ComparedRun,
     Results,
+    absent_words,
     all_runs,
     band_of,
     behaviour,
@@ -129,6 +130,7 @@ __all__ = [
     "Synthetic",
     "Turned",
     "Which",
+    "absent_words",
     "active",
     "all_runs",
     "band_of",

@@ -20,6 +20,7 @@ from dmf.analysis.pairing import ScoredRun
 from dmf.analysis.summary import summary_table
 from dmf.analysis.weight_path import weight_path as read_weight_path
 from dmf.errors import RunNotFoundError
+from dmf.metrics.info import BEFORE_STORED, absent_sentence
 from dmf.metrics.per_image import image_scores
 from dmf.records import CaseScores
 from dmf.runs import EventRow, ExperimentRow, RunRow, RunStore
@@ -123,14 +124,28 @@ def run_metrics(ids: Sequence[str]) -> pd.DataFrame:
     return store().epoch_metrics(ids)
 
 
+def absent_words(runs: Sequence[ComparedRun]) -> str:
+    """What a class scores in these runs that is in neither truth nor prediction; empty of programs of someone's own."""
+    ours = [run for run in runs if run.experiment.is_imported or not run.experiment.is_recorded]
+    said = {run.id: absent_sentence(run.config.get("training.absent")) for run in ours}
+    if len(set(said.values())) < 2:
+        return next(iter(said.values()), "")
+    groups = [
+        (sentence, ", ".join(run.run.label for run in ours if said[run.id] == sentence))
+        for sentence in dict.fromkeys(said.values())
+    ]
+    return " ".join(f"{labels}: {sentence}" for sentence, labels in groups)
+
+
 def run_events(ids: Sequence[str]) -> list[EventRow]:
     """What happened to these runs, oldest first."""
     return store().events(ids)
 
 
 def metric_names(metrics: pd.DataFrame) -> list[str]:
-    """Metrics that one of these runs has on its validation images, those of a single class last."""
+    """Scores that one of these runs has on its validation images, those of a single class last; no counts of images."""
     names = set(metrics.loc[metrics["split"] == "validation", "metric"]) if len(metrics) else set()
+    names = {name for name in names if not metric_info(name).is_count}
     return sorted(names or {"cb_dice"}, key=lambda name: ("/" in name, name))
 
 
@@ -146,12 +161,13 @@ class NamedMetric:
     name: str
     title: str
     sentence: str
+    range: tuple[float, float] | None = None
 
 
 def named_metric(name: str) -> NamedMetric:
     """How a metric is to be read."""
     about = metric_info(name)
-    return NamedMetric(name, about.title, about.sentence)
+    return NamedMetric(name, about.title, about.sentence, about.range)
 
 
 @dataclass(frozen=True)
@@ -222,10 +238,12 @@ def _results(
         else:
             values = tested[tested["metric"] == metric].set_index("run")["value"].to_dict()
             scored = {id: _pooled(run, values.get(id)) for id, run in by_id.items()}
+        about = metric_info(metric)
         found = compare(
             {name: [scored[id] for id in ids] for name, ids in members.items()},
             baseline,
-            metric=metric_info(metric).title,
+            metric=about.title,
+            higher_is_better=None if about.better is None else about.better == "higher",
             over=over,
         )
         # A score of the whole split is one number per run: only over seeds is there anything to test.
@@ -246,7 +264,7 @@ def _last_scores(store: RunStore, id: str) -> CaseScores | None:
 def _per_image(run: ComparedRun, scores: CaseScores | None) -> ScoredRun:
     if scores is None:
         return ScoredRun(run.id, run.config, (), np.empty(0))
-    absent = run.config.get("training.absent", "one")
+    absent = run.config.get("training.absent", BEFORE_STORED)
     return ScoredRun(run.id, run.config, scores.cases, image_scores(scores.counts, "lesion_dice", absent))
 
 

@@ -12,6 +12,7 @@ from app.access.reading import store
 from dmf.analysis import inspection
 from dmf.errors import DMFError, RunNotFoundError
 from dmf.metrics.calibration import Reliability
+from dmf.metrics.info import BEFORE_STORED
 from dmf.probabilities import Probabilities
 from dmf.runs import ExperimentRow, RunRow, RunStore
 
@@ -52,7 +53,7 @@ class InspectedRun:
     @property
     def absent(self) -> str:
         """What a class scores that is in neither truth nor prediction."""
-        return str(self.setting("training", "absent", "one"))
+        return str(self.setting("training", "absent", BEFORE_STORED))
 
 
 def inspected_runs(ids: Sequence[str]) -> tuple[list[InspectedRun], list[str]]:

@@ -98,9 +98,6 @@ def _pictures(_store: RunStore, url: str, ids: tuple[int, ...]) -> dict[int, byt
 
 def metric_info(name: str) -> "MetricInfo":
     """How a metric is to be read, also one that a program of someone's own recorded."""
-    from dmf.metrics.info import metric_info, recorded_metric
+    from dmf.metrics.info import known_metric
 
-    try:
-        return metric_info(name)
-    except KeyError:
-        return recorded_metric(name)
+    return known_metric(name)

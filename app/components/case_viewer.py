@@ -83,7 +83,7 @@ def case_viewer(
     *,
     key: str,
     classes: Sequence[str],
-    absent: str = "one",
+    absent: str = "ignore",
     image_note: str = "",
     truth_note: str = "",
     display: Display = "outline",

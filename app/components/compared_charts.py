@@ -168,8 +168,7 @@ class _Drawn:
         self.dashes = dict(zip(self.owners, run_dashes(methods), strict=True))
         self.colors = run_colors(list(self.owners))
         terms = list(dict.fromkeys(term for run in runs for term in run.live.terms))
-        # Only so many terms can be told apart; runs with further ones are told apart by run.
-        self.term_colors = {**term_colors(terms[: len(TERM_COLORS)]), AUXILIARY: AUXILIARY_COLOR}
+        self.term_colors = {**term_colors(terms), AUXILIARY: AUXILIARY_COLOR}
         self.term_colors |= {title_of((term,)): color for term, color in self.term_colors.items()}
         self.term_colors |= pair_colors(pair for run in runs for pair in combinations(run.live.terms, 2))
         chosen = (
@@ -235,6 +234,8 @@ class _Drawn:
             if said := without_angle(angles):
                 st.caption(said)
         y_range = (lowest_share(line.y for line in series), 1) if panel is SHARE else panel.y_range
+        if panel.column == SCORE:
+            y_range = self.metric.range
         if panel is PANELS["Weights"] and self.fits_weights:
             y_range = None
         live_chart(

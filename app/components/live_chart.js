@@ -361,8 +361,8 @@ class LiveChart {
           paths: line.dash.length && !line.fill ? (...place) => this.dashedPaths(line, ...place) : undefined,
           fill: line.fill ? this.colorOf(line) + "22" : undefined,
           spanGaps: false,
-          // Asked again whenever data arrive: a dot only while there is no line to draw yet.
-          points: { show: () => this.config.series[position].x.length === 1, size: 6, fill: this.colorOf(line) },
+          // Asked again whenever data arrive: a dot where a value has no neighbour to draw a line to.
+          points: { show: false, filter: (plot) => this.isolated(plot, position), size: 6, fill: this.colorOf(line) },
         })),
       ],
       bands: series.flatMap((line, i) =>
@@ -426,6 +426,17 @@ class LiveChart {
     ctx.setLineDash([]);
     ctx.stroke(faint.stroke);
     ctx.restore();
+  }
+
+  // Places in the joined data of values between gaps; null without any.
+  isolated(plot, position) {
+    const { x, y } = this.config.series[position];
+    const places = [];
+    for (let i = 0; i < x.length; i += 1) {
+      const isAlone = y[i] !== null && (i === 0 || y[i - 1] === null) && (i === x.length - 1 || y[i + 1] === null);
+      if (isAlone) places.push(plot.valToIdx(x[i]));
+    }
+    return places.length ? places : null;
   }
 
   axisWidth(plot, values, font) {

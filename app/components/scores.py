@@ -13,17 +13,20 @@ from app.components.live_chart import Mark, Series, live_chart
 from app.components.page_style import dash_sample, number
 from app.components.race import Race
 from app.theme import Color
+from dmf.metrics.info import absent_sentence
 
 HEADLINES = ("lesion_dice", "cb_dice")
 SPLITS = ("validation", "test", "train")
+BEST = ' class="best"'
 NEUTRAL = Color("#1b2430", "#e3e8ef")
 
 Info = Callable[[str], Any]
 
 
-def ordered(metrics: pd.DataFrame) -> list[str]:
-    """Metric names: lesion Dice and CB-Dice first, then the others, those of a single class last."""
+def ordered(metrics: pd.DataFrame, info: Info) -> list[str]:
+    """Metric names: lesion Dice and CB-Dice first, then the others, those of a single class last; no image counts."""
     names = list(dict.fromkeys(metrics["metric"])) if len(metrics) else list(HEADLINES)
+    names = [name for name in names if not info(name).is_count]  # they stand beside the metrics they belong to
     rank = {name: index for index, name in enumerate(HEADLINES)}
     return sorted(names, key=lambda name: ("/" in name, rank.get(name, len(rank)), name))
 
@@ -31,7 +34,7 @@ def ordered(metrics: pd.DataFrame) -> list[str]:
 def scores(race: Race, info: Info) -> None:
     """Two chosen metrics over the epochs, and all of them in a table."""
     metrics: pd.DataFrame = race.snapshot.metrics
-    names = ordered(metrics)
+    names = ordered(metrics, info)
     with st.container(key="metrics-chart"):
         for index, place in enumerate(st.columns(2, gap="medium")):
             with place:
@@ -52,7 +55,6 @@ def scores(race: Race, info: Info) -> None:
 
 def _chart(race: Race, metrics: pd.DataFrame, metric: str, info: Info, *, key: str) -> None:
     about = info(metric)
-    is_own = about.pooling == "as recorded"  # of a program of someone's own, in a range of its own
     series = []
     if len(metrics):
         own = metrics[(metrics["metric"] == metric) & (metrics["split"] == "validation")]
@@ -68,8 +70,8 @@ def _chart(race: Race, metrics: pd.DataFrame, metric: str, info: Info, *, key: s
         title=f"Validation {about.title}",
         help=about.sentence,
         x_label=AXIS_LABELS[race.view.axis],
-        y_label=about.title if is_own else f"{about.title} (0 to 1)",
-        y_range=None if is_own else (0, 1),
+        y_label=about.title if about.range is None else f"{about.title} ({about.range[0]:g} to {about.range[1]:g})",
+        y_range=about.range,
         marks=[Mark(mark.x, mark.text, mark.kind) for mark in race.marks],
         note=f"{about.pooling}, {about.classes}" if len(metrics) else "the first scores come before the first training",
         height=340,
@@ -78,29 +80,31 @@ def _chart(race: Race, metrics: pd.DataFrame, metric: str, info: Info, *, key: s
 
 def table_html(race: Race, metrics: pd.DataFrame, names: Sequence[str], info: Info) -> str:
     """Scores of each split at its latest epoch: runs down, metrics across; the best of each column stands out."""
-    head = "".join(_heading(name, info(name)) for name in names)
-    body = "".join(_split(split, race, metrics, names) for split in SPLITS) if len(metrics) else ""
+    absent = absent_sentence((race.snapshot.experiment.config.get("training") or {}).get("absent"))
+    head = "".join(_heading(name, info(name), absent) for name in names)
+    body = "".join(_split(split, race, metrics, names, info) for split in SPLITS) if len(metrics) else ""
     if not body:
         body = f'<tr><td class="muted" colspan="{len(names) + 1}">No scores yet.</td></tr>'
     head = f"<thead><tr><th>Split and run</th>{head}</tr></thead>"
     return f'<div class="race scores"><table>{head}<tbody>{body}</tbody></table></div>'
 
 
-def _heading(name: str, about: Any) -> str:
+def _heading(name: str, about: Any, absent: str) -> str:
     headline = ' class="headline"' if name in HEADLINES else ""
     how = f'<span class="how">{about.pooling}, {html.escape(about.classes)}</span>'
-    title = f'<span class="term" title="{html.escape(about.sentence)}">{html.escape(about.title)}</span>'
+    said = about.sentence if about.pooling == "as recorded" else f"{about.sentence} {absent}"
+    title = f'<span class="term" title="{html.escape(said)}">{html.escape(about.title)}</span>'
     return f"<th{headline}>{title} {how}</th>"
 
 
-def _split(split: str, race: Race, metrics: pd.DataFrame, names: Sequence[str]) -> str:
+def _split(split: str, race: Race, metrics: pd.DataFrame, names: Sequence[str], info: Info) -> str:
     rows = metrics[metrics["split"] == split]
     if rows.empty:
         return ""
     latest = rows[rows["epoch"] == rows.groupby("run")["epoch"].transform("max")]
     values = latest.set_index(["run", "metric"])["value"].to_dict()
     epochs = latest.groupby("run")["epoch"].first().to_dict()
-    best = latest[np.isfinite(latest["value"])].groupby("metric")["value"].max().to_dict() if len(epochs) > 1 else {}
+    best = _best(latest, info) if len(epochs) > 1 else {}
     images = ", ".join(f"{count:,}" for count in sorted(set(latest["images"]) - {0}))  # 0: nobody said
     when = (
         ""
@@ -116,8 +120,12 @@ def _split(split: str, race: Race, metrics: pd.DataFrame, names: Sequence[str]) 
             continue
         title = f"{dash_sample(dash)} {html.escape(race.titles[run.id])}"
         cells = "".join(
-            _cell(value, is_best=value is not None and value == best.get(name))
-            for name, value in ((name, values.get((run.id, name))) for name in names)
+            _cell(
+                values.get((run.id, name)),
+                is_best=values.get((run.id, name)) in best.get(name, ()),
+                images=values.get((run.id, info(name).counted or "")),
+            )
+            for name in names
         )
         lines.append(f'<tr><td>{title} <span class="how">epoch {epochs[run.id]}</span></td>{cells}</tr>')
     return "".join(lines)
@@ -129,8 +137,23 @@ def _tested(experiment: Any) -> str:
     return "at the epoch with the best validation CB-Dice"
 
 
-def _cell(value: float | None, *, is_best: bool) -> str:
-    return f'<td class="best">{number(value)}</td>' if is_best else f"<td>{number(value)}</td>"
+def _best(latest: pd.DataFrame, info: Info) -> dict[str, tuple[float, ...]]:
+    """Metric to its best value; none where nobody knows which values are better."""
+    best = {}
+    for metric, values in latest[np.isfinite(latest["value"])].groupby("metric")["value"]:
+        about = info(metric)
+        if about.better is not None and not about.is_count:
+            best[str(metric)] = (float(values.max() if about.better == "higher" else values.min()),)
+    return best
+
+
+def _cell(value: float | None, *, is_best: bool, images: float | None) -> str:
+    behind = "" if images is None else f' <span class="how">{_images(images)}</span>'
+    return f"<td{BEST if is_best else ''}>{number(value)}{behind}</td>"
+
+
+def _images(count: float) -> str:
+    return "1 image" if count == 1 else f"{count:,.0f} images"
 
 
 def _array(values: Sequence[float]) -> np.ndarray:

@@ -245,7 +245,8 @@ def show_results(
             st.html(comparison_tables.results_html(found, list(members), first, access.named_metric))
             st.caption(
                 "Mean ± standard deviation over runs, or over images where there is one; after it, the difference to "
-                "the baseline. Bold is what cannot be told apart from the best; a metric without bold cannot be tested."
+                "the baseline. Bold is what cannot be told apart from the best; a metric without bold cannot be "
+                f"tested. {plain(access.absent_words(runs))}"
             )
         metric = st.selectbox(
             "Metric that is tested",

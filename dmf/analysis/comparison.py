@@ -81,7 +81,7 @@ def compare(
     baseline: str,
     *,
     metric: str = "Lesion Dice",
-    higher_is_better: bool = True,
+    higher_is_better: bool | None = True,
     over: Literal["seeds", "bootstrap"] = "seeds",
     seed: int = 0,
 ) -> Comparison:
@@ -96,7 +96,7 @@ def compare(
         groups: Name to its runs, one per seed.
         baseline: Name of the group that the others are held against.
         metric: What the scores are, for the sentence.
-        higher_is_better: False for distances.
+        higher_is_better: False for distances and errors; None where nobody knows, and then none is the best.
         over: What is resampled or tested where there are several seeds.
         seed: Of the bootstrap.
 
@@ -118,8 +118,8 @@ def compare(
     corrected = holm([outcomes[position, first].p for position in others])
     means = _means(pairing)
     mean = means.mean(0)
-    best = int(mean.argmax() if higher_is_better else mean.argmin())
-    bold = _not_worse_than(best, outcomes, len(names))
+    best = None if higher_is_better is None else int(mean.argmax() if higher_is_better else mean.argmin())
+    bold = np.zeros(len(names)) if best is None else _not_worse_than(best, outcomes, len(names))
     spread = pairing.scores[0] if test == "wilcoxon" else means.T
     rows = []
     for position, name in enumerate(names):
@@ -218,10 +218,17 @@ def _sentence(table: pd.DataFrame, pairing: Pairing, test: Test, baseline: str, 
     else:
         if n < 5:
             parts.append(f"With {_number(n, 'seed')} only large differences can be shown.")
-        parts.append(
-            "This speaks of the methods with these settings, trained again on this dataset with other seeds; not of "
-            "other data, networks or settings."
-        )
+        if pairing.shared == "none":
+            parts.append(
+                "This speaks of the methods with these settings, trained again on this dataset with other seeds; not "
+                "of other data, networks or settings."
+            )
+        else:
+            # Seeds that share images share their chance as well, so they tell nothing about other images.
+            parts.append(
+                "This speaks of the methods with these settings, trained again with other seeds, on these test images "
+                "only: seeds that share images say nothing of others, nor of other data, networks or settings."
+            )
     return " ".join([*parts, *([left_out] if left_out else [])])
 
 
@@ -231,7 +238,12 @@ def _where(pairing: Pairing, test: Test) -> str:
     if test == "wilcoxon":
         return "On one test image" if sizes == [1] else f"On the same {images} test images"
     seeds = ", ".join(to_text(seed) for seed in pairing.seeds)
-    return f"Over {len(pairing.seeds)} seeds ({seeds}), each with its own split and first weights"
+    how = {
+        "all": f"all tested on the same {images} images, each with its own first weights",
+        "some": "tested on images that are partly the same, each with its own first weights",
+        "none": "each with its own split and first weights",
+    }
+    return f"Over {len(pairing.seeds)} seeds ({seeds}), {how[pairing.shared]}"
 
 
 def _finding(row: Any, test: Test, baseline: str) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from dmf.errors import DataError
 from dmf.metrics.boundary import Empty, boundary_distances, restore
 from dmf.metrics.calibration import Reliability, lesion_box, level_reliability
+from dmf.metrics.info import ABSENT_SENTENCES, BEFORE_STORED
 from dmf.metrics.labels import label_counts
 from dmf.metrics.per_image import IMAGE_SCORES, image_scores
 from dmf.metrics.scores import Absent
@@ -119,7 +120,7 @@ def cases_table(
 
 
 def case_numbers(
-    prob: Pixels, original: Original, fit: Fit = "stretch", threshold: float = 0.5, absent: Absent = "one"
+    prob: Pixels, original: Original, fit: Fit = "stretch", threshold: float = 0.5, absent: Absent = "ignore"
 ) -> CaseNumbers:
     """Score one prediction against the truth, after bringing it to the size of the original image.
 
@@ -250,8 +251,8 @@ def _setting(store: RunStore, run: str, section: str, name: str, default: Any) -
 
 
 def _absent(store: RunStore, run: str) -> Absent:
-    word = _setting(store, run, "training", "absent", "one")
-    return word if word in ("one", "zero", "ignore") else "one"
+    word = _setting(store, run, "training", "absent", BEFORE_STORED)
+    return word if word in ABSENT_SENTENCES else BEFORE_STORED
 
 
 def _file_of(store: RunStore, run: str, scores: CaseScores) -> Probabilities | None:

@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import pandas as pd
 
+from dmf.analysis.best import HEADLINE
 from dmf.runs import ExperimentRow, RunRow, RunStore
+
+Best: TypeAlias = dict[tuple[str, str, str], float]  # run, split and metric to its value at the best epoch
 
 METRICS = ("cb_dice", "lesion_dice")
 COLUMNS = {
@@ -29,8 +32,8 @@ def run_table(
         - ``state`` in a word; ``epoch``: the latest evaluated; ``steps`` taken;
         - ``seconds`` from its first step to its end, so far while it trains; NaN before it starts;
         - ``created``: Unix time in seconds; ``tags``: a tuple; ``notes``; ``archived``;
-        - ``validation_<metric>`` at its best epoch (at the latest where no best network was kept) and
-          ``test_<metric>``; NaN before there is one.
+        - ``validation_<metric>`` at its best epoch, ``test_<metric>`` at the epoch that was tested (the best where
+          there are several); at the latest of a run without a best one; NaN before there is one.
 
     Args:
         store: Where the runs are.
@@ -41,8 +44,9 @@ def run_table(
     Raises:
         StoreError: If the store cannot be read.
     """
-    best: dict[tuple[str, str], float] = {
-        (row.run, row.metric): row.value for row in store.best_metrics(metrics).itertuples(index=False)
+    best: Best = {
+        (row.run, row.split, row.metric): row.value
+        for row in store.best_metrics(metrics, HEADLINE).itertuples(index=False)
     }
     experiments = store.experiments(limit, archived=archived)
     rows = [_row(experiment, run, metrics, best) for experiment in experiments for run in experiment.runs]
@@ -50,11 +54,8 @@ def run_table(
     return pd.DataFrame(rows, columns=[*COLUMNS, *scores]).astype(COLUMNS | scores)
 
 
-def _row(
-    experiment: ExperimentRow, run: RunRow, metrics: Sequence[str], best: dict[tuple[str, str], float]
-) -> dict[str, Any]:
+def _row(experiment: ExperimentRow, run: RunRow, metrics: Sequence[str], best: Best) -> dict[str, Any]:
     latest = run.summary["metrics"]
-    validation, test = latest.get("validation", {}), latest.get("test", {})
     started, ended = run.started, run.ended or run.heartbeat
     return {
         "run": run.id,
@@ -73,6 +74,9 @@ def _row(
         "tags": run.tags,
         "notes": run.notes,
         "archived": run.archived,
-        **{f"validation_{name}": best.get((run.id, name), validation.get(name, math.nan)) for name in metrics},
-        **{f"test_{name}": test.get(name, math.nan) for name in metrics},
+        **{
+            f"{split}_{name}": best.get((run.id, split, name), latest.get(split, {}).get(name, math.nan))
+            for split in ("validation", "test")
+            for name in metrics
+        },
     }

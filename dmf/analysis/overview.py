@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
+from dmf.analysis.best import HEADLINE, best_point
 from dmf.config import DataConfig, TrainingConfig
 from dmf.records import RunState
 from dmf.runs import ExperimentRow, RunRow, RunStore
 
-METRIC = "cb_dice"  # decides which epoch is the best one, here as in training
 POINTS = 60  # of a sparkline; more than its pixels could show
 
 
@@ -91,7 +91,7 @@ def active(store: RunStore) -> list[Glance]:
 
 def _glances(store: RunStore, experiments: Sequence[ExperimentRow]) -> list[Glance]:
     runs = [run.id for experiment in experiments for run in experiment.runs]
-    metrics = store.epoch_metrics(runs, metrics=(METRIC,), split="validation")
+    metrics = store.epoch_metrics(runs, metrics=(HEADLINE,), split="validation")
     scores: dict[Any, pd.DataFrame] = dict(iter(metrics.groupby("run")))
     return [_glance(experiment, scores) for experiment in experiments]
 
@@ -114,8 +114,7 @@ def _glance(experiment: ExperimentRow, scores: Mapping[str, pd.DataFrame]) -> Gl
 def _track(run: RunRow, rows: pd.DataFrame | None) -> Track:
     pairs = [] if rows is None else zip(rows["epoch"].tolist(), rows["value"].tolist(), strict=True)
     points = sorted((epoch, score) for epoch, score in pairs if math.isfinite(score))
-    trained = [point for point in points if point[0] > 0]
-    best = max(trained, key=lambda point: point[1], default=None)
+    best = best_point(points)
     drawn = thinned(points, POINTS)
     return Track(
         id=run.id,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,10 @@ from dmf.config_text import to_text
 
 Floats = NDArray[np.float64]
 
+Shared: TypeAlias = Literal["all", "some", "none"]
+
 SEED = "training.seed"
+DRAWN = ("phantom", "phantom-4")  # simulated anew for each seed: images of one name are others
 
 # What must be the same, and what is said where it is not. {} is replaced by both values. So must all other settings of
 # the data be but those of the filter, which changes what a network sees and not what it is judged by.
@@ -55,12 +58,14 @@ class Pairing:
         seeds: Seeds that all of them were trained with.
         scores: For each seed, (groups, images); images that any group has no score for are left out.
         refused: Name to the reason, one sentence, of each group that cannot be compared.
+        shared: Whether the seeds were tested on ``all`` the same images, have ``some`` in common, or ``none``.
     """
 
     groups: tuple[str, ...]
     seeds: tuple[Any, ...]
     scores: tuple[Floats, ...]
     refused: dict[str, str]
+    shared: Shared = "none"
 
 
 def pair(groups: Mapping[str, Sequence[ScoredRun]], baseline: str) -> Pairing:
@@ -107,7 +112,18 @@ def pair(groups: Mapping[str, Sequence[ScoredRun]], baseline: str) -> Pairing:
         )
         why = f"{', '.join(by_seed)} cannot be compared: there is no {missing}."
         return Pairing((), (), (), {name: refused.get(name, why) for name in groups})
-    return Pairing(tuple(by_seed), tuple(seeds), tuple(tables[seed] for seed in seeds), refused)
+    shared = _shared([reference[seed] for seed in seeds])
+    return Pairing(tuple(by_seed), tuple(seeds), tuple(tables[seed] for seed in seeds), refused, shared)
+
+
+def _shared(runs: Sequence[ScoredRun]) -> Shared:
+    """Which test images runs of different seeds have in common."""
+    if len(runs) < 2 or runs[0].config.get("data.dataset") in DRAWN:
+        return "none"
+    sets = [set(run.cases) for run in runs]
+    if all(each == sets[0] for each in sets):
+        return "all"
+    return "some" if len(set().union(*sets)) < sum(map(len, sets)) else "none"
 
 
 def _unfit(name: str, runs: Sequence[ScoredRun]) -> str:

@@ -1,6 +1,8 @@
 """An experiment as a page follows it: its runs with their telemetry, events, metrics and pictures, as of one moment."""
 
 import threading
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +24,8 @@ class Snapshot:
         live: Telemetry of each run, in their order; it goes on growing.
         events: All events, oldest first; but a knob that was turned further on than its run stands, because the run
             went back to a checkpoint, is left out until the run comes there again.
-        metrics: Rows as ``RunStore.epoch_metrics`` gives them.
-        samples: Every picture, without its bytes.
+        metrics: Rows as ``RunStore.epoch_metrics`` gives them, in no order.
+        samples: Every picture, without its bytes, by epoch.
     """
 
     experiment: ExperimentRow
@@ -107,9 +109,11 @@ class LiveExperiment:
         self._events: list[EventRow] = []
         self._attempts: tuple[int, ...] = ()
         self._facts: dict[str, Any] = {}
-        self._metrics: tuple[Any, pd.DataFrame] = (None, pd.DataFrame())
-        self._samples: tuple[SampleRow, ...] = ()
-        self._samples_of: Any = None
+        self._evaluated: list[_Evaluated] | None = None
+        self._metrics = pd.DataFrame()
+        self._samples: list[SampleRow] = []
+        self._samples_of: list[_Evaluated] | None = None
+        self._samples_since = 0
 
     def refresh(self) -> Snapshot:
         """Read what is new.
@@ -125,17 +129,48 @@ class LiveExperiment:
             for live in self._live:
                 live.refresh(self._store)
             self._read_events(experiment)
-            # Reading them all is dear once there are thousands of epochs, so it waits until they say there is more.
-            evaluated = [(run.attempt, run.summary["epoch"], sorted(run.summary["metrics"])) for run in experiment.runs]
-            if self._metrics[0] != evaluated:
-                self._metrics = (evaluated, self._store.epoch_metrics(self._run_ids))
-            if self._samples_of != evaluated:
-                self._samples = tuple(self._store.samples(self.id))
-                if not any(run.state.is_active for run in experiment.runs) or self._has_every_sample(experiment):
-                    self._samples_of = evaluated
+            # Runs say when there is more, and then only that is read: what a refresh costs does not grow with epochs.
+            evaluated = [_Evaluated.of(run) for run in experiment.runs]
+            self._read_metrics(evaluated)
+            self._read_samples(experiment, evaluated)
             return Snapshot(
-                experiment, self._facts, self._live, self._events_so_far(experiment), self._metrics[1], self._samples
+                experiment,
+                self._facts,
+                self._live,
+                self._events_so_far(experiment),
+                self._metrics,
+                tuple(self._samples),
             )
+
+    def _read_metrics(self, evaluated: "list[_Evaluated]") -> None:
+        before = self._evaluated
+        if before == evaluated:
+            return
+        # A split that is new, as the test images at the end, may have been judged at an earlier epoch.
+        if before is None or any(
+            was.attempt != now.attempt or was.splits != now.splits for was, now in _pairs(before, evaluated)
+        ):
+            self._metrics = self._store.epoch_metrics(self._run_ids)
+        else:
+            since = min(was.epoch for was, now in _pairs(before, evaluated) if was != now)
+            fresh = self._store.epoch_metrics(self._run_ids, since=since)
+            self._metrics = pd.concat([self._metrics[self._metrics["epoch"] < since], fresh], ignore_index=True)
+        self._evaluated = evaluated
+
+    def _read_samples(self, experiment: ExperimentRow, evaluated: "list[_Evaluated]") -> None:
+        before = self._samples_of
+        if before == evaluated:
+            return
+        if before is not None and any(was.attempt != now.attempt for was, now in _pairs(before, evaluated)):
+            self._samples_since = 0
+        since = self._samples_since
+        kept = bisect_left(self._samples, since, key=lambda sample: sample.epoch)
+        fresh = self._store.samples(self.id, since=since) if since else self._store.samples(self.id)
+        self._samples = [*self._samples[:kept], *fresh]
+        active = [run for run in experiment.runs if run.state.is_active]
+        if not active or self._has_every_sample(active, fresh):
+            self._samples_of = evaluated
+            self._samples_since = min((run.summary["epoch"] for run in active), default=0)
 
     def _events_so_far(self, experiment: ExperimentRow) -> tuple[EventRow, ...]:
         taken = {run.id: run.summary["step"] + 1 for run in experiment.runs}
@@ -151,9 +186,27 @@ class LiveExperiment:
             if event.kind == "prepared":
                 self._facts = event.data
 
-    def _has_every_sample(self, experiment: ExperimentRow) -> bool:
+    def _has_every_sample(self, runs: Sequence[RunRow], fresh: Sequence[SampleRow]) -> bool:
         """Whether each run has a picture of each case at its latest epoch; they come a moment after the metrics."""
-        cases = {sample.case for sample in self._samples if sample.kind == "truth"}
-        predicted = {(sample.run, sample.epoch, sample.case) for sample in self._samples if sample.kind == "prediction"}
-        wanted = {(run.id, run.summary["epoch"], case) for run in experiment.runs for case in cases}
+        shared = bisect_right(self._samples, 0, key=lambda sample: sample.epoch)
+        cases = {sample.case for sample in self._samples[:shared] if sample.kind == "truth"}
+        predicted = {(sample.run, sample.epoch, sample.case) for sample in fresh if sample.kind == "prediction"}
+        wanted = {(run.id, run.summary["epoch"], case) for run in runs for case in cases}
         return bool(cases) and wanted <= predicted
+
+
+@dataclass(frozen=True)
+class _Evaluated:
+    """How far the evaluation of a run has come."""
+
+    attempt: int
+    epoch: int
+    splits: tuple[str, ...]
+
+    @classmethod
+    def of(cls, run: RunRow) -> "_Evaluated":
+        return cls(run.attempt, run.summary["epoch"], tuple(sorted(run.summary["metrics"])))
+
+
+def _pairs(before: list[_Evaluated], after: list[_Evaluated]) -> list[tuple[_Evaluated, _Evaluated]]:
+    return list(zip(before, after, strict=True))

@@ -5,23 +5,14 @@ from typing import Any
 
 import pandas as pd
 
+from dmf.analysis.best import shown_epoch
 from dmf.runs import ExperimentRow, RunRow, RunStore
 
 
-def tested_epoch(metrics: pd.DataFrame) -> int | None:
-    """The epoch of the network that was tested, else the last one evaluated; None before the first.
-
-    Args:
-        metrics: Rows of one run as ``RunStore.epoch_metrics`` returns them.
-    """
-    if metrics.empty:
-        return None
-    tested = metrics.loc[metrics["split"] == "test", "epoch"]
-    return int(tested.iloc[-1] if len(tested) else metrics["epoch"].max())
-
-
 def experiment_document(store: RunStore, experiment_id: str) -> dict[str, Any]:
-    """Outcome of every run: steps, seconds, last weights, and metrics of all splits at the tested epoch.
+    """Outcome of every run: steps, seconds, last weights, and metrics of all splits at the epoch it is described by.
+
+    That is the tested one, else the best so far; see :func:`dmf.analysis.best.shown_epoch`.
 
     A number that is not finite is None.
 
@@ -40,7 +31,7 @@ def _run(store: RunStore, experiment: ExperimentRow, run: RunRow, metrics: pd.Da
         store.telemetry(run.id, after=latest - 1, columns=[f"weight_{term}" for term in terms]) if latest >= 0 else None
     )
     own = metrics[metrics["run"] == run.id]
-    at_epoch = own[own["epoch"] == tested_epoch(own)]
+    at_epoch = own[own["epoch"] == shown_epoch(own)]
     return {
         "id": run.id,
         "label": run.label,
@@ -50,7 +41,7 @@ def _run(store: RunStore, experiment: ExperimentRow, run: RunRow, metrics: pd.Da
         "auxiliary": run.config["auxiliary"],
         "steps": latest + 1,
         "seconds": round((run.ended or run.heartbeat or run.created) - (run.started or run.created), 3),
-        "epoch": tested_epoch(own),
+        "epoch": shown_epoch(own),
         "weights": [] if last is None else [_finite(value) for value in last.values[-1].tolist()],
         **{split: _metrics(at_epoch[at_epoch["split"] == split]) for split in ("train", "validation", "test")},
     }

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from dmf.analysis.results import tested_epoch
+from dmf.analysis.best import shown_epoch
+from dmf.metrics.info import known_metric
 from dmf.records import Split
 
 COLUMNS = {
@@ -18,7 +19,10 @@ COLUMNS = {
 def summary_table(
     metrics: pd.DataFrame, groups: Mapping[str, Sequence[str]], baseline: str, split: Split = "test"
 ) -> pd.DataFrame:
-    """Mean and spread over the runs of each group, at the epoch whose network was tested (else the latest).
+    """Mean and spread over the runs of each group, at the epoch that each is described by.
+
+    That is the tested epoch, else the best; see :func:`dmf.analysis.best.shown_epoch`. How many images are behind a
+    mean (metrics that are counts) is no score and has no row.
 
     It describes; whether a difference is more than chance, ``dmf.analysis.comparison.compare`` tells.
 
@@ -39,7 +43,8 @@ def summary_table(
     """
     if baseline not in groups:
         raise ValueError(f"`baseline` must be one of {', '.join(groups)}, got {baseline!r}.")
-    tested = {run: tested_epoch(rows) for run, rows in metrics.groupby("run")}
+    metrics = metrics[~metrics["metric"].map(lambda name: known_metric(name).is_count).astype(bool)]
+    tested = {run: shown_epoch(rows) for run, rows in metrics.groupby("run")}
     chosen = metrics[(metrics["split"] == split) & (metrics["epoch"] == metrics["run"].map(tested))]
     member = pd.DataFrame([(name, run) for name, runs in groups.items() for run in runs], columns=["group", "run"])
     found = member.merge(chosen[["run", "metric", "value"]], on="run").dropna(subset="value")

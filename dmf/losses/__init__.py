@@ -14,6 +14,7 @@ from dmf.losses.ce import CrossEntropy
 from dmf.losses.dice import MeanDice
 from dmf.losses.focal import Focal
 from dmf.losses.iou import MeanIoU
+from dmf.losses.overlap import OverlapLoss
 from dmf.losses.prediction import Prediction
 from dmf.losses.tversky import Tversky
 from dmf.records import IGNORE
@@ -28,6 +29,7 @@ __all__ = [
     "LossBank",
     "MeanDice",
     "MeanIoU",
+    "OverlapLoss",
     "Parts",
     "Prediction",
     "Tversky",

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from dmf.errors import ConfigError
 from dmf.losses.base import Loss
-from dmf.losses.prediction import Counts, Prediction
+from dmf.losses.prediction import Activation, Counts, Prediction
 from dmf.records import IGNORE
 
 
@@ -42,6 +42,7 @@ class LossBank(nn.Module):
         auxiliary: The auxiliary loss, if any.
         counts: ``soft`` or ``hard`` counts in our overlap losses; see :class:`Prediction`.
         ignore: Value of void pixels, which count in no loss; None where there are none. See :class:`Prediction`.
+        activation: ``softmax``, or ``sigmoid`` for targets of several classes per pixel; see :class:`Prediction`.
 
     Shape:
         - logits: (B, C, H, W) or (B, C, D, H, W), floating; target: the same without C, int64.
@@ -58,6 +59,7 @@ class LossBank(nn.Module):
         auxiliary: nn.Module | None = None,
         counts: Counts = "soft",
         ignore: int | None = IGNORE,
+        activation: Activation = "softmax",
     ) -> None:
         super().__init__()
         if not terms:
@@ -67,9 +69,10 @@ class LossBank(nn.Module):
         self.auxiliary = auxiliary
         self.counts = counts
         self.ignore = ignore
+        self.activation: Activation = activation
 
     def forward(self, logits: Tensor, target: Tensor) -> Parts:
-        prediction = Prediction(logits, target, counts=self.counts, ignore=self.ignore)
+        prediction = Prediction(logits, target, counts=self.counts, ignore=self.ignore, activation=self.activation)
         terms = [_value(name, loss, prediction) for name, loss in zip(self.names, self.terms, strict=True)]
         auxiliary = None if self.auxiliary is None else _value("auxiliary", self.auxiliary, prediction)
         return Parts(torch.stack(terms), auxiliary, logits)
@@ -94,7 +97,7 @@ def _outside_target(name: str, loss: nn.Module, prediction: Prediction) -> Tenso
     if prediction.void is None:
         return prediction.target
     index = getattr(loss, "ignore_index", None)
-    if isinstance(index, int):
+    if isinstance(index, int) and not prediction.is_soft:
         return prediction.target.masked_fill(prediction.void, index)
     if prediction.void.device.type == "cpu":  # elsewhere it is not known whether there are any
         raise ConfigError(

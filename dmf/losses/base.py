@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, Self
 
+import torch
 from torch import Tensor, nn
 
 from dmf.config import FusionConfig
@@ -36,6 +37,20 @@ class Loss(nn.Module, ABC):
             class_ratios: Share of each class in the pixels of the training set, for losses that use it.
         """
         return cls()
+
+
+def class_weights_of(weights: Sequence[float] | None) -> Tensor | None:
+    """(C,) float64 weights of classes; None where there are none.
+
+    Raises:
+        ConfigError: If one is below 0 or not finite, or all are 0.
+    """
+    if weights is None:
+        return None
+    found = torch.as_tensor(weights, dtype=torch.float64).detach().clone()
+    if found.ndim != 1 or not (found >= 0).all() or not found.isfinite().all() or not found.any():
+        raise ConfigError(f"`class_weights` must be one number of at least 0 per class, not all 0, got {weights}.")
+    return found
 
 
 def require_non_negative(**options: float) -> None:

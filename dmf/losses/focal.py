@@ -16,7 +16,8 @@ class Focal(Loss):
 
     .. math:: Focal = -\frac{\alpha}{N} \sum_n \sum_c (1 - p_{nc})^\gamma y_{nc} \log p_{nc}
 
-    With gamma 0 and alpha 1 it is cross-entropy. alpha is one factor for all classes.
+    With gamma 0 and alpha 1 it is cross-entropy. alpha is one factor for all classes. Of soft labels p is the mean
+    probability of the truth, as torchvision has it.
 
     (!) The notebook's focal loss is another one: the class mean of :math:`-\alpha (1 - P_c)^\gamma \log P_c` with
     :math:`P_c` the batch precision of class c; it has no gradient, is infinite when a class is never predicted, and is
@@ -46,5 +47,9 @@ class Focal(Loss):
     def forward(self, prediction: Prediction) -> Tensor:
         log_prob = prediction.log_prob_true
         # expm1 keeps 1 - p exact near 0; the clamp keeps the slope of x**gamma finite there for gamma below 1.
-        miss = (-torch.expm1(log_prob)).clamp_min(torch.finfo(log_prob.dtype).eps)
+        if prediction.is_soft:
+            miss = 1 - prediction.prob_true
+        else:
+            miss = -torch.expm1(log_prob)
+        miss = miss.clamp_min(torch.finfo(log_prob.dtype).eps)
         return -self.alpha * prediction.mean(miss.pow(self.gamma) * log_prob)

@@ -11,6 +11,7 @@ from dmf.errors import ConfigError
 from dmf.records import IGNORE
 
 Counts: TypeAlias = Literal["soft", "hard"]
+Activation: TypeAlias = Literal["softmax", "sigmoid"]
 
 
 class Prediction:
@@ -23,37 +24,54 @@ class Prediction:
 
     Args:
         logits: Raw scores of the network.
-        target: Class number of every pixel, 0..C-1, or ``ignore``. Another value outside that range is not looked for,
-            because that would make the host wait for the device at every step; such a pixel counts for no class.
+        target: Class number of every pixel, 0..C-1, or ``ignore``; or, floating, the probability of each class in truth
+            (soft labels), where a pixel is void that has ``ignore`` in any channel. Of class numbers, another value
+            outside that range is not looked for, because that would make the host wait for the device at every step;
+            such a pixel counts for no class.
         counts: ``soft`` counts carry gradient. ``hard`` counts are those of the most likely class, without gradient.
             (!) The authors' notebook uses hard counts in its IoU, Dice, Tversky and class-balanced Dice losses, so that
             only its cross-entropy trains the network.
         ignore: Value of void pixels, of which nobody said what they show. They are in no sum and no mean, whatever the
             network says there, even NaN, and no gradient reaches them. None where there are none, which saves looking;
             on a CPU that look is cheap, and void pixels cost only where there are any.
+        activation: ``softmax``: one class per pixel. ``sigmoid``: each channel is a class by itself, so that a pixel
+            may belong to several or to none; the target has a channel each, or none for a single one, where 1 is the
+            class.
 
     Shape:
-        - logits: (B, C, H, W) or (B, C, D, H, W), floating, C >= 2.
-        - target: (B, H, W) or (B, D, H, W), int64, on the device of ``logits``.
+        - logits: (B, C, H, W) or (B, C, D, H, W), floating, C >= 2; with ``sigmoid`` C >= 1.
+        - target: (B, H, W) or (B, D, H, W), int64, on the device of ``logits``; or as ``logits``, floating, and with
+          ``sigmoid`` of any type.
 
     Attributes:
         void: (B, H, W) or (B, D, H, W) bool, where the target is ``ignore``; None where no pixel is known to be.
+        is_soft: Whether the target has a channel per class.
 
     Raises:
-        ConfigError: If a shape, type or device is not as above, ``counts`` is neither word, or ``ignore`` is 255 where
-            that is a class.
+        ConfigError: If a shape, type or device is not as above, ``counts`` or ``activation`` is neither word, or
+            ``ignore`` is 255 where that is a class.
 
     Reference:
         Golnari & Diba, arXiv 2410.19745, eq. (16)-(25).
     """
 
-    def __init__(self, logits: Tensor, target: Tensor, *, counts: Counts = "soft", ignore: int | None = IGNORE) -> None:
-        _validate(logits, target, counts, ignore)
+    def __init__(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        counts: Counts = "soft",
+        ignore: int | None = IGNORE,
+        activation: Activation = "softmax",
+    ) -> None:
+        _validate(logits, target, counts, ignore, activation)
         # One memory layout for all that follows: mixing channels-last logits with other layouts costs more than a copy.
         self.logits = (logits if logits.dtype == torch.float64 else logits.float()).contiguous()
         self.target = target
         self.counts = counts
-        self.void = None if ignore is None else _where_void(target, ignore)
+        self.activation = activation
+        self.is_soft = target.ndim == logits.ndim
+        self.void = None if ignore is None else _where_void(target, ignore, logits.ndim - 1)
         if self.void is not None:
             # Not multiplied by 0, which would leave NaN; and so no gradient passes.
             self.logits = self.logits.masked_fill(self.void[:, None], 0)
@@ -69,30 +87,57 @@ class Prediction:
         return self.logits[0, 0].numel()
 
     def mean(self, values: Tensor) -> Tensor:
-        """() mean of ``values`` (B, H, W), which are 0 at void pixels, over the pixels that are not; 0 without any."""
+        """() mean of ``values`` of pixels, 0 where void, over the pixels that are not void; 0 without any.
+
+        They are (B, H, W), with ``sigmoid`` (B, C, H, W).
+        """
         if self.void is None:
             return values.mean()
-        return values.sum() / (~self.void).sum().clamp_min(1)
+        channels = 1 if values.ndim == self.void.ndim else values.shape[1]
+        return values.sum() / (channels * (~self.void).sum().clamp_min(1))
+
+    def valid(self, values: Tensor) -> Tensor:
+        """``values`` of pixels, with 0 at void ones: (B, H, W) or (B, C, H, W)."""
+        if self.void is None:
+            return values
+        return values.masked_fill(self.void if values.ndim == self.void.ndim else self.void[:, None], 0)
 
     @cached_property
     def log_probs(self) -> Tensor:
         """(B, C, H, W) log-probabilities."""
-        return F.log_softmax(self.logits, dim=1)
+        return F.logsigmoid(self.logits) if self.activation == "sigmoid" else F.log_softmax(self.logits, dim=1)
 
     @cached_property
     def probs(self) -> Tensor:
-        """(B, C, H, W) probabilities, summing to 1 over the classes; at void pixels alike and without gradient."""
+        """(B, C, H, W) probabilities; with softmax they sum to 1 over the classes. Void pixels have no gradient."""
         return self.log_probs.exp()
 
     @cached_property
     def log_prob_true(self) -> Tensor:
-        """(B, H, W) log-probability of each pixel's true class; 0 where it has none."""
-        value: Tensor = _Chosen.apply(self.log_probs, self.onehot)
-        return value
+        """(B, H, W) log-probability of each pixel's true class; 0 where it has none.
+
+        With ``sigmoid`` (B, C, H, W): that of being, or not being, each class.
+        """
+        if self.activation == "softmax":
+            return chosen(self.log_probs, self.onehot)
+        of_not = F.logsigmoid(-self.logits)
+        both = torch.stack((self.log_probs, of_not), 1), torch.stack((self.onehot, 1 - self.onehot), 1)
+        return self.valid(chosen(*both))
+
+    @cached_property
+    def prob_true(self) -> Tensor:
+        """Probability of the truth, of the shape of :attr:`log_prob_true`; of soft labels their mean."""
+        if self.activation == "softmax":
+            return (self.probs * self.onehot).sum(1)
+        return self.probs * self.onehot + (1 - self.probs) * (1 - self.onehot)
 
     @cached_property
     def onehot(self) -> Tensor:
         """(B, C, H, W) the target as 0 and 1, no gradient; 0 for every class at void pixels."""
+        if self.is_soft:
+            return self.valid(self.target.to(self.logits.dtype))
+        if self.activation == "sigmoid":  # of a single channel
+            return self.valid((self.target == 1).to(self.logits.dtype)[:, None])
         onehot = self._onehot(self.target)
         return onehot if self.void is None else onehot.masked_fill_(self.void[:, None], 0)  # it may be a class number
 
@@ -138,9 +183,17 @@ class Prediction:
 
     @cached_property
     def _membership(self) -> Tensor:
-        """(B, C, H, W) how much each pixel counts for each class: its probability, or 1 for the most likely class."""
-        membership = self.probs if self.counts == "soft" else self._onehot(self.logits.detach().argmax(1))
-        return membership if self.void is None else membership.masked_fill(self.void[:, None], 0)
+        """(B, C, H, W) how much each pixel counts for each class: its probability, or 1 for the most likely class.
+
+        With ``sigmoid`` 1 for each that is more likely than not.
+        """
+        if self.counts == "soft":
+            membership = self.probs
+        elif self.activation == "sigmoid":
+            membership = (self.logits.detach() > 0).to(self.logits.dtype)
+        else:
+            membership = self._onehot(self.logits.detach().argmax(1))
+        return self.valid(membership)
 
     @property
     def _space(self) -> tuple[int, ...]:
@@ -180,27 +233,34 @@ class _Chosen(torch.autograd.Function):
         return gradient[:, None] * onehot, None
 
 
-def _where_void(target: Tensor, ignore: int) -> Tensor | None:
+def chosen(values: Tensor, shares: Tensor) -> Tensor:
+    """(B, ...) sum over dimension 1 of ``values`` times ``shares`` (B, C, ...), which have no gradient.
+
+    A share of 0 takes nothing even of minus infinity.
+    """
+    found: Tensor = _Chosen.apply(values, shares)
+    return found
+
+
+def _where_void(target: Tensor, ignore: int, dimensions: int) -> Tensor | None:
     void = target == ignore
+    if target.ndim > dimensions:
+        void = void.any(1)
     # On another device the look would make the host wait.
     return void if target.device.type != "cpu" or bool(void.any()) else None
 
 
-def _validate(logits: Tensor, target: Tensor, counts: str, ignore: int | None) -> None:
-    if logits.ndim not in (4, 5) or logits.shape[1] < 2 or not logits.is_floating_point():
+def _validate(logits: Tensor, target: Tensor, counts: str, ignore: int | None, activation: str) -> None:
+    if activation not in ("softmax", "sigmoid"):
+        raise ConfigError(f"`activation` must be 'softmax' or 'sigmoid', got {activation!r}.")
+    fewest = 2 if activation == "softmax" else 1
+    if logits.ndim not in (4, 5) or logits.shape[1] < fewest or not logits.is_floating_point():
         raise ConfigError(
-            f"`logits` must be floating with shape (B, C, H, W), or (B, C, D, H, W) for volumes, and C >= 2, got "
-            f"{logits.dtype} {tuple(logits.shape)}. "
-            "A network with one output channel needs a second one: give it two classes."
+            "`logits` must be floating with shape (B, C, H, W), or (B, C, D, H, W) for volumes, and C >= "
+            f"{fewest}, got {logits.dtype} {tuple(logits.shape)}. "
+            "A network with one output channel needs a second one, or activation='sigmoid': give it two classes."
         )
-    expected, shape = (logits.shape[0], *logits.shape[2:]), "(B, H, W)" if logits.ndim == 4 else "(B, D, H, W)"
-    if target.shape != expected:
-        raise ConfigError(
-            f"`target` must have shape {shape} = {expected} to match `logits`, got {tuple(target.shape)}. "
-            "Pass class numbers, not one channel per class."
-        )
-    if target.dtype != torch.int64:
-        raise ConfigError(f"`target` must hold class numbers as int64, got {target.dtype}. Convert it with .long().")
+    _validate_target(logits, target, activation)
     if target.device != logits.device:
         raise ConfigError(f"`target` is on {target.device}, `logits` on {logits.device}. Move both to one device.")
     if target.numel() == 0:
@@ -212,3 +272,25 @@ def _validate(logits: Tensor, target: Tensor, counts: str, ignore: int | None) -
             f"`ignore` is {IGNORE}, which is one of the {logits.shape[1]} classes. Pass ignore=None, or the value of "
             "void pixels."
         )
+
+
+def _validate_target(logits: Tensor, target: Tensor, activation: str) -> None:
+    """Shape and type: class numbers, or one channel per class."""
+    space = "H, W" if logits.ndim == 4 else "D, H, W"
+    expected = (logits.shape[0], *logits.shape[2:])
+    if activation == "sigmoid":
+        if target.shape != logits.shape and not (target.shape == expected and logits.shape[1] == 1):
+            raise ConfigError(
+                f"`target` must have a channel per class, shape (B, C, {space}) = {tuple(logits.shape)}, got "
+                f"{tuple(target.shape)}. With activation='sigmoid' each channel is a class of its own."
+            )
+        return
+    if target.shape == logits.shape and target.is_floating_point():
+        return
+    if target.shape != expected:
+        raise ConfigError(
+            f"`target` must have shape (B, {space}) = {expected} to match `logits`, got {tuple(target.shape)}. "
+            "Pass class numbers, or as floating point the probability of each class per channel."
+        )
+    if target.dtype != torch.int64:
+        raise ConfigError(f"`target` must hold class numbers as int64, got {target.dtype}. Convert it with .long().")

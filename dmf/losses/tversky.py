@@ -7,16 +7,18 @@ from torch import Tensor
 
 from dmf.config import FusionConfig
 from dmf.errors import ConfigError
-from dmf.losses.base import Loss, require_non_negative
+from dmf.losses.base import require_non_negative
+from dmf.losses.overlap import OverlapLoss
 from dmf.losses.prediction import Prediction
 
 
-class Tversky(Loss):
+class Tversky(OverlapLoss):
     r"""Overlap loss with separate penalties for false positives and false negatives.
 
     .. math:: Tversky = 1 - \frac{1}{C} \sum_c \frac{TP_c + s}{TP_c + w_{FP} FP_c + w_{FN} FN_c + s}
 
-    Counts are summed over pixels and batch. Both penalties 0.5 give Dice (with half its smoothing), both 1 give IoU.
+    Counts are summed over pixels and batch, unless ``per_image``. Both penalties 0.5 give Dice (with half its
+    smoothing), both 1 give IoU.
 
     (!) The notebook penalises false positives more: 0.7 and 0.3 on FP and FN. Salehi et al. and lesion segmentation in
     general do the opposite, to favour recall; that is the default here.
@@ -27,6 +29,9 @@ class Tversky(Loss):
         fn_weight: Penalty of a false negative. At least 0, and not both 0.
         smooth: s, added to numerator and denominator, in pixels. At least 0; with 0 an absent class that is not
             predicted at all gives 0/0.
+        class_weights: (C,) weight of each class in the mean; see :class:`OverlapLoss`, also for what follows.
+        background: Whether class 0 is in the mean.
+        per_image: Take the ratios of each image by itself.
 
     Raises:
         ConfigError: If an option is negative or not finite, or both penalties are 0.
@@ -35,10 +40,17 @@ class Tversky(Loss):
         Golnari & Diba, arXiv 2410.19745, eq. (20); Salehi et al., arXiv 1706.05721.
     """
 
-    uses_counts = True
-
-    def __init__(self, fp_weight: float = 0.3, fn_weight: float = 0.7, smooth: float = 1e-6) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        fp_weight: float = 0.3,
+        fn_weight: float = 0.7,
+        smooth: float = 1e-6,
+        class_weights: Sequence[float] | None = None,
+        *,
+        background: bool = True,
+        per_image: bool = False,
+    ) -> None:
+        super().__init__(class_weights, background=background, per_image=per_image)
         require_non_negative(fp_weight=fp_weight, fn_weight=fn_weight, smooth=smooth)
         if fp_weight == fn_weight == 0:
             raise ConfigError("`fp_weight` and `fn_weight` cannot both be 0: nothing would be penalised.", "fp_weight")
@@ -51,6 +63,6 @@ class Tversky(Loss):
         return cls(fp_weight=config.fp_weight, fn_weight=config.fn_weight, smooth=config.smooth)
 
     def forward(self, prediction: Prediction) -> Tensor:
-        tp = prediction.batch_tp
-        penalty = self.fp_weight * (prediction.batch_predicted - tp) + self.fn_weight * (prediction.batch_actual - tp)
-        return 1 - ((tp + self.smooth) / (tp + penalty + self.smooth)).mean()
+        tp, predicted, actual = self.counts(prediction)
+        penalty = self.fp_weight * (predicted - tp) + self.fn_weight * (actual - tp)
+        return 1 - self.mean((tp + self.smooth) / (tp + penalty + self.smooth))

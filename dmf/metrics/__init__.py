@@ -1,7 +1,7 @@
 """Segmentation metrics from hard counts; never imported by losses.
 
-Scores need numpy only. ``ConfusionCounts`` and ``class_counts`` need torch, which is imported when they are first used,
-so that reading results stays light.
+Scores need numpy only. What counts tensors needs torch, which is imported when it is first used, so that reading
+results stays light.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -10,13 +10,21 @@ from dmf.metrics.info import METRIC_INFO, MetricInfo, metric_info
 from dmf.metrics.scores import summarise
 
 if TYPE_CHECKING:
-    from dmf.metrics.confusion import ConfusionCounts, class_counts
+    from dmf.metrics.confusion import ConfusionCounts, class_counts, multilabel_counts
 
-__all__ = ["METRIC_INFO", "ConfusionCounts", "MetricInfo", "class_counts", "metric_info", "summarise"]
+__all__ = [
+    "METRIC_INFO",
+    "ConfusionCounts",
+    "MetricInfo",
+    "class_counts",
+    "metric_info",
+    "multilabel_counts",
+    "summarise",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("ConfusionCounts", "class_counts"):
+    if name in ("ConfusionCounts", "class_counts", "multilabel_counts"):
         from dmf.metrics import confusion
 
         return getattr(confusion, name)

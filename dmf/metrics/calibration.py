@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+Binning: TypeAlias = Literal["mass", "width"]
 
 BINS = 15
 
@@ -34,15 +36,18 @@ def reliability(
     truths: Sequence[NDArray[np.bool_]],
     bins: int = BINS,
     margin: int | None = None,
+    *,
     voids: Sequence[NDArray[np.bool_]] | None = None,
+    binning: Binning = "mass",
 ) -> Reliability:
     r"""Reliability curve and expected calibration error of lesion probabilities, pooled over the pixels of images.
 
     .. math:: ECE = \sum_b \frac{n_b}{n} \, | \mathrm{frequency}_b - \mathrm{confidence}_b |
 
-    Bins have equal mass: their edges are quantiles of the probabilities, because nearly all pixels of an image are
-    background with a probability near 0, and bins of equal width would leave the others empty. Pixels of equal
-    probability are never divided, so there may be fewer bins.
+    By default bins have equal mass: their edges are quantiles of the probabilities, because nearly all pixels of an
+    image are background with a probability near 0, and bins of equal width would leave the others empty. Pixels of
+    equal probability are never divided, so there may be fewer bins. Bins of equal width are the published form (Guo et
+    al.), and what torchmetrics computes; over the same pixels the two give different errors.
 
     Over all pixels the many easy ones of the background make the error small whatever happens at the lesion;
     ``margin`` looks only at the lesion's bounding box and that many pixels around it.
@@ -54,16 +59,20 @@ def reliability(
         margin: In pixels, at least 0: only the bounding box of the lesion with this margin, and only images with one.
             None takes all pixels.
         voids: One (H, W) bool mask per image of pixels of which nobody said what they show; they are left out.
+        binning: ``mass``, bins of as many pixels each, or ``width``, bins as wide as each other.
 
     Raises:
         ValueError: If there is not one mask of the same size for each map, a probability is outside [0, 1] or not a
-            number, a mask is not boolean, or ``bins`` or ``margin`` is too low.
+            number, a mask is not boolean, ``bins`` or ``margin`` is too low, or ``binning`` is neither word.
 
     Reference:
         Nguyen & O'Connor, Posterior calibration and exploratory analysis for NLP models, EMNLP 2015 (equal mass).
+        Guo et al., On calibration of modern neural networks, ICML 2017 (equal width).
     """
     if bins < 1:
         raise ValueError(f"`bins` must be at least 1, got {bins}.")
+    if binning not in ("mass", "width"):
+        raise ValueError(f"`binning` must be 'mass' or 'width', got {binning!r}.")
     if margin is not None and margin < 0:
         raise ValueError(f"`margin` must be at least 0 pixels, got {margin}.")
     if len(probabilities) != len(truths):
@@ -89,7 +98,7 @@ def reliability(
     pooled = np.concatenate(values) if values else np.empty(0)
     if not len(pooled):
         return Reliability(np.empty(0), np.empty(0), np.empty(0, np.int64), np.nan, 0)
-    return _curve(pooled, np.concatenate(labels), bins, len(values))
+    return _curve(pooled, np.concatenate(labels), bins, len(values), binning)
 
 
 def lesion_box(truth: NDArray[np.bool_], margin: int) -> tuple[slice, slice] | None:
@@ -103,9 +112,13 @@ def lesion_box(truth: NDArray[np.bool_], margin: int) -> tuple[slice, slice] | N
     return sides[0], sides[1]
 
 
-def _curve(values: NDArray[Any], labels: NDArray[np.bool_], bins: int, images: int) -> Reliability:
-    # Edges are values that occur, so that pixels of equal probability fall on one side of an edge.
-    edges = np.unique(np.quantile(values, np.arange(1, bins) / bins, method="inverted_cdf")) if bins > 1 else values[:0]
+def _curve(values: NDArray[Any], labels: NDArray[np.bool_], bins: int, images: int, binning: Binning) -> Reliability:
+    inner = np.arange(1, bins) / bins
+    if binning == "width" or bins == 1:
+        edges = inner
+    else:
+        # Edges are values that occur, so that pixels of equal probability fall on one side of an edge.
+        edges = np.unique(np.quantile(values, inner, method="inverted_cdf"))
     number = np.searchsorted(edges, values)  # an edge belongs to the bin below it
     count = np.bincount(number, minlength=len(edges) + 1)
     kept = count > 0

@@ -47,6 +47,37 @@ def class_counts(prediction: Tensor, target: Tensor, classes: int, ignore: int |
     return torch.stack([tp, predicted.sum(space) - tp, actual.sum(space) - tp], dim=2)
 
 
+def multilabel_counts(prediction: Tensor, target: Tensor, ignore: int | None = IGNORE) -> Tensor:
+    """Count as :func:`class_counts` where a pixel may belong to several classes, or to none.
+
+    Args:
+        prediction: Whether each pixel is found to belong to each class: 0 or 1, or bool.
+        target: Whether it does: 0, 1 or ``ignore``.
+        ignore: Value of entries that count nowhere; None where there are none.
+
+    Shape:
+        - prediction, target: (B, C, H, W) or (B, C, D, H, W), bool or an integer type, on one device.
+        - returns: (B, C, 3) int64, in pixels.
+
+    Raises:
+        ValueError: If the shapes differ or are not as above, or a type is floating.
+    """
+    if prediction.ndim not in (4, 5) or prediction.shape != target.shape:
+        raise ValueError(
+            "`prediction` and `target` must both have shape (B, C, H, W), or (B, C, D, H, W) for volumes, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}. Give each class a channel."
+        )
+    for name, labels in (("prediction", prediction), ("target", target)):
+        if labels.is_floating_point() or labels.is_complex():
+            raise ValueError(f"`{name}` must hold 0 and 1 of an integer type, got {labels.dtype}. Take a threshold.")
+    predicted, actual = prediction == 1, target == 1
+    if ignore is not None:
+        predicted = predicted & (target != ignore)
+    space = tuple(range(2, target.ndim))
+    tp = (predicted & actual).sum(space)
+    return torch.stack([tp, predicted.sum(space) - tp, actual.sum(space) - tp], dim=2)
+
+
 class ConfusionCounts:
     """Confusion counts of a split, collected batch by batch on the device, each case kept.
 
@@ -68,14 +99,39 @@ class ConfusionCounts:
             ValueError: If its images are not as large as the earlier ones, or as :func:`class_counts` does.
         """
         counts = class_counts(prediction, target, self.classes, self.ignore)
-        pixels = target[0].numel()
+        self._expect(target[0].numel())
+        self._batches.append(counts)
+        return counts
+
+    def merge(self, other: "ConfusionCounts") -> None:
+        """Add the cases of another one after one's own, as of another process.
+
+        Raises:
+            ValueError: If it counts other classes, or its images are not as large.
+        """
+        if (other.classes, other.ignore) != (self.classes, self.ignore):
+            raise ValueError(
+                f"Counts of {other.classes} classes (ignore={other.ignore}) cannot join those of {self.classes} "
+                f"(ignore={self.ignore})."
+            )
+        if not other._batches:
+            return
+        self._expect(other.pixels)
+        self._batches += [
+            counts.to(self._batches[0].device if self._batches else counts.device) for counts in other._batches
+        ]
+
+    def reset(self) -> None:
+        """Forget all cases."""
+        self.pixels = 0
+        self._batches.clear()
+
+    def _expect(self, pixels: int) -> None:
         if self._batches and pixels != self.pixels:
             raise ValueError(
                 f"Images of {pixels} pixels cannot be pooled with images of {self.pixels}. Collect each size by itself."
             )
         self.pixels = pixels
-        self._batches.append(counts)
-        return counts
 
     @property
     def per_case(self) -> Tensor:

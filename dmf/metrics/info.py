@@ -1,7 +1,11 @@
 """What each metric's name means, so that every page and table can say it beside the number."""
 
+import math
+import re
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeAlias
+
+Direction: TypeAlias = Literal["higher", "lower"]
 
 
 @dataclass(frozen=True)
@@ -15,14 +19,40 @@ class MetricInfo:
         classes: ``all classes`` averages background and lesions; ``lesion only`` leaves the background out; for the
             metric of one class, the name of that class.
         sentence: What it measures.
+        better: Which values are better; None where nobody knows, and for what is no score.
+        low, high: The least and the greatest value it can have; infinite where there is no bound that is known.
+        counted: The metric that says how many images are behind this one; None where that is all of the split.
     """
 
     title: str
     pooling: Literal["pooled", "per image", "as recorded"]
     classes: str
     sentence: str
+    better: Direction | None = "higher"
+    low: float = 0
+    high: float = 1
+    counted: str | None = None
+
+    @property
+    def range(self) -> tuple[float, float] | None:
+        """Least and greatest value; None where one of them has no bound."""
+        return (self.low, self.high) if math.isfinite(self.low) and math.isfinite(self.high) else None
+
+    @property
+    def is_count(self) -> bool:
+        """Whether it says how many images are behind another one, and is no score."""
+        return self.title.startswith(_IMAGES)
+
+    def is_better(self, value: float, than: float) -> bool:
+        """Whether one value is better than another; a number is better than none. False where nobody knows."""
+        if self.better is None or not math.isfinite(value):
+            return False
+        if not math.isfinite(than):
+            return True
+        return value > than if self.better == "higher" else value < than
 
 
+_IMAGES = "Images"
 _ALL, _LESION = "all classes", "lesion only"
 
 METRIC_INFO: dict[str, MetricInfo] = {
@@ -39,10 +69,19 @@ METRIC_INFO: dict[str, MetricInfo] = {
     ),
     "recall": MetricInfo("Recall", "pooled", _ALL, "Share of the true pixels that were found; the mean over classes."),
     "accuracy": MetricInfo(
-        "Accuracy",
+        "Accuracy (one against the rest)",
         "pooled",
         _ALL,
-        "Share of pixels on which a class and the rest are told apart; the mean over classes.",
+        "Share of pixels on which a class and the rest are told apart; the mean over classes. With more than two "
+        "classes higher than pixel accuracy.",
+    ),
+    "pixel_accuracy": MetricInfo("Pixel accuracy", "pooled", _ALL, "Share of pixels whose class was found."),
+    "mcc": MetricInfo(
+        "MCC",
+        "pooled",
+        _ALL,
+        "Matthews correlation of truth and prediction over all classes: 1 is perfect, 0 no better than chance.",
+        low=-1,
     ),
     "specificity": MetricInfo(
         "Specificity", "pooled", _ALL, "Share of the pixels outside a class that were left out; the mean over classes."
@@ -57,18 +96,72 @@ METRIC_INFO: dict[str, MetricInfo] = {
         "Lesion Dice", "pooled", _LESION, "Dice without the background; the mean over lesion classes."
     ),
     "lesion_dice_per_image": MetricInfo(
-        "Lesion Dice per image", "per image", _LESION, "Lesion Dice of each image, averaged over the images."
+        "Lesion Dice per image",
+        "per image",
+        _LESION,
+        "Lesion Dice of each image, averaged over the images.",
+        counted="images",
     ),
     "lesion_iou": MetricInfo(
         "Lesion IoU", "pooled", _LESION, "IoU without the background; the mean over lesion classes."
     ),
+    "images": MetricInfo(_IMAGES, "pooled", _ALL, "Images behind the mean over images.", better=None, high=math.inf),
 }
 """Every metric of ``summarise`` but those of a single class; for these see :func:`metric_info`."""
 
 
+ABSENT_SENTENCES: dict[str, str] = {
+    "ignore": "A class in neither truth nor prediction is left out of the mean; a mean over images is one over those "
+    "that have a lesion in either.",
+    "one": "A class in neither truth nor prediction scores 1.",
+    "zero": "A class in neither truth nor prediction scores 0.",
+}
+"""What the setting ``absent`` of a run does to its means."""
+
+BEFORE_STORED: Literal["one"] = "one"
+"""The ``absent`` of runs that do not say theirs: all of a time when nothing else was the default."""
+
+
+def absent_sentence(absent: str | None) -> str:
+    """What a run's setting ``absent`` does to its means; None where the run does not say."""
+    return ABSENT_SENTENCES.get(absent or BEFORE_STORED, "")
+
+
+# Names of scores that the field agrees on, as whole words; of any other nobody knows which values are better.
+_LOWER = re.compile(
+    r"(mae|mse|rmse|mape|nll|ece|mce|brier|loss|error|err|distance|hausdorff|hd|hd95|assd|asd|masd|perplexity|ppl|fid|"
+    r"kid|lpips|wer|cer|eer|fpr|fnr|vae|rvd|voe)\d*"
+)
+_HIGHER = re.compile(
+    r"(dice|dsc|iou|miou|jaccard|acc|accuracy|f1|fscore|precision|recall|sensitivity|specificity|ppv|npv|auc|auroc|auprc|"
+    r"map|ap|ar|mcc|kappa|r2|psnr|ssim|nsd|bleu|rouge|top|score|reward|tpr|tnr)\d*"
+)
+_WORDS = re.compile(r"[^a-z0-9]+")
+
+
 def recorded_metric(name: str) -> MetricInfo:
-    """What can be said of a score that a program of someone's own recorded under a name of its own."""
-    return MetricInfo(name, "as recorded", "by its own program", "A score that the program of this run computed.")
+    """What can be said of a score that a program of someone's own recorded under a name of its own.
+
+    Which values are better is known of the names that the field agrees on (``mae``, ``val_loss``, ``top1``, ...), of
+    the last such word in it. Of any other nobody knows, so that none is called the best.
+    """
+    words = [word for word in _WORDS.split(name.lower()) if word]
+    known = [word for word in words if _LOWER.fullmatch(word) or _HIGHER.fullmatch(word)]
+    better: Direction | None = None
+    if known:
+        better = "lower" if _LOWER.fullmatch(known[-1]) else "higher"
+    sentence = "A score that the program of this run computed."
+    if better is not None:
+        sentence += f" {better.capitalize()} is taken to be better, by its name."
+    return MetricInfo(name, "as recorded", "by its own program", sentence, better=better, low=-math.inf, high=math.inf)
+
+
+def known_metric(name: str) -> MetricInfo:
+    """How to read a metric, whoever computed it: one of ours, or what :func:`recorded_metric` can say."""
+    try:
+        return metric_info(name)
+    except KeyError:
+        return recorded_metric(name)
 
 
 def metric_info(name: str) -> MetricInfo:
@@ -81,5 +174,9 @@ def metric_info(name: str) -> MetricInfo:
     info = METRIC_INFO[metric]
     if not slash:
         return info
+    if metric == "images":
+        return replace(
+            info, title=f"{info.title} ({label})", classes=label, sentence="Images with it in truth or prediction."
+        )
     sentence = info.sentence.partition(";")[0].rstrip(".") + "."
-    return replace(info, title=f"{info.title} ({label})", classes=label, sentence=sentence)
+    return replace(info, title=f"{info.title} ({label})", classes=label, sentence=sentence, counted=f"images/{label}")

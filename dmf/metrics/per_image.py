@@ -16,7 +16,7 @@ IMAGE_SCORES: dict[ImageScore, Callable[[Counts, Absent], Scores]] = {
 """Name to the score of one class. The mean over images of ``lesion_dice`` is the metric ``lesion_dice_per_image``."""
 
 
-def image_scores(counts: Counts, name: ImageScore, absent: Absent = "one") -> Scores:
+def image_scores(counts: Counts, name: ImageScore, absent: Absent = "ignore") -> Scores:
     """One score per image: the mean over the classes other than background.
 
     Args:

@@ -4,14 +4,15 @@
 is the background. True negatives follow from the number of pixels.
 
 A ratio is num / (den + e) with e = 1e-7, as the authors' notebook has it. The ``absent`` policy says what a class
-scores that is in neither target nor prediction: ``one`` (nothing was there, nothing was found), ``zero`` (the notebook)
-or ``ignore``: NaN, left out of every mean; a mean over nothing is NaN.
+scores that is in neither target nor prediction: with ``ignore`` NaN, left out of every mean, and a mean over nothing is
+NaN; with ``one`` 1 (nothing was there, nothing was found), which makes a class that nothing has as good as one that was
+found; with ``zero`` 0 (the notebook).
 
 Reference:
     Golnari & Diba, arXiv 2410.19745, eq. (11)-(15).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -25,44 +26,47 @@ EPS = 1e-7
 _ABSENT_SCORES = {"one": 1.0, "zero": 0.0, "ignore": np.nan}
 
 
-def dice(counts: Counts, absent: Absent = "one") -> Scores:
+def dice(counts: Counts, absent: Absent = "ignore") -> Scores:
     """(..., C) Dice, 2 TP / (2 TP + FP + FN)."""
     tp, fp, fn = _split(counts)
     return _score(2 * tp, 2 * tp + fp + fn, tp + fp + fn == 0, absent)
 
 
-def iou(counts: Counts, absent: Absent = "one") -> Scores:
+def iou(counts: Counts, absent: Absent = "ignore") -> Scores:
     """(..., C) intersection over union, TP / (TP + FP + FN)."""
     tp, fp, fn = _split(counts)
     return _score(tp, tp + fp + fn, tp + fp + fn == 0, absent)
 
 
-def precision(counts: Counts, absent: Absent = "one") -> Scores:
+def precision(counts: Counts, absent: Absent = "ignore") -> Scores:
     """(..., C) precision, TP / (TP + FP); 0 for a class of the target that is never predicted."""
     tp, fp, fn = _split(counts)
     return _score(tp, tp + fp, tp + fp + fn == 0, absent)
 
 
-def recall(counts: Counts, absent: Absent = "one") -> Scores:
+def recall(counts: Counts, absent: Absent = "ignore") -> Scores:
     """(..., C) recall (sensitivity), TP / (TP + FN); 0 for a predicted class that is not in the target."""
     tp, fp, fn = _split(counts)
     return _score(tp, tp + fn, tp + fp + fn == 0, absent)
 
 
 def accuracy(counts: Counts, pixels: int) -> Scores:
-    """(..., C) accuracy, (TP + TN) / all, where ``pixels`` is the number of pixels behind each count."""
+    """(..., C) accuracy, (TP + TN) / all, where ``pixels`` is the number of pixels behind each count.
+
+    (!) Of one class against all others. See :func:`pixel_accuracy` for that of all together.
+    """
     _, fp, fn = _split(counts)
     return _score(pixels - fp - fn, np.full_like(fp, pixels), np.zeros(fp.shape, bool), "one")
 
 
-def specificity(counts: Counts, pixels: int, absent: Absent = "one") -> Scores:
+def specificity(counts: Counts, pixels: int, absent: Absent = "ignore") -> Scores:
     """(..., C) recall of not-class, TN / (TN + FP). The policy holds where target and prediction are all this class."""
     tp, fp, fn = _split(counts)
     tn = pixels - tp - fp - fn
     return _score(tn, tn + fp, tn + fp + fn == 0, absent)
 
 
-def f1(counts: Counts, absent: Absent = "one") -> Scores:
+def f1(counts: Counts, absent: Absent = "ignore") -> Scores:
     """(...) the paper's F1: the harmonic mean of macro precision and macro recall.
 
     (!) Not scikit-learn's macro F1, the mean over classes, which equals the mean Dice; they differ by 0.05 or more on
@@ -72,13 +76,13 @@ def f1(counts: Counts, absent: Absent = "one") -> Scores:
     return np.asarray(2 * p * r / (p + r + EPS), np.float64)
 
 
-def f1_macro(counts: Counts, absent: Absent = "one") -> Scores:
+def f1_macro(counts: Counts, absent: Absent = "ignore") -> Scores:
     """(...) scikit-learn's macro F1: the mean over classes of the class F1, which is Dice."""
     return macro(dice(counts, absent))
 
 
 def cb_dice(
-    counts: Counts, cb_weights: Literal["complement", "inverse"] = "complement", absent: Absent = "one"
+    counts: Counts, cb_weights: Literal["complement", "inverse"] = "complement", absent: Absent = "ignore"
 ) -> Scores:
     """(...) Dice weighted by 1 - share (paper) or 1 / share (notebook) of each class in the target.
 
@@ -110,28 +114,90 @@ def macro(scores: Scores) -> Scores:
     return np.asarray(np.divide(total, number, out=np.full(total.shape, np.nan), where=number > 0), np.float64)
 
 
+def pixel_accuracy(counts: Counts) -> Scores:
+    """(...) share of pixels whose class was found; NaN without a pixel.
+
+    (!) Not :func:`accuracy`, which tells each class from all others and is higher: with many classes
+    nearly all pixels are true negatives of each. For two classes both are one number.
+
+    Args:
+        counts: (..., C, 3) TP, FP, FN of all C classes, in pixels.
+    """
+    pixels = (counts[..., 0] + counts[..., 2]).sum(-1)
+    return _ratio(counts[..., 0].sum(-1), pixels)
+
+
+def matthews(counts: Counts) -> Scores:
+    r"""(...) Matthews correlation of truth and prediction over all classes, -1..1; NaN without a pixel.
+
+    .. math:: R_K = \frac{c s - \sum_k p_k t_k}{\sqrt{(s^2 - \sum_k p_k^2)(s^2 - \sum_k t_k^2)}}
+
+    with s pixels, c right ones, and :math:`p_k, t_k` those of class k in prediction and truth. It needs no more of the
+    confusion matrix than that. Where truth or prediction has one class only, it is 0.
+
+    Args:
+        counts: (..., C, 3) TP, FP, FN of all C classes, in pixels.
+
+    Reference:
+        Gorodkin, Comparing two K-category assignments by a K-category correlation coefficient, 2004.
+    """
+    tp, fp, fn = (counts[..., column].astype(np.float64) for column in range(3))
+    predicted, actual = tp + fp, tp + fn
+    right, pixels = tp.sum(-1), actual.sum(-1)
+    spread = [pixels**2 - (side**2).sum(-1) for side in (predicted, actual)]
+    found = _ratio(right * pixels - (predicted * actual).sum(-1), np.sqrt(spread[0] * spread[1]))
+    return np.asarray(np.where((pixels > 0) & np.isnan(found), 0, found), np.float64)
+
+
+def micro(score: Callable[[Counts, Absent], Scores], counts: Counts, absent: Absent = "ignore") -> Scores:
+    """(...) a score of the counts summed over classes: each pixel counts alike, whichever class it is of.
+
+    Over all classes of one class per pixel, micro Dice, precision and recall are all :func:`pixel_accuracy`; leave the
+    background out (``counts[..., 1:, :]``) to say something else.
+
+    Args:
+        score: ``dice``, ``iou``, ``precision`` or ``recall`` of this module.
+        counts: (..., C, 3) TP, FP, FN, in pixels.
+        absent: What is scored where no class is in truth or prediction.
+    """
+    return np.asarray(score(counts.sum(-2, keepdims=True), absent)[..., 0], np.float64)
+
+
+def weighted(scores: Scores, counts: Counts) -> Scores:
+    """(...) mean of the scores of classes, weighted by their pixels in truth; NaN scores are left out.
+
+    Args:
+        scores: (..., C).
+        counts: (..., C, 3) TP, FP, FN that they are of.
+    """
+    support = np.where(np.isnan(scores), 0, counts[..., 0] + counts[..., 2])
+    return _ratio((np.nan_to_num(scores) * support).sum(-1), support.sum(-1))
+
+
 def summarise(
     counts: Counts,
     pixels: int | NDArray[np.int64],
     class_names: Sequence[str],
-    absent: Absent = "one",
+    absent: Absent = "ignore",
     cb_weights: Literal["complement", "inverse"] = "complement",
 ) -> dict[str, float]:
     """Every score of a split, by the names of ``METRIC_INFO``, then each class's as ``dice/<class name>`` and so on.
 
     All are pooled over the split (counts are summed over images first), except ``lesion_dice_per_image``: for each
-    image the mean over the lesion classes, then the mean over images.
+    image the mean over the lesion classes, then the mean over images. ``images`` says over how many, and
+    ``images/<class name>`` how many images have a class, in truth or prediction.
 
     Args:
         counts: (N, C, 3) TP, FP, FN of N >= 1 images and C >= 2 classes, in pixels.
         pixels: Pixels of one image, or (N,) where images differ in size; none can have counted more. Void pixels may be
             among them: true negatives are what is left of the pixels that have a class in truth.
         class_names: C names, the background first.
-        absent: What an absent class scores; for pooled scores a class absent from the whole split.
+        absent: What an absent class scores; for pooled scores a class absent from the whole split. With ``ignore`` the
+            mean over images is one over those that have a lesion in truth or prediction.
         cb_weights: Class weights of ``cb_dice``.
 
     Returns:
-        Name to value, 0..1, or NaN where nothing was left to average.
+        Name to value, or NaN where nothing was left to average; in the ranges of ``METRIC_INFO``.
 
     Raises:
         ValueError: If ``counts`` is not (N, C, 3), has more counts than ``pixels``, or ``class_names`` are not C.
@@ -157,14 +223,20 @@ def summarise(
         "accuracy": accuracy(pooled, total),
         "specificity": specificity(pooled, total, absent),
     }
+    per_image = macro(dice(counts, absent)[:, 1:])
+    has_class = counts.sum(2) > 0  # (N, C)
     summary = {name: macro(scores) for name, scores in per_class.items()} | {
         "f1": f1(pooled, absent),
         "f1_macro": f1_macro(pooled, absent),
         "cb_dice": cb_dice(pooled, cb_weights, absent),
         "lesion_dice": macro(per_class["dice"][1:]),
         "lesion_iou": macro(per_class["iou"][1:]),
-        "lesion_dice_per_image": macro(macro(dice(counts, absent)[:, 1:])),
+        "lesion_dice_per_image": macro(per_image),
+        "pixel_accuracy": pixel_accuracy(pooled),
+        "mcc": matthews(pooled),
+        "images": np.count_nonzero(~np.isnan(per_image)),
     }
+    per_class["images"] = has_class.sum(0)
     for name, scores in per_class.items():
         summary |= {f"{name}/{label}": score for label, score in zip(class_names, scores, strict=True)}
     return {name: float(value) for name, value in summary.items()}
@@ -179,3 +251,8 @@ def _score(numerator: Counts, denominator: Counts, is_absent: NDArray[np.bool_],
         raise ValueError(f"`absent` must be one of {', '.join(_ABSENT_SCORES)}, got {absent!r}.")
     scores: Any = np.where(is_absent, _ABSENT_SCORES[absent], numerator / (denominator + EPS))
     return np.asarray(scores, np.float64)
+
+
+def _ratio(over: Scores | Counts, under: Scores | Counts) -> Scores:
+    over, under = np.asarray(over, np.float64), np.asarray(under, np.float64)
+    return np.asarray(np.divide(over, under, out=np.full(under.shape, np.nan), where=under > 0), np.float64)

@@ -1,5 +1,6 @@
 """What a table of all runs needs and their rows do not hold. Functions of a connection."""
 
+import sys
 from collections.abc import Sequence
 
 import pandas as pd
@@ -7,23 +8,34 @@ from sqlalchemy import Connection, and_, func, select, union_all
 
 from dmf.runs.schema import artifacts, epoch_metrics, samples
 
-_COLUMNS = ("run", "epoch", "metric", "value")
+LARGEST = sys.float_info.max
+_COLUMNS = ("run", "epoch", "split", "metric", "value")
 
 
-def best_metrics(connection: Connection, metrics: Sequence[str]) -> pd.DataFrame:
-    """See ``RunStore.best_metrics``. A look at the keys of each run, however many epochs it has."""
+def best_metrics(connection: Connection, metrics: Sequence[str], headline: str) -> pd.DataFrame:
+    """See ``RunStore.best_metrics``. Of a run with a best network a look at its keys, however many epochs it has."""
     table = epoch_metrics
+    kept = select(artifacts.c.run, artifacts.c.epoch).where(artifacts.c.kind == "checkpoint_best")
+    score = table.alias()
+    is_number = score.c.value.between(-LARGEST, LARGEST)  # neither null nor infinite
+    place = func.row_number().over(partition_by=score.c.run, order_by=(score.c.value.desc(), score.c.epoch))
+    ranked = (
+        select(score.c.run, score.c.epoch, place.label("place"))
+        .where(score.c.metric == headline, score.c.split == "validation", score.c.epoch > 0, is_number)
+        .where(score.c.run.not_in(select(kept.subquery().c.run)))
+        .subquery()
+    )
+    best = union_all(kept, select(ranked.c.run, ranked.c.epoch).where(ranked.c.place == 1)).subquery()
     at_best = and_(
-        table.c.run == artifacts.c.run,
-        table.c.epoch == artifacts.c.epoch,
-        table.c.split == "validation",
+        table.c.run == best.c.run,
+        table.c.epoch == best.c.epoch,
+        table.c.split.in_(("validation", "test")),
         table.c.metric.in_(metrics),
     )
     query = (
         select(*(table.c[name] for name in _COLUMNS))
-        .select_from(artifacts.join(table, at_best))
-        .where(artifacts.c.kind == "checkpoint_best")
-        .order_by(table.c.run, table.c.metric)
+        .select_from(best.join(table, at_best))
+        .order_by(table.c.run, table.c.split, table.c.metric)
     )
     frame = pd.DataFrame([tuple(row) for row in connection.execute(query)], columns=list(_COLUMNS))
     return frame.astype({"epoch": "int64", "value": "float64"})

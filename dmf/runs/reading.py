@@ -15,11 +15,13 @@ _METRIC_COLUMNS = ("run", "epoch", "step", "split", "images", "metric", "value")
 
 
 def epoch_metrics(
-    connection: Connection, run_ids: Sequence[str], metrics: Sequence[str] | None, split: str | None
+    connection: Connection, run_ids: Sequence[str], metrics: Sequence[str] | None, split: str | None, since: int
 ) -> pd.DataFrame:
     """See ``RunStore.epoch_metrics``."""
     table = metrics_table
     query = select(*(table.c[name] for name in _METRIC_COLUMNS)).where(table.c.run.in_(run_ids))
+    if since > 0:
+        query = query.where(table.c.epoch >= since)
     if metrics is not None:
         query = query.where(table.c.metric.in_(metrics))
     if split is not None:
@@ -35,11 +37,12 @@ def events_after(connection: Connection, run_ids: Sequence[str], after_id: int) 
     return [EventRow(**row._mapping) for row in connection.execute(query)]
 
 
-def samples_of(connection: Connection, experiment: str) -> list[SampleRow]:
-    """Pictures of an experiment, without their bytes, by epoch, case, kind and run."""
+def samples_of(connection: Connection, experiment: str, since: int) -> list[SampleRow]:
+    """Pictures of an experiment from an epoch on, without their bytes, by epoch, case, kind and run."""
     columns = [column for column in samples.c if column.name != "png"]
     order = (samples.c.epoch, samples.c.case, samples.c.kind, samples.c.run)
-    rows = connection.execute(select(*columns).where(samples.c.experiment == experiment).order_by(*order))
+    chosen = (samples.c.experiment == experiment, samples.c.epoch >= since)
+    rows = connection.execute(select(*columns).where(*chosen).order_by(*order))
     return [SampleRow(**row._mapping) for row in rows]
 
 

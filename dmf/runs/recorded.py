@@ -59,32 +59,38 @@ class Recorded(Database):
             return lookup.one_run(connection, run_id, self._watch).attempt
 
     def epoch_metrics(
-        self, run_ids: Sequence[str], *, metrics: Sequence[str] | None = None, split: str | None = None
+        self,
+        run_ids: Sequence[str],
+        *,
+        metrics: Sequence[str] | None = None,
+        split: str | None = None,
+        since: int = 0,
     ) -> pd.DataFrame:
         """One row per run, epoch, split and metric: run, epoch, step, split, images, metric, value.
 
-        ``metrics`` and ``split`` choose; None means all.
+        ``metrics`` and ``split`` choose; None means all. ``since`` is the first epoch that is read.
         """
         with self._reading() as connection:
-            return reading.epoch_metrics(connection, run_ids, metrics, split)
+            return reading.epoch_metrics(connection, run_ids, metrics, split, since)
 
-    def best_metrics(self, metrics: Sequence[str]) -> pd.DataFrame:
-        """Validation metrics of every run at the epoch of its best network: run, epoch, metric, value.
+    def best_metrics(self, metrics: Sequence[str], headline: str = "cb_dice") -> pd.DataFrame:
+        """Validation and test metrics of every run at its best epoch: run, epoch, split, metric, value.
 
-        A run that kept no best network has no row.
+        That is the epoch of its best network. Of a run that kept none it is the first one with the highest ``headline``
+        on the validation images, without the untrained network; a run that has neither has no row.
         """
         with self._reading() as connection:
-            return listing.best_metrics(connection, metrics)
+            return listing.best_metrics(connection, metrics, headline)
 
     def events(self, run_ids: Sequence[str], after_id: int = 0) -> list[EventRow]:
         """Events in the order of writing, later than event ``after_id``."""
         with self._reading() as connection:
             return reading.events_after(connection, run_ids, after_id)
 
-    def samples(self, experiment_id: str) -> list[SampleRow]:
-        """Pictures of an experiment, without their bytes, by epoch, case, kind and run."""
+    def samples(self, experiment_id: str, *, since: int = 0) -> list[SampleRow]:
+        """Pictures of an experiment from epoch ``since`` on, without their bytes, by epoch, case, kind and run."""
         with self._reading() as connection:
-            return reading.samples_of(connection, experiment_id)
+            return reading.samples_of(connection, experiment_id, since)
 
     def sample_png(self, id: int) -> bytes:
         """One picture as PNG.

@@ -52,7 +52,7 @@ class Segmentation:
     def __init__(
         self,
         class_names: Sequence[str],
-        absent: Literal["one", "zero", "ignore"] = "one",
+        absent: Literal["one", "zero", "ignore"] = "ignore",
         ignore: int | None = None,
     ) -> None:
         self.class_names = tuple(class_names)

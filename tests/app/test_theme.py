@@ -150,9 +150,16 @@ def test_known_terms_keep_their_colour_and_others_take_a_free_one():
     assert len(set(term_colors(list("abcdef")).values())) == 6
 
 
-def test_more_terms_than_colours_are_refused():
-    with pytest.raises(ValueError, match="At most 6 terms"):
-        term_colors(list("abcdefg"))
+@pytest.mark.parametrize("count", [7, 12, 40])
+def test_more_terms_than_the_palette_holds_have_colours_of_their_own(count):
+    terms = ["dice", *(f"loss {place}" for place in range(count - 1))]
+    colors = term_colors(terms)
+    assert list(colors) == terms
+    assert colors["dice"] == TERM_COLORS["dice"]
+    for mode in MODES:
+        shades = [color.of(mode) for color in colors.values()]
+        assert len(set(shades)) == count
+        assert min(contrast(rgb(shade), rgb(BACKGROUND.of(mode))) for shade in shades) >= 3
 
 
 def test_runs_are_told_apart_by_dash():

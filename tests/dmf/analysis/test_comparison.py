@@ -30,6 +30,43 @@ def images(n=40, *shifts, seed=0):
 # One seed
 
 
+@pytest.mark.parametrize(
+    ("cases", "words", "not_said"),
+    [
+        ("abcdef", "all tested on the same 6 images", "each with its own split"),
+        (None, "each with its own split and first weights", "test images only"),
+    ],
+)
+def test_seeds_that_share_their_test_images_speak_of_these_only(cases, words, not_said):
+    def runs(shift):
+        scores = [np.linspace(0.5, 0.7, 6) + shift + 0.01 * seed for seed in range(3)]
+        found = [one(values, seed, **{"data.dataset": "folder"}) for seed, values in enumerate(scores)]
+        return [ScoredRun(run.run, run.config, tuple(cases) if cases else run.cases, run.scores) for run in found]
+
+    found = compare({"a": runs(0), "b": runs(0.1)}, "a")
+    assert words in found.sentence
+    assert not_said not in found.sentence
+    assert ("on these test images only" in found.sentence) == (cases is not None)
+
+
+def test_seeds_that_have_some_test_images_in_common_are_told():
+    groups = {
+        name: [
+            ScoredRun("r", {"data.dataset": "busi", "training.seed": seed}, tuple(cases), np.arange(3) / 9 + shift)
+            for seed, cases in enumerate(("abc", "cde"))
+        ]
+        for name, shift in (("a", 0), ("b", 0.1))
+    }
+    assert "images that are partly the same" in compare(groups, "a").sentence
+
+
+def test_where_nobody_knows_which_values_are_better_none_is_the_best():
+    low, high = images(40, 0.05)
+    found = compare({"a": [one(low)], "b": [one(high)]}, "a", higher_is_better=None)
+    assert not found.table["best"].any()
+    assert not found.table["bold"].any()
+
+
 def test_two_models_are_compared_over_the_images():
     low, high = images(40, 0.05)
     found = compare({"mad": [one(low)], "variance": [one(high)]}, "mad")

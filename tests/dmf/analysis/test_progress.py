@@ -50,7 +50,7 @@ def test_metrics_are_read_again_only_when_there_are_more(
     run = experiment.runs[0].id
     reads = []
     read = store.epoch_metrics
-    monkeypatch.setattr(store, "epoch_metrics", lambda ids: reads.append(1) or read(ids))
+    monkeypatch.setattr(store, "epoch_metrics", lambda ids, **chosen: reads.append(1) or read(ids, **chosen))
     live.refresh()
     live.refresh()
     assert len(reads) == 1
@@ -58,6 +58,63 @@ def test_metrics_are_read_again_only_when_there_are_more(
     assert live.refresh().metrics["value"].tolist() == [0.5]
     store.write([EpochMetrics(run, 1, 10, "test", 4, {"dice": 0.25})], "me")
     assert sorted(live.refresh().metrics["value"]) == [0.25, 0.5]
+
+
+@pytest.mark.parametrize("epochs", [3, 30])
+def test_a_new_epoch_costs_what_is_new_however_many_there_are(
+    live: LiveExperiment,
+    store: RunStore,
+    experiment: ExperimentRow,
+    monkeypatch: pytest.MonkeyPatch,
+    epochs: int,
+) -> None:
+    runs = [run.id for run in experiment.runs]
+
+    def evaluate(epoch: int) -> None:
+        store.write([Sample(experiment.id, run, "a", epoch, epoch, "prediction", b"png", 0.5) for run in runs], "me")
+        store.write([EpochMetrics(run, epoch, epoch, "validation", 4, {"dice": epoch}) for run in runs], "me")
+
+    store.write([Sample(experiment.id, None, "a", 0, 0, kind, b"png") for kind in ("image", "truth")], "me")
+    for epoch in range(epochs):
+        evaluate(epoch)
+    live.refresh()
+    rows: list[int] = []
+    for name in ("epoch_metrics", "samples"):
+        read = getattr(store, name)
+
+        def counted(*given, read=read, **chosen):
+            found = read(*given, **chosen)
+            rows.append(len(found))
+            return found
+
+        monkeypatch.setattr(store, name, counted)
+    evaluate(epochs)
+    snapshot = live.refresh()
+    assert rows == [4, 4]  # of two runs, the epoch that was the last and the new one
+    monkeypatch.undo()
+    assert len(snapshot.samples) == 2 + 2 * (epochs + 1)
+    assert [sample.id for sample in snapshot.samples] == [sample.id for sample in store.samples(experiment.id)]
+    whole = store.epoch_metrics(runs)
+    assert sorted(snapshot.metrics["value"]) == sorted(whole["value"])
+    # Tested at the end, at an earlier epoch.
+    store.write([EpochMetrics(runs[0], 1, 1, "test", 4, {"dice": 0.5})], "me")
+    assert live.refresh().metrics.query("split == 'test'")["epoch"].tolist() == [1]
+
+
+def test_what_a_resume_took_back_is_gone_from_scores_and_pictures(
+    live: LiveExperiment, store: RunStore, experiment: ExperimentRow, record: Record
+) -> None:
+    run = experiment.runs[0].id
+    record(run, 0, 9)
+    store.write([Sample(experiment.id, None, "a", 0, 0, kind, b"png") for kind in ("image", "truth")], "me")
+    for epoch in (1, 2):
+        store.write([Sample(experiment.id, run, "a", epoch, 4 * epoch, "prediction", b"png", 0.5)], "me")
+        store.write([EpochMetrics(run, epoch, 4 * epoch, "validation", 4, {"dice": epoch})], "me")
+    assert len(live.refresh().metrics) == 2
+    store.begin_attempt(run, 4, "me")
+    snapshot = live.refresh()
+    assert snapshot.metrics["epoch"].tolist() == [1]
+    assert [sample.epoch for sample in snapshot.samples] == [0, 0, 1]
 
 
 def test_pictures_that_come_after_the_metrics_are_not_missed(

@@ -1,9 +1,7 @@
 import math
 
-import pandas as pd
 import pytest
 
-from dmf.analysis import results
 from dmf.analysis.results import experiment_document
 from dmf.errors import RunNotFoundError
 from dmf.jobs import Job, create_experiment
@@ -13,23 +11,6 @@ KEYS = {
     *("id", "label", "state", "reason", "weighting", "auxiliary", "steps", "seconds", "epoch", "weights"),
     *("train", "validation", "test"),
 }
-
-
-def rows(*pairs):
-    return pd.DataFrame(pairs, columns=["split", "epoch"])
-
-
-@pytest.mark.parametrize(
-    ("metrics", "expected"),
-    [
-        (rows(), None),
-        (rows(("validation", 0)), 0),
-        (rows(("validation", 0), ("validation", 3)), 3),
-        (rows(("validation", 0), ("validation", 3), ("train", 2), ("test", 2)), 2),
-    ],
-)
-def test_the_epoch_shown_is_the_tested_one_else_the_last(metrics, expected):
-    assert results.tested_epoch(metrics) == expected
 
 
 def test_a_finished_race_is_told_at_the_tested_epoch(store, tiny):

@@ -10,7 +10,18 @@ import torch.nn.functional as F
 import dmf.losses
 from dmf.config import NOTEBOOK, FusionConfig
 from dmf.errors import ConfigError, UnknownNameError
-from dmf.losses import LOSSES, CBDice, Focal, MeanDice, MeanIoU, Prediction, Tversky, build_bank, build_loss
+from dmf.losses import (
+    LOSSES,
+    CBDice,
+    CrossEntropy,
+    Focal,
+    MeanDice,
+    MeanIoU,
+    Prediction,
+    Tversky,
+    build_bank,
+    build_loss,
+)
 
 OVERLAP = ("iou", "dice", "tversky", "cb-dice")
 
@@ -191,6 +202,103 @@ class TestAgreesWithSegmentationModelsPytorch:
 
         ours = Focal(gamma=2, alpha=1)(Prediction(*step))
         torch.testing.assert_close(ours, softmax_focal_loss_with_logits(*step, gamma=2))
+
+
+class TestOptionsThatOtherLibrariesHave:
+    """Each against the library that has it, with void pixels among the others."""
+
+    WEIGHTS = (1.0, 2.0, 0.5)
+
+    @pytest.fixture
+    def step(self):
+        logits, target = random_step(dtype=torch.float64)
+        return logits, target.clone().index_fill_(1, torch.tensor([0, 1]), 255)
+
+    @pytest.mark.parametrize("smoothing", [0.0, 0.1])
+    @pytest.mark.parametrize("weights", [None, WEIGHTS])
+    def test_weights_and_smoothing_of_cross_entropy(self, step, weights, smoothing):
+        ours = CrossEntropy(weights, smoothing)(Prediction(*step))
+        theirs = torch.tensor(weights, dtype=torch.float64) if weights else None
+        expected = F.cross_entropy(*step, theirs, ignore_index=255, label_smoothing=smoothing)
+        torch.testing.assert_close(ours, expected)
+
+    @pytest.mark.parametrize("weights", [None, WEIGHTS])
+    def test_soft_labels(self, step, weights):
+        logits = step[0]
+        labels = torch.rand(logits.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(2)).softmax(1)
+        prediction = Prediction(logits, labels)
+        torch.testing.assert_close(CrossEntropy()(prediction), F.cross_entropy(logits, labels))
+        # Of one-hot labels every loss is that of their class numbers.
+        target = step[1].clamp(max=2)
+        onehot = F.one_hot(target, 3).movedim(-1, 1).double()
+        for name in LOSSES:
+            loss = LOSSES.build(name)
+            torch.testing.assert_close(loss(Prediction(logits, onehot)), loss(Prediction(logits, target)))
+        weighted = CrossEntropy(weights)
+        torch.testing.assert_close(weighted(Prediction(logits, onehot)), weighted(Prediction(logits, target)))
+
+    def test_each_channel_a_class_of_its_own(self):
+        logits, _ = random_step(dtype=torch.float64)
+        labels = torch.rand(logits.shape, generator=torch.Generator().manual_seed(2)) < 0.4
+        prediction = Prediction(logits, labels, activation="sigmoid")
+        expected = F.binary_cross_entropy_with_logits(logits, labels.double())
+        torch.testing.assert_close(CrossEntropy()(prediction), expected)
+        for ours, theirs in (
+            (MeanDice(smooth=0), smp.losses.DiceLoss("multilabel")),
+            (MeanIoU(smooth=0), smp.losses.JaccardLoss("multilabel")),
+            (Focal(gamma=2, alpha=1), smp.losses.FocalLoss("multilabel", gamma=2.0)),
+        ):
+            torch.testing.assert_close(ours(prediction), theirs(logits, labels.double()))
+
+    @pytest.mark.parametrize("name", LOSSES)
+    def test_void_pixels_of_one_channel_count_nowhere(self, name):
+        logits, target = random_step(classes=1)
+        target[:, 3:] = 255
+        loss = LOSSES.build(name)
+        value = loss(Prediction(logits, target, activation="sigmoid"))
+        rest = loss(Prediction(logits[:, :, :3], target[:, :3], activation="sigmoid"))
+        torch.testing.assert_close(value, rest)
+        (gradient,) = torch.autograd.grad(value + 0 * logits.sum(), logits)
+        assert not gradient[:, :, 3:].any()
+
+    def test_hard_counts_of_a_channel_are_those_above_one_half(self):
+        logits = torch.tensor([[[[-1.0, 0.5, 2.0]]]])
+        prediction = Prediction(logits, torch.tensor([[[0, 1, 0]]]), counts="hard", activation="sigmoid")
+        assert (prediction.tp.item(), prediction.fp.item(), prediction.fn.item()) == (1, 1, 0)
+
+    @pytest.mark.parametrize("loss", [MeanDice, MeanIoU, Tversky])
+    def test_classes_are_weighed_and_the_background_left_out(self, loss, step):
+        prediction = Prediction(*step)
+        ratios = [1 - loss(class_weights=row)(prediction) for row in torch.eye(3).tolist()]
+        weighed = sum(weight * ratio for weight, ratio in zip(self.WEIGHTS, ratios, strict=True)) / sum(self.WEIGHTS)
+        torch.testing.assert_close(loss(class_weights=self.WEIGHTS)(prediction), 1 - weighed)
+        torch.testing.assert_close(loss(background=False)(prediction), 1 - (ratios[1] + ratios[2]) / 2)
+
+    @pytest.mark.parametrize("loss", [MeanDice, MeanIoU, Tversky])
+    def test_ratios_of_each_image_are_averaged(self, loss, step):
+        logits, target = step
+        images = [loss()(Prediction(logits[i : i + 1], target[i : i + 1])) for i in range(2)]
+        torch.testing.assert_close(loss(per_image=True)(Prediction(logits, target)), sum(images) / 2)
+
+    @pytest.mark.parametrize(
+        ("build", "words"),
+        [
+            (lambda: CrossEntropy(label_smoothing=1.5), "`label_smoothing` must be from 0 to 1"),
+            (lambda: CrossEntropy([-1.0, 2.0]), "`class_weights` must be one number of at least 0 per class"),
+            (lambda: MeanDice(class_weights=[0.0, 0.0]), "not all 0"),
+            (lambda: MeanDice(class_weights=[1.0])(Prediction(*random_step())), "has 1 weights but there are 3"),
+            (lambda: CrossEntropy([1.0])(Prediction(*random_step())), "has 1 weights but there are 3"),
+            (lambda: Prediction(*random_step(), activation="relu"), "'softmax' or 'sigmoid', got 'relu'"),
+            (lambda: Prediction(*random_step(), activation="sigmoid"), "a channel per class"),
+            (
+                lambda: MeanIoU(background=False)(Prediction(*random_step(classes=1), activation="sigmoid")),
+                "no class is left",
+            ),
+        ],
+    )
+    def test_what_cannot_be_is_refused(self, build, words):
+        with pytest.raises(ConfigError, match=words):
+            build()
 
 
 class TestFactories:

@@ -6,7 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dmf.data.filtering import square
-from dmf.metrics.boundary import BoundaryDistances, boundary_distances, restore, summarise_boundaries
+from dmf.metrics.boundary import (
+    BoundaryDistances,
+    boundary_distances,
+    restore,
+    summarise_boundaries,
+    surface_dice,
+)
 
 
 def disk(row, column, radius):
@@ -85,13 +91,15 @@ def test_a_shifted_line_lies_its_shift_away():
     truth, prediction = np.zeros((2, 10, 30), bool)
     truth[2, 5:25] = prediction[5, 5:25] = True
     # every pixel is 3 rows of 0.5 mm away
-    assert boundary_distances(prediction, truth) == BoundaryDistances(3, 3, "px", None)
-    assert boundary_distances(prediction, truth, (0.5, 7)) == BoundaryDistances(1.5, 1.5, "mm", None)
+    assert boundary_distances(prediction, truth) == BoundaryDistances(3, 3, "px", None, 3, math.hypot(*truth.shape))
+    assert boundary_distances(prediction, truth, (0.5, 7)) == BoundaryDistances(
+        1.5, 1.5, "mm", None, 1.5, math.hypot(0.5 * truth.shape[0], 7 * truth.shape[1])
+    )
 
 
 def test_equal_masks_are_no_distance_apart_also_at_the_edge_of_the_image():
     everything = np.ones((5, 5), bool)
-    assert boundary_distances(everything, everything) == BoundaryDistances(0, 0, "px", None)
+    assert boundary_distances(everything, everything) == BoundaryDistances(0, 0, "px", None, 0, math.hypot(5, 5))
 
 
 @pytest.mark.parametrize(
@@ -105,12 +113,53 @@ def test_without_an_outline_there_is_no_distance_and_the_reason_is_named(predict
     assert found.empty == empty
 
 
-def test_images_with_an_empty_mask_are_counted_apart():
-    empty = [BoundaryDistances(math.nan, math.nan, "px", kind) for kind in ("truth", "prediction", "prediction")]
-    summary = summarise_boundaries([BoundaryDistances(4, 1, "px", None), *empty, BoundaryDistances(8, 2, "px", None)])
-    # (4 + 8) / 2 and (1 + 2) / 2
-    assert (summary.hausdorff95, summary.average, summary.unit, summary.images) == (6, 1.5, "px", 2)
-    assert summary.empty == {"truth": 1, "prediction": 2, "both": 0}
+def test_a_missed_object_counts_with_the_diagonal_of_its_image_and_is_told():
+    def found(kind, *distances):
+        return BoundaryDistances(*(distances or (math.nan, math.nan)), "px", kind, diagonal=100)
+
+    drawn = [found(None, 4, 1), found(None, 8, 2)]
+    empty = [found(kind) for kind in ("truth", "prediction", "prediction", "both")]
+    summary = summarise_boundaries([*drawn, *empty])
+    # (4 + 8 + 3 * 100) / 5 and (1 + 2 + 3 * 100) / 5; where nothing is and nothing was found there is nothing to say.
+    assert (summary.hausdorff95, summary.average, summary.unit, summary.images) == (62.4, 60.6, "px", 5)
+    assert (summary.found_hausdorff95, summary.found_average) == (6, 1.5)
+    assert (summary.missed, summary.made_up) == (2, 1)
+    assert summary.empty == {"truth": 1, "prediction": 2, "both": 1}
+
+
+def test_a_network_that_finds_nothing_is_not_perfect():
+    nothing = [boundary_distances(np.zeros((60, 80), bool), disk(30, 40, 9)) for _ in range(2)]
+    assert summarise_boundaries(nothing).hausdorff95 == 100
+    # Where nobody knows how large the images are there is no mean either, rather than one of the others.
+    unknown = [BoundaryDistances(4, 1, "px", None), BoundaryDistances(math.nan, math.nan, "px", "prediction")]
+    assert math.isnan(summarise_boundaries(unknown).hausdorff95)
+
+
+def test_a_volume_is_measured_in_all_three_directions():
+    truth, prediction = np.zeros((9, 9, 9), bool), np.zeros((9, 9, 9), bool)
+    truth[4, 4, 4] = prediction[6, 4, 4] = True
+    found = boundary_distances(prediction, truth, (5, 1, 1))  # two slices of 5 mm apart
+    assert (found.hausdorff, found.average, found.unit) == (10, 10, "mm")
+    with pytest.raises(ValueError, match="`spacing` must be"):
+        boundary_distances(prediction, truth, (1, 1))
+
+
+@pytest.mark.parametrize(("tolerance", "share"), [(0, 1 / 3), (0.9, 1 / 3), (1, 1)])
+def test_surface_dice_is_the_share_of_outlines_within_the_tolerance(tolerance, share):
+    # Two of three pixels of each outline are the other's neighbours.
+    truth, prediction = np.zeros((4, 8), bool), np.zeros((4, 8), bool)
+    truth[0, 0] = prediction[0, 0] = truth[3, 3:5] = prediction[2, 3:5] = True
+    assert surface_dice(prediction, truth, tolerance) == pytest.approx(share)
+    assert surface_dice(prediction, truth, tolerance * 5, (5, 5)) == pytest.approx(share)
+
+
+def test_surface_dice_of_a_missed_object_is_0_and_of_nothing_none():
+    nothing, there = np.zeros((4, 4), bool), np.ones((4, 4), bool)
+    assert surface_dice(nothing, there, 1) == surface_dice(there, nothing, 1) == 0
+    assert math.isnan(surface_dice(nothing, nothing, 1))
+    assert surface_dice(there, there, 0, void=there ^ np.eye(4, dtype=bool)) == 1
+    with pytest.raises(ValueError, match="`tolerance` must be at least 0, got -1"):
+        surface_dice(there, there, -1)
 
 
 def test_nothing_but_empty_masks_have_no_mean():
@@ -159,7 +208,7 @@ GOOD = np.ones((4, 4), bool)
         ((GOOD.astype(int), GOOD), "`prediction` must be boolean, got int64. Compare the labels with a class"),
         ((GOOD, GOOD * 0.5), "`truth` must be boolean, got float64"),
         ((GOOD, GOOD[:2]), r"got \(4, 4\) and \(2, 4\). Bring the prediction to the size of the truth with `restore`"),
-        ((GOOD[0], GOOD[0]), r"must both have shape \(H, W\), and .* got \(4,\)"),
+        ((GOOD[0], GOOD[0]), r"must both have shape \(H, W\), or .* got \(4,\)"),
         ((GOOD, GOOD, (0.0, 1.0)), r"`spacing` must be the height and width of a pixel in mm, both above 0, got \(0.0"),
         ((GOOD, GOOD, (math.nan, 1.0)), "both above 0, got"),
         ((GOOD, GOOD, (1.0,)), "`spacing` must be the height and width"),

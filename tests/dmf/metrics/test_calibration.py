@@ -22,6 +22,21 @@ def test_void_pixels_are_left_out_and_hold_no_lesion():
             reliability([values], [truth], voids=voids)
 
 
+def test_bins_of_equal_width_give_the_published_error():
+    # Two bins: 0.1, 0.2 (mean 0.15, half of them lesion) and 0.6, 0.9 (0.75, half): (0.35 + 0.25) / 2.
+    assert reliability([HALF], [TRUTH], bins=2, binning="width").error == pytest.approx(0.3)
+    # One in each third but the middle one, which is empty and has no point.
+    curve = reliability([np.array([[0.1, 0.2, 0.7, 0.9]])], [TRUTH], bins=3, binning="width")
+    assert curve.count.tolist() == [2, 2]
+    values = np.random.default_rng(0).random((8, 8)) ** 4
+    truth = np.random.default_rng(1).random((8, 8)) < 0.5
+    found, bins = reliability([values], [truth], bins=10, binning="width"), np.ceil(values * 10)
+    by_hand = sum(abs(truth[bins == bin].sum() - values[bins == bin].sum()) for bin in range(1, 11)) / 64
+    assert found.error == pytest.approx(by_hand)
+    with pytest.raises(ValueError, match="`binning` must be 'mass' or 'width', got 'equal'"):
+        reliability([HALF], [TRUTH], binning="equal")
+
+
 def test_two_bins_by_hand():
     # Two pixels each: 0.1, 0.2 (one of two lesion) and 0.6, 0.9 (one of two lesion).
     # ECE = 2/4 |1/2 - 0.15| + 2/4 |1/2 - 0.75| = 0.175 + 0.125 = 0.3

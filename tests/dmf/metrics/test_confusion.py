@@ -3,7 +3,7 @@ import pytest
 import torch
 from sklearn.metrics import multilabel_confusion_matrix
 
-from dmf.metrics import ConfusionCounts, class_counts
+from dmf.metrics import ConfusionCounts, class_counts, multilabel_counts
 
 TARGET = torch.tensor([[[0, 0, 1], [1, 2, 2]], [[0, 0, 0], [0, 0, 0]]])
 PREDICTION = torch.tensor([[[0, 1, 1], [1, 2, 0]], [[0, 0, 0], [0, 0, 1]]])
@@ -87,6 +87,39 @@ def test_images_of_another_size_are_refused():
     confusion.update(PREDICTION, TARGET)
     with pytest.raises(ValueError, match="Images of 4 pixels cannot be pooled with images of 6"):
         confusion.update(PREDICTION[:, :, :2], TARGET[:, :, :2])
+
+
+def test_counts_of_two_processes_join_and_can_be_forgotten():
+    whole, first, second = ConfusionCounts(3), ConfusionCounts(3), ConfusionCounts(3)
+    whole.update(PREDICTION, TARGET)
+    first.update(PREDICTION[:1], TARGET[:1])
+    second.update(PREDICTION[1:], TARGET[1:])
+    first.merge(second)
+    first.merge(ConfusionCounts(3))
+    assert torch.equal(first.per_case, whole.per_case)
+    with pytest.raises(ValueError, match=r"Counts of 2 classes .* cannot join those of 3"):
+        first.merge(ConfusionCounts(2))
+    smaller = ConfusionCounts(3)
+    smaller.update(PREDICTION[:, :1], TARGET[:, :1])
+    with pytest.raises(ValueError, match="Images of 3 pixels cannot be pooled with images of 6"):
+        first.merge(smaller)
+    first.reset()
+    first.merge(smaller)
+    assert torch.equal(first.per_case, smaller.per_case)
+
+
+def test_pixels_of_several_classes_agree_with_scikit_learn():
+    generator = torch.Generator().manual_seed(0)
+    prediction, target = (torch.randint(2, (2, 3, 8, 8), generator=generator) for _ in range(2))
+    counts = multilabel_counts(prediction, target)
+    rows = [labels.movedim(1, -1).reshape(-1, 3).numpy() for labels in (target, prediction)]
+    theirs = multilabel_confusion_matrix(*rows)  # [[TN, FP], [FN, TP]]
+    np.testing.assert_array_equal(counts.sum(0).numpy(), theirs.reshape(3, 4)[:, [3, 1, 2]])
+    target[:, :, :4] = 255
+    assert torch.equal(multilabel_counts(prediction, target), multilabel_counts(prediction[:, :, 4:], target[:, :, 4:]))
+    for wrong, words in ((prediction[0], "Give each class a channel"), (prediction.float(), "Take a threshold")):
+        with pytest.raises(ValueError, match=words):
+            multilabel_counts(wrong, target)
 
 
 def test_nothing_counted_is_refused():

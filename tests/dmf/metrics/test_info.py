@@ -3,7 +3,7 @@ import pytest
 
 import dmf.metrics
 from dmf.metrics import METRIC_INFO, metric_info, summarise
-from dmf.metrics.info import recorded_metric
+from dmf.metrics.info import ABSENT_SENTENCES, absent_sentence, known_metric, recorded_metric
 
 
 def test_every_metric_of_a_summary_can_be_labelled():
@@ -39,3 +39,38 @@ def test_all_names_what_can_be_imported():
 def test_a_score_under_a_name_of_its_own_is_called_by_it():
     about = recorded_metric("val_loss")
     assert (about.title, about.pooling) == ("val_loss", "as recorded")
+
+
+@pytest.mark.parametrize(
+    ("name", "better"),
+    [
+        *((name, "lower") for name in ("mae", "val_loss", "test/RMSE", "hd95", "dice_loss", "error rate 5 err")),
+        *((name, "higher") for name in ("my_dice", "val.acc", "top1", "AUROC", "cb_dice", "dice/lesion", "mcc")),
+        *((name, None) for name in ("epoch_time", "lr", "losses_seen", "images", "images/lesion", "dicey")),
+    ],
+)
+def test_a_metric_says_which_values_are_better_where_that_is_known(name, better):
+    about = known_metric(name)
+    assert about.better == better
+    assert about.is_better(2, than=1) == (better == "higher")
+    assert about.is_better(1, than=2) == (better == "lower")
+    assert about.is_better(1, than=np.nan) == (better is not None)
+    assert not about.is_better(np.nan, than=1)
+
+
+def test_a_metric_has_a_range_where_one_is_known():
+    assert known_metric("lesion_dice").range == (0, 1)
+    assert known_metric("mcc").range == (-1, 1)
+    assert known_metric("mae").range is known_metric("images").range is None
+
+
+def test_counts_of_images_stand_beside_the_metrics_they_are_behind():
+    assert known_metric("lesion_dice_per_image").counted == "images"
+    assert known_metric("iou/cyst").counted == "images/cyst"
+    assert known_metric("images/cyst").is_count
+    assert not known_metric("dice").is_count
+
+
+def test_a_run_that_does_not_say_was_computed_as_all_were_then():
+    assert absent_sentence(None) == ABSENT_SENTENCES["one"] == "A class in neither truth nor prediction scores 1."
+    assert "left out of the mean" in absent_sentence("ignore")

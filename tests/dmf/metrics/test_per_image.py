@@ -19,7 +19,8 @@ COUNTS = np.array([[[90, 4, 2], [4, 2, 4]], [[95, 5, 0], [0, 0, 5]], [[100, 0, 0
     ],
 )
 def test_scores_of_each_image_by_hand(name, expected):
-    np.testing.assert_allclose(image_scores(COUNTS, name), expected, atol=1e-7)
+    np.testing.assert_allclose(image_scores(COUNTS, name, "one"), expected, atol=1e-7)
+    np.testing.assert_allclose(image_scores(COUNTS, name), [*expected[:2], np.nan], atol=1e-7)
 
 
 def test_lesion_classes_count_alike_and_the_background_does_not():

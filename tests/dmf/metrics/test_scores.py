@@ -16,10 +16,14 @@ from dmf.metrics.scores import (
     f1_macro,
     iou,
     macro,
+    matthews,
+    micro,
+    pixel_accuracy,
     precision,
     recall,
     specificity,
     summarise,
+    weighted,
 )
 
 # Two images of 100 pixels, background and lesion.
@@ -63,6 +67,24 @@ class TestAgreesWithScikitLearn:
             np.testing.assert_allclose(ours(counts), theirs(target, prediction, average=None), rtol=1e-6)
             np.testing.assert_allclose(macro(ours(counts)), theirs(target, prediction, average="macro"), rtol=1e-6)
         np.testing.assert_allclose(f1_macro(counts), sk.f1_score(target, prediction, average="macro"), rtol=1e-6)
+
+    def test_micro_and_weighted_averages(self, labels):
+        prediction, target, classes = labels
+        counts = counts_of(prediction, target, classes)
+        lesions = list(range(1, classes))  # without the background, or micro averages are all pixel accuracy
+        for ours, theirs in [(iou, sk.jaccard_score), (dice, sk.f1_score), (recall, sk.recall_score)]:
+            expected = theirs(target, prediction, average="micro", labels=lesions)
+            np.testing.assert_allclose(micro(ours, counts[1:]), expected, rtol=1e-6)
+            expected = theirs(target, prediction, average="weighted")
+            np.testing.assert_allclose(weighted(ours(counts), counts), expected, rtol=1e-6)
+
+    def test_pixel_accuracy_and_matthews_correlation(self, labels):
+        prediction, target, classes = labels
+        counts = counts_of(prediction, target, classes)
+        np.testing.assert_allclose(pixel_accuracy(counts), sk.accuracy_score(target, prediction))
+        np.testing.assert_allclose(matthews(counts), sk.matthews_corrcoef(target, prediction))
+        of_one = counts_of(np.zeros_like(target), target, classes)
+        assert matthews(of_one) == sk.matthews_corrcoef(target, np.zeros_like(target)) == 0
 
     def test_accuracy_and_specificity_of_each_class(self, labels):
         prediction, target, classes = labels
@@ -158,7 +180,7 @@ class TestCBDice:
 class TestSummarise:
     def test_has_every_metric_of_the_table_and_of_each_class(self):
         summary = summarise(COUNTS, 100, NAMES)
-        per_class = ("dice", "iou", "precision", "recall", "accuracy", "specificity")
+        per_class = ("dice", "iou", "precision", "recall", "accuracy", "specificity", "images")
         assert set(summary) == set(METRIC_INFO) | {f"{name}/{label}" for name in per_class for label in NAMES}
         assert all(type(value) is float for value in summary.values())
 
@@ -184,6 +206,26 @@ class TestSummarise:
         assert summarise(both, 100, NAMES, "one")["lesion_dice_per_image"] == pytest.approx((4 / 12 + 1) / 2, abs=1e-6)
         assert summarise(both, 100, NAMES, "zero")["lesion_dice_per_image"] == pytest.approx(4 / 12 / 2, abs=1e-6)
 
+    def test_accuracy_of_all_pixels_and_of_one_class_against_the_rest_are_two_numbers(self):
+        # Five classes of 20 pixels; of each 4 are right and 16 are taken for the next one.
+        counts = np.array([[[4, 16, 16]] * 5])
+        summary = summarise(counts, 100, list("abcde"))
+        assert summary["pixel_accuracy"] == pytest.approx(0.20)
+        assert summary["accuracy"] == pytest.approx(0.68)
+
+    def test_a_class_that_one_image_has_and_that_is_always_missed_scores_0(self):
+        missed, nothing = [[90, 10, 0], [0, 0, 10]], [[100, 0, 0], [0, 0, 0]]
+        summary = summarise(np.array([missed, *[nothing] * 999]), 100, NAMES)
+        assert (summary["lesion_dice_per_image"], summary["images"], summary["images/lesion"]) == (0, 1, 1)
+        former = summarise(np.array([missed, *[nothing] * 999]), 100, NAMES, "one")
+        assert (former["lesion_dice_per_image"], former["images"]) == (pytest.approx(0.999), 1000)
+
+    def test_an_image_where_a_lesion_was_made_up_is_one_that_counts(self):
+        made_up, nothing = [[90, 0, 10], [0, 10, 0]], [[100, 0, 0], [0, 0, 0]]
+        summary = summarise(np.array([COUNTS[0], made_up, nothing]), 100, NAMES)
+        assert summary["lesion_dice_per_image"] == pytest.approx(4 / 12 / 2)
+        assert summary["images"] == 2
+
     def test_void_pixels_are_no_true_negatives(self):
         # 40 of 100 pixels are void; 6 of the other 60 are wrong: accuracy 54 / 60, specificity of lesion 50 / 53.
         counts = np.array([[[50, 3, 3], [4, 3, 3]]])
@@ -205,7 +247,9 @@ class TestSummarise:
 
     def test_a_prediction_wrong_everywhere_scores_zero_everywhere(self):
         counts = np.array([[[0, 10, 90], [0, 90, 10]]])
-        assert all(value == pytest.approx(0) for value in summarise(counts, 100, NAMES).values())
+        summary = {name: value for name, value in summarise(counts, 100, NAMES).items() if "images" not in name}
+        assert summary.pop("mcc") < 0
+        assert all(value == pytest.approx(0) for value in summary.values())
 
     @pytest.mark.parametrize(
         ("counts", "names", "words"),

@@ -11,7 +11,7 @@ def best(run, epoch):
     return Artifact(run, "checkpoint_best", epoch, 10 * epoch, "best.safetensors", 1)
 
 
-def test_metrics_at_the_best_epoch_of_every_run_that_has_one(store, experiment, run):
+def test_metrics_at_the_best_epoch_of_every_run(store, experiment, run):
     other = experiment.runs[1].id
     store.write(
         [
@@ -19,14 +19,24 @@ def test_metrics_at_the_best_epoch_of_every_run_that_has_one(store, experiment, 
             *(judge(run, epoch, "train", cb_dice=0.9) for epoch in range(4)),
             Artifact(run, "checkpoint_last", 3, 30, "last.safetensors", 1),
             best(run, 2),
-            judge(other, 1, "validation", cb_dice=0.5),  # its best network was never kept
+            judge(run, 2, "test", cb_dice=0.7),
+            # The other kept no network. What is no number, or is of the untrained network, is never the best.
+            *(
+                judge(other, epoch, "validation", cb_dice=score, iou=epoch / 10)
+                for epoch, score in enumerate([0.9, 0.4, 0.5, 0.5, math.nan, math.inf])
+            ),
+            *(judge(other, epoch, "test", iou=epoch / 100) for epoch in (1, 2, 3)),
         ],
         "me",
     )
     frame = store.best_metrics(["cb_dice", "iou"])
-    assert frame.to_dict("records") == [
-        {"run": run, "epoch": 2, "metric": "cb_dice", "value": 0.2},
-        {"run": run, "epoch": 2, "metric": "iou", "value": 0.3},
+    assert [tuple(row) for row in frame.itertuples(index=False)] == [
+        (run, 2, "test", "cb_dice", 0.7),
+        (run, 2, "validation", "cb_dice", 0.2),
+        (run, 2, "validation", "iou", 0.3),
+        (other, 2, "test", "iou", 0.02),
+        (other, 2, "validation", "cb_dice", 0.5),
+        (other, 2, "validation", "iou", 0.2),
     ]
 
 
@@ -38,7 +48,7 @@ def test_a_value_that_is_no_number_comes_back_as_such(store, run):
 def test_without_runs_the_frame_is_empty_and_has_its_types(store):
     frame = store.best_metrics(["cb_dice"])
     assert frame.dtypes.astype(str)[["epoch", "value"]].to_dict() == {"epoch": "int64", "value": "float64"}
-    assert list(frame.columns) == ["run", "epoch", "metric", "value"]
+    assert list(frame.columns) == ["run", "epoch", "split", "metric", "value"]
 
 
 def test_stored_bytes_are_files_and_pictures_of_each_run(store, experiment, run):
