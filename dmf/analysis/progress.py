@@ -112,7 +112,8 @@ class LiveExperiment:
         self._evaluated: list[_Evaluated] | None = None
         self._metrics = pd.DataFrame()
         self._samples: list[SampleRow] = []
-        self._samples_of: list[_Evaluated] | None = None
+        self._samples_of: tuple[list[_Evaluated], bool] | None = None
+        self._samples_attempts: tuple[int, ...] = ()
         self._samples_since = 0
 
     def refresh(self) -> Snapshot:
@@ -158,19 +159,20 @@ class LiveExperiment:
         self._evaluated = evaluated
 
     def _read_samples(self, experiment: ExperimentRow, evaluated: "list[_Evaluated]") -> None:
-        before = self._samples_of
-        if before == evaluated:
-            return
-        if before is not None and any(was.attempt != now.attempt for was, now in _pairs(before, evaluated)):
-            self._samples_since = 0
-        since = self._samples_since
-        kept = bisect_left(self._samples, since, key=lambda sample: sample.epoch)
-        fresh = self._store.samples(self.id, since=since) if since else self._store.samples(self.id)
-        self._samples = [*self._samples[:kept], *fresh]
         active = [run for run in experiment.runs if run.state.is_active]
+        if self._samples_of == (evaluated, bool(active)):
+            return
+        attempts = tuple(run.attempt for run in experiment.runs)
+        # Pictures of an epoch come before the next one is evaluated, so what is older than the last look is all there;
+        # at the end all are read once more, as a program of someone's own may have added some late.
+        since = self._samples_since if active and attempts == self._samples_attempts else 0
+        kept = bisect_left(self._samples, since, key=lambda sample: sample.epoch)
+        fresh = self._store.samples(self.id, since=since)
+        self._samples = [*self._samples[:kept], *fresh]
+        self._samples_attempts = attempts
+        self._samples_since = min((run.summary["epoch"] for run in active), default=0)
         if not active or self._has_every_sample(active, fresh):
-            self._samples_of = evaluated
-            self._samples_since = min((run.summary["epoch"] for run in active), default=0)
+            self._samples_of = evaluated, bool(active)
 
     def _events_so_far(self, experiment: ExperimentRow) -> tuple[EventRow, ...]:
         taken = {run.id: run.summary["step"] + 1 for run in experiment.runs}

@@ -50,7 +50,7 @@ OTHERS = {
     "threads": 1,
     "memory_format": "contiguous",
     "test_at": "last",
-    "absent": "ignore",
+    "absent": "one",
     "keep_probabilities": "last",
     "probabilities_mb": 2.5,
     "gradients": "logits",

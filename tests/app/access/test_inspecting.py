@@ -14,7 +14,7 @@ def test_runs_that_are_gone_are_named(runs: list[InspectedRun]) -> None:
 def test_a_run_knows_its_classes_and_whether_its_network_is_here(runs: list[InspectedRun]) -> None:
     assert [run.classes for run in runs] == [("lesion",)] * 2
     assert all(run.has_network for run in runs)
-    assert (runs[0].fit, runs[0].absent) == ("stretch", "one")
+    assert (runs[0].fit, runs[0].absent) == ("stretch", "ignore")
 
 
 def test_why_there_are_no_probabilities_is_said(store: RunStore, trained_runs: dict[str, list[str]]) -> None:

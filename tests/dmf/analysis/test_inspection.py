@@ -1,7 +1,11 @@
 """A table of images, numbers of one, and how far to trust probabilities."""
 
+import json
 import math
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +19,7 @@ from dmf.analysis.inspection import (
     cases_table,
     reliability_of,
 )
+from dmf.config import ExperimentConfig, TrainingConfig
 from dmf.errors import DataError
 from dmf.metrics.calibration import reliability
 from dmf.probabilities import write_probabilities
@@ -117,6 +122,15 @@ def test_labels_given_win_over_what_the_name_tells_and_a_name_may_tell_nothing(s
     assert list(cases_table(store, runs[:1])["label"]) == ["malignant", None]
     labels = {runs[0]: {"phantom-1": "cyst"}}
     assert list(cases_table(store, runs[:1], labels=labels)["label"]) == ["malignant", "cyst"]
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_runs_of_earlier_versions_keep_what_their_absent_classes_scored(version) -> None:
+    store = Path(__file__).parents[2] / "data" / "stores" / version / "runs.sqlite"
+    with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
+        configs = [json.loads(text) for (text,) in connection.execute("select config from experiments")]
+    assert {ExperimentConfig.model_validate(config).training.absent for config in configs} == {"one"}
+    assert TrainingConfig().absent == "ignore"
 
 
 @pytest.mark.parametrize(("absent", "expected"), [("one", 1.0), ("zero", 0.0), ("ignore", math.nan)])
@@ -237,7 +251,8 @@ def test_several_classes_are_averaged_and_their_outline_is_taken_together() -> N
 def test_nothing_there_and_nothing_found_is_said_apart() -> None:
     nothing = np.zeros((4, 4), np.uint8)
     found = case_numbers(nothing[None], Drawn(nothing))
-    assert (found.dice, found.empty) == (1, "both")
+    assert (math.isnan(found.dice), found.empty) == (True, "both")
+    assert case_numbers(nothing[None], Drawn(nothing), absent="one").dice == 1
     assert case_numbers(nothing[None], Drawn(nothing), absent="zero").dice == 0
     assert case_numbers(nothing[None] + np.uint8(255), Drawn(nothing)).empty == "truth"
 
