@@ -7,7 +7,7 @@ from app.access.checking import Checked, Choices, check, choices, prepare_ahead
 from app.access.comparing import (
     ComparedRun,
     Results,
-    absent_words,
+    absent_words_of,
     all_runs,
     band_of,
     behaviour,
@@ -86,7 +86,17 @@ from app.access.methods import methods_table
 from app.access.playing import ComparedPlayback, PlayedRuns, compared_playback, playback
 from app.access.plugging import load_plugins
 from app.access.queueing import Entry, cancel, move, queue
-from app.access.reading import Snapshot, active, follow, metric_info, only_examples, overview, pictures, store
+from app.access.reading import (
+    Snapshot,
+    absent_words,
+    active,
+    follow,
+    metric_info,
+    only_examples,
+    overview,
+    pictures,
+    store,
+)
 from app.access.steering import command, manager, owner_in_words, start, trouble
 from app.access.touring import scene_pictures, scene_playback, take_scene
 from app.access.trying import try_network
@@ -131,6 +141,7 @@ __all__ = [
     "Turned",
     "Which",
     "absent_words",
+    "absent_words_of",
     "active",
     "all_runs",
     "band_of",

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.access.reading import metric_info, store
+from app.access.reading import absent_words, metric_info, store
 from dmf.analysis.behaviour import Behaviour, weight_behaviour
 from dmf.analysis.comparison import Comparison, compare
 from dmf.analysis.differences import FlatConfig, differences, flat_config, in_order
@@ -20,7 +20,7 @@ from dmf.analysis.pairing import ScoredRun
 from dmf.analysis.summary import summary_table
 from dmf.analysis.weight_path import weight_path as read_weight_path
 from dmf.errors import RunNotFoundError
-from dmf.metrics.info import BEFORE_STORED, absent_sentence
+from dmf.metrics.info import BEFORE_STORED
 from dmf.metrics.per_image import image_scores
 from dmf.records import CaseScores
 from dmf.runs import EventRow, ExperimentRow, RunRow, RunStore
@@ -124,10 +124,10 @@ def run_metrics(ids: Sequence[str]) -> pd.DataFrame:
     return store().epoch_metrics(ids)
 
 
-def absent_words(runs: Sequence[ComparedRun]) -> str:
+def absent_words_of(runs: Sequence[ComparedRun]) -> str:
     """What a class scores in these runs that is in neither truth nor prediction; empty of programs of someone's own."""
     ours = [run for run in runs if run.experiment.is_imported or not run.experiment.is_recorded]
-    said = {run.id: absent_sentence(run.config.get("training.absent")) for run in ours}
+    said = {run.id: absent_words(run.experiment) for run in ours}
     if len(set(said.values())) < 2:
         return next(iter(said.values()), "")
     groups = [

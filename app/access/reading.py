@@ -13,7 +13,7 @@ from dmf.analysis.progress import LiveExperiment, Snapshot
 from dmf.errors import DMFError
 from dmf.examples import TAG, add_examples
 from dmf.paths import wants_examples
-from dmf.runs import RunStore
+from dmf.runs import ExperimentRow, RunStore
 from dmf.runs.engine import store_url
 
 if TYPE_CHECKING:
@@ -94,6 +94,13 @@ def pictures(ids: Sequence[int]) -> dict[int, bytes]:
 @st.cache_data(max_entries=128, show_spinner=False)
 def _pictures(_store: RunStore, url: str, ids: tuple[int, ...]) -> dict[int, bytes]:
     return _store.sample_pngs(ids)
+
+
+def absent_words(experiment: ExperimentRow) -> str:
+    """What a class scores in an experiment that is in neither truth nor prediction."""
+    from dmf.metrics.info import absent_sentence
+
+    return absent_sentence((experiment.config.get("training") or {}).get("absent"))
 
 
 def metric_info(name: str) -> "MetricInfo":

@@ -13,7 +13,6 @@ from app.components.live_chart import Mark, Series, live_chart
 from app.components.page_style import dash_sample, number
 from app.components.race import Race
 from app.theme import Color
-from dmf.metrics.info import absent_sentence
 
 HEADLINES = ("lesion_dice", "cb_dice")
 SPLITS = ("validation", "test", "train")
@@ -31,8 +30,14 @@ def ordered(metrics: pd.DataFrame, info: Info) -> list[str]:
     return sorted(names, key=lambda name: ("/" in name, rank.get(name, len(rank)), name))
 
 
-def scores(race: Race, info: Info) -> None:
-    """Two chosen metrics over the epochs, and all of them in a table."""
+def scores(race: Race, info: Info, absent: str) -> None:
+    """Two chosen metrics over the epochs, and all of them in a table.
+
+    Args:
+        race: The runs.
+        info: How a metric is to be read.
+        absent: What a class scores that is in neither truth nor prediction, in words.
+    """
     metrics: pd.DataFrame = race.snapshot.metrics
     names = ordered(metrics, info)
     with st.container(key="metrics-chart"):
@@ -50,7 +55,7 @@ def scores(race: Race, info: Info) -> None:
     with st.container(key="metrics-table"):
         by_class = st.toggle("Each class by itself", key="by-class", persist_state="session")
         shown = [name for name in names if by_class or "/" not in name]
-        st.html(table_html(race, metrics, shown, info))
+        st.html(table_html(race, metrics, shown, info, absent))
 
 
 def _chart(race: Race, metrics: pd.DataFrame, metric: str, info: Info, *, key: str) -> None:
@@ -78,9 +83,8 @@ def _chart(race: Race, metrics: pd.DataFrame, metric: str, info: Info, *, key: s
     )
 
 
-def table_html(race: Race, metrics: pd.DataFrame, names: Sequence[str], info: Info) -> str:
+def table_html(race: Race, metrics: pd.DataFrame, names: Sequence[str], info: Info, absent: str) -> str:
     """Scores of each split at its latest epoch: runs down, metrics across; the best of each column stands out."""
-    absent = absent_sentence((race.snapshot.experiment.config.get("training") or {}).get("absent"))
     head = "".join(_heading(name, info(name), absent) for name in names)
     body = "".join(_split(split, race, metrics, names, info) for split in SPLITS) if len(metrics) else ""
     if not body:

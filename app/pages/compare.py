@@ -246,7 +246,7 @@ def show_results(
             st.caption(
                 "Mean ± standard deviation over runs, or over images where there is one; after it, the difference to "
                 "the baseline. Bold is what cannot be told apart from the best; a metric without bold cannot be "
-                f"tested. {plain(access.absent_words(runs))}"
+                f"tested. {plain(access.absent_words_of(runs))}"
             )
         metric = st.selectbox(
             "Metric that is tested",

@@ -180,7 +180,7 @@ def watch(snapshot: access.Snapshot, problem: str | None) -> None:
         race.losses_chart(drawn)
     race.auxiliary_chart(drawn)
     gradients.gradient_charts(drawn)
-    scores.scores(drawn, access.metric_info)
+    scores.scores(drawn, access.metric_info, access.absent_words(drawn.snapshot.experiment))
     try:
         samples.samples(snapshot, dashes, access.pictures)
     except DMFError as error:

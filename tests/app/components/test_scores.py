@@ -8,16 +8,13 @@ import pandas as pd
 import pytest
 
 from app.components.scores import ordered, table_html
-from dmf.metrics.info import known_metric
+from dmf.metrics.info import absent_sentence, known_metric
 
 COLUMNS = ["run", "epoch", "step", "split", "images", "metric", "value"]
 
 
-def race(absent=None):
-    config = {} if absent is None else {"training": {"absent": absent}}
-    experiment = SimpleNamespace(
-        config=config, is_recorded=False, runs=[SimpleNamespace(id="r1"), SimpleNamespace(id="r2")]
-    )
+def race():
+    experiment = SimpleNamespace(is_recorded=False, runs=[SimpleNamespace(id="r1"), SimpleNamespace(id="r2")])
     return SimpleNamespace(
         snapshot=SimpleNamespace(experiment=experiment), dashes=[(), (8, 4)], titles={"r1": "one", "r2": "two"}
     )
@@ -27,9 +24,9 @@ def rows(metric, *values, images=9):
     return [(run, 3, 30, "validation", images, metric, value) for run, value in zip(("r1", "r2"), values, strict=True)]
 
 
-def table(*metrics, absent=None):
+def table(*metrics, absent=""):
     frame = pd.DataFrame([row for each in metrics for row in each], columns=COLUMNS)
-    return table_html(race(absent), frame, ordered(frame, known_metric), known_metric)
+    return table_html(race(), frame, ordered(frame, known_metric), known_metric, absent)
 
 
 def best(html):
@@ -56,9 +53,7 @@ def test_the_images_behind_a_mean_stand_beside_it_and_are_no_column():
     assert html.count("<th") == 2 + 1 + 1  # <thead> and its two headings, and the line of the split
 
 
-@pytest.mark.parametrize(
-    ("absent", "words"), [("ignore", "is left out of the mean"), ("zero", "scores 0."), (None, "scores 1.")]
-)
-def test_the_explanation_says_what_an_absent_class_scores_also_of_earlier_runs(absent, words):
-    assert words in table(rows("dice", 0.4, 0.6), absent=absent)
-    assert "neither truth nor prediction" not in table(rows("mae", 0.4, 0.6), absent=absent)
+def test_the_explanation_says_what_an_absent_class_scores_but_of_scores_computed_elsewhere():
+    said = absent_sentence("ignore")
+    assert f"the mean over classes. {said}" in table(rows("dice", 0.4, 0.6), absent=said)
+    assert said not in table(rows("mae", 0.4, 0.6), absent=said)
