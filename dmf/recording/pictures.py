@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dmf.records import IGNORE
+
 
 def image_png(image: Any) -> bytes:
     """An image as PNG.
@@ -51,8 +53,13 @@ def classes_png(labels: NDArray[np.uint8]) -> bytes:
     return _encode(labels)
 
 
-def dice(truth: NDArray[np.uint8], prediction: NDArray[np.uint8]) -> float:
-    """Mean Dice over the classes but the background (0) that either has; 1 where there is none."""
+def dice(truth: NDArray[np.uint8], prediction: NDArray[np.uint8]) -> float | None:
+    """Mean Dice over the classes but the background (0) that either has, without void pixels (255 in the truth).
+
+    None where neither has any.
+    """
+    valid = truth != IGNORE
+    truth, prediction = truth[valid], prediction[valid]
     present = sorted({*np.unique(truth).tolist(), *np.unique(prediction).tolist()} - {0})
     scores = [
         2
@@ -60,7 +67,7 @@ def dice(truth: NDArray[np.uint8], prediction: NDArray[np.uint8]) -> float:
         / (np.count_nonzero(truth == label) + np.count_nonzero(prediction == label))
         for label in present
     ]
-    return float(np.mean(scores)) if scores else 1.0
+    return float(np.mean(scores)) if scores else None
 
 
 def _array(values: Any) -> NDArray[Any]:

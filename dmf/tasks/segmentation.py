@@ -1,5 +1,6 @@
 """Segmentation: scores of a network on a split, and pictures of what it predicts."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -98,12 +99,16 @@ class Segmentation:
         """The class number of every pixel of the truth; 255 where it is void."""
         return encode_png(sample.batch.target[0].to(torch.uint8).cpu().numpy())
 
-    def predict_png(self, predict: Callable[[Tensor], Tensor], sample: SampleCase) -> tuple[bytes, float]:
-        """The predicted class number of every pixel, and the Dice of the classes other than background."""
+    def predict_png(self, predict: Callable[[Tensor], Tensor], sample: SampleCase) -> tuple[bytes, float | None]:
+        """The predicted class number of every pixel, and the Dice of the classes other than background.
+
+        It is None where all of them were left out.
+        """
         labels = predict(sample.batch.input).argmax(1)
         counts = class_counts(labels, sample.batch.target, len(self.class_names), self.ignore).cpu().numpy()
         scores = summarise(counts, labels[0].numel(), self.class_names, absent=self.absent)
-        return encode_png(labels[0].to(torch.uint8).cpu().numpy()), scores["lesion_dice"]
+        dice = scores["lesion_dice"]
+        return encode_png(labels[0].to(torch.uint8).cpu().numpy()), None if math.isnan(dice) else dice
 
 
 def encode_png(image: NDArray[np.uint8]) -> bytes:

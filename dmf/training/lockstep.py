@@ -63,7 +63,7 @@ class Judgement:
     """A network on the validation split: its scores, and the picture and Dice of each sample."""
 
     evaluation: "Evaluation"
-    pictures: list[tuple[bytes, float]]
+    pictures: list[tuple[bytes, float | None]]
 
 
 @dataclass(frozen=True)

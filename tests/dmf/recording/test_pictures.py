@@ -63,4 +63,10 @@ def test_dice_is_the_mean_over_the_classes_that_are_there():
     prediction = np.array([[0, 1, 3, 2]], np.uint8)
     # Class 1: 2 * 1 / (2 + 1); class 2: 1; class 3, made up: 0
     assert pictures.dice(truth, prediction) == pytest.approx((2 / 3 + 1 + 0) / 3)
-    assert pictures.dice(np.zeros((2, 2), np.uint8), np.zeros((2, 2), np.uint8)) == 1
+    assert pictures.dice(np.zeros((2, 2), np.uint8), np.zeros((2, 2), np.uint8)) is None
+
+
+def test_void_pixels_count_in_no_dice():
+    truth, prediction = np.array([[1, 0, 255, 255]], np.uint8), np.array([[1, 0, 1, 2]], np.uint8)
+    assert pictures.dice(truth, prediction) == 1
+    assert pictures.dice(truth[:, 2:], prediction[:, 2:]) is None

@@ -75,6 +75,11 @@ def test_void_pixels_count_in_no_score():
     np.testing.assert_array_equal(decode(task.truth_png(sample)), truth)
 
 
+def test_a_picture_of_nothing_where_nothing_is_has_no_dice(task):
+    assert task.predict_png(bright, SampleCase("c-1", batch(EMPTY)))[1] is None
+    assert Segmentation(("background", "lesion"), "one").predict_png(bright, SampleCase("c-1", batch(EMPTY)))[1] == 1
+
+
 def test_the_headline_is_a_metric(task):
     assert task.headline in task.evaluate(bright, [batch(TRUTH)]).metrics
 
