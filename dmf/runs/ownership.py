@@ -38,6 +38,8 @@ def claim(connection: Connection, run_ids: Sequence[str], owner: str, now: float
             raise run_not_found(id)
         row, state = found[id], RunState(found[id].state)
         is_gone = row.owner not in (None, owner) and watch.is_silent(row)
+        # Our own, which nobody here trains any more: a store that took no more could not be told of its end.
+        is_gone |= row.owner == owner and state is not RunState.QUEUED and watch.held(id, owner) is None
         if row.owner not in (None, owner) and not is_gone:
             raise not_owner(row, owner)
         if state is RunState.FINISHED:
