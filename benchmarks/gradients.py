@@ -25,7 +25,7 @@ def measuring(quick: bool, folder: Path) -> list[Row]:
     for at in ("off", "logits", "parameters"):
         config = _config(quick, {"bayesian": FusionConfig(weighting="bayesian")}, gradients=at, gradients_every=EVERY)
         sides[at] = _Side(config, config.runs[0], folder / at)
-    taken = _by_turns(sides, rounds=2 if quick else 8, block=EVERY)
+    taken = _by_turns(sides, rounds=1 if quick else 8, block=EVERY)
     return [
         _row(
             f"step, bayesian, gradients measured at the {at} every {EVERY} steps", Pair(taken[at], taken["off"]), "off"
@@ -43,7 +43,7 @@ def methods(quick: bool, folder: Path) -> list[Row]:
     config = _config(quick, fusions)
     workbench = build_workbench(config)
     sides = {run.label: _Side(config, run, folder / str(number), workbench) for number, run in enumerate(config.runs)}
-    taken = _by_turns(sides, rounds=2 if quick else 5, block=2 if quick else 4)
+    taken = _by_turns(sides, rounds=1 if quick else 5, block=1 if quick else 4)
     return [
         _row(f"step, {name}", Pair(taken[name], taken["variance"]), "variance")
         for name in fusions

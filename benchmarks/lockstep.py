@@ -22,7 +22,7 @@ def rows(quick: bool) -> list[Row]:
     alone = [together.model_copy(update={"runs": (run,)}) for run in runs]
     steps = build_workbench(together).facts()["steps_total"]  # and the data are prepared, for both sides
     with temporary_store() as store:
-        pair = alternate(_train(store, [together]), _train(store, alone), rounds=1 if quick else 5)
+        pair = alternate(_train(store, [together]), _train(store, alone), rounds=1 if quick else 5, warm_up=0 if quick else 1)
     mine, other = pair.seconds
     return [
         Row(

@@ -8,8 +8,11 @@ from benchmarks.harness import Row, alternate, milliseconds
 
 def rows(quick: bool) -> list[Row]:
     imports_torch = _python("import sys, dmf.runs; print('torch' in sys.modules)") == "True"
-    pair = alternate(lambda: _python("import dmf.runs"), lambda: _python("import torch"), rounds=1 if quick else 7)
-    empty = alternate(lambda: _python("pass"), lambda: _python("pass"), rounds=1 if quick else 7).seconds[0]
+    rounds, warm_up = (1, 0) if quick else (7, 1)
+    pair = alternate(
+        lambda: _python("import dmf.runs"), lambda: _python("import torch"), rounds=rounds, warm_up=warm_up
+    )
+    empty = alternate(lambda: _python("pass"), lambda: _python("pass"), rounds=rounds, warm_up=warm_up).seconds[0]
     mine, other = (taken - empty for taken in pair.seconds)
     return [
         Row(
