@@ -22,7 +22,8 @@ def rows(quick: bool) -> list[Row]:
     alone = [together.model_copy(update={"runs": (run,)}) for run in runs]
     steps = build_workbench(together).facts()["steps_total"]  # and the data are prepared, for both sides
     with temporary_store() as store:
-        pair = alternate(_train(store, [together]), _train(store, alone), rounds=1 if quick else 5, warm_up=0 if quick else 1)
+        rounds, warm_up = (1, 0) if quick else (5, 1)
+        pair = alternate(_train(store, [together]), _train(store, alone), rounds=rounds, warm_up=warm_up)
     mine, other = pair.seconds
     return [
         Row(

@@ -203,7 +203,7 @@ def experiments(draw: st.DrawFn) -> ExperimentConfig:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(experiments())
 def test_a_command_read_back_is_the_same_experiment(config: ExperimentConfig) -> None:
     got = read_back(as_command(config))
@@ -214,7 +214,7 @@ def test_a_command_read_back_is_the_same_experiment(config: ExperimentConfig) ->
     assert (alone.data, alone.model, alone.training) == (config.data, config.model, config.training)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(experiments())
 def test_a_script_holds_the_same_experiment(config: ExperimentConfig) -> None:
     script = as_python(config)

@@ -130,9 +130,12 @@ def test_pictures_that_come_after_the_metrics_are_not_missed(
     assert len(live.refresh().samples) == 4
 
 
-def test_a_run_whose_owner_fell_silent_is_seen_as_interrupted(store: RunStore, experiment: ExperimentRow) -> None:
-    later = RunStore(store.file, clock=lambda: experiment.created + 60)
-    snapshot = LiveExperiment(later, experiment.id).refresh()
+def test_a_run_whose_owner_fell_silent_is_seen_as_interrupted(
+    store: RunStore, experiment: ExperimentRow, hasty: Callable[[], float]
+) -> None:
+    live = LiveExperiment(RunStore(store.file, monotonic=hasty), experiment.id)
+    live.refresh()
+    snapshot = live.refresh()
     assert set(snapshot.states) == {RunState.INTERRUPTED}
     assert not snapshot.is_active
 

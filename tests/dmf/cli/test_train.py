@@ -12,7 +12,8 @@ from dmf.knobs import read_events, write_events
 from dmf.records import Knob, RunState
 from dmf.runs import RunStore
 
-STEPS = 240  # of a run that is interrupted: a few seconds
+STEPS = 252  # of a run that is interrupted: a few seconds
+LONG = ("--weighting", "mad", "--dataset-options", "images=120", "--epochs", "12")  # 84 training images: 21 steps each
 BUSI = Path(__file__).parents[4] / "shared" / "data" / "BUSI"
 
 
@@ -206,7 +207,7 @@ def wait_for_steps(file, steps, process, seconds=300.0):
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
 def test_ctrl_c_stops_cleanly_and_resume_finishes(process, dmf, tiny_options, tmp_path):
     file = tmp_path / "runs.sqlite"
-    running = process("train", *tiny_options, "--weighting", "mad", "--epochs", STEPS // 4, "--json")
+    running = process("train", *tiny_options, *LONG, "--json")
     id = wait_for_steps(file, 5, running)
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=300)
@@ -231,7 +232,7 @@ def test_ctrl_c_stops_cleanly_and_resume_finishes(process, dmf, tiny_options, tm
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_a_killed_process_leaves_a_run_that_goes_on_without_gap_or_duplicate(process, tiny_options, tmp_path, hasty):
     file = tmp_path / "runs.sqlite"
-    running = process("train", *tiny_options, "--weighting", "mad", "--epochs", STEPS // 4)
+    running = process("train", *tiny_options, *LONG)
     id = wait_for_steps(file, 5, running)
     running.kill()
     running.wait(300)

@@ -23,8 +23,7 @@ kind, file, count, ids = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4:
 
 def train(store, owner):
     experiment = store.experiment(ids[0])
-    while time.time() < start:
-        pass
+    time.sleep(max(0.0, start - time.time()))
     try:
         Job(store, experiment, owner).train()
         return "trained"

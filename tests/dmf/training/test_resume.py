@@ -14,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from dmf import config_text
 from dmf.config import ExperimentConfig
 from dmf.jobs import Job, create_experiment
 from dmf.knobs import knobs_of
@@ -48,10 +49,15 @@ def train():
     return go
 
 
-@pytest.fixture
-def uninterrupted(config, train, tmp_path):
-    store = RunStore(tmp_path / "uninterrupted" / "runs.sqlite")
-    yield store, train(store, config)
+@pytest.fixture(scope="session")
+def uninterrupted(data_folder, tiny_texts, tmp_path_factory):
+    """The same race without any interruption, trained once for all tests."""
+    store = RunStore(tmp_path_factory.mktemp("uninterrupted") / "runs.sqlite")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DMF_HOME", str(data_folder))
+        whole = create_experiment(store, config_text.experiment(tiny_texts | {"epochs": str(EPOCHS)}, runs=RACE))
+        Job(store, whole, "owner of the whole").train()
+    yield store, whole.id
     store.close()
 
 
