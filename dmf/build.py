@@ -23,7 +23,7 @@ from dmf.fusion import Fusion
 from dmf.knobs import Settings
 from dmf.losses import LOSSES, build_bank
 from dmf.models import MODELS, build_model
-from dmf.plugins import load_stored
+from dmf.plugins import require
 from dmf.records import IGNORE
 from dmf.schedule import AuxiliarySchedule
 from dmf.seeding import derive
@@ -175,7 +175,7 @@ def original_case(config: ExperimentConfig | DataConfig | Mapping[str, Any], cas
         case: Id of the case.
 
     Raises:
-        ConfigError: If the dataset cannot be what the configuration says, or its plug-in is gone or changed.
+        ConfigError: If the dataset cannot be what the configuration says, or its plug-in is not loaded.
         DataError: If its name was not recorded, it is not on this machine, has no such case, or a file is damaged.
     """
     return read_original(_dataset_of(config), case)
@@ -195,12 +195,12 @@ def _dataset_of(config: ExperimentConfig | DataConfig | Mapping[str, Any]) -> Da
     if isinstance(config, DataConfig):
         return build_dataset(config)
     if isinstance(config, ExperimentConfig):
-        load_stored(config.plugins)
+        require(config.plugins)
         return build_dataset(config.data, config.training.seed)
     fields = config.get("data") or {}
     if "dataset" not in fields:
         raise DataError("Which dataset its images are from was not recorded with this run, so they cannot be shown.")
-    load_stored(from_plain(PluginConfig, plugin) for plugin in config.get("plugins") or ())
+    require(from_plain(PluginConfig, plugin) for plugin in config.get("plugins") or ())
     data: DataConfig = from_plain(DataConfig, {name: fields[name] for name in DATA_FIELDS if name in fields})
     return build_dataset(data, int((config.get("training") or {}).get("seed") or 0))
 

@@ -14,6 +14,7 @@ from dmf.errors import ConfigError, DataError
 from dmf.metrics import summarise
 from dmf.metrics.labels import label_counts
 from dmf.metrics.scores import Absent
+from dmf.paths import refuse_outside
 from dmf.probabilities import found
 from dmf.records import Artifact, CaseScores, EpochMetrics, Event, Record, RunState, StateChange
 from dmf.runs import RunStore, new_owner
@@ -71,6 +72,7 @@ def import_predictions(store: RunStore, folder: Path | str, name: str | None = N
         StoreError: If the store refuses.
     """
     root = Path(folder).expanduser().resolve()  # whatever way leads there, it is one folder
+    refuse_outside(root)
     _refuse_twice(store, root)
     dataset, cases, models = _find(root)
     sizes = _count(dataset, cases, models)

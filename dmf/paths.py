@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from dmf.errors import ConfigError
+
 
 def data_home() -> Path:
     """The folder of everything users bring or make: ``DMF_HOME`` where set, else ``data`` in the current folder."""
@@ -15,9 +17,37 @@ def default_store() -> str:
     return os.environ.get("DMF_STORE") or str(data_home() / "runs.sqlite")
 
 
+def artifact_home() -> Path | None:
+    """Where this machine sees the files of runs of a store that is no file: ``DMF_ARTIFACTS``, None if not set."""
+    root = os.environ.get("DMF_ARTIFACTS")
+    return Path(root).expanduser().absolute() if root else None
+
+
 def wants_examples() -> bool:
     """Whether the dashboard may put the example runs into an empty store: unless ``DMF_EXAMPLES`` is ``no``."""
     return os.environ.get("DMF_EXAMPLES", "").strip().lower() not in ("no", "0", "false")
+
+
+def data_roots() -> tuple[Path, ...]:
+    """Folders below which alone datasets may lie: ``DMF_DATA_ROOTS``, parted as ``PATH`` is; empty where all may."""
+    named = os.environ.get("DMF_DATA_ROOTS", "").split(os.pathsep)
+    return tuple(Path(root).expanduser().resolve() for root in named if root.strip())
+
+
+def refuse_outside(folder: Path) -> None:
+    """Make sure that a folder may be looked into, before it is.
+
+    Raises:
+        ConfigError: If it lies neither below ``data_roots()``, where there are any, nor in the data folder.
+    """
+    roots = data_roots()
+    if roots and not any(folder.resolve().is_relative_to(root) for root in (*roots, data_home().resolve())):
+        below = ", ".join(map(str, roots))
+        raise ConfigError(
+            f"{folder} does not lie below {below}: this program was started to look into no other folders. Choose one "
+            "there, or start it with `--data-root`.",
+            "root",
+        )
 
 
 def plugin_files() -> tuple[Path, ...]:

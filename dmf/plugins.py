@@ -5,7 +5,8 @@ The file says in plain dicts what it adds, by the names of our registries::
     WEIGHTINGS = {"mine": MyWeighting}
 
 A plug-in is one file: its hash is stored with the runs that use it, so it can import what is installed, but no other
-file beside it, which the hash would not cover. Loading runs the file with all rights of the program.
+file beside it, which the hash would not cover. Loading runs the file with all rights of the program, so only files that
+somebody named (``--plugin``, ``DMF_PLUGINS``) or said yes to are loaded, never one because a store names it.
 """
 
 import hashlib
@@ -98,28 +99,51 @@ def loaded() -> tuple[Plugin, ...]:
     return tuple(_loaded.values())
 
 
+def not_loaded(stored: Iterable[PluginConfig]) -> tuple[PluginConfig, ...]:
+    """Those files that a stored experiment uses and this process has not loaded, each once."""
+    return tuple(dict.fromkeys(each for each in stored if each.sha256 not in _loaded))
+
+
+def require(stored: Iterable[PluginConfig]) -> None:
+    """Make sure that the files which a stored experiment uses are loaded.
+
+    It loads none itself: a store may come from anybody, so a file that only the store names is not run by looking.
+
+    Raises:
+        ConfigError: If one is not loaded; says how to load it, or that it is gone or is another than it was.
+    """
+    for each in not_loaded(stored):
+        _check_unchanged(each)
+        raise _refusal(
+            f"This run was made with plug-in {each.path} (SHA-256 {each.sha256}), which is not loaded. Files that only "
+            f"the store names are not run by themselves: if you trust it, give it with `--plugin {each.path}`."
+        )
+
+
 def load_stored(stored: Iterable[PluginConfig]) -> None:
-    """Load the files that a stored experiment uses, as they were when it was made.
+    """Load the files that a stored experiment uses, as they were when it was made, after somebody said yes to them.
 
     Raises:
         ConfigError: If one is gone or is another than it was then; or as :func:`load_plugin`.
     """
-    for each in stored:
-        if each.sha256 in _loaded:
-            continue
-        try:
-            now = hashlib.sha256(Path(each.path).read_bytes()).hexdigest()
-        except OSError as error:
-            raise _refusal(
-                f"Plug-in {each.path}, which this run was made with, cannot be read: {error.strerror or error}. Put "
-                "the file back, or name the same file elsewhere with `--plugin`."
-            ) from error
-        if now != each.sha256:
-            raise _refusal(
-                f"Plug-in {each.path} has changed since this run was made with it: its SHA-256 was "
-                f"{short(each.sha256)} and is {short(now)}. Name the file as it was with `--plugin`, or start anew."
-            )
+    for each in not_loaded(stored):
+        _check_unchanged(each)
         load_plugin(each.path)
+
+
+def _check_unchanged(stored: PluginConfig) -> None:
+    try:
+        now = hashlib.sha256(Path(stored.path).read_bytes()).hexdigest()
+    except OSError as error:
+        raise _refusal(
+            f"Plug-in {stored.path}, which this run was made with, cannot be read: {error.strerror or error}. Put "
+            "the file back, or name the same file elsewhere with `--plugin`."
+        ) from error
+    if now != stored.sha256:
+        raise _refusal(
+            f"Plug-in {stored.path} has changed since this run was made with it: its SHA-256 was "
+            f"{short(stored.sha256)} and is {short(now)}. Name the file as it was with `--plugin`, or start anew."
+        )
 
 
 def plugins_of(config: ExperimentConfig, weightings: Iterable[str] = ()) -> tuple[PluginConfig, ...]:

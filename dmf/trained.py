@@ -16,7 +16,7 @@ from dmf.data.files import as_grey, as_rgb
 from dmf.data.filtering import treat
 from dmf.errors import CheckpointError
 from dmf.models import build_model
-from dmf.plugins import load_stored
+from dmf.plugins import require
 from dmf.runs import RunStore
 from dmf.tasks import Segmentation
 from dmf.training import checkpoint
@@ -85,7 +85,7 @@ def load_trained(store: RunStore, run_id: str) -> Trained:
     Raises:
         RunNotFoundError: If there is no such run.
         CheckpointError: If its file is missing, damaged or of another configuration.
-        ConfigError: If its configuration names what this program does not have, or a plug-in of its is gone or changed.
+        ConfigError: If its configuration names what this program does not have, or a plug-in of its is not loaded.
     """
     row = store.run(run_id)
     experiment = store.experiment(row.experiment)
@@ -96,8 +96,8 @@ def load_trained(store: RunStore, run_id: str) -> Trained:
     config = ExperimentConfig.model_validate(experiment.config)
     run = config.runs[row.position]
     path = store.artifact_folder(run_id) / kept.path
-    load_stored(config.plugins)
-    tensors, _ = checkpoint.load(path, fingerprint(config, run))
+    require(config.plugins)
+    tensors, _ = checkpoint.load(path, fingerprint(config, run), kept)
     with blaming("dataset"):
         dataset = build_dataset(config.data, config.training.seed)
     model = build_model(

@@ -92,6 +92,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "dmf.trained",
     },
     "app.pages": {"app.access", "app.components", "app.charts", "app.state"},
+    "app.__main__": set(),
     "app.main": {"app.access", "app.components", "app.charts", "app.state", "app.theme", "app.pages"},
 }
 NOT_EVEN_THE_FLOOR = {"app.charts"}

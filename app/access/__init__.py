@@ -84,7 +84,7 @@ from app.access.lab import (
 )
 from app.access.methods import methods_table
 from app.access.playing import ComparedPlayback, PlayedRuns, compared_playback, playback
-from app.access.plugging import load_plugins
+from app.access.plugging import load_plugins, run_plugin, unloaded_plugins
 from app.access.queueing import Entry, cancel, move, queue
 from app.access.reading import (
     Snapshot,
@@ -213,6 +213,7 @@ __all__ = [
     "run_file",
     "run_history",
     "run_metrics",
+    "run_plugin",
     "run_settings",
     "scene_pictures",
     "scene_playback",
@@ -229,6 +230,7 @@ __all__ = [
     "trouble",
     "try_network",
     "turn",
+    "unloaded_plugins",
     "uploaded_history",
     "view_case",
     "weight_path",

@@ -1,8 +1,15 @@
-"""Files of someone's own that ``DMF_PLUGINS`` names, loaded before the first menu is made."""
+"""Files of someone's own: those that ``DMF_PLUGINS`` names; those that only the store names wait for a yes."""
 
+from collections.abc import Iterable
+
+from app.access.reading import store
+from dmf.config import PluginConfig
+from dmf.config_text import build
 from dmf.errors import ConfigError
+from dmf.knobs import plugins_told
 from dmf.paths import plugin_files
-from dmf.plugins import load_plugin, loaded
+from dmf.plugins import load_plugin, load_stored, loaded, not_loaded
+from dmf.runs import ExperimentRow
 
 
 def load_plugins() -> list[str]:
@@ -14,6 +21,24 @@ def load_plugins() -> list[str]:
         except ConfigError as error:
             troubles.append(str(error))
     return troubles
+
+
+def unloaded_plugins(experiments: Iterable[ExperimentRow]) -> tuple[PluginConfig, ...]:
+    """The files that these experiments were made with and that are not loaded: looking at a run never runs a file."""
+    named: list[PluginConfig] = []
+    for experiment in experiments:
+        named += [build(PluginConfig, plugin) for plugin in experiment.config.get("plugins") or ()]
+        named += plugins_told(store().events([run.id for run in experiment.runs]))
+    return not_loaded(named)
+
+
+def run_plugin(plugin: PluginConfig) -> None:
+    """Load a file that the store names, after somebody who saw its path and hash said yes.
+
+    Raises:
+        ConfigError: If it is gone, has changed or cannot be loaded.
+    """
+    load_stored([plugin])
 
 
 def added() -> dict[str, tuple[str, ...]]:

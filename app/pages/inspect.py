@@ -12,6 +12,7 @@ from app.components.compared_charts import titles_of
 from app.components.inspect import browsing, elsewhere, growing, looking, sheets, stored, trusting, trying
 from app.components.inspect.thumbnails import thumbnail
 from app.components.page_style import plain, use_style
+from app.components.plugin_question import plugin_question
 from app.components.run_picker import run_picker
 from dmf.errors import DMFError
 
@@ -56,6 +57,7 @@ def show_runs() -> None:
     if not runs:
         st.caption("Tick runs to see what they predict; the address of this page then leads back to them.")
         return
+    plugin_question(access.unloaded_plugins(run.experiment for run in runs), access.run_plugin)
     show_images(runs, titles_of(runs))
 
 

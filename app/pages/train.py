@@ -11,6 +11,7 @@ from app.components.form import form
 from app.components.lab.methods import explained
 from app.components.live_chart import chart_engine
 from app.components.page_style import uncover, use_style
+from app.components.plugin_question import plugin_question
 from dmf.config import ExperimentConfig
 from dmf.errors import DMFError, RunNotFoundError
 from dmf.records import RunState
@@ -101,6 +102,7 @@ def show_experiment(id: str | None) -> None:
         if not snapshot.is_active and snapshot.step > 0:
             play.play_button(id, lambda: access.playback(id))
     if not snapshot.is_active and any(state.is_resumable for state in snapshot.states):
+        plugin_question(access.unloaded_plugins([snapshot.experiment]), access.run_plugin)
         drawn = _condition(snapshot)
 
         @st.fragment(run_every=IDLE_TICK)

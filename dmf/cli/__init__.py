@@ -3,6 +3,17 @@
 Heavy imports wait inside the commands, so that help and mistakes answer at once.
 """
 
-from dmf.cli.app import main
+import sys
 
 __all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line; Ctrl-C is one line from its first import on."""
+    try:
+        from dmf.cli.app import main as run
+
+        run()
+    except KeyboardInterrupt:
+        sys.stderr.write("Error Interrupted.\n")
+        sys.exit(130)  # what shells expect

@@ -1,5 +1,6 @@
 """The commands put together, and what a mistake looks like: one clear line, exit status 2."""
 
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from dmf.cli.train import train
 from dmf.cores import share_cores
 from dmf.errors import ConfigError, DataError, DMFError, RunNotFoundError, naming_plugins
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")  # only this machine reaches it there
 INTERRUPTED = 130  # what shells expect after Ctrl-C
 
 app = typer.Typer(
@@ -46,11 +48,26 @@ app.add_typer(data_app, name="data")
 def dashboard(
     store: Annotated[str | None, STORE] = None,
     port: Annotated[int, typer.Option(help="Port on this machine.", min=1, max=65535)] = 8501,
+    address: Annotated[
+        str,
+        typer.Option(help="Address to listen at. At any but this machine's own, everybody who reaches it may do all."),
+    ] = LOOPBACK[0],
+    data_root: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Let pages look into this folder and those below it, and into no other but the data folder; may be "
+            "given again. (default: any at this machine's own address, else none)",
+            metavar="DIR",
+        ),
+    ] = None,
 ) -> None:
     """Open the dashboard in the browser: http://localhost:8501."""
     import app as pages
     from dmf.paths import data_home
     from dmf.plugins import loaded
+
+    if importlib.util.find_spec("streamlit") is None:
+        raise ConfigError("The dashboard needs Streamlit, plotly and altair. Install them: pip install 'dmf[app]'")
 
     main = Path(next(iter(pages.__path__))) / "main.py"
     environment = os.environ | {"DMF_HOME": str(data_home().absolute())}
@@ -58,8 +75,22 @@ def dashboard(
         environment["DMF_STORE"] = store if "://" in store else str(Path(store).absolute())
     if files := [str(plugin.path) for plugin in loaded()]:
         environment["DMF_PLUGINS"] = os.pathsep.join(files)
-    os.chdir(main.parent.parent)  # Streamlit reads .streamlit/config.toml from the current folder
-    command = [sys.executable, "-m", "streamlit", "run", str(main), "--server.port", str(port)]
+    roots = [root.expanduser().resolve() for root in data_root or ()]
+    if address not in LOOPBACK:
+        console.print(
+            f"[bold yellow]Warning[/] Listening at {escape(address)}: there are no accounts, so everybody who reaches "
+            "this machine may start, stop and delete runs, upload files, and see what lies in the folders below "
+            f"{escape(', '.join(map(str, roots or [data_home().absolute()])))}. Choose other folders with --data-root.",
+            highlight=False,
+            soft_wrap=True,
+        )
+        roots = roots or [data_home().absolute()]
+    if roots:
+        environment["DMF_DATA_ROOTS"] = os.pathsep.join(map(str, roots))
+    os.chdir(main.parent.parent)  # where `app` is found
+    # The rest is said by app/.streamlit/config.toml, which lies beside the script wherever it is installed. The address
+    # is said here, because the environment would win over that file.
+    command = [sys.executable, "-m", "app", "run", str(main), f"--server.port={port}", f"--server.address={address}"]
     os.execve(sys.executable, command, environment)
 
 

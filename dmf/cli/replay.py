@@ -3,23 +3,20 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import numpy as np
 import typer
 from numpy.typing import NDArray
 
 from dmf.cli.options import given, options_of, with_options
-from dmf.cli.shared import STORE, console, file_of, keep_inputs, open_store
-from dmf.config import FusionConfig, PluginConfig
-from dmf.config_text import build, parse
+from dmf.cli.shared import STORE, console, file_of, keep_inputs, open_store, plugins_of_run, say_yes_to
+from dmf.config import FusionConfig
+from dmf.config_text import parse
 from dmf.errors import ConfigError
-from dmf.knobs import knobs_of, plugins_told
-from dmf.plugins import load_stored, registry_of
+from dmf.knobs import knobs_of
+from dmf.plugins import registry_of
 from dmf.records import Knob
-
-if TYPE_CHECKING:
-    from dmf.runs import RunStore
 
 LOSSES = typer.Argument(
     help="CSV file (a header of loss names, then one row of losses per step), or id of a recorded run."
@@ -65,8 +62,8 @@ class History:
 def read_history(losses: str, store: str | None, methods: Sequence[str]) -> History:
     """The history that a file or the id of a run names.
 
-    Without ``methods`` to replay it under, a run comes with the changes made while it trained. Its plug-ins are loaded
-    if it does or a method is not known without.
+    Without ``methods`` to replay it under, a run comes with the changes made while it trained. Its plug-ins are
+    needed if it does or a method is not known without.
     """
     from dmf.replay import read_losses, recorded_losses
 
@@ -77,7 +74,7 @@ def read_history(losses: str, store: str | None, methods: Sequence[str]) -> Hist
     _, values = recorded_losses(opened, losses)
     settings, source = opened.run(losses).config, file_of(opened)
     if not methods or any(method not in registry_of("WEIGHTINGS") for method in methods):
-        load_stored(_plugins_of(opened, losses))
+        say_yes_to(plugins_of_run(opened, losses))
     return History(values, source, settings, () if methods else knobs_of(opened.events([losses])))
 
 
@@ -120,12 +117,6 @@ def _replay(
         raise ConfigError(f"Cannot write {output}: {reason}. Choose another file with `-o`.", "output") from error
     rows = "1 row" if len(weights) == 1 else f"{len(weights)} rows"
     console.print(f"Wrote {rows} of weights to {output}", highlight=False, markup=False, soft_wrap=True)
-
-
-def _plugins_of(store: "RunStore", run: str) -> list[PluginConfig]:
-    """The files of someone's own that a run was made with, or turned to."""
-    stored = store.experiment(store.run(run).experiment).config.get("plugins", ())
-    return [*(build(PluginConfig, plugin) for plugin in stored), *plugins_told(store.events([run]))]
 
 
 replay: Callable[..., None] = with_options(_replay, WEIGHTING_OPTIONS)

@@ -5,10 +5,23 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from dmf.cli.shared import STORE, await_owners, console, file_of, keep_inputs, may_be_gone, open_store, print_json
+from dmf.cli.shared import (
+    STORE,
+    await_owners,
+    console,
+    document,
+    file_of,
+    keep_inputs,
+    may_be_gone,
+    open_store,
+    plugins_of_run,
+    print_json,
+    say_yes_to,
+)
 from dmf.cli.train import run_job
 from dmf.errors import ConfigError
 
@@ -23,6 +36,8 @@ def resume(
 
     opened = open_store(store)
     await_owners(opened, [run for run in opened.experiment(experiment).runs if run.state.is_active])
+    for run in opened.experiment(experiment).runs:
+        say_yes_to(plugins_of_run(opened, run.id))
     run_job(opened, Job(opened, opened.experiment(experiment), new_owner("dmf resume")), as_json=json)
 
 
@@ -84,7 +99,8 @@ def runs(
         state = f"{row.state.value}, archived" if row.archived else row.state.value
         steps, epoch = f"{row.summary['step'] + 1}", f"{row.summary['epoch']}"
         table.add_row(row.id, escape(row.label), state, steps, epoch, created, escape(", ".join(row.tags)))
-    console.print(table)
+    # Whoever pipes it into another program gets a run a line, however long.
+    (document if document.is_terminal else Console(width=10_000)).print(table)
     console.print("Experiments are named like their runs: r-…-01 belongs to e-…", highlight=False)
 
 

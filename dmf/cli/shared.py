@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from dmf.config import PluginConfig
+from dmf.config_text import build
 from dmf.errors import ConfigError, StoreError
+from dmf.knobs import plugins_told
 from dmf.paths import plugin_files
 
 if TYPE_CHECKING:
@@ -107,6 +110,35 @@ def await_owners(store: "RunStore", rows: Sequence["RunRow"]) -> None:
             soft_wrap=True,
         )
         store.await_owners([row.id for row in rows])
+
+
+def plugins_of_run(store: "RunStore", run: str) -> list[PluginConfig]:
+    """The files of someone's own that a run was made with, or turned to."""
+    stored = store.experiment(store.run(run).experiment).config.get("plugins", ())
+    return [*(build(PluginConfig, plugin) for plugin in stored), *plugins_told(store.events([run]))]
+
+
+def say_yes_to(stored: Sequence[PluginConfig]) -> None:
+    """Have the files loaded that a store names: after a yes in a terminal, else only if they are loaded already.
+
+    Raises:
+        ConfigError: If one is not loaded, and nobody could be asked.
+        typer.Abort: If the answer is no.
+    """
+    from dmf.plugins import load_stored, not_loaded, require
+
+    missing = not_loaded(stored)
+    if missing and sys.stdin.isatty():
+        for each in missing:
+            console.print(
+                f"This run was made with a file that only the store names:\n  {each.path}\n  SHA-256 {each.sha256}",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
+            )
+        typer.confirm("Run it, with all your rights?", abort=True, err=True)
+        load_stored(missing)
+    require(stored)
 
 
 def open_store(url: str | None) -> "RunStore":

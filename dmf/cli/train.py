@@ -1,5 +1,6 @@
 """``dmf train``: every choice of the page, headless."""
 
+import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -129,20 +130,35 @@ def run_job(store: "RunStore", job: "Job", *, as_json: bool) -> None:
 
 @contextmanager
 def _clean_stop(job: "Job") -> Iterator[None]:
-    """The first Ctrl-C (or SIGTERM) stops the runs and keeps them; a second one breaks off."""
+    """The first Ctrl-C, SIGTERM or SIGHUP (a closed terminal) stops the runs and keeps them; a second breaks off."""
 
     def on_signal(number: int, _: object) -> None:
-        if job.stop.is_set():
+        hung_up = number == getattr(signal, "SIGHUP", None)
+        if job.stop.is_set() and not hung_up:
             raise KeyboardInterrupt
         job.stop.set()
+        if hung_up:
+            _silence(terminals)
         console.print("Stopping and writing checkpoints…")
 
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    terminals = [number for number in (1, 2) if os.isatty(number)]
+    wanted = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    # What is ignored stays so: `nohup dmf train` trains on.
+    heard = [number for number in wanted if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, on_signal) for number in heard}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _silence(terminals: Sequence[int]) -> None:
+    """Let what is written to a terminal that is gone go nowhere, instead of failing; a file or a pipe still gets it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for number in terminals:
+        os.dup2(nowhere, number)
+    os.close(nowhere)
 
 
 @contextmanager

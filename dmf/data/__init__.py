@@ -30,6 +30,7 @@ from dmf.data.prepare import PreparedData, class_ratios, prepare
 from dmf.data.split import Indices, split_cases
 from dmf.data.unzip import LIMITS, ArchiveError, Limits
 from dmf.errors import ConfigError
+from dmf.paths import refuse_outside
 from dmf.registry import Registry
 
 __all__ = [
@@ -112,9 +113,12 @@ def build_dataset(config: DataConfig, seed: int = 0) -> Dataset:
 
     Raises:
         UnknownNameError: If no dataset has this name.
-        ConfigError: If the dataset does not take one of the options, or a built-in one is given a folder.
+        ConfigError: If the dataset does not take one of the options, a built-in one is given a folder, or the folder
+            may not be looked into.
     """
     root = None if config.root is None else Path(config.root).expanduser()
+    if root is not None:
+        refuse_outside(root)
     dataset = DATASETS.build(config.dataset, root, seed, **config.dataset_options)
     if root is not None and not dataset.needs_download:
         raise ConfigError(

@@ -11,10 +11,11 @@ from dmf import build
 from dmf.config import ExperimentConfig
 from dmf.errors import CheckpointError, ConfigError, DMFError, NotOwnerError, RunFinishedError, StoreError, reason
 from dmf.knobs import Settings, knobs_of, plugins_told
-from dmf.plugins import load_stored, plugins_of, plugins_with
+from dmf.plugins import plugins_of, plugins_with, require
 from dmf.records import Event, Knob, RunState, StateChange
 from dmf.runs import SILENT_SECONDS, ExperimentRow, RunRow, RunStore, StoreControls, StoreSink
 from dmf.training import Lockstep, TrainingRun
+from dmf.training.checkpoint import sweep
 
 logger = logging.getLogger(__name__)
 
@@ -32,10 +33,10 @@ def create_experiment(
         knobs: Changes of settings that are known beforehand, by the label of their run; each acts at its step.
 
     Raises:
-        ConfigError: If something cannot work, or a plug-in is gone or has changed; nothing is stored then.
+        ConfigError: If something cannot work, or a plug-in is not loaded or has changed; nothing is stored then.
         StoreError: If the store refuses.
     """
-    load_stored(config.plugins)
+    require(config.plugins)
     build.validate(config)
     build.numerics(config)
     turned_to = [str(knob.value) for turned in (knobs or {}).values() for knob in turned if knob.field == "weighting"]
@@ -99,8 +100,9 @@ class Job:
 
     Raises:
         RunFinishedError: If there is nothing left to train, or only a program of someone's own can train it.
-        ConfigError: If a plug-in that it uses is gone or has changed.
+        ConfigError: If a plug-in that it uses is not loaded.
         NotOwnerError: If another process owns a run.
+        StoreError: If the files of a run cannot be reached from here; nothing has changed then.
     """
 
     def __init__(self, store: RunStore, experiment: ExperimentRow, owner: str) -> None:
@@ -129,7 +131,8 @@ class Job:
                 else ""
             )
             raise RunFinishedError(f"Nothing to train in experiment {experiment.id!r}: its runs are {states}.{way_out}")
-        load_stored((*self.config.plugins, *plugins_told(store.events([run.id for run in self.runs]))))
+        store.check_reach([run.id for run in self.runs if store.artifacts(run.id)])
+        require((*self.config.plugins, *plugins_told(store.events([run.id for run in self.runs]))))
         self._resumed = frozenset(store.claim([run.id for run in self.runs], owner))
 
     @property
@@ -210,7 +213,7 @@ class Job:
             config = self.config.runs[row.position]
             run = workbench.run(row.id, config, self.store.artifact_folder(row.id))
             try:
-                scheduled[row.id] = self._continue(run, row)
+                scheduled[row.id] = self._continue(run, row, workbench.feed.steps_per_epoch)
             except (CheckpointError, ConfigError) as error:  # the other runs can go on
                 self._fail(sink, error, [row])
                 continue
@@ -233,7 +236,7 @@ class Job:
             told=_sources,
         )
 
-    def _continue(self, run: TrainingRun, row: RunRow) -> tuple[Knob, ...]:
+    def _continue(self, run: TrainingRun, row: RunRow, steps_per_epoch: int) -> tuple[Knob, ...]:
         """Go on from the last checkpoint of an earlier attempt, or from the start if it never came to one.
 
         Returns:
@@ -242,8 +245,10 @@ class Job:
         stored = knobs_of(self.store.events([row.id]))
         if row.id not in self._resumed:
             return stored
-        if any(artifact.kind == "checkpoint_last" for artifact in self.store.artifacts(row.id)):
-            run.restore()
+        files = {file.kind: file for file in self.store.artifacts(row.id)}
+        last = files.get("checkpoint_last")
+        if last is not None:
+            run.restore(last)
         # A checkpoint is written after the changes that it holds are stored, so they come first in that order.
         applied, coming = run.progress.knobs, stored[len(run.progress.knobs) :]
         if applied != stored[: len(applied)] or any(knob.step < run.step for knob in coming):
@@ -251,7 +256,9 @@ class Job:
                 f"The checkpoint of run {row.id!r} and the store disagree about its changes of settings, so one of "
                 "them is not of this run as it was last. Put the right file back, or start a new run."
             )
-        run.begin_attempt(self.store.begin_attempt(row.id, run.step, self.owner))
+        kept = () if last is None else run.kept(steps_per_epoch)
+        run.begin_attempt(self.store.begin_attempt(row.id, run.step, self.owner, kept))
+        sweep(run.folder, {file.path for file in self.store.artifacts(row.id)})
         return coming
 
     def _fail(self, sink: StoreSink, error: Exception, rows: Sequence[RunRow]) -> None:

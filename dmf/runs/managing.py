@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, select, update
@@ -13,7 +14,7 @@ from dmf.runs.lookup import one_experiment, one_run
 from dmf.runs.queueing import NEXT_PLACE
 from dmf.runs.recording import EMPTY_SUMMARY
 from dmf.runs.rows import LEASE_SECONDS
-from dmf.runs.schema import artifacts, case_scores, controls, epoch_metrics, events, experiments, runs, samples
+from dmf.runs.schema import artifacts, case_scores, controls, epoch_metrics, events, experiments, meta, runs, samples
 from dmf.runs.schema import telemetry as telemetry_table
 from dmf.runs.watching import Watch
 
@@ -21,6 +22,7 @@ LONGEST_NAME = 200  # characters, as for the name of an experiment
 EXPERIMENT_ID = r"e-\d{8}-\d{6}-[0-9a-f]{6}"
 """What ids of experiments look like, so that none is taken for a name."""
 
+_ROOT = "artifacts"  # in `meta`: where the files of runs lie whose store is a database server
 _OF_A_RUN = (telemetry_table, epoch_metrics, case_scores, samples, events, controls, artifacts)
 
 
@@ -147,6 +149,16 @@ def _refuse_taken(connection: Connection, name: str, experiment: str, besides: s
         raise ConfigError(
             f"Run {other!r} of the same experiment is called {name!r} already; choose another name.", "name"
         )
+
+
+def artifact_root(connection: Connection, default: Path) -> str:
+    """The folder of the files of all runs, as the store names it; ``default`` from now on if it named none."""
+    # Locked first, so that of two who ask at once both get the same.
+    connection.execute(select(meta).where(meta.c.key == "schema_version").with_for_update())
+    root = connection.scalar(select(meta.c.value).where(meta.c.key == _ROOT))
+    if root is None:
+        connection.execute(meta.insert().values(key=_ROOT, value=str(default)))
+    return str(root or default)
 
 
 def remove_runs(connection: Connection, ids: Sequence[str], watch: Watch) -> None:

@@ -6,10 +6,11 @@ from typing import Literal
 
 import pandas as pd
 
-from dmf.errors import RunNotFoundError
+from dmf.errors import RunNotFoundError, StoreError
+from dmf.paths import artifact_home, data_home
 from dmf.probabilities import Probabilities
 from dmf.records import Artifact, CaseScores, Record
-from dmf.runs import listing, lookup, predictions, reading, telemetry
+from dmf.runs import listing, lookup, managing, predictions, reading, telemetry
 from dmf.runs.database import Database
 from dmf.runs.recording import write_records
 from dmf.runs.rows import EventRow, SampleRow, Telemetry
@@ -17,6 +18,8 @@ from dmf.runs.rows import EventRow, SampleRow, Telemetry
 
 class Recorded(Database):
     """Writing and reading what training records."""
+
+    _root: Path | None = None  # of the files of runs, once a database server was asked for it
 
     def write(self, records: Sequence[Record], owner: str | None) -> None:
         """Store all records in one transaction, or none. ``owner`` None writes to runs that nobody owns.
@@ -124,9 +127,41 @@ class Recorded(Database):
             return reading.artifacts_of(connection, run_id)
 
     def artifact_folder(self, run_id: str) -> Path:
-        """Where the files of a run belong (``Artifact.path`` is relative to it); made by who writes the first."""
-        base = self.file.parent if self.file else Path("data").absolute()
-        return base / "artifacts" / run_id
+        """Where the files of a run belong (``Artifact.path`` is relative to it); made by who writes the first.
+
+        The place is the store's: beside its file, or for a database server the folder that it names, wherever this
+        program was started. ``DMF_ARTIFACTS`` says where this machine sees that folder.
+        """
+        return self._artifact_root() / run_id
+
+    def check_reach(self, run_ids: Sequence[str]) -> None:
+        """Make sure that the files of these runs can be reached from here.
+
+        Raises:
+            StoreError: If the folder of one is not there; says where it is to be.
+        """
+        for run in run_ids:
+            folder = self.artifact_folder(run)
+            if not folder.is_dir():
+                way_out = (
+                    f"Copy the folder {folder.parent.name!r} beside the store as well"
+                    if self.file
+                    else f"Mount it at {folder.parent}, or let DMF_ARTIFACTS name where it is on this machine"
+                )
+                raise StoreError(
+                    f"The files of run {run!r} belong in {folder}, which cannot be reached from here. {way_out}. "
+                    "Nothing was changed."
+                )
+
+    def _artifact_root(self) -> Path:
+        if self.file is not None:
+            return self.file.parent / "artifacts"
+        if (here := artifact_home()) is not None:
+            return here
+        if self._root is None:
+            with self._writing() as connection:
+                self._root = Path(managing.artifact_root(connection, data_home().absolute() / "artifacts"))
+        return self._root
 
     def probabilities(self, run_id: str, which: Literal["best", "last"]) -> Probabilities | None:
         """What a network of a run believes of every pixel of the test images; None where it was not kept.

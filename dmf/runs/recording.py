@@ -108,7 +108,7 @@ def _write_record(
         case StateChange():
             write_state(connection, record, rows[record.run].attempt, now)
         case Artifact():
-            _write_artifact(connection, record)
+            write_artifact(connection, record)
         case _:
             assert_never(record)
 
@@ -189,7 +189,8 @@ def write_state(connection: Connection, change: StateChange, attempt: int, now: 
     add_event(connection, Event(change.run, change.step, "state", data, now), attempt)
 
 
-def _write_artifact(connection: Connection, record: Artifact) -> None:
+def write_artifact(connection: Connection, record: Artifact) -> None:
+    """Record a file of a run in place of the one of its kind."""
     table = artifacts
     key = {"run": record.run, "kind": record.kind}
     connection.execute(delete(table).where(*(table.c[name] == value for name, value in key.items())))
@@ -207,7 +208,7 @@ def trim_run(connection: Connection, run: str, step: int) -> None:
     the new attempt applies them again when it comes to their step.
     """
     telemetry.trim(connection, run, step)
-    for table in (epoch_metrics, samples):
+    for table in (epoch_metrics, samples, artifacts):
         connection.execute(delete(table).where((table.c.run == run) & (table.c.step > step)))
     last_epoch = connection.scalar(select(func.max(epoch_metrics.c.epoch)).where(epoch_metrics.c.run == run))
     epoch = -1 if last_epoch is None else int(last_epoch)

@@ -13,10 +13,10 @@ from typing import Any
 from sqlalchemy import update
 
 from dmf.errors import NotOwnerError, StoreError
-from dmf.records import Record, RunState
+from dmf.records import Artifact, Record, RunState
 from dmf.runs import adopting, lookup, managing, ownership, queueing, schema
 from dmf.runs.recorded import Recorded
-from dmf.runs.recording import owned_runs, trim_run
+from dmf.runs.recording import owned_runs, trim_run, write_artifact
 from dmf.runs.rows import ExperimentRow, RunRow
 from dmf.runs.wishes import Wishes
 
@@ -190,8 +190,11 @@ class RunStore(Recorded, Wishes):
         Raises:
             RunNotFoundError: If there is no such run.
             RunFinishedError: If one is active, or its owner has not let go of it yet.
-            StoreError: If its files cannot be deleted; the runs are gone from the store by then.
+            StoreError: If the place of their files cannot be reached from here, and nothing is deleted; or if some
+                cannot be deleted: the runs are gone from the store by then.
         """
+        if self.file is None:  # else they lie beside the store
+            self.check_reach([run for run in run_ids if self.artifacts(run)])
         with self._writing() as connection:
             managing.remove_runs(connection, run_ids, self._watch)
         for folder in map(self.artifact_folder, run_ids):
@@ -230,11 +233,12 @@ class RunStore(Recorded, Wishes):
             self._watch.hold(run, owner, attempt)
         return resumed
 
-    def begin_attempt(self, run_id: str, step: int, owner: str) -> int:
+    def begin_attempt(self, run_id: str, step: int, owner: str, files: Sequence[Artifact] = ()) -> int:
         """Trim all that the run stored from ``step`` on and raise its attempt by one; returns the new attempt.
 
         ``step`` is the next step to be taken. Metrics, scores and samples at exactly ``step`` describe the model
-        of that checkpoint and stay; written again, they are replaced. Events of kind "state" stay.
+        of that checkpoint and stay; written again, they are replaced. Events of kind "state" stay. ``files`` are what
+        there is of checkpoints, in place of what was recorded of them.
 
         Raises:
             RunNotFoundError: If there is no such run.
@@ -243,6 +247,8 @@ class RunStore(Recorded, Wishes):
         with self._writing() as connection:
             attempt = int(owned_runs(connection, [run_id], owner)[run_id].attempt) + 1
             trim_run(connection, run_id, step)
+            for file in files:
+                write_artifact(connection, file)
             connection.execute(update(schema.runs).where(schema.runs.c.id == run_id).values(attempt=attempt))
         self._watch.hold(run_id, owner, attempt)
         return attempt

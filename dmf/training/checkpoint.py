@@ -1,18 +1,20 @@
 """Checkpoints: tensors in safetensors files, everything else as JSON in their header. No pickle."""
 
+import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
 from dmf.errors import CheckpointError
-from dmf.records import Knob
+from dmf.records import Artifact, Knob
 
 FORMAT = "1"
 
@@ -35,8 +37,16 @@ class Progress:
     knobs: tuple[Knob, ...] = ()
 
 
-def save(path: Path, tensors: Mapping[str, Tensor], progress: Progress, fingerprint: str) -> int:
-    """Write a checkpoint so that a crash at any moment leaves either the old file or the new one; returns its bytes.
+@dataclass(frozen=True)
+class Saved:
+    """A checkpoint as it was written: its size in bytes, and the SHA-256 of the whole file in hexadecimal."""
+
+    bytes: int
+    sha256: str
+
+
+def save(path: Path, tensors: Mapping[str, Tensor], progress: Progress, fingerprint: str) -> Saved:
+    """Write a checkpoint so that a crash at any moment leaves either the old file or the new one.
 
     Raises:
         CheckpointError: If the file cannot be written.
@@ -46,11 +56,13 @@ def save(path: Path, tensors: Mapping[str, Tensor], progress: Progress, fingerpr
 
     draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     metadata = {"format": FORMAT, "fingerprint": fingerprint, "progress": json.dumps(asdict(progress))}
+    here = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, draft, metadata)
+        save_file(here, draft, metadata | {"content": _content_hash(here, metadata)})
+        saved = Saved(draft.stat().st_size, _file_hash(draft))
         draft.replace(path)
-        return path.stat().st_size
+        return saved
     except (OSError, SafetensorError) as error:  # safetensors wraps what the disk says
         with suppress(OSError):
             draft.unlink()
@@ -69,11 +81,44 @@ def remove_drafts(folder: Path) -> None:
                 draft.unlink()
 
 
-def load(path: Path, fingerprint: str) -> tuple[dict[str, Tensor], Progress]:
-    """Read a checkpoint.
+def sweep(folder: Path, keep: Collection[str]) -> None:
+    """Delete what a process that was killed left in the folder of a run: drafts, and files that no record names."""
+    remove_drafts(folder)
+    for pattern in ("best-*.safetensors", "probabilities-*.zip"):
+        for file in folder.glob(pattern):
+            if file.name not in keep:
+                with suppress(OSError):  # it only takes room
+                    file.unlink()
+
+
+def read(path: Path, kind: Literal["checkpoint_last", "checkpoint_best"], run: str, steps_per_epoch: int) -> Artifact:
+    """What there is to record of a checkpoint, as the file itself says.
 
     Raises:
-        CheckpointError: If it is missing, damaged or was made under another configuration.
+        CheckpointError: If it cannot be read.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            step = int(json.loads((file.metadata() or {})["progress"])["step"])
+        return Artifact(run, kind, step // steps_per_epoch, step, path.name, path.stat().st_size, _file_hash(path))
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise CheckpointError(f"Checkpoint {path} cannot be read ({error}). Start a new run.") from error
+
+
+def load(path: Path, fingerprint: str, known: Artifact | None = None) -> tuple[dict[str, Tensor], Progress]:
+    """Read a checkpoint and check that it holds what was written.
+
+    Args:
+        path: The file.
+        fingerprint: Of the configuration that it must be of.
+        known: What is recorded of it. The file may be of a later step: then who wrote it was killed before it could
+            record that.
+
+    Raises:
+        CheckpointError: If it is missing, damaged, was made under another configuration or is another file than is
+            recorded.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -89,9 +134,33 @@ def load(path: Path, fingerprint: str) -> tuple[dict[str, Tensor], Progress]:
         raise CheckpointError(f"Checkpoint {path} has format {metadata.get('format')!r}, expected {FORMAT!r}.")
     if metadata.get("fingerprint") != fingerprint:
         raise CheckpointError(f"Checkpoint {path} was made under another configuration. Start a new run.")
+    if "content" in metadata and metadata["content"] != _content_hash(tensors, metadata):  # earlier programs wrote none
+        raise CheckpointError(
+            f"Checkpoint {path} is damaged: it does not hold what was written into it. Put a copy of it in its place, "
+            "or start a new run."
+        )
     progress = json.loads(metadata["progress"])
+    if known is not None and known.sha256 and progress["step"] <= known.step and _file_hash(path) != known.sha256:
+        raise CheckpointError(
+            f"Checkpoint {path} is not the file that the store knows (SHA-256 {known.sha256[:10]}…). Put that file "
+            "back, or start a new run."
+        )
     knobs = tuple(Knob(**knob) for knob in progress.pop("knobs", ()))  # earlier programs wrote none
     return tensors, Progress(**progress, knobs=knobs)
+
+
+def _content_hash(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    """SHA-256 of the tensors, their names, types and shapes, and of what is said beside them."""
+    digest = hashlib.sha256(json.dumps([metadata[key] for key in ("format", "fingerprint", "progress")]).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def with_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -169,18 +169,31 @@ class TrainingRun:
         return self._artifact("checkpoint_best", self._best, epoch, self._model_tensors())
 
     def begin_attempt(self, attempt: int) -> None:
-        """Label what follows as another attempt at this run; removes drafts of checkpoints that a killed one left."""
+        """Label what follows as another attempt at this run."""
         self._telemetry.attempt = attempt
-        checkpoint.remove_drafts(self.folder)
 
-    def restore(self) -> None:
-        """Continue from the last checkpoint, with the settings of its step.
+    def kept(self, steps_per_epoch: int) -> list[Artifact]:
+        """The checkpoints of a restored run as they lie there: one may be newer than what is recorded of it.
 
         Raises:
-            CheckpointError: If it is missing, damaged or of another configuration.
+            CheckpointError: If one is damaged.
+        """
+        files = [checkpoint.read(self.folder / LAST, "checkpoint_last", self.id, steps_per_epoch)]
+        if (best := self.folder / self._best).is_file():
+            files.append(checkpoint.read(best, "checkpoint_best", self.id, steps_per_epoch))
+        return files
+
+    def restore(self, known: Artifact | None = None) -> None:
+        """Continue from the last checkpoint, with the settings of its step.
+
+        Args:
+            known: What is recorded of it.
+
+        Raises:
+            CheckpointError: If it is missing, damaged, of another configuration, or not what is recorded.
             ConfigError: If a change of settings that it names cannot work in this program.
         """
-        tensors, progress = checkpoint.load(self.folder / LAST, self.fingerprint)
+        tensors, progress = checkpoint.load(self.folder / LAST, self.fingerprint, known)
         self._adopt(self.settings.after(progress.knobs))
         self.progress = progress
         self.model.load_state_dict(checkpoint.under_prefix("model", tensors))
@@ -240,5 +253,5 @@ class TrainingRun:
         return checkpoint.with_prefix("model", self.model.state_dict())
 
     def _artifact(self, kind: str, name: str, epoch: int, tensors: dict[str, Tensor]) -> Artifact:
-        size = checkpoint.save(self.folder / name, tensors, self.progress, self.fingerprint)
-        return Artifact(self.id, kind, epoch, self.step, name, size)  # type: ignore[arg-type]
+        saved = checkpoint.save(self.folder / name, tensors, self.progress, self.fingerprint)
+        return Artifact(self.id, kind, epoch, self.step, name, saved.bytes, saved.sha256)  # type: ignore[arg-type]

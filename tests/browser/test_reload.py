@@ -31,7 +31,7 @@ def edit(file: Path, added: str) -> None:
 
 def test_a_training_outlives_edits_of_the_code_and_has_one_thread(serve, watched, tmp_path) -> None:
     project = tmp_path / "project"
-    for part in ("app", "dmf", ".streamlit"):
+    for part in ("app", "dmf"):
         shutil.copytree(ROOT / part, project / part, ignore=shutil.ignore_patterns("__pycache__"))
     watching = ("--server.fileWatcherType", "poll", "--server.runOnSave", "true")
     server = serve(project / "app" / "main.py", *watching, project=project)

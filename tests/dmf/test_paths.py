@@ -2,7 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from dmf.paths import cache_folder, data_home, default_store, raw_folder
+from dmf.config import DataConfig
+from dmf.data import build_dataset
+from dmf.errors import ConfigError
+from dmf.importing import import_predictions
+from dmf.paths import cache_folder, data_home, default_store, raw_folder, refuse_outside
+from dmf.runs import RunStore
 
 
 def test_data_lies_in_the_current_folder_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,3 +35,24 @@ def test_the_store_lies_in_the_data_folder_unless_the_environment_says_otherwise
     assert default_store() == str(tmp_path / "runs.sqlite")
     monkeypatch.setenv("DMF_STORE", "postgresql://somewhere/runs")
     assert default_store() == "postgresql://somewhere/runs"
+
+
+def test_folders_outside_the_named_roots_are_not_looked_into(
+    home: Path, store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside, inside = tmp_path / "outside", tmp_path / "roots" / "inside"
+    for folder in (outside, inside):
+        folder.mkdir(parents=True)
+    (inside.parent / "link").symlink_to(outside)
+    refuse_outside(outside)  # nothing was named
+    monkeypatch.setenv("DMF_DATA_ROOTS", str(inside.parent))
+    refuse_outside(inside)
+    refuse_outside(home / "raw" / "folder")
+    for folder in (outside, inside / ".." / ".." / "outside", inside.parent / "link", tmp_path / "not there"):
+        with pytest.raises(ConfigError, match=r"does not lie below .*roots: this program was started to look into no"):
+            refuse_outside(folder)
+        with pytest.raises(ConfigError, match="does not lie below"):
+            build_dataset(DataConfig(dataset="folder", root=str(folder)))
+        with pytest.raises(ConfigError, match="does not lie below"):
+            import_predictions(store, folder)
+    build_dataset(DataConfig(dataset="folder", root=str(inside)))

@@ -13,7 +13,17 @@ from dmf.jobs import Job, create_experiment
 from dmf.losses import LOSSES, build_bank
 from dmf.methods import check_method
 from dmf.models import MODELS, build_model
-from dmf.plugins import load_plugin, load_plugins, load_stored, loaded, plugins_of, registry_of, short
+from dmf.plugins import (
+    load_plugin,
+    load_plugins,
+    load_stored,
+    loaded,
+    not_loaded,
+    plugins_of,
+    registry_of,
+    require,
+    short,
+)
 from dmf.trained import load_trained
 from dmf.weighting import WEIGHTINGS, build_weighting
 
@@ -252,13 +262,20 @@ def test_nothing_new_starts_with_a_file_that_is_not_what_was_loaded(plugin):
         plugins_of(experiment_with("height"))
 
 
-def test_what_an_experiment_was_made_with_is_loaded_again(plugin, forget_plugins):
-    load_plugin(plugin())
+def test_what_an_experiment_was_made_with_is_loaded_only_after_a_yes(plugin, forget_plugins):
+    file = plugin()
+    load_plugin(file)
     stored = plugins_of(experiment_with("height"))
+    require(stored)
     forget_plugins()
+    assert not_loaded([*stored, *stored]) == stored
+    said = rf"plug-in {file} \(SHA-256 {stored[0].sha256}\), which is not loaded.*give it with `--plugin {file}`"
+    with pytest.raises(ConfigError, match=said):
+        require(stored)
     assert "height" not in WEIGHTINGS
     load_stored(stored)
     assert "height" in WEIGHTINGS
+    require(stored)
 
 
 def test_a_stored_plugin_that_changed_or_is_gone_is_refused(plugin, forget_plugins):
@@ -292,14 +309,20 @@ def test_what_an_older_version_of_a_dataset_made_is_not_taken_from_the_cache(plu
     assert own.identity() == own.fingerprint()
 
 
-def test_a_trained_network_and_its_images_find_their_plugin_by_themselves(store, tiny, plugin, forget_plugins):
+def test_looking_at_a_trained_network_and_its_images_runs_no_file_that_only_the_store_names(
+    store, tiny, plugin, forget_plugins
+):
     load_plugin(plugin(DATASET))
     config = tiny("mad", dataset="squares", dataset_options="", batch_size="2", epochs="1")
     experiment = create_experiment(store, config)
     Job(store, experiment, "a test (here)").train()
     kept = store.experiment(experiment.id).config
     forget_plugins()
+    for look in (lambda: load_trained(store, experiment.runs[0].id), lambda: build.original_case(kept, "square-03")):
+        with pytest.raises(ConfigError, match="which is not loaded"):
+            look()
+    assert loaded() == ()
+    load_stored(ExperimentConfig.model_validate(kept).plugins)
     assert load_trained(store, experiment.runs[0].id).class_names == ("background", "square")
     for recorded in (kept, ExperimentConfig.model_validate(kept)):
-        forget_plugins()
         assert build.original_case(recorded, "square-03").image.shape == (40, 40)

@@ -78,12 +78,29 @@ def test_the_dashboard_gets_the_store_and_the_data_folder(dmf, monkeypatch, tmp_
     assert dmf("app", "--port", 8600, "--store", store).status == 0
     ((program, command, environment, folder),) = started
     assert program == sys.executable
-    assert command[1:4] == ["-m", "streamlit", "run"]
+    assert command[1:4] == ["-m", "app", "run"]
     assert command[4].endswith("main.py")
-    assert command[-2:] == ["--server.port", "8600"]
+    assert command[-2:] == ["--server.port=8600", "--server.address=127.0.0.1"]
+    assert "DMF_DATA_ROOTS" not in environment
     assert environment["DMF_STORE"] == (store if "://" in store else str(tmp_path / store))
     assert os.path.isabs(environment["DMF_HOME"])  # noqa: PTH117
     assert folder != str(tmp_path)
+
+
+@pytest.mark.parametrize("roots", [[], ["first", "second"]])
+def test_at_another_address_it_is_warned_and_only_named_folders_are_looked_into(dmf, monkeypatch, tmp_path, roots):
+    started = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "execve", lambda *arguments: started.append(arguments))
+    options = [word for root in roots for word in ("--data-root", root)]
+    result = dmf("app", "--address", "0.0.0.0", *options)
+    assert result.status == 0
+    ((_, command, environment),) = started
+    assert command[-1] == "--server.address=0.0.0.0"
+    folders = [str(tmp_path / root) for root in roots] or [environment["DMF_HOME"]]
+    assert environment["DMF_DATA_ROOTS"] == os.pathsep.join(folders)
+    assert "Warning Listening at 0.0.0.0: there are no accounts, so everybody who reaches this machine" in result.err
+    assert f"in the folders below {', '.join(folders)}." in result.err
 
 
 def test_ctrl_c_outside_a_training_is_said_in_one_line(dmf, monkeypatch, tmp_path):
@@ -94,3 +111,17 @@ def test_ctrl_c_outside_a_training_is_said_in_one_line(dmf, monkeypatch, tmp_pat
     result = dmf("replay", tmp_path / "losses.csv", "-o", tmp_path / "weights.csv")
     assert (result.status, result.out) == (130, "")
     assert result.err.strip() == "Error Interrupted."
+
+
+def test_ctrl_c_during_the_imports_is_said_in_one_line():
+    code = (
+        "import sys\n"
+        "class Interrupts:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'typer': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupts())\n"
+        "from dmf.cli import main\n"
+        "main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "Error Interrupted.\n")

@@ -69,12 +69,18 @@ def test_the_list_can_be_cut(dmf, trained):
     assert len(dmf("runs", "--limit", 1, "--json").json()) == 1
 
 
-def test_people_get_a_table_of_runs(dmf, trained):
+def test_people_get_a_table_of_runs_on_standard_output(dmf, store, trained):
+    store.update_run(trained.runs[0].id, name="a name " * 25, tags=["[bold]"])
     result = dmf("runs")
-    assert (result.status, result.out) == (0, "")
-    for run in trained.runs:
-        assert run.id in result.err
-    assert "finished" in result.err
+    assert result.status == 0
+    heading, *rows = result.out.splitlines()
+    assert heading.split() == ["run", "label", "state", "steps", "epoch", "created", "tags"]
+    for run, row in zip(store.runs(), rows, strict=True):  # one line each, however long: it may be piped into grep
+        assert run.id in row
+        assert run.label in row
+        assert "finished" in row
+    assert "[bold]" in result.out
+    assert "Experiments are named like their runs" in result.err
 
 
 def test_an_empty_store_says_how_to_start(dmf, store):

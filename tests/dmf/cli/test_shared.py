@@ -1,5 +1,6 @@
 """Plug-ins on the command line; how documents and stores are handled shows in the tests of the commands."""
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -20,8 +21,17 @@ def test_every_command_takes_plugins_and_says_so(dmf):
         assert "--plugin" in dmf(*command, "--help").out, command
 
 
+class Answers(io.StringIO):
+    """A terminal at which somebody answers."""
+
+    def isatty(self):
+        return True
+
+
 @pytest.mark.parametrize("is_before", [True, False])
-def test_a_run_is_trained_and_replayed_by_a_plugin(dmf, plugin, forget_plugins, tiny_options, is_before):
+def test_a_run_is_trained_and_replayed_by_a_plugin(  # noqa: PLR0917
+    dmf, plugin, forget_plugins, tiny_options, is_before, monkeypatch
+):
     file = plugin()
     train, words = ["train", "--weighting", "height", *tiny_options, "--json"], ["--plugin", file]
     result = dmf(*words, *train) if is_before else dmf(*train, *words)
@@ -33,7 +43,15 @@ def test_a_run_is_trained_and_replayed_by_a_plugin(dmf, plugin, forget_plugins, 
 
     forget_plugins()
     weights = file.with_name("weights.csv")
-    replayed = dmf("replay", run["id"], "-o", weights)  # finds the file by itself
+    refused = dmf("replay", run["id"], "-o", weights)  # nobody is there to say yes
+    assert (refused.status, weights.exists()) == (2, False)
+    assert f"if you trust it, give it with `--plugin {file}`." in refused.err
+    monkeypatch.setattr("sys.stdin", Answers("n\n"))
+    asked = dmf("replay", run["id"], "-o", weights)
+    assert (asked.status, weights.exists()) == (130, False)
+    assert f"{file}\n  SHA-256 {stored[0]['sha256']}" in asked.err
+    monkeypatch.setattr("sys.stdin", Answers("y\n"))
+    replayed = dmf("replay", run["id"], "-o", weights)
     assert replayed.status == 0, replayed.err
     assert [float(weight) for weight in weights.read_text().splitlines()[-1].split(",")] == pytest.approx(
         run["weights"], abs=1e-6
@@ -61,7 +79,7 @@ def test_a_run_whose_plugin_changed_is_neither_resumed_nor_replayed(dmf, plugin,
     assert other.status == 0, other.err  # what other methods would have done needs no plug-in
 
     file.write_text(text)
-    assert dmf("resume", experiment.id).status == 0
+    assert dmf("resume", experiment.id, "--plugin", file).status == 0
     assert store.run(run).state is RunState.FINISHED
 
 
@@ -202,5 +220,6 @@ def test_a_method_of_the_plugin_of_a_run_is_known_when_it_is_named(dmf, plugin, 
     run = experiment.runs[0].id
     for command in (["replay", run, "-o", file.with_name("w.csv")], ["explain", run, "--step", "1"]):
         forget_plugins()
-        result = dmf(*command, "--weighting", "height")
+        assert "which is not loaded" in dmf(*command, "--weighting", "height").err
+        result = dmf(*command, "--weighting", "height", "--plugin", file)
         assert result.status == 0, result.err

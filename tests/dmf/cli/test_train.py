@@ -1,13 +1,16 @@
 import os
 import signal
 import sqlite3
+import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from dmf import jobs
+from dmf.cli import train as train_command
 from dmf.knobs import read_events, write_events
 from dmf.records import Knob, RunState
 from dmf.runs import RunStore
@@ -248,6 +251,34 @@ def test_a_killed_process_leaves_a_run_that_goes_on_without_gap_or_duplicate(pro
     with sqlite3.connect(file) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+def test_a_closed_terminal_stops_cleanly_and_an_ignored_one_does_not(monkeypatch):
+    silenced = []
+    monkeypatch.setattr(train_command, "_silence", silenced.append)
+    monkeypatch.setattr(os, "isatty", lambda number: number == 2)  # standard output is a file
+    job = SimpleNamespace(stop=threading.Event())
+    with train_command._clean_stop(job):
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert job.stop.wait(5)
+        os.kill(os.getpid(), signal.SIGHUP)  # shells send it twice
+    assert silenced == [[2], [2]]
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nohup
+    with train_command._clean_stop(job):
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no terminals of this kind")
+def test_what_is_written_to_a_terminal_that_is_gone_goes_nowhere():
+    terminal, end = os.openpty()
+    os.close(terminal)
+    with pytest.raises(OSError, match="Input/output error"):
+        os.write(end, b"lost")
+    train_command._silence([end])
+    assert os.write(end, b"lost") == 4
+    os.close(end)
 
 
 def test_real_images_train(dmf, store):

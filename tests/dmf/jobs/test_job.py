@@ -306,14 +306,21 @@ def test_a_run_that_was_turned_to_a_plugin_finds_it_again(store, turned_to_plugi
     stored = {"path": str(file.resolve()), "sha256": sha256}
     assert knob.data == {"field": "weighting", "value": "height", "before": "mad", "plugins": [stored]}
     forget_plugins()
+    with pytest.raises(ConfigError, match=r"which is not loaded\. Files that only the store names are not run"):
+        Job(store, store.experiment(experiment), "another process")
+    assert (loaded(), store.run(run).state) == ((), RunState.STOPPED)
+    load_plugin(file)
     Job(store, store.experiment(experiment), "another process").train()
     assert states(store, experiment) == ["finished"]
     assert [plugin.sha256 for plugin in loaded()] == [sha256]
 
 
 def test_a_run_that_was_turned_to_a_plugin_is_replayed_with_it(store, turned_to_plugin, forget_plugins, tmp_path):
-    _, _, run = turned_to_plugin
+    file, _, run = turned_to_plugin
     forget_plugins()
+    with pytest.raises(ConfigError, match="which is not loaded"):
+        read_history(run, str(tmp_path / "runs.sqlite"), ())
+    load_plugin(file)
     (knob,) = read_history(run, str(tmp_path / "runs.sqlite"), ()).knobs
     assert (knob.value, "height" in WEIGHTINGS) == ("height", True)
 

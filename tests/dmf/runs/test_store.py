@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from dmf.errors import RunNotFoundError, StoreError
-from dmf.records import Event, RunState
+from dmf.records import Artifact, Event, RunState, StateChange
 from dmf.runs import RunStore
 
 
@@ -88,6 +88,37 @@ def test_something_that_is_not_json_is_refused(store):
 
 def test_artifacts_lie_beside_the_store(store, sqlite_file, run):
     assert store.artifact_folder(run) == sqlite_file.parent / "artifacts" / run
+
+
+def test_the_files_of_a_database_server_lie_where_the_store_says_wherever_it_is_opened(
+    store, location, run, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(store, "file", None)  # as one that is no file
+    monkeypatch.delenv("DMF_ARTIFACTS", raising=False)
+    for folder in ("first", "second"):
+        (tmp_path / folder).mkdir()
+        monkeypatch.setenv("DMF_HOME", str(tmp_path / folder))
+        monkeypatch.chdir(tmp_path / folder)
+        other = RunStore(location)
+        monkeypatch.setattr(other, "file", None)
+        assert other.artifact_folder(run) == tmp_path / "first" / "artifacts" / run
+        other.close()
+    monkeypatch.setenv("DMF_ARTIFACTS", str(tmp_path / "mounted"))  # this machine sees it elsewhere
+    assert store.artifact_folder(run) == tmp_path / "mounted" / run
+    with pytest.raises(StoreError, match=rf"Mount it at {tmp_path / 'mounted'}, or let DMF_ARTIFACTS name where it is"):
+        store.check_reach([run])
+
+
+def test_runs_whose_files_cannot_be_reached_are_not_deleted(store, run, tmp_path, monkeypatch):
+    store.write(
+        [Artifact(run, "checkpoint_last", 1, 4, "last.safetensors", 3), StateChange(run, 4, RunState.STOPPED)], "me"
+    )
+    store.release([run], "me")
+    monkeypatch.setattr(store, "file", None)
+    monkeypatch.setenv("DMF_ARTIFACTS", str(tmp_path / "mounted"))
+    with pytest.raises(StoreError, match="which cannot be reached from here"):
+        store.delete_runs([run])
+    assert store.run(run).state is RunState.STOPPED
 
 
 # Many threads, several processes

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import zipfile
 from pathlib import Path
@@ -8,14 +9,17 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from dmf.errors import CheckpointError
-from dmf.records import Knob
+from dmf.records import Artifact, Knob
 from dmf.training.checkpoint import (
     Progress,
+    Saved,
     load,
     optimizer_tensors,
+    read,
     remove_drafts,
     restore_optimizer,
     save,
+    sweep,
     under_prefix,
     with_prefix,
 )
@@ -31,10 +35,10 @@ def file(tmp_path):
 def test_tensors_and_progress_come_back_bit_for_bit(file):
     knobs = (Knob(2, "lr", 0.1 + 0.2), Knob(2, "weighting", "mad"))
     progress = Progress(step=5, best_epoch=2, best_score=0.1 + 0.2, bad_in_row=3, knobs=knobs)
-    size = save(file, TENSORS, progress, "me")
+    saved = save(file, TENSORS, progress, "me")
     tensors, found = load(file, "me")
     assert found == progress
-    assert size == file.stat().st_size
+    assert saved == Saved(file.stat().st_size, hashlib.sha256(file.read_bytes()).hexdigest())
     assert all(
         torch.equal(tensors[name], value) and tensors[name].dtype == value.dtype for name, value in TENSORS.items()
     )
@@ -170,3 +174,43 @@ def test_an_optimizer_goes_on_bit_for_bit(file, memory_format):
         step(other, resumed, number)
     assert torch.equal(one.weight, other.weight)
     assert torch.equal(one.bias, other.bias)
+
+
+def test_one_flipped_byte_of_tensor_data_is_found(file):
+    save(file, TENSORS, Progress(step=1), "me")
+    raw = bytearray(file.read_bytes())
+    raw[-10] ^= 1
+    file.write_bytes(raw)
+    with pytest.raises(CheckpointError, match=r"is damaged: it does not hold what was written into it. Put a copy"):
+        load(file, "me")
+
+
+def test_another_file_than_is_recorded_is_refused_but_a_later_one_is_not(file):
+    def recorded(step, saved):
+        return Artifact("r", "checkpoint_last", 0, step, file.name, saved.bytes, saved.sha256)
+
+    known = recorded(5, save(file, TENSORS, Progress(step=5), "me"))
+    assert load(file, "me", known)[1].step == 5
+    save(file, TENSORS | {"model/count": torch.tensor(8)}, Progress(step=5), "me")
+    with pytest.raises(CheckpointError, match="is not the file that the store knows"):
+        load(file, "me", known)
+    save(file, TENSORS, Progress(step=6), "me")  # its writer was killed before it could record it
+    assert load(file, "me", known)[1].step == 6
+
+
+def test_a_file_tells_what_is_to_be_recorded_of_it(file):
+    saved = save(file, TENSORS, Progress(step=9), "me")
+    assert read(file, "checkpoint_last", "r", 4) == Artifact(
+        "r", "checkpoint_last", 2, 9, "last.safetensors", saved.bytes, saved.sha256
+    )
+    file.write_bytes(b"damaged")
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        read(file, "checkpoint_last", "r", 4)
+
+
+def test_what_no_record_names_is_swept(tmp_path):
+    kept = ["last.safetensors", "best-2.safetensors", "probabilities-best.zip", "mine.txt"]
+    for name in (*kept, "best-1.safetensors", "probabilities-last.zip", "last.safetensors.7.tmp"):
+        (tmp_path / name).touch()
+    sweep(tmp_path, {"best-2.safetensors", "probabilities-best.zip"})
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(kept)

@@ -1,5 +1,6 @@
 """A run that was stopped, or whose process died, goes on as if nothing had happened."""
 
+import hashlib
 import resource
 import shutil
 import sqlite3
@@ -16,6 +17,7 @@ from safetensors.torch import load_file
 
 from dmf import config_text
 from dmf.config import ExperimentConfig
+from dmf.errors import StoreError
 from dmf.jobs import Job, create_experiment
 from dmf.knobs import knobs_of
 from dmf.records import RunState
@@ -326,3 +328,37 @@ def test_a_run_of_a_store_of_an_earlier_version_goes_on_from_its_checkpoint(home
     Job(store, whole, "me").train()
     np.testing.assert_allclose(telemetry.values, store.telemetry(whole.runs[0].id).values, rtol=1e-3)
     store.close()
+
+
+def test_after_a_kill_between_the_last_checkpoint_and_its_record_all_is_recorded_as_the_files_say(store, tiny, train):
+    id = train(store, tiny("mad", keep_probabilities="both"), at=lambda now, job: now >= 6 and job.stop.set())
+    (run,) = store.experiment(id).runs
+    folder = store.artifact_folder(run.id)
+    (folder / "best-7.safetensors").touch()  # of a network that no checkpoint knows
+    with sqlite3.connect(store.file) as connection:  # the record is older than the file
+        connection.execute("UPDATE artifacts SET step = 4, epoch = 1, sha256 = 'old' WHERE kind = 'checkpoint_last'")
+    connection.close()
+    train(store, id)
+    (run,) = store.experiment(id).runs
+    assert run.state is RunState.FINISHED
+    files = {file.kind: file for file in store.artifacts(run.id)}
+    assert (files["checkpoint_last"].step, files["checkpoint_last"].epoch) == (8, 2)
+    assert store.probabilities(run.id, "last") is not None
+    assert {file.name for file in folder.iterdir()} == {file.path for file in files.values()}
+    for file in (files["checkpoint_last"], files["checkpoint_best"]):
+        assert file.sha256 == hashlib.sha256((folder / file.path).read_bytes()).hexdigest()
+
+
+def test_files_that_cannot_be_reached_are_said_and_no_state_changes(store, tiny, train):
+    id = train(store, tiny("mad"), at=lambda now, job: now >= 2 and job.stop.set())
+    (run,) = store.experiment(id).runs
+    away = store.artifact_folder(run.id).parent
+    away.rename(away.with_name("elsewhere"))
+    with pytest.raises(
+        StoreError, match=rf"The files of run '{run.id}' belong in .*, which cannot be reached from here"
+    ):
+        Job(store, store.experiment(id), "me")
+    assert store.run(run.id) == run
+    away.with_name("elsewhere").rename(away)
+    train(store, id)
+    assert store.run(run.id).state is RunState.FINISHED
