@@ -6,6 +6,7 @@ import streamlit as st
 
 from app import state
 from app.access import load_plugins
+from app.components.page_style import sentence_of
 from dmf.cores import share_cores
 
 share_cores()
@@ -25,7 +26,7 @@ PAGES = [
     st.Page("pages/lab.py", title="Weighting lab", icon=":material/science:", url_path="lab"),
 ]
 for trouble in load_plugins():  # before the first menu is made
-    st.error(trouble, icon=":material/extension_off:")
+    st.error(sentence_of(trouble), icon=":material/extension_off:")
 page = st.navigation(PAGES, position="top")
 state.enter(page.title)
 page.run()

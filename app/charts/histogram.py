@@ -3,6 +3,8 @@
 import pandas as pd
 import plotly.graph_objects as go
 
+from app.charts.words import as_text
+
 HEIGHT = 280  # px
 
 
@@ -18,7 +20,7 @@ def intensity_histogram(frame: pd.DataFrame, colors: dict[str, str]) -> go.Figur
         figure.add_scatter(
             x=rows["intensity"].to_numpy(),
             y=rows["share"].to_numpy(),
-            name=str(name),
+            name=as_text(name),
             mode="lines",
             line={"color": colors.get(str(name)), "width": 1.8},
             hovertemplate="%{y:.2f} % of the pixels",

@@ -6,6 +6,8 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from app.charts.words import as_text
+
 
 def heat_map(
     steps: NDArray[np.int64],
@@ -36,7 +38,7 @@ def heat_map(
             z=weights.astype("f4"),
             customdata=np.repeat(np.array([f"{value:g}" for value in values])[:, None], len(steps), axis=1),
             colorscale="Viridis",
-            colorbar={"title": {"text": f"Weight of<br>{loss} (share)"}, "thickness": 14},
+            colorbar={"title": {"text": f"Weight of<br>{as_text(loss)} (share)"}, "thickness": 14},
             hovertemplate=f"step %{{x}}<br>{parameter} %{{customdata}}<br>weight %{{z:.3f}}<extra></extra>",
         )
     )

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from app.charts.words import as_text
+
 LOW_TO_HIGH = ("#4a64e7", "#2aa198", "#d08a1c")
 """Colours of the lowest to the highest result, to be seen on light and on dark pages."""
 
@@ -24,13 +26,13 @@ def parallel(table: pd.DataFrame, color: str, text: str) -> go.Figure:
         column = table[name]
         numbers = pd.to_numeric(column, errors="coerce")
         if len(column) and numbers.notna().all() and not column.map(lambda value: isinstance(value, bool)).any():
-            dimensions.append({"label": str(name), "values": numbers.astype(float).tolist()})
+            dimensions.append({"label": as_text(name), "values": numbers.astype(float).tolist()})
             continue
         said = ["–" if value is None or value is pd.NA else str(value) for value in column]
         words = sorted(set(said))
         dimensions.append(
             {
-                "label": str(name),
+                "label": as_text(name),
                 "values": [words.index(word) for word in said],
                 "tickvals": list(range(len(words))),
                 "ticktext": words,

@@ -6,6 +6,8 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from app.charts.words import as_text
+
 
 def ternary(
     paths: Mapping[str, NDArray[np.float64]], terms: Sequence[str], colors: Mapping[str, str], text: str
@@ -30,13 +32,18 @@ def ternary(
             a=path[:, 0],
             b=path[:, 1],
             c=path[:, 2],
-            name=name,
+            name=as_text(name),
             mode="lines+markers",
             line={"color": color, "width": 1.5},
             marker={"color": color, "size": [0] * (len(path) - 1) + [10] * bool(len(path))},
         )
     axes = {
-        f"{side}axis": {"title": {"text": term}, "min": 0, "gridcolor": "rgba(128,128,128,0.3)", "linecolor": text}
+        f"{side}axis": {
+            "title": {"text": as_text(term)},
+            "min": 0,
+            "gridcolor": "rgba(128,128,128,0.3)",
+            "linecolor": text,
+        }
         for side, term in zip("abc", terms, strict=True)
     }
     return figure.update_layout(

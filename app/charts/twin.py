@@ -8,6 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
+from app.charts.words import as_text
+
 
 class Drawn(Protocol):
     """A line of the live chart; see ``app.components.live_chart.Series``."""
@@ -33,7 +35,7 @@ def twin(lines: Sequence[Drawn], *, title: str, x_label: str, y_label: str, log_
         figure.add_scatter(
             x=line.x,
             y=line.y,
-            name=line.name,
+            name=as_text(line.name),
             mode="lines" if len(line.x) > 1 else "markers",
             line={
                 "color": color,
@@ -46,9 +48,9 @@ def twin(lines: Sequence[Drawn], *, title: str, x_label: str, y_label: str, log_
             connectgaps=False,
         )
     return figure.update_layout(
-        title=title,
-        xaxis_title=x_label,
-        yaxis={"title": y_label, "type": "log" if log_y else "linear"},
+        title=as_text(title),
+        xaxis_title=as_text(x_label),
+        yaxis={"title": as_text(y_label), "type": "log" if log_y else "linear"},
         template="plotly_white",
         height=460,
         legend={"orientation": "h", "y": -0.2},

@@ -7,6 +7,7 @@ import streamlit as st
 
 from app.components import rows
 from app.components.fields import as_held
+from app.components.page_style import sentence_of
 from app.state import field_key
 from dmf.config import DataConfig
 from dmf.config_text import SECTIONS
@@ -36,7 +37,7 @@ def take() -> None:
         try:
             rows.replace(runs)
         except ConfigError as error:
-            st.warning(f"The runs of this form stay as they were. {error}")
+            st.warning(f"The runs of this form stay as they were. {sentence_of(error)}")
 
 
 def _fill(settings: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from app.components.fields import run_title
+from app.components.page_style import sentence_of
 from dmf.config import ExperimentConfig
 from dmf.config_text import build
 from dmf.errors import ConfigError
@@ -33,7 +34,7 @@ def copying(experiment: Any, events: Sequence[Any]) -> None:
         try:
             config = _config(experiment, events)
         except ConfigError as error:  # kept by an earlier program, with settings that are no more
-            st.error(str(error))
+            st.error(sentence_of(error))
             return
         knobs = {run.label: knobs_of(event for event in events if event.run == run.id) for run in experiment.runs}
         _recipes(experiment.id, config, {label: turned for label, turned in knobs.items() if turned})
@@ -77,7 +78,7 @@ def copying_run(runs: Sequence[Any], titles: Mapping[str, str], events: Sequence
         try:
             config = _config(chosen.experiment, own)
         except ConfigError as error:
-            st.error(str(error))
+            st.error(sentence_of(error))
             return
         turned = knobs_of(own)
         label = chosen.run.label
@@ -116,7 +117,7 @@ def _told(part: Callable[[], None]) -> None:
     try:
         part()
     except ConfigError as error:
-        st.caption(str(error))
+        st.caption(sentence_of(error))
 
 
 def _config(experiment: Any, events: Sequence[Any]) -> ExperimentConfig:

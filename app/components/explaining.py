@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from app.charts.explained import Panel, window_chart
 from app.components.fields import named
-from app.components.page_style import mode, plain
+from app.components.page_style import mode, plain, sentence_of
 from app.state import EXPLAIN, STEP
 from app.theme import BACKGROUND, TEXT, term_colors
 from dmf.config import FusionConfig
@@ -85,7 +85,7 @@ def _body(
     try:
         explained = explain(losses, methods[title], step - first, knobs.get(title, ()))
     except DMFError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(sentence_of(error), icon=":material/error:")
         return
     colors = {name: color.of(mode()) for name, color in term_colors(names).items()}
     st.html(_headline(explained, title, step, first + len(losses) - 1, first))

@@ -9,6 +9,7 @@ import streamlit as st
 from app.components import carried
 from app.components.fields import Slots, complain, field, in_labels, label, widget
 from app.components.gamma import gamma_curve
+from app.components.page_style import sentence_of
 from app.components.preset_menu import preset_menu
 from app.components.runs_table import runs_table
 from app.state import field_key
@@ -193,7 +194,7 @@ def _start_button(checked: Checked, slots: Slots, start: Callable[[Any], None]) 
         st.html(f'<p class="problem">Under More, {html.escape(label(str(name)))}: {sentence}</p>')
     for name, sentence in checked.problems.items():
         if name not in slots:
-            st.error(in_labels(sentence))
+            st.error(sentence_of(in_labels(sentence)))
     with st.container(key="start"):
         clicked = st.button(
             "Start training",
@@ -207,7 +208,7 @@ def _start_button(checked: Checked, slots: Slots, start: Callable[[Any], None]) 
         try:
             start(checked.config)
         except DMFError as error:
-            st.error(str(error))
+            st.error(sentence_of(error))
         else:
             st.rerun()
 

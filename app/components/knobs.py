@@ -9,6 +9,7 @@ import streamlit as st
 from app.charts.happenings import KNOBS as WORDS
 from app.charts.happenings import refused, turned
 from app.components.fields import named, run_title
+from app.components.page_style import sentence_of
 from dmf.errors import DMFError
 from dmf.knobs import KNOBS
 
@@ -99,7 +100,7 @@ def _applied(
         return False, ["Nothing was sent."]
     sentences = outcome(answer, {run.id: run_title(run.label) for run in experiment.runs})
     for sentence in sentences:
-        st.toast(sentence, icon=":material/tune:")  # also for whoever has scrolled on
+        st.toast(sentence_of(sentence), icon=":material/tune:")  # also for whoever has scrolled on
     return False, sentences
 
 

@@ -77,6 +77,19 @@ def plain(name: str) -> str:
     return re.sub(r"([\\`*_{}\[\]()#+\-.!$:<>~|])", r"\\\1", name)
 
 
+_CODE = re.compile(r"(`[^`\n]+`)")
+_MARKUP = re.compile(r"[\\`*\[\]$~|]|<(?=[A-Za-z/!])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=[A-Za-z][\w/-]*[:\[])")
+
+
+def sentence_of(text: object) -> str:
+    """A sentence of ours, or the text of an error, for what reads Markdown: names in it, whatever they are, stay text.
+
+    What stands between backticks stays code.
+    """
+    parts = _CODE.split(str(text))
+    return "".join(part if place % 2 else _MARKUP.sub(r"\\\g<0>", part) for place, part in enumerate(parts))
+
+
 def number(value: float | None, digits: int = 4) -> str:
     """A score fit for a table; a dash where there is none."""
     return "–" if value is None or math.isnan(value) else f"{value:.{digits}f}"

@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from app.components.page_style import sentence_of
 from dmf.errors import DMFError
 
 
@@ -26,6 +27,6 @@ def plugin_question(plugins: Sequence[Any], run: Callable[[Any], None]) -> None:
                 try:
                     run(plugin)
                 except DMFError as error:
-                    st.error(str(error), icon=":material/error:")
+                    st.error(sentence_of(error), icon=":material/error:")
                 else:
                     st.rerun()

@@ -4,6 +4,7 @@ import streamlit as st
 
 from app.components import rows
 from app.components.fields import as_held
+from app.components.page_style import sentence_of
 from app.state import PRESET, field_key
 from dmf.config import FusionConfig
 from dmf.config_text import SECTIONS
@@ -24,7 +25,7 @@ def preset_menu() -> None:
         try:
             apply(wanted)
         except UnknownNameError as error:
-            st.warning(str(error))
+            st.warning(sentence_of(error))
     with st.container(key="preset-menu", gap="xsmall"):
         with st.popover(
             "Presets",

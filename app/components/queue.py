@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import streamlit as st
 
-from app.components.page_style import chip
+from app.components.page_style import chip, sentence_of
 from app.components.status import summary_state
 from app.state import watch_link
 from dmf.errors import DMFError
@@ -94,7 +94,7 @@ def _tried(action: Callable[[], None]) -> None:
     try:
         action()
     except DMFError as error:
-        st.toast(str(error), icon=":material/error:", duration="long")
+        st.toast(sentence_of(error), icon=":material/error:", duration="long")
 
 
 def _cancel_help(entry: Entry) -> str:

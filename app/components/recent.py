@@ -32,7 +32,8 @@ def welcome() -> None:
 
 def missing(id: str) -> None:
     """The URL names an experiment that is not there."""
-    st.error(f"There is no experiment `{id[:100]}` in this store. Open one of the recent ones, or start a new one.")
+    named = id[:100].replace("`", "")  # else it could end the code that it stands in
+    st.error(f"There is no experiment `{named}` in this store. Open one of the recent ones, or start a new one.")
 
 
 def recent(glances: Sequence[Any], title: str = "Recent experiments", key: str = "recent") -> None:

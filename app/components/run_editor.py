@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.components.page_style import plain
+from app.components.page_style import plain, sentence_of
 from dmf.errors import DMFError
 
 SAID = "run-editor-said"
@@ -72,7 +72,7 @@ def _tried(action: Callable[[], Any], said: str) -> None:
     try:
         action()
     except DMFError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(sentence_of(error), icon=":material/error:")
         return
     st.session_state[SAID] = said
     st.rerun()

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.charts.happenings import KNOBS
 from app.components.fields import named, run_title
-from app.components.page_style import chip, dash_sample, plain, seconds_in_words
+from app.components.page_style import chip, dash_sample, plain, seconds_in_words, sentence_of
 from app.components.race import titles_of
 from app.state import HOME
 from app.theme import STATE_BADGES, Dash
@@ -124,7 +124,7 @@ def skipped(live: Any) -> str:
 def trouble(sentences: Sequence[str | None]) -> None:
     """Why the page may be behind, or what trains cannot be kept; each reason once."""
     for sentence in dict.fromkeys(filter(None, sentences)):
-        st.error(sentence, icon=":material/error:")
+        st.error(sentence_of(sentence), icon=":material/error:")
 
 
 def reasons(experiment: Any) -> None:

@@ -26,7 +26,7 @@ from app.components.copying import copying_run
 from app.components.examples import examples
 from app.components.lab.methods import explained
 from app.components.live_chart import chart_engine
-from app.components.page_style import plain, use_style
+from app.components.page_style import plain, sentence_of, use_style
 from app.components.run_picker import run_picker
 from dmf.errors import DMFError
 from dmf.records import RunState
@@ -59,7 +59,7 @@ def show() -> None:
             )
         show_chosen(ids[:MOST_RUNS], table)
     except DMFError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(sentence_of(error), icon=":material/error:")
 
 
 def first_day() -> None:
@@ -210,7 +210,7 @@ def replay(key: str, ids: list[str], titles: dict[str, str], groups: grouping.Gr
         try:
             samples.samples(snapshot, race.dashes_of(snapshot), access.pictures)
         except DMFError as error:
-            st.caption(str(error))
+            st.caption(sentence_of(error))
 
     played()
 
@@ -263,7 +263,7 @@ def show_results(
             st.html(table)
         st.markdown(plain(tested.sentence))
         if tested.family:
-            st.caption(tested.family)
+            st.caption(plain(tested.family))
     all_metrics = comparison_tables.results_html(found, list(members), first, access.named_metric)
     concluded = f"{table}<p>{html.escape(tested.sentence)}</p><p>{html.escape(tested.family)}</p>"
     return {

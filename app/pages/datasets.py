@@ -11,7 +11,7 @@ from app import access, state
 from app.components import carried
 from app.components.datasets import bring, card, preview, splits
 from app.components.datasets.waiting import progress_bar
-from app.components.page_style import use_style
+from app.components.page_style import sentence_of, use_style
 from dmf.config import DataConfig
 from dmf.errors import DMFError, UnknownNameError
 
@@ -42,7 +42,7 @@ def told(part: Any) -> None:
     try:
         part()
     except DMFError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(sentence_of(error), icon=":material/error:")
 
 
 def choose() -> access.Source:
@@ -54,7 +54,7 @@ def choose() -> access.Source:
         try:
             offered[wanted] = access.find_source(wanted)
         except UnknownNameError as error:
-            st.warning(str(error))
+            st.warning(sentence_of(error))
             wanted = None
     st.session_state[CHOICE] = wanted or next(iter(offered))
     names = {key: _name(source) for key, source in offered.items()}

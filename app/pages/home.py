@@ -7,7 +7,7 @@ import streamlit as st
 from app import access, state
 from app.components import presets, recent
 from app.components.examples import examples
-from app.components.page_style import use_style
+from app.components.page_style import sentence_of, use_style
 from dmf.errors import DMFError
 from dmf.presets import PRESETS, Preset
 
@@ -53,7 +53,7 @@ def told(part: Callable[[], None]) -> bool:
     try:
         part()
     except DMFError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(sentence_of(error), icon=":material/error:")
         return False
     return True
 
@@ -98,12 +98,12 @@ def start(preset: Preset) -> None:
     checked = access.check(preset.settings, preset.runs, preset.title)
     if checked.config is None:
         said = [*checked.problems.values(), *(sentence for _, sentence in checked.rows.values())]
-        st.error(f"“{preset.title}” cannot start: {said[0]}", icon=":material/error:")
+        st.error(f"“{preset.title}” cannot start: {sentence_of(said[0])}", icon=":material/error:")
         return
     try:
         id = state.start_once(checked.config, access.start)
     except DMFError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(sentence_of(error), icon=":material/error:")
         return
     st.switch_page(state.TRAIN, query_params={state.EXPERIMENT: id})
 

@@ -11,7 +11,7 @@ from app.components.case_viewer import case_viewer_engine
 from app.components.compared_charts import titles_of
 from app.components.inspect import browsing, elsewhere, growing, looking, sheets, stored, trusting, trying
 from app.components.inspect.thumbnails import thumbnail
-from app.components.page_style import plain, use_style
+from app.components.page_style import plain, sentence_of, use_style
 from app.components.plugin_question import plugin_question
 from app.components.run_picker import run_picker
 from dmf.errors import DMFError
@@ -33,7 +33,7 @@ def told(part: Any) -> None:
     try:
         part()
     except DMFError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(sentence_of(error), icon=":material/error:")
 
 
 def show_runs() -> None:

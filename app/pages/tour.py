@@ -5,7 +5,7 @@ import streamlit as st
 from app import access, state
 from app.components import carried
 from app.components.live_chart import chart_engine
-from app.components.page_style import use_style
+from app.components.page_style import sentence_of, use_style
 from app.components.tour import charts, player, telling
 from dmf.errors import DMFError
 from dmf.scenes import SCENES, Scene
@@ -28,7 +28,7 @@ def show() -> None:
             shown = player.played(name) or player.begin(name, access.scene_playback(name))
             passing(scene, shown)
         except DMFError as error:
-            st.error(str(error), icon=":material/error:")
+            st.error(sentence_of(error), icon=":material/error:")
         st.session_state[_LEFT] = place
         telling.question(scene, train=lambda: train(scene), change=lambda: change(scene), replay=lambda: replay(name))
     access.prepare_ahead()

@@ -10,7 +10,7 @@ from app.components.copying import copying
 from app.components.form import form
 from app.components.lab.methods import explained
 from app.components.live_chart import chart_engine
-from app.components.page_style import uncover, use_style
+from app.components.page_style import sentence_of, uncover, use_style
 from app.components.plugin_question import plugin_question
 from dmf.config import ExperimentConfig
 from dmf.errors import DMFError, RunNotFoundError
@@ -30,7 +30,7 @@ def show() -> None:
     try:
         show_experiment(watched)
     except DMFError as error:
-        st.error(str(error))
+        st.error(sentence_of(error))
     with st.sidebar:
         st.subheader("New experiment")
         access.prepare_ahead()
@@ -186,7 +186,7 @@ def watch(snapshot: access.Snapshot, problem: str | None) -> None:
     try:
         samples.samples(snapshot, dashes, access.pictures)
     except DMFError as error:
-        st.caption(str(error))
+        st.caption(sentence_of(error))
 
 
 show()

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from dmf.errors import DataError
 
-NO_LOSSES = ("step", "epoch", "iteration", "time")
-"""Names of columns that count or measure when a loss was, in any case of letters."""
+NO_LOSSES = ("step", "epoch", "iteration", "time", "_step", "_runtime", "_timestamp")
+"""Names of columns that count or measure when a loss was, in any case of letters; the last three are those of W&B."""
 
 
 def read_losses(path: Path) -> tuple[tuple[str, ...], NDArray[np.float64]]:
@@ -22,7 +22,7 @@ def read_losses(path: Path) -> tuple[tuple[str, ...], NDArray[np.float64]]:
 
     Raises:
         DataError: If the file is missing, empty, has no or a repeated name in its header or other columns than losses
-            (also one called step, epoch, iteration or time), or holds a row of another length or something that is not
+            (also one called step, epoch, iteration or time, or ``_step`` and the like), or holds a row of another length or something that is not
             a number; names the line.
     """
     if not path.is_file():

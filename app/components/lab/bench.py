@@ -14,6 +14,7 @@ from app.components.fields import named
 from app.components.lab import charts, methods, perturbing, sensitivity, setup, sources, taking
 from app.components.lab.parameters import lenient
 from app.components.lab.words import in_words
+from app.components.page_style import sentence_of
 from app.state import EXPLAIN, STEP
 from dmf.errors import DMFError
 
@@ -54,7 +55,7 @@ def bench(now: setup.Setup, history: Any, library: Any, train: Callable[[Sequenc
     """
     drawn = computed(now, history, library)
     for note in _notes(history, library):
-        st.caption(note)
+        st.caption(sentence_of(note))
     still = library.never_learned(drawn.changed, {name: named(name) for name in history.names})
     if still:
         st.warning(still, icon=":material/warning:")
@@ -175,7 +176,7 @@ def computed(now: setup.Setup, history: Any, library: Any) -> Bench:
         if now.as_it_was and history.base.weighting in offered:
             curves.append(_as_it_was(history, changed, library))
     if trouble:
-        st.error(trouble)
+        st.error(sentence_of(trouble))
     picture = charts.Picture(
         history.names,
         history.first,

@@ -9,6 +9,7 @@ import streamlit as st
 from app.components.fields import named
 from app.components.lab import setup
 from app.components.live_chart import Mark
+from app.components.page_style import sentence_of
 
 KINDS = {
     "spike": ("Add a spike", "Height, times the typical loss", 1, 10.0),
@@ -96,7 +97,7 @@ def perturbing(now: setup.Setup, names: Sequence[str], first: int, last: int, ab
         )
         for place, made in enumerate(now.perturbations):
             with st.container(horizontal=True, vertical_alignment="center", key=f"lab-made-{place}"):
-                st.markdown(said(made, names, first))
+                st.markdown(sentence_of(said(made, names, first)))
                 st.button(
                     "",
                     icon=":material/close:",

@@ -10,7 +10,7 @@ import streamlit as st
 from app.charts.lab_heat import heat_map
 from app.components.fields import in_labels, label, named
 from app.components.lab.parameters import RANGES, numeric
-from app.components.page_style import mode
+from app.components.page_style import mode, sentence_of
 from app.theme import TEXT
 from dmf.config import FusionConfig
 from dmf.errors import DMFError
@@ -67,7 +67,7 @@ def sensitivity(
     try:
         found, skipped = _computed(history, config, parameter, values, library)
     except DMFError as error:
-        st.error(f"{in_labels(str(error))} Narrow the range.", icon=":material/error:")
+        st.error(f"{sentence_of(in_labels(str(error)))} Narrow the range.", icon=":material/error:")
         return
     now = getattr(config, parameter)
     figure = heat_map(

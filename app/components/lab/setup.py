@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from app.components.page_style import sentence_of
 from app.state import is_plain
 from dmf.config import FusionConfig
 from dmf.config_text import DEFAULT_WEIGHTINGS, run_changes
@@ -159,7 +160,7 @@ def current() -> Setup:
     try:
         setup = from_query(query)
     except ConfigError as error:
-        st.error(f"This link cannot be read in full, so the lab begins anew. {error}")
+        st.error(f"This link cannot be read in full, so the lab begins anew. {sentence_of(error)}")
         setup = first_setup()
     else:
         if (count := len(_texts(query))) > MOST_METHODS:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from app.components.lab import setup
+from app.components.page_style import sentence_of
 from dmf.config import FusionConfig
 from dmf.errors import DMFError
 
@@ -78,7 +79,7 @@ def taking(
         try:
             train([row.text for row in now.rows])
         except DMFError as error:
-            st.error(str(error))
+            st.error(sentence_of(error))
 
 
 def settings_text(now: setup.Setup, configs: Mapping[str, FusionConfig]) -> str:

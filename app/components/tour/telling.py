@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from app.components.page_style import sentence_of
 from app.components.race import Race
 from app.components.samples import Pictures, gallery, key
 from dmf.config_text import experiment
@@ -124,7 +125,7 @@ def question(scene: Scene, train: Callable[[], None], change: Callable[[], None]
             try:
                 act()
             except DMFError as error:
-                st.error(str(error), icon=":material/error:")
+                st.error(sentence_of(error), icon=":material/error:")
 
 
 def settings(scene: Scene) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def test_beside_other_columns_an_empty_line_is_nothing(file: Path) -> None:
     assert read_losses(file)[1].tolist() == [[1, 2], [3, 4]]
 
 
-@pytest.mark.parametrize("name", ["step", "Epoch", "ITERATION", "time"])
+@pytest.mark.parametrize("name", ["step", "Epoch", "ITERATION", "time", "_step", "_runtime", "_timestamp"])
 def test_a_column_that_is_no_loss_is_refused_with_the_way_out(file: Path, name: str) -> None:
     file.write_text(f"{name},a\n0,1\n")
     with pytest.raises(DataError, match=f"column '{name}' is not a loss. Keep only the columns of losses."):

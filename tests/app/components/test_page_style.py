@@ -1,0 +1,22 @@
+import pytest
+
+from app.components.page_style import sentence_of
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "Run 'a*b*c' is finished; choose one of: fixed, mad.",
+            r"Run 'a\*b\*c' is finished; choose one of: fixed, mad.",
+        ),
+        ("history_max must be at least 10.", "history_max must be at least 10."),
+        ("No folder /data/_x_/[a](b).", r"No folder /data/\_x\_/\[a\](b)."),
+        ("<b>x</b> costs $5$ :red[now] :smile: ~y~", r"\<b>x\</b> costs \$5\$ \:red\[now\] \:smile: \~y\~"),
+        ("Run `dmf data get *` in a*", r"Run `dmf data get *` in a\*"),
+        ("an odd ` alone*", r"an odd \` alone\*"),
+        ("8 < 10", "8 < 10"),
+    ],
+)
+def test_names_in_a_sentence_stay_text_and_code_stays_code(text: str, expected: str) -> None:
+    assert sentence_of(text) == expected
