@@ -22,8 +22,8 @@ def read_losses(path: Path) -> tuple[tuple[str, ...], NDArray[np.float64]]:
 
     Raises:
         DataError: If the file is missing, empty, has no or a repeated name in its header or other columns than losses
-            (also one called step, epoch, iteration or time, or ``_step`` and the like), or holds a row of another length or something that is not
-            a number; names the line.
+            (also one called step, epoch, iteration or time, or ``_step`` and the like), or holds a row of another
+            length or something that is not a number; names the line.
     """
     if not path.is_file():
         raise DataError(f"No file {path}. Give a CSV file: a header of loss names, then one row of losses per step.")

@@ -227,6 +227,9 @@ def _from_array(file: Path, classes: int) -> Pixels:
         stored = np.load(file, mmap_mode="r", allow_pickle=False)  # mapped: a header cannot ask for more than is there
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{file} cannot be read as a NumPy array ({error}). Save it with numpy.save.") from error
+    if not isinstance(stored, np.ndarray):  # what it is goes by the content, not by the name
+        stored.close()
+        raise DataError(f"{file} is an archive of arrays (.npz) under another name. Save one array with numpy.save.")
     shape = stored.shape
     fits = len(shape) == 3 and shape[0] in (classes - 1, classes)
     if not (fits or (len(shape) == 2 and classes == 2)) or not math.prod(shape):

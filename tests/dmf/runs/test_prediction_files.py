@@ -100,6 +100,13 @@ def test_a_damaged_array_is_refused(tmp_path, content):
         read_prediction(tmp_path / "a.npy", (0, 255), PROBABILITIES)
 
 
+def test_an_archive_of_arrays_under_the_name_of_one_is_refused(tmp_path):
+    with (tmp_path / "a.npy").open("wb") as file:
+        np.savez(file, a=np.zeros((2, 2)))
+    with pytest.raises(DataError, match=r"is an archive of arrays \(.npz\) under another name. Save one array with"):
+        read_prediction(tmp_path / "a.npy", (0, 255), PROBABILITIES)
+
+
 def test_an_array_whose_header_claims_more_than_there_is_is_refused(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros((4, 4)))
     content = (tmp_path / "a.npy").read_bytes()
