@@ -1,4 +1,4 @@
-# make app, make test, make test-fast, make check, make bench, make bench-peers, make screenshots, make methods, make examples: each sets up what it needs, once.
+# make app, make test, make test-fast, make check, make bench, make bench-peers, make test-integrations, make screenshots, make methods, make examples: each sets up what it needs, once.
 #   ARGS='-k mad'    of make test: more words for pytest
 #   WORKERS=2        processes that test at the same time, one thread each (all tests in a browser in one of them)
 #   TORCH_INDEX=URL  take torch from this index first, e.g. PyTorch's CPU-only one (the default CUDA build is about 6 GB)
@@ -11,7 +11,7 @@ WORKERS ?= auto
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8
 TORCH := $(shell grep -E '^torch(vision)?==' requirements.txt)
 
-.PHONY: app test test-fast check format bench bench-peers screenshots methods examples clean
+.PHONY: app test test-fast check format bench bench-peers test-integrations screenshots methods examples clean
 
 app: $(VENV)/ready
 	$(BIN)/dmf app --port $(PORT)
@@ -38,6 +38,14 @@ bench: $(VENV)/ready
 # Others that do not install beside our pins, in build/peers-venv; recorded in benchmarks/peers.json.
 bench-peers: $(VENV)/ready
 	$(BIN)/python -m benchmarks.peers
+
+# The callbacks of other trainers, in build/integrations-venv over the packages of ours.
+test-integrations: $(VENV)/ready
+	$(BIN)/python -m venv --without-pip build/integrations-venv
+	$(BIN)/python -c 'import sys; print(*(p for p in sys.path if p.endswith("site-packages")), sep="\n")' \
+	  > $$(echo build/integrations-venv/lib/python3*/site-packages)/ours.pth
+	$(BIN)/python -m pip --python build/integrations-venv/bin/python install -r tests/dmf/integrations/requirements.txt
+	PYTHONPATH=. build/integrations-venv/bin/python -m pytest -W ignore tests/dmf/integrations
 
 screenshots: $(VENV)/ready
 	$(BIN)/python -m pytest -q tests/browser/screenshots.py

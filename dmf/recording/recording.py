@@ -56,6 +56,8 @@ def record(
     tags: Sequence[str] = (),
     notes: str = "",
     store: RunStore | str | Path | None = None,
+    resume: str | None = None,
+    step: int | None = None,
 ) -> "Recording":
     """Record a training loop, so that it appears live on the pages and obeys Pause, Step and Stop.
 
@@ -91,6 +93,10 @@ def record(
         tags: Words to find the run by.
         notes: What to remember of it.
         store: Where it is kept; default the environment's ``DMF_STORE``, else ``data/runs.sqlite``.
+        resume: Id of a recorded run to go on with, as a new attempt: stopped, failed, finished, or of a program that
+            was killed. Its name, its experiment and what was told of it stay.
+        step: Of ``resume``: the first step that is written, as the checkpoint of the loop has it; what the run had
+            recorded from there on is removed. Default: the one after the last that was recorded.
 
     Raises:
         ConfigError: If a name or a setting cannot be; from the first ``write``, if something does not fit the losses or
@@ -102,6 +108,8 @@ def record(
         value = facts[field]
         if value is not None and not (isinstance(value, int) and value >= 1):
             raise ConfigError(f"`{field}` must be a whole number of at least 1, got {value!r}.", field)
+    if step is not None and (resume is None or not isinstance(step, int) or step < 0):
+        raise ConfigError(f"`step` is the first step of a run that is resumed, 0 or later, got {step!r}.", "step")
     return Recording(
         checked_name(name),
         fusion=fusion,
@@ -114,6 +122,8 @@ def record(
         tags=checked_tags(tags),
         notes=notes,
         store=store,
+        resume=resume,
+        first_step=step,
     )
 
 
@@ -138,8 +148,11 @@ class Recording:
         tags: Sequence[str],
         notes: str,
         store: RunStore | str | Path | None,
+        resume: str | None,
+        first_step: int | None,
     ) -> None:
-        self.step = 0
+        self.step = first_step or 0
+        self._resumed, self._first_step = resume, first_step
         self._name, self._fusion, self._optimizer, self._terms = name, fusion, optimizer, terms
         self._settings, self._experiment, self._facts = settings, experiment, facts
         self._shared = experiment_config(experiment, settings)
@@ -313,14 +326,17 @@ class Recording:
         measured = () if self._probe is None else _measured_columns(self._probe, config["terms"], fused)
         store = RunStore(self._where)
         try:
-            run = self._create(store, config, environment(device))
             owner = new_owner(Path(sys.argv[0]).name or "python")
-            store.claim([run.id], owner)
-            store.update_run(run.id, tags=self._tags, notes=self._notes)
+            if self._resumed is None:
+                run = self._create(store, config, environment(device))
+                store.claim([run.id], owner)
+                store.update_run(run.id, tags=self._tags, notes=self._notes)
+            else:
+                run = self._resume(store, self._resumed, config, owner)
             # At once, not by the sink: a Stop would take a run that waits out of a queue which it is not in.
             self._control.state = RunState.RUNNING
-            prepared = Event(run.id, 0, "prepared", {"device": str(device), **self._facts})
-            store.write([prepared, StateChange(run.id, 0, RunState.RUNNING)], owner)
+            prepared = Event(run.id, self.step, "prepared", {"device": str(device), **self._facts})
+            store.write([prepared, StateChange(run.id, self.step, RunState.RUNNING)], owner)
         except BaseException:
             store.close()
             raise
@@ -333,7 +349,40 @@ class Recording:
             telemetry=TelemetryBuffer(run.id, config["terms"], device, measured),
             watch=Watch(run.id, config["terms"], WINDOW if self._fusion is None else self._fusion.history.size),
         )
+        self._live.telemetry.attempt = run.attempt
         return self._live
+
+    def _resume(self, store: RunStore, id: str, config: dict[str, Any], owner: str) -> RunRow:
+        """Claim a recorded run and trim what came later than the step that it goes on from."""
+        run = store.run(id)
+        experiment = store.experiment(run.experiment)
+        known = {
+            section: {key: value for key, value in experiment.config.get(section, {}).items() if key in given}
+            for section, given in self._shared.items()
+            if isinstance(given, Mapping)
+        }
+        refuse_other_settings(experiment.id, experiment.config | known, self._shared)
+        if list(run.config["terms"]) != list(config["terms"]):
+            raise ConfigError(
+                f"Run {id!r} has the losses {', '.join(run.config['terms'])}, got {', '.join(config['terms'])}. "
+                "Resume it with its own, or record a new run.",
+                "terms",
+            )
+        following = store.latest_step(id) + 1
+        self.step = following if self._first_step is None else self._first_step
+        if self.step > following:
+            raise ConfigError(
+                f"Run {id!r} has recorded {following} steps, so it cannot go on from step {self.step}: steps would be "
+                f"missing. Give `step` as {following} or earlier.",
+                "step",
+            )
+        store.await_owners([id])  # of a program that was killed it is not known yet
+        store.claim([id], owner, reopen=True)
+        store.begin_attempt(id, self.step, owner)
+        if self._tags or self._notes:
+            store.update_run(id, tags=self._tags or None, notes=self._notes or None)
+        self._epoch = store.run(id).summary["epoch"]
+        return store.run(id)
 
     def _create(self, store: RunStore, config: dict[str, Any], environment: dict[str, Any]) -> RunRow:
         if re.fullmatch(EXPERIMENT_ID, self._experiment):

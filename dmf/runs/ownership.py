@@ -28,7 +28,9 @@ def new_owner(kind: str) -> str:
     return f"{kind} on {socket.gethostname()} (process {os.getpid()}, {secrets.token_hex(2)})"
 
 
-def claim(connection: Connection, run_ids: Sequence[str], owner: str, now: float, watch: Watch) -> list[str]:
+def claim(
+    connection: Connection, run_ids: Sequence[str], owner: str, now: float, watch: Watch, *, reopen: bool = False
+) -> list[str]:
     """See ``RunStore.claim``."""
     wanted = select(runs).where(runs.c.id.in_(run_ids)).order_by(runs.c.id).with_for_update()
     found = {row.id: row for row in connection.execute(wanted)}
@@ -42,7 +44,7 @@ def claim(connection: Connection, run_ids: Sequence[str], owner: str, now: float
         is_gone |= row.owner == owner and state is not RunState.QUEUED and watch.held(id, owner) is None
         if row.owner not in (None, owner) and not is_gone:
             raise not_owner(row, owner)
-        if state is RunState.FINISHED:
+        if state is RunState.FINISHED and not reopen:
             raise RunFinishedError(f"Run {id!r} is finished; start a new experiment to train on.")
         if state.is_active and (is_gone or (row.owner is None and state is not RunState.QUEUED)):
             _mark_interrupted(connection, row, SILENT, now)

@@ -210,12 +210,12 @@ class RunStore(Recorded, Wishes):
 
     # Who owns a run
 
-    def claim(self, run_ids: Sequence[str], owner: str) -> list[str]:
+    def claim(self, run_ids: Sequence[str], owner: str, *, reopen: bool = False) -> list[str]:
         """Own all of these runs, or none; a run to be resumed is queued again, its experiment after all others.
 
         A run of another is taken over only once its owner is silent, see :meth:`await_owners`; only then is it marked
         interrupted. Wishes left over from before a resume (a Stop that came too late) are dropped. A resumed run then
-        needs ``begin_attempt``.
+        needs ``begin_attempt``. ``reopen`` claims a finished run as well, for its own program that trains it longer.
 
         Returns:
             Ids of those that are resumed. An earlier look cannot tell: a run that was queued then may have had an
@@ -227,7 +227,7 @@ class RunStore(Recorded, Wishes):
             RunFinishedError: If a run is finished.
         """
         with self._writing() as connection:
-            resumed = ownership.claim(connection, run_ids, owner, self._clock(), self._watch)
+            resumed = ownership.claim(connection, run_ids, owner, self._clock(), self._watch, reopen=reopen)
             attempts = {run: lookup.one_run(connection, run, self._watch).attempt for run in run_ids}
         for run, attempt in attempts.items():
             self._watch.hold(run, owner, attempt)
