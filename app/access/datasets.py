@@ -403,7 +403,7 @@ def bring_folder(path: str) -> Source:
         raise BrokenDataError([Problem(path, what, "Give the folder of the dataset itself.")])
     if listed.problems:
         raise BrokenDataError(listed.problems)
-    found = recognise(listed.files, base.name)
+    found = recognise(listed.files, base.name, read=lambda file: (base / file).read_bytes())
     if isinstance(found, Problem):
         raise BrokenDataError([replace(found, where=path)])
     return with_options(Source(found.dataset, str((base / found.base).absolute())))

@@ -15,6 +15,7 @@ from dmf.data.busc import Busc
 from dmf.data.busi import Busi
 from dmf.data.check import Report, check
 from dmf.data.coco import Coco
+from dmf.data.convert import Converted, convert
 from dmf.data.cvat import Cvat
 from dmf.data.ddti import Ddti
 from dmf.data.dicom import Dicom
@@ -22,12 +23,14 @@ from dmf.data.duplicates import Finding, Twins, deal_cases, find_twins, findings
 from dmf.data.filtering import Treated, treat
 from dmf.data.folder import Folder
 from dmf.data.get import download
+from dmf.data.identify import identify
 from dmf.data.labelme import Labelme
 from dmf.data.nifti import Volumes
 from dmf.data.pets import Pets
 from dmf.data.phantom import Phantom, Phantom4
 from dmf.data.prepare import PreparedData, class_ratios, prepare
 from dmf.data.split import Indices, split_cases
+from dmf.data.suggesting import suggest
 from dmf.data.unzip import LIMITS, ArchiveError, Limits
 from dmf.errors import ConfigError
 from dmf.paths import refuse_outside
@@ -45,6 +48,7 @@ __all__ = [
     "Card",
     "Case",
     "Coco",
+    "Converted",
     "Cvat",
     "Dataset",
     "Ddti",
@@ -70,15 +74,18 @@ __all__ = [
     "build_dataset",
     "check",
     "class_ratios",
+    "convert",
     "deal_cases",
     "describe",
     "download",
     "find_twins",
     "findings",
     "hash_cases",
+    "identify",
     "is_here",
     "prepare",
     "split_cases",
+    "suggest",
     "treat",
     "unpack",
     "uploaded",

@@ -15,8 +15,12 @@ from dmf.data.bus_synthetic import BusSynthetic
 from dmf.data.busc import Busc
 from dmf.data.busi import Busi
 from dmf.data.check import Report, check
+from dmf.data.coco import Coco
+from dmf.data.cvat import Cvat
+from dmf.data.ddti import Ddti
 from dmf.data.dicom import Dicom
 from dmf.data.folder import Folder
+from dmf.data.labelme import Labelme
 from dmf.data.layouts import Layout, recognise
 from dmf.data.names import role
 from dmf.data.nifti import Volumes
@@ -26,7 +30,8 @@ from dmf.data.unzip import LIMITS, ArchiveError, Limits, open_archive
 from dmf.paths import raw_folder
 
 READERS: dict[str, type[Dataset]] = {
-    each.name: each for each in (Busi, Busc, BusSynthetic, Pets, Folder, Volumes, Dicom)
+    each.name: each
+    for each in (Busi, Busc, BusSynthetic, Pets, Folder, Volumes, Dicom, Coco, Labelme, Cvat, Ddti)
 }
 MOST_LISTED = 20  # files left out that a report names
 
@@ -56,7 +61,7 @@ def unpack(
     limits: Limits = LIMITS,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Unpacked:
-    """Unpack a zip of BUSI, BUSC, BUS synthetic, Oxford pets, volumes, DICOM, or any ``images/`` and ``masks/``.
+    """Unpack a zip of BUSI, BUSC, BUS synthetic, pets, volumes, DICOM, ``images/`` and ``masks/``, or outlines.
 
     The layout says which it is. Pictures are written into a temporary folder, every case is loaded as training would
     load it, and only a dataset without problems takes its place: ``data/raw/<dataset>``, or ``data/raw/folder/<name>``
@@ -82,7 +87,7 @@ def unpack(
         with stream:
             return unpack(stream, name, options=options, limits=limits, on_progress=on_progress)
     with open_archive(archive, name, limits) as opened:
-        found = recognise(opened.files, PurePosixPath(name).stem, options)
+        found = recognise(opened.files, PurePosixPath(name).stem, options, opened.read)
         if isinstance(found, Problem):
             raise ArchiveError([replace(found, where=name)])
         root = _place(found, name)

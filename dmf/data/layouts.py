@@ -2,8 +2,9 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from os.path import commonprefix
 from pathlib import PurePosixPath
 
 from dmf.data.base import OptionValue, Problem
@@ -12,6 +13,7 @@ from dmf.data.dicom_files import SUFFIXES as DICOM_SUFFIXES
 from dmf.data.discovery import HERE, Found, discover
 from dmf.data.files import PICTURES
 from dmf.data.names import LABELS, listed_part
+from dmf.data.sniffing import annotation_format, is_annotation
 from dmf.data.suggesting import CLASS_TABLE
 from dmf.data.tables import LISTS, TABLES
 from dmf.data.volumes import VOXELS, is_volume
@@ -20,7 +22,8 @@ TRIMAPS = ("annotations", "trimaps")
 KNOWN = (
     "BUSI: benign, malignant and normal with name.png beside name_mask.png; Oxford pets: images beside "
     "annotations/trimaps; BUSC, BUS synthetic and any other: a folder images beside a folder masks, under these or "
-    "other usual names, or name.png beside name_mask.png; volumes (NIfTI, MetaImage, NRRD); DICOM files"
+    "other usual names, or name.png beside name_mask.png; volumes (NIfTI, MetaImage, NRRD); DICOM files; pictures with "
+    "outlines of COCO, labelme, CVAT or DDTI"
 )
 
 
@@ -40,7 +43,10 @@ class Layout:
 
 
 def recognise(
-    names: Iterable[PurePosixPath], hint: str = "", options: Mapping[str, OptionValue] | None = None
+    names: Iterable[PurePosixPath],
+    hint: str = "",
+    options: Mapping[str, OptionValue] | None = None,
+    read: Callable[[PurePosixPath], bytes] | None = None,
 ) -> Layout | Problem:
     """The layout of an archive or a folder, or why there is none.
 
@@ -48,8 +54,9 @@ def recognise(
         names: All its files.
         hint: Its name, which may say what is in it.
         options: Options of the dataset that say which files are meant.
+        read: Gives the content of a file, to tell annotation files apart where no masks are found.
     """
-    files = [name for name in names if not any(part.startswith((".", "__")) for part in name.parts)]
+    files = [name for name in names if not _is_hidden(name)]
     pictures = [name for name in files if name.suffix.lower() in PICTURES]
     own = _volumes(files, pictures)
     if own:
@@ -61,7 +68,14 @@ def recognise(
             layout = find(pictures)
             if layout:
                 return layout
-    return _pairs(files, hint, discover(files, images=images, masks=masks, together=bool(group)))
+    found = _pairs(files, hint, discover(files, images=images, masks=masks, together=bool(group)))
+    if isinstance(found, Problem) and read is not None and pictures:
+        return _annotated(files, pictures, read) or found
+    return found
+
+
+def _is_hidden(name: PurePosixPath) -> bool:
+    return name.name.startswith(".") or any(folder.startswith((".", "__")) for folder in name.parts[:-1])
 
 
 def _volumes(files: Sequence[PurePosixPath], pictures: Sequence[PurePosixPath]) -> Layout | None:
@@ -109,6 +123,19 @@ def _pairs(files: Sequence[PurePosixPath], hint: str, found: Found) -> Layout | 
     else:
         dataset = "busc" if any("busc" in each for each in words) else "folder"
     wanted = {*found.files, *(_below(companions, [base]) if dataset == "folder" else ())}
+    return Layout(dataset, base, tuple(name for name in files if name in wanted))
+
+
+def _annotated(
+    files: Sequence[PurePosixPath], pictures: Sequence[PurePosixPath], read: Callable[[PurePosixPath], bytes]
+) -> Layout | None:
+    """Pictures with outlines in files beside or above them."""
+    outlines = [name for name in files if is_annotation(name)]
+    dataset = annotation_format(outlines, read)
+    if dataset is None:
+        return None
+    wanted = {*pictures, *outlines}
+    base = PurePosixPath(*commonprefix([name.parent.parts for name in wanted]))  # noqa: RUF071 of parts, not letters
     return Layout(dataset, base, tuple(name for name in files if name in wanted))
 
 

@@ -11,7 +11,7 @@ Kind: TypeAlias = Literal["image", "mask"]
 
 IMAGES = ("images", "image")  # the commonest names, compared without regard to case
 LABELS = ("benign", "malignant", "normal")  # folders that say what an image shows, and not which dataset it is of
-COMPANIONS = frozenset({".csv", ".tsv", ".txt", ".json"})  # suffixes of tables and lists beside images
+COMPANIONS = frozenset({".csv", ".tsv", ".txt", ".json", ".xml"})  # suffixes of tables, lists and outlines
 PREDICTIONS = "predictions"  # a folder of what networks found, for `dmf import`; neither images nor truths
 
 _PARTS: dict[str, SplitName] = {

@@ -136,6 +136,14 @@ class Archive:
         if problems:
             raise ArchiveError(problems)
 
+    def read(self, name: PurePosixPath) -> bytes:
+        """Content of one file.
+
+        Raises:
+            ArchiveError: If it passes a limit, or is damaged.
+        """
+        return self._read(name, 0)
+
     def _read(self, name: PurePosixPath, before: int) -> bytes:
         """Content of one file, at most as long as the limits leave it after ``before`` bytes."""
         limits = self._limits

@@ -1,3 +1,5 @@
+import cv2
+import numpy as np
 import pytest
 
 from dmf.data import DATASETS
@@ -105,3 +107,23 @@ def test_a_wrong_word_exits_with_2_and_one_line(dmf, arguments, words):
     assert (result.status, result.out) == (2, "")
     assert words in result.err
     assert len(result.err.strip().splitlines()) == 1, result.err
+
+
+def test_a_dataset_is_converted_and_told_how_to_read(dmf, tmp_path):
+    for folder in ("images", "masks"):
+        (tmp_path / "mine" / folder).mkdir(parents=True)
+        picture = np.zeros((8, 12), np.uint8)
+        picture[2:4] = 1 if folder == "masks" else 90
+        (tmp_path / "mine" / folder / "a.png").write_bytes(cv2.imencode(".png", picture)[1].tobytes())
+    options = "values=0:1,names=background:nerve"
+    arguments = ("data", "convert", tmp_path / "mine", "--to", "folder", "--dataset-options", options)
+    result = dmf(*arguments, "-o", tmp_path / "out")
+    assert (result.status, result.out) == (0, "")
+    assert f"1 cases of folder, read with {options}: they are in {tmp_path / 'out'}." in result.err
+    check = result.err.partition("Look at it with: dmf ")[2].split()
+    assert dmf(*check).status == 0
+    report = dmf(*arguments, "-o", tmp_path / "again", "--json").json()
+    assert (report["cases"], report["options"]) == (1, {"names": "background:nerve"})
+    refused = dmf(*arguments, "-o", tmp_path / "out")
+    assert refused.status == 2
+    assert "is there already and is never overwritten" in refused.err

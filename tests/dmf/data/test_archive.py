@@ -64,6 +64,10 @@ def test_bytes_that_are_no_volume_are_named_as_such() -> None:
         ("fake_busc", "busc", 3),
         ("fake_bus_synthetic", "bus_synthetic", 4),
         ("fake_pets", "pets", 3),
+        ("fake_coco", "coco", 2),
+        ("fake_labelme", "labelme", 2),
+        ("fake_cvat", "cvat", 2),
+        ("fake_ddti", "ddti", 3),
     ],
 )
 def test_an_archive_becomes_the_dataset_it_holds(
