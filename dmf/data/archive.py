@@ -30,8 +30,7 @@ from dmf.data.unzip import LIMITS, ArchiveError, Limits, open_archive
 from dmf.paths import raw_folder
 
 READERS: dict[str, type[Dataset]] = {
-    each.name: each
-    for each in (Busi, Busc, BusSynthetic, Pets, Folder, Volumes, Dicom, Coco, Labelme, Cvat, Ddti)
+    each.name: each for each in (Busi, Busc, BusSynthetic, Pets, Folder, Volumes, Dicom, Coco, Labelme, Cvat, Ddti)
 }
 MOST_LISTED = 20  # files left out that a report names
 

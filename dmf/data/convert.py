@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from dmf.data.base import IGNORE, Case, Dataset, OptionValue, Pixels
-from dmf.data.folder import MOST_CLASSES
+from dmf.data.meaning import MOST_CLASSES
 from dmf.data.pairs import UNLABELLED
 from dmf.data.prepare import choose_cases
 from dmf.errors import ConfigError, DataError

@@ -25,6 +25,8 @@ class Range:
         return self._scaled(stored.astype(np.float64))
 
     def _scaled(self, values: NDArray[np.float64]) -> NDArray[np.uint8]:
+        if self.high <= self.low:  # one value alone has no range
+            return np.asarray((values > self.low) * 255, np.uint8)
         share = (values - self.low) / (self.high - self.low)
         return np.asarray((share.clip(0, 1) * 255).round(), np.uint8)
 

@@ -88,7 +88,8 @@ def _of_values(found: Survey, where: str) -> Meaning:
     values = sorted(found.counts)
     if set(values) <= {0, 255}:
         return Meaning()
-    if found.lossy or _has_twins(values) or (len(values) > FEW and not found.is_flat):
+    is_soft = len(values) > FEW and not found.is_flat and values[-1] >= HIGHEST_LABEL  # soft edges reach white
+    if found.lossy or _has_twins(values) or is_soft:
         return _smooth(found, where)
     if len(values) > MOST_CLASSES or values[0] < 0 or values[-1] > 65535:
         return _instances(found, values)

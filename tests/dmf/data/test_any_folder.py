@@ -1,7 +1,7 @@
 """Sets of small pictures drawn at random: each is read as it was drawn, or refused in sentences; nothing between.
 
-What is drawn varies in modes and depths of images, codings of masks, names, layouts, sizes and faults; some are outlined
-in COCO, labelme or CVAT instead. The message of a failure has the seed of its set.
+What is drawn varies in modes and depths of images, codings of masks, names, layouts, sizes and faults; some sets are
+outlined in COCO, labelme or CVAT instead. The message of a failure has the seed of its set.
 """
 
 import json

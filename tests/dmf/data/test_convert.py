@@ -7,14 +7,20 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-
 from pydicom.data import get_testdata_file
 
-from dmf.data import DATASETS, BrokenDataError, Case, Dataset, RawPair, convert
+from dmf.data import DATASETS, IGNORE, BrokenDataError, Case, Dataset, RawPair, convert
 from dmf.data.convert import CASES, CLASSES
 from dmf.errors import ConfigError, DataError
 
-OPTIONS = {"busi": {"normal": True}, "pets": {}, "folder": {}, "coco": {"crowd": "ignore"}, "phantom-4": {"images": 3}, "dicom": {"missing": "empty"}}
+OPTIONS = {
+    "busi": {"normal": True},
+    "pets": {},
+    "folder": {},
+    "coco": {"crowd": "ignore"},
+    "phantom-4": {"images": 3},
+    "dicom": {"missing": "empty"},
+}
 
 
 def tables(root):
@@ -116,6 +122,16 @@ def test_groups_splits_and_spacing_are_kept(tmp_path):
     assert [(case.group, case.split) for case in again.cases()] == [("p1", "train"), ("p2", "test")]
     np.testing.assert_array_equal(again.load(again.cases()[0]).mask, Odd.mask)
     assert again.spacing == (0.25, 0.125)
+
+
+def test_pixels_of_no_class_stay_so(tmp_path, fake_labelme):
+    dataset = DATASETS.build("labelme", fake_labelme, 0, ignore="cyst")
+    converted = convert(dataset, tmp_path / "out")
+    assert dict(converted.options) == {"names": "background:lesion", "values": "0:1", "ignore": "255"}
+    again = DATASETS.build("folder", tmp_path / "out", 0, **converted.options)
+    assert again.ignore == IGNORE
+    np.testing.assert_array_equal(*(each.load(each.cases()[0]).mask for each in (dataset, again)))
+    assert tables(tmp_path / "out")[0][-1]["value"] == "255"
 
 
 def test_nothing_is_left_of_what_fails_or_is_interrupted(fake_coco, tmp_path):

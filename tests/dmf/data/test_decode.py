@@ -159,3 +159,10 @@ def test_no_damage_escapes_as_another_error(kind: str) -> None:
             content[rng.integers(0, len(content))] = rng.integers(0, 256)
         with suppress(BrokenDataError):
             decode(bytes(content), "a")
+
+
+def test_a_mask_of_which_nothing_is_to_be_seen_is_empty():
+    # White and black on nothing: a mask without a lesion among others that are drawn by transparency.
+    for level in (0, 255):
+        nothing = np.dstack([np.full((2, 3), level, np.uint8)] * 3 + [np.zeros((2, 3), np.uint8)])
+        assert not levels_of(decode(saved(Image.fromarray(nothing, "RGBA"), "PNG"), "a")).any()

@@ -79,3 +79,8 @@ def test_masks_beside_labels_are_one_too_many() -> None:
         "holds labels and masks, so it is not clear which to read. "
         "Say which to read with the option masks=labels or masks=masks."
     )
+
+
+def test_names_of_files_may_begin_with_underscores_but_such_folders_are_passed_by() -> None:
+    assert told("images/_.png", "masks/__seg.png") == ("folder", ".", 2)
+    assert "folder of images" in told("images/_.png", "__MACOSX/masks/_.png")

@@ -259,3 +259,12 @@ def test_clusters_name_their_span_and_what_is_far() -> None:
     assert found.values == (0, 255)
     assert [(each.low, each.high) for each in found.found] == [(0, 8), (247, 255)]
     assert (found.far, found.total) == (1, 996)
+
+
+def test_many_small_numbers_in_one_mask_are_objects_or_classes_but_no_soft_edge(tmp_path: Path) -> None:
+    numbers = np.zeros((20, 20), np.uint16)
+    for value in range(1, 20):
+        numbers[value, 3 * value % 20 :] = 2 * value
+    found = meaning(put(tmp_path, [numbers])).options
+    assert "nearest" not in found
+    assert found["values"] == ":".join(map(str, np.unique(numbers)))

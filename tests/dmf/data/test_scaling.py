@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dmf.data import BrokenDataError, Folder, check
+from dmf.data.intensity import Range
 from dmf.errors import ConfigError, DataError
 
 STEPS = np.linspace(200, 2800, 64 * 64).round().reshape(64, 64)  # what a scanner of 12 bits may give
@@ -152,3 +153,7 @@ def test_pages_are_refused_or_images_of_one_group(tmp_path: Path) -> None:
     pairs = [dataset.load(case) for case in cases]
     assert [int(pair.image.max()) for pair in pairs] == [0, 10, 0]
     assert [int(pair.mask.max()) for pair in pairs] == [0, 1, 0]
+
+
+def test_one_value_alone_has_no_range_and_is_black() -> None:
+    assert Range(7, 7).apply(np.array([7.0, 6.0, 8.0])).tolist() == [0, 0, 255]
