@@ -112,7 +112,7 @@ def check(dataset: Dataset, *, on_progress: Callable[[int, int], None] | None = 
         dataset.name,
         str(dataset.root) if dataset.needs_download else "",
         len(cases),
-        sum(len(case.masks) for case in cases),
+        len({mask for case in cases for mask in case.masks}),
         dict(Counter(case.label for case in cases)),
         heights,
         widths,

@@ -30,6 +30,7 @@ ROWS = {
     "keeping": ["keeping a step of K=3"],
     "opening": ["import dmf.runs"],
     "notebook": ["training step, mad"],
+    "preparing": ["400 images prepared at 64 px", "a volume of 64 x 64 x 40 prepared at 64 px"],
     "replay": [
         *(
             f"replay of 400 steps x 3 losses, {name}"

@@ -119,6 +119,7 @@ def test_labels_that_were_scaled_are_whole_again(tmp_path: Path) -> None:
     assert not (nib.load(tmp_path / "masks" / "a.nii").get_fdata() == 1).any()
     report = check(Volumes(tmp_path))
     assert report.is_sound
+    assert (report.cases, report.masks) == (18, 3)
     assert report.class_shares["foreground"] == pytest.approx(12 / 480)
 
 
