@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from dmf.data.intensity import Range
 from dmf.data.scale import parse_range
 from dmf.data.volume_labels import MOST_CLASSES, ClassValues
 from dmf.errors import ConfigError
@@ -58,20 +59,19 @@ def parse_names(text: str, count: int) -> tuple[str, ...]:
     return names
 
 
-def parse_percentiles(text: str) -> tuple[float, float]:
+def check_percentiles(low: float, high: float) -> tuple[float, float]:
     """Two percentiles."""
-    found = parse_range(text)
-    if found is None or found[0] < 0 or found[1] > 100:
-        raise ValueError("two rising numbers from 0 to 100, such as 0.5:99.5")
-    return found
+    if not 0 <= low < high <= 100:
+        raise ValueError(f"a percentile from 0 to 100, below that of high ({high:g})")
+    return low, high
 
 
-def parse_window(text: str, *, is_needed: bool) -> tuple[float, float] | None:
+def parse_window(text: str, *, is_needed: bool) -> Range | None:
     """The levels that become black and white; None where nothing is said and nothing needed."""
     found = parse_range(text)
     if found is None and (text or is_needed):
         raise ValueError("the values that become black and white, such as -160:240")
-    return found
+    return None if found is None else Range(*found)
 
 
 def parse_choice(text: str, known: Sequence[str]) -> str:

@@ -15,9 +15,9 @@ import numpy as np
 
 from dmf.data.base import BrokenDataError, Case, Dataset, OptionValue, Pixels, Problem, RawPair
 from dmf.data.class_options import (
+    check_percentiles,
     parse_choice,
     parse_names,
-    parse_percentiles,
     parse_values,
     parse_window,
     refusing,
@@ -25,8 +25,9 @@ from dmf.data.class_options import (
 from dmf.data.dicom_files import Header, Levels, is_dicom, read_frame, read_header, undecodable
 from dmf.data.dicom_seg import Segmentations, read_segmentations
 from dmf.data.files import COLOUR_TOLERANCE, PICTURES, natural, read_levels
+from dmf.data.intensity import Range
 from dmf.data.pairs import UNLABELLED
-from dmf.data.scale import Scale, kept_scale, percentile_scale
+from dmf.data.scale import kept_levels, percentile_range
 from dmf.data.volume_labels import listed, whole_labels
 from dmf.data.volume_pairs import MASK, ROLE
 from dmf.errors import DataError
@@ -83,7 +84,8 @@ class Dicom(Dataset):
       ``series`` or the ``file``.
     * ``rgb``: read pictures in colour; otherwise colour becomes luminance.
     * ``intensity``: what becomes black and white in grey pictures, the same in all: ``auto`` keeps 8 bits as they are
-      and takes percentiles of deeper ones; ``percentile``; ``window``, in the unit of the rescaled levels; ``depth``,
+      and takes the ``window`` of deeper ones where it is given, else percentiles; ``percentile``, the percentiles
+      ``low`` and ``high`` of all; ``window``, e.g. ``window=-160:240``, in the unit of the rescaled levels; ``depth``,
       all that the bits can hold.
     """
 
@@ -105,7 +107,8 @@ class Dicom(Dataset):
         "group": "patient",
         "rgb": False,
         "intensity": "auto",
-        "percentiles": "0.5:99.5",
+        "low": 0.5,
+        "high": 99.5,
         "window": "",
     }
 
@@ -128,10 +131,12 @@ class Dicom(Dataset):
             self._group = parse_choice(self._said("group"), GROUPS)
         with self._refusing("intensity"):
             self._intensity = parse_choice(self._said("intensity"), INTENSITIES)
-        with self._refusing("percentiles"):
-            self._percentiles = parse_percentiles(self._said("percentiles"))
+        with self._refusing("low"):
+            self._percentiles = check_percentiles(float(self.options["low"]), float(self.options["high"]))
         with self._refusing("window"):
             self._window = parse_window(self._said("window"), is_needed=self._intensity == "window")
+        if self._intensity == "auto" and self._window is not None:
+            self._intensity = "window"
         with self._refusing("classes"):
             self._classes = _parse_classes(self._said("classes"))
         self._broken: dict[Path, BrokenDataError] = {}
@@ -177,7 +182,9 @@ class Dicom(Dataset):
         if left:
             remarks.append(f"segments called {', '.join(left)} are no class, not read")
         if self._found.images and not self._found.problems:
-            remarks.append(f"grey levels: {self._scale or 'the 8 bits as they are'}, the same in all images")
+            scale = self._range
+            shown = f"{scale.low:g} black, {scale.high:g} white" if scale else "the 8 bits as they are"
+            remarks.append(f"grey levels: {shown}, the same in all images")
         return remarks
 
     def load(self, case: Case) -> RawPair:
@@ -291,7 +298,7 @@ class Dicom(Dataset):
             if spread > COLOUR_TOLERANCE:
                 notes.append(f"{picture.id}: coloured (channels differ by up to {spread} levels), read as luminance")
             return np.asarray(cv2.cvtColor(colour, cv2.COLOR_RGB2GRAY), np.uint8)
-        grey = np.asarray(levels, np.uint8) if self._scale is None else self._scale.to_bytes(levels)
+        grey = np.asarray(levels, np.uint8) if self._range is None else self._range.apply(levels)
         if picture.header.is_inverted:
             grey = np.where(np.isnan(levels), 0, 255 - grey).astype(np.uint8)
         return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), np.uint8) if self.in_channels == 3 else grey
@@ -338,20 +345,20 @@ class Dicom(Dataset):
         return self._values.classes(levels)
 
     @cached_property
-    def _scale(self) -> Scale | None:
+    def _range(self) -> Range | None:
         """Black and white of all grey pictures; None where 8 bits are kept as they are."""
         grey = [header for header in self._found.images if not header.is_colour]
         if not grey or (self._intensity == "auto" and not any(header.is_deep for header in grey)):
             return None
         if self._intensity == "window":
-            return Scale(*(self._window or (0, 1)))
+            return self._window
         if self._intensity == "depth":
             lows, highs = zip(*(header.bounds for header in grey), strict=True)
-            return Scale(min(lows), max(highs))
+            return Range(min(lows), max(highs))
         shares = self._percentiles
         decides = [f"{shares}"]
         decides += [f"{one.path} {one.path.stat().st_size} {one.path.stat().st_mtime_ns}" for one in grey]
-        return kept_scale(self.name, "\n".join(decides), lambda: percentile_scale(lambda: _levels(grey), shares))
+        return kept_levels(self.name, "\n".join(decides), lambda: percentile_range(lambda: _levels(grey), shares))
 
     def _said(self, option: str) -> str:
         return str(self.options[option]).strip()

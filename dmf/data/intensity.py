@@ -19,7 +19,7 @@ class Range:
         return f"{self.low:g}:{self.high:g}"
 
     def apply(self, stored: NDArray[Any]) -> NDArray[np.uint8]:
-        """Levels 0..255 of stored values of any shape; what lies outside is cut off."""
+        """Levels 0..255 of stored values of any shape; what lies outside is cut off, what is no number is black."""
         if stored.dtype == np.uint16:  # a table, as there are few values and many pixels
             return np.asarray(self._scaled(np.arange(65536, dtype=np.float64))[stored])
         return self._scaled(stored.astype(np.float64))
@@ -28,7 +28,7 @@ class Range:
         if self.high <= self.low:  # one value alone has no range
             return np.asarray((values > self.low) * 255, np.uint8)
         share = (values - self.low) / (self.high - self.low)
-        return np.asarray((share.clip(0, 1) * 255).round(), np.uint8)
+        return np.asarray((np.nan_to_num(share.clip(0, 1)) * 255).round(), np.uint8)
 
 
 Scale: TypeAlias = Callable[[np.dtype[Any]], Range | None]

@@ -14,16 +14,17 @@ import numpy as np
 
 from dmf.data.base import IGNORE, BrokenDataError, Case, Dataset, Doubt, OptionValue, Problem, RawPair
 from dmf.data.class_options import (
+    check_percentiles,
     parse_choice,
     parse_names,
-    parse_percentiles,
     parse_values,
     parse_void,
     parse_window,
     refusing,
 )
+from dmf.data.intensity import Range
 from dmf.data.pairs import UNLABELLED
-from dmf.data.scale import Scale, kept_scale, percentile_scale
+from dmf.data.scale import kept_levels, percentile_range
 from dmf.data.volume_labels import MOST_CLASSES, UNKNOWN, listed, scan_mask, whole_labels
 from dmf.data.volume_pairs import Pair, Pairs, Sheet, find_pairs, read_sheet
 from dmf.data.volumes import AXES, TOLERANCE, Axis, Geometry, Numbers, open_slices, read_geometry, read_slice
@@ -47,8 +48,9 @@ class Volumes(Dataset):
     * ``channel``: which channel of an image is read, where there are several.
     * ``group``: what never straddles a split: the volume when empty, ``folder:1`` for the outermost folder, or a
       regular expression on its name with one group such as ``^(P\d+)_``.
-    * ``intensity``: what becomes black and white, the same in all images: two ``percentiles`` of all voxels, or a
-      ``window`` such as ``-160:240``, in the unit of the file.
+    * ``intensity``: what becomes black and white, the same in all images: ``percentile``, the percentiles
+      ``low`` and ``high`` of all voxels; ``window``, the values of ``window``, e.g. ``window=-160:240``, in the unit of
+      the file. ``auto`` takes the window where one is given, else percentiles.
     """
 
     name = "nifti"
@@ -68,8 +70,9 @@ class Volumes(Dataset):
         "slices": "all",
         "channel": "",
         "group": "",
-        "intensity": "percentile",
-        "percentiles": "0.5:99.5",
+        "intensity": "auto",
+        "low": 0.5,
+        "high": 99.5,
         "window": "",
     }
 
@@ -88,13 +91,15 @@ class Volumes(Dataset):
         with self._refusing("group"):
             _check_group(self._said("group"))
         with self._refusing("intensity"):
-            self._intensity = parse_choice(self._said("intensity"), ("percentile", "window"))
-        with self._refusing("percentiles"):
-            self._percentiles = parse_percentiles(self._said("percentiles"))
+            self._intensity = parse_choice(self._said("intensity"), ("auto", "percentile", "window"))
+        with self._refusing("low"):
+            self._percentiles = check_percentiles(float(self.options["low"]), float(self.options["high"]))
         with self._refusing("window"):
             self._window = parse_window(self._said("window"), is_needed=self._intensity == "window")
+        if self._intensity == "auto" and self._window is not None:
+            self._intensity = "window"
         self.ignore = None if self._values.void is None else IGNORE
-        self._scale: Scale | None = None
+        self._range: Range | None = None
         self._broken: dict[Path, BrokenDataError] = {}
 
     def cases(self) -> list[Case]:
@@ -126,13 +131,9 @@ class Volumes(Dataset):
         expected = tuple(range(len(self._values.values)))
         if self._values.values != expected:
             remarks.append(f"labels {listed(self._values.values)} become classes {listed(expected)}")
-        scale = self._get_scale()
-        by = (
-            "the window"
-            if self._window and self._intensity == "window"
-            else f"percentiles {self.options['percentiles']}"
-        )
-        remarks.append(f"grey levels by {by}, the same in all images: {scale}")
+        scale = self._get_range()
+        by = "the window" if self._intensity == "window" else "percentiles {:g} and {:g}".format(*self._percentiles)
+        remarks.append(f"grey levels by {by}, the same in all images: {scale.low:g} black, {scale.high:g} white")
         return remarks
 
     def doubts(self) -> list[Doubt]:
@@ -160,7 +161,7 @@ class Volumes(Dataset):
             if file in self._broken:  # once is enough: looking again would decompress it again, for every slice
                 raise self._broken[file]
         try:
-            grey = self._get_scale().to_bytes(self._levels(image, int(number), self._channel_of(pair)))
+            grey = self._get_range().apply(self._levels(image, int(number), self._channel_of(pair)))
             classes = self._classes(self._levels(mask, int(number), 0), mask)
         except BrokenDataError as error:
             for file in (image, mask):
@@ -301,19 +302,19 @@ class Volumes(Dataset):
             raise BrokenDataError([Problem(str(mask), what, many if len(found) > MOST_CLASSES else remedy)])
         return classes
 
-    def _get_scale(self) -> Scale:
-        if self._scale is None:
-            if self._intensity == "window":
-                self._scale = Scale(*(self._window or (0, 1)))
+    def _get_range(self) -> Range:
+        if self._range is None:
+            if self._window is not None and self._intensity == "window":
+                self._range = self._window
             else:
                 shares = self._percentiles
                 files = [self._image(pair) for pair in self._sound]
                 decides = [f"{shares} {self._said('channel')}"]
                 decides += [f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
-                self._scale = kept_scale(
-                    self.name, "\n".join(decides), lambda: percentile_scale(self._all_levels, shares)
+                self._range = kept_levels(
+                    self.name, "\n".join(decides), lambda: percentile_range(self._all_levels, shares)
                 )
-        return self._scale
+        return self._range
 
     def _all_levels(self) -> Iterator[Numbers]:
         for pair in self._sound:

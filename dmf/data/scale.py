@@ -1,41 +1,20 @@
-"""Grey levels of any depth brought to 8 bits by one scale for a whole set, so that images stay comparable."""
+"""The range of levels of sets that do not fit into memory, exactly and in two passes; kept once it is found."""
 
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dmf.data.base import Pixels
 from dmf.data.cache import read_arrays, write_arrays
+from dmf.data.intensity import Range
 from dmf.paths import cache_folder
 
-VERSION = 1  # raise it when the same values give another scale
+VERSION = 1  # raise it when the same values give another range
 DIGIT = 16  # bits of the 32 of a number told apart in one pass
 SMALLEST = 2**15  # below zero, the smallest of 16 bits
 Numbers = NDArray[np.generic]
-
-
-@dataclass(frozen=True)
-class Scale:
-    """A line from grey levels to 0..255: ``low`` becomes black, ``high`` white, what lies beyond is cut off."""
-
-    low: float
-    high: float
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
-            raise ValueError(f"`low` must be below `high`, both finite, got {self.low} and {self.high}.")
-
-    def to_bytes(self, levels: Numbers) -> Pixels:
-        """Levels of any shape and real type as uint8, rounded to the nearest; NaN becomes black."""
-        grey = (levels.astype(np.float32) - np.float32(self.low)) * np.float32(255 / (self.high - self.low))
-        return np.asarray(np.rint(np.clip(np.nan_to_num(grey, nan=0.0), 0, 255)), dtype=np.uint8)
-
-    def __str__(self) -> str:
-        return f"{self.low:g} black, {self.high:g} white"
 
 
 def exact_percentiles(read: Callable[[], Iterable[Numbers]], shares: Sequence[float]) -> list[float]:
@@ -109,25 +88,25 @@ def _value(key: int) -> float:
     return float(bits.view(np.float32))
 
 
-def kept_scale(dataset: str, decides: str, find: Callable[[], Scale]) -> Scale:
-    """The scale of a set, found once and kept in the cache.
+def kept_levels(dataset: str, decides: str, find: Callable[[], Range]) -> Range:
+    """The range of a set, found once and kept in the cache.
 
     Args:
         dataset: Name of the dataset.
-        decides: A text that differs whenever another scale could be found.
+        decides: A text that differs whenever another range could be found.
         find: Looks for it.
     """
     key = hashlib.sha256(f"{VERSION}\n{decides}".encode()).hexdigest()[:20]
-    path = cache_folder() / f"{dataset}-scale-{key}.npz"
-    kept = read_arrays(path, ("scale",))
+    path = cache_folder() / f"{dataset}-range-{key}.npz"
+    kept = read_arrays(path, ("range",))
     if kept is not None:
-        return Scale(*kept["scale"].tolist())
-    scale = find()
-    write_arrays(path, {"scale": np.array([scale.low, scale.high])})
-    return scale
+        return Range(*kept["range"].tolist())
+    found = find()
+    write_arrays(path, {"range": np.array([found.low, found.high])})
+    return found
 
 
-def percentile_scale(read: Callable[[], Iterable[Numbers]], shares: tuple[float, float]) -> Scale:
+def percentile_range(read: Callable[[], Iterable[Numbers]], shares: tuple[float, float]) -> Range:
     """From one percentile of all values to another, or from the least to the greatest where the two are equal.
 
     Raises:
@@ -136,4 +115,4 @@ def percentile_scale(read: Callable[[], Iterable[Numbers]], shares: tuple[float,
     low, high = exact_percentiles(read, shares)
     if low == high:  # mostly background: what differs at all has to be seen
         low, high = exact_percentiles(read, (0, 100))
-    return Scale(low, high if low < high else low + 1)
+    return Range(low, high if low < high else low + 1)

@@ -159,7 +159,7 @@ def test_levels_are_rescaled_and_scaled_alike_in_all_images(tmp_path: Path) -> N
     for number in range(3):
         levels = GREY.astype(np.uint16) * 10 + number * 1000  # 0 to 2790
         save(tmp_path / f"{number}.dcm", levels, RescaleSlope=2, RescaleIntercept=-1000, BitsStored=12, HighBit=11)
-    dataset = Dicom(tmp_path, missing="empty", percentiles="0:100")  # -1000 to 4580
+    dataset = Dicom(tmp_path, missing="empty", low=0, high=100)  # -1000 to 4580
     first, _, last = (dataset.load(case).image for case in dataset.cases())
     assert (first.min(), first.max(), last.max()) == (0, round(790 * 2 / 5580 * 255), 255)
     assert "grey levels: -1000 black, 4580 white, the same in all images" in dataset.remarks()
@@ -173,7 +173,7 @@ def test_padding_is_black_and_decides_no_scale(tmp_path: Path) -> None:
     levels = GREY.astype(np.int16) + 100
     levels[:, 0] = -2000
     save(tmp_path / "a.dcm", levels, PixelPaddingValue=-2000)
-    dataset = Dicom(tmp_path, missing="empty", percentiles="0:100")
+    dataset = Dicom(tmp_path, missing="empty", low=0, high=100)
     image = dataset.load(dataset.cases()[0]).image
     assert image[:, 0].max() == 0
     assert (image[0, 1], image[7, 9]) == (0, 255)
@@ -377,7 +377,7 @@ def test_files_without_a_suffix_are_known_by_their_first_bytes(tmp_path: Path) -
         ("classes", "a:a"),
         ("values", "0"),
         ("names", "one"),
-        ("percentiles", "5"),
+        ("low", 99.9),
         ("window", "3:1"),
     ],
 )

@@ -97,14 +97,14 @@ def test_image_and_mask_of_different_orientation_are_brought_together(volumes: C
 
 
 def test_one_scale_holds_for_all_images(volumes: Callable[..., Path]) -> None:
-    dataset = Volumes(volumes(), percentiles="0:100")  # 0 to 2500
+    dataset = Volumes(volumes(), low=0, high=100)  # 0 to 2500
     levels = {case.id: int(dataset.load(case).image[0, 0]) for case in dataset.cases()}
     assert (levels["p0/000"], levels["p0/005"], levels["p1/000"], levels["p2/005"]) == (0, 51, 102, 255)
-    assert "grey levels by percentiles 0:100, the same in all images: 0 black, 2500 white" in dataset.remarks()
+    assert "grey levels by percentiles 0 and 100, the same in all images: 0 black, 2500 white" in dataset.remarks()
 
 
 def test_a_window_is_taken_as_it_is_given(volumes: Callable[..., Path]) -> None:
-    dataset = Volumes(volumes(), intensity="window", window="100:300")
+    dataset = Volumes(volumes(), window="100:300")
     levels = [int(dataset.load(case).image[0, 0]) for case in dataset.cases() if case.group == "p0"]
     assert levels == [0, 0, 128, 255, 255, 255]
 
@@ -253,10 +253,10 @@ def test_inspect_sees_the_spacing_of_the_file(volumes: Callable[..., Path]) -> N
         ("group", "(", "one group"),
         ("intensity", "best", "percentile or window"),
         ("intensity", "window", "values that become black and white"),
-        ("percentiles", "5:101", "from 0 to 100"),
+        ("high", 101, "from 0 to 100"),
         ("window", "3:1", "values that become black and white"),
     ],
 )
-def test_an_option_that_means_nothing_is_refused(option: str, value: str, wanted: str) -> None:
+def test_an_option_that_means_nothing_is_refused(option: str, value: str | int, wanted: str) -> None:
     with pytest.raises(ConfigError, match=f"Option '.*' of dataset 'nifti' takes .*{wanted}"):
         Volumes(**{option: value})

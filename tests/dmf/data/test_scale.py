@@ -1,22 +1,14 @@
 import numpy as np
 import pytest
 
-from dmf.data.scale import Scale, exact_percentiles, parse_range
+from dmf.data.intensity import Range
+from dmf.data.scale import exact_percentiles, parse_range, percentile_range
 
 
-def test_a_scale_maps_its_ends_to_black_and_white_and_cuts_off_the_rest() -> None:
+def test_a_range_maps_its_ends_to_black_and_white_and_cuts_off_the_rest() -> None:
     levels = np.array([-500, -160, 40, 240, 3000], dtype=np.int16)
-    assert Scale(-160, 240).to_bytes(levels).tolist() == [0, 0, 128, 255, 255]  # 200 / 400 * 255 = 127.5, to even
-
-
-def test_what_is_no_number_becomes_black() -> None:
-    assert Scale(0, 1).to_bytes(np.array([np.nan, np.inf, 0.5])).tolist() == [0, 255, 128]
-
-
-@pytest.mark.parametrize(("low", "high"), [(1, 1), (2, 1), (float("nan"), 1), (0, float("inf"))])
-def test_a_scale_without_length_is_refused(low: float, high: float) -> None:
-    with pytest.raises(ValueError, match="`low` must be below `high`, both finite"):
-        Scale(low, high)
+    assert Range(-160, 240).apply(levels).tolist() == [0, 0, 128, 255, 255]  # 200 / 400 * 255 = 127.5, to even
+    assert Range(0, 1).apply(np.array([np.nan, np.inf, 0.5])).tolist() == [0, 255, 128]  # what is no number is black
 
 
 @pytest.mark.parametrize(
@@ -47,3 +39,8 @@ def test_a_range_is_two_rising_numbers() -> None:
     assert parse_range("-160:240") == (-160, 240)
     for text in ("", "1", "2:1", "a:b", "0:nan", "0:inf", "1:2:3"):
         assert parse_range(text) is None
+
+
+def test_a_set_that_is_mostly_background_keeps_what_differs() -> None:
+    assert percentile_range(lambda: [np.array([0] * 999 + [7])], (0.5, 99.5)) == Range(0, 7)
+    assert percentile_range(lambda: [np.zeros(9)], (0.5, 99.5)) == Range(0, 1)
