@@ -42,7 +42,7 @@ def test_a_weighting_of_a_plugin_is_chosen_and_trained(store: RunStore, plugin, 
     experiment = store.experiment(store.runs(limit=1)[0].experiment)
     run = next(run for run in experiment.runs if run.config["weighting"] == "height")
     assert [each["path"] for each in experiment.config["plugins"]] == [str(plugin().resolve())]
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while any(each.state.is_active for each in store.experiment(experiment.id).runs) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert store.run(run.id).state.value == "finished", store.run(run.id).reason

@@ -17,8 +17,11 @@ from typing import Any
 
 import pytest
 
+from dmf.errors import RunFinishedError
+from dmf.runs import RunStore
+
 ROOT = Path(__file__).parents[2]
-LONG = 90_000  # ms, for machines that are busy with other things
+LONG = 240_000  # ms: every wait is for a state, however busy the machine is with other things
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 MAC_AND_WINDOWS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
@@ -41,8 +44,9 @@ ARGUMENTS = [
 @pytest.fixture(scope="session")
 def playwright_driver():
     """Playwright itself, for as long as the tests run."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=LONG)
     with sync_playwright() as driver:
         yield driver
 
@@ -108,32 +112,15 @@ def browser(living_browser: Callable[[], Any]) -> Any:
     return living_browser()
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests in a browser have a second try.
-
-    A real browser, a real server and a real training share two cores with whatever else runs there, and now and then
-    something takes longer than anyone waits. Once is chance, and is printed; twice is a failure.
-    """
-    if not config.getoption("usepdb"):  # which stops at the first failure
-        for item in items:
-            if item.get_closest_marker("browser"):
-                item.add_marker(pytest.mark.flaky(reruns=1))
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "xdist_group(name): runs in one worker with all others of this group")
 
 
-TIMER = pytest.StashKey[Any]()
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> None:
-    item.stash[TIMER] = settings
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """The second try has as much time as the first, not what is left of it."""
-    if getattr(item, "execution_count", 1) > 1 and TIMER in item.stash:
-        item.config.hook.pytest_timeout_cancel_timer(item=item)
-        item.config.hook.pytest_timeout_set_timer(item=item, settings=item.stash[TIMER])
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run in parallel, at most one browser is at work."""
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -146,10 +133,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         for page in (page for context in contexts for page in context.pages):
             with contextlib.suppress(Exception):  # it hangs, or is gone
                 report.sections.append((f"page {page.url}", page.locator("body").inner_text(timeout=5000)))
-        homes = [arguments[name] for name in ("tmp_path", "shared_home") if name in arguments]
-        for log in (place / "server.log" for home in homes for place in (home, home.parent)):
-            if not log.is_file():
-                continue
+        logs = [arguments["dashboard"].log] if "dashboard" in arguments else []
+        logs += [arguments["tmp_path"] / "server.log"] if "tmp_path" in arguments else []
+        for log in filter(Path.is_file, logs):
             report.sections.append(("server", "\n".join(log.read_text("utf-8", "replace").splitlines()[-60:])))
     return report
 
@@ -166,29 +152,111 @@ def servers() -> Iterator[list[Server]]:
     _end(started)
 
 
-@pytest.fixture(scope="session")
-def prepared_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where all servers keep prepared images: those that a server makes ahead are there, so that no test waits."""
-    from dmf import build
-    from dmf.config import DataConfig, TrainingConfig
+class Dashboard:
+    """The whole app as the tests share it: one server with its home and its store.
 
-    home = tmp_path_factory.mktemp("prepared")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DMF_HOME", str(home))
-        build.prepare_ahead(DataConfig(), TrainingConfig().seed)
-    return home / "cache"
+    Attributes:
+        store: What the server shows and trains.
+        kept: Ids of experiments that outlast a test, as those that the tests of a module look at.
+        log: What the server says.
+    """
+
+    def __init__(self, home: Path) -> None:
+        home.mkdir()
+        (home / "cache").mkdir()
+        self.home, self.log = home, home.parent / "server.log"
+        self.store = RunStore(home / "runs.sqlite")
+        self.kept: set[str] = set()
+        self._server: tuple[Server, str] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the server answers; started on demand, and anew where it has died."""
+        if self._server is None or self._server[0].poll() is not None:
+            self._server = _start(MAIN, self.home, self.log)
+        return self._server[1]
+
+    def kill(self) -> None:
+        """End the server as a power cut would."""
+        assert self._server is not None
+        self._server[0].kill()
+        self._server[0].wait()
+
+    def end(self) -> None:
+        """End the server and close the store."""
+        if self._server is not None:
+            _end([self._server[0]])
+        self.store.close()
+
+    def race(self, *runs: str, **settings: str) -> str:
+        """Put a race into the store that is light on the machine and, once resumed, goes on until it is stopped.
+
+        Of 28 training images, 7 steps per epoch. ``runs`` and ``settings`` are written as on a command line.
+        """
+        from dmf.config_text import experiment
+        from dmf.jobs import create_experiment
+
+        made = create_experiment(self.store, experiment(RACE | settings, runs=runs or ("variance",)))
+        self.store.cancel(made.id)
+        return made.id
+
+    def clear(self) -> None:
+        """Stop what trains and delete every run, but for those that are kept; take away what was uploaded."""
+        asked: set[str] = set()
+
+        def is_clear() -> bool:
+            for experiment in self.store.queue():  # first, or it takes the place of what is stopped
+                with contextlib.suppress(RunFinishedError):
+                    self.store.cancel(experiment.id)
+            found = [run for run in self.store.runs(10_000, archived=True) if run.experiment not in self.kept]
+            active = {run.id for run in found if run.state.is_active}
+            for run in active - asked:
+                self.store.add_control(run, "stop")
+            asked.update(active)
+            if not active:
+                with contextlib.suppress(RunFinishedError):  # who trained it has not let go of it yet
+                    self.store.delete_runs([run.id for run in found])
+                    return True
+            return False
+
+        until(is_clear, "what trains to stop")
+        shutil.rmtree(self.home / "raw", ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    """The server of all tests; those that open it ask for ``app_server`` as well."""
+    shared = Dashboard(tmp_path_factory.mktemp("dashboard") / "home")
+    yield shared
+    shared.end()
 
 
 @pytest.fixture
-def serve(tmp_path: Path, servers: list[Server], prepared_images: Path) -> Callable[..., str]:
-    """Starts ``streamlit run SCRIPT`` with its store under ``tmp_path``; returns its URL.
+def app_server(dashboard: Dashboard) -> Iterator[str]:
+    """The URL of the whole app, where nothing trains, with an empty store but for what the module's tests keep."""
+    dashboard.clear()
+    yield dashboard.url
+    dashboard.clear()
 
-    ``project`` is where the packages lie that it runs.
+
+@pytest.fixture
+def store(dashboard: Dashboard) -> RunStore:
+    """What the server shows and trains."""
+    return dashboard.store
+
+
+@pytest.fixture
+def serve(tmp_path: Path, servers: list[Server], dashboard: Dashboard) -> Callable[..., str]:
+    """Starts another server; returns its URL.
+
+    ``project`` is where the packages lie that it runs. Without a ``home``, its store is under ``tmp_path``.
     """
 
-    def start(script: Path = MAIN, *options: str, project: Path = ROOT) -> str:
-        home = tmp_path / "home"
-        _furnish(home, prepared_images)
+    def start(*options: str, project: Path = ROOT, home: Path = tmp_path / "home") -> str:
+        if not home.exists():
+            home.mkdir()
+            (home / "cache").symlink_to(dashboard.home / "cache", target_is_directory=True)
+        script = project / MAIN.relative_to(ROOT)
         server, url = _start(script, home, tmp_path / "server.log", *options, project=project)
         servers.append(server)
         return url
@@ -197,37 +265,18 @@ def serve(tmp_path: Path, servers: list[Server], prepared_images: Path) -> Calla
 
 
 @pytest.fixture(scope="module")
-def shared_home(tmp_path_factory: pytest.TempPathFactory, prepared_images: Path) -> Path:
-    """The home of the servers that the tests of a module share."""
-    home = tmp_path_factory.mktemp("shared") / "home"
-    _furnish(home, prepared_images)
-    return home
-
-
-@pytest.fixture(scope="module")
-def shared_servers() -> Iterator[dict[Path, tuple[Server, str]]]:
-    """The servers of a module by what they run. Ended with its tests."""
+def serve_script(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path], str]]:
+    """The URL of a script of the tests' own, by its file: one server for the tests of a module."""
+    folder = tmp_path_factory.mktemp("script")
     started: dict[Path, tuple[Server, str]] = {}
-    yield started
+
+    def start(script: Path) -> str:
+        if script not in started or started[script][0].poll() is not None:
+            started[script] = _start(script, folder, folder / "server.log")
+        return started[script][1]
+
+    yield start
     _end([server for server, _ in started.values()])
-
-
-@pytest.fixture
-def shared_serve(shared_home: Path, shared_servers: dict[Path, tuple[Server, str]]) -> Callable[..., str]:
-    """As ``serve``, for tests that leave each other alone: one server per module, started anew where it has died."""
-
-    def start(script: Path = MAIN) -> str:
-        if script not in shared_servers or shared_servers[script][0].poll() is not None:
-            shared_servers[script] = _start(script, shared_home, shared_home.parent / "server.log")
-        return shared_servers[script][1]
-
-    return start
-
-
-def _furnish(home: Path, prepared_images: Path) -> None:
-    if not home.exists():
-        home.mkdir()
-        (home / "cache").symlink_to(prepared_images, target_is_directory=True)
 
 
 def _start(script: Path, home: Path, log: Path, *options: str, project: Path = ROOT) -> tuple[Server, str]:
@@ -269,38 +318,13 @@ def _answers(url: str) -> bool:
         return False
 
 
-@pytest.fixture
-def app_server(serve: Callable[..., str]) -> str:
-    """The URL of the whole app with an empty store."""
-    return serve()
-
-
-@pytest.fixture
-def shared_server(shared_serve: Callable[..., str]) -> str:
-    """The URL of the whole app for all tests of a module."""
-    return shared_serve()
-
-
-@pytest.fixture
-def idle_server(shared_server: str, shared_home: Path) -> Iterator[str]:
-    """As ``shared_server``; what a test leaves training is stopped after it, so that the next one does not wait."""
-    from dmf.runs import RunStore
-
-    yield shared_server
-    store = RunStore(shared_home / "runs.sqlite")
-
-    def active() -> list[str]:
-        return [run.id for run in store.runs() if run.state.is_active]
-
-    if _answers(f"{shared_server}/_stcore/health"):
-        for run in active():
-            store.add_control(run, "stop")
-        until(lambda: not active(), "what trains to stop")
-    store.close()
-
-
 TINY = {"Image size": 32, "Batch size": 4, "Epochs": 5000, "Filters": 4, "Images": 40, "CPU threads": 1}
-"""Settings of a race that is light on the machine: 28 training images, 7 steps per epoch."""
+"""What the form of a race that is light on the machine holds: 28 training images, 7 steps per epoch."""
+RACE = {
+    **{"image_size": "32", "batch_size": "4", "epochs": "5000", "filters": "4", "threads": "1"},
+    "dataset_options": "images=40",
+}
+"""The same, as typed."""
 
 
 def soon(condition: Callable[[], Any], seconds: float) -> Any:
@@ -319,14 +343,6 @@ def until(condition: Callable[[], Any], what: str, seconds: float = LONG / 1000)
     if not found:
         pytest.fail(f"waited {seconds:.0f} s for {what}")
     return found
-
-
-def slowness() -> float:
-    """How many times longer things take now than on a machine that does nothing else; at least 1."""
-    began, used = time.monotonic(), time.process_time()
-    while time.process_time() - used < 0.3:
-        pass
-    return max(1.0, (time.monotonic() - began) / (time.process_time() - used))
 
 
 def choose_option(box: Any, option: str) -> None:
@@ -362,7 +378,6 @@ class Watched:
         self.page = page
         self.until = until
         self.soon = soon
-        self.slowness = slowness
 
     @property
     def experiment(self) -> str:
@@ -403,6 +418,12 @@ class Watched:
             field.fill(str(value))
             field.press("Enter")
         self.page.get_by_test_id("stSidebar").get_by_text("28 train").wait_for()
+
+    def resume(self, server: str, experiment: str) -> None:
+        """Open an experiment and let it train."""
+        self.page.goto(f"{server}/train?experiment={experiment}")
+        self.press("Resume")
+        self.wait_state("running")
 
     def press(self, name: str) -> None:
         self.page.get_by_role("button", name=name, exact=True).click()
@@ -480,7 +501,7 @@ class Watched:
         last = [read()]
 
         def is_settled() -> bool:
-            self.page.wait_for_timeout(250)
+            self.page.wait_for_timeout(100)
             last.append(read())
             return bool(last[-1]) and last[-1] == last[-2]
 
@@ -528,3 +549,15 @@ def watched(browser: Any) -> Iterator[Callable[..., Watched]]:
     yield open_page
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def begin(app_server: str, dashboard: Dashboard, watched: Callable[..., Watched]) -> Callable[..., Watched]:
+    """Opens a race while it trains: ``begin("mad", "variance", seed="1")``; see ``Dashboard.race``."""
+
+    def begun(*runs: str, **settings: str) -> Watched:
+        seen = watched()
+        seen.resume(app_server, dashboard.race(*runs, **settings))
+        return seen
+
+    return begun

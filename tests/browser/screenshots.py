@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from dmf.examples import add_examples
 from dmf.examples.make import STEM
 from dmf.runs import RunStore
 
@@ -74,15 +75,13 @@ def train(browser, server: str) -> str:
 
 
 @pytest.mark.browser
-def test_take_pictures_of_inspect(browser, app_server: str, tmp_path: Path) -> None:
+def test_take_pictures_of_inspect(browser, app_server: str, dashboard) -> None:
     """The page Inspect with two runs, one image of middling Dice large, its errors in colours."""
-    home = tmp_path / "home"
-    environment = {**os.environ, "DMF_HOME": str(home), "DMF_STORE": f"sqlite:///{home / 'runs.sqlite'}"}
+    store = dashboard.store
+    environment = {**os.environ, "DMF_HOME": str(dashboard.home), "DMF_STORE": str(store.url)}
     options = ["--image-size", "64", "--epochs", "8", "--device", "cpu", "--run", "variance", "--run", "mad"]
     subprocess.run([sys.executable, "-m", "dmf", "train", "--json", *options], env=environment, check=True)
-    store = RunStore(home / "runs.sqlite")
     runs = ",".join(run.id for run in store.runs())
-    store.close()
     for scheme in ("light", "dark"):
         context = browser.new_context(viewport={"width": 1440, "height": 1500}, color_scheme=scheme)
         page = context.new_page()
@@ -101,19 +100,14 @@ def test_take_pictures_of_inspect(browser, app_server: str, tmp_path: Path) -> N
 
 
 @pytest.mark.browser
-def test_take_pictures_of_compare(browser, serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_take_pictures_of_compare(browser, app_server: str, store: RunStore) -> None:
     """The page Compare with the four example runs: charts, what differs, results; the picker scrolled away."""
-    monkeypatch.setenv("DMF_EXAMPLES", "yes")
-    server = serve()
-    context = browser.new_context(viewport=WIDE)
-    context.new_page().goto(server)  # which puts the example runs into the store
-    context.pages[0].locator(".st-key-recent img").first.wait_for(timeout=PATIENCE)
-    context.close()
+    add_examples(store)
     ids = ",".join(f"r-{STEM}-{place:02d}" for place in range(1, 5))
     for scheme in ("light", "dark"):
         context = browser.new_context(viewport={"width": 1440, "height": 1500}, color_scheme=scheme)
         page = context.new_page()
-        page.goto(f"{server}/compare?runs={ids}&show=Weights&show=Losses&smooth=0.8")
+        page.goto(f"{app_server}/compare?runs={ids}&show=Weights&show=Losses&smooth=0.8")
         page.locator('.live-chart[data-key="compared-loss-step"] canvas').first.wait_for(timeout=PATIENCE)
         page.locator(".st-key-run-editor").wait_for(timeout=PATIENCE)
         page.wait_for_timeout(3000)

@@ -2,9 +2,8 @@
 
 import contextlib
 import re
-import time
 import zipfile
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -53,30 +52,23 @@ def record(store: RunStore, name: str, seed: int, hits: dict[str, int]) -> list[
             ],
             "test",
         )
+    store.release([run.id for run in made.runs], "test")
     return [run.id for run in made.runs]
 
 
 @pytest.fixture(scope="module")
-def runs(shared_home: Path) -> list[str]:
-    """Three runs of one race, then two of another, in the store of the server."""
-    return two_races(shared_home)
+def runs(dashboard: Any) -> Iterator[list[str]]:
+    """Three runs of one race, then two of another, for all tests of this file."""
+    ids = two_races(dashboard.store)
+    dashboard.kept.update(dashboard.store.run(id).experiment for id in ids)
+    yield ids
+    dashboard.kept.clear()
 
 
-def two_races(home: Path) -> list[str]:
-    store = RunStore(home / "runs.sqlite")
+def two_races(store: RunStore) -> list[str]:
     other = record(store, "Other race", 1, {"variance": 60, "mad": 61})
     ids = record(store, "First race", 0, {"variance": 50, "mad": 80, "bayesian": 80})
-    store.close()
     return [*ids, *other]
-
-
-def until(condition: Any, what: str, seconds: float = 90) -> Any:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.05)
-    pytest.fail(f"waited {seconds:.0f} s for {what}")
 
 
 def chosen(page: Any) -> list[str]:
@@ -84,12 +76,13 @@ def chosen(page: Any) -> list[str]:
 
 
 def test_runs_are_searched_sorted_and_chosen_and_the_link_reopens_the_view(
-    shared_server: str, runs: list[str], watched: Any
+    app_server: str, runs: list[str], watched: Any
 ) -> None:
-    page = watched(shared_server).page
+    watch = watched(app_server)
+    page = watch.page
     page.get_by_role("link", name="Compare").click()
     page.get_by_label("Search runs").fill("first bayes")
-    until(lambda: page.locator(".picker").get_attribute("data-found") == "1", "the search")
+    watch.until(lambda: page.locator(".picker").get_attribute("data-found") == "1", "the search")
     page.get_by_label("Search runs").fill("race")
     page.get_by_role("button", name="Val. CB-Dice").click()
     page.locator(".picker th[aria-sort=descending]").get_by_text("Val. CB-Dice").wait_for()
@@ -97,25 +90,27 @@ def test_runs_are_searched_sorted_and_chosen_and_the_link_reopens_the_view(
     for id in runs[:2]:
         page.locator(f'[data-run="{id}"]').check()
     page.locator(".st-key-differences").get_by_text("Weighting method").wait_for()
-    until(lambda: page.locator(".st-key-differences tbody tr").count() == 1, "one setting that differs")
+    watch.until(lambda: page.locator(".st-key-differences tbody tr").count() == 1, "one setting that differs")
     page.get_by_text("Epoch", exact=True).click()
     page.wait_for_url(re.compile(r"x=Epoch"))
-    until(lambda: all(id in page.evaluate("location.search") for id in runs[:2]), "the runs in the address")
+    watch.until(lambda: all(id in page.evaluate("location.search") for id in runs[:2]), "the runs in the address")
 
     again = watched(page.evaluate("location.href")).page
     again.locator('.live-chart[data-key="compared-weight-epoch"]').wait_for()
-    until(lambda: chosen(again) == runs[:2], "the chosen runs")
+    watch.until(lambda: chosen(again) == runs[:2], "the chosen runs")
 
 
 def test_a_zoom_of_one_chart_moves_the_others_and_so_does_the_pointer(
-    shared_server: str, runs: list[str], watched: Any
+    app_server: str, runs: list[str], watched: Any
 ) -> None:
-    watch = watched(f"{shared_server}/compare?runs={runs[0]},{runs[3]}")
+    watch = watched(f"{app_server}/compare?runs={runs[0]},{runs[3]}")
     page = watch.page
     weights, losses = (page.locator(f'.live-chart[data-key="compared-{name}-step"]') for name in ("weight", "loss"))
-    until(lambda: losses.count() and int(losses.get_attribute("data-points") or 0) >= 6 * STEPS, "points of losses")
+    watch.until(
+        lambda: losses.count() and int(losses.get_attribute("data-points") or 0) >= 6 * STEPS, "points of losses"
+    )
     watch.zoom("compared-weight-step", 0.3, 0.6)
-    until(lambda: losses.get_attribute("data-zoomed") == "true", "the zoom of the losses")
+    watch.until(lambda: losses.get_attribute("data-zoomed") == "true", "the zoom of the losses")
     tip = losses.locator(".tip")
 
     def is_told() -> bool:
@@ -124,13 +119,14 @@ def test_a_zoom_of_one_chart_moves_the_others_and_so_does_the_pointer(
             page.mouse.move(box["x"] + box["width"] * share, box["y"] + box["height"] / 2)
         return watch.soon(lambda: tip.is_visible() and "Optimizer step" in tip.inner_text(), 5)
 
-    until(is_told, "the pointer over the losses")
+    watch.until(is_told, "the pointer over the losses")
     losses.get_by_role("button", name="Show everything (double click)").click()
-    until(lambda: weights.get_attribute("data-zoomed") == "false", "the whole of the weights")
+    watch.until(lambda: weights.get_attribute("data-zoomed") == "false", "the whole of the weights")
 
 
-def test_tables_and_the_whole_comparison_are_exported(shared_server: str, runs: list[str], watched: Any) -> None:
-    page = watched(f"{shared_server}/compare?runs={runs[0]},{runs[1]}").page
+def test_tables_and_the_whole_comparison_are_exported(app_server: str, runs: list[str], watched: Any) -> None:
+    watch = watched(f"{app_server}/compare?runs={runs[0]},{runs[1]}")
+    page = watch.page
     page.get_by_text("Export tables, charts and the whole comparison").click()
     with page.expect_download() as saved:
         page.get_by_role("button", name="Compared by Lesion Dice per image").click()
@@ -144,7 +140,7 @@ def test_tables_and_the_whole_comparison_are_exported(shared_server: str, runs: 
     file = saved.value.path().rename(saved.value.path().with_suffix(".html"))
     alone = watched(file.as_uri()).page
     alone.get_by_text("speaks of these two trained models only").wait_for()
-    until(lambda: alone.locator(".main-svg").count() >= 3, "the charts of the page")
+    watch.until(lambda: alone.locator(".main-svg").count() >= 3, "the charts of the page")
 
     page.get_by_role("radio", name="SVG").click()
     camera = page.locator('.st-key-twin-weights-SVG .modebar-btn[data-title^="Download plot"]')
@@ -154,8 +150,9 @@ def test_tables_and_the_whole_comparison_are_exported(shared_server: str, runs: 
     assert saved.value.path().read_text().startswith("<svg")
 
 
-def test_one_chart_is_exported_as_a_page_and_as_pictures(shared_server: str, runs: list[str], watched: Any) -> None:
-    page = watched(f"{shared_server}/compare?runs={runs[0]},{runs[1]}&show=Losses").page
+def test_one_chart_is_exported_as_a_page_and_as_pictures(app_server: str, runs: list[str], watched: Any) -> None:
+    watch = watched(f"{app_server}/compare?runs={runs[0]},{runs[1]}&show=Losses")
+    page = watch.page
     page.get_by_text("Export tables, charts and the whole comparison").click()
     with page.expect_download() as saved:
         page.get_by_role("button", name="Chart as HTML").click()
@@ -188,8 +185,9 @@ def test_one_chart_is_exported_as_a_page_and_as_pictures(shared_server: str, run
     assert "Weighting method" in text
 
 
-def test_runs_are_exported_as_they_were_recorded(shared_server: str, runs: list[str], watched: Any) -> None:
-    page = watched(f"{shared_server}/compare?runs={runs[0]},{runs[1]}").page
+def test_runs_are_exported_as_they_were_recorded(app_server: str, runs: list[str], watched: Any) -> None:
+    watch = watched(f"{app_server}/compare?runs={runs[0]},{runs[1]}")
+    page = watch.page
     page.get_by_text("Export tables, charts and the whole comparison").click()
     with page.expect_download() as saved:
         page.get_by_role("button", name="Runs as CSV").click()
@@ -204,9 +202,9 @@ def test_runs_are_exported_as_they_were_recorded(shared_server: str, runs: list[
 
 
 def test_a_run_is_renamed_tagged_and_archived_and_another_deleted_once_that_is_confirmed(
-    app_server: str, tmp_path: Path, watched: Any
+    app_server: str, store: RunStore, watched: Any
 ) -> None:
-    runs = two_races(tmp_path / "home")
+    runs = two_races(store)
     watch = watched(f"{app_server}/compare?runs={runs[0]},{runs[1]}")
     page = watch.page
     page.get_by_text("Rename, tag, archive or delete").click()
@@ -215,7 +213,7 @@ def test_a_run_is_renamed_tagged_and_archived_and_another_deleted_once_that_is_c
     page.get_by_text("Archived", exact=True).click()
     page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_text("Saved.").wait_for()
-    until(lambda: page.locator(f'[data-run="{runs[0]}"]').count() == 0, "the archived run to leave the table")
+    watch.until(lambda: page.locator(f'[data-run="{runs[0]}"]').count() == 0, "the archived run to leave the table")
     page.get_by_text("Show archived runs").click()
     row = page.locator(".picker tbody tr", has=page.locator(f'[data-run="{runs[0]}"]'))
     row.get_by_text("Renamed run").first.wait_for()
@@ -229,13 +227,13 @@ def test_a_run_is_renamed_tagged_and_archived_and_another_deleted_once_that_is_c
             page.get_by_role("option", name="MAD").click(timeout=5000)
         return watch.soon(lambda: chosen.count() > 0, 5)
 
-    until(is_chosen, "the run that is to be deleted")
+    watch.until(is_chosen, "the run that is to be deleted")
     page.keyboard.press("Escape")
     button = page.get_by_role("button", name="Delete for good")
-    until(lambda: button.count() == 1 and button.is_disabled(), "a button that does nothing yet")
+    watch.until(lambda: button.count() == 1 and button.is_disabled(), "a button that does nothing yet")
     page.get_by_text("Yes, delete MAD").click()
-    until(button.is_enabled, "the button, once it is confirmed")
+    watch.until(button.is_enabled, "the button, once it is confirmed")
     button.click()
     page.get_by_text("1 deleted.").wait_for()
-    until(lambda: page.locator(f'[data-run="{runs[1]}"]').count() == 0, "the deleted run to leave the table")
-    until(lambda: runs[1] not in page.evaluate("location.search"), "the deleted run to leave the link")
+    watch.until(lambda: page.locator(f'[data-run="{runs[1]}"]').count() == 0, "the deleted run to leave the table")
+    watch.until(lambda: runs[1] not in page.evaluate("location.search"), "the deleted run to leave the link")

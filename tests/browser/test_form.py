@@ -1,8 +1,7 @@
 """The form in a real browser: a race is built row by row, from a preset or as text, and started."""
 
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,30 +13,18 @@ from dmf.runs import RunStore
 
 pytestmark = pytest.mark.browser
 
-LONG = 90_000  # ms, for machines that are busy with other things
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
 @pytest.fixture(params=[WIDE, PHONE], ids=["wide", "phone"])
-def page(request: pytest.FixtureRequest, browser: Any, idle_server: str) -> Iterator[Page]:
+def page(request: pytest.FixtureRequest, app_server: str, watched: Callable[..., Any]) -> Page:
     """The Train page with its form open."""
-    expect.set_options(timeout=LONG)
-    context = browser.new_context(viewport=request.param)
-    page = context.new_page()
-    page.set_default_timeout(LONG)
-    page.goto(idle_server)
-    open_train(page, idle_server)
-    yield page
-    context.close()
-
-
-def open_train(page: Page, server: str) -> None:
-    page.get_by_role("link", name="Train", exact=True).first.wait_for(state="attached")
-    page.goto(f"{server}/train")
+    page: Page = watched(f"{app_server}/train", viewport=request.param).page
     button(page, "Add run").wait_for(state="attached")
     if page.viewport_size == PHONE:
         page.get_by_test_id("stExpandSidebarButton").click()
     button(page, "Add run").wait_for()
+    return page
 
 
 def button(page: Page, name: str) -> Locator:
@@ -72,7 +59,7 @@ def close_popover(page: Page) -> None:
 
 
 def test_a_race_with_overridden_rows_is_built_started_and_seen(
-    page: Page, choose_in_popover: Callable[[str, str], None], shared_home: Path
+    page: Page, choose_in_popover: Callable[[str, str], None], store: RunStore
 ) -> None:
     for label, value in (("Image size", 32), ("Batch size", 4), ("Epochs", 2000)):
         fill(page, label, value)
@@ -107,12 +94,10 @@ def test_a_race_with_overridden_rows_is_built_started_and_seen(
     expect(runs).to_have_count(3)
     for place, title in enumerate(("MAD", "Bayesian prior=compound", "Bayesian prior=compound gamma=5")):
         expect(runs.nth(place)).to_contain_text(title)
-    store = RunStore(shared_home / "runs.sqlite")
     stored = store.experiment(re.search(r"experiment=(e-[\w-]+)", page.url)[1])
     asked = experiment({}, runs=["mad", "bayesian,prior=compound", "bayesian,prior=compound,gamma=5"]).runs
     assert [run.label for run in stored.runs] == [run.label for run in asked]
     assert [run.config for run in stored.runs] == [run.fusion.model_dump(mode="json") for run in asked]
-    store.close()
     if page.viewport_size == PHONE:
         # The form, which covers the page of a phone, makes way.
         expect(page.get_by_test_id("stExpandSidebarButton")).to_be_visible()
@@ -121,7 +106,7 @@ def test_a_race_with_overridden_rows_is_built_started_and_seen(
     expect(page.locator(".st-key-run-status .chip").first).to_contain_text("stopped")
 
 
-def test_presets_and_text_fill_the_rows_and_nothing_sticks_out(page: Page, idle_server: str) -> None:
+def test_presets_and_text_fill_the_rows_and_nothing_sticks_out(page: Page, app_server: str) -> None:
     preset = PRESETS["priors"]
     button(page, "Presets").click()
     button(page, preset.title).click()
@@ -149,7 +134,7 @@ def test_presets_and_text_fill_the_rows_and_nothing_sticks_out(page: Page, idle_
         assert box["x"] + box["width"] <= sidebar["x"] + sidebar["width"]
     assert page.get_by_test_id("stException").count() == 0
 
-    page.goto(f"{idle_server}/train?preset=counts")
+    page.goto(f"{app_server}/train?preset=counts")
     expect(page.locator(".differs")).to_have_text(["counts soft", "counts hard"])
     assert "preset" not in page.url
 

@@ -12,7 +12,7 @@ SMALL = {"Image size": 32, "Batch size": 4, "Epochs": 5000, "Filters": 4, "Image
 
 
 def test_a_race_that_measures_gradients_shows_them_while_it_trains(
-    app_server: str, watched: Any, choose: Any, tmp_path: Any
+    app_server: str, store: RunStore, watched: Any, choose: Any
 ) -> None:
     watch = watched(f"{app_server}/train")
     page = watch.page
@@ -34,8 +34,6 @@ def test_a_race_that_measures_gradients_shows_them_while_it_trains(
     watch.press("Stop")
     watch.wait_state("stopped")
 
-    store = RunStore(tmp_path / "home" / "runs.sqlite")
     (run,) = store.experiment(experiment).runs
-    store.close()
     page.goto(f"{app_server}/compare?runs={run.id}")
     watch.until(lambda: points("compared-grad-share-step") >= 12, "the shares on Compare")

@@ -1,53 +1,43 @@
 """The Inspect page in a real browser: the grid, the threshold, the swipe, zoom, the film of a training, the link."""
 
 import json
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from dmf.config_text import experiment
+from dmf.jobs import Job, create_experiment
 from dmf.probabilities import found
 from dmf.runs import RunStore
 
 pytestmark = pytest.mark.browser
 
-ROOT = Path(__file__).parents[2]
 SETTINGS = {
-    "--image-size": 32,
-    "--filters": 4,
-    "--batch-size": 4,
-    "--epochs": 3,
-    "--limit": 60,  # 9 of which are test images
-    "--threads": 1,
-    "--device": "cpu",
-    "--history-min": 3,
+    **{"image_size": "32", "filters": "4", "batch_size": "4", "epochs": "3", "threads": "1", "device": "cpu"},
+    "dataset_options": "images=60",  # 9 of which are test images
+    "history_min": "3",
 }
 
 
 @pytest.fixture(scope="module")
-def runs(shared_home: Path) -> list[str]:
-    """The ids of two trained runs in the store of the server."""
-    database = shared_home / "runs.sqlite"
-    environment = {**os.environ, "DMF_HOME": str(shared_home), "DMF_STORE": f"sqlite:///{database}"}
-    options = [str(word) for pair in SETTINGS.items() for word in pair]
-    command = [sys.executable, "-m", "dmf", "train", "--run", "mad", "--run", "variance", "--json", *options]
-    made = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert made.returncode == 0, made.stderr
-    store = RunStore(database)
-    ids = [run.id for run in store.runs()]
-    store.close()
-    return ids
+def runs(dashboard: Any) -> Iterator[list[str]]:
+    """The ids of two trained runs, for all tests of this file."""
+    made = create_experiment(dashboard.store, experiment(SETTINGS, runs=("mad", "variance")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DMF_HOME", str(dashboard.home))
+        Job(dashboard.store, made, "test").train()
+    dashboard.kept.add(made.id)
+    yield [run.id for run in made.runs]
+    dashboard.kept.clear()
 
 
 @pytest.fixture
-def watch(shared_server: str, runs: list[str], watched: Any) -> Any:
+def watch(app_server: str, runs: list[str], watched: Any) -> Any:
     """Both runs on the page Inspect, with the worst image large."""
     watch = watched()
-    watch.page.goto(f"{shared_server}/inspect?runs={','.join(runs)}")
+    watch.page.goto(f"{app_server}/inspect?runs={','.join(runs)}")
     viewer(watch.page).locator("canvas").first.wait_for()
     return watch
 
@@ -97,7 +87,7 @@ def test_worst_images_come_first_and_a_click_shows_one_large(watch: Any, page: A
 
 
 def test_the_threshold_changes_masks_and_scores_at_once(
-    watch: Any, page: Any, runs: list[str], shared_home: Path
+    watch: Any, page: Any, runs: list[str], store: RunStore
 ) -> None:
     before = watch.until(lambda: scores(page), "the scores")
     case = shown_case(page)
@@ -106,13 +96,11 @@ def test_the_threshold_changes_masks_and_scores_at_once(
     watch.until(lambda: viewer(page).get_attribute("data-threshold") == "0.20", "the threshold")
     watch.until(lambda: scores(page) != before, "other scores")
     after = watch.settled(lambda: scores(page), "the scores")
-    store = RunStore(shared_home / "runs.sqlite")
     for title, id in zip(page.locator(".case-viewer figure .head").all_inner_texts()[2:4], runs, strict=True):
         maps = store.probabilities(id, "best").read(case)
         told = after[title]
         assert told["tp"] + told["fp"] == int((found(maps, 0.2) > 0).sum())
         assert told["dice"] == pytest.approx(2 * told["tp"] / max(1, 2 * told["tp"] + told["fp"] + told["fn"]))
-    store.close()
     # The table below, which Python measures at original size, follows.
     page.get_by_text("original image and threshold 0.20").wait_for()
 
@@ -232,8 +220,8 @@ def test_the_link_reopens_the_view(watch: Any, page: Any, watched: Any) -> None:
     watch.until(lambda: again.locator(".case-viewer figure .head").count() >= 4, "its pictures")
 
 
-def test_a_phone_has_room_for_it(shared_server: str, runs: list[str], watched: Any) -> None:
+def test_a_phone_has_room_for_it(app_server: str, runs: list[str], watched: Any) -> None:
     watch = watched(viewport={"width": 390, "height": 844})
-    watch.page.goto(f"{shared_server}/inspect?runs={','.join(runs)}")
+    watch.page.goto(f"{app_server}/inspect?runs={','.join(runs)}")
     viewer(watch.page).locator("canvas").first.wait_for()
     watch.fits(390)

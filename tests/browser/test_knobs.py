@@ -3,20 +3,15 @@
 import numpy as np
 import pytest
 
-from dmf.runs import RunStore
-
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def race(idle_server, shared_home, watched):
+def race(begin, store):
     """A running race of two runs, its page and its store."""
-    seen = watched()
-    seen.start(idle_server, without=(3,))
+    seen = begin("variance", "mad")
     seen.wait_step(15)
-    store = RunStore(shared_home / "runs.sqlite")
-    yield seen, store
-    store.close()
+    return seen, store
 
 
 def event_of(store, run: str, field: str):

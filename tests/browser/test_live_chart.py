@@ -9,23 +9,25 @@ from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 DEMO = Path(__file__).parent / "demo_live_chart.py"
-LONG = 90_000  # ms, for machines that are busy with other things
 DARK = "() => document.querySelector('.stApp') && getComputedStyle(document.querySelector('.stApp')).backgroundColor"
 
 
 @pytest.fixture
-def page(browser, shared_serve):
+def watch(watched, serve_script):
     """The demo page, its charts drawn. Fails the test on any error in the page."""
     errors: list[str] = []
-    page = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme="light", accept_downloads=True)
-    page.set_default_timeout(LONG)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(shared_serve(DEMO))
-    page.wait_for_selector(".live-chart[data-key=losses] canvas")
-    page.wait_for_selector(".live-chart[data-key=weights] canvas")
-    yield page
-    page.close()
+    watch = watched(color_scheme="light")
+    watch.page.on("pageerror", lambda error: errors.append(str(error)))
+    watch.page.goto(serve_script(DEMO))
+    for key in ("losses", "weights"):
+        watch.page.wait_for_selector(f".live-chart[data-key={key}] canvas")
+    yield watch
     assert not errors
+
+
+@pytest.fixture
+def page(watch):
+    return watch.page
 
 
 def chart(page, key: str):
@@ -42,7 +44,6 @@ def wait_ticks(page, count: int) -> None:
         "n => [...document.querySelectorAll('[data-testid=stText]')]"
         ".some(e => e.innerText.startsWith('tick ') && +e.innerText.slice(5) >= n)",
         arg=target,
-        timeout=LONG,
     )
 
 
@@ -61,33 +62,25 @@ def drag(page, key: str, start: float, end: float) -> None:
     page.mouse.up()
 
 
-def test_lines_grow_over_ticks_within_the_time_of_a_frame(page):
+def test_lines_grow_over_ticks(page):
     assert chart(page, "losses").get_attribute("data-series") == "6"
     assert chart(page, "losses").get_attribute("data-points") == "6000"
     before = json.loads(chart(page, "losses").get_attribute("data-last"))
-    times = []
-    for _ in range(10):
-        wait_ticks(page, 1)
-        times.append(float(chart(page, "losses").get_attribute("data-tick-ms")))
+    wait_ticks(page, 2)
     after = json.loads(chart(page, "losses").get_attribute("data-last"))
     assert before.keys() == after.keys() == {f"{t} · {r}" for t in ("ce", "iou", "dice") for r in ("variance", "mad")}
     assert all(before[name] != after[name] for name in before)
-    median = sorted(times)[len(times) // 2]
-    print(f"\nmain thread per tick, 6 series x 1,000 points: median {median:.1f} ms, worst {max(times):.1f} ms")
-    assert median < 60  # 20 on a machine of one's own; a shared one may be slow
 
 
-def test_a_tick_sends_the_data_and_not_the_engine(browser, shared_serve):
-    page = browser.new_page()
-    page.set_default_timeout(LONG)
+def test_a_tick_sends_the_data_and_not_the_engine(watched, serve_script):
+    page = watched().page
     frames: list[int] = []
     page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(len(frame))))
-    page.goto(shared_serve(DEMO))
+    page.goto(serve_script(DEMO))
     page.wait_for_selector(".live-chart[data-key=weights] canvas")
     wait_ticks(page, 4)
     del frames[:]
     wait_ticks(page, 5)
-    page.close()
     # 6 lines x 1,000 points x (x and y) x 4 bytes = 48,000, the rest is names and settings.
     assert 48_000 < max(frames) < 52_000
 
@@ -95,7 +88,7 @@ def test_a_tick_sends_the_data_and_not_the_engine(browser, shared_serve):
 def test_zoom_outlasts_twenty_ticks_and_a_double_click_shows_everything(page):
     drag(page, "losses", 0.2, 0.5)
     page.get_by_text(re.compile(r"^zoomed to \d")).wait_for()
-    expect(chart(page, "losses")).to_have_attribute("data-zoomed", "true", timeout=LONG)
+    expect(chart(page, "losses")).to_have_attribute("data-zoomed", "true")
     assert chart(page, "weights").get_attribute("data-zoomed") == "false"
     zoomed = page.get_by_text(re.compile(r"^zoomed to \d")).inner_text()
     page.mouse.move(5, 5)
@@ -113,7 +106,7 @@ def test_zoom_outlasts_twenty_ticks_and_a_double_click_shows_everything(page):
     assert abs(_step(chart(page, "losses").locator(".tip .at").first.inner_text()) - _step(first)) < 200
     page.mouse.dblclick(box["x"] + box["width"] / 2, box["y"] + 40)
     page.get_by_text("zoomed to everything").wait_for()
-    expect(chart(page, "losses")).to_have_attribute("data-zoomed", "false", timeout=LONG)
+    expect(chart(page, "losses")).to_have_attribute("data-zoomed", "false")
 
 
 def _step(text: str) -> int:
@@ -130,30 +123,36 @@ def test_hidden_legend_entries_stay_hidden_over_ticks(page):
     box = plot_box(page, "losses")
     page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 40)
     names = losses.locator(".tip .name")
-    expect(names).to_have_text(["iou · variance", "dice · variance"], timeout=LONG)
+    expect(names).to_have_text(["iou · variance", "dice · variance"])
     entry.click()
     page.mouse.move(box["x"] + box["width"] * 0.31, box["y"] + 40)
-    expect(names).to_have_text(["ce · variance", "iou · variance", "dice · variance"], timeout=LONG)
+    expect(names).to_have_text(["ce · variance", "iou · variance", "dice · variance"])
 
 
-def test_the_cursor_is_one_over_both_charts_and_reads_events(page):
+def test_the_cursor_is_one_over_both_charts_and_reads_events(watch, page):
     box = plot_box(page, "losses")
     page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + 60)
     tips = [chart(page, key).locator(".tip .at").first for key in ("losses", "weights")]
     for tip in tips:
         tip.wait_for()
-    # Each chart shows its own nearest point: some 30,000 steps drawn with 1,000 points. A tick may come between looks.
-    looks = [[_step(tip.inner_text()) for tip in tips] for _ in range(5)]
-    assert min(abs(losses - weights) for losses, weights in looks) < 1_000
-    expect(chart(page, "weights").locator(".tip .value")).to_have_count(6, timeout=LONG)
+
+    def is_one() -> bool:
+        # Each shows its own nearest point of some 30,000 steps drawn with 1,000, and a tick may come between two looks.
+        losses, weights = (_step(tip.inner_text()) for tip in tips)
+        return abs(losses - weights) < 1_000
+
+    watch.until(is_one, "one step in both charts")
+    expect(chart(page, "weights").locator(".tip .value")).to_have_count(6)
     event = chart(page, "losses").locator(".tip .event")
-    told: list[str] = []
-    for share in [*range(1, 100)] * 3:  # the mark moves left as steps come in
-        page.mouse.move(box["x"] + box["width"] * share / 100, box["y"] + 60)
-        told = event.all_inner_texts()
-        if told:
-            break
-    assert "Learning rate" in told[0]
+
+    def told() -> list[str]:
+        for share in range(1, 100):
+            page.mouse.move(box["x"] + box["width"] * share / 100, box["y"] + 60)
+            if found := event.all_inner_texts():
+                return found
+        return []  # the mark moves left as steps come in, and was passed by
+
+    assert "Learning rate" in watch.until(told, "the mark under the pointer")[0]
 
 
 def test_arrow_keys_read_values_and_escape_shows_everything(page):
@@ -161,17 +160,17 @@ def test_arrow_keys_read_values_and_escape_shows_everything(page):
     plot.focus()
     plot.press("Home")
     plot.press("ArrowRight")
-    expect(chart(page, "still").locator(".tip")).to_contain_text("Time (s) 1", timeout=LONG)
+    expect(chart(page, "still").locator(".tip")).to_contain_text("Time (s) 1")
     plot.press("+")
-    expect(chart(page, "still")).to_have_attribute("data-zoomed", "true", timeout=LONG)
+    expect(chart(page, "still")).to_have_attribute("data-zoomed", "true")
     plot.press("Escape")
-    expect(chart(page, "still")).to_have_attribute("data-zoomed", "false", timeout=LONG)
+    expect(chart(page, "still")).to_have_attribute("data-zoomed", "false")
     assert "Auxiliary weight γ by Time (s)" in plot.get_attribute("aria-label")
 
 
 def test_a_chart_without_data_shows_its_note_and_none_changes_its_height(page):
-    expect(chart(page, "waiting").locator(".empty")).to_contain_text("collecting 7 of 10 losses", timeout=LONG)
-    expect(chart(page, "waiting")).to_have_attribute("data-points", "0", timeout=LONG)
+    expect(chart(page, "waiting").locator(".empty")).to_contain_text("collecting 7 of 10 losses")
+    expect(chart(page, "waiting")).to_have_attribute("data-points", "0")
     assert chart(page, "waiting").bounding_box()["height"] == 260
     assert chart(page, "losses").bounding_box()["height"] == 320
     # The engine beside each chart takes no room: the chart fills its container from the top.

@@ -27,9 +27,9 @@ def changed(first: np.ndarray, later: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_ticks_change_charts_and_nothing_else(idle_server, watched, scheme) -> None:
+def test_ticks_change_charts_and_nothing_else(app_server, dashboard, watched, scheme) -> None:
     seen = watched(color_scheme=scheme)
-    seen.start(idle_server, without=(3,))
+    seen.resume(app_server, dashboard.race("variance", "mad"))
     seen.wait_step(20)  # weights move, and the line below their chart says so
     seen.page.mouse.move(700, 5)
     seen.page.locator(".st-key-samples img").first.wait_for()
@@ -51,9 +51,9 @@ def test_ticks_change_charts_and_nothing_else(idle_server, watched, scheme) -> N
     assert seen.page.get_by_test_id("stException").count() == 0
 
 
-def test_on_a_phone_start_shows_the_race_and_everything_fits(idle_server, watched) -> None:
+def test_on_a_phone_start_shows_the_race_and_everything_fits(app_server, watched) -> None:
     seen = watched(**PHONE)
-    seen.page.goto(f"{idle_server}/train")
+    seen.page.goto(f"{app_server}/train")
     seen.page.get_by_test_id("stExpandSidebarButton").click()
     seen.start(None, without=(3,))
     seen.until(lambda: seen.points("weights-step") > 0, "the charts")
@@ -71,9 +71,8 @@ def test_on_a_phone_start_shows_the_race_and_everything_fits(idle_server, watche
     seen.until(lambda: seen.page.evaluate("document.documentElement.scrollWidth") <= 390, "charts of its width")
 
 
-def test_a_mark_of_the_latest_step_lies_within_the_chart(idle_server, watched) -> None:
-    seen = watched()
-    seen.start(idle_server)
+def test_a_mark_of_the_latest_step_lies_within_the_chart(begin) -> None:
+    seen = begin()
     seen.wait_step(5)
     seen.press("Pause")
     seen.wait_state("paused")
@@ -88,11 +87,3 @@ def test_a_mark_of_the_latest_step_lies_within_the_chart(idle_server, watched) -
         return seen.soon(lambda: tip.all_inner_texts() == [f"Paused ({step:,})"], 5)
 
     seen.until(is_told, "the mark under the pointer")
-
-
-def test_a_link_to_an_experiment_that_is_the_first_page_of_a_server_has_the_navigation(app_server, watched) -> None:
-    seen = watched(f"{app_server}/train?experiment=e-none")
-    seen.page.get_by_text("There is no experiment").wait_for()
-    seen.until(lambda: seen.page.get_by_test_id("stTopNavLink").count() >= 2, "Home, Train and others")
-    assert seen.page.get_by_test_id("stSidebarNavLink").count() == 0
-    assert "experiment=e-none" in seen.page.url

@@ -1,10 +1,12 @@
 """The first day in a real browser: the example runs are there, and pass again as if they were live."""
 
 import contextlib
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from dmf.examples import add_examples
+from dmf.runs import RunStore
 
 pytestmark = pytest.mark.browser
 
@@ -14,10 +16,10 @@ WEIGHTS = "compared-weight-step"
 
 
 @pytest.fixture
-def with_examples(shared_serve: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> str:
-    """A server with an empty store, into which it puts the example runs."""
-    monkeypatch.setenv("DMF_EXAMPLES", "yes")
-    return shared_serve()
+def with_examples(app_server: str, store: RunStore) -> str:
+    """The app with the example runs in its store."""
+    add_examples(store)
+    return app_server
 
 
 def show_all(watch: Any, what: str) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from dmf.records import RunState
-from dmf.runs import RunStore
 
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[2]
@@ -26,10 +25,9 @@ def button(seen, experiment: str, word: str):
     return seen.page.locator(f".st-key-queue-{word}-{experiment} button").first
 
 
-def test_three_experiments_wait_in_order_are_moved_and_cancelled(idle_server, watched, shared_home) -> None:
-    store = RunStore(shared_home / "runs.sqlite")
+def test_three_experiments_wait_in_order_are_moved_and_cancelled(app_server, watched, store) -> None:
     seen = watched()
-    first = seen.start(idle_server)
+    first = seen.start(app_server)
     seen.wait_step(3)
     listed = seen.page.locator(".st-key-queue")
     assert listed.count() == 0  # alone, there is nothing to list
@@ -66,16 +64,12 @@ def test_three_experiments_wait_in_order_are_moved_and_cancelled(idle_server, wa
 
 
 def test_a_click_on_a_list_that_has_changed_meanwhile_does_what_it_said_or_nothing(
-    idle_server, watched, shared_home
+    app_server, dashboard, begin, store
 ) -> None:
-    store = RunStore(shared_home / "runs.sqlite")
-    seen = watched()
-    first = seen.start(idle_server)
-    seen.wait_step(3)
-    seen.fill_in((), {"Seed": 1})
-    seen.press("Start training")
-    seen.until(lambda: seen.experiment != first, "the second experiment")
-    second = seen.experiment
+    seen = begin()
+    first, second = seen.experiment, dashboard.race(seed="1")
+    seen.page.goto(f"{app_server}/train?experiment={second}")
+    seen.press("Resume")
     seen.until(lambda: button(seen, second, "cancel").count() == 1, "the list")
     store.add_control(store.experiment(first).runs[0].id, "stop")
     seen.until(lambda: store.experiment(second).runs[0].state is RunState.RUNNING, "the second one's turn")
@@ -84,23 +78,22 @@ def test_a_click_on_a_list_that_has_changed_meanwhile_does_what_it_said_or_nothi
     assert store.experiment(second).runs[0].state is RunState.RUNNING
 
 
-def test_what_a_terminal_trains_is_listed_with_its_owner(idle_server, watched, shared_home) -> None:
+def test_what_a_terminal_trains_is_listed_with_its_owner(dashboard, begin) -> None:
     options = {"image-size": 32, "filters": 4, "batch-size": 4, "epochs": 5000, "limit": 40, "name": "In a terminal"}
     command = [sys.executable, "-m", "dmf", "train", "--weighting", "mad"]
     command += [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    environment = {**os.environ, "DMF_HOME": str(shared_home), "DMF_STORE": f"sqlite:///{shared_home / 'runs.sqlite'}"}
+    environment = {**os.environ, "DMF_HOME": str(dashboard.home), "DMF_STORE": str(dashboard.store.url)}
     training = subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        seen = watched()
-        seen.start(idle_server)
+        seen = begin()
         listed = seen.page.locator(".st-key-queue")
         listed.get_by_role("link", name="In a terminal").wait_for()
         listed.get_by_text(re.compile(rf"dmf train on \S+ \(process {training.pid}\)")).first.wait_for()
         seen.wait_step(3)  # two processes train at once: neither waits for the other
         training.terminate()
-        training.wait(90)
+        training.wait(240)
         seen.until(lambda: listed.count() == 0, "the list to go")
     finally:
         if training.poll() is None:

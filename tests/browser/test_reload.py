@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from dmf.runs import RunStore
-
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[2]
 
@@ -15,10 +13,16 @@ COUNTER = """
 def _count_threads() -> None:
     import os, pathlib, threading
     names = [thread.name for thread in threading.enumerate() if thread.name.startswith("dmf-train")]
-    pathlib.Path(os.environ["DMF_HOME"], "threads.txt").write_text(" ".join(names))
+    pathlib.Path(os.environ["DMF_HOME"], "told", "threads").write_text(" ".join(names))
 
 
 _count_threads()
+"""
+
+SAYS = """
+
+import os as _os, pathlib as _pathlib
+_pathlib.Path(_os.environ["DMF_HOME"], "told", "{name}").touch()
 """
 
 
@@ -29,29 +33,34 @@ def edit(file: Path, added: str) -> None:
     new.replace(file)
 
 
-def test_a_training_outlives_edits_of_the_code_and_has_one_thread(serve, watched, tmp_path) -> None:
+def test_a_training_outlives_edits_of_the_code_and_has_one_thread(
+    app_server, dashboard, serve, watched, tmp_path
+) -> None:
+    store = dashboard.store
     project = tmp_path / "project"
     for part in ("app", "dmf"):
         shutil.copytree(ROOT / part, project / part, ignore=shutil.ignore_patterns("__pycache__"))
     watching = ("--server.fileWatcherType", "poll", "--server.runOnSave", "true")
-    server = serve(project / "app" / "main.py", *watching, project=project)
-    store = RunStore(tmp_path / "home" / "runs.sqlite")
+    server = serve(*watching, project=project, home=dashboard.home)
+    id = dashboard.race()
     seen = watched()
-    id = seen.start(server)
+    seen.resume(server, id)
     seen.wait_step(5)
     run = store.experiment(id).runs[0]
+    told = dashboard.home / "told"
+    told.mkdir()
     for module in ("app/components/status.py", "dmf/jobs/manager.py", "dmf/jobs/job.py", "app/access/steering.py"):
-        edit(project / module, f"\n# edited: {module}\n")
-        seen.page.wait_for_timeout(2500)  # nothing on the page says so; the watcher looks every second or so
+        edit(project / module, SAYS.format(name=Path(module).stem))
+        seen.until((told / Path(module).stem).exists, f"{module} to be loaded again")
         seen.wait_step(seen.step() + 3)
     edit(project / "app" / "pages" / "train.py", COUNTER)
-    threads = tmp_path / "home" / "threads.txt"
+    threads = told / "threads"
     seen.until(threads.exists, "the edited page to run")
     seen.press("Pause")
     seen.wait_state("paused")
     seen.press("Resume")
     seen.wait_state("running")
-    assert store.run(run.id).attempt == 1
+    assert store.run(run.id).attempt == run.attempt
     assert store.run(run.id).owner == run.owner
     seen.until(lambda: threads.read_text().split() == ["dmf-train-cpu"], "one thread that trains")
     # What is started now waits for what trains: it is the same manager.

@@ -8,11 +8,6 @@ from dmf.runs import RunStore
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture
-def store(app_server, tmp_path) -> RunStore:
-    return RunStore(tmp_path / "home" / "runs.sqlite")
-
-
 def states(store: RunStore) -> dict[str, RunState]:
     return {experiment.id: experiment.runs[0].state for experiment in store.experiments()}
 
@@ -35,9 +30,8 @@ def test_start_in_two_tabs_makes_two_experiments_and_each_tab_steers_its_own(app
     left.wait_state("stopped")
 
 
-def test_what_one_visitor_sets_up_does_not_reach_another(app_server, watched, store) -> None:
-    left = watched()
-    left.start(app_server, **{"Seed": 1})
+def test_what_one_visitor_sets_up_does_not_reach_another(begin, watched) -> None:
+    left = begin()
     left.wait_step(12)
     left.page.get_by_text("Apart", exact=True).click()
     left.page.get_by_label("Epochs", exact=True).fill("77")
@@ -58,13 +52,17 @@ def test_what_one_visitor_sets_up_does_not_reach_another(app_server, watched, st
 
 
 def test_a_second_server_steers_what_the_first_one_trains_and_trains_nothing_twice(
-    app_server, serve, watched, store
+    begin, dashboard, serve, watched, store
 ) -> None:
-    here = watched()
-    id = here.start(app_server)
+    here = begin()
+    id = here.experiment
     here.wait_step(3)
-    there = watched(f"{serve()}/train?experiment={id}")
+    before = store.experiment(id).runs[0].attempt
+    there = watched(f"{serve(home=dashboard.home)}/train?experiment={id}")
     there.wait_state("running")
+    # A link to an experiment that is the first page of a server has the navigation all the same.
+    there.until(lambda: there.page.get_by_test_id("stTopNavLink").count() >= 2, "Home, Train and others")
+    assert there.page.get_by_test_id("stSidebarNavLink").count() == 0
     there.until(lambda: "trained by another dashboard on" in there.status(), "whose it is")
     there.turn("New learning rate", 0.0005)
     here.until(lambda: "Learning rate 0.001 → 0.0005" in here.marks(), "the mark")
@@ -75,6 +73,6 @@ def test_a_second_server_steers_what_the_first_one_trains_and_trains_nothing_twi
     there.until(lambda: store.experiment(id).runs[0].state is RunState.RUNNING, "the resume")
     here.wait_state("running")
     here.until(lambda: "another dashboard" in here.status(), "the new owner")
-    assert store.experiment(id).runs[0].attempt == 2
+    assert store.experiment(id).runs[0].attempt == before + 1
     here.press("Stop")
     there.wait_state("stopped")

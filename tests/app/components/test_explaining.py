@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.access.explaining import _explainer
 
-WAIT = 60.0  # s
+WAIT = 300.0  # s
 
 
 def script(count: int = 3, first: int = 0) -> None:
