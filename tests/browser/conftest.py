@@ -132,7 +132,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         contexts = arguments["browser"].contexts if "browser" in arguments else []
         for page in (page for context in contexts for page in context.pages):
             with contextlib.suppress(Exception):  # it hangs, or is gone
-                report.sections.append((f"page {page.url}", page.locator("body").inner_text(timeout=5000)))
+                report.sections.append((f"page {page.url}", page.locator("body").inner_text(timeout=20_000)))
         logs = [arguments["dashboard"].log] if "dashboard" in arguments else []
         logs += [arguments["tmp_path"] / "server.log"] if "tmp_path" in arguments else []
         for log in filter(Path.is_file, logs):
@@ -355,10 +355,10 @@ def choose_option(box: Any, option: str) -> None:
 
     def is_chosen() -> bool:
         with contextlib.suppress(Exception):
-            box.scroll_into_view_if_needed(timeout=5000)
-            if box.get_attribute("aria-expanded", timeout=5000) != "true":
-                box.click(timeout=5000)
-            found.click(timeout=5000)
+            box.scroll_into_view_if_needed(timeout=20_000)
+            if box.get_attribute("aria-expanded", timeout=20_000) != "true":
+                box.click(timeout=20_000)
+            found.click(timeout=20_000)
             return True
         return False
 
@@ -491,6 +491,10 @@ class Watched:
         self.page.mouse.down()
         self.page.mouse.move(box["x"] + box["width"] * end, y, steps=5)
         self.page.mouse.up()
+
+    def idle(self) -> None:
+        """Wait until nothing is computed for the page, and the address is what it is to be."""
+        self.page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
 
     def standing(self, found: Any) -> dict[str, float]:
         """The box of what was found, once it moves no more."""

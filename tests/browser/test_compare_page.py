@@ -224,7 +224,7 @@ def test_a_run_is_renamed_tagged_and_archived_and_another_deleted_once_that_is_c
     def is_chosen() -> bool:  # the list closes when the page is drawn again
         with contextlib.suppress(Exception):
             page.locator(".st-key-delete-runs input").click()
-            page.get_by_role("option", name="MAD").click(timeout=5000)
+            page.get_by_role("option", name="MAD").click(timeout=20_000)
         return watch.soon(lambda: chosen.count() > 0, 5)
 
     watch.until(is_chosen, "the run that is to be deleted")

@@ -41,7 +41,7 @@ def test_from_the_first_day_to_a_race_with_a_score(app_server: str, watched) -> 
 
     def is_there() -> bool:  # the whole row is the link
         with contextlib.suppress(Exception):
-            over.locator(".score").click(force=True, timeout=5000)
+            over.locator(".score").click(force=True, timeout=20_000)
             page.wait_for_url(url, timeout=10_000)
         return page.url == url
 

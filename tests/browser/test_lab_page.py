@@ -28,23 +28,24 @@ def address(page: Any) -> str:
 
 @pytest.fixture
 def lab(app_server: str, watched: Callable[..., Any]) -> Callable[..., Any]:
-    """Opens the lab: ``lab(query)`` gives the page once its weights are drawn."""
+    """Opens the lab: ``lab(query)`` gives the page once its losses are drawn and nothing is computed any more."""
 
     def open_lab(query: str = SMALL, **options: Any) -> Any:
-        page = watched(f"{app_server}/lab?{query}", **options).page
-        chart(page, "lab-losses")
-        return page
+        opened = watched(f"{app_server}/lab?{query}", **options)
+        chart(opened.page, "lab-losses")
+        opened.idle()
+        return opened
 
     return open_lab
 
 
-def test_the_weights_are_drawn_anew_while_a_slider_is_held(lab, watched):
-    page = lab()
-    until = watched().until
+def test_the_weights_are_drawn_anew_while_a_slider_is_held(lab):
+    opened = lab()
+    page, until = opened.page, opened.until
     drawn = chart(page, "lab-weights")
     slider = page.get_by_role("slider", name="History, most").first
     slider.scroll_into_view_if_needed()
-    box = slider.bounding_box()
+    box = opened.standing(slider)
     middle = box["y"] + box["height"] / 2
     before, where = last(drawn), address(page)
     page.mouse.move(box["x"] + box["width"] * 0.6, middle)
@@ -56,9 +57,9 @@ def test_the_weights_are_drawn_anew_while_a_slider_is_held(lab, watched):
     until(lambda: "variance,history_max=" in address(page), "the new setting in the address")
 
 
-def test_a_slider_is_moved_by_keys_and_its_number_typed(lab, watched):
-    page = lab()
-    until = watched().until
+def test_a_slider_is_moved_by_keys_and_its_number_typed(lab):
+    opened = lab()
+    page, until = opened.page, opened.until
     slider = page.get_by_role("slider", name="History, least").first
     number = page.get_by_role("spinbutton", name="History, least").first
     slider.focus()
@@ -79,9 +80,9 @@ def shown(page: Any, panel: str = "") -> dict[str, tuple[str, str]]:
     return {name: tuple(pair) for name, pair in found.items()}
 
 
-def test_boxes_and_sliders_keep_their_values_when_the_number_of_losses_changes(lab, watched):
-    page = lab('methods=variance&synthetic={"steps":300,"seed":7}')
-    until = watched().until
+def test_boxes_and_sliders_keep_their_values_when_the_number_of_losses_changes(lab):
+    opened = lab('methods=variance&synthetic={"steps":300,"seed":7}')
+    page, until = opened.page, opened.until
     panel = ".st-key-lab-shape"
     until(lambda: shown(page, panel).get("seed") == ("7", "7"), "the seed of the link")
     before = shown(page, panel)
@@ -90,7 +91,7 @@ def test_boxes_and_sliders_keep_their_values_when_the_number_of_losses_changes(l
     count.focus()
     page.keyboard.press("ArrowRight")
     until(lambda: "3.start" in shown(page, panel), "sliders of a fourth loss")
-    after = shown(page, panel)
+    after = opened.settled(lambda: shown(page, panel), "the sliders")
     assert (after["count"][0], after["steps"], after["seed"]) == ("4", before["steps"], before["seed"])
     assert all(after[name] == before[name] for name in before if name != "count")
     assert after["3.start"][0], "the new loss shows what it begins with"
@@ -101,9 +102,9 @@ def test_boxes_and_sliders_keep_their_values_when_the_number_of_losses_changes(l
     until(lambda: '"seed":8' in address(page), "one more than the seed was")
 
 
-def test_a_choice_that_takes_a_slider_away_leaves_the_values_of_the_others(lab, watched):
-    page = lab('methods=bayesian,history_max=40&synthetic={"steps":300}')
-    until = watched().until
+def test_a_choice_that_takes_a_slider_away_leaves_the_values_of_the_others(lab):
+    opened = lab('methods=bayesian,history_max=40&synthetic={"steps":300}')
+    page, until = opened.page, opened.until
     panel = '[class*="st-key-lab-method-"]'
     until(lambda: shown(page, panel).get("history_max", ("",))[0] == "40", "the history of the link")
     before = shown(page, panel)
@@ -111,16 +112,15 @@ def test_a_choice_that_takes_a_slider_away_leaves_the_values_of_the_others(lab, 
     prior.select_option("compound")
     until(lambda: "rho" not in shown(page, panel), "the slider of the tempered prior goes")
     assert prior.input_value() == "compound"
-    after = shown(page, panel)
-    assert after
+    after = opened.settled(lambda: shown(page, panel), "the sliders")
     assert all(pair == before[name] for name, pair in after.items())
     page.locator(f'{panel} input[name="history_max"]').press("ArrowRight")
     until(lambda: "prior=compound" in address(page) and "history_max=4" in address(page), "one step from 40")
 
 
-def test_a_number_that_cannot_be_is_refused_beside_its_box(lab, watched):
-    page = lab('methods=bayesian&synthetic={"steps":300}')
-    until = watched().until
+def test_a_number_that_cannot_be_is_refused_beside_its_box(lab):
+    opened = lab('methods=bayesian&synthetic={"steps":300}')
+    page, until = opened.page, opened.until
     drawn = chart(page, "lab-weights")
     before, where = last(drawn), address(page)
     for box, typed, words in (
@@ -133,31 +133,38 @@ def test_a_number_that_cannot_be_is_refused_beside_its_box(lab, watched):
         number.fill(typed)
         number.press("Enter")
         page.get_by_role("alert").filter(has_text=words).wait_for()
-        assert number.input_value() in words.rpartition(" ")[2]
+        until(lambda number=number, words=words: number.input_value() in words.rpartition(" ")[2], "the number before")
     assert (last(drawn), address(page)) == (before, where)
     page.locator('input[name="count"]').press("ArrowLeft")
     until(lambda: page.get_by_role("alert").filter(has_text="at most 6").count() == 0, "nothing to be wrong any more")
 
 
-def test_a_click_in_a_chart_chooses_where_the_losses_are_changed(lab, watched):
-    page = lab()
-    until = watched().until
+def click_in_the_middle(opened: Any, step: Any) -> None:
+    """Click in the chart of the losses until a field holds the step that lies there."""
+    plot = opened.page.locator('.live-chart[data-key="lab-losses"] .u-over')
+
+    def is_chosen() -> bool:  # the chart is drawn anew under the pointer
+        box = opened.standing(plot)
+        opened.page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5)
+        return opened.soon(lambda: step.count() and abs(int(step.input_value()) - 150) <= 5, 10)
+
+    opened.until(is_chosen, "the step that was clicked")
+
+
+def test_a_click_in_a_chart_chooses_where_the_losses_are_changed(lab):
+    opened = lab()
+    page, until = opened.page, opened.until
     weights = chart(page, "lab-weights")
     before = json.loads(last(weights))
-    plot = page.locator('.live-chart[data-key="lab-losses"] .u-over')
-    box = plot.bounding_box()
-    page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5)
-    step = page.get_by_label("From step", exact=True)
-    step.wait_for()
-    until(lambda: abs(int(step.input_value()) - 150) <= 5, "the step that was clicked")
+    click_in_the_middle(opened, page.get_by_label("From step", exact=True))
     page.get_by_role("button", name="Add a spike").click()
     until(lambda: '"kind":"spike"' in address(page), "the change in the address")
     until(lambda: len(json.loads(last(weights))) == 2 * len(before), "every line before and after")
 
 
 def test_a_link_reopens_the_page_as_it_is(lab, watched):
-    page = lab(f"{SMALL}&view=method&changes=%5B%7B%22kind%22%3A%22cut%22%2C%22step%22%3A100%7D%5D")
-    until = watched().until
+    opened = lab(f"{SMALL}&view=method&changes=%5B%7B%22kind%22%3A%22cut%22%2C%22step%22%3A100%7D%5D")
+    page, until = opened.page, opened.until
     page.get_by_role("tab", name="Take away").click()
     link = page.locator('.st-key-lab-charts [data-testid="stCode"]').first
     link.wait_for()
@@ -165,28 +172,28 @@ def test_a_link_reopens_the_page_as_it_is(lab, watched):
     again = watched(said).page
     shown = [chart(again, "lab-method-Variance"), chart(again, "lab-method-MAD")]
     until(lambda: all("before" in last(each) for each in shown), "the same small charts with the same change")
-    parts = [set(address(each).strip("?").split("&")) for each in (again, page)]
-    assert parts[0] == parts[1]
+
+    def parts(of: Any) -> set[str]:
+        return set(address(of).strip("?").split("&"))
+
+    until(lambda: parts(again) == parts(page), "the same address")
 
 
-def test_a_step_of_a_method_is_explained_at_a_click(lab, watched):
-    page = lab()
-    until = watched().until
+def test_a_step_of_a_method_is_explained_at_a_click(lab):
+    opened = lab()
+    page, until = opened.page, opened.until
     page.get_by_role("tab", name="Explain").click()
     page.get_by_text("Step 299").first.wait_for()
-    plot = page.locator('.live-chart[data-key="lab-losses"] .u-over')
-    box = plot.bounding_box()
-    page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5)
-    step = page.get_by_label("Step", exact=True)
-    until(lambda: abs(int(step.input_value()) - 150) <= 5, "the step that was clicked")
+    click_in_the_middle(opened, page.get_by_label("Step", exact=True))
     until(lambda: "explain=Variance" in address(page), "what is explained in the address")
 
 
-def test_on_a_phone_the_charts_stay_in_view_above_the_sliders(lab, watched):
-    page = lab(viewport={"width": 390, "height": 844})
+def test_on_a_phone_the_charts_stay_in_view_above_the_sliders(lab):
+    opened = lab(viewport={"width": 390, "height": 844})
+    page = opened.page
     slider = page.get_by_role("slider", name="History, most").first
     slider.scroll_into_view_if_needed()
-    charts = page.locator(".st-key-lab-charts").bounding_box()
+    charts = opened.standing(page.locator(".st-key-lab-charts"))
     assert charts["y"] < 120
     assert slider.bounding_box()["y"] > 300
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -51,7 +51,7 @@ def test_the_examples_play_on_compare_with_pause_place_and_the_zoom_kept(with_ex
         if again.is_visible():  # on a slow machine it is over before it can be paused
             again.click()
         with contextlib.suppress(Exception):
-            pause.click(timeout=5000)
+            pause.click(timeout=20_000)
         return watch.soon(go_on.is_visible, 10)
 
     watch.until(is_paused, "the pause")

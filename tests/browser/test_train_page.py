@@ -103,7 +103,7 @@ def test_a_training_of_the_terminal_appears_and_obeys_stop(app_server: str, dash
 
         def is_open() -> bool:
             with contextlib.suppress(Exception):  # the list is drawn anew under the pointer
-                link.first.click(timeout=5000)
+                link.first.click(timeout=20_000)
                 page.wait_for_url(re.compile(r"experiment=e-"), wait_until="commit", timeout=10_000)
             return "experiment=e-" in page.evaluate("location.search")
 
