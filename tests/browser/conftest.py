@@ -112,17 +112,6 @@ def browser(living_browser: Callable[[], Any]) -> Any:
     return living_browser()
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "xdist_group(name): runs in one worker with all others of this group")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run in parallel, at most one browser is at work."""
-    for item in items:
-        if item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.xdist_group("browser"))
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """What a test that fails had before its eyes, and what the server said, go into the report."""
