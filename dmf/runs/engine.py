@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from dmf.errors import StoreError
@@ -42,6 +42,8 @@ def store_url(url: str | Path | None = None) -> URL:
         parsed = make_url(text) if "://" in text else URL.create("sqlite", database=text)
     except ArgumentError:
         raise StoreError(f"{text!r} is no store. Pass a file, or a URL such as sqlite:///data/runs.sqlite.") from None
+    if parsed.drivername == "postgresql":  # for which SQLAlchemy 2.0 would take an older driver
+        parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
         raise StoreError("The store must be a file, because several threads and processes share it. Pass a path.")
     return parsed
@@ -71,10 +73,16 @@ def open_engine(url: URL, busy_seconds: float = BUSY_SECONDS) -> Engine:
     writable = file is None or not _is_read_only(file)
     try:
         pool: dict[str, Any] = {"pool_size": 8, "max_overflow": 32} if writable else {"poolclass": NullPool}
-        engine = create_engine(url, **pool)
+        # A connection that was idle while the server restarted is tried before it is used.
+        engine = create_engine(url, pool_pre_ping=file is None, **pool)
     except (ImportError, SQLAlchemyError) as error:
-        name = url.get_backend_name()
-        raise StoreError(f"No driver for a {name} store: {error}. Install the extra `dmf[scale]`.") from error
+        name = url.drivername
+        way_out = (
+            "Install its driver: pip install 'dmf[scale]'."
+            if url.get_backend_name() == "postgresql"
+            else "Pass a file, or the URL of a PostgreSQL database: postgresql://user@host/name."
+        )
+        raise StoreError(f"No driver for a {name} store: {error}. {way_out}") from error
     if file is not None:
         _prepare_sqlite(engine, busy_seconds, writable)
         if not writable:
@@ -147,6 +155,10 @@ def explained(where: str) -> Iterator[None]:
         yield
     except DatabaseError as error:
         name = _sqlite_name(error)
+        if is_away(error):
+            raise StoreError(
+                f"The run store {where} cannot be reached: {error.orig}. Check that its server runs, and the network."
+            ) from error
         fallback = f"reports an error: {error.orig}. Check that it is reachable and try again."
         raise StoreError(f"The run store {where} {_WAY_OUT.get(name, fallback)}") from error
     except SQLAlchemyError as error:
@@ -155,9 +167,18 @@ def explained(where: str) -> Iterator[None]:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether ``error`` only says that another process was writing, so that trying again may work."""
+    """Whether trying again may work: another process was writing, or a database server was away."""
     cause = error.__cause__
-    return isinstance(cause, DatabaseError) and _sqlite_name(cause) in ("SQLITE_BUSY", "SQLITE_LOCKED")
+    if not isinstance(cause, DatabaseError):
+        return False
+    return _sqlite_name(cause) in ("SQLITE_BUSY", "SQLITE_LOCKED") or is_away(cause)
+
+
+def is_away(error: BaseException | None) -> bool:
+    """Whether a database server could not be reached, or dropped the connection; the next one is a new one."""
+    if not isinstance(error, DatabaseError) or _sqlite_name(error):
+        return False
+    return error.connection_invalidated or isinstance(error, OperationalError)
 
 
 def _sqlite_name(error: DatabaseError) -> str:

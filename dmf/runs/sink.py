@@ -7,12 +7,14 @@ from collections.abc import Sequence
 
 from dmf.errors import NotOwnerError, StoreError
 from dmf.records import Control, Event, Record, StateChange
-from dmf.runs.engine import is_transient
+from dmf.runs.engine import is_away, is_transient
 from dmf.runs.store import RunStore
 
 COMMIT_SECONDS = 0.5  # how often the writer thread commits; what somebody waits for it commits at once
 RETRY_INTERVAL = 0.25  # s between two tries at a locked database
 RETRY_SECONDS = 30.0  # how long a locked database is tried again
+AWAY_SECONDS = 600.0  # how long a database server that cannot be reached is tried again, unless training is to end
+MOST_INTERVAL = 5.0  # s between two tries at a server, after shorter ones
 PATIENCE_SECONDS = 2.0  # a commit that takes longer is told as trouble
 POLL_SECONDS = 0.1  # a wish is heard within it, or within a step; ten looks a second take 0.2 % of one core
 HEARTBEAT_SECONDS = 2.0
@@ -23,7 +25,9 @@ class StoreSink:
 
     A storing error is kept and raised by the next ``write``, ``flush`` or ``close`` and every one after, so that
     training stops with one message. A locked database is tried again for 30 s first; training goes on meanwhile and
-    its records wait in memory, a few megabytes at 1,000 steps per second.
+    its records wait in memory, a few megabytes at 1,000 steps per second. A database server that is away is tried again
+    for 10 min, more and more seldom; training goes on until its next checkpoint, within a minute, and waits there: what
+    it keeps in memory is never more than was trained in a minute, and it can be resumed from the checkpoint before.
 
     Args:
         store: Where the records go.
@@ -38,6 +42,7 @@ class StoreSink:
         self._closing = False
         self._error: Exception | None = None
         self._storing_since: float | None = None
+        self._away_since: float | None = None  # Unix time; None while nothing says that a server is away
         self._thread = threading.Thread(target=self._work, name="dmf-store-writer", daemon=True)
         self._thread.start()
 
@@ -48,6 +53,13 @@ class StoreSink:
         waited = 0.0 if since is None else time.monotonic() - since
         if waited < PATIENCE_SECONDS:
             return None
+        if self._away_since is not None:
+            since_then = time.strftime("%H:%M:%S", time.localtime(self._away_since))
+            return (
+                f"The run store {self._store.where} is away since {since_then}: trying again for "
+                f"{AWAY_SECONDS / 60:.0f} min. Training goes on until its next checkpoint, and what it records waits "
+                "in memory."
+            )
         return (
             f"The run store {self._store.where} is locked by another program: trying for {RETRY_SECONDS:.0f} s, "
             f"{waited:.0f} s so far. Training goes on, and what it records waits in memory."
@@ -121,6 +133,7 @@ class StoreSink:
 
     def _store_batch(self, records: Sequence[Record]) -> None:
         start = self._storing_since = time.monotonic()
+        pause = RETRY_INTERVAL
         try:
             while True:
                 try:
@@ -128,14 +141,23 @@ class StoreSink:
                 except StoreError as error:
                     if not is_transient(error):
                         raise
-                    if time.monotonic() - start > RETRY_SECONDS:
+                    waited = time.monotonic() - start
+                    if is_away(error.__cause__):
+                        self._away_since = self._away_since or time.time()
+                        if waited > (RETRY_SECONDS if self._closing else AWAY_SECONDS):
+                            raise StoreError(
+                                f"The run store {self._store.where} could not be reached for {waited:.0f} s. Training "
+                                "has ended; once its server is there again, resume from the last checkpoint."
+                            ) from error
+                        pause = min(2 * pause, MOST_INTERVAL)
+                    elif waited > RETRY_SECONDS:
                         raise StoreError(
                             f"The run store {self._store.where} was locked by another program for more than "
                             f"{RETRY_SECONDS:.0f} s. Close what else writes to it, then resume."
                         ) from error
-                time.sleep(RETRY_INTERVAL)
+                time.sleep(pause)
         finally:
-            self._storing_since = None
+            self._storing_since = self._away_since = None
 
 
 class StoreControls:

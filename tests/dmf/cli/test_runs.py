@@ -100,7 +100,7 @@ def test_a_run_is_renamed_and_tagged(dmf, store, trained):
     assert dmf("runs", "rename", run, "the baseline").status == 0
     assert dmf("runs", "tag", run, "paper", "good").status == 0
     assert (store.run(run).label, store.run(run).tags) == ("the baseline", ("paper", "good"))
-    listed = dmf("runs").err
+    listed = dmf("runs").out
     assert "the baseline" in listed
     assert "paper, good" in listed
     assert dmf("runs", "--json").json()[0]["tags"] == ["paper", "good"]
@@ -119,7 +119,7 @@ def test_archived_runs_are_listed_on_demand(dmf, trained):
     assert dmf("runs", "archive", first).status == 0
     assert [row["id"] for row in dmf("runs", "--json").json()] == [second]
     assert [row["archived"] for row in dmf("runs", "--archived", "--json").json()] == [True, False]
-    assert "finished, archived" in dmf("runs", "--archived").err
+    assert "finished, archived" in dmf("runs", "--archived").out
     assert dmf("runs", "archive", "--undo", first).status == 0
     assert len(dmf("runs", "--json").json()) == 2
 
@@ -139,8 +139,10 @@ def test_runs_are_deleted_after_a_yes(dmf, store, trained, monkeypatch):
     assert store.runs() == []
 
 
-def test_a_run_that_trains_is_not_deleted(dmf, store, tiny):
+def test_a_run_that_waits_for_its_owner_is_not_deleted(dmf, store, tiny, monkeypatch):
     run = create_experiment(store, tiny("mad")).runs[0].id
+    store.claim([run], "me")
+    monkeypatch.setattr("dmf.runs.store.time.sleep", lambda _: store.heartbeat([run], "me"))
     result = dmf("runs", "delete", "--yes", run)
     assert (result.status, result.out) == (1, "")
     assert "is queued. Stop it first, then delete it." in result.err

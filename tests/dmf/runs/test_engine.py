@@ -8,11 +8,12 @@ import threading
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from dmf.errors import StoreError
 from dmf.records import Event
 from dmf.runs import RunStore
-from dmf.runs.engine import is_transient, open_engine, store_file, store_url
+from dmf.runs.engine import explained, is_away, is_transient, open_engine, store_file, store_url
 
 
 def test_a_store_is_named_by_argument_then_environment_then_default(monkeypatch):
@@ -37,9 +38,26 @@ def test_a_url_that_is_none_is_refused():
 
 
 @pytest.mark.parametrize("url", ["nosuchdb://host/name", "sqlite+nosuchdriver:///x.sqlite"])
-def test_a_database_without_a_driver_names_the_extra(url):
-    with pytest.raises(StoreError, match=r"No driver for a .* store.*dmf\[scale\]"):
+def test_a_database_without_a_driver_names_what_can_be_used(url):
+    with pytest.raises(StoreError, match=r"No driver for a .* store: .* Pass a file, or the URL of a PostgreSQL data"):
         open_engine(store_url(url))
+
+
+def test_postgresql_without_its_driver_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)  # as if it were not installed
+    with pytest.raises(StoreError, match=r"No driver for a postgresql\+psycopg store: .* pip install 'dmf\[scale\]'"):
+        open_engine(store_url("postgresql://user@host/name"))
+
+
+@pytest.mark.parametrize("invalidated", [True, False])
+def test_a_server_that_drops_the_connection_may_be_tried_again(invalidated):
+    dropped = Exception("terminating connection due to administrator command")
+    kind = DatabaseError if invalidated else OperationalError
+    said = pytest.raises(StoreError, match=r"cannot be reached: terminating connection.*Check that its server")
+    with said as caught, explained("postgresql://host/name"):
+        raise kind("SELECT 1", {}, dropped, connection_invalidated=invalidated)
+    assert is_transient(caught.value)
+    assert is_away(caught.value.__cause__)
 
 
 def test_missing_folders_are_made(tmp_path):

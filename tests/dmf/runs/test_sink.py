@@ -2,14 +2,17 @@ import re
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from dmf.errors import NotOwnerError, StoreError
 from dmf.records import Event, RunState, StateChange
 from dmf.runs import RunStore, StoreControls, StoreSink, sink
+from dmf.runs.engine import explained
 
 
 @pytest.fixture
@@ -269,3 +272,41 @@ def test_a_writer_killed_at_any_moment_leaves_every_step_up_to_its_last_one(tmp_
         notes = [event for event in store.events([run]) if event.kind == "note"]
         assert steps // 5 - len(notes) in (0, 1)
     store.close()
+
+
+@pytest.fixture
+def away(store, monkeypatch):
+    """The store is a server that cannot be reached until the event is set."""
+    back, own = threading.Event(), store.write
+
+    def write(records, owner):
+        if not back.is_set():
+            with explained("a server"):
+                raise OperationalError("INSERT", {}, Exception("connection refused"))
+        own(records, owner)
+
+    monkeypatch.setattr(store, "write", write)
+    monkeypatch.setattr(sink, "RETRY_INTERVAL", 0.01)
+    monkeypatch.setattr(sink, "PATIENCE_SECONDS", 0.01)
+    return back
+
+
+def test_what_is_recorded_while_a_server_is_away_waits_and_is_stored_when_it_is_back(store, run, away):
+    writer = StoreSink(store, "me")
+    for step in range(3):
+        writer.write(Event(run, step, "note"))
+    eventually(lambda: "is away since" in (writer.trouble or ""))
+    assert re.search(r"is away since \d\d:\d\d:\d\d: trying again for 10 min\. Training goes on until", writer.trouble)
+    away.set()
+    writer.close()
+    assert writer.trouble is None
+    assert [event.step for event in store.events([run]) if event.kind == "note"] == [0, 1, 2]
+
+
+def test_a_server_that_stays_away_ends_the_training_with_one_message(store, run, away, monkeypatch):
+    monkeypatch.setattr(sink, "AWAY_SECONDS", 0.05)
+    monkeypatch.setattr(sink, "RETRY_SECONDS", 0.05)
+    writer = StoreSink(store, "me")
+    writer.write(Event(run, 0, "note"))
+    with pytest.raises(StoreError, match=r"could not be reached for 0 s\. Training has ended; once its server is"):
+        writer.close()
