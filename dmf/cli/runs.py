@@ -35,7 +35,7 @@ def resume(
     from dmf.jobs import Job, new_owner
 
     opened = open_store(store)
-    await_owners(opened, [run for run in opened.experiment(experiment).runs if run.state.is_active])
+    await_owners(opened, [run for run in opened.experiment(experiment).runs if run.state.is_active], quiet=json)
     for run in opened.experiment(experiment).runs:
         say_yes_to(plugins_of_run(opened, run.id))
     run_job(opened, Job(opened, opened.experiment(experiment), new_owner("dmf resume")), as_json=json)
@@ -63,7 +63,7 @@ def runs(
     opened = open_store(store)
     rows = opened.runs(limit=limit, archived=archived)
     if in_doubt := [row for row in rows if may_be_gone(row)]:
-        await_owners(opened, in_doubt)
+        await_owners(opened, in_doubt, quiet=json)
         rows = opened.runs(limit=limit, archived=archived)
     if json:
         print_json(

@@ -96,11 +96,11 @@ def may_be_gone(row: "RunRow") -> bool:
     return row.state.is_active and not 0 <= row.lease - time.time() <= LEASE_SECONDS
 
 
-def await_owners(store: "RunStore", rows: Sequence["RunRow"]) -> None:
-    """Wait until it is known whether the owners of these runs live, and say so."""
+def await_owners(store: "RunStore", rows: Sequence["RunRow"], *, quiet: bool = False) -> None:
+    """Wait until it is known whether the owners of these runs live, and say so unless only a document is wanted."""
     from dmf.runs import SILENT_SECONDS
 
-    if rows:
+    if rows and not quiet:
         owners = ", ".join(dict.fromkeys(row.owner or "nobody" for row in rows))
         console.print(
             f"Watching for up to {SILENT_SECONDS:.0f} s whether who holds {rows[0].id}"
@@ -109,7 +109,7 @@ def await_owners(store: "RunStore", rows: Sequence["RunRow"]) -> None:
             markup=False,
             soft_wrap=True,
         )
-        store.await_owners([row.id for row in rows])
+    store.await_owners([row.id for row in rows])
 
 
 def plugins_of_run(store: "RunStore", run: str) -> list[PluginConfig]:

@@ -7,6 +7,7 @@ import pytest
 
 from dmf.jobs import Job, create_experiment
 from dmf.records import RunState, StateChange
+from dmf.runs import schema
 
 COLUMNS = [
     *("step", "loss_ce", "loss_iou", "loss_dice", "weight_ce", "weight_iou", "weight_dice"),
@@ -234,6 +235,12 @@ def test_what_a_killed_process_holds_can_be_resumed_a_little_later(dmf, store, t
     monkeypatch.setattr("dmf.runs.store.LOOK_SECONDS", 0.02)
     listed = dmf("runs", "--json")
     assert [row["state"] for row in listed.json()] == ["running"]  # a heartbeat of just now
+    with store._writing() as connection:
+        connection.execute(schema.runs.update().values(lease=0.0))  # worth watching
+    watched = dmf("runs", "--json")
+    assert ([row["state"] for row in watched.json()], watched.err) == (["interrupted"], "")  # one document, no more
+    with store._writing() as connection:
+        connection.execute(schema.runs.update().values(silent=None))  # as if nobody had watched
     resumed = dmf("resume", experiment.id)
     assert resumed.status == 0, resumed.err
     assert "is alive: a process that is gone\n" in resumed.err
