@@ -1,5 +1,6 @@
 """Configuration as people type it: one text per field, and a short form for the runs of a race."""
 
+import re
 import types
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -41,7 +42,8 @@ def from_text(model: type[BaseModel], name: str, text: str) -> Any:
     if any(get_origin(option) is tuple for option in options):
         return tuple(part.strip() for part in text.replace(":", ",").split(",") if part.strip())
     if any(get_origin(option) is dict for option in options):
-        pairs = (_pair(part, name) for part in text.split(",") if part.strip())
+        # A comma before a number is part of a value, such as a colour: no option is called by a number.
+        pairs = (_pair(part, name) for part in re.split(r",(?!\s*\d)", text) if part.strip())
         return {key: _scalar(value) for key, value in pairs}
     return text.strip()
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmf.data import BrokenDataError, Case, Folder, Problem
+from dmf.data.bounds import refuse_large_cases
 from dmf.data.folder import suggest_options
 from dmf.errors import ConfigError, DataError
 from dmf.metrics import summarise
@@ -119,6 +120,7 @@ def _find(root: Path) -> tuple[Folder, list[Case], list[Model]]:
         base = root / plain.found().base
     except BrokenDataError as error:
         raise BrokenDataError([Problem(one.where, one.what, LAYOUT) for one in error.problems]) from error
+    refuse_large_cases(plain, plain.cases())
     dataset = Folder(root, 0, **suggest_options(plain.mask_files()))
     cases = dataset.cases()
     problems = dataset.problems()

@@ -30,13 +30,14 @@ from dmf.data import (
     findings,
     hash_cases,
     is_here,
+    sweep_unpacking,
     treat,
     unpack,
     uploaded,
 )
 from dmf.data.filtering import histogram
 from dmf.data.folder import Folder
-from dmf.data.headers import picture_size
+from dmf.data.headers import header_of
 from dmf.data.layouts import recognise
 from dmf.data.listing import listing
 from dmf.data.suggesting import suggest
@@ -46,7 +47,6 @@ Pixels = NDArray[np.uint8]
 Options = tuple[tuple[str, bool | int | float | str], ...]
 Progress = Callable[[int, int], None]
 
-HEADER = 2**18  # bytes in which a picture says its size
 KEPT = 32  # reports kept
 THUMBNAIL = 320  # longest side of a small picture, in pixels
 SPLITS = ("train", "validation", "test")
@@ -138,7 +138,14 @@ def limits() -> str:
 
 def sources() -> list[Source]:
     """Every dataset by name, then the folders that were uploaded."""
+    _sweep()
     return [*(Source(name) for name in DATASETS), *(Source(Folder.name, str(root)) for root in uploaded())]
+
+
+@st.cache_resource(show_spinner=False)
+def _sweep() -> None:
+    """Once in the life of the dashboard, remove what uploads left behind whose program was killed."""
+    sweep_unpacking()
 
 
 def find_source(key: str) -> Source:
@@ -339,8 +346,8 @@ def _split(_opened: _Opened, stamp: str, seed: int, keep_together: bool) -> Spli
 def _size(case: Case, report: Report | None) -> tuple[int, int] | None:
     """Height and width of the picture, as its file says, or as that of all where it is made."""
     if case.image is not None:
-        with case.image.open("rb") as file:
-            return picture_size(file.read(HEADER))
+        header = header_of(case.image)
+        return None if header is None else header.size
     if report and report.heights and report.widths and len({*report.heights}) == len({*report.widths}) == 1:
         return report.heights[0], report.widths[0]
     return None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dmf.config import DataConfig
 from dmf.data.about import Card, describe, is_here
-from dmf.data.archive import Unpacked, unpack, uploaded
+from dmf.data.archive import Unpacked, sweep_unpacking, unpack, uploaded
 from dmf.data.base import IGNORE, BrokenDataError, Case, Dataset, Doubt, Link, Problem, RawPair
 from dmf.data.bus_synthetic import BusSynthetic
 from dmf.data.busc import Busc
@@ -86,6 +86,7 @@ __all__ = [
     "prepare",
     "split_cases",
     "suggest",
+    "sweep_unpacking",
     "treat",
     "unpack",
     "uploaded",

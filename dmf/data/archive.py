@@ -3,7 +3,9 @@
 import os
 import re
 import shutil
+import socket
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -32,6 +34,9 @@ from dmf.paths import raw_folder
 READERS: dict[str, type[Dataset]] = {
     each.name: each for each in (Busi, Busc, BusSynthetic, Pets, Folder, Volumes, Dicom, Coco, Labelme, Cvat, Ddti)
 }
+UNPACKING = ".unpacking-"  # begins the name of a folder that is being filled; its host, process and a word follow
+OWNER = re.compile(re.escape(UNPACKING) + r"(?P<host>.+)-(?P<process>\d+)-[^-]*")
+OLD = 24 * 3600  # seconds after which a folder is left behind whose owner cannot be asked
 MOST_LISTED = 20  # files left out that a report names
 
 
@@ -142,7 +147,8 @@ def _temporary(root: Path) -> Iterator[Path]:
     """A folder beside the root that is gone afterwards, whatever happens, unless it was renamed."""
     try:
         root.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=root.parent, prefix=".unpacking-"))
+        sweep_unpacking(root.parent)
+        folder = Path(tempfile.mkdtemp(dir=root.parent, prefix=f"{UNPACKING}{socket.gethostname()}-{os.getpid()}-"))
     except OSError as error:
         raise _unwritable(root.parent, error) from error
     try:
@@ -151,6 +157,41 @@ def _temporary(root: Path) -> Iterator[Path]:
         raise _unwritable(folder, error) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep_unpacking(folder: Path | None = None) -> list[Path]:
+    """Remove what uploads left behind whose program was killed; those of programs that run stay.
+
+    Args:
+        folder: Where to look; by default wherever uploads are unpacked.
+
+    Returns:
+        What was removed.
+    """
+    places = [folder] if folder is not None else [raw_folder(Folder.name), raw_folder(Folder.name).parent]
+    removed = []
+    for place in places:
+        for left in sorted(place.glob(f"{UNPACKING}*")) if place.is_dir() else ():
+            if not _is_owned(left):
+                shutil.rmtree(left, ignore_errors=True)
+                removed.append(left)
+    return removed
+
+
+def _is_owned(folder: Path) -> bool:
+    """Whether the program that unpacks into a folder may still run: on another machine, or its process is there."""
+    match = OWNER.fullmatch(folder.name)
+    if match is None:  # of an older version, which named no owner
+        return time.time() - folder.stat().st_mtime < OLD
+    if match["host"] != socket.gethostname():
+        return time.time() - folder.stat().st_mtime < OLD
+    try:
+        os.kill(int(match["process"]), 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):  # there, but someone else's
+        return True
+    return True
 
 
 def _unwritable(folder: Path, error: OSError) -> ArchiveError:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from dmf.data.base import BrokenDataError, Problem
+from dmf.data.base import BrokenDataError, Case, Dataset, Problem
 from dmf.data.headers import Header, header_of
 
 MIB = 2**20
@@ -29,6 +29,16 @@ def refuse_large(name: str, header: Header, most: int = PICTURE) -> None:
 def most_decoded(stored: int) -> int:
     """Bytes that a set of files of ``stored`` bytes together may make once decoded."""
     return max(SET, RATIO * stored)
+
+
+def refuse_large_cases(dataset: Dataset, cases: Iterable[Case]) -> None:
+    """:func:`refuse_large_set` of the files of a dataset.
+
+    Raises:
+        BrokenDataError: If they would make too much.
+    """
+    files = dict.fromkeys(file for case in cases for file in (case.image, *case.masks) if file is not None)  # once each
+    refuse_large_set(str(dataset.root), files)
 
 
 def refuse_large_set(where: str, files: Iterable[Path]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dmf.data.base import NO_MASK, NO_MASKS_FOR, BrokenDataError, Dataset, Doubt, Problem
+from dmf.data.bounds import refuse_large_cases
 from dmf.data.discovery import told
 from dmf.data.scaling import nearly_blank
 
@@ -74,6 +75,7 @@ def check(dataset: Dataset, *, on_progress: Callable[[int, int], None] | None = 
     notes = dataset.remarks()
     try:
         cases = dataset.cases()
+        refuse_large_cases(dataset, cases)
     except BrokenDataError as error:
         cases = []
         problems += error.problems

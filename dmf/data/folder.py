@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from dmf.data.arranged import ARRANGING, ArrangedDataset
 from dmf.data.base import BrokenDataError, Case, Doubt, OptionValue, Pixels, Problem, gathered
+from dmf.data.bounds import refuse_large_set
 from dmf.data.coding import CODING, parse_coding
 from dmf.data.decode import read_picture
 from dmf.data.files import is_scaled
@@ -192,6 +193,7 @@ class Folder(ArrangedDataset):
     def _look(self) -> dict[str, Any]:
         how, low, high = self._how, float(self.options["low"]), float(self.options["high"])
         images = self._deep() if how == "auto" else [(each.image, each.page) for each in self.cases() if each.image]
+        refuse_large_set(str(self.root), dict.fromkeys(file for file, _ in images))
         values = look_at_values(images)
         if values is None:
             return {}

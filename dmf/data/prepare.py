@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from dmf.config import DataConfig
 from dmf.data.base import Case, Dataset, Pixels
+from dmf.data.bounds import refuse_large_cases
 from dmf.data.cache import Planned, map_arrays, read_arrays, writing
 from dmf.data.filtering import square, treat
 from dmf.errors import DataError
@@ -135,6 +136,7 @@ def _compute(
     on_progress: Callable[[int, int], None] | None,
 ) -> None:
     """Write the prepared cases into the cache, one after another, so that one image is in memory at a time."""
+    refuse_large_cases(dataset, cases)
     size, count = config.image_size, len(cases)
     plans = {
         "images": Planned((count, dataset.in_channels, size, size), np.uint8),

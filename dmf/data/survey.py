@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from dmf.data.base import BrokenDataError, Problem
+from dmf.data.bounds import refuse_large_set
 from dmf.data.colours import Colour, codes_of, colour_of
 from dmf.data.decode import Picture, read_picture
 from dmf.data.files import MaskLevels, levels_of
@@ -90,10 +91,15 @@ def unique(levels: MaskLevels) -> tuple[list[int], list[int]]:
 
 
 def survey(masks: Iterable[Path]) -> Survey:
-    """Look at masks; one that cannot be read is among the problems."""
+    """Look at masks; one that cannot be read is among the problems.
+
+    Raises:
+        BrokenDataError: If together they would make far more than masks of their size do.
+    """
     files = list(masks)
     key = _stamp(files)
     if key not in _kept:
+        refuse_large_set(str(files[0].parent) if files else "", files)
         found = Survey()
         for path in files:
             try:

@@ -12,8 +12,9 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from dmf.data.base import BrokenDataError, Problem
+from dmf.data.bounds import PICTURE, most_decoded
 from dmf.data.dicom_files import SUFFIXES as DICOM_SUFFIXES
-from dmf.data.headers import picture_size
+from dmf.data.headers import read_header
 from dmf.data.names import COMPANIONS
 from dmf.data.volumes import VOXELS, is_volume
 
@@ -44,6 +45,7 @@ class Limits:
         ratio: Bytes unpacked per byte of the archive, once more than 16 MiB are unpacked.
         pixels: Of one picture.
         all_pixels: Of all pictures together.
+        decoded: Bytes of one picture once it is decoded; of all together see :func:`dmf.data.bounds.most_decoded`.
     """
 
     archive: int = 2048 * MIB
@@ -54,6 +56,7 @@ class Limits:
     ratio: float = 100.0
     pixels: int = 36_000_000
     all_pixels: int = 6_000_000_000
+    decoded: int = PICTURE
 
     def __str__(self) -> str:
         return (
@@ -110,25 +113,36 @@ class Archive:
             ArchiveError: At the first limit that is passed, else with every file that is damaged or no picture.
         """
         problems: list[Problem] = []
-        written = pixels = 0
+        written = pixels = decoded = 0
         for done, (name, place) in enumerate(places.items(), start=1):
             content = self._read(name, written)
             written += len(content)
-            size = picture_size(content)
+            header = read_header(content)
             if name.suffix.lower() in COMPANIONS or _is_bounded_later(name):
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_bytes(content)
-            elif size is None:
+            elif header is None:
                 what = "is empty" if not content else "is no PNG, JPEG, BMP, TIFF or GIF, or cut off at its beginning"
                 problems.append(Problem(str(name), what, "Save it again, or leave it out."))
             else:
-                height, width = size
-                pixels += height * width
+                height, width = header.size
+                pixels += height * width * len(header.pages)
+                decoded += header.decoded * len(header.pages)
                 if height * width > self._limits.pixels:
                     what = f"is {width:,} x {height:,} pixels, more than {self._limits.pixels:,}"
                     problems.append(Problem(str(name), what, "Make it smaller."))
                 elif pixels > self._limits.all_pixels:
                     raise _too_much(name, f"makes more than {self._limits.all_pixels:,} pixels in all")
+                elif header.decoded > self._limits.decoded:
+                    most = self._limits.decoded // MIB
+                    what = f"would make {header.decoded // MIB:,} MiB once decoded, more than {most:,} MiB"
+                    problems.append(Problem(str(name), what, "Make it smaller, or save it with 8 bits per channel."))
+                elif decoded > most_decoded(self._size):
+                    raise _too_much(
+                        name,
+                        f"makes the pictures of an archive of {self._size / MIB:,.1f} MiB more than "
+                        f"{most_decoded(self._size) // MIB:,} MiB once decoded",
+                    )
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_bytes(content)
             if on_progress is not None:

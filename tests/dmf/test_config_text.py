@@ -179,6 +179,8 @@ def test_every_field_says_what_it_is():
         (DataConfig, "dataset_options", "", {}),
         (DataConfig, "dataset_options", "normal=TRUE, n=-3,", {"normal": True, "n": -3}),
         (DataConfig, "dataset_options", "a=1.5,b=false,c=x", {"a": 1.5, "b": False, "c": "x"}),
+        # Commas before numbers are those of colours.
+        (DataConfig, "dataset_options", "a=0,0,0=x;255, 0,0=y,b=2", {"a": "0,0,0=x;255, 0,0=y", "b": 2}),
         (TrainingConfig, "lr", " 1e-3 ", "1e-3"),
     ],
 )
