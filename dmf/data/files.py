@@ -104,8 +104,8 @@ def levels_of(picture: Picture) -> MaskLevels | None:
 
     A picture of one bit per pixel gives 0 and 255. Of a palette, numbers are those of the colours, unless it is a
     palette of different greys: those are levels. Where the colour is the same everywhere and the transparency is not,
-    the mask is in the transparency; where nothing is to be seen at all, it is empty. Whole numbers in floating point
-    count as whole numbers.
+    the mask is in the transparency, and empty where nothing of that one colour is to be seen. Transparency that is the
+    same everywhere says nothing about levels that differ. Whole numbers in floating point count as whole numbers.
     """
     if picture.indices is not None and picture.palette is not None:
         greys = greys_of(picture.palette, int(picture.indices.max()))
@@ -115,11 +115,12 @@ def levels_of(picture: Picture) -> MaskLevels | None:
         if (pixels != pixels[..., :1]).any():
             return None
         pixels = np.ascontiguousarray(pixels[..., 0])
-    if picture.alpha is not None and not picture.alpha.any():
+    is_plain = bool((pixels == pixels.flat[0]).all())
+    if picture.alpha is not None and is_plain and not picture.alpha.any():
         return np.zeros(picture.alpha.shape, np.uint8)
     if picture.alpha is not None and (picture.alpha != picture.alpha.flat[0]).any():
         # White on nothing, or black on nothing: the shape is what is to be seen.
-        return _whole(picture.alpha if (pixels == pixels.flat[0]).all() else np.where(picture.alpha > 0, pixels, 0))
+        return _whole(picture.alpha if is_plain else np.where(picture.alpha > 0, pixels, 0))
     return _whole(pixels)
 
 

@@ -157,7 +157,12 @@ def test_other_ways_to_pack_are_refused() -> None:
     ]
 
 
-@pytest.mark.parametrize("content", [b"", b"no zip at all", PNG, zipped(("a.png", PNG)).getvalue()[:-30]])
+# Named, because a zip holds the time, and tests must be called alike in every process that runs them.
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no zip at all", PNG, zipped(("a.png", PNG)).getvalue()[:-30]],
+    ids=["empty", "text", "picture", "cut off"],
+)
 def test_what_is_no_zip_is_refused(content: bytes) -> None:
     (problem,) = refused(io.BytesIO(content))
     assert problem.startswith("up.zip: is damaged, or no zip (")
