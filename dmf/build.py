@@ -18,6 +18,7 @@ from dmf.data.base import Pixels
 from dmf.data.batches import DeviceData
 from dmf.data.original import Original, read_labels, read_original
 from dmf.data.prepare import choose_cases
+from dmf.data.split import PARTS
 from dmf.errors import ConfigError, DataError, UnknownNameError, naming_plugins
 from dmf.fusion import Fusion
 from dmf.knobs import Settings
@@ -359,6 +360,8 @@ class Workbench:
             "ignore": self.task.ignore,
             "steps_per_epoch": steps,
             "steps_total": steps * self.config.training.epochs,
+            "groups": len({case.group for case in self.data.cases if case.group is not None}),
+            "given_split": [part for part in PARTS if any(case.split == part for case in self.data.cases)],
         }
 
 

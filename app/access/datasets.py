@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,6 +14,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dmf.config import DataConfig
+from dmf.config_text import from_text, to_text
 from dmf.data import (
     DATASETS,
     LIMITS,
@@ -23,6 +24,7 @@ from dmf.data import (
     Finding,
     Problem,
     Report,
+    answers,
     build_dataset,
     check,
     deal_cases,
@@ -31,6 +33,7 @@ from dmf.data import (
     hash_cases,
     is_here,
     sweep_unpacking,
+    keep_answers,
     treat,
     unpack,
     uploaded,
@@ -153,27 +156,106 @@ def find_source(key: str) -> Source:
 
     Raises:
         UnknownNameError: If no dataset has this name.
+        ConfigError: If it cannot lie in this folder, or no folder can be called so.
     """
     name, _, root = key.partition("@")
     DATASETS[name]  # raises
-    return Source(name, root or None)
+    source = Source(name, root or None)
+    _build(source)  # raises
+    return source
 
 
 def with_options(source: Source) -> Source:
-    """The same with the options that its files ask for, unless it has options already."""
+    """The same with the options that its files ask for, and those that someone chose for them."""
     if source.options:
         return source
     try:
         dataset = _build(source)
-        return replace(source, options=_suggested(source, hashlib.sha256(dataset.fingerprint().encode()).hexdigest()))
+        chosen = answers(source.dataset, dataset.root)
+        return replace(source, options=_suggested(source, tuple(chosen.items()), _names(dataset)))
     except (DMFError, OSError):
         return source  # what is wrong is told when the dataset is looked at
 
 
+def _names(dataset: Dataset) -> str:
+    """A text that is another one as soon as a file is."""
+    try:
+        return hashlib.sha256(dataset.fingerprint().encode()).hexdigest()
+    except BrokenDataError as error:
+        return str(error)
+
+
 @st.cache_data(max_entries=16, show_spinner=False)
-def _suggested(source: Source, stamp: str) -> Options:
+def _suggested(source: Source, chosen: Options, stamp: str) -> Options:
     root = None if source.root is None else Path(source.root)
-    return tuple(suggest(source.dataset, root).items())
+    try:
+        return tuple(suggest(source.dataset, root, dict(chosen)).items())
+    except BrokenDataError:
+        return chosen  # what is still open is asked
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the files of a dataset leave open.
+
+    Attributes:
+        what: What was found.
+        decided: How it is read now, or the way out; empty where nothing is to be said.
+        options: Options to choose from, as typed.
+        must: Whether nothing can be trained before it is answered.
+    """
+
+    what: str
+    decided: str
+    options: tuple[str, ...]
+    must: bool
+
+
+def questions(source: Source) -> list[Question]:
+    """What is open about the files of a dataset, that which stops training first.
+
+    Raises:
+        ConfigError: If an option is wrong.
+    """
+    dataset = _build(source)
+    if not is_here(dataset):
+        return []
+    return _questions(dataset, source, _names(dataset))
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _questions(_dataset: Dataset, source: Source, stamp: str) -> list[Question]:
+    try:
+        _dataset.cases()
+        problems = _dataset.problems()
+    except BrokenDataError as error:
+        problems = list(error.problems)
+    chosen = {f"{option}={to_text(value)}" for option, value in source.options}
+    must = [Question(problem.what, "", problem.options, must=True) for problem in problems if problem.options]
+    doubts = [
+        Question(doubt.what, doubt.decided, doubt.options, must=False)
+        for doubt in _dataset.doubts()
+        if doubt.options and not chosen.intersection(doubt.options)
+    ]
+    return [*must, *doubts]
+
+
+def settle(source: Source, answer: str) -> Source:
+    """Choose an option for the files of a dataset, from now on.
+
+    Args:
+        source: Which dataset.
+        answer: Options as typed, such as ``masks=1st_manual``.
+
+    Returns:
+        The same with all options that follow.
+
+    Raises:
+        DataError: If it cannot be kept.
+    """
+    chosen = from_text(DataConfig, "dataset_options", answer)
+    keep_answers(source.dataset, _build(source).root, chosen)
+    return with_options(replace(source, options=()))
 
 
 def facts(source: Source) -> Facts:
@@ -222,6 +304,14 @@ def cases(source: Source, seed: int = 0) -> list[str]:
         BrokenDataError: If there are none.
     """
     return list(_open(source, seed).cases)
+
+
+def is_listed(source: Source, seed: int = 0) -> bool:
+    """Whether it is clear which images there are."""
+    try:
+        return bool(cases(source, seed))
+    except DataError:
+        return False
 
 
 def picture(source: Source, seed: int, case: str) -> Picture:
@@ -384,15 +474,26 @@ def _preview(_opened: _Opened, case: str, config: DataConfig, stamp: str) -> Pre
     return Preview(image, treated.filtered, treated.resized, pd.concat(frames, ignore_index=True))
 
 
-def bring_archive(archive: BinaryIO, name: str, on_progress: Progress | None = None) -> Brought:
+def bring_archive(
+    archive: BinaryIO, name: str, on_progress: Progress | None = None, chosen: Sequence[str] = ()
+) -> Brought:
     """Unpack an uploaded zip; it becomes a dataset, or nothing of it is kept.
+
+    Args:
+        archive: The open stream.
+        name: What it is called.
+        on_progress: Called with (steps done, steps in all).
+        chosen: Options, as typed, that settle what its names leave open.
 
     Raises:
         ArchiveError: With all that was wrong, file by file.
     """
-    unpacked = unpack(archive, name, on_progress=on_progress)
+    options = from_text(DataConfig, "dataset_options", ",".join(chosen))
+    unpacked = unpack(archive, name, options=options, on_progress=on_progress)
     root = str(unpacked.root) if unpacked.dataset == Folder.name else None
-    return Brought(Source(unpacked.dataset, root, tuple(unpacked.options.items())), unpacked.report)
+    if options:
+        keep_answers(unpacked.dataset, unpacked.root, options)
+    return Brought(with_options(Source(unpacked.dataset, root)), unpacked.report)
 
 
 def bring_folder(path: str) -> Source:
@@ -400,17 +501,20 @@ def bring_folder(path: str) -> Source:
 
     Raises:
         BrokenDataError: If there is no such folder, or nothing in it that is understood.
+        ConfigError: If no folder can be called so.
     """
     base = Path(path).expanduser()
+    _build(Source(Folder.name, str(base)))  # refuses what no folder can be called
     if not base.is_dir():
         raise BrokenDataError([Problem(path, "is no folder on this machine", "Check the path.")])
     listed = listing(base, most=LIMITS.files)
     if len(listed.files) > LIMITS.files:
         what = f"holds more than {LIMITS.files:,} files"
         raise BrokenDataError([Problem(path, what, "Give the folder of the dataset itself.")])
-    if listed.problems:
-        raise BrokenDataError(listed.problems)
-    found = recognise(listed.files, base.name, read=lambda file: (base / file).read_bytes())
-    if isinstance(found, Problem):
-        raise BrokenDataError([replace(found, where=path)])
-    return with_options(Source(found.dataset, str((base / found.base).absolute())))
+    said = answers(Folder.name, base)
+    found = recognise(listed.files, base.name, said, read=lambda file: (base / file).read_bytes())
+    if not isinstance(found, Problem):
+        return with_options(Source(found.dataset, str((base / found.base).absolute())))
+    if found.options:  # asked once it is shown
+        return with_options(Source(Folder.name, str(base.absolute())))
+    raise BrokenDataError([replace(found, where=path), *listed.problems])

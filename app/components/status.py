@@ -195,6 +195,10 @@ def _where(snapshot: Any, owner_in_words: Callable[[str], str]) -> str:
         images = facts["images"]
         words.append(f"{facts['device']}, {facts['precision']}")
         words.append(f"{images['train']} train · {images['validation']} validation · {images['test']} test images")
+        if facts.get("given_split"):
+            words.append(f"{' and '.join(facts['given_split'])} as given by the files")
+        if facts.get("groups"):
+            words.append(f"{facts['groups']} groups kept together")
         if not facts["bit_reproducible"]:
             words.append("not bit-reproducible on this device")
     owners = sorted({owner_in_words(run.owner) for run in runs if run.owner})

@@ -1,6 +1,6 @@
 """The Datasets page: what there is to train on, bringing one's own, what happens to images, how cases are split."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,15 +9,16 @@ import streamlit as st
 
 from app import access, state
 from app.components import carried
-from app.components.datasets import bring, card, preview, splits
+from app.components.datasets import bring, card, preview, questions, splits
 from app.components.datasets.waiting import progress_bar
-from app.components.page_style import sentence_of, use_style
+from app.components.page_style import plain, sentence_of, use_style
 from dmf.config import DataConfig
-from dmf.errors import DMFError, UnknownNameError
+from dmf.errors import DMFError
 
 EXAMPLES = 8
 CHOICE = "dataset-choice"
 SEEN = "dataset-seen"
+UNKEPT = "datasets-unkept"  # in session state: why an answer could not be kept
 BROUGHT = "datasets-brought"  # in session state: key to source, with the options its files ask for
 
 
@@ -30,6 +31,8 @@ def show() -> None:
     holds, prepared, split = st.tabs(
         ["What it holds", "Preprocessing", "Split and look-alikes"], key="dataset-tabs", on_change="rerun"
     )
+    if UNKEPT in st.session_state:
+        st.error(plain(st.session_state.pop(UNKEPT)), icon=":material/error:")
     facts = access.facts(source)
     for tab, part in ((holds, show_card), (prepared, show_preview), (split, show_split)):
         if tab.open:
@@ -53,7 +56,7 @@ def choose() -> access.Source:
     if wanted is not None and wanted not in offered:
         try:
             offered[wanted] = access.find_source(wanted)
-        except UnknownNameError as error:
+        except DMFError as error:
             st.warning(sentence_of(error))
             wanted = None
     st.session_state[CHOICE] = wanted or next(iter(offered))
@@ -91,18 +94,17 @@ def seed_of(source: access.Source) -> int:
 
 
 def show_card(source: access.Source, facts: access.Facts) -> None:
-    if facts.is_here and st.button(
-        "Train on it",
-        key="train-on-it",
-        type="primary",
-        icon=":material/model_training:",
-        help="Opens the form of the page Train with this dataset.",
-    ):
-        train(source, {})
+    """What is open is asked first; then what it looks like, and what was found in it."""
+    asked = access.questions(source) if facts.is_here else []
+    if facts.is_here:
+        start(source, asked)
     card.about(facts)
     if not facts.is_here:
         return
+    questions.questions(asked, partial(settle, source))
     seed = seed_of(source)
+    if any(question.must for question in asked) and not access.is_listed(source, seed):
+        return
     told(lambda: card.examples(access.examples(source, seed, EXAMPLES), facts.class_names))
     report = looked(source, seed)
     if report is None:
@@ -114,6 +116,33 @@ def show_card(source: access.Source, facts: access.Facts) -> None:
     card.problems(report.problems, report.notes)
     if report.is_sound:
         st.caption("No problems found: every image and mask could be read.")
+
+
+def start(source: access.Source, asked: Sequence[access.Question]) -> None:
+    """A button that opens the form, and what has to be answered before."""
+    must = sum(question.must for question in asked)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button(
+            "Train on it",
+            key="train-on-it",
+            type="secondary" if asked else "primary",
+            disabled=must > 0,
+            icon=":material/model_training:",
+            help="Opens the form of the page Train with this dataset.",
+        ):
+            train(source, {})
+        if asked:
+            are = "question is" if len(asked) == 1 else "questions are"
+            then = "before anything can be trained" if must else "; until then files are read as it says below"
+            st.caption(f"{len(asked)} {are} open{then if then[0] == ';' else f' {then}'}.")
+
+
+def settle(source: access.Source, answer: str) -> None:
+    """Read the files as was answered, from now on."""
+    try:
+        select(access.settle(source, answer))
+    except DMFError as error:
+        st.session_state[UNKEPT] = str(error)
 
 
 def looked(source: access.Source, seed: int) -> Any:
@@ -171,6 +200,7 @@ def show_split(source: access.Source, facts: access.Facts) -> None:
     found = access.split(source, seed, keep_together=together)
     parts = [f"{sum(labels.values()):,} {name}" for name, labels in found.counts.items()]
     st.markdown(f"**{' · '.join(parts)}**")
+    st.caption(plain(card.split_words(report)))
     if st.button(
         "Train with this split",
         key="use-split",
@@ -180,7 +210,7 @@ def show_split(source: access.Source, facts: access.Facts) -> None:
     ):
         train(source, {"seed": seed, "duplicates": "group" if together else "keep"})
     picture = partial(access.picture, source, seed)
-    splits.look_alikes(found.twins, picture, len(facts.class_names), kept_together=together)
+    splits.look_alikes(found.twins, picture, len(facts.class_names), kept_together=together, given=bool(report.split))
     splits.case_table(found.cases)
 
 

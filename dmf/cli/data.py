@@ -154,4 +154,5 @@ def _plain(card: "Card") -> dict[str, Any]:
         problem = f"{card.name} is not here. {card.how_to_get}"
         return facts | {"cases": 0, "problems": [problem], "notes": []}
     report = {name: getattr(card.report, name) for name in card.report.__dataclass_fields__}
-    return report | facts | {"problems": [str(problem) for problem in card.report.problems]}
+    doubts = [{"what": doubt.what, "decided": doubt.decided, "options": doubt.options} for doubt in card.report.doubts]
+    return report | facts | {"problems": [str(problem) for problem in card.report.problems], "doubts": doubts}

@@ -4,10 +4,12 @@ Adding a dataset is one file and one line in ``DATASETS``. Batches are in :mod:`
 torch.
 """
 
+import errno
 from pathlib import Path
 
 from dmf.config import DataConfig
 from dmf.data.about import Card, describe, is_here
+from dmf.data.answers import answers, keep_answers
 from dmf.data.archive import Unpacked, sweep_unpacking, unpack, uploaded
 from dmf.data.base import IGNORE, BrokenDataError, Case, Dataset, Doubt, Link, Problem, RawPair
 from dmf.data.bus_synthetic import BusSynthetic
@@ -25,6 +27,7 @@ from dmf.data.folder import Folder
 from dmf.data.get import download
 from dmf.data.identify import identify
 from dmf.data.labelme import Labelme
+from dmf.data.listing import unspeakable
 from dmf.data.nifti import Volumes
 from dmf.data.pets import Pets
 from dmf.data.phantom import Phantom, Phantom4
@@ -71,6 +74,8 @@ __all__ = [
     "Twins",
     "Unpacked",
     "Volumes",
+    "absolute",
+    "answers",
     "build_dataset",
     "check",
     "class_ratios",
@@ -83,6 +88,7 @@ __all__ = [
     "hash_cases",
     "identify",
     "is_here",
+    "keep_answers",
     "prepare",
     "split_cases",
     "suggest",
@@ -91,6 +97,8 @@ __all__ = [
     "unpack",
     "uploaded",
 ]
+
+LONGEST = 80  # characters of a path that a message repeats
 
 DATASETS: Registry[Dataset] = Registry(
     "dataset",
@@ -121,11 +129,12 @@ def build_dataset(config: DataConfig, seed: int = 0) -> Dataset:
 
     Raises:
         UnknownNameError: If no dataset has this name.
-        ConfigError: If the dataset does not take one of the options, a built-in one is given a folder, or the folder
-            may not be looked into.
+        ConfigError: If the dataset does not take one of the options, a built-in one is given a folder, no folder can be
+            called so, or it may not be looked into.
     """
     root = None if config.root is None else Path(config.root).expanduser()
     if root is not None:
+        _refuse_impossible(root)
         refuse_outside(root)
     dataset = DATASETS.build(config.dataset, root, seed, **config.dataset_options)
     if root is not None and not dataset.needs_download:
@@ -135,3 +144,30 @@ def build_dataset(config: DataConfig, seed: int = 0) -> Dataset:
             "root",
         )
     return dataset
+
+
+def absolute(config: DataConfig) -> DataConfig:
+    """The same with a folder that is found again wherever a program is started later."""
+    if config.root is None:
+        return config
+    return config.model_copy(update={"root": str(Path(config.root).expanduser().absolute())})
+
+
+def _refuse_impossible(root: Path) -> None:
+    """Refuse what no folder can be called, and what could not be stored."""
+    why = "is not UTF-8, so it cannot be stored; rename the folder, or link to it" if unspeakable(str(root)) else None
+    try:
+        root.stat()
+    except ValueError:
+        why = "holds a character that no name can"
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            why = "is longer than a path can be"
+    if why is not None:
+        raise ConfigError(f"The folder {_start(root)} {why}.", "root")
+
+
+def _start(root: Path) -> str:
+    """The beginning of a path, with bytes that are no letters written out."""
+    text = ascii(str(root))[1:-1]
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

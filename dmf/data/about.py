@@ -58,7 +58,9 @@ class Card:
             labelled = sum(finding.across_labels for finding in self.twins)
             where = f"{apart} in different splits, {labelled} with different labels"
             lines.append(f"  pairs that look the same: {len(self.twins)}, {where}")
-            if apart:
+            if apart and self.report.split:
+                lines.append("    the split is given, so duplicates=group moves none of them; split=ignore deals anew")
+            elif apart:
                 lines.append("    train with duplicates=group to keep them in one split")
         return "\n".join(lines)
 
@@ -67,7 +69,10 @@ def is_here(dataset: Dataset) -> bool:
     """Whether there is anything where the dataset should lie; true for what is simulated."""
     if not dataset.needs_download:
         return True
-    return dataset.root.is_dir() and any(not entry.name.startswith(".") for entry in dataset.root.iterdir())
+    try:
+        return any(not entry.name.startswith(".") for entry in dataset.root.iterdir())
+    except OSError:  # no folder, or one that may not be looked into
+        return False
 
 
 def describe(

@@ -217,12 +217,16 @@ class Dataset(ABC):
         """
         return None
 
+    def given_split(self) -> str:
+        """The split that comes with the files and is used as it stands, in words; empty where there is none."""
+        return ""
+
     def fingerprint(self) -> str:
         """A text that differs whenever :meth:`load` could return other pixels; the cache key depends on it."""
         lines = [self.name, *(f"{option}={self.options[option]!r}" for option in sorted(self.options))]
         for case in self.cases():
             files = [file for file in (case.image, *case.masks) if file is not None]
-            lines.append(f"{case.id} {case.label} {case.group}")
+            lines.append(f"{case.id} {case.label} {case.group}" + (f" {case.split}" if case.split else ""))
             lines += [f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
         return "\n".join(lines)
 

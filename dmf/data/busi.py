@@ -10,6 +10,7 @@ import numpy as np
 
 from dmf.data.base import NO_MASK, BrokenDataError, Case, Dataset, OptionValue, Pixels, Problem, RawPair
 from dmf.data.files import natural, read_grey, size_problems
+from dmf.data.listing import unspeakable, unspeakable_problem
 from dmf.errors import DataError
 
 ARCHIVE = "Dataset_BUSI_with_GT"
@@ -24,6 +25,7 @@ class _Folder:
     images: list[Path]
     masks: dict[str, list[Path]]  # stem of the image -> its masks
     others: list[Path]
+    unspeakable: list[Path]
 
 
 class Busi(Dataset):
@@ -81,6 +83,7 @@ class Busi(Dataset):
                 found.append(Problem(str(folder.path), "is missing", "Unpack the whole archive again."))
             elif not folder.images:
                 found.append(Problem(str(folder.path), "holds no images", "Unpack the whole archive again."))
+            found += [unspeakable_problem(file) for file in folder.unspeakable]
             known = {image.stem for image in folder.images}
             for stem, masks in folder.masks.items():
                 if stem not in known:
@@ -142,12 +145,15 @@ def _scan(path: Path) -> _Folder:
     images: list[Path] = []
     masks: dict[str, list[Path]] = {}
     others: list[Path] = []
+    strange: list[Path] = []
     for file in sorted(path.iterdir(), key=natural) if path.is_dir() else ():
         match = MASK.fullmatch(file.stem)
-        if file.name.startswith(".") or file.suffix.lower() != ".png":
+        if unspeakable(file.name):
+            strange.append(file)
+        elif file.name.startswith(".") or file.suffix.lower() != ".png":
             others.append(file)
         elif match:
             masks.setdefault(match["image"], []).append(file)
         else:
             images.append(file)
-    return _Folder(path, images, masks, others)
+    return _Folder(path, images, masks, others, strange)

@@ -3,16 +3,19 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from dmf.data.base import NO_MASK, NO_MASKS_FOR, BrokenDataError, Dataset, Doubt, Problem
+from dmf.data.base import NO_MASK, NO_MASKS_FOR, BrokenDataError, Case, Dataset, Doubt, Problem
 from dmf.data.bounds import refuse_large_cases
 from dmf.data.discovery import told
+from dmf.data.headers import header_of
 from dmf.data.scaling import nearly_blank
 
 MOST_NAMED = 3  # files that a line about several names
+MOST_SHOWN = 8  # entries of a list that a screen has room for
+LOWEST = 0.0001  # share that is written as it is; a smaller one is written as below it
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,12 @@ class Report:
         problems: All that is wrong; training refuses to start until they are gone.
         notes: What is unusual, and how it is read.
         doubts: What may be meant otherwise than it is read, with the options that settle it.
+        class_images: Share per class name of the images that show it.
+        depths: Images per kind of pixel as stored, e.g. ``8-bit grey``; empty where nothing lies on disk.
+        channels: Channels of the images that a network sees.
+        void: Share of the pixels that belong to no class.
+        groups: Groups, such as patients, that no split parts; None where no case is in one.
+        split: The split that comes with the files, in words; empty where it is dealt.
     """
 
     name: str
@@ -42,6 +51,12 @@ class Report:
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
     doubts: tuple[Doubt, ...] = ()
+    class_images: dict[str, float] = field(default_factory=dict)
+    depths: dict[str, int] = field(default_factory=dict)
+    channels: int = 1
+    void: float = 0.0
+    groups: int | None = None
+    split: str = ""
 
     @property
     def is_sound(self) -> bool:
@@ -49,19 +64,38 @@ class Report:
         return not self.problems
 
     def __str__(self) -> str:
-        labels = ", ".join(f"{count} {label}" for label, count in self.labels.items())
-        lines = [f"{self.name}: {self.cases} cases ({labels or 'none'}), {self.masks} mask files"]
+        lines = [f"{self.name}: {self.cases} cases ({counted(self.labels) or 'none'}), {self.masks} mask files"]
         if self.root:
             lines.append(f"  in {self.root}")
         if self.heights and self.widths:
             for side, values in (("height", self.heights), ("width", self.widths)):
                 lines.append(f"  {side}: {values[0]} to {values[2]} pixels, median {values[1]}")
-            shares = ", ".join(f"{name} {share:.2%}" for name, share in self.class_shares.items())
-            lines.append(f"  share of pixels: {shares}")
+        if self.depths:
+            seen = "grey" if self.channels == 1 else f"{self.channels} channels"
+            lines.append(f"  stored as: {counted(self.depths)}; read as {seen}")
+        if self.heights:
+            for what, shares in (("pixels", self.class_shares), ("images", self.class_images)):
+                named = ", ".join(f"{name} {_percent(share)}" for name, share in shares.items())
+                lines.append(f"  share of {what}: {named}")
+            lines += [f"  of no class (void): {_percent(self.void)} of the pixels"] if self.void else []
+        lines.append(f"  groups: {'none, so each image is split on its own' if self.groups is None else self.groups}")
+        lines.append(f"  split: {self.split or 'dealt by shares and seed'}")
         for title, found in (("problems", self.problems), ("doubts", self.doubts), ("notes", self.notes)):
             lines.append(f"  {title}: {len(found) or 'none'}")
-            lines += [f"    {entry}" for entry in found]
+            lines += [f"    {entry}" for entry in found[:MOST_SHOWN]]
+            lines += [f"    and {len(found) - MOST_SHOWN} more"] if len(found) > MOST_SHOWN else []
         return "\n".join(lines)
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """How many of what, the first ones by name."""
+    shown = [f"{count} {name}" for name, count in [*counts.items()][:MOST_SHOWN]]
+    more = len(counts) - len(shown)
+    return ", ".join([*shown, *([f"{more} more kinds"] if more else [])])
+
+
+def _percent(share: float) -> str:
+    return f"below {LOWEST:.2%}" if 0 < share < LOWEST else f"{share:.2%}"
 
 
 def check(dataset: Dataset, *, on_progress: Callable[[int, int], None] | None = None) -> Report:
@@ -78,11 +112,15 @@ def check(dataset: Dataset, *, on_progress: Callable[[int, int], None] | None = 
         refuse_large_cases(dataset, cases)
     except BrokenDataError as error:
         cases = []
-        problems += error.problems
+        problems += [problem for problem in error.problems if problem not in problems]
     sizes: list[tuple[int, ...]] = []
     single: list[Problem] = []
     blank: dict[str, list[str]] = {}
-    pixels = np.zeros(len(dataset.class_names), dtype=np.int64)
+    classes = len(dataset.class_names)
+    pixels = np.zeros(classes, dtype=np.int64)
+    images = np.zeros(classes, dtype=np.int64)
+    void = 0
+    depths: Counter[str] = Counter()
     bare: list[tuple[str, Problem]] = []
     twins: dict[bytes, list[str]] = {}
     for done, case in enumerate(cases, start=1):
@@ -98,7 +136,11 @@ def check(dataset: Dataset, *, on_progress: Callable[[int, int], None] | None = 
         if (colour := nearly_blank(pair.image)) is not None:
             blank.setdefault(colour, []).append(case.id)
         sizes.append(pair.mask.shape)
-        pixels += np.bincount(pair.mask.ravel(), minlength=len(pixels))[: len(pixels)]  # without those of no class
+        counts = np.bincount(pair.mask.ravel(), minlength=classes)[:classes]  # without those of no class
+        pixels += counts
+        images += counts > 0
+        void += pair.mask.size - int(counts.sum())
+        depths.update(_stored(case))
         content = hashlib.sha256(repr(pair.image.shape).encode() + pair.image.tobytes()).digest()
         twins.setdefault(content, []).append(case.id)
     if bare and not any(problem.what.startswith(NO_MASKS_FOR) for problem in problems):
@@ -110,6 +152,8 @@ def check(dataset: Dataset, *, on_progress: Callable[[int, int], None] | None = 
     ]
     heights, widths = (_range(side) for side in zip(*sizes, strict=True)) if sizes else (None, None)
     shares = pixels / max(int(pixels.sum()), 1)
+    shown = images / max(len(sizes), 1)
+    named = {case.group for case in cases if case.group is not None}
     return Report(
         dataset.name,
         str(dataset.root) if dataset.needs_download else "",
@@ -122,7 +166,23 @@ def check(dataset: Dataset, *, on_progress: Callable[[int, int], None] | None = 
         (*problems, *dataset.sum_up(list(dict.fromkeys(single)))),  # a file of many cases is told once
         tuple(_gathered(notes)),
         (*dataset.doubts(), *_blank(dataset, blank, len(cases))),
+        dict(zip(dataset.class_names, shown.tolist(), strict=True)),
+        dict(depths.most_common()),
+        dataset.in_channels,
+        void / max(void + int(pixels.sum()), 1),
+        len(named) + sum(case.group is None for case in cases) if named else None,
+        dataset.given_split(),
     )
+
+
+def _stored(case: Case) -> list[str]:
+    """How the pixels of an image are stored, as its file says."""
+    header = None if case.image is None else header_of(case.image)
+    if header is None:
+        return []
+    kinds = {1: "grey", 2: "grey with transparency", 3: "colour", 4: "colour with transparency"}
+    kind = "palette" if header.has_palette else kinds.get(header.channels, f"{header.channels} channels")
+    return [f"{header.bits}-bit {kind}"]
 
 
 def _unmasked(dataset: Dataset, bare: Sequence[tuple[str, Problem]], cases: int) -> Problem:

@@ -124,7 +124,8 @@ def discover(
             found.problems.append(_nothing(pictures))
             return found
     else:
-        places = _chosen(places, found, together=together)
+        spread = any(_is_pattern(wanted) and "/" in wanted for wanted in (images, masks))  # over folders side by side
+        places = _chosen(places, found, together=together or spread)
         if found.problems:
             return found
         places = _without_unlabelled_parts(places, found)

@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 from dmf.data.base import Problem
 from dmf.data.files import PICTURES, natural
@@ -72,11 +72,15 @@ def _entries(root: Path, folder: PurePosixPath) -> tuple[list[str], list[str]]:
 
 def _keep(file: PurePosixPath, found: Listing) -> None:
     if unspeakable(str(file)):
-        where = ascii(str(file))[1:-1]
-        what = "has a name that is not UTF-8, so it cannot be stored or shown"
-        found.problems.append(Problem(where, what, "Rename it, e.g. with `convmv -f latin1 -t utf8 --notest`."))
+        found.problems.append(unspeakable_problem(file))
     else:
         found.files.append(file)
+
+
+def unspeakable_problem(file: PurePath) -> Problem:
+    """What is wrong with a file whose name cannot be stored."""
+    what = "has a name that is not UTF-8, so it cannot be stored or shown"
+    return Problem(ascii(str(file))[1:-1], what, "Rename it, e.g. with `convmv -f latin1 -t utf8 --notest`.")
 
 
 def unspeakable(text: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from dmf import build
 from dmf.config import ExperimentConfig
+from dmf.data import absolute
 from dmf.errors import CheckpointError, ConfigError, DMFError, NotOwnerError, RunFinishedError, StoreError, reason
 from dmf.knobs import Settings, knobs_of, plugins_told
 from dmf.plugins import plugins_of, plugins_with, require
@@ -29,7 +30,7 @@ def create_experiment(
 
     Args:
         store: Where they are kept.
-        config: The experiment.
+        config: The experiment; a folder of its dataset that is not absolute is stored as seen from here.
         knobs: Changes of settings that are known beforehand, by the label of their run; each acts at its step.
 
     Raises:
@@ -40,7 +41,7 @@ def create_experiment(
     build.validate(config)
     build.numerics(config)
     turned_to = [str(knob.value) for turned in (knobs or {}).values() for knob in turned if knob.field == "weighting"]
-    config = config.model_copy(update={"plugins": plugins_of(config, turned_to)})
+    config = config.model_copy(update={"plugins": plugins_of(config, turned_to), "data": absolute(config.data)})
     changes = {label: _foreseen(config, label, turned) for label, turned in (knobs or {}).items()}
     experiment = store.create_experiment(
         config.model_dump(mode="json"),

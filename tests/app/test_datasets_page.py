@@ -1,6 +1,7 @@
 """The Datasets page as a person meets it: cards, bringing one's own, preprocessing, splits, and on to Train."""
 
 import io
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -95,11 +96,52 @@ def test_a_dataset_that_is_not_here_says_how_to_get_it() -> None:
 def test_a_look_at_every_image_fills_the_card(scans: Path) -> None:
     test = click(page(f"folder@{scans}"), "look")
     assert "No problems found" in written(test)
-    assert [metric.value for metric in test.metric] == ["12", "40 px", "30 px"]
+    assert [metric.value for metric in test.metric] == ["12", "40 px", "30 px", "8-bit grey"]
     rows = {row["split"]: row["images"] for row in table(test, "split")}
     assert rows == {"train": 8, "validation": 2, "test": 2, "all": 12}  # 12 · 0.7 = 8.4, 12 · 0.85 = 10.2
-    assert table(test, "share") == [{"class": "background", "share": 50.0}, {"class": "foreground", "share": 50.0}]
+    assert table(test, "share") == [
+        {"class": name, "share": 50.0, "images": 100.0} for name in ("background", "foreground")
+    ]
     assert [button.key for button in test.button if button.key == "look"] == []  # kept
+
+
+def test_what_is_open_is_asked_before_anything_can_be_trained_and_the_answer_is_kept(scans: Path) -> None:
+    (scans / "masks").rename(scans / "mask")
+    shutil.copytree(scans / "mask", scans / "1st_manual")
+    test = page(f"folder@{scans}")
+    assert "One question about these files" in written(test)
+    assert "Holds 1st_manual and mask, so it is not clear which to read." in written(test).replace("\\", "")
+    assert test.button(key="train-on-it").disabled
+    assert "<figure>" not in written(test)
+    (question,) = test.radio
+    assert (question.value, len(question.options)) == (None, 2)
+    question.set_value("masks=1st_manual").run()
+    assert not test.exception
+    assert (len(test.radio), written(test).count("<figure>")) == (0, 8)
+    assert not test.button(key="train-on-it").disabled
+    again = page(f"folder@{scans}")  # another visit
+    assert (len(again.radio), again.button(key="train-on-it").disabled) == (0, False)
+
+
+def test_a_doubt_is_asked_beside_the_samples(scans: Path) -> None:
+    for folder in ("images", "masks"):
+        for file in (scans / folder).iterdir():
+            file.rename(file.with_name(f"P{int(file.stem) % 4}_{file.stem}.png"))
+    test = page(f"folder@{scans}")
+    said = written(test)
+    assert "suggest 4 patients with several images each" in said
+    assert said.count("<figure>") == 8
+    (question,) = test.radio
+    question.set_value(r"group=^(P\d+)_").run()
+    assert len(test.radio) == 0
+    assert "4 groups stay together" in written(click(test, "look"))
+
+
+@pytest.mark.parametrize("key", ["phantom@/tmp", f"folder@{'x' * 5000}", "nothing"])
+def test_an_address_that_cannot_be_is_told_in_words(key: str) -> None:
+    test = page(key)
+    assert len(test.warning) == 1
+    assert "<b>Found</b>, made by this program" in written(test)
 
 
 def test_what_is_wrong_is_told_file_by_file(scans: Path) -> None:

@@ -1,6 +1,6 @@
 """Bring data of one's own: a zip, or a folder of this machine."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO
 
 import streamlit as st
@@ -12,15 +12,18 @@ from dmf.errors import DMFError
 
 _TURN = "upload-turn"  # a new key empties the upload, and frees the memory it takes
 _SAID = "brought"
+_ASKED = "upload-asked"  # what the archive leaves open, and what was chosen before
 LAYOUTS = (
-    "A zip or a folder of BUSI, BUSC, BUS synthetic or Oxford pets as they are downloaded, or any folder `images` "
-    "beside a folder `masks` with a mask of the same name and size for each image. PNG, JPEG, BMP and TIFF are read."
+    "A zip or a folder of BUSI, BUSC, BUS synthetic or Oxford pets as they are downloaded, or any images and masks of "
+    "the same names: `images` beside `masks`, `imagesTr` beside `labelsTr`, `original` beside `GT`, `a.png` beside "
+    "`a_mask.png`, alone or by patient, label and part of a split. PNG, JPEG, BMP, TIFF and GIF are read. What names "
+    "leave open is asked."
 )
 
 
 def bring(
     limits: str,
-    unpack: Callable[[BinaryIO, str, Callable[[int, int], None]], Any],
+    unpack: Callable[[BinaryIO, str, Callable[[int, int], None], Sequence[str]], Any],
     open_folder: Callable[[str], Any],
     choose: Callable[[Any], None],
 ) -> None:
@@ -28,7 +31,8 @@ def bring(
 
     Args:
         limits: How much an archive may hold.
-        unpack: Makes a dataset of an archive: source and report; an error with ``problems`` refuses it.
+        unpack: Makes a dataset of an archive under options that were chosen: source and report; an error with
+            ``problems`` refuses it, or asks where each has options to choose from.
         open_folder: Finds the dataset in a folder.
         choose: Shows a source on this page.
     """
@@ -54,17 +58,43 @@ def _archive(limits: str, unpack: Callable[..., Any], choose: Callable[[Any], No
     file = st.file_uploader("Zip", type="zip", key=f"upload-{turn}", help="A refused archive leaves nothing behind.")
     st.caption(f"Limits: {limits}.")
     if file is None:
+        st.session_state.pop(_ASKED, None)
         return
+    asked, chosen = st.session_state.get(_ASKED, ((), ()))
+    if asked:
+        answers = _ask(asked)
+        if not st.button("Unpack it so", key="unpack-so", type="primary", disabled=None in answers):
+            return
+        chosen = (*chosen, *(answer for answer in answers if answer))
     tell = progress_bar(f"Unpacking {plain(file.name)} and loading every case…")
     try:
-        brought = unpack(file, file.name, tell)
+        brought = unpack(file, file.name, tell, chosen)
     except DMFError as error:
+        open_questions = tuple(each for each in getattr(error, "problems", ()) if each.options)
+        if open_questions and len(open_questions) == len(getattr(error, "problems", ())):
+            st.session_state[_ASKED] = open_questions, chosen
+            st.rerun()
         _keep("error", f"{plain(file.name)} was refused; nothing of it was kept.", error)
     else:
-        _keep("success", f"{plain(file.name)} is ready: {brought.report.cases:,} images.", notes=brought.report.notes)
+        report = brought.report
+        doubts = len(report.doubts)
+        ready = f"unpacked, with {doubts} question{'' if doubts == 1 else 's'} below" if doubts else "ready"
+        _keep("success", f"{plain(file.name)} is {ready}: {report.cases:,} images.", notes=report.notes)
         choose(brought.source)
+    st.session_state.pop(_ASKED, None)
     st.session_state[_TURN] = turn + 1
     st.rerun()
+
+
+def _ask(asked: Sequence[Any]) -> list[str | None]:
+    """What the names in an archive leave open, and what was chosen so far."""
+    answers: list[str | None] = []
+    for place, problem in enumerate(asked):
+        said = plain(f"The archive {problem.what}. {problem.remedy}")
+        answers.append(
+            st.radio(said, problem.options, index=None, format_func=plain, key=f"asked-{problem.what}-{place}")
+        )
+    return answers
 
 
 def _open(path: str, open_folder: Callable[[str], Any], choose: Callable[[Any], None]) -> None:

@@ -63,6 +63,13 @@ def holds(report: Any, counts: Mapping[str, Mapping[str, int]]) -> None:
                 low, median, high = values
                 text = f"{low} px" if low == high else f"{low}–{high} px"
                 st.metric(name, text, help=f"Smallest to largest; the median is {median} pixels.")
+        if report.depths:
+            most = next(iter(report.depths))
+            kinds = ", ".join(f"{count:,} {kind}" for kind, count in report.depths.items())
+            st.metric("Stored as", most, help=f"{kinds}; read as {report.channels} channel(s).")
+        if report.groups is not None:
+            st.metric("Groups", f"{report.groups:,}", help="Such as patients; no split parts one.")
+    st.caption(plain(split_words(report)))
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("##### Images per split and label", help="Training learns, validation chooses, test judges.")
@@ -78,17 +85,29 @@ def holds(report: Any, counts: Mapping[str, Mapping[str, int]]) -> None:
     with right:
         st.markdown("##### Share of the pixels", help="A class with few pixels is easily missed by a plain loss.")
         shares = pd.DataFrame(
-            {"class": list(report.class_shares), "share": [100 * share for share in report.class_shares.values()]}
+            {
+                "class": list(report.class_shares),
+                "share": [100 * share for share in report.class_shares.values()],
+                "images": [100 * report.class_images.get(name, 0) for name in report.class_shares],
+            }
         )
         st.dataframe(
             shares,
             hide_index=True,
             key="shares",
             column_config={
-                "share": st.column_config.ProgressColumn("share (%)", min_value=0, max_value=100, format="%.2f %%")
+                "share": st.column_config.ProgressColumn("share (%)", min_value=0, max_value=100, format="%.2f %%"),
+                "images": st.column_config.NumberColumn("in images (%)", format="%.1f %%"),
             },
-            alt="Share of the pixels per class",
+            alt="Share of the pixels per class, and of the images that show it",
         )
+
+
+def split_words(report: Any) -> str:
+    """How images are split, and what stays together."""
+    split = f"Split {report.split}." if report.split else "Split by shares and seed."
+    groups = "Each image is split on its own." if report.groups is None else f"{report.groups:,} groups stay together."
+    return f"{split} {groups}"
 
 
 def problems(found: Sequence[Any], notes: Sequence[str] = ()) -> None:

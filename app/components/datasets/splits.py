@@ -44,7 +44,9 @@ def case_table(frame: Any) -> None:
     st.caption(f"{len(shown):,} of {len(frame):,} cases")
 
 
-def look_alikes(twins: Sequence[Any], picture: Callable[[str], Any], classes: int, *, kept_together: bool) -> None:
+def look_alikes(
+    twins: Sequence[Any], picture: Callable[[str], Any], classes: int, *, kept_together: bool, given: bool = False
+) -> None:
     """Pairs that look the same, side by side.
 
     Args:
@@ -52,6 +54,7 @@ def look_alikes(twins: Sequence[Any], picture: Callable[[str], Any], classes: in
         picture: Gives image and mask of a case.
         classes: How many there are, the background included.
         kept_together: Whether the split keeps them in one part.
+        given: Whether the split comes with the files, so that nothing is moved.
     """
     st.markdown(
         "##### Pictures that look the same",
@@ -64,9 +67,14 @@ def look_alikes(twins: Sequence[Any], picture: Callable[[str], Any], classes: in
     labels = sum(pair.across_labels for pair in twins)
     two = f" {labels:,} of the pairs carry two labels." if labels else ""
     if apart:
+        way = (
+            "The split comes with the files and is used as it stands; split=ignore deals anew."
+            if given
+            else "Keep look-alikes together to prevent it."
+        )
         st.warning(
             f"{len(apart):,} of {len(twins):,} pairs fall into different splits, so a network is judged by scans it "
-            f"learned from.{two} Keep look-alikes together to prevent it.",
+            f"learned from.{two} {way}",
             icon=":material/content_copy:",
         )
     else:

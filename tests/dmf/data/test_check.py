@@ -1,12 +1,13 @@
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dmf.data import Busi, Phantom, check
+from dmf.data import Busi, Phantom, Problem, check
 
 WritePng = Callable[[Path, NDArray[np.generic]], None]
 
@@ -64,7 +65,11 @@ def test_a_report_reads_well(fake_busi: Path) -> None:
         f"  in {fake_busi}\n"
         "  height: 60 to 60 pixels, median 60\n"
         "  width: 80 to 80 pixels, median 80\n"
+        "  stored as: 5 8-bit colour; read as grey\n"
         "  share of pixels: background 95.62%, lesion 4.38%\n"  # 1050 / 24000 = 4.375 %
+        "  share of images: background 100.00%, lesion 100.00%\n"
+        "  groups: none, so each image is split on its own\n"
+        "  split: dealt by shares and seed\n"
         "  problems: none\n"
         "  doubts: none\n"
         "  notes: 1\n"
@@ -92,3 +97,9 @@ def test_the_real_originals_are_sound(shared: Callable[[str], Path]) -> None:
     assert report.is_sound
     assert report.labels == {"benign": 6, "malignant": 3, "normal": 2}
     assert [note.split(":")[0] for note in report.notes] == ["benign (4)_mask_1.png", "benign (54)_mask_1.png"]
+
+
+def test_long_lists_are_cut_with_a_count() -> None:
+    many = tuple(Problem(f"{n}.png", "is empty", "Fetch it again.") for n in range(20))
+    lines = str(replace(check(Phantom(images=4)), problems=many)).splitlines()
+    assert lines[lines.index("  problems: 20") + 9] == "    and 12 more"

@@ -6,7 +6,7 @@ import pytest
 
 import dmf.data
 from dmf.config import DataConfig
-from dmf.data import build_dataset
+from dmf.data import absolute, build_dataset
 from dmf.errors import ConfigError, UnknownNameError
 
 
@@ -42,3 +42,21 @@ def test_a_folder_for_a_dataset_that_reads_none_is_refused():
     with pytest.raises(ConfigError, match=r"'phantom' is built in and reads no folder, got 'somewhere'") as caught:
         build_dataset(DataConfig(root="somewhere"))
     assert caught.value.field == "root"
+
+
+@pytest.mark.parametrize(
+    ("root", "why"),
+    [("x" * 5000, "is longer than a path can be"), ("a\0b", "holds a character that no name can"),
+     ("scans\udce9", "is not UTF-8, so it cannot be stored")],
+)  # fmt: skip
+def test_a_folder_that_cannot_be_is_refused_in_one_sentence(root: str, why: str) -> None:
+    with pytest.raises(ConfigError, match=why) as caught:
+        build_dataset(DataConfig(dataset="folder", root=root))
+    assert caught.value.field == "root"
+    assert len(str(caught.value)) < 200
+
+
+def test_a_folder_is_found_again_from_wherever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert absolute(DataConfig(dataset="folder", root="x")).root == str(tmp_path / "x")
+    assert absolute(DataConfig()).root is None

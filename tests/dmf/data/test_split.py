@@ -85,3 +85,45 @@ def test_nothing_that_belongs_together_leaves_the_split_as_it_was() -> None:
 def test_the_split_of_a_seed_stays_what_it_was() -> None:
     # Recorded when the split was first written: runs of one seed must stay comparable across versions.
     assert split_cases(cases(12), SHARES, seed=0).test.tolist() == [3, 6]
+
+
+def split_as(*parts: str | None) -> list[Case]:
+    return [Case(f"c{n}", "x", split=part) for n, part in enumerate(parts)]  # type: ignore[arg-type]
+
+
+def test_a_given_split_is_kept_whatever_the_seed_and_groups() -> None:
+    data = split_as(*["train"] * 6, "validation", *["test"] * 3)
+    data = [Case(case.id, case.label, "P1", split=case.split) for case in data]
+    for seed in range(3):
+        split = split_cases(data, SHARES, seed, together=[(0, 9)])
+        assert [part.tolist() for part in (split.train, split.validation, split.test)] == [
+            [0, 1, 2, 3, 4, 5], [6], [7, 8, 9],
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "cut"), [("test", "validation"), ("validation", "test")])
+def test_a_part_that_is_not_given_is_cut_from_training_by_group(given: str, cut: str) -> None:
+    data = [Case(f"c{n}", "x", f"P{n % 10}", split="train") for n in range(40)] + split_as(*[given] * 8)
+    split = split_cases(data, SHARES, seed=1)
+    assert getattr(split, given).tolist() == list(range(40, 48))
+    assert len(getattr(split, cut)) == 8  # 15 of 85 shares of 40 are 7.06: two patients of 4 images
+    patients = [{data[n].group for n in part} for part in (split.train, getattr(split, cut))]
+    assert not patients[0] & patients[1]
+
+
+def test_training_alone_is_dealt_as_if_nothing_were_given() -> None:
+    plain, given = split_cases(cases(20), SHARES, 4), split_cases(split_as(*["train"] * 20), SHARES, 4)
+    assert plain.test.tolist() == given.test.tolist()
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        (("train", "train", None, "test"), "is given for 3 of 4 cases only"),
+        (("test", "validation", "test"), "has no case to train on"),
+        (("train", "test", "test"), "has no validation part, and its training part holds only one case"),
+    ],
+)
+def test_a_given_split_that_cannot_be_used_is_refused(parts: tuple[str | None, ...], said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        split_cases(split_as(*parts), SHARES, seed=0)
