@@ -4,6 +4,7 @@ Field descriptions are the one source of the help texts: command line, page tool
 """
 
 import math
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -59,6 +60,12 @@ class DataConfig(FrozenConfig):
         "keep",
         description="Images that look the same: split like any others (keep), or kept in one split together (group).",
     )
+
+    def absolute(self) -> Self:
+        """The same with a folder that is found again wherever a program is started later."""
+        if self.root is None:
+            return self
+        return self.model_copy(update={"root": str(Path(self.root).expanduser().absolute())})
 
     @field_validator("split")
     @classmethod

@@ -14,7 +14,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dmf.config import DataConfig
-from dmf.config_text import from_text, to_text
+from dmf.config_text import from_text
 from dmf.data import (
     DATASETS,
     LIMITS,
@@ -220,22 +220,22 @@ def questions(source: Source) -> list[Question]:
     dataset = _build(source)
     if not is_here(dataset):
         return []
-    return _questions(dataset, source, _names(dataset))
+    chosen = tuple(answers(source.dataset, dataset.root).items())
+    return _questions(dataset, source, chosen, _names(dataset))
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _questions(_dataset: Dataset, source: Source, stamp: str) -> list[Question]:
+def _questions(_dataset: Dataset, source: Source, chosen: Options, stamp: str) -> list[Question]:
     try:
         _dataset.cases()
         problems = _dataset.problems()
     except BrokenDataError as error:
         problems = list(error.problems)
-    chosen = {f"{option}={to_text(value)}" for option, value in source.options}
     must = [Question(problem.what, "", problem.options, must=True) for problem in problems if problem.options]
     doubts = [
         Question(doubt.what, doubt.decided, doubt.options, must=False)
         for doubt in _dataset.doubts()
-        if doubt.options and not chosen.intersection(doubt.options)
+        if doubt.options and not doubt.is_settled(dict(chosen))
     ]
     return [*must, *doubts]
 

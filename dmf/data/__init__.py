@@ -74,7 +74,6 @@ __all__ = [
     "Twins",
     "Unpacked",
     "Volumes",
-    "absolute",
     "answers",
     "build_dataset",
     "check",
@@ -98,7 +97,7 @@ __all__ = [
     "uploaded",
 ]
 
-LONGEST = 80  # characters of a path that a message repeats
+_LONGEST = 80  # characters of a path that a message repeats
 
 DATASETS: Registry[Dataset] = Registry(
     "dataset",
@@ -146,13 +145,6 @@ def build_dataset(config: DataConfig, seed: int = 0) -> Dataset:
     return dataset
 
 
-def absolute(config: DataConfig) -> DataConfig:
-    """The same with a folder that is found again wherever a program is started later."""
-    if config.root is None:
-        return config
-    return config.model_copy(update={"root": str(Path(config.root).expanduser().absolute())})
-
-
 def _refuse_impossible(root: Path) -> None:
     """Refuse what no folder can be called, and what could not be stored."""
     why = "is not UTF-8, so it cannot be stored; rename the folder, or link to it" if unspeakable(str(root)) else None
@@ -170,4 +162,4 @@ def _refuse_impossible(root: Path) -> None:
 def _start(root: Path) -> str:
     """The beginning of a path, with bytes that are no letters written out."""
     text = ascii(str(root))[1:-1]
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dmf.config import DataConfig
 from dmf.data.base import Dataset
@@ -93,6 +93,9 @@ def describe(
     config = config or DataConfig(dataset=dataset.name)
     here = is_here(dataset)
     report = check(dataset, on_progress=on_progress) if here else None
+    if report is not None:
+        still = tuple(doubt for doubt in report.doubts if not doubt.is_settled(config.dataset_options))
+        report = replace(report, doubts=still)
     splits: dict[str, dict[str, int]] = {}
     twins: list[Finding] = []
     if report is not None and report.is_sound:

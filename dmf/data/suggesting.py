@@ -11,6 +11,7 @@ from dmf.data.listing import listing
 from dmf.data.meaning import MOST_CLASSES
 from dmf.data.nifti import Volumes, suggest_volume_options
 
+MEANING = frozenset({"values", "labels", "colours"})  # options of which each says alone what a mask holds
 CLASS_TABLE = "dataset.json"  # nnU-Net's, which names the classes
 
 
@@ -37,8 +38,19 @@ def suggest(
     if name != Folder.name:
         return settled
     dataset = Folder(root, 0, **settled)
-    found = suggest_options(dataset.mask_files())
+    found = _agreeing(suggest_options(dataset.mask_files()), settled)
     return {**found, **_named(dataset.root, found), **settled}
+
+
+def _agreeing(found: Mapping[str, OptionValue], settled: Mapping[str, OptionValue]) -> dict[str, OptionValue]:
+    """What the masks suggest, without what was settled otherwise."""
+    if settled.keys() & MEANING:
+        return {option: value for option, value in found.items() if option not in {*MEANING, "nearest", "ignore"}}
+    ignored = {part.strip() for part in str(settled.get("ignore", "")).split(":")}
+    kept = dict(found)
+    if "values" in kept:
+        kept["values"] = ":".join(part for part in str(kept["values"]).split(":") if part not in ignored)
+    return kept
 
 
 def _named(root: Path, found: Mapping[str, OptionValue]) -> dict[str, OptionValue]:

@@ -9,7 +9,6 @@ from typing import Any
 
 from dmf import build
 from dmf.config import ExperimentConfig
-from dmf.data import absolute
 from dmf.errors import CheckpointError, ConfigError, DMFError, NotOwnerError, RunFinishedError, StoreError, reason
 from dmf.knobs import Settings, knobs_of, plugins_told
 from dmf.plugins import plugins_of, plugins_with, require
@@ -41,7 +40,7 @@ def create_experiment(
     build.validate(config)
     build.numerics(config)
     turned_to = [str(knob.value) for turned in (knobs or {}).values() for knob in turned if knob.field == "weighting"]
-    config = config.model_copy(update={"plugins": plugins_of(config, turned_to), "data": absolute(config.data)})
+    config = config.model_copy(update={"plugins": plugins_of(config, turned_to), "data": config.data.absolute()})
     changes = {label: _foreseen(config, label, turned) for label, turned in (knobs or {}).items()}
     experiment = store.create_experiment(
         config.model_dump(mode="json"),

@@ -241,3 +241,25 @@ def test_a_phone_shows_the_page_without_scrolling_sideways(app_server: str, watc
         holds.wait_for()
         watch.fits(390)
     assert page.get_by_test_id("stException").count() == 0
+
+
+def test_what_a_folder_leaves_open_is_asked_and_the_answer_is_kept(app_server: str, page, tmp_path: Path) -> None:
+    for name, content in own().items():
+        for other in (name, name.replace("masks/", "1st_manual/")):
+            file = tmp_path / "scans" / other
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+    page.goto(f"{app_server}/datasets")
+    page.locator(".pictures img").first.wait_for()
+    page.get_by_text("Bring your own data").click()
+    page.get_by_label("Folder on the machine").fill(str(tmp_path / "scans"))
+    page.get_by_role("button", name="Open the folder").click()
+    page.get_by_text("One question about these files").wait_for()
+    expect(page.get_by_role("button", name="Train on it")).to_be_disabled(timeout=LONG)
+    page.get_by_text("masks=1st_manual", exact=True).click()
+    page.locator(".pictures img").nth(7).wait_for()
+    expect(page.get_by_role("button", name="Train on it")).to_be_enabled(timeout=LONG)
+    expect(page.get_by_text("One question about these files")).to_have_count(0, timeout=LONG)
+    page.goto(page.url)  # another visit
+    page.locator(".pictures img").nth(7).wait_for()
+    expect(page.get_by_text("One question about these files")).to_have_count(0, timeout=LONG)

@@ -169,3 +169,9 @@ def test_runs_of_an_experiment_need_different_labels_and_there_is_at_least_one()
         ExperimentConfig(runs=(run("mad"), run("variance"), run("mad")))
     with pytest.raises(ValidationError, match=r"runs\n.*at least 1 item"):
         ExperimentConfig(runs=())
+
+
+def test_a_folder_is_found_again_from_wherever(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert DataConfig(dataset="folder", root="x").absolute().root == str(tmp_path / "x")
+    assert DataConfig().absolute().root is None

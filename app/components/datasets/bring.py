@@ -90,7 +90,7 @@ def _ask(asked: Sequence[Any]) -> list[str | None]:
     """What the names in an archive leave open, and what was chosen so far."""
     answers: list[str | None] = []
     for place, problem in enumerate(asked):
-        said = plain(f"The archive {problem.what}. {problem.remedy}")
+        said = plain(f"{problem.where}: {problem.what}. {problem.remedy}")
         answers.append(
             st.radio(said, problem.options, index=None, format_func=plain, key=f"asked-{problem.what}-{place}")
         )

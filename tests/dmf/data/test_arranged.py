@@ -148,3 +148,15 @@ def test_nnu_net_names_its_classes(draw: Draw, write_png: Callable[[Path, NDArra
     assert Folder(root, **options).class_names == ("background", "tumour", "cyst")
     (root / "dataset.json").write_text('{"labels": {"0": "background", "1": "tumour"}}')  # its older way
     assert suggest("folder", root)["names"] == "background:tumour"
+
+
+def test_an_answer_goes_before_what_the_masks_suggest(
+    draw: Draw, write_png: Callable[[Path, NDArray[np.generic]], None]
+) -> None:
+    root = draw(images={"a": 0})
+    mask = np.arange(64, dtype=np.uint8).reshape(8, 8) % 3
+    mask[0] = 255
+    write_png(root / "masks" / "a.png", mask)
+    assert suggest("folder", root) == {"values": "0:1:2", "ignore": "255"}
+    assert suggest("folder", root, {"values": "0:1:2:255"}) == {"values": "0:1:2:255"}
+    assert suggest("folder", root, {"ignore": "2:255"}) == {"values": "0:1", "ignore": "2:255"}

@@ -4,7 +4,7 @@ import pytest
 
 from dmf.config import DataConfig
 from dmf.config_text import parse
-from dmf.data import DATASETS, BrokenDataError, Phantom, Problem, build_dataset
+from dmf.data import DATASETS, BrokenDataError, Doubt, Phantom, Problem, build_dataset
 from dmf.data.base import Dataset
 from dmf.errors import ConfigError, DataError
 
@@ -75,3 +75,10 @@ def test_every_dataset_can_be_described_without_its_files(name: str) -> None:
 def test_a_dataset_that_keeps_no_folder_has_no_remarks(counting: type[Dataset]) -> None:
     assert counting().problems() == []
     assert counting().remarks() == []
+
+
+def test_a_doubt_is_settled_by_any_of_its_options_as_a_whole() -> None:
+    doubt = Doubt("grey", "two classes", ("values=0:255,nearest=true", "labels=any"))
+    assert doubt.is_settled({"labels": "any"})
+    assert doubt.is_settled({"values": "0:255", "nearest": True, "rgb": True})
+    assert not doubt.is_settled({"values": "0:255"})

@@ -6,7 +6,7 @@ import pytest
 
 import dmf.data
 from dmf.config import DataConfig
-from dmf.data import absolute, build_dataset
+from dmf.data import build_dataset
 from dmf.errors import ConfigError, UnknownNameError
 
 
@@ -54,9 +54,3 @@ def test_a_folder_that_cannot_be_is_refused_in_one_sentence(root: str, why: str)
         build_dataset(DataConfig(dataset="folder", root=root))
     assert caught.value.field == "root"
     assert len(str(caught.value)) < 200
-
-
-def test_a_folder_is_found_again_from_wherever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert absolute(DataConfig(dataset="folder", root="x")).root == str(tmp_path / "x")
-    assert absolute(DataConfig()).root is None
