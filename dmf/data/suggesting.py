@@ -12,6 +12,7 @@ from dmf.data.meaning import MOST_CLASSES
 from dmf.data.nifti import Volumes, suggest_volume_options
 
 MEANING = frozenset({"values", "labels", "colours"})  # options of which each says alone what a mask holds
+READING = MEANING | {"nearest", "ignore", "names"}  # options that change what a mask means, not which files are read
 CLASS_TABLE = "dataset.json"  # nnU-Net's, which names the classes
 
 
@@ -37,7 +38,7 @@ def suggest(
         return {**suggest_volume_options(Volumes(root, 0, **settled)), **settled}
     if name != Folder.name:
         return settled
-    dataset = Folder(root, 0, **settled)
+    dataset = Folder(root, 0, **{option: value for option, value in settled.items() if option not in READING})
     found = _agreeing(suggest_options(dataset.mask_files()), settled)
     return {**found, **_named(dataset.root, found), **settled}
 
@@ -45,7 +46,7 @@ def suggest(
 def _agreeing(found: Mapping[str, OptionValue], settled: Mapping[str, OptionValue]) -> dict[str, OptionValue]:
     """What the masks suggest, without what was settled otherwise."""
     if settled.keys() & MEANING:
-        return {option: value for option, value in found.items() if option not in {*MEANING, "nearest", "ignore"}}
+        return {option: value for option, value in found.items() if option not in READING}
     ignored = {part.strip() for part in str(settled.get("ignore", "")).split(":")}
     kept = dict(found)
     if "values" in kept:
