@@ -27,7 +27,7 @@ from dmf.data.folder import Folder
 from dmf.data.get import download
 from dmf.data.identify import identify
 from dmf.data.labelme import Labelme
-from dmf.data.listing import unspeakable
+from dmf.data.listing import unspeakable as _unspeakable
 from dmf.data.nifti import Volumes
 from dmf.data.pets import Pets
 from dmf.data.phantom import Phantom, Phantom4
@@ -147,7 +147,7 @@ def build_dataset(config: DataConfig, seed: int = 0) -> Dataset:
 
 def _refuse_impossible(root: Path) -> None:
     """Refuse what no folder can be called, and what could not be stored."""
-    why = "is not UTF-8, so it cannot be stored; rename the folder, or link to it" if unspeakable(str(root)) else None
+    why = "is not UTF-8, so it cannot be stored; rename the folder, or link to it" if _unspeakable(str(root)) else None
     try:
         root.stat()
     except ValueError:
