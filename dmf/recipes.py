@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from dmf.config import ExperimentConfig, FusionConfig, RunConfig
+from dmf.config import SUMMING_WEIGHTINGS, ExperimentConfig, FusionConfig, RunConfig
 from dmf.config_text import DEFAULT_WEIGHTINGS, GRADIENT_WEIGHTINGS, SECTIONS, experiment, is_flag, parse_run, to_text
 from dmf.errors import ConfigError
 from dmf.knobs import events_text
@@ -23,6 +23,14 @@ WIDTH = 88  # characters of a line; fits a terminal and a slide
 # Weightings for which a loop of one's own has a line more.
 _LEARNED = ("uncertainty", "imtl-l")
 _LOOKS_TWICE = ("famo",)
+# All that come with the program. One of someone's own may need any of these lines; those that it does not, do nothing.
+BUILT_IN = {
+    *SUMMING_WEIGHTINGS,
+    *GRADIENT_WEIGHTINGS,
+    *_LEARNED,
+    *_LOOKS_TWICE,
+    *("fixed", "geometric", "tchebycheff"),
+}
 
 
 def as_command(config: ExperimentConfig, *, run: str | None = None, events: str | None = None) -> str:
@@ -154,20 +162,24 @@ def as_loop(config: ExperimentConfig, run: str) -> str:
 
 
 def _before_the_loop(fusion: FusionConfig) -> str:
-    if fusion.weighting in _LEARNED:
-        return "fusion.join(optimizer)  # which trains what the weighting learns, without weight decay\n"
-    if fusion.weighting in GRADIENT_WEIGHTINGS and fusion.gradient_of == "parameters":
-        return "fusion.watch(model.parameters())  # where the weighting looks at gradients\n"
-    return ""
+    is_own, lines = fusion.weighting not in BUILT_IN, ""
+    if fusion.weighting in _LEARNED or is_own:
+        lines += "fusion.join(optimizer)  # which trains what the weighting learns, without weight decay\n"
+    if (fusion.weighting in GRADIENT_WEIGHTINGS or is_own) and fusion.gradient_of == "parameters":
+        lines += "fusion.watch(model.parameters())  # where the weighting looks at gradients\n"
+    return lines
 
 
 def _after_a_step(fusion: FusionConfig) -> str:
-    if fusion.weighting not in _LOOKS_TWICE:
-        return ""
-    return (
+    look = (
         "        with torch.no_grad():  # the same batch once more: what the step did to its losses\n"
         "            fusion.after_step(bank(model(images), masks))\n"
     )
+    if fusion.weighting in _LOOKS_TWICE:
+        return look
+    if fusion.weighting in BUILT_IN:
+        return ""
+    return f"        if fusion.weighting.looks_twice:\n{textwrap.indent(look, '    ')}"
 
 
 def _alone(config: ExperimentConfig, run: str | None) -> ExperimentConfig:

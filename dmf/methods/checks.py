@@ -248,6 +248,28 @@ def weights_are_constants_in_the_gradient(subject: Subject) -> None:
         live.step(row)
 
 
+def an_absent_loss_is_left_as_it_is(subject: Subject) -> None:
+    """A step without one of the losses gives it weight 0, changes nothing of its memory, and gives the others sound
+    weights of the promised sum.
+    """
+    live = LiveHistory(subject.fusion())
+    weighting = live.fusion.weighting
+    if not weighting.takes_absent:
+        raise NotForThisMethodError("does not say that it `takes_absent` losses")
+    losses, mask = history()[1:17], torch.tensor([True, False, True])
+    live.run(losses)
+    memory = live.fusion.history.values.clone()
+    for row in history()[18:24]:
+        weights = live.fusion(live.losses(row), mask).weights
+        require(bool(torch.isfinite(weights).all()), f"a weight is not finite: {_text(weights)}")
+        require(weights[1] == 0, f"the weight of an absent loss must be 0: {_text(weights)}")
+        if weighting.keeps_sum:
+            far = abs(float(weights.sum()) - weighting.total)
+            require(far <= 1e-7, f"weights of the others must sum to {weighting.total:g}: {_text(weights)}")
+    kept = torch.equal(live.fusion.history.values[1], memory[1])
+    require(kept, "the memory of an absent loss must stay as it is")
+
+
 def no_step_waits_for_the_device(subject: Subject) -> None:
     """On a GPU no step waits for it, unless the method says so by ``host_sync``."""
     fusion = subject.fusion()
@@ -282,6 +304,7 @@ CHECKS: dict[str, Callable[[Subject], None]] = {
     "a restored state goes on bit for bit": a_restored_state_goes_on,
     "replay equals live": replay_equals_live,
     "weights are constants in the gradient": weights_are_constants_in_the_gradient,
+    "an absent loss is left as it is": an_absent_loss_is_left_as_it_is,
     "no step waits for the device": no_step_waits_for_the_device,
 }
 """What is promised, in words, to the function that looks."""

@@ -25,14 +25,15 @@ def run_config(
     Args:
         fused: Its first step.
         fusion: What made it.
-        terms: Names of its losses; L1..LK when not given.
+        terms: Names of its losses; those of the fusion when not given, else L1..LK.
         settings: What its owner says of it; fields of ``FusionConfig`` among them are taken.
 
     Raises:
         ConfigError: If the names are not one per loss, or something cannot be.
     """
     count = len(fused.terms)
-    names = tuple(terms) if terms is not None else tuple(f"L{number + 1}" for number in range(count))
+    own = None if fusion is None else fusion.names
+    names = tuple(terms) if terms is not None else own or tuple(f"L{number + 1}" for number in range(count))
     if len(names) != count:
         raise ConfigError(f"`terms` must name {count} losses, one per loss written, got {', '.join(names)}.", "terms")
     known = {

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, get_args
 
+import torch.distributed as dist
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -76,11 +77,14 @@ def record(
     ``write`` raises :class:`RunStoppedError`, which the context takes: the program goes on behind it, where
     ``run.state`` tells what happened. While paused ``write`` does not return.
 
+    Of several processes that train together (``torch.distributed``) the first records; on the others everything here
+    does nothing. On **Stop** the first leaves its loop, and with it the exchange that the others wait for.
+
     Args:
         name: Of the run.
         fusion: What makes ``fused``: the pages then know its method, its history and its auxiliary weight.
         optimizer: Whose learning rate is recorded (that of its first group).
-        terms: Names of the losses, e.g. ``bank.names``; default L1..LK.
+        terms: Names of the losses, e.g. ``bank.names``; default those of the fusion, else L1..LK.
         config: What else is to be known of it: names to numbers, texts or lists. Names of ``dmf.config`` (``dataset``,
             ``image_size``, ``epochs``, ``batch_size``, ``lr``, ``seed``, ...) are shown where pages look for them.
         experiment: Name of its experiment, default that of the run; or the id of a recorded one, as
@@ -202,6 +206,8 @@ class Recording:
         Raises:
             ConfigError: If there is no probe, ``parts`` is none, or there is nothing that it could measure at.
         """
+        if _is_another_rank():
+            return
         if self._probe is None:
             raise ConfigError("There is nothing to measure with: give `record` a probe.", "probe")
         if not isinstance(parts, Parts):
@@ -221,6 +227,8 @@ class Recording:
                 measured and was not.
             StoreError: If what happens can no longer be kept.
         """
+        if _is_another_rank():
+            return
         of, measured = self._measured or (None, None)
         is_due = self._probe is not None and self.step % self._probe.every == 0
         if is_due and (measured is None or of is not fused):
@@ -255,6 +263,8 @@ class Recording:
             ConfigError: If there is no such split.
             StoreError: If what happens can no longer be kept, or no step was written yet.
         """
+        if _is_another_rank():
+            return
         if split not in get_args(Split):
             raise ConfigError(f"`split` must be one of {', '.join(get_args(Split))}, got {split!r}.", "split")
         live = self._begun
@@ -280,6 +290,8 @@ class Recording:
             ValueError: If an array is not as above, or truth and prediction differ in shape.
             StoreError: If what happens can no longer be kept, or no step was written yet.
         """
+        if _is_another_rank():
+            return
         live = self._begun
         true, found = pictures.classes("truth", truth), pictures.classes("prediction", prediction)
         if true.shape != found.shape:
@@ -439,6 +451,11 @@ class Recording:
     def _change(self, live: "_Live", state: RunState, reason: str = "") -> None:
         self._control.state = state
         live.sink.write(StateChange(live.run.id, self.step, state, reason))
+
+
+def _is_another_rank() -> bool:
+    """Whether this is one of several processes of a training, and not the first: that one records for all."""
+    return dist.is_available() and dist.is_initialized() and dist.get_rank() != 0
 
 
 def _measured_columns(probe: GradientProbe, terms: Sequence[str], fused: Fused) -> tuple[str, ...]:

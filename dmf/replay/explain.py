@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dmf.config import FusionConfig
 from dmf.errors import ConfigError, naming_plugins
 from dmf.records import Knob
-from dmf.replay.replay import replay, turns
+from dmf.replay.replay import presence, replay, replay_rule, turns
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,11 +38,12 @@ class Explanation:
         finite: Whether all losses of this step are finite. If not, nothing was learned.
         moved: Whether the weights are others than before this step.
         note: One sentence where something needs to be said, e.g. that the method is still warming up; else empty.
-        losses: (K,) of this step, NaN or infinite where they were.
+        losses: (K,) of this step, NaN or infinite where they were; NaN where one was absent.
         steps: (T,) steps whose losses are shown; ones that were not finite never enter.
-        window: (K, T) those losses, oldest first. If the method looks at a window, this is it; else recent losses.
+        window: (K, T) those losses, oldest first. If the method looks at a window, this is it; else recent losses. NaN
+            where a loss was absent, or its own window does not reach.
         leaves_in: (T,) in how many steps each of them leaves the window: 1 is the next to go. None if the method looks
-            at no window of steps.
+            at no window of steps, or losses were absent in it, whose windows then differ.
         stages: From the losses to the weights, each with its formula and numbers. The last is the weights themselves.
         before: (K,) the weights just before this step: those of the step before, or those the method starts with.
         weights: (K,) the weights of this step.
@@ -100,7 +101,13 @@ class Explainer:
         self.weights = replay(losses, config, knobs)
         self.config = config
         self.losses: Numbers = np.array(losses, dtype=np.float64)
-        self._finite: NDArray[np.bool_] = np.asarray(np.isfinite(self.losses).all(1))
+        self._present = presence(losses)
+        here = np.ones(self.losses.shape, dtype=bool) if self._present is None else self._present
+        finite = (np.isfinite(self.losses) | ~here).all(1) & here.any(1)
+        self._finite: NDArray[np.bool_] = np.asarray(finite)
+        # (S, K) what enters the memory of each loss.
+        self._stored: NDArray[np.bool_] = here & finite[:, None]
+        self.losses = np.where(here, self.losses, np.nan)
         self._turns = turns(config, knobs, len(self.losses))
         self._kept: dict[tuple[int, int], Weighting] = {}
 
@@ -122,7 +129,7 @@ class Explainer:
     def _explain(self, step: int) -> Explanation:
         first, fusion = [turn for turn in self._turns if turn[0] <= step][-1]
         weighting = self._state_before(step, first, fusion)
-        steps, state = self._state(step, fusion.history_max)
+        state = self._state(step, fusion.history_max)
         finite = bool(self._finite[step])
         account = self._account(weighting, state, step)
         before, weights = _numbers(weighting.weights), self.weights[step]
@@ -130,7 +137,7 @@ class Explainer:
         if account.proposal is not None:
             stages = (*stages, *weighting.adjustments(account.proposal))
         reach = weighting.reach(fusion.history_max)
-        shown = steps[-fusion.history_max if reach is None else -reach :]
+        shown, window = self._shown(step, fusion.history_max if reach is None else reach)
         return Explanation(
             names=self.config.terms,
             weighting=fusion.weighting,
@@ -141,8 +148,10 @@ class Explainer:
             note=account.note,
             losses=self.losses[step],
             steps=shown,
-            window=self.losses[shown].T.copy(),
-            leaves_in=None if reach is None else reach - len(shown) + 1 + np.arange(len(shown)),
+            window=window,
+            leaves_in=None
+            if reach is None or np.isnan(window).any()
+            else reach - len(shown) + 1 + np.arange(len(shown)),
             stages=(*stages, _weights_stage(weights, before)),
             before=before,
             weights=weights,
@@ -157,6 +166,8 @@ class Explainer:
 
         fresh = build_weighting(fusion)
         remembers = fresh.state_dict().keys() - {"weights"}  # all that a checkpoint would have to restore
+        if step > first and self._present is not None:  # what an absent loss keeps is not in the weights of a step
+            return self._walk_to(step, first, fusion, fresh)
         if not remembers or step == first:
             found = fresh
         else:
@@ -173,24 +184,38 @@ class Explainer:
         weighting = copy.deepcopy(self._kept[first, at]) if at > first else fresh
         while at < step:
             until = min(step, first + (at - first) // KEEP_EVERY * KEEP_EVERY + KEEP_EVERY)
-            weighting.replay(history[:until], fusion.history_max, at)
+            replay_rule(weighting, history[:until], self._present, fusion.history_max, at)
             at = until
             if (at - first) % KEEP_EVERY == 0:
                 self._kept[first, at] = copy.deepcopy(weighting)
         return weighting
 
-    def _state(self, step: int, history_max: int) -> "tuple[Steps, StepState]":
-        """Steps in the memory at ``step``, and what the rule knows then."""
+    def _shown(self, step: int, reach: int) -> tuple[Steps, Numbers]:
+        """Steps (T,) that the window of any loss holds at ``step``, and those windows (K, T)."""
+        stored = self._stored[: step + 1]
+        newest = stored & (stored.sum(0) - stored.cumsum(0) < reach)
+        shown = np.flatnonzero(newest.any(1))
+        return shown, np.where(newest[shown], self.losses[shown], np.nan).T.copy()
+
+    def _state(self, step: int, history_max: int) -> "StepState":
+        """What the rule knows at ``step``."""
         import torch
 
         from dmf.weighting import StepState
 
-        steps = np.flatnonzero(self._finite[: step + 1])[-history_max:]
         window = torch.zeros(self.losses.shape[1], history_max, dtype=torch.float64)
-        if len(steps):
-            window[:, -len(steps) :] = torch.from_numpy(self.losses[steps].T.copy())
+        counts = []
+        for row, stored in zip(range(len(window)), self._stored[: step + 1].T, strict=True):
+            values = self.losses[np.flatnonzero(stored)[-history_max:], row]
+            counts.append(len(values))
+            if counts[-1]:
+                window[row, -counts[-1] :] = torch.from_numpy(values)
+        filled = counts[0] if len(set(counts)) == 1 else torch.tensor(counts)
+        here = None if self._present is None or self._present[step].all() else torch.from_numpy(self._present[step])
         terms = torch.from_numpy(self.losses[step].copy())
-        return steps, StepState(step, terms, window, len(steps), bool(self._finite[step]))
+        if here is not None:
+            terms = torch.where(here, terms, 0)
+        return StepState(step, terms, window, filled, bool(self._finite[step]), present=here)
 
     def _account(self, weighting: "Weighting", state: "StepState", step: int) -> "Account":
         from dmf.weighting.stages import Account
@@ -200,9 +225,14 @@ class Explainer:
             if not account.stages and not account.note:
                 return Account(note="This method does not tell how it comes to its weights.")
             return account
+        here = np.ones(len(self.config.terms), dtype=bool) if self._present is None else self._present[step]
         names = [
-            name for name, value in zip(self.config.terms, self.losses[step], strict=True) if not math.isfinite(value)
+            name
+            for name, value, is_here in zip(self.config.terms, self.losses[step], here, strict=True)
+            if is_here and not math.isfinite(value)
         ]
+        if not names:
+            return Account(note="Nothing was learned: no loss was present. All stays as it was.")
         verb = "was" if len(names) == 1 else "were"
         return Account(note=f"Nothing was learned: {' and '.join(names)} {verb} not finite. All stays as it was.")
 
@@ -215,7 +245,7 @@ class Explainer:
             return kept
         from dmf.weighting.base import expect_combined
 
-        _, state = self._state(int(earlier[-1]), history_max)
+        state = self._state(int(earlier[-1]), history_max)
         combined = expect_combined(weighting, copy.deepcopy(weighting)(replace(state, step=step)))
         return _numbers(combined.weights)
 

@@ -10,6 +10,8 @@ from dmf.runs import RunStore
 def recorded_losses(store: RunStore, run_id: str) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     """Names of the loss terms of a run and their values (S, K), a step per row; a step that was skipped is NaN.
 
+    Where losses were absent from steps that counted, the values are a masked array, which is NaN below its mask.
+
     Raises:
         RunNotFoundError: If there is no such run.
         DataError: If it has recorded no step yet.
@@ -39,5 +41,7 @@ def recorded_steps(
         raise DataError(f"Run {run_id!r} has recorded no step yet. Replay it once it has trained.")
     values = telemetry.values.astype(np.float64)
     losses, weights = values[:, : len(terms)], values[:, len(terms) : -1]
-    losses[values[:, -1] == 0] = np.nan  # also where only the auxiliary loss was not finite
-    return terms, losses, weights
+    counts = values[:, -1] != 0
+    losses[~counts] = np.nan  # also where only the auxiliary loss was not finite
+    absent = np.isnan(losses) & counts[:, None]
+    return terms, np.ma.masked_array(losses, absent) if absent.any() else losses, weights

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,11 @@ from dmf.records import Knob
 from dmf.registry import unknown
 from dmf.replay.methods import replayable_methods
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from dmf.weighting import Weighting
+
 
 @naming_plugins()
 def replay(losses: NDArray[np.floating], config: FusionConfig, knobs: Sequence[Knob] = ()) -> NDArray[np.float64]:
@@ -19,7 +25,8 @@ def replay(losses: NDArray[np.floating], config: FusionConfig, knobs: Sequence[K
 
     Args:
         losses: (S, K) one row per step, one column per term of ``config``. A row with a NaN or infinite value is a step
-            that changes nothing: it keeps the last weights, as in training.
+            that changes nothing: it keeps the last weights, as in training. A *masked* value is a loss that was absent:
+            the others of its row are weighed among themselves.
         config: Only what concerns the weighting and its memory is read.
         knobs: Changes made while the run trained, in their order; those of the weighting act again: the history stays,
             the new rule's own memory begins anew.
@@ -41,14 +48,40 @@ def replay(losses: NDArray[np.floating], config: FusionConfig, knobs: Sequence[K
             f"column for each of {', '.join(config.terms)}."
         )
     history = torch.from_numpy(np.array(losses, dtype=np.float64))
+    present = presence(losses)
     took_turns = turns(config, knobs, len(losses))
     for _, fusion in took_turns:
         _refuse_what_needs_more(fusion.weighting)
     parts = [
-        build_weighting(fusion).replay(history[:last], fusion.history_max, first)
+        replay_rule(build_weighting(fusion), history[:last], present, fusion.history_max, first)
         for (first, fusion), (last, _) in pairwise([*took_turns, (len(losses), config)])
     ]
     return torch.cat(parts).numpy()
+
+
+def presence(losses: NDArray[np.floating]) -> NDArray[np.bool_] | None:
+    """Which losses (S, K) each step has; None where all have all."""
+    absent = np.ma.getmaskarray(losses)
+    return ~absent if absent.any() else None
+
+
+def replay_rule(
+    weighting: "Weighting", losses: "Tensor", present: NDArray[np.bool_] | None, history_max: int, first: int
+) -> "Tensor":
+    """``weighting.replay`` of a history of which ``present`` says what each step has."""
+    import torch
+
+    from dmf.weighting import step_through
+
+    if present is None or present[: len(losses)].all():
+        return weighting.replay(losses, history_max, first)
+    if not weighting.takes_absent:
+        raise ConfigError(
+            f"{type(weighting).__name__} does not say what it does where a loss is absent, so this history cannot be "
+            "replayed with it.",
+            "weighting",
+        )
+    return step_through(weighting, losses, torch.from_numpy(present[: len(losses)]), history_max, first)
 
 
 def turns(config: FusionConfig, knobs: Sequence[Knob], count: int) -> list[tuple[int, FusionConfig]]:

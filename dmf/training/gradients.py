@@ -94,7 +94,7 @@ class GradientProbe:
             )
         inputs = self._parameters if parts.logits is None or self.at == "parameters" else (parts.logits,)
         losses = [parts.terms] if parts.auxiliary is None else [parts.terms, parts.auxiliary]
-        rows = [row for loss in losses for row in gradients(loss.reshape(-1), inputs)]
+        rows = gradients(torch.cat([loss.reshape(-1) for loss in losses]), inputs, parts.logits)
         dtype = statistics_dtype(parts.terms.device)
         products = gramian(rows, dtype)
         norms = products.diagonal().sqrt()

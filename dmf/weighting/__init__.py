@@ -32,6 +32,7 @@ from dmf.weighting.mad import MADWeighting
 from dmf.weighting.random import RandomWeighting
 from dmf.weighting.running import RunningWeighting, ScalarizingWeighting
 from dmf.weighting.softadapt import SoftAdaptWeighting
+from dmf.weighting.stepping import step_through
 from dmf.weighting.tchebycheff import TchebycheffWeighting
 from dmf.weighting.uncertainty import UncertaintyWeighting
 from dmf.weighting.variance import VarianceWeighting
@@ -72,6 +73,7 @@ __all__ = [
     "build_weighting",
     "gradients",
     "gramian",
+    "step_through",
 ]
 
 WEIGHTINGS: Registry[Weighting] = Registry(

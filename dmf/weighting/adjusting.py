@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from dmf.weighting.functional import STEPS_AT_ONCE, proportional
+from dmf.weighting.functional import STEPS_AT_ONCE, shares_among
 
 
 def adjust(
@@ -21,6 +21,7 @@ def adjust(
     high: float = math.inf,
     max_change: float | None = None,
     total: float | None = None,
+    present: Tensor | None = None,
 ) -> Tensor:
     """Weights (..., K) from what a rule proposes, in this order; what is left out costs nothing and changes no bit.
 
@@ -40,14 +41,17 @@ def adjust(
         max_change: Furthest a weight moves, above 0, in the unit of the weights.
         total: What the weights sum to. None for weights that sum to anything: nothing is brought back to a sum, and
             the limits clamp each weight by itself.
+        present: (K,) bool, the losses that are weighed; the others stay at 0. All where it is None.
     """
     weights = proposal
     if base is not None:
-        weights = weights * base if total is None else proportional(weights * base) * total
+        weights = weights * base if total is None else shares_among(weights * base, present) * total
     if smoothing > 0:
         weights = smoothing * last + (1 - smoothing) * weights
     if low > 0 or high < math.inf:
-        weights = weights.clamp(low, high) if total is None else limit(weights, low, high, total)
+        weights = weights.clamp(low, high) if total is None else limit(weights, low, high, total, present)
+        if present is not None:
+            weights = torch.where(present, weights, 0)
     if max_change is None:
         return weights
     way = weights - last
@@ -102,18 +106,23 @@ def adjust_all(
     return torch.cat(parts)
 
 
-def limit(weights: Tensor, low: float, high: float, total: float) -> Tensor:
+def limit(weights: Tensor, low: float, high: float, total: float, present: Tensor | None = None) -> Tensor:
     """Keep every weight within ``[low, high]`` while the sum over the last dimension stays ``total``.
 
     Weights that leave the range are pinned to it, the side with the larger violation first, and the free ones are
-    scaled to fill the rest; at most K rounds are needed. Feasible only if ``K low <= total <= K high``.
+    scaled to fill the rest; at most K rounds are needed. Feasible only if ``K low <= total <= K high``. Where losses
+    are absent, those that are ``present`` (K,) may be too few for a low ``high``: it gives way to an equal share.
     """
     pinned = torch.zeros_like(weights, dtype=torch.bool)
     bounds = torch.zeros_like(weights)
     lows, highs = torch.full_like(weights, low), torch.full_like(weights, high)
+    if present is not None:
+        equal = total / present.sum().clamp(min=1).to(highs.dtype)
+        highs, lows = torch.where(present, highs.maximum(equal), 0), torch.where(present, lows, 0)
+        pinned = pinned | ~present
     result = weights
     for _ in range(weights.shape[-1]):
-        below, above = (low - result).clamp(min=0), (result - high).clamp(min=0)
+        below, above = (lows - result).clamp(min=0), (result - highs).clamp(min=0)
         pin_low = below.sum(-1, keepdim=True) >= above.sum(-1, keepdim=True)
         newly = ~pinned & torch.where(pin_low, below > 0, above > 0)
         bounds = torch.where(newly, torch.where(pin_low, lows, highs), bounds)

@@ -3,6 +3,7 @@
 Two gradients are in conflict where their inner product is negative: a step that helps one loss then harms the other.
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -12,7 +13,7 @@ from dmf.errors import ConfigError
 from dmf.seeding import derive
 from dmf.weighting import functional
 from dmf.weighting.base import Combined, StepState
-from dmf.weighting.gradient import GradientWeighting, gradients, gramian
+from dmf.weighting.gradient import GradientWeighting
 
 _CANCELLED = 1e-6  # weights whose sum is this small beside the largest have no length to speak of
 
@@ -43,13 +44,15 @@ class GramianWeighting(GradientWeighting):
     """
 
     host_sync: ClassVar[bool] = True  # solvers run on the host
+    proportions: ClassVar[Mapping[str, str]] = {**GradientWeighting.proportions, "share": "1"}
     aggregator: ClassVar[str]
     prefers: ClassVar[bool] = False
 
     def __init__(self, count: int, **options: Any) -> None:
         super().__init__(count, **options)
         # Not a buffer: it stays on the host, where the solvers are.
-        self.share = self.weights.double() / self.total if self.prefers else torch.ones(count, dtype=torch.float64)
+        given = self.weights.double() / self.total
+        self.share = given if self.prefers else torch.full_like(given, 1 / count)
         self._rule = self._load()
 
     def _load(self) -> Any:
@@ -64,6 +67,9 @@ class GramianWeighting(GradientWeighting):
                 "weighting",
             ) from error
 
+    def _host_tensors(self) -> dict[str, Tensor]:
+        return {"share": self.share}
+
     def solve(self, gramian: Tensor, share: Tensor, step: int) -> Tensor:
         """Weights (M,) of any sum for the inner products (M, M) of gradients that are not zero, on the host."""
         if self.prefers:
@@ -73,14 +79,18 @@ class GramianWeighting(GradientWeighting):
 
     def forward(self, state: StepState) -> Combined:
         if state.finite is False:
-            return self.current(state.terms)
-        products = gramian(gradients(state.terms, self.inputs(state)), self.weights.dtype)
+            return self.current(state.terms, state.present)
+        products = self.products(state, self.weights.dtype)
         if state.finite is not True:
             products = torch.where(state.finite, products, torch.nan)
         proposal = self._propose(products.cpu().double(), state.step)
-        if proposal is not None:
-            self.weights = self.finish(proposal.to(self.weights), self.weights)
-        return self._combine(state.terms, self.weights)
+        if proposal is None:
+            return self.current(state.terms, state.present)
+        return self._combine(state.terms, self.settle(state, proposal.to(self.weights), True))
+
+    @property
+    def keeps_sum(self) -> bool:
+        return True
 
     def _propose(self, products: Tensor, step: int) -> Tensor | None:
         """Weights (K,) that sum to ``total``, or None if there are none to be had."""
@@ -97,7 +107,23 @@ class GramianWeighting(GradientWeighting):
         return weights
 
 
-class UPGradWeighting(GramianWeighting):
+class ProjectingWeighting(GramianWeighting):
+    r"""Template of the rules that project onto the directions that harm no loss.
+
+    Torchjd regularises relative to the longest gradient, so that beside it a short one would be harmed. So the same
+    problem is solved on gradients of unit length: with lengths l, :math:`w = u / l` where u solves it for unit
+    gradients and the preferences :math:`p\, l`.
+    """
+
+    prefers: ClassVar[bool] = True
+
+    def solve(self, gramian: Tensor, share: Tensor, step: int) -> Tensor:
+        lengths = gramian.diagonal().sqrt()
+        unit = gramian / lengths[:, None] / lengths
+        return super().solve(unit / len(unit), functional.proportional(share * lengths), step) / lengths
+
+
+class UPGradWeighting(ProjectingWeighting):
     """Projects every loss's gradient so that it is in conflict with none, then adds them: no loss is ever harmed.
 
     Shape:
@@ -108,10 +134,9 @@ class UPGradWeighting(GramianWeighting):
     """
 
     aggregator: ClassVar[str] = "UPGradWeighting"
-    prefers: ClassVar[bool] = True
 
 
-class DualProjWeighting(GramianWeighting):
+class DualProjWeighting(ProjectingWeighting):
     """Adds the gradients, then projects the sum so that it is in conflict with none of them.
 
     Shape:
@@ -122,7 +147,6 @@ class DualProjWeighting(GramianWeighting):
     """
 
     aggregator: ClassVar[str] = "DualProjWeighting"
-    prefers: ClassVar[bool] = True
 
 
 class MGDAWeighting(GramianWeighting):

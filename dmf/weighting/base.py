@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,7 +11,10 @@ from torch import Tensor, nn
 
 from dmf.errors import ConfigError
 from dmf.weighting import adjusting, functional
-from dmf.weighting.host import Count, Flag
+from dmf.weighting.host import Count, Flag, choose
+from dmf.weighting.places import rearranged
+from dmf.weighting.pooling import Pool
+from dmf.weighting.precision import KeepsPrecision
 from dmf.weighting.stages import (
     Account,
     Stage,
@@ -25,12 +28,18 @@ class StepState:
 
     Attributes:
         step: Training step, counted from 0.
-        terms: (K,) current losses, with gradient.
+        terms: (K,) current losses, with gradient; 0 without gradient for one that is absent.
         window: (K, T) recent losses, this step's in the last column unless it was not finite.
-        filled: How many of the last columns hold values: () int64, or an integer where the host knows it for free.
+        filled: How many of the last columns hold values: () int64, or an integer where the host knows it for free; (K,)
+            once losses were absent.
         finite: Whether this step's losses are all finite: () bool, or a Python one where the host knows it for free.
         logits: The network's output that the losses were computed from, with gradient; None where it is not known.
         parameters: What the losses are minimised over, with gradient; empty where it is not known.
+        present: (K,) bool, the losses that this step has; None if it has all.
+        averaged: (K,) means of the losses over processes and micro-batches, without gradient; None where there is one
+            of each. See :attr:`values`.
+        batch: (K,) means over the processes of this micro-batch alone; None where there is one process.
+        pool: Brings gradients of processes and micro-batches together; None where there is one of each.
     """
 
     step: int
@@ -40,6 +49,15 @@ class StepState:
     finite: Flag
     logits: Tensor | None = None
     parameters: tuple[Tensor, ...] = ()
+    present: Tensor | None = None
+    averaged: Tensor | None = None
+    batch: Tensor | None = None
+    pool: Pool | None = None
+
+    @property
+    def values(self) -> Tensor:
+        """(K,) the losses that a rule learns from, without gradient."""
+        return self.terms.detach() if self.averaged is None else self.averaged
 
 
 @dataclass(frozen=True)
@@ -65,7 +83,7 @@ def per_loss(name: str, values: Sequence[float] | None, count: int, dtype: torch
     return torch.tensor(values, dtype=dtype)
 
 
-class Weighting(nn.Module, ABC):
+class Weighting(KeepsPrecision, nn.Module, ABC):
     """Base of all weightings. Holds the last weights, so that evaluation reads them and a checkpoint restores them.
 
     What a rule proposes is adjusted alike for every rule (:meth:`finish`): base weights, smoothing, limits, and last a
@@ -80,6 +98,11 @@ class Weighting(nn.Module, ABC):
         simplex: The weights are never negative and always have the same sum.
         host_sync: A step waits for the device.
         looks_twice: It wants the losses of every batch again after the optimizer's step, see :meth:`after_step`.
+        takes_absent: It knows what to do where ``StepState.present`` says that a loss is absent: weigh the others among
+            themselves, and leave what it remembers of that one as it is.
+        shared_state: Names of its tensors that hold no entry per loss in their last dimension.
+        proportions: Names of its tensors of which a loss that joins gets the mean of the others, else 0; to what they
+            sum to: ``"total"``, ``"1"``, ``"count"``, or ``""`` for any sum.
 
     Args:
         count: Number of losses K.
@@ -102,6 +125,9 @@ class Weighting(nn.Module, ABC):
     simplex: ClassVar[bool] = True
     host_sync: ClassVar[bool] = False
     looks_twice: ClassVar[bool] = False
+    takes_absent: ClassVar[bool] = False
+    shared_state: ClassVar[frozenset[str]] = frozenset()
+    proportions: ClassVar[Mapping[str, str]] = {"weights": "total", "base_weights": "count"}
 
     weights: Tensor
     base_weights: Tensor | None
@@ -125,7 +151,7 @@ class Weighting(nn.Module, ABC):
         if sum_to not in ("1", "K"):
             raise ConfigError(f"`sum_to` must be '1' or 'K', got {sum_to!r}.", "sum_to")
         self.count = count
-        self.total = 1.0 if sum_to == "1" else float(count)
+        self.sum_to, self.total = sum_to, 1.0 if sum_to == "1" else float(count)
         self.register_buffer("weights", self._starting_weights(weights, dtype))
         base = None if base_weights is None else per_loss("base_weights", base_weights, count, dtype)
         if base is not None and not bool((base > 0).all()):
@@ -168,7 +194,12 @@ class Weighting(nn.Module, ABC):
         is_limited = self.weight_min > 0 or self.weight_max < math.inf
         return self.follows_last or is_limited or self.base_weights is not None
 
-    def finish(self, proposal: Tensor, last: Tensor) -> Tensor:
+    @property
+    def keeps_sum(self) -> bool:
+        """Whether the weights of the losses that are present always sum to ``total``."""
+        return self.simplex
+
+    def finish(self, proposal: Tensor, last: Tensor, present: Tensor | None = None) -> Tensor:
         """The weights (..., K) that become of what the rule proposes, :func:`adjusting.adjust`; changes nothing.
 
         Every rule calls this for every step on which it adapts. Without adjustments it returns the proposal itself.
@@ -176,8 +207,35 @@ class Weighting(nn.Module, ABC):
         Args:
             proposal: (..., K), may carry gradient; of the sum ``total`` if the rule is ``simplex``.
             last: (..., K) weights of the last step, detached.
+            present: (K,) bool, the losses that are weighed; all where it is None.
         """
-        return adjusting.adjust(proposal, last, **self._adjusting())
+        return adjusting.adjust(proposal, last, **self._adjusting(), present=present)
+
+    def among(self, present: Tensor | None) -> Tensor:
+        """The last weights (K,) of the losses that are present, brought back to their sum; 0 for the others."""
+        if present is None:
+            return self.weights
+        if self.keeps_sum:
+            return functional.shares_among(self.weights, present) * self.total
+        return torch.where(present, self.weights, 0)
+
+    def settle(self, state: StepState, proposal: Tensor, adapting: Flag) -> Tensor:
+        """The weights (K,) of this step: what becomes of the proposal where ``adapting`` holds, else the last ones.
+
+        They are kept as the last ones, without gradient. A loss that is absent has weight 0 at this step and keeps the
+        weight it had; what the others have together, of all, stays as it was too.
+        """
+        present = state.present
+        last = self.among(present)
+        weights = choose(adapting, self.finish(proposal, last, present), last)
+        if present is None:
+            self.weights = weights.detach()
+        else:
+            kept = weights.detach()
+            if self.keeps_sum:
+                kept = kept * (torch.where(present, self.weights, 0).sum() / self.total)
+            self.weights = choose(adapting, torch.where(present, kept, self.weights), self.weights)
+        return weights
 
     def finish_all(self, proposals: Tensor, waits: int = 0) -> Tensor:
         """:meth:`finish` for steps in a row, starting from the last weights; moves them as training would.
@@ -235,16 +293,58 @@ class Weighting(nn.Module, ABC):
             total=self.total if self.simplex else None,
         )
 
+    def rearrange(self, places: Sequence[int | None]) -> None:
+        """Go on with the losses that were at ``places``, in this order; None is a new one.
+
+        Raises:
+            ConfigError: If limits leave no room for the sum of so many weights.
+        """
+        count, total = self.count, self.total
+        self.count = len(places)
+        self.total = 1.0 if self.sum_to == "1" else float(self.count)
+        try:
+            self._limits(self.weight_min, self.weight_max)
+        except ConfigError:
+            self.count, self.total = count, total
+            raise
+        held = {**dict(self.named_buffers()), **self._host_tensors()}
+        for name, value in self.rearranged_state(held, places).items():
+            setattr(self, name, value)
+        for name, parameter in self.named_parameters():
+            parameter.data = self.rearranged_state({name: parameter.data}, places)[name]
+
+    def rearranged_state(self, state: Mapping[str, Any], places: Sequence[int | None]) -> dict[str, Any]:
+        """Tensors of this rule for the losses that were at ``places``; see :meth:`rearrange`."""
+        found = dict(state)
+        for name, value in state.items():
+            if not isinstance(value, Tensor) or not value.ndim or name in self.shared_state:
+                continue
+            made = rearranged(value, -1, places, like_others=name in self.proportions)
+            whole = {"total": self.total, "1": 1.0, "count": float(len(places))}.get(self.proportions.get(name, ""))
+            if whole is not None and (name != "weights" or self.keeps_sum):
+                made = functional.proportional(made) * whole
+            found[name] = made
+        return found
+
+    def _host_tensors(self) -> dict[str, Tensor]:
+        """Tensors per loss that are no buffers."""
+        return {}
+
     def reach(self, history_max: int) -> int | None:
         """How many of the newest losses the weights are computed from; None where that is no window of steps."""
         return None
 
-    def after_step(self, terms: Tensor) -> None:
-        """Learn from the losses (K,) of the last step's batch after the optimizer's step; without gradient."""
+    def after_step(self, terms: Tensor, present: Tensor | None = None) -> None:
+        """Learn from the losses (K,) of the last step's batch after the optimizer's step; without gradient.
 
-    def current(self, terms: Tensor) -> Combined:
-        """Combine ``terms`` (K,) with the last weights; changes nothing (evaluation)."""
-        return self._combine(terms, self.weights)
+        Args:
+            terms: (K,) what they are now.
+            present: (K,) bool, which there are; those of the step itself where it is None.
+        """
+
+    def current(self, terms: Tensor, present: Tensor | None = None) -> Combined:
+        """Combine ``terms`` (K,), those that are present, with the last weights; changes nothing (evaluation)."""
+        return self._combine(terms, self.among(present))
 
     def _combine(self, terms: Tensor, weights: Tensor) -> Combined:
         return Combined((weights.to(terms.dtype) * terms).sum(), weights.detach())

@@ -1,6 +1,6 @@
 """DMF's Bayesian rule, with three kinds of prior."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -43,6 +43,8 @@ class BayesianWeighting(MADWeighting):
     - ``tempered`` (default): :math:`q \propto w^\rho q_0^{1-\rho}`, which forgets: constant likelihoods end at
       :math:`w \propto q_0\, l^{1/(1-\rho)}`. ``rho = 0`` is fixed, towards 1 is compound.
 
+    Losses that are absent keep their prior: the others' posterior shares what these had together.
+
     Args:
         prior: The kind of prior.
         prior_weights: (K,) the prior at the start, above 0; equal when not given.
@@ -56,6 +58,7 @@ class BayesianWeighting(MADWeighting):
     """
 
     options: ClassVar[tuple[str, ...]] = (*MADWeighting.options, "prior", "prior_weights", "rho")
+    proportions: ClassVar[Mapping[str, str]] = {**MADWeighting.proportions, "log_prior": "", "log_initial": ""}
 
     normalisation: ClassVar[Normalisation] = (
         "w = p / Σ p",
@@ -93,6 +96,9 @@ class BayesianWeighting(MADWeighting):
 
     def learn(self, statistic: Tensor, adapting: Flag) -> None:
         log_posterior = (statistic + self.log_prior).log_softmax(-1)
+        if isinstance(adapting, Tensor) and adapting.ndim:  # evidence of some says nothing of what all have together
+            among = torch.where(torch.isneginf(statistic), -torch.inf, self.log_prior)
+            log_posterior = log_posterior + among.logsumexp(-1) - self.log_prior.logsumexp(-1)
         following = functional.next_log_prior(log_posterior, self.log_initial, self.prior, self.rho)
         self.log_prior = choose(adapting, following, self.log_prior)
 

@@ -10,6 +10,7 @@ from dmf.errors import ConfigError
 from dmf.registry import unknown
 from dmf.weighting import functional
 from dmf.weighting.base import StepState
+from dmf.weighting.host import lowest
 from dmf.weighting.running import RunningWeighting
 from dmf.weighting.stages import Account, normalisation_stage, stage, warming_up
 
@@ -46,6 +47,7 @@ class CoVWeighting(RunningWeighting):
     """
 
     options: ClassVar[tuple[str, ...]] = (*RunningWeighting.options, "cov_mean", "cov_decay", "cov_variance")
+    takes_absent: ClassVar[bool] = True
 
     seen: Tensor
     mean: Tensor
@@ -69,7 +71,7 @@ class CoVWeighting(RunningWeighting):
         if not 0 <= cov_decay < 1:
             raise ConfigError(f"`cov_decay` must be at least 0 and below 1, got {cov_decay}.", "cov_decay")
         self.cov_mean, self.cov_decay, self.cov_variance = cov_mean, cov_decay, cov_variance
-        self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("seen", torch.zeros(count, dtype=torch.int64))
         for name in ("mean", "ratio_mean", "ratio_variance"):
             self.register_buffer(name, torch.zeros_like(self.weights))
 
@@ -77,9 +79,9 @@ class CoVWeighting(RunningWeighting):
     def patience(self) -> int | None:
         return 2
 
-    def advance(self, losses: Tensor, steps: Sequence[int]) -> Tensor:
+    def advance(self, losses: Tensor, steps: Sequence[int], present: Tensor | None = None) -> Tensor:
         losses = functional.bounded(losses)
-        before = self.seen + torch.arange(len(losses), device=losses.device)
+        before = self.seen + torch.arange(len(losses), device=losses.device)[:, None]
         full = 1 / (before + 1).to(losses.dtype)
         share = full if self.cov_mean == "full" else torch.where(before == 0, full, 1 - self.cov_decay)
         means = functional.running_mean(losses, share, self.mean)
@@ -92,11 +94,11 @@ class CoVWeighting(RunningWeighting):
         variation = functional.coefficient_of_variation(variances[:-1], ratio_means[:-1])
         self.seen = self.seen + len(losses)
         self.mean, self.ratio_mean, self.ratio_variance = means[-1], ratio_means[-1], variances[-1]
-        return functional.proportional(variation) * self.total
+        return functional.shares_among(variation, present) * self.total
 
     def account(self, state: StepState) -> Account:
         losses = functional.bounded(state.terms.detach().to(self.weights))
-        seen = int(self.seen)
+        seen = int(lowest(self.seen, state.present))
         ratio = stage(
             "ratio",
             "Ratio to the running mean",
@@ -126,7 +128,7 @@ class CoVWeighting(RunningWeighting):
             self.ratio_variance,
         )
         variation = functional.coefficient_of_variation(self.ratio_variance, self.ratio_mean)
-        proposal = functional.proportional(variation) * self.total
+        proposal = functional.shares_among(variation, state.present) * self.total
         stages = (
             ratio,
             mean,

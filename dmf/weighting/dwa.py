@@ -9,6 +9,7 @@ from torch import Tensor
 from dmf.errors import ConfigError
 from dmf.weighting import functional
 from dmf.weighting.base import StepState
+from dmf.weighting.host import lowest
 from dmf.weighting.running import RunningWeighting
 from dmf.weighting.stages import Account, normalisation_stage, stage, warming_up
 
@@ -37,6 +38,7 @@ class DWAWeighting(RunningWeighting):
     """
 
     options: ClassVar[tuple[str, ...]] = (*RunningWeighting.options, "temperature", "block_steps")
+    takes_absent: ClassVar[bool] = True
 
     seen: Tensor
     sums: Tensor
@@ -48,7 +50,7 @@ class DWAWeighting(RunningWeighting):
         if block_steps < 1:
             raise ConfigError(f"`block_steps` must be at least 1 step, got {block_steps}.", "block_steps")
         self.temperature, self.block_steps = temperature, block_steps
-        self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("seen", torch.zeros(count, dtype=torch.int64))
         # Of the block before the last, the last, and the one under way; sums, because their ratio is that of the means.
         self.register_buffer("sums", torch.zeros(3, count, dtype=self.weights.dtype))
 
@@ -56,21 +58,21 @@ class DWAWeighting(RunningWeighting):
     def patience(self) -> int | None:
         return 2 * self.block_steps
 
-    def advance(self, losses: Tensor, steps: Sequence[int]) -> Tensor:
+    def advance(self, losses: Tensor, steps: Sequence[int], present: Tensor | None = None) -> Tensor:
         size, count, losses = self.block_steps, len(losses), functional.bounded(losses)
         first = self.seen // size
         row = (
-            self.seen + torch.arange(count, device=losses.device)
+            self.seen + torch.arange(count, device=losses.device)[:, None]
         ) // size - first  # of the block two before the step's own, in the table below
         begun = losses.new_zeros((count + size - 1) // size, self.count)  # as many blocks as can begin
-        table = torch.cat((self.sums, begun)).index_add(0, row + 2, losses)
-        ratios = functional.ratio(table[row + 1], table[row])
+        table = torch.cat((self.sums, begun)).scatter_add(0, row + 2, losses)
+        ratios = functional.ratio(table.gather(0, row + 1), table.gather(0, row))
         self.seen = self.seen + count
-        self.sums = table[self.seen // size - first + torch.arange(3, device=losses.device)]
-        return functional.softmax(ratios, self.temperature) * self.total
+        self.sums = table.gather(0, self.seen // size - first + torch.arange(3, device=losses.device)[:, None])
+        return functional.softmax(_among(ratios, present), self.temperature) * self.total
 
     def account(self, state: StepState) -> Account:
-        size, seen = self.block_steps, int(self.seen)
+        size, seen = self.block_steps, int(lowest(self.seen, state.present))
         block = seen // size
         means = self.sums / size
         names = {"of the block before": means[0]} if block > 1 else {}
@@ -88,7 +90,7 @@ class DWAWeighting(RunningWeighting):
         if block < 2:
             return Account(tuple(stages), None, warming_up(seen, 2 * size, "steps, two full blocks,"))
         ratios = functional.ratio(self.sums[1], self.sums[0])
-        proposal = functional.softmax(ratios, self.temperature) * self.total
+        proposal = functional.softmax(_among(ratios, state.present), self.temperature) * self.total
         stages += [
             stage(
                 "ratio",
@@ -107,3 +109,8 @@ class DWAWeighting(RunningWeighting):
             ),
         ]
         return Account(tuple(stages), proposal, f"The same weights hold for all {size} steps of a block.")
+
+
+def _among(ratios: Tensor, present: Tensor | None) -> Tensor:
+    """Ratios of which a softmax gives absent losses nothing."""
+    return ratios if present is None else torch.where(present, ratios, -torch.inf)

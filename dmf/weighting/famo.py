@@ -1,6 +1,6 @@
 """FAMO: all losses are to fall at the same rate, learned from what each step did to them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -53,6 +53,8 @@ class FAMOWeighting(Weighting):
     options: ClassVar[tuple[str, ...]] = (*Weighting.options, "famo_lr", "famo_decay", "lower_bounds")
     replayable: ClassVar[bool] = False
     looks_twice: ClassVar[bool] = True
+    takes_absent: ClassVar[bool] = True
+    proportions: ClassVar[Mapping[str, str]] = {**Weighting.proportions, "share": "1", "xi": ""}
 
     share: Tensor
     lower_bounds: Tensor
@@ -88,32 +90,42 @@ class FAMOWeighting(Weighting):
         self.register_buffer("xi", torch.log((self.share * count).clamp(min=functional.TINY)))
         for name in ("exp_avg", "exp_avg_sq", "before"):
             self.register_buffer(name, torch.zeros_like(self.xi))
-        self.register_buffer("updates", self.xi.new_zeros(()))
-        self.register_buffer("waits", torch.tensor(False))  # whether the losses of `before` wait for their second look
+        self.register_buffer("updates", self.xi.new_zeros(count))
+        # Whether the loss of `before` waits for its second look; an absent one does not.
+        self.register_buffer("waits", torch.zeros(count, dtype=torch.bool))
         self._network, self._unseen = Witness(), 0
         self._looked = False
 
     def forward(self, state: StepState) -> Combined:
         if not torch.compiler.is_compiling():
             self._check_that_it_looks(state.terms)
-        self.waits = torch.full_like(self.waits, state.finite) if isinstance(state.finite, bool) else state.finite
+        present = state.present
+        waits = torch.ones_like(self.waits) if present is None else present
+        self.waits = waits & state.finite
         if state.finite is False:
-            return self.current(state.terms)
-        distance = self._log_distance(state.terms)
-        proposal = (self.xi - distance).softmax(-1) * self.total
-        self.weights = choose(state.finite, self.finish(proposal, self.weights), self.weights)
-        self.before = choose(state.finite, distance, self.before)
-        return self._combine(state.terms, self.weights)
+            return self.current(state.terms, present)
+        distance = self._log_distance(state.values)
+        proposal = _among(self.xi - distance, present).softmax(-1) * self.total
+        weights = self.settle(state, proposal, state.finite)
+        learns = state.finite if present is None else self.waits
+        self.before = choose(learns, distance, self.before)
+        return self._combine(state.terms, weights)
 
-    def after_step(self, terms: Tensor) -> None:
+    def after_step(self, terms: Tensor, present: Tensor | None = None) -> None:
         self._looked = True
-        waits: Flag = bool(self.waits) if can_read(self.waits) else self.waits
-        moves = both(waits, all_finite(terms))
-        self.waits = torch.zeros_like(self.waits)
-        if moves is False:
+        waits, self.waits = self.waits, torch.zeros_like(self.waits)
+        if present is not None:
+            waits = waits & present
+        all_wait = can_read(waits) and all(waits.tolist())
+        seen = terms if all_wait else torch.where(waits, terms, 0)
+        moves: Flag = both(True if all_wait else waits.any(), all_finite(seen))
+        if can_read(waits) and not moves:
             return
+        among = None if all_wait else waits
         delta = self.before - self._log_distance(terms)
-        z = self.xi.softmax(-1)
+        z = _among(self.xi, among).softmax(-1)
+        if among is not None:
+            moves, delta = waits & moves, torch.where(waits, delta, 0)
         gradient = z * (delta - (z * delta).sum()) + self.famo_decay * self.xi
         updates = self.updates + 1
         exp_avg = BETA_1 * self.exp_avg + (1 - BETA_1) * gradient
@@ -145,3 +157,8 @@ class FAMOWeighting(Weighting):
                 "`fusion.after_step(bank(model(images), masks))` after `optimizer.step()`.",
                 "weighting",
             )
+
+
+def _among(values: Tensor, present: Tensor | None) -> Tensor:
+    """Values of which a softmax gives absent losses nothing."""
+    return values if present is None else torch.where(present, values, -torch.inf)

@@ -13,9 +13,9 @@ from dmf.weighting.stages import Account, stage
 class FixedWeighting(Weighting):
     """The weights of the user, as they are given; equal and summing to ``sum_to`` when none are given.
 
-    Given weights are not rescaled, so 1:1:1 is the plain sum of three losses. They may sum to anything, hence
-    ``simplex`` is false. For the same reason nothing adjusts them: base weights, smoothing and limits are for rules
-    whose weights move.
+    Given weights are not rescaled, so 1:1:1 is the plain sum of three losses, and of two where one is absent. They may
+    sum to anything, hence ``simplex`` is false. For the same reason nothing adjusts them: base weights, smoothing and
+    limits are for rules whose weights move.
 
     Args:
         count: Number of losses K.
@@ -28,6 +28,7 @@ class FixedWeighting(Weighting):
 
     options: ClassVar[tuple[str, ...]] = ("weights", "sum_to")
     simplex: ClassVar[bool] = False
+    takes_absent: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -38,6 +39,7 @@ class FixedWeighting(Weighting):
         dtype: torch.dtype = torch.float64,
     ) -> None:
         super().__init__(count, weights=weights, sum_to=sum_to, dtype=dtype)
+        self._is_given = weights is not None
 
     def _starting_weights(self, weights: Sequence[float] | None, dtype: torch.dtype) -> Tensor:
         if weights is None:
@@ -45,11 +47,15 @@ class FixedWeighting(Weighting):
         return per_loss("weights", weights, self.count, dtype)
 
     @property
+    def keeps_sum(self) -> bool:
+        return not self._is_given
+
+    @property
     def patience(self) -> int | None:
         return None
 
     def forward(self, state: StepState) -> Combined:
-        return self.current(state.terms)
+        return self.current(state.terms, state.present)
 
     def replay(self, losses: Tensor, history_max: int, first: int = 0) -> Tensor:
         return self.weights.expand(len(losses) - first, self.count).clone()
@@ -63,4 +69,4 @@ class FixedWeighting(Weighting):
             "As they were chosen; the losses play no part.",
             self.weights,
         )
-        return Account((given,), self.weights)
+        return Account((given,), self.among(state.present))

@@ -1,9 +1,9 @@
 r"""The arithmetic of weighting from loss values: pure, batched functions, used live, in replay and in explanations.
 
 A *window* is the recent values of every loss, shape ``(..., K, T)``, oldest first. Only the last ``count`` columns are
-filled, where ``count`` has shape ``(...)``; so a window that is still filling needs no copy to the host. No function
-here waits for the device. Where the host knows the count, one Python integer for all windows takes fewer operations and
-gives the same bits.
+filled, where ``count`` has shape ``(...)``, or ``(..., K)`` where some losses were absent at times; so a window that is
+still filling needs no copy to the host. No function here waits for the device. Where the host knows the count, one
+Python integer for all windows takes fewer operations and gives the same bits.
 
 Reference:
     Golnari & Diba, arXiv 2410.19745, eq. (3)-(10).
@@ -36,10 +36,16 @@ def bounded(values: Tensor) -> Tensor:
 
 
 def valid_columns(window: Tensor, count: Count) -> Tensor:
-    """Which columns are filled: bool ``(..., 1, T)``."""
+    """Which columns are filled: bool ``(..., 1, T)``, or ``(..., K, T)`` for counts per loss."""
     columns = torch.arange(window.shape[-1], device=window.device)
-    empty = window.shape[-1] - (count if isinstance(count, int) else count[..., None])
-    return (columns >= empty)[..., None, :]
+    if isinstance(count, int):
+        return (columns >= window.shape[-1] - count)[None]
+    return columns >= window.shape[-1] - _per_loss(window, count)[..., None]
+
+
+def _per_loss(window: Tensor, count: Tensor) -> Tensor:
+    """Counts ``(..., 1)`` or ``(..., K)``."""
+    return count if count.ndim == window.ndim - 1 else count[..., None]
 
 
 def symlog(x: Tensor) -> Tensor:
@@ -76,7 +82,7 @@ def _means(like: Tensor, count: Count) -> Callable[[Tensor], Tensor]:
         size: Tensor | int = count
         keep = _all if count == like.shape[-1] else _where(valid_columns(like, count))
     else:
-        size, keep = count[..., None].to(like.dtype), _where(valid_columns(like, count))
+        size, keep = _per_loss(like, count).to(like.dtype), _where(valid_columns(like, count))
     return lambda window: keep(window).sum(-1) / size
 
 
@@ -110,7 +116,7 @@ def _medians(like: Tensor, count: Count, kind: str) -> Callable[[Tensor], Tensor
         lower, upper = _middle(count, kind)
         return lambda window: _sorted(_filled_part(window, count))[..., lower : upper + 1].mean(-1)
     empty = ~valid_columns(like, count)
-    ranks = _middles(count, kind).expand(*like.shape[:-1], 2)
+    ranks = _middles(_per_loss(like, count), kind).expand(*like.shape[:-1], 2)
     return lambda window: _sorted(window.masked_fill(empty, torch.inf)).gather(-1, ranks).mean(-1)
 
 
@@ -129,13 +135,13 @@ def _middle(count: int, kind: str) -> tuple[int, int]:
 
 
 def _middles(count: Tensor, kind: str) -> Tensor:
-    """The same of many windows, (..., 1, 2); an empty window (first step not finite) has ranks 0."""
+    """The same of many windows, counts (..., K) to (..., K, 2); an empty one (first step not finite) has ranks 0."""
     upper = count // 2
     if kind == "notebook":
         lower = torch.where(count % 2 == 1, (upper - 1).clamp(min=0), upper)
     else:
         lower = ((count - 1) // 2).clamp(min=0)
-    return torch.stack((lower, upper), -1)[..., None, :]
+    return torch.stack((lower, upper), -1)
 
 
 def _filled_part(window: Tensor, count: int) -> Tensor:
@@ -149,6 +155,19 @@ def proportional(values: Tensor) -> Tensor:
     return torch.where(empty, 1 / values.shape[-1], values / torch.where(empty, 1, total))
 
 
+def shares_among(values: Tensor, present: Tensor | None) -> Tensor:
+    """Shares (..., K) of the sum over the losses that are ``present`` (bool, (..., K)), 0 for the others.
+
+    Equal shares where their sum is not above 0. All are present where ``present`` is None: :func:`proportional`.
+    """
+    if present is None:
+        return proportional(values)
+    kept = torch.where(present, values, 0)
+    total = kept.sum(-1, keepdim=True)
+    equal = present.to(values.dtype) / present.sum(-1, keepdim=True).clamp(min=1)
+    return torch.where(total > 0, kept / torch.where(total > 0, total, 1), equal)
+
+
 def ratio(now: Tensor, before: Tensor) -> Tensor:
     """``now / before`` within +-1e12, and 1 where ``before`` is smaller than 1e-12: nothing is known of a change."""
     empty = before.abs() < TINY
@@ -160,7 +179,8 @@ def running_mean(values: Tensor, shares: Tensor, start: Tensor) -> Tensor:
 
     Args:
         values: (S, K), one row per step.
-        shares: (S,) within 0..1; 1/t gives the mean of all values so far, a constant one that decays.
+        shares: (S,), or (S, K) per loss, within 0..1; 1/t gives the mean of all values so far, a constant one that
+            decays.
         start: (K,) the mean before the first step.
 
     Returns:
@@ -169,10 +189,10 @@ def running_mean(values: Tensor, shares: Tensor, start: Tensor) -> Tensor:
     if len(values) == 1:
         return torch.stack((start, _moved(start, (values[0], shares[0]))))
     # A replay: plain numbers of the host give the same bits as one small tensor after another, twenty times as fast.
-    parts = shares.tolist()
+    parts = (shares if shares.ndim == 2 else shares[:, None]).expand_as(values).T.tolist()
     columns = [
-        list(accumulate(zip(column, parts, strict=True), _moved, initial=first))
-        for column, first in zip(values.T.tolist(), start.tolist(), strict=True)
+        list(accumulate(zip(column, part, strict=True), _moved, initial=first))
+        for column, part, first in zip(values.T.tolist(), parts, start.tolist(), strict=True)
     ]
     # Row by row in memory, so that later sums over losses do not depend on how many steps there are.
     return torch.tensor(columns, dtype=values.dtype, device=values.device).T.contiguous()

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -36,15 +37,17 @@ class GeometricWeighting(ScalarizingWeighting):
         Chennupati et al., CVPR Workshops 2019, arXiv 1904.08492.
     """
 
-    def advance(self, losses: Tensor, steps: Sequence[int]) -> Tensor:
-        slopes = self.share * self._mean(losses)[..., None] / self._positive(losses)
+    takes_absent: ClassVar[bool] = True
+
+    def advance(self, losses: Tensor, steps: Sequence[int], present: Tensor | None = None) -> Tensor:
+        slopes = self.share_of(present) * self._mean(losses, present)[..., None] / self._positive(losses)
         return torch.where(losses < functional.TINY, 0, functional.bounded(slopes))
 
-    def objective(self, terms: Tensor) -> Tensor:
-        return self._mean(terms)
+    def objective(self, terms: Tensor, present: Tensor | None = None) -> Tensor:
+        return self._mean(terms, present)
 
-    def _mean(self, losses: Tensor) -> Tensor:
-        logarithm = (self.share * torch.log(self._positive(losses))).sum(-1)
+    def _mean(self, losses: Tensor, present: Tensor | None) -> Tensor:
+        logarithm = (self.share_of(present) * torch.log(self._positive(losses))).sum(-1)
         most = math.log(torch.finfo(losses.dtype).max) - 10  # whose exponential is finite also K times
         return torch.exp(logarithm.clamp(max=most)) * self.total
 
@@ -53,7 +56,8 @@ class GeometricWeighting(ScalarizingWeighting):
 
     def account(self, state: StepState) -> Account:
         losses = state.terms.detach().to(self.weights)
-        total, proposal = self._mean(losses), self.advance(losses[None], (state.step,))[0]
+        total = self._mean(losses, state.present)
+        proposal = self.advance(losses[None], (state.step,), state.present)[0]
         stages = (
             stage(
                 "logarithm",
@@ -62,7 +66,7 @@ class GeometricWeighting(ScalarizingWeighting):
                 r"x_k = \log L_k",
                 "Losses are multiplied, so their logarithms are added; one below 1e-12 counts as that.",
                 torch.log(self._positive(losses)),
-                numbers={"exponent p": self.share},
+                numbers={"exponent p": self.share_of(state.present)},
             ),
             stage(
                 "total",

@@ -1,6 +1,7 @@
 """GradNorm: learns weights with which the losses' gradients are equally long."""
 
 import math
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 from dmf.errors import ConfigError
 from dmf.weighting import functional
 from dmf.weighting.base import Combined, StepState
-from dmf.weighting.gradient import GradientWeighting, gradients
+from dmf.weighting.gradient import GradientWeighting
 from dmf.weighting.host import choose
 
 _BETAS = (0.9, 0.999)  # of Adam, with its usual guard
@@ -52,6 +53,7 @@ class GradNormWeighting(GradientWeighting):
     """
 
     options: ClassVar[tuple[str, ...]] = (*GradientWeighting.options, "gradnorm_alpha", "gradnorm_lr")
+    proportions: ClassVar[Mapping[str, str]] = {**GradientWeighting.proportions, "learned": "count"}
 
     learned: Tensor
     first: Tensor
@@ -67,7 +69,7 @@ class GradNormWeighting(GradientWeighting):
             raise ConfigError(f"`gradnorm_lr` must be a finite number above 0, got {gradnorm_lr}.", "gradnorm_lr")
         self.gradnorm_alpha, self.gradnorm_lr = gradnorm_alpha, gradnorm_lr
         self.register_buffer("learned", self.weights / self.total * count)  # of the next step, summing to K
-        self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("seen", torch.zeros(count, dtype=torch.int64))
         for name in ("first", "mean", "square"):
             self.register_buffer(name, torch.zeros_like(self.weights))
 
@@ -77,31 +79,43 @@ class GradNormWeighting(GradientWeighting):
 
     def forward(self, state: StepState) -> Combined:
         if state.finite is False:
-            return self.current(state.terms)
-        losses = functional.bounded(state.terms.detach().to(self.weights))
-        layer = self._last(self.inputs(state))
-        lengths = torch.stack([row[0].to(self.weights).norm() for row in gradients(state.terms, (layer,))])
+            return self.current(state.terms, state.present)
+        present = state.present
+        losses = functional.bounded(state.values.to(self.weights))
+        lengths = self._lengths(state)
         moving = torch.isfinite(lengths).all() & state.finite
         is_first = self.seen == 0
-        weights = torch.where(
-            is_first, self.weights, self.finish(self.learned * (self.total / self.count), self.weights)
-        )
         before = {name: getattr(self, name) for name in ("learned", "first", "seen", "mean", "square")}
         self.first = torch.where(is_first, losses, self.first)
         self.seen = self.seen + 1
-        self._step(losses, functional.bounded(lengths))
-        self.weights = choose(moving, weights, self.weights)
+        proposal = self.learned * (self.total / self.count)
+        if present is None:
+            begun = ~is_first.any()
+        else:  # each loss that is present has been here before
+            begun = (~is_first | ~present).all()
+            proposal = functional.shares_among(proposal, present) * self.total
+        self._step(losses, functional.bounded(lengths), present)
+        weights = self.settle(state, proposal, begun & moving)
+        learns = moving if present is None else moving & present
         for name, old in before.items():
-            setattr(self, name, choose(moving, getattr(self, name), old))
-        return self._combine(state.terms, self.weights)
+            setattr(self, name, choose(learns, getattr(self, name), old))
+        return self._combine(state.terms, weights)
+
+    def _lengths(self, state: StepState) -> Tensor:
+        """(K,) lengths of the losses' gradients at the last layer."""
+        rows = self.rows(state, (self._last(self.inputs(state)),))
+        lengths = torch.stack([row[0].to(self.weights).norm() for row in rows])
+        if state.pool is not None and self.gradient_of == "logits":
+            lengths = state.pool.products(lengths.square().diag()).diagonal().sqrt()
+        return lengths
 
     def _last(self, inputs: tuple[Tensor, ...]) -> Tensor:
         """The last tensor with more than one dimension: a layer's weights rather than its offsets."""
         return next((tensor for tensor in reversed(inputs) if tensor.ndim > 1), inputs[-1])
 
-    def _step(self, losses: Tensor, lengths: Tensor) -> None:
+    def _step(self, losses: Tensor, lengths: Tensor, present: Tensor | None) -> None:
         """Move the learned weights by the lengths (K,) of the gradients of unweighted losses (K,)."""
-        pulls = lengths > 0
+        pulls = lengths > 0 if present is None else (lengths > 0) & present
         progress = functional.ratio(losses, self.first).clamp(min=functional.TINY)
         relative = progress / _mean(progress, pulls)
         pull = self.learned * lengths
@@ -114,7 +128,10 @@ class GradNormWeighting(GradientWeighting):
         square = self.square / (1 - _BETAS[1] ** taken)
         moved = self.learned - self.gradnorm_lr * mean / (square.sqrt() + _GUARD)
         moved = moved.clamp(min=functional.TINY)
-        self.learned = functional.proportional(moved) * self.count
+        if present is None:
+            self.learned = functional.proportional(moved) * self.count
+        else:  # those that are present share what they had together
+            self.learned = functional.shares_among(moved, present) * torch.where(present, self.learned, 0).sum()
 
 
 def _mean(values: Tensor, chosen: Tensor) -> Tensor:

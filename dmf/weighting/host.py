@@ -41,8 +41,28 @@ def all_finite(values: Tensor) -> Flag:
     return (values.detach() * 0 == 0).all()  # NaN for NaN and infinities; fewer operations than torch.isfinite
 
 
+def enough(counts: Count, least: int, present: Tensor | None = None) -> Flag:
+    """Whether every loss that is ``present`` has at least ``least`` values; all are where that is None.
+
+    Args:
+        counts: One of all losses, or (K,) one of each.
+        least: How many are needed.
+        present: (K,) bool.
+    """
+    if isinstance(counts, Tensor) and counts.ndim:
+        return lowest(counts, present) >= least
+    return counts >= least
+
+
+def lowest(counts: Tensor, present: Tensor | None = None) -> Count:
+    """The least of counts (K,) of the losses that are ``present``; an integer where the host can read it."""
+    if present is not None:
+        counts = torch.where(present, counts, torch.iinfo(counts.dtype).max)
+    return int(min(counts.tolist())) if can_read(counts) else counts.amin()
+
+
 def choose(flag: Flag, new: Tensor, old: Tensor) -> Tensor:
-    """``new`` where ``flag`` holds, else ``old``."""
+    """``new`` where ``flag`` holds, else ``old``; a flag (K,) chooses per loss."""
     if isinstance(flag, bool):
         return new if flag else old
     return torch.where(flag, new, old)

@@ -1,11 +1,14 @@
 """Template of the rules whose weights are parameters that an optimizer trains beside the network."""
 
+import gc
+import warnings
 import weakref
 from abc import abstractmethod
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from dmf.errors import ConfigError
 from dmf.weighting import functional
@@ -46,6 +49,7 @@ class LearnedWeighting(Weighting):
     options: ClassVar[tuple[str, ...]] = (*Weighting.options, "weights_lr")
     replayable: ClassVar[bool] = False
     simplex: ClassVar[bool] = False
+    takes_absent: ClassVar[bool] = True
 
     s: nn.Parameter
     has_begun: Tensor
@@ -60,6 +64,9 @@ class LearnedWeighting(Weighting):
         self.weights = self._weigh(self.s.detach())
         self.register_buffer("has_begun", torch.tensor(False))  # whether it has seen a finite step
         self._network, self._mark, self._unmoved = Witness(), _mark(self.s), 0
+        self._held: tuple[Tensor, Tensor] | None = (
+            None  # which parameters are to stay as they were, and where they were
+        )
 
     @abstractmethod
     def start(self, factors: Tensor) -> Tensor:
@@ -80,34 +87,57 @@ class LearnedWeighting(Weighting):
     def forward(self, state: StepState) -> Combined:
         if not torch.compiler.is_compiling():
             self._check_that_it_learns(state.terms)
+        self.release()
+        present = state.present
         if state.finite is False:
-            return self.current(state.terms)
+            return self.current(state.terms, present)
         s = self.s
         s.data.copy_(choose(state.finite, s.data.clamp(-LIMIT, LIMIT), s.data))  # no change that autograd need know of
         if self._unmoved >= 0:
             self._mark = _mark(s)
         own = self._weigh(s)
-        weights = self.finish(own.detach(), self.weights)
+        last = self.among(present)
+        weights = self.finish(own.detach(), last, present)
+        if present is not None:
+            self._held = ~present, s.detach().clone()
+            weights = torch.where(present, weights, 0)
         if self.is_adjusted:
-            weights = torch.where(self.has_begun, weights, self.weights)
-        self.weights = choose(state.finite, weights, self.weights)
+            weights = torch.where(self.has_begun, weights, last)
+        used = choose(state.finite, weights, last)
+        self.weights = used if present is None else torch.where(present, used, self.weights)
         self.has_begun = self.has_begun | state.finite
         if not self.is_adjusted:
-            total = self._objective(own, state.terms, s)
-            return Combined(total.to(state.terms.dtype), self.weights)
-        linear = self._combine(state.terms, self.weights)
-        gradient_only = self._objective(own, functional.bounded(state.terms.detach().to(s.dtype)), s)
-        return Combined(linear.total + (gradient_only - gradient_only.detach()).to(linear.total.dtype), self.weights)
+            total = self._objective(own, state.terms, state)
+            return Combined(total.to(state.terms.dtype), used)
+        linear = self._combine(state.terms, used)
+        gradient_only = self._objective(own, functional.bounded(state.terms.detach().to(s.dtype)), state)
+        return Combined(linear.total + (gradient_only - gradient_only.detach()).to(linear.total.dtype), used)
+
+    def release(self) -> None:
+        """Take the parameters of losses that were absent at the last step back to where they were before it.
+
+        Their gradient was 0, but the momentum of an optimizer moves them all the same. ``fusion.join`` has it called
+        after each step of the optimizer; else the next step begins with it.
+        """
+        if self._held is None:
+            return
+        absent, before = self._held
+        self._held = None
+        self.s.data.copy_(torch.where(absent, before, self.s.data))
 
     def _weigh(self, s: Tensor) -> Tensor:
         return self.weigh(s) * self.total
 
-    def _objective(self, weights: Tensor, terms: Tensor, s: Tensor) -> Tensor:
-        terms = terms.to(s.dtype)
+    def _objective(self, weights: Tensor, terms: Tensor, state: StepState) -> Tensor:
+        terms = terms.to(self.s.dtype)
         fixed = weights.detach()
-        # The second part is 0: through it s gets its gradient, of a loss that an optimizer can square.
-        weighted = fixed * terms + (weights - fixed) * functional.bounded(terms.detach())
-        return weighted.sum() + self.price(s).sum() * self.total
+        # The second part is 0: through it s gets its gradient, of a loss that an optimizer can square; the same one in
+        # all processes.
+        seen = terms.detach() if state.batch is None else state.batch.to(terms.dtype)
+        weighted, price = fixed * terms + (weights - fixed) * functional.bounded(seen), self.price(self.s)
+        if state.present is not None:
+            weighted, price = (torch.where(state.present, part, 0) for part in (weighted, price))
+        return weighted.sum() + price.sum() * self.total
 
     def _check_that_it_learns(self, terms: Tensor) -> None:
         """Refuse a loop that forgot the parameters: the network moves and they, in spite of a gradient, do not."""
@@ -118,7 +148,14 @@ class LearnedWeighting(Weighting):
             self._unmoved = -1
         elif was_trained and self.s.grad is not None:
             self._unmoved += 1
-        if self._unmoved >= PATIENCE:
+        if self._unmoved >= PATIENCE and _is_in_an_optimizer(self.s):
+            self._unmoved = -1
+            warnings.warn(
+                "The weights are learned by an optimizer that steps less often than that of the network; until it "
+                "does, they stay as they are.",
+                stacklevel=2,
+            )
+        elif self._unmoved >= PATIENCE:
             raise ConfigError(
                 "The weights are learned, but no optimizer trains them: the network has moved and they have not. "
                 "Call `fusion.join(optimizer)` once, before the first step.",
@@ -154,6 +191,14 @@ class Witness:
 def _mark(tensor: Tensor) -> object:
     """Something that differs once an optimizer has changed ``tensor``."""
     return tensor._version, tensor.detach().flatten()[:16].tolist() if can_read(tensor) else None
+
+
+def _is_in_an_optimizer(parameter: Tensor) -> bool:
+    """Whether any optimizer of this program trains it. Looks through all objects: asked once, when in doubt."""
+    # By its type: isinstance asks some objects for their class, which are then no mere bystanders any more.
+    optimizers = [one for one in gc.get_objects() if issubclass(type(one), Optimizer)]
+    groups = [group for one in optimizers for group in one.param_groups]
+    return any(each is parameter for group in groups for each in group["params"])
 
 
 def _parameter_behind(terms: Tensor) -> Tensor | None:

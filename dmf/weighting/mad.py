@@ -1,5 +1,6 @@
 """DMF's median-absolute-deviation rule."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -36,6 +37,7 @@ class MADWeighting(WindowWeighting):
 
     options: ClassVar[tuple[str, ...]] = (*WindowWeighting.options, "median")
     default_floor: ClassVar[float] = 1e-3
+    absent: ClassVar[float] = -math.inf
     normalisation: ClassVar[Normalisation] = (
         "w = l / Σ l",
         r"w_k = \frac{l_k}{\sum_j l_j}",

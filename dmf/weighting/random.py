@@ -31,12 +31,13 @@ class RandomWeighting(RunningWeighting):
     """
 
     options: ClassVar[tuple[str, ...]] = (*RunningWeighting.options, "weight_seed")
+    takes_absent: ClassVar[bool] = True
 
     def __init__(self, count: int, *, weight_seed: int = 0, **options: Any) -> None:
         super().__init__(count, **options)
         self.weight_seed = weight_seed
 
-    def advance(self, losses: Tensor, steps: Sequence[int]) -> Tensor:
+    def advance(self, losses: Tensor, steps: Sequence[int], present: Tensor | None = None) -> Tensor:
         drawn = torch.stack([self._draw(step) for step in steps])
         # Without waiting for the device, which a copy of so few numbers would otherwise do.
         return drawn.to(self.weights.dtype).to(losses.device, non_blocking=True).softmax(-1) * self.total

@@ -1,14 +1,15 @@
 """Templates of the rules that keep running statistics of their own, or need nothing but the losses of a step."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from dmf.weighting import functional
 from dmf.weighting.base import Combined, StepState, Weighting
-from dmf.weighting.host import choose
+from dmf.weighting.host import choose, enough
 
 
 class RunningWeighting(Weighting):
@@ -16,7 +17,11 @@ class RunningWeighting(Weighting):
 
     A subclass says how its state moves over steps in a row (:meth:`advance`); live that is one step, in a replay all of
     them. Its state lives in buffers and restarts when the rule takes over in mid-training. One with ``patience`` counts
-    its finite steps in a buffer ``seen`` ().
+    the finite steps of each loss in a buffer ``seen`` (K,).
+
+    One that ``takes_absent`` keeps its state in buffers (..., K), and its ``advance`` has a third argument ``present``.
+    What it does there to the state of an absent loss is undone; the weights of the others begin to move once each of
+    them has been seen often enough.
     """
 
     seen: Tensor
@@ -29,17 +34,30 @@ class RunningWeighting(Weighting):
         """
 
     def forward(self, state: StepState) -> Combined:
+        present = state.present
         if state.finite is False:
-            return self.current(state.terms)
+            return self.current(state.terms, present)
         before = dict(self.named_buffers())
-        adapts = self.seen >= self.patience if self.patience else True
-        proposal = self.advance(state.terms.detach().to(self.weights)[None], (state.step,))[0]
-        self.weights = choose(adapts, self.finish(proposal, self.weights), self.weights)
+        adapts = enough(self.seen, self.patience, present) if self.patience else True
+        proposal = self._proposal(state)
+        weights = self.settle(state, proposal, adapts)
         for name, old in before.items():
             new = getattr(self, name)
             if new is not old:
+                if present is not None and name != "weights":
+                    new = torch.where(present, new, old)
                 setattr(self, name, choose(state.finite, new, old))
-        return self._combine(state.terms, self.weights)
+        if present is None:
+            return self._combine(state.terms, self.weights)
+        return self._combine(state.terms, choose(state.finite, weights, self.among(present)))
+
+    def _proposal(self, state: StepState) -> Tensor:
+        losses = state.values.to(self.weights)[None]
+        if state.present is None:
+            return self.advance(losses, (state.step,))[0]
+        # The signature of a rule that takes absent losses.
+        proposal: Tensor = self.advance(losses, (state.step,), present=state.present)[0]  # type: ignore[call-arg]
+        return functional.shares_among(proposal, state.present) * self.total if self.keeps_sum else proposal
 
     @torch.no_grad()
     def replay(self, losses: Tensor, history_max: int, first: int = 0) -> Tensor:
@@ -48,7 +66,7 @@ class RunningWeighting(Weighting):
         rows = self.weights[None]
         if finite.any():
             steps = [first + row for row in finite.nonzero()[:, 0].tolist()]
-            waits = min(max(self.patience - int(self.seen), 0), len(steps)) if self.patience else 0
+            waits = min(max(self.patience - min(self.seen.tolist()), 0), len(steps)) if self.patience else 0
             proposals = self.advance(losses[finite], steps)[waits:]
             rows = torch.cat((rows, self.finish_all(proposals, waits)))
         return rows[finite.cumsum(0)]
@@ -64,6 +82,7 @@ class ScalarizingWeighting(RunningWeighting):
     """
 
     simplex: ClassVar[bool] = False
+    proportions: ClassVar[Mapping[str, str]] = {**RunningWeighting.proportions, "share": "1"}
 
     share: Tensor
 
@@ -73,11 +92,23 @@ class ScalarizingWeighting(RunningWeighting):
 
     @abstractmethod
     def objective(self, terms: Tensor) -> Tensor:
-        """The total () of the losses (K,), differentiable; both in the dtype of the weights."""
+        """The total () of the losses (K,), differentiable; both in the dtype of the weights.
+
+        That of a rule that ``takes_absent`` has a second argument ``present``.
+        """
 
     def forward(self, state: StepState) -> Combined:
         linear = super().forward(state)
-        if state.finite is False or self.is_adjusted:
+        # Of several processes or micro-batches no one knows the others' gradients: the slopes at the mean losses do.
+        if state.finite is False or self.is_adjusted or state.pool is not None:
             return linear
-        total = self.objective(state.terms.to(self.weights)).to(state.terms.dtype)
-        return Combined(choose(state.finite, total, linear.total), linear.weights)
+        terms = state.terms.to(self.weights)
+        if state.present is None:
+            total = self.objective(terms)
+        else:
+            total = self.objective(terms, present=state.present)  # type: ignore[call-arg]
+        return Combined(choose(state.finite, total.to(state.terms.dtype), linear.total), linear.weights)
+
+    def share_of(self, present: Tensor | None) -> Tensor:
+        """How much each loss that is present matters, (K,); 0 for the others."""
+        return self.share if present is None else functional.shares_among(self.share, present)

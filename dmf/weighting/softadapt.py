@@ -1,5 +1,6 @@
 """SoftAdapt: by how fast each loss changes."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -55,6 +56,8 @@ class SoftAdaptWeighting(WindowWeighting):
         *("softadapt_variant", "beta", "window", "slope"),
     )
     default_floor: ClassVar[float] = 0.0  # a slope may well be 0
+    absent: ClassVar[float] = -math.inf
+    shared_state: ClassVar[frozenset[str]] = frozenset({"coefficients"})
     waits_for: ClassVar[str] = "window"
     normalisation: ClassVar[Normalisation] = (
         "w = e / Σ e",

@@ -35,6 +35,7 @@ class TchebycheffWeighting(ScalarizingWeighting):
     """
 
     options: ClassVar[tuple[str, ...]] = (*ScalarizingWeighting.options, "mu", "ideal")
+    takes_absent: ClassVar[bool] = True
 
     ideal: Tensor
 
@@ -48,19 +49,26 @@ class TchebycheffWeighting(ScalarizingWeighting):
         self.mu = mu
         self.register_buffer("ideal", values.to(self.weights), persistent=False)
 
-    def advance(self, losses: Tensor, steps: Sequence[int]) -> Tensor:
-        return self.total * self.count * self.share * functional.softmax(self._distance(losses), self.mu)
+    def advance(self, losses: Tensor, steps: Sequence[int], present: Tensor | None = None) -> Tensor:
+        slopes = functional.softmax(self._distance(losses, present), self.mu)
+        return self.total * self._count(present) * self.share_of(present) * slopes
 
-    def objective(self, terms: Tensor) -> Tensor:
-        return self.total * self.count * functional.smooth_maximum(self._distance(terms), self.mu)
+    def objective(self, terms: Tensor, present: Tensor | None = None) -> Tensor:
+        most = functional.smooth_maximum(self._distance(terms, present), self.mu)
+        return self.total * self._count(present) * most
 
-    def _distance(self, losses: Tensor) -> Tensor:
+    def _count(self, present: Tensor | None) -> int | Tensor:
+        return self.count if present is None else present.sum()
+
+    def _distance(self, losses: Tensor, present: Tensor | None) -> Tensor:
         most = torch.finfo(losses.dtype).max  # the distance of two huge numbers may be none any more
-        return self.share * (losses - self.ideal).clamp(-most, most)
+        distance = self.share_of(present) * (losses - self.ideal).clamp(-most, most)
+        return distance if present is None else torch.where(present, distance, -torch.inf)
 
     def account(self, state: StepState) -> Account:
         losses = state.terms.detach().to(self.weights)
-        distance, proposal = self._distance(losses), self.advance(losses[None], (state.step,))[0]
+        distance = self._distance(losses, state.present)
+        proposal = self.advance(losses[None], (state.step,), state.present)[0]
         stages = (
             stage(
                 "distance",

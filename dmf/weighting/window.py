@@ -10,7 +10,7 @@ from torch import Tensor
 from dmf.errors import ConfigError
 from dmf.weighting import functional
 from dmf.weighting.base import Combined, StepState, Weighting
-from dmf.weighting.host import Count, Flag, both, choose
+from dmf.weighting.host import Count, Flag, both, enough, lowest
 from dmf.weighting.stages import (
     Account,
     Normalisation,
@@ -29,6 +29,10 @@ class WindowWeighting(Weighting):
 
     A subclass says what the statistic is (:meth:`statistic`) and which weights it proposes (:meth:`propose`).
 
+    Where losses are absent at times, the window of each is its own newest values, and those that are present are
+    weighed among themselves, once each of them has values enough. To :meth:`statistic` an absent loss is flat at 0; to
+    :meth:`propose` it has the statistic ``absent``.
+
     Args:
         history_min: Values collected before the weights first move, at least 2.
         symlog: Compress with the symmetric logarithm, eq. (10).
@@ -42,9 +46,11 @@ class WindowWeighting(Weighting):
         *Weighting.options,
         *("history_min", "symlog", "minmax", "eps", "floor"),
     )
+    takes_absent: ClassVar[bool] = True
     default_floor: ClassVar[float]
     normalisation: ClassVar[Normalisation] = ("w from s", "w = w(s)", "The weights that the rule makes of it.")
     waits_for: ClassVar[str] = "history_min"  # the option that says how many losses it needs
+    absent: ClassVar[float] = 0.0  # the statistic with which :meth:`propose` gives a loss no weight
 
     def __init__(
         self,
@@ -77,7 +83,7 @@ class WindowWeighting(Weighting):
         """Weights (..., K) that sum to 1; may read state but not change it."""
 
     def learn(self, statistic: Tensor, adapting: Flag) -> None:
-        """Update state of the subclass after a step, where ``adapting`` holds."""
+        """Update state of the subclass after a step, where ``adapting`` holds: () of all losses, or (K,) of each."""
 
     def propose_all(self, statistics: Tensor) -> Tensor:
         """:meth:`propose` and :meth:`learn` for adaptive steps in a row, (S, K).
@@ -106,36 +112,44 @@ class WindowWeighting(Weighting):
         return functional.minmax(compressed, filled, self.eps) if self.minmax else compressed
 
     def forward(self, state: StepState) -> Combined:
-        adapting = both(state.finite, state.filled >= self.history_min)
+        adapting = both(state.finite, enough(state.filled, self.history_min, state.present))
         if adapting is False:
-            return self.current(state.terms)
-        statistic = self.statistic(self.scale(state.window, state.filled), state.filled)
-        return self._combine(state.terms, self._advance(statistic, adapting))
+            return self.current(state.terms, state.present)
+        statistic, proposal = self._propose(state)
+        learns = adapting if state.present is None else state.present & adapting
+        self.learn(statistic.detach(), learns)
+        return self._combine(state.terms, self.settle(state, proposal, adapting))
 
-    def _advance(self, statistic: Tensor, adapting: Flag) -> Tensor:
-        proposal = self._summing(self.propose(statistic))
-        self.learn(statistic.detach(), adapting)
-        weights = choose(adapting, self.finish(proposal, self.weights), self.weights)
-        self.weights = weights.detach()
-        return weights
+    def _propose(self, state: StepState) -> tuple[Tensor, Tensor]:
+        """Statistic and proposal (K,) of a step whose windows are filled far enough."""
+        scaled, present = self.scale(state.window, state.filled), state.present
+        if present is None:
+            statistic = self.statistic(scaled, state.filled)
+            return statistic, self._summing(self.propose(statistic))
+        statistic = self.statistic(torch.where(present[:, None], scaled, 0), state.filled)
+        statistic = torch.where(present, statistic, self.absent)
+        return statistic, self._summing(functional.shares_among(self.propose(statistic), present))
 
     def _summing(self, shares: Tensor) -> Tensor:
         return shares if self.total == 1 else shares * self.total
 
     def account(self, state: StepState) -> Account:
-        filled = int(state.filled)
+        filled = lowest(state.filled, state.present) if isinstance(state.filled, Tensor) else state.filled
         if not filled:
             return Account(note=warming_up(0, self.history_min))
-        scaled = self.scale(state.window, filled)
+        scaled = self.scale(state.window, state.filled)
         stages = scaling_stages(
-            state.window[:, -filled:], scaled[:, -filled:], symlog=self.symlog, minmax=self.minmax, eps=self.eps
+            _seen(state.window, state.filled),
+            _seen(scaled, state.filled),
+            symlog=self.symlog,
+            minmax=self.minmax,
+            eps=self.eps,
         )
         if filled < self.history_min:
-            return Account(stages, None, warming_up(filled, self.history_min))
-        statistic = self.statistic(scaled, filled)
-        proposal = self._summing(self.propose(statistic))
+            return Account(stages, None, warming_up(int(filled), self.history_min))
+        statistic, proposal = self._propose(state)
         shares = normalisation_stage(*self.normalisation, proposal, self.total)
-        return Account((*stages, *self.statistic_stages(scaled, filled, statistic), shares), proposal)
+        return Account((*stages, *self.statistic_stages(scaled, state.filled, statistic), shares), proposal)
 
     def statistic_stages(self, scaled: Tensor, filled: Count, statistic: Tensor) -> tuple[Stage, ...]:
         """How the statistic (K,) comes of the scaled windows (K, T)."""
@@ -189,3 +203,11 @@ class WindowWeighting(Weighting):
             *((window, history_max) for window in windows[full:].split(chunk)),
         ]
         return torch.cat([measure(self.stretch(window.contiguous(), filled), filled) for window, filled in parts])
+
+
+def _seen(window: Tensor, filled: Count) -> Tensor:
+    """The filled columns (K, T) of a window; NaN where one loss has fewer values than another."""
+    if isinstance(filled, Tensor):
+        window = torch.where(functional.valid_columns(window, filled), window, torch.nan)
+        filled = int(filled.max())
+    return window[:, -filled:]

@@ -22,7 +22,7 @@ from dmf.errors import ConfigError
 from dmf.knobs import read_events
 from dmf.plugins import load_plugin, plugins_of
 from dmf.presets import PRESETS
-from dmf.recipes import WIDTH, as_command, as_events, as_loop, as_python
+from dmf.recipes import BUILT_IN, WIDTH, as_command, as_events, as_loop, as_python
 from dmf.records import Knob
 from dmf.weighting import WEIGHTINGS
 
@@ -312,6 +312,17 @@ def test_a_loop_of_ones_own_does_all_that_its_weighting_needs(tiny: Any, name: s
     assert run_script(script).startswith("tensor([")  # a weighting that misses something says so
     assert ("fusion.join(optimizer)" in script) == (name in ("uncertainty", "imtl-l"))
     assert ("fusion.after_step(" in script) == (name == "famo")
+
+
+@pytest.mark.parametrize("base", ["FAMOWeighting", "UncertaintyWeighting", "MGDAWeighting"])
+def test_a_loop_of_a_weighting_of_ones_own_does_all_that_it_may_need(plugin: Any, base: str) -> None:
+    text = f"from dmf.weighting import {base}\n\n\nclass Own({base}):\n    pass\n\n\nWEIGHTINGS = {{'own': Own}}\n"
+    script = as_loop(plugins_of_config("own", plugin(text)), "own")
+    assert run_script(script).startswith("tensor([")  # a weighting that misses something says so
+
+
+def test_the_weightings_that_come_with_the_program_are_known(plugin: Any) -> None:
+    assert set(WEIGHTINGS) == BUILT_IN
 
 
 def test_lines_are_not_longer_than_a_terminal() -> None:

@@ -203,7 +203,7 @@ def test_a_method_that_waits_for_the_gpu_is_told(broken):
 
 
 def test_every_check_has_its_words():
-    assert len(CHECKS) == len(set(CHECKS.values())) == 14
+    assert len(CHECKS) == len(set(CHECKS.values())) == 15
 
 
 def test_the_history_has_a_spike_a_flat_stretch_and_bad_steps():

@@ -509,3 +509,14 @@ def test_it_is_exported_renamed_and_deleted_like_any_other(store, fused, tmp_pat
     store.update_run(run.id, name="yours", archived=True)
     store.delete_runs([run.id])
     assert store.experiments(archived=True) == []
+
+
+def test_of_several_processes_the_first_records_for_all(store, monkeypatch):
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "get_rank", lambda: 1)
+    fusion = Fusion(MADWeighting(2), process_group=False)
+    with record("second of two", fusion=fusion, store=store) as run:
+        for _ in range(3):
+            run.write(fusion(torch.ones(2)))
+        run.metrics(1, "validation", {"cb_dice": 0.5})
+    assert store.runs() == []
