@@ -13,7 +13,12 @@ from dmf.weighting.pooling import Pool
 if TYPE_CHECKING:
     from dmf.weighting import LossHistory
 
-_CAN_DISTRIBUTE = dist.is_available()
+
+def _never() -> bool:
+    return False
+
+
+_is_initialized = dist.is_initialized if dist.is_available() else _never  # asked at every step
 
 
 class Calls:
@@ -46,7 +51,7 @@ class Calls:
     @property
     def group(self) -> Any:
         """The process group that there is now; None for this process alone."""
-        if self._group is False or not _CAN_DISTRIBUTE or not dist.is_initialized():
+        if self._group is False or not _is_initialized():
             return None
         group = dist.group.WORLD if self._group is None else self._group
         return group if dist.get_world_size(group) > 1 else None
@@ -58,6 +63,8 @@ class Calls:
 
     def pool(self) -> Pool | None:
         """What brings the step together; None where one call of one process is a step."""
+        if self.accumulate == 1 and not self._in_block and not _is_initialized():
+            return None
         group = self.group
         if group is None and not self.accumulates:
             return None

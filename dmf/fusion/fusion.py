@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from dmf.errors import ConfigError
 from dmf.fusion.accumulation import Calls
 from dmf.fusion.fused import Fused
-from dmf.fusion.given import Given, Losses, Presence, read
+from dmf.fusion.given import Given, Losses, Presence, read, taken
 from dmf.fusion.naming import checked_names, from_state, place_of, to_state
 from dmf.fusion.restoring import fitted
 from dmf.schedule import AuxiliarySchedule
@@ -104,18 +104,21 @@ class Fusion(KeepsPrecision, nn.Module):
     # What a training loop calls
 
     def forward(self, losses: Losses, present: Presence | None = None) -> Fused:
-        given = self._read(losses, present)
-        terms, auxiliary = given.terms, given.auxiliary
+        weighting, seen = self.weighting, None  # a module of a module takes a while to look up
+        given = self._read(weighting, losses, present)
+        terms, auxiliary, _, here, _ = given
         finite = all_finite(terms if auxiliary is None else torch.cat((terms.detach(), auxiliary.detach()[None])))
-        if given.present is not None:
+        if here is not None:
             finite = self._expect_any(given, finite)
         if not self.training:
-            return self._fused(given, self.weighting.current(terms, given.present), finite, self.step, None)
-        pool, seen = self._calls.pool(), None
+            # A rule of one's own need not know of absent losses.
+            combined = weighting.current(terms) if here is None else weighting.current(terms, here)
+            return self._fused(given, combined, finite, self.step, None)
+        pool = self._calls.pool()
         if pool is not None:
             terms, finite, seen = self._together(pool, given, finite)
         step = self.step
-        return self._fused(given, self._learn(given, terms, finite, seen, pool), finite, step, seen)
+        return self._fused(given, self._learn(weighting, given, terms, finite, seen), finite, step, seen)
 
     def after_step(self, losses: Losses, present: Presence | None = None) -> None:
         """Show the weighting the losses of the *same batch* again, after the optimizer's step.
@@ -130,7 +133,7 @@ class Fusion(KeepsPrecision, nn.Module):
         if not (self.training and self.weighting.looks_twice):
             return
         with torch.no_grad():
-            given = self._read(losses, present)
+            given = self._read(self.weighting, losses, present)
             terms, here = given.terms, given.present
             if self._calls.group is not None:
                 pool = Pool(self._calls.group)
@@ -268,8 +271,10 @@ class Fusion(KeepsPrecision, nn.Module):
 
     # The inside
 
-    def _read(self, losses: Losses, present: Presence | None) -> Given:
-        count = self.weighting.count
+    def _read(self, weighting: Weighting, losses: Losses, present: Presence | None) -> Given:
+        count = weighting.count
+        if present is None and (given := taken(losses, count)) is not None:
+            return given
         if self.names is None and isinstance(losses, Mapping):
             if len(losses) != count:
                 raise ConfigError(
@@ -279,10 +284,10 @@ class Fusion(KeepsPrecision, nn.Module):
                 )
             self.names = checked_names(tuple(losses), count)
         given = read(losses, present, self.names, count)
-        if given.present is not None and not self.weighting.takes_absent:
+        if given.present is not None and not weighting.takes_absent:
             raise ConfigError(
-                f"{type(self.weighting).__name__} does not say what it does where a loss is absent. Give all losses, "
-                "or set `takes_absent = True` there and heed `StepState.present`.",
+                f"{type(weighting).__name__} does not say what it does where a loss is absent. Give all losses, or set "
+                "`takes_absent = True` there and heed `StepState.present`.",
                 "weighting",
             )
         return given
@@ -309,30 +314,15 @@ class Fusion(KeepsPrecision, nn.Module):
         terms = given.terms if seen.scale is None else given.terms * seen.scale.to(given.terms.dtype)
         return terms, seen.finite, seen
 
-    def _learn(self, given: Given, terms: Tensor, finite: Flag, seen: Seen | None, pool: Pool | None) -> Combined:
+    def _learn(self, weighting: Weighting, given: Given, terms: Tensor, finite: Flag, seen: Seen | None) -> Combined:
+        history, logits = self.history, given.logits
         if seen is None:
             values, present = terms.detach() if self.detach_weights else terms, given.present
-            window = self.history.push(values, finite, present)
-            state = StepState(
-                self.step, terms, window, self.history.count, finite, given.logits, self._watched, present
-            )
         else:
-            present = seen.present if self.weighting.takes_absent else None
-            window = self.history.push(seen.values, finite, present)
-            state = StepState(
-                self.step,
-                terms,
-                window,
-                self.history.count,
-                finite,
-                given.logits,
-                self._watched,
-                present,
-                seen.values,
-                seen.batch,
-                pool,
-            )
-        combined = expect_combined(self.weighting, self.weighting(state))
+            values, present = seen.values, seen.present if weighting.takes_absent else None
+        window = history.push(values, finite, present)
+        state = StepState(self.step, terms, window, history.count, finite, logits, self._watched, present, seen)
+        combined = expect_combined(weighting, weighting(state))
         if not isinstance(finite, bool):
             self.skipped = self.skipped + ~finite
             self.skipped_in_row = torch.where(finite, 0, self.skipped_in_row + 1)
@@ -341,7 +331,7 @@ class Fusion(KeepsPrecision, nn.Module):
         elif self.skipped_in_row:
             self.skipped_in_row = torch.zeros_like(self.skipped_in_row)
         self.step += 1
-        if pool is not None:
+        if seen is not None:
             self._calls.end()
         return combined
 

@@ -1,8 +1,7 @@
 """The losses of a step, in whatever form they are given, and which of them there are."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -12,15 +11,18 @@ from dmf.losses import Parts
 from dmf.registry import unknown
 from dmf.weighting.host import can_read
 
-Losses = Parts | Tensor | Sequence[Tensor | None] | Mapping[str, Tensor | None]
+Several = Sequence[Tensor | None] | Mapping[str, Tensor | None]
+Losses = Parts | Tensor | Several
 """``Parts`` from a ``LossBank``, a tensor (K,), K scalar tensors, or those by name; None for one that is absent."""
 
 Presence = Tensor | Sequence[bool] | Mapping[str, bool]
 """Which of the losses there are: (K,) bool on any device, or K truth values, or those by name."""
 
 
-@dataclass(frozen=True)
-class Given:
+_EXACT_ENOUGH = (torch.float32, torch.float64)
+
+
+class Given(NamedTuple):
     """Losses as tensors.
 
     Attributes:
@@ -50,26 +52,30 @@ def read(losses: Losses, present: Presence | None, names: tuple[str, ...] | None
     Raises:
         ConfigError: If they are not K scalar tensors, a name is not known, or ``present`` does not fit.
     """
-    auxiliary = logits = None
-    if isinstance(losses, Parts):
-        terms, auxiliary, logits = losses.terms, losses.auxiliary, losses.logits
-    elif isinstance(losses, Tensor):
-        terms = losses
-    else:
-        return _read_several(losses, present, names, count)
-    terms = _checked(terms, count)
-    if present is None:
-        return Given(terms, auxiliary, logits)
-    mask = _mask(present, names, count)
+    given = taken(losses, count)
+    if given is None:
+        return _read_several(cast("Several", losses), present, names, count)
+    mask = [True] if present is None else _mask(present, names, count)
     if isinstance(mask, list) and all(mask):
-        return Given(terms, auxiliary, logits)
-    here = _as_tensor(mask, terms.device)
+        return given
+    here = _as_tensor(mask, given.terms.device)
     is_empty = isinstance(mask, list) and not any(mask)
-    return Given(torch.where(here, terms, 0), auxiliary, logits, here, is_empty)
+    return given._replace(terms=torch.where(here, given.terms, 0), present=here, is_empty=is_empty)
+
+
+def taken(losses: Losses, count: int) -> Given | None:
+    """Losses that are one tensor, all of them there; None where they come one by one.
+
+    Raises:
+        ConfigError: If they are not K scalars.
+    """
+    if isinstance(losses, Parts):
+        return Given(_checked(losses.terms, count), losses.auxiliary, losses.logits)
+    return Given(_checked(losses, count)) if isinstance(losses, Tensor) else None
 
 
 def _read_several(
-    losses: Sequence[Tensor | None] | Mapping[str, Tensor | None],
+    losses: Several,
     present: Presence | None,
     names: tuple[str, ...] | None,
     count: int,
@@ -109,8 +115,10 @@ def _checked(terms: Tensor, count: int) -> Tensor:
     if terms.shape != (count,):
         raise _wrong_count(str(tuple(terms.shape)), count)
     dtype = terms.dtype
+    if dtype in _EXACT_ENOUGH:
+        return terms
     if dtype.is_floating_point:
-        return terms.float() if dtype.itemsize < 4 else terms
+        return terms.float()
     if dtype.is_complex:
         raise ConfigError(f"`losses` must be real numbers, got {dtype}.", "terms")
     return terms.to(torch.get_default_dtype())  # a whole number, whose type cannot hold its weight

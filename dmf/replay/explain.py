@@ -103,8 +103,8 @@ class Explainer:
         self.losses: Numbers = np.array(losses, dtype=np.float64)
         self._present = presence(losses)
         here = np.ones(self.losses.shape, dtype=bool) if self._present is None else self._present
-        finite = (np.isfinite(self.losses) | ~here).all(1) & here.any(1)
-        self._finite: NDArray[np.bool_] = np.asarray(finite)
+        finite: NDArray[np.bool_] = np.asarray((np.isfinite(self.losses) | ~here).all(1) & here.any(1))
+        self._finite = finite
         # (S, K) what enters the memory of each loss.
         self._stored: NDArray[np.bool_] = here & finite[:, None]
         self.losses = np.where(here, self.losses, np.nan)
@@ -135,7 +135,7 @@ class Explainer:
         before, weights = _numbers(weighting.weights), self.weights[step]
         stages = account.stages
         if account.proposal is not None:
-            stages = (*stages, *weighting.adjustments(account.proposal))
+            stages = (*stages, *weighting.adjustments(account.proposal, state.present))
         reach = weighting.reach(fusion.history_max)
         shown, window = self._shown(step, fusion.history_max if reach is None else reach)
         return Explanation(

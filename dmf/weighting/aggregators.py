@@ -79,13 +79,13 @@ class GramianWeighting(GradientWeighting):
 
     def forward(self, state: StepState) -> Combined:
         if state.finite is False:
-            return self.current(state.terms, state.present)
+            return self.stay(state)
         products = self.products(state, self.weights.dtype)
         if state.finite is not True:
             products = torch.where(state.finite, products, torch.nan)
         proposal = self._propose(products.cpu().double(), state.step)
         if proposal is None:
-            return self.current(state.terms, state.present)
+            return self.stay(state)
         return self._combine(state.terms, self.settle(state, proposal.to(self.weights), True))
 
     @property

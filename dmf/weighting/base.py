@@ -13,7 +13,7 @@ from dmf.errors import ConfigError
 from dmf.weighting import adjusting, functional
 from dmf.weighting.host import Count, Flag, choose
 from dmf.weighting.places import rearranged
-from dmf.weighting.pooling import Pool
+from dmf.weighting.pooling import Seen
 from dmf.weighting.precision import KeepsPrecision
 from dmf.weighting.stages import (
     Account,
@@ -36,10 +36,7 @@ class StepState:
         logits: The network's output that the losses were computed from, with gradient; None where it is not known.
         parameters: What the losses are minimised over, with gradient; empty where it is not known.
         present: (K,) bool, the losses that this step has; None if it has all.
-        averaged: (K,) means of the losses over processes and micro-batches, without gradient; None where there is one
-            of each. See :attr:`values`.
-        batch: (K,) means over the processes of this micro-batch alone; None where there is one process.
-        pool: Brings gradients of processes and micro-batches together; None where there is one of each.
+        seen: What several processes or micro-batches have seen of the losses; None where there is one of each.
     """
 
     step: int
@@ -50,14 +47,12 @@ class StepState:
     logits: Tensor | None = None
     parameters: tuple[Tensor, ...] = ()
     present: Tensor | None = None
-    averaged: Tensor | None = None
-    batch: Tensor | None = None
-    pool: Pool | None = None
+    seen: Seen | None = None
 
     @property
     def values(self) -> Tensor:
         """(K,) the losses that a rule learns from, without gradient."""
-        return self.terms.detach() if self.averaged is None else self.averaged
+        return self.terms.detach() if self.seen is None else self.seen.values
 
 
 @dataclass(frozen=True)
@@ -227,10 +222,11 @@ class Weighting(KeepsPrecision, nn.Module, ABC):
         """
         present = state.present
         last = self.among(present)
-        weights = choose(adapting, self.finish(proposal, last, present), last)
         if present is None:
+            weights = choose(adapting, self.finish(proposal, last), last)
             self.weights = weights.detach()
         else:
+            weights = choose(adapting, self.finish(proposal, last, present), last)
             kept = weights.detach()
             if self.keeps_sum:
                 kept = kept * (torch.where(present, self.weights, 0).sum() / self.total)
@@ -280,17 +276,18 @@ class Weighting(KeepsPrecision, nn.Module, ABC):
         """
         return Account()
 
-    def adjustments(self, proposal: Tensor) -> tuple[Stage, ...]:
+    def adjustments(self, proposal: Tensor, present: Tensor | None = None) -> tuple[Stage, ...]:
         """What :meth:`finish` does to a proposal (K,) at the next step, stage by stage; none without adjustments."""
         return adjusting_stages(
             proposal,
-            self.weights,
+            self.among(present),
             base=self.base_weights,
             smoothing=self.smoothing,
             low=self.weight_min,
             high=self.weight_max,
             max_change=self.max_change,
             total=self.total if self.simplex else None,
+            present=present,
         )
 
     def rearrange(self, places: Sequence[int | None]) -> None:
@@ -345,6 +342,11 @@ class Weighting(KeepsPrecision, nn.Module, ABC):
     def current(self, terms: Tensor, present: Tensor | None = None) -> Combined:
         """Combine ``terms`` (K,), those that are present, with the last weights; changes nothing (evaluation)."""
         return self._combine(terms, self.among(present))
+
+    def stay(self, state: StepState) -> Combined:
+        """Combine the losses of a step that teaches nothing with the last weights."""
+        # A rule of someone's own may have a `current` that knows nothing of absent losses.
+        return self.current(state.terms) if state.present is None else self.current(state.terms, state.present)
 
     def _combine(self, terms: Tensor, weights: Tensor) -> Combined:
         return Combined((weights.to(terms.dtype) * terms).sum(), weights.detach())

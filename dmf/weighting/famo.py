@@ -100,10 +100,14 @@ class FAMOWeighting(Weighting):
         if not torch.compiler.is_compiling():
             self._check_that_it_looks(state.terms)
         present = state.present
-        waits = torch.ones_like(self.waits) if present is None else present
-        self.waits = waits & state.finite
+        if present is not None:
+            self.waits = present & state.finite
+        elif isinstance(state.finite, bool):
+            self.waits = torch.full_like(self.waits, state.finite)
+        else:
+            self.waits = state.finite.expand_as(self.waits)
         if state.finite is False:
-            return self.current(state.terms, present)
+            return self.stay(state)
         distance = self._log_distance(state.values)
         proposal = _among(self.xi - distance, present).softmax(-1) * self.total
         weights = self.settle(state, proposal, state.finite)

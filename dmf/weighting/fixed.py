@@ -55,7 +55,7 @@ class FixedWeighting(Weighting):
         return None
 
     def forward(self, state: StepState) -> Combined:
-        return self.current(state.terms, state.present)
+        return self.stay(state)
 
     def replay(self, losses: Tensor, history_max: int, first: int = 0) -> Tensor:
         return self.weights.expand(len(losses) - first, self.count).clone()

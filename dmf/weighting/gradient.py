@@ -185,13 +185,13 @@ class GradientWeighting(Weighting):
         """Inner products (K, K) of the losses' gradients, over all processes and micro-batches of the step."""
         rows = self.rows(state, self.inputs(state))
         products = gramian(rows, dtype)
-        if state.pool is not None and self.gradient_of == "logits":
-            products = state.pool.products(products)
+        if state.seen is not None and self.gradient_of == "logits":
+            products = state.seen.pool.products(products)
         return products
 
     def rows(self, state: StepState, inputs: Sequence[Tensor]) -> Gradients:
         """The losses' gradients at ``inputs``; those at weights are means over all processes and micro-batches."""
         rows = gradients(state.terms, inputs, state.logits, can_wait=self.host_sync)
-        if state.pool is None or self.gradient_of == "logits":
+        if state.seen is None or self.gradient_of == "logits":
             return rows
-        return state.pool.rows(rows)
+        return state.seen.pool.rows(rows)

@@ -79,7 +79,7 @@ class GradNormWeighting(GradientWeighting):
 
     def forward(self, state: StepState) -> Combined:
         if state.finite is False:
-            return self.current(state.terms, state.present)
+            return self.stay(state)
         present = state.present
         losses = functional.bounded(state.values.to(self.weights))
         lengths = self._lengths(state)
@@ -105,8 +105,8 @@ class GradNormWeighting(GradientWeighting):
         """(K,) lengths of the losses' gradients at the last layer."""
         rows = self.rows(state, (self._last(self.inputs(state)),))
         lengths = torch.stack([row[0].to(self.weights).norm() for row in rows])
-        if state.pool is not None and self.gradient_of == "logits":
-            lengths = state.pool.products(lengths.square().diag()).diagonal().sqrt()
+        if state.seen is not None and self.gradient_of == "logits":
+            lengths = state.seen.pool.products(lengths.square().diag()).diagonal().sqrt()
         return lengths
 
     def _last(self, inputs: tuple[Tensor, ...]) -> Tensor:

@@ -90,7 +90,7 @@ class LearnedWeighting(Weighting):
         self.release()
         present = state.present
         if state.finite is False:
-            return self.current(state.terms, present)
+            return self.stay(state)
         s = self.s
         s.data.copy_(choose(state.finite, s.data.clamp(-LIMIT, LIMIT), s.data))  # no change that autograd need know of
         if self._unmoved >= 0:
@@ -133,7 +133,7 @@ class LearnedWeighting(Weighting):
         fixed = weights.detach()
         # The second part is 0: through it s gets its gradient, of a loss that an optimizer can square; the same one in
         # all processes.
-        seen = terms.detach() if state.batch is None else state.batch.to(terms.dtype)
+        seen = terms.detach() if state.seen is None else state.seen.batch.to(terms.dtype)
         weighted, price = fixed * terms + (weights - fixed) * functional.bounded(seen), self.price(self.s)
         if state.present is not None:
             weighted, price = (torch.where(state.present, part, 0) for part in (weighted, price))

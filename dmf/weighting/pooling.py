@@ -1,8 +1,7 @@
 """One optimizer step seen by several processes, or in several micro-batches, as if it were one large batch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as dist
@@ -15,8 +14,7 @@ _EXACT = 2.0**53  # whole numbers below it are exact in float64
 Rows = list[tuple[Tensor, ...]]
 
 
-@dataclass(frozen=True)
-class Seen:
+class Seen(NamedTuple):
     """What a step has seen of its losses, in all processes and micro-batches so far.
 
     Attributes:
@@ -26,6 +24,7 @@ class Seen:
         batch: (K,) means over the processes of this call alone.
         scale: (K,) what a process multiplies its own losses by, so that gradients averaged over all processes are means
             over those that had the loss; None where all had all.
+        pool: Brings gradients together in the same way.
     """
 
     values: Tensor
@@ -33,6 +32,7 @@ class Seen:
     present: Tensor | None
     batch: Tensor
     scale: Tensor | None
+    pool: "Pool"
 
 
 class Message:
@@ -118,7 +118,7 @@ class Pool:
         self._had = has if self._had is None else self._had + has
         values = self._sums / self._had.clamp(min=1)
         present = None if here is None and self._is_whole() else self._had > 0
-        return Seen(values, self._finite, present, batch, scale)
+        return Seen(values, self._finite, present, batch, scale, self)
 
     def _is_whole(self) -> bool:
         return self._had is not None and can_read(self._had) and bool(self._had.eq(self.calls).all())

@@ -36,7 +36,7 @@ class RunningWeighting(Weighting):
     def forward(self, state: StepState) -> Combined:
         present = state.present
         if state.finite is False:
-            return self.current(state.terms, present)
+            return self.stay(state)
         before = dict(self.named_buffers())
         adapts = enough(self.seen, self.patience, present) if self.patience else True
         proposal = self._proposal(state)
@@ -100,7 +100,7 @@ class ScalarizingWeighting(RunningWeighting):
     def forward(self, state: StepState) -> Combined:
         linear = super().forward(state)
         # Of several processes or micro-batches no one knows the others' gradients: the slopes at the mean losses do.
-        if state.finite is False or self.is_adjusted or state.pool is not None:
+        if state.finite is False or self.is_adjusted or state.seen is not None:
             return linear
         terms = state.terms.to(self.weights)
         if state.present is None:

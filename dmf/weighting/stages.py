@@ -133,6 +133,7 @@ def adjusting_stages(
     high: float,
     max_change: float | None,
     total: float | None,
+    present: Tensor | None = None,
 ) -> tuple[Stage, ...]:
     """What :func:`adjusting.adjust` does to a proposal (K,), one stage for each adjustment that is on."""
     found: list[Stage] = []
@@ -145,7 +146,7 @@ def adjusting_stages(
                 "w ← w · b" if total is None else "w ← w · b / Σ (w · b) · sum",
                 r"w_k \leftarrow w_k b_k" if total is None else r"w_k \leftarrow S\,\frac{w_k b_k}{\sum_j w_j b_j}",
                 "Each weight is multiplied by how much its loss counts whatever the rule says.",
-                adjusting.adjust(proposal, last, base=base, total=total),
+                adjusting.adjust(proposal, last, base=base, total=total, present=present),
                 numbers={"b": base},
             )
         )
@@ -157,7 +158,7 @@ def adjusting_stages(
                 f"w ← {smoothing:g} · w(last) + {1 - smoothing:g} · w",
                 rf"w \leftarrow {smoothing:g}\,w^{{\text{{last}}}} + {1 - smoothing:g}\,w",
                 f"{smoothing:.0%} of the last step's weights are kept.",
-                adjusting.adjust(proposal, last, base=base, smoothing=smoothing, total=total),
+                adjusting.adjust(proposal, last, base=base, smoothing=smoothing, total=total, present=present),
                 numbers=before,
             )
         )
@@ -170,7 +171,9 @@ def adjusting_stages(
                 rf"{low:g} \le w_k" + (rf" \le {high:g}" if high < float("inf") else ""),
                 "Weights beyond the limits are pinned to them"
                 + ("." if total is None else "; the free ones share the rest."),
-                adjusting.adjust(proposal, last, base=base, smoothing=smoothing, low=low, high=high, total=total),
+                adjusting.adjust(
+                    proposal, last, base=base, smoothing=smoothing, low=low, high=high, total=total, present=present
+                ),
             )
         )
     if max_change is not None:
@@ -190,6 +193,7 @@ def adjusting_stages(
                     high=high,
                     max_change=max_change,
                     total=total,
+                    present=present,
                 ),
                 numbers=before,
             )

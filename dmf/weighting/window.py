@@ -114,7 +114,7 @@ class WindowWeighting(Weighting):
     def forward(self, state: StepState) -> Combined:
         adapting = both(state.finite, enough(state.filled, self.history_min, state.present))
         if adapting is False:
-            return self.current(state.terms, state.present)
+            return self.stay(state)
         statistic, proposal = self._propose(state)
         learns = adapting if state.present is None else state.present & adapting
         self.learn(statistic.detach(), learns)

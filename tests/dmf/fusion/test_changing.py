@@ -134,7 +134,7 @@ def test_another_method_goes_on_with_the_memory_that_there_is() -> None:
 
 
 def test_joined_optimizers_train_what_the_new_method_learns_and_nothing_of_the_old_one() -> None:
-    network = nn.Parameter(torch.tensor([1.0, 2.0]))
+    network = nn.Parameter(torch.tensor([3.0, 2.0]))
     optimizer = torch.optim.Adam([network], lr=0.1)
     model = Fusion(UncertaintyWeighting(2))
     model.join(optimizer)
@@ -165,5 +165,5 @@ def test_what_cannot_be_is_refused_and_nothing_changes() -> None:
         Fusion(MADWeighting(2)).add("c")
     with pytest.raises(ConfigError, match="The only loss cannot be dropped"):
         Fusion(MADWeighting(1)).drop(0)
-    with pytest.raises(ConfigError, match="`names` must be 2, one per loss, got 1: a"):
+    with pytest.raises(ConfigError, match="`names` must be 2 names, one per loss, got 1: a"):
         Fusion(MADWeighting(2), names=("a",))
