@@ -396,7 +396,7 @@ class Fusion(KeepsPrecision, nn.Module):
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         self._calls.close()
-        fitted(self, state_dict, prefix)
+        fitted(state_dict, prefix, self.state_dict(), self.names, self.weighting)
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
 

@@ -89,7 +89,7 @@ def assert_as_if_uninterrupted(tiny, tmp_path):
         whole = create_experiment(whole_store, tiny(*RACE, epochs="3"), read_events(tmp_path / "events.json"))
         Job(whole_store, whole, "another").train()
         for run, other in zip(experiment.runs, whole_store.experiment(whole.id).runs, strict=True):
-            assert run.state is other.state is RunState.FINISHED
+            assert run.state is other.state is RunState.FINISHED, run.reason
             telemetry, expected = store.telemetry(run.id), whole_store.telemetry(other.id)
             np.testing.assert_array_equal(telemetry.steps, np.arange(STEPS))
             assert telemetry.values.tobytes() == expected.values.tobytes()
