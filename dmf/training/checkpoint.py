@@ -113,8 +113,8 @@ def load(path: Path, fingerprint: str, known: Artifact | None = None) -> tuple[d
     Args:
         path: The file.
         fingerprint: Of the configuration that it must be of.
-        known: What is recorded of it. The file may be of a later step: then who wrote it was killed before it could
-            record that.
+        known: What is recorded of it. The file may have been written later: then who wrote it was killed before it
+            could record that.
 
     Raises:
         CheckpointError: If it is missing, damaged, was made under another configuration or is another file than is
@@ -140,13 +140,24 @@ def load(path: Path, fingerprint: str, known: Artifact | None = None) -> tuple[d
             "or start a new run."
         )
     progress = json.loads(metadata["progress"])
-    if known is not None and known.sha256 and progress["step"] <= known.step and _file_hash(path) != known.sha256:
+    if known is not None and known.sha256 and _is_another(path, progress["step"], known, "content" in metadata):
         raise CheckpointError(
             f"Checkpoint {path} is not the file that the store knows (SHA-256 {known.sha256[:10]}…). Put that file "
             "back, or start a new run."
         )
     knobs = tuple(Knob(**knob) for knob in progress.pop("knobs", ()))  # earlier programs wrote none
     return tensors, Progress(**progress, knobs=knobs)
+
+
+def _is_another(path: Path, step: int, known: Artifact, is_whole: bool) -> bool:
+    """Whether a file is not what is recorded, nor what came after it and could not be recorded before a kill.
+
+    The latter may be of the same step: a change of settings between two steps is saved at once. That it ``is_whole``
+    says the hash of what it holds.
+    """
+    if step != known.step:
+        return step < known.step
+    return not is_whole and _file_hash(path) != known.sha256
 
 
 def _content_hash(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from dmf.errors import CheckpointError
@@ -191,11 +191,25 @@ def test_another_file_than_is_recorded_is_refused_but_a_later_one_is_not(file):
 
     known = recorded(5, save(file, TENSORS, Progress(step=5), "me"))
     assert load(file, "me", known)[1].step == 5
-    save(file, TENSORS | {"model/count": torch.tensor(8)}, Progress(step=5), "me")
+    save(file, TENSORS, Progress(step=4), "me")  # a copy of before
     with pytest.raises(CheckpointError, match="is not the file that the store knows"):
         load(file, "me", known)
-    save(file, TENSORS, Progress(step=6), "me")  # its writer was killed before it could record it
+    # Those whose writer was killed before it could record them: of a later step, or of a change at the same one.
+    save(file, TENSORS, Progress(step=6), "me")
     assert load(file, "me", known)[1].step == 6
+    save(file, TENSORS, Progress(step=5, knobs=(Knob(5, "lr", 0.1),)), "me")
+    assert load(file, "me", known)[1].knobs == (Knob(5, "lr", 0.1),)
+
+
+def test_a_file_that_says_no_hash_of_what_it_holds_must_be_the_one_that_is_recorded(file):
+    saved = save(file, TENSORS, Progress(step=5), "me")
+    known = Artifact("r", "checkpoint_last", 0, 5, file.name, saved.bytes, saved.sha256)
+    with safe_open(file, framework="pt") as opened:
+        said = {key: text for key, text in opened.metadata().items() if key != "content"}
+    save_file(TENSORS, file, said)
+    assert load(file, "me")[1].step == 5  # as earlier programs wrote them
+    with pytest.raises(CheckpointError, match="is not the file that the store knows"):
+        load(file, "me", known)
 
 
 def test_a_file_tells_what_is_to_be_recorded_of_it(file):
