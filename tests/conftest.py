@@ -11,6 +11,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # processes share the cores, so each co
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups
 def pytest_collection_modifyitems(items):
     """At most one browser, with what it watches, at a time; it takes longest, so it comes first."""
     for item in items:
