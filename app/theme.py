@@ -40,7 +40,7 @@ class Badge:
     icon: str
 
 
-# Page backgrounds and texts; app/.streamlit/config.toml says the same.
+# Page backgrounds and texts; .streamlit/config.toml says the same.
 BACKGROUND = Color("#ffffff", "#0f141b")
 TEXT = Color("#1b2430", "#e3e8ef")
 

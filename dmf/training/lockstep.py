@@ -156,10 +156,8 @@ class Lockstep:
                 self._guarded(lane, self._begin)
             while turn := self._next_turn():
                 batch = self._feed.training_batch(turn[0].run.step)
-                for lane in turn:
-                    self._obey(lane)
-                    if lane.control.may_step:
-                        self._guarded(lane, self._step, batch)
+                for lane in turn:  # no wish is heard between them: one of all runs acts on all at the same step
+                    self._guarded(lane, self._step, batch)
                 self._housekeeping()
                 if self._on_step:
                     self._on_step([lane.run for lane in self._lanes])

@@ -236,7 +236,10 @@ def test_a_phone_shows_the_page_without_scrolling_sideways(app_server: str, watc
     for tab, holds in (
         ("What it holds", page.locator(".pictures img").first),
         ("Preprocessing", page.locator(".st-key-intensities .js-plotly-plot")),
-        ("Split and look-alikes", page.get_by_role("button", name="Look at every image")),
+        (
+            "Split and look-alikes",  # as a test before left it: not looked at yet, or looked at
+            page.get_by_role("button", name="Look at every image").or_(page.get_by_text("Split by shares and seed.")),
+        ),
     ):
         open_tab(page, tab)
         holds.wait_for()
