@@ -87,8 +87,8 @@ def dashboard(
         roots = roots or [data_home().absolute()]
     if roots:
         environment["DMF_DATA_ROOTS"] = os.pathsep.join(map(str, roots))
-    # Where `app` is found, and in a checkout .streamlit/config.toml, which says the rest; an installed one has that file
-    # beside its script (setup.py). The address is said here, because the environment would win over the file.
+    # Where `app` is found, and in a checkout .streamlit/config.toml, which says the rest; an installed one has that
+    # file beside its script (setup.py). The address is said here, because the environment would win over the file.
     os.chdir(main.parent.parent)
     command = [sys.executable, "-m", "app", "run", str(main), f"--server.port={port}", f"--server.address={address}"]
     os.execve(sys.executable, command, environment)
