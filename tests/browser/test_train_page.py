@@ -42,9 +42,9 @@ def test_choose_start_watch_steer_and_come_back(app_server: str, store, watched)
     assert all(images.nth(index).get_attribute("alt") for index in range(images.count()))
 
     def steps(state: RunState) -> set[int] | None:
-        """The last steps of both runs, once the store says that they stand there."""
+        """How many steps both runs took, once the store says that they stand there."""
         runs = store.experiment(seen.experiment).runs
-        return {run.summary["step"] for run in runs} if all(run.state is state for run in runs) else None
+        return {run.summary["step"] + 1 for run in runs} if all(run.state is state for run in runs) else None
 
     seen.press("Pause")
     seen.wait_state("paused")
