@@ -1,7 +1,6 @@
 """Experiments to open: a row each with its state, how its scores went, and the best of them."""
 
 import html
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -86,7 +85,7 @@ def in_words(glance: Any) -> str:
 def _about(glance: Any) -> str:
     runs = ", ".join(run_title(track.label) for track in glance.tracks)
     runs = runs if len(runs) <= 60 else f"{len(glance.tracks)} runs"
-    when = " ".join(seconds_in_words(max(0.0, time.time() - glance.created)).split()[:2])
+    when = " ".join(seconds_in_words(glance.age).split()[:2])
     size = None if glance.image_size is None else f"{glance.image_size} px"
     data = ", ".join(word for word in (glance.dataset, size) if word)
     epochs = "" if glance.epochs is None else f"{glance.epochs:,} epochs"

@@ -69,7 +69,7 @@ def _row(experiment: ExperimentRow, run: RunRow, metrics: Sequence[str], best: B
         "state": run.state.value,
         "epoch": run.summary["epoch"],
         "steps": run.summary["step"] + 1,
-        "seconds": math.nan if started is None or ended is None else ended - started,
+        "seconds": math.nan if started is None or ended is None else max(0.0, ended - started),
         "created": run.created,
         "tags": run.tags,
         "notes": run.notes,

@@ -40,7 +40,8 @@ class Track:
 
 @dataclass(frozen=True)
 class Glance:
-    """One experiment at a glance; ``created`` is a Unix time in seconds, ``image_size`` in pixels.
+    """One experiment at a glance; ``created`` is a Unix time and ``age`` how long ago that was, in seconds by the
+    store's clock; ``image_size`` in pixels.
 
     Of one that a program of someone's own recorded, ``dataset``, ``image_size`` and ``epochs`` are None where its
     owner did not tell them.
@@ -49,6 +50,7 @@ class Glance:
     id: str
     name: str
     created: float
+    age: float
     dataset: str | None
     image_size: int | None
     epochs: int | None
@@ -93,10 +95,11 @@ def _glances(store: RunStore, experiments: Sequence[ExperimentRow]) -> list[Glan
     runs = [run.id for experiment in experiments for run in experiment.runs]
     metrics = store.epoch_metrics(runs, metrics=(HEADLINE,), split="validation")
     scores: dict[Any, pd.DataFrame] = dict(iter(metrics.groupby("run")))
-    return [_glance(experiment, scores) for experiment in experiments]
+    now = store.now()
+    return [_glance(experiment, scores, now) for experiment in experiments]
 
 
-def _glance(experiment: ExperimentRow, scores: Mapping[str, pd.DataFrame]) -> Glance:
+def _glance(experiment: ExperimentRow, scores: Mapping[str, pd.DataFrame], now: float) -> Glance:
     data, training = experiment.config.get("data", {}), experiment.config.get("training", {})
     if not experiment.is_recorded:  # what an earlier program did not store was what is the default now
         data, training = DataConfig().model_dump() | data, TrainingConfig().model_dump() | training
@@ -104,6 +107,7 @@ def _glance(experiment: ExperimentRow, scores: Mapping[str, pd.DataFrame]) -> Gl
         id=experiment.id,
         name=experiment.name,
         created=experiment.created,
+        age=max(0.0, now - experiment.created),
         dataset=data.get("dataset"),
         image_size=data.get("image_size"),
         epochs=training.get("epochs"),

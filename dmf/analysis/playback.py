@@ -135,7 +135,7 @@ def elapsed(times: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     if len(times) < 2:
         return np.zeros(len(times))
-    gaps = np.diff(times)
+    gaps = np.maximum(np.diff(times), 0.0)  # a clock that was set back in mid-training
     usual = float(np.median(gaps))
     gaps[gaps > max(WAIT_SECONDS, WAIT_STEPS * usual)] = usual
     return np.concatenate([[0.0], np.cumsum(gaps)])

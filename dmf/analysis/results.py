@@ -40,7 +40,7 @@ def _run(store: RunStore, experiment: ExperimentRow, run: RunRow, metrics: pd.Da
         "weighting": run.config["weighting"],
         "auxiliary": run.config["auxiliary"],
         "steps": latest + 1,
-        "seconds": round((run.ended or run.heartbeat or run.created) - (run.started or run.created), 3),
+        "seconds": round(max(0.0, (run.ended or run.heartbeat or run.created) - (run.started or run.created)), 3),
         "epoch": shown_epoch(own),
         "weights": [] if last is None else [_finite(value) for value in last.values[-1].tolist()],
         **{split: _metrics(at_epoch[at_epoch["split"] == split]) for split in ("train", "validation", "test")},

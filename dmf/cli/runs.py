@@ -62,7 +62,7 @@ def runs(
         return
     opened = open_store(store)
     rows = opened.runs(limit=limit, archived=archived)
-    if in_doubt := [row for row in rows if may_be_gone(row)]:
+    if in_doubt := [row for row in rows if may_be_gone(opened, row)]:
         await_owners(opened, in_doubt, quiet=json)
         rows = opened.runs(limit=limit, archived=archived)
     if json:

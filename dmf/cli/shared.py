@@ -4,7 +4,6 @@ import functools
 import inspect
 import json
 import sys
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -86,14 +85,14 @@ def print_json(document: Any) -> None:
     sys.stdout.write("\n")
 
 
-def may_be_gone(row: "RunRow") -> bool:
+def may_be_gone(store: "RunStore", row: "RunRow") -> bool:
     """Whether it is worth while to watch if the owner of a run lives.
 
-    A heartbeat of just now, by our clock, is taken for one. Clocks differ, so another one proves nothing.
+    A heartbeat of just now, by the store's clock, is taken for one; another one proves nothing.
     """
     from dmf.runs.rows import LEASE_SECONDS
 
-    return row.state.is_active and not 0 <= row.lease - time.time() <= LEASE_SECONDS
+    return row.state.is_active and not 0 <= row.lease - store.now() <= LEASE_SECONDS
 
 
 def await_owners(store: "RunStore", rows: Sequence["RunRow"], *, quiet: bool = False) -> None:

@@ -1,7 +1,7 @@
 """The database under the run store: opening it, bringing it up to date, transactions."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from dmf.errors import StoreError
+from dmf.runs.clock import Clock, StoreClock, file_clock, server_clock
 from dmf.runs.engine import BUSY_SECONDS, explained, open_engine, store_file, store_url
 from dmf.runs.migrations import is_current, migrate
 from dmf.runs.watching import Watch
@@ -22,15 +23,19 @@ class Database:
         url: str | Path | None = None,
         *,
         busy_seconds: float = BUSY_SECONDS,
-        clock: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
+        clock: Clock | None = None,
+        wall: Clock = time.time,
+        monotonic: Clock = time.monotonic,
     ) -> None:
         self.url = store_url(url)
         self.file = store_file(self.url)
         self.where = str(self.file) if self.file else self.url.render_as_string(hide_password=True)
-        self._clock = clock
         self._watch = Watch(monotonic)
         self._engine = open_engine(self.url, busy_seconds)
+        here = server_clock(self._engine) if self.file is None else file_clock(self.file.parent)
+        measured = StoreClock(here, wall)
+        self._clock: Clock = clock or measured
+        self._ahead: Clock = measured.ahead if clock is None else lambda: 0.0
         self._identity: tuple[int, int] | None = None
         with self._reading() as connection:
             current = is_current(connection, self.where)
@@ -39,6 +44,10 @@ class Database:
                 migrate(connection, self.where)
         if self.file is not None:
             self._identity = _identity(self.file)
+
+    def now(self) -> float:
+        """The Unix time in seconds by the store's clock, by which all its times are; see ``docs/store.md``."""
+        return self._clock()
 
     def close(self) -> None:
         """Let go of the database's connections."""

@@ -12,7 +12,7 @@ from dmf.probabilities import Probabilities
 from dmf.records import Artifact, CaseScores, Record
 from dmf.runs import listing, lookup, managing, predictions, reading, telemetry
 from dmf.runs.database import Database
-from dmf.runs.recording import write_records
+from dmf.runs.recording import in_time_of_store, write_records
 from dmf.runs.rows import EventRow, SampleRow, Telemetry
 
 
@@ -24,7 +24,8 @@ class Recorded(Database):
     def write(self, records: Sequence[Record], owner: str | None) -> None:
         """Store all records in one transaction, or none. ``owner`` None writes to runs that nobody owns.
 
-        Metrics, scores, samples and artifacts replace an earlier record with the same key.
+        Metrics, scores, samples and artifacts replace an earlier record with the same key. Times of records are by this
+        computer's clock, and are stored in the store's time.
 
         Raises:
             RunNotFoundError: If a run or experiment does not exist.
@@ -34,7 +35,7 @@ class Recorded(Database):
         """
         if records:
             with self._writing() as connection:
-                write_records(connection, records, owner, self._clock())
+                write_records(connection, in_time_of_store(records, self._ahead()), owner, self._clock())
 
     def telemetry(self, run_id: str, *, after: int = -1, columns: Sequence[str] | None = None) -> Telemetry:
         """Steps of a run later than ``after``; ``columns`` chooses some, in that order.

@@ -1,6 +1,7 @@
 """How each kind of record enters the tables, and how a new attempt leaves them. Functions of a connection."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, assert_never
 
 import numpy as np
@@ -54,6 +55,21 @@ def not_owner(row: Any, owner: str | None) -> NotOwnerError:
         f"Run {row.id!r} is {row.state} and owned by {holder}, not by {owner!r}. Stop it there first; if that owner "
         f"is gone, the run is free once its heartbeat was watched for {SILENT_SECONDS:.0f} s without a change."
     )
+
+
+def in_time_of_store(records: Sequence[Record], ahead: float) -> Sequence[Record]:
+    """``records`` with their times in the store's time, which is so many seconds ahead of who made them.
+
+    Steps whose clock was set back meanwhile took no time.
+    """
+
+    def stamped(record: Record) -> Record:
+        if isinstance(record, TelemetryBlock) and (ahead or record.ended < record.started):
+            started = record.started + ahead
+            return replace(record, started=started, ended=max(started, record.ended + ahead))
+        return replace(record, time=record.time + ahead) if isinstance(record, Event) and ahead else record
+
+    return [stamped(record) for record in records]
 
 
 def write_records(connection: Connection, records: Sequence[Record], owner: str | None, now: float) -> None:

@@ -29,7 +29,8 @@ class RunStore(Recorded, Wishes):
     Args:
         url: A file or a SQLAlchemy URL; default the environment's ``DMF_STORE``, else ``data/runs.sqlite``.
         busy_seconds: How long a write waits for another process that writes.
-        clock: Gives the Unix time in seconds; tests pass their own.
+        clock: Gives the store's time, Unix time in seconds, for those who know it; by default that of where it lies.
+        wall: This computer's clock, Unix time in seconds, whose difference from the store's is measured.
         monotonic: By which it is judged whether an owner is silent; tests pass their own.
 
     Attributes:
