@@ -31,7 +31,7 @@ class Case:
         id: Unique within the dataset.
         label: What the image shows, e.g. its class folder; not what is segmented.
         group: Cases of one group (a patient) never straddle a split; None for a case of its own.
-        page: Which page of its files, where they hold several.
+        page: Which page of its files, where they hold several; None where each is one picture.
         split: Where the files themselves say which part it belongs to; None where it is dealt.
         image: File of the image; None where the image is made, not read.
         masks: Files whose union is the truth; empty where the truth is made, or where the file is missing.
@@ -43,7 +43,7 @@ class Case:
     image: Path | None = None
     masks: tuple[Path, ...] = ()
     split: SplitName | None = None
-    page: int = 0
+    page: int | None = None
 
 
 @dataclass(frozen=True)

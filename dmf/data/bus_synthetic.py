@@ -52,7 +52,7 @@ class BusSynthetic(PairedDataset):
                 field="dataset_options",
             )
 
-    def classes(self, mask: Path, page: int = 0) -> tuple[NDArray[np.integer], list[str]]:
+    def classes(self, mask: Path, page: int | None = None) -> tuple[NDArray[np.integer], list[str]]:
         """1 where the mask reaches the threshold."""
         grey = read_grey(mask, page=page)
         lesion = (grey.pixels >= self.threshold * 255).astype(np.uint8)

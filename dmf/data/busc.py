@@ -71,7 +71,7 @@ class Busc(PairedDataset):
         """Benign or malignant where the path says so."""
         return next((label for label in LABELS if label in entry.id.lower()), UNLABELLED)
 
-    def classes(self, mask: Path, page: int = 0) -> tuple[NDArray[np.integer], list[str]]:
+    def classes(self, mask: Path, page: int | None = None) -> tuple[NDArray[np.integer], list[str]]:
         """1 where the mask is brighter than 127."""
         grey = read_grey(mask, page=page)
         highest = int(grey.pixels.max())

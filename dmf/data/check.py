@@ -195,7 +195,7 @@ def _unmasked(dataset: Dataset, bare: Sequence[tuple[str, Problem]], cases: int)
 
 def _blank(dataset: Dataset, blank: Mapping[str, Sequence[str]], cases: int) -> list[Doubt]:
     """Images that are nearly black or nearly white."""
-    ways = tuple(f"intensity={how}" for how in ("percentile", "depth", "window") if "intensity" in dataset.options)
+    ways = tuple(f"intensity={how}" for how in ("auto", "percentile", "depth") if "intensity" in dataset.options)
     return [
         Doubt(
             f"{len(ids)} of {cases} images are nearly {colour} all over, such as {', '.join(ids[:MOST_NAMED])}",

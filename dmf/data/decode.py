@@ -17,6 +17,7 @@ from dmf.data.headers import Header, read_header, scan_of
 
 Levels: TypeAlias = NDArray[Any]
 
+PAGES = "pages"  # kind of problem: a file of several pictures where one is read
 AGAIN = "Fetch the file again, or remove the image with its masks."
 
 
@@ -46,16 +47,16 @@ class Picture:
         return self.header.orientation != 1
 
 
-def read_picture(path: Path, page: int = 0, *, most: int = PICTURE) -> Picture:
+def read_picture(path: Path, page: int | None = None, *, most: int = PICTURE) -> Picture:
     """Decode a file. Names may hold any character.
 
     Args:
         path: A PNG, JPEG, BMP, GIF or TIFF.
-        page: Which of its pages, for files of several.
+        page: Which of its pages, from 0, for files of several; a file that holds several is refused without one.
         most: Bytes that it may make once decoded; more is refused by its header, before anything is decoded.
 
     Raises:
-        BrokenDataError: If it is missing, no such picture, damaged, or too large.
+        BrokenDataError: If it is missing, no such picture, damaged, too large, or several pictures.
     """
     try:
         content = path.read_bytes()
@@ -69,16 +70,17 @@ def read_picture(path: Path, page: int = 0, *, most: int = PICTURE) -> Picture:
         raise BrokenDataError([replace(problem, where=str(path)) for problem in error.problems]) from None
 
 
-def decode(content: bytes, name: str, page: int = 0, *, most: int = PICTURE) -> Picture:
+def decode(content: bytes, name: str, page: int | None = None, *, most: int = PICTURE) -> Picture:
     """:func:`read_picture` of what was read already.
 
     Raises:
-        BrokenDataError: If it is no such picture, damaged, or too large.
+        BrokenDataError: If it is no such picture, damaged, too large, or several pictures.
     """
     header = read_header(content)
-    if header is None or not 0 <= page < len(header.pages):
+    if header is None:
         what = "is empty" if not content else "cannot be read as an image; it is damaged or of another format"
         raise BrokenDataError([Problem(name, what, AGAIN)])
+    page = _page_of(name, len(header.pages), page)
     refuse_large(name, header, most)
     try:
         # OpenCV drops the transparency of TIFF and multiplies it in, knows no numbers of palettes, and no deep Pillow.
@@ -93,6 +95,18 @@ def decode(content: bytes, name: str, page: int = 0, *, most: int = PICTURE) -> 
         what = "cannot be read as an image; it is damaged or of another format"
         raise BrokenDataError([Problem(name, what, AGAIN)])
     return picture
+
+
+def _page_of(name: str, pages: int, page: int | None) -> int:
+    """The page that is meant; the only one where none is named."""
+    if page is None and pages > 1:
+        problem = Problem(name, f"holds {pages} pages, not one picture", "Save one page alone.", kind=PAGES)
+    elif page is not None and not 0 <= page < pages:
+        what = f"holds {pages} page{'s' * (pages > 1)}, but page {page + 1} is wanted"
+        problem = Problem(name, what, "An image and its masks must have the same number of pages.", kind="page")
+    else:
+        return page or 0
+    raise BrokenDataError([problem])
 
 
 def upright(pixels: Levels, orientation: int) -> Levels:

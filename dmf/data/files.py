@@ -35,7 +35,7 @@ class ColourImage:
     notes: tuple[str, ...]
 
 
-def read_grey(path: Path, scale: Scale | None = None, page: int = 0) -> GreyImage:
+def read_grey(path: Path, scale: Scale | None = None, page: int | None = None) -> GreyImage:
     """Read an image file as one grey channel, upright.
 
     Colour becomes luminance, transparency is laid over black.
@@ -44,7 +44,7 @@ def read_grey(path: Path, scale: Scale | None = None, page: int = 0) -> GreyImag
         path: The file.
         scale: What becomes black and white, such as :meth:`dmf.data.Dataset.scale`; by default all that the stored bits
             can hold.
-        page: Which page of a file of several.
+        page: Which page of a file of several; a file that holds several is refused without one.
 
     Raises:
         BrokenDataError: If the file is missing or not a readable image.
@@ -52,7 +52,7 @@ def read_grey(path: Path, scale: Scale | None = None, page: int = 0) -> GreyImag
     return as_grey(read_picture(path, page), scale)
 
 
-def read_rgb(path: Path, scale: Scale | None = None, page: int = 0) -> ColourImage:
+def read_rgb(path: Path, scale: Scale | None = None, page: int | None = None) -> ColourImage:
     """Read an image file as red, green and blue; grey becomes three equal channels, otherwise as :func:`read_grey`.
 
     Raises:
@@ -84,7 +84,7 @@ def as_rgb(picture: Picture, scale: Scale | None = None) -> ColourImage:
     return ColourImage(pixels, tuple(notes))
 
 
-def read_levels(path: Path, page: int = 0) -> MaskLevels:
+def read_levels(path: Path, page: int | None = None) -> MaskLevels:
     """Read a mask: one whole number (H, W) per pixel, of at most 32 bits; see :func:`levels_of`.
 
     Raises:

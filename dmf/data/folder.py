@@ -15,7 +15,8 @@ from dmf.data.arranged import ARRANGING, ArrangedDataset
 from dmf.data.base import BrokenDataError, Case, Doubt, OptionValue, Pixels, Problem, gathered
 from dmf.data.bounds import refuse_large_set
 from dmf.data.coding import CODING, parse_coding
-from dmf.data.decode import read_picture
+from dmf.data.decode import PAGES, read_picture
+from dmf.data.discovery import told
 from dmf.data.files import is_scaled
 from dmf.data.headers import header_of
 from dmf.data.intensity import Range
@@ -25,6 +26,7 @@ from dmf.data.survey import survey
 from dmf.errors import DataError
 
 HOW = ("auto", "depth", "percentile", "window")
+AS_GROUP = "Set the option pages=group to read each page as an image of one group, or save one page of each alone."
 PAGED = frozenset({".tif", ".tiff", ".gif"})  # suffixes of files that may hold several pictures
 
 
@@ -98,12 +100,34 @@ class Folder(ArrangedDataset):
             return cases
         return [page for case in cases for page in _paged(case)]
 
-    def classes(self, mask: Path, page: int = 0) -> tuple[NDArray[np.integer], list[str]]:
+    def problems(self) -> list[Problem]:
+        """As of any arranged dataset, and images of several pages, of which none is chosen without a word."""
+        found = super().problems()
+        if self.options["pages"] == "group":
+            return found
+        images = [self.root / entry.image for entry in self._entries()]
+        several = [image.name for image in images if _pages(image) > 1]
+        if several:
+            what = f"{len(several)} of {len(images)} images hold several pages, not one picture ({told(several)})"
+            found.append(Problem(str(self.root), what, AS_GROUP, ("pages=group",), PAGES))
+        return found
+
+    def read_image(self, file: Path, page: int | None = None) -> tuple[Pixels, tuple[str, ...]]:
+        """As of any paired dataset; of a file of several pages, what to do with them."""
+        try:
+            return super().read_image(file, page)
+        except BrokenDataError as error:
+            if self.options["pages"] == "group":
+                raise
+            told = [
+                replace(each, remedy=AS_GROUP, options=("pages=group",)) if each.kind == PAGES else each
+                for each in error.problems
+            ]
+            raise BrokenDataError(told) from None
+
+    def classes(self, mask: Path, page: int | None = None) -> tuple[NDArray[np.integer], list[str]]:
         """The class whose value or colour each pixel holds, :data:`dmf.data.IGNORE` where it belongs to none."""
-        picture = read_picture(mask, page)
-        if self.options["pages"] != "group":
-            refuse_pages(mask, len(picture.header.pages))
-        return self.coding.classes(picture, mask)
+        return self.coding.classes(read_picture(mask, page), mask)
 
     def fitted(self, mask: NDArray[np.integer], image: Pixels | None) -> NDArray[np.integer]:
         """With ``resize``, a mask (H, W) brought to the size of its image where they are alike but for their scale."""
@@ -147,6 +171,9 @@ class Folder(ArrangedDataset):
 
     def sum_up(self, problems: Sequence[Problem]) -> list[Problem]:
         """Values and colours that are no class are said once, with the options that read all masks."""
+        if self.options["pages"] != "group":  # said by problems()
+            images = {str(self.root / entry.image) for entry in self._entries()}
+            problems = [each for each in problems if each.kind != PAGES or each.where not in images]
         kinds = [problem.kind for problem in problems]
         settled = dict.fromkeys(("values", "colours"))
         if not settled.keys() & set(kinds) or len(problems) == 1:
@@ -185,7 +212,7 @@ class Folder(ArrangedDataset):
             self._values = kept_range(key, self._look)
         return self._values
 
-    def _deep(self) -> list[tuple[Path, int]]:
+    def _deep(self) -> list[tuple[Path, int | None]]:
         """Files and pages of the images that have more than 8 bits."""
         images = [(case.image, case.page) for case in self.cases() if case.image is not None]
         return [image for image in images if (header := header_of(image[0])) is not None and header.bits > 8]
@@ -249,29 +276,19 @@ def suggest_options(masks: Iterable[Path]) -> dict[str, OptionValue]:
     return meaning(masks).options
 
 
-def refuse_pages(file: Path, pages: int) -> None:
-    """Refuse a file of several pictures.
-
-    Raises:
-        BrokenDataError: Saying how many it holds.
-    """
-    if pages > 1:
-        remedy = "Set the option pages=group to read each page as an image of one group, or save one page alone."
-        raise BrokenDataError(
-            [Problem(str(file), f"holds {pages} pages, not one picture", remedy, ("pages=group",), "pages")]
-        )
-
-
 def _paged(case: Case) -> list[Case]:
     """A case for each page of its image."""
-    header = None
-    if case.image is not None and case.image.suffix.lower() in PAGED:
-        header = header_of(case.image)
-    pages = 1 if header is None else len(header.pages)
+    pages = 1 if case.image is None else _pages(case.image)
     if pages == 1:
         return [case]
     group = case.group or case.id
     return [replace(case, id=f"{case.id}#{page + 1}", group=group, page=page) for page in range(pages)]
+
+
+def _pages(image: Path) -> int:
+    """How many pictures a file holds; 1 where it says nothing."""
+    header = header_of(image) if image.suffix.lower() in PAGED else None
+    return 1 if header is None else len(header.pages)
 
 
 def _typed(value: OptionValue) -> str:

@@ -26,7 +26,7 @@ class PairedDataset(Dataset):
     _known: tuple[Listing, Found] | None = None
 
     @abstractmethod
-    def classes(self, mask: Path, page: int = 0) -> tuple[NDArray[np.integer], list[str]]:
+    def classes(self, mask: Path, page: int | None = None) -> tuple[NDArray[np.integer], list[str]]:
         """Class numbers (H, W) of a mask, and what was unusual about the file.
 
         Raises:
@@ -109,7 +109,7 @@ class PairedDataset(Dataset):
             problems += error.problems
         for file in case.masks:
             try:
-                levels, found = self.classes(file, case.page) if case.page else self.classes(file)
+                levels, found = self.classes(file, case.page) if case.page is not None else self.classes(file)
             except BrokenDataError as error:
                 header = header_of(file)
                 if header is not None and image is not None:  # of another size, values may be what scaling made
@@ -129,7 +129,7 @@ class PairedDataset(Dataset):
             raise BrokenDataError([Problem(str(case.image), NO_MASK, remedy)])
         return RawPair(image, mask, tuple(notes))
 
-    def read_image(self, file: Path, page: int = 0) -> tuple[Pixels, tuple[str, ...]]:
+    def read_image(self, file: Path, page: int | None = None) -> tuple[Pixels, tuple[str, ...]]:
         """An image (H, W), or (H, W, 3) where the dataset has three channels, and what was unusual about the file.
 
         Raises:

@@ -68,7 +68,7 @@ class Pets(PairedDataset):
         """Nothing: the archive is known to hold hidden files and a few tables, which are not read."""
         return []
 
-    def classes(self, mask: Path, page: int = 0) -> tuple[NDArray[np.integer], list[str]]:
+    def classes(self, mask: Path, page: int | None = None) -> tuple[NDArray[np.integer], list[str]]:
         """Classes of a trimap."""
         trimap = read_levels(mask, page)
         numbers = CLASS_OF[np.minimum(trimap, 255)]

@@ -53,7 +53,7 @@ class Values:
         return _step(self.low, self.high, self.is_float)
 
 
-def look_at_values(images: Sequence[tuple[Path, int]]) -> Values | None:
+def look_at_values(images: Sequence[tuple[Path, int | None]]) -> Values | None:
     """Count the values of all images, colours together.
 
     Args:
@@ -88,7 +88,7 @@ def _step(low: float, high: float, is_float: bool) -> float:
     return (high - low) / (BINS - 1) or 1.0
 
 
-def _stored(images: Iterable[tuple[Path, int]]) -> Iterator[tuple[NDArray[Any], int | None]]:
+def _stored(images: Iterable[tuple[Path, int | None]]) -> Iterator[tuple[NDArray[Any], int | None]]:
     for path, page in images:
         try:
             picture = read_picture(path, page)

@@ -23,7 +23,7 @@ class Survey:
     """Counts over masks.
 
     Attributes:
-        files: Masks that could be read.
+        files: Masks that could be read; each page of a file is one.
         pixels: Of all of them.
         counts, images: Pixels of each value, and masks that hold it; of masks that are one number per pixel.
         colours: Pixels of each colour; of masks that are coloured.
@@ -103,7 +103,10 @@ def survey(masks: Iterable[Path]) -> Survey:
         found = Survey()
         for path in files:
             try:
-                found.add(path, read_picture(path))
+                picture = read_picture(path, 0)
+                found.add(path, picture)
+                for page in range(1, len(picture.header.pages)):
+                    found.add(path, read_picture(path, page))
             except BrokenDataError as error:
                 found.problems += error.problems
         while len(_kept) >= MOST_KEPT:

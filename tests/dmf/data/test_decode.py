@@ -111,13 +111,15 @@ def test_every_page_can_be_read_and_thumbnails_are_no_pages() -> None:
     tiff = saved(pages[0], "TIFF", save_all=True, append_images=pages[1:])
     gif = saved(pages[0], "GIF", save_all=True, append_images=pages[1:])
     for content in (tiff, gif):
-        assert decode(content, "a").header.pages == (0, 1, 2)
+        assert decode(content, "a", 0).header.pages == (0, 1, 2)
         assert [int(decode(content, "a", page).pixels[0, 0]) for page in range(3)] == [0, 1, 2]
-        with pytest.raises(BrokenDataError, match="cannot be read as an image"):
+        with pytest.raises(BrokenDataError, match="a: holds 3 pages, but page 4 is wanted"):
             decode(content, "a", 3)
+        with pytest.raises(BrokenDataError, match=r"a: holds 3 pages, not one picture\. Save one page alone\."):
+            decode(content, "a")
     pages[1].encoderinfo = {"tiffinfo": {254: 1}}  # a smaller version of another page
     thumb = saved(pages[0], "TIFF", save_all=True, append_images=pages[1:])
-    assert decode(thumb, "a").header.pages == (0, 2)
+    assert decode(thumb, "a", 0).header.pages == (0, 2)
     assert int(decode(thumb, "a", 1).pixels[0, 0]) == 2
 
 

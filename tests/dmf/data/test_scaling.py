@@ -153,6 +153,22 @@ def test_pages_are_refused_or_images_of_one_group(tmp_path: Path) -> None:
     pairs = [dataset.load(case) for case in cases]
     assert [int(pair.image.max()) for pair in pairs] == [0, 10, 0]
     assert [int(pair.mask.max()) for pair in pairs] == [0, 1, 0]
+    assert check(dataset).class_shares == {"background": 2 / 3, "foreground": 1 / 3}
+
+
+def test_pages_of_an_image_are_never_dropped_where_its_mask_is_one_picture(tmp_path: Path) -> None:
+    root = put(tmp_path, [np.full((8, 8), n, np.uint8) for n in range(2)], ".tif")
+    pages = [Image.fromarray(np.full((8, 8), n, np.uint8)) for n in range(3)]
+    pages[0].save(root / "images/0.tif", save_all=True, append_images=pages[1:])
+    report = check(Folder(root))
+    assert [(each.what, each.options) for each in report.problems] == [
+        ("1 of 2 images hold several pages, not one picture (0.tif)", ("pages=group",))
+    ]
+    with pytest.raises(BrokenDataError, match=r"0\.tif: holds 3 pages, not one picture\. Set the option pages=group"):
+        Folder(root).load(Folder(root).cases()[0])
+    dataset = Folder(root, pages="group")
+    with pytest.raises(BrokenDataError, match="holds 1 page, but page 2 is wanted. An image and its masks must have"):
+        dataset.load(dataset.cases()[1])
 
 
 def test_one_value_alone_has_no_range_and_is_black() -> None:
