@@ -332,6 +332,9 @@ def _rivals(pictures: Sequence[Path], places: Sequence[_Place]) -> list[Doubt]:
     doubts = []
     for folder, inside in sorted(others.items()):
         matched = {core for stem in inside for core, _ in cores(stem)} & stems[folder.parent]
+        if not matched and min(len(inside), len(stems[folder.parent])) > 1:  # 21_manual1 beside 21_training
+            (cut, _), (cut_image, _) = _cutter([*inside]), _cutter([*stems[folder.parent]])
+            matched = {cut(stem) for stem in inside} & {cut_image(stem) for stem in stems[folder.parent]} - {""}
         if matched and len(matched) * 2 >= len(stems[folder.parent]) and len(masks) == 1:
             what = f"{folder} holds pictures of the same names as the images too"
             ways = f"masks={masks[0]}", f"masks={folder.name}"

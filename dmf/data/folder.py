@@ -119,11 +119,11 @@ class Folder(ArrangedDataset):
         except BrokenDataError as error:
             if self.options["pages"] == "group":
                 raise
-            told = [
+            named = [
                 replace(each, remedy=AS_GROUP, options=("pages=group",)) if each.kind == PAGES else each
                 for each in error.problems
             ]
-            raise BrokenDataError(told) from None
+            raise BrokenDataError(named) from None
 
     def classes(self, mask: Path, page: int | None = None) -> tuple[NDArray[np.integer], list[str]]:
         """The class whose value or colour each pixel holds, :data:`dmf.data.IGNORE` where it belongs to none."""
@@ -188,8 +188,12 @@ class Folder(ArrangedDataset):
             return gathered([*error.problems, *others])
         if "colours" in kinds:
             said = survey(masks)
-            return gathered([colour_problem(said, str(masks[0].parent)) if said.coloured else first, *others])
+            if not found.options.get("colours"):
+                return gathered([colour_problem(said, str(masks[0].parent)) if said.coloured else first, *others])
         wanted = ",".join(f"{name}={_typed(value)}" for name, value in found.options.items()) or "values=0:255"
+        if "colours" in kinds:
+            what = f"{found.doubts[0].what}, with a table of their colours beside them"
+            return gathered([Problem(str(masks[0].parent), what, f"Set the option {wanted}.", (wanted,)), *others])
         ways = [way for doubt in found.doubts for way in doubt.options if way not in wanted.split(",")]
         remedy = f"Set the options {wanted}"
         if ways:

@@ -81,7 +81,7 @@ def give(entries: Sequence[Entry], option: str, root: Path, files: Sequence[Pure
         what = f"gives different splits by {' and by '.join(sources)}"
         return Given(problems=[Problem("", what, f"Say which to use with the option {' or '.join(ways)}.", ways)])
     if not sources:
-        return Given()
+        return Given(problems=_half_told(entries, root, files))
     return _used(entries, *next(iter(sources.items())))
 
 
@@ -131,6 +131,30 @@ def _sources(entries: Sequence[Entry], root: Path, files: Sequence[PurePosixPath
     real = {folder: said for folder, said in lists.items() if said.values}
     found |= {LISTED if len(real) == 1 else f"{LISTED}:{folder}": said for folder, said in real.items()}
     return found
+
+
+def _half_told(entries: Sequence[Entry], root: Path, files: Sequence[PurePosixPath]) -> list[Problem]:
+    """Columns that say the part of some images and something else of others; nothing is dealt around them unsaid."""
+    problems = []
+    for file in sorted(each for each in files if each.suffix.lower() in TABLES):
+        try:
+            table = read_table(root / file)
+        except BrokenDataError:
+            continue
+        for column, cells in table.columns.items():
+            strange = sorted({cell for cell in cells if cell and part(cell) is None})
+            if not _COLUMN.fullmatch(column) or not strange or not any(map(part, filter(None, cells))):
+                continue
+            try:
+                said = column_of(table, root / file, column, Names(entries))
+            except BrokenDataError:
+                continue
+            if said.values:
+                what = f"holds {told(strange)} in the column {column!r}, which are no parts of a split"
+                way = f"split={IGNORE}"
+                remedy = f"Call them train, validation and test, or deal all images anew with {way}."
+                problems.append(Problem(str(root / file), what, remedy, (way,)))
+    return problems
 
 
 def _read_list(path: Path, name: SplitName, names: Names, said: Told) -> None:

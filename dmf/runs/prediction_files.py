@@ -101,10 +101,10 @@ def pictures_hold(files: Sequence[Path], values: Sequence[int]) -> str:
     quarter = abs(values[-1] - values[0]) / 4
     middle = (values[-1] + values[0]) / 2
     for file in kept:
-        stored = _stored(file)
+        stored, may_number = _stored(file)
         is_lossy |= _suffix(file) in LOSSY
         are_values &= stored.dtype.kind != "f" and bool(np.isin(stored, values).all())
-        are_numbers &= stored.dtype.kind != "f" and _suffix(file) in VOLUMES
+        are_numbers &= stored.dtype.kind != "f" and may_number
         are_numbers &= bool((stored >= 0).all() and (stored < len(values)).all())
         between = int((np.abs(stored - middle) < quarter).sum())
         sure, unsure = sure + stored.size - between, unsure + between
@@ -122,15 +122,16 @@ def read_prediction(file: Path, values: Sequence[int], pictures: str) -> Pixels:
 
     A picture or a NIfTI file is a mask of ``values``, or, with two classes, holds the probability of the second: 0..1
     as 0..255, as 0..65535 with 16 bits, or in floating point; ``pictures`` says which. NIfTI, whose first axis is the
-    horizontal one, may also hold the numbers of classes. A NumPy file holds probabilities 0..1 in floating point:
-    (H, W) or (1, H, W) of the second of two classes, (C-1, H, W) of all but the background, or (C, H, W) of all.
+    horizontal one, and a palette of colours may also hold the numbers of classes. A NumPy file holds probabilities 0..1
+    in floating point: (H, W) or (1, H, W) of the second of two classes, (C-1, H, W) of all but the background, or
+    (C, H, W) of all.
 
     Raises:
         DataError: If it cannot be read, or holds something else; says what was expected.
     """
     if _suffix(file) == ARRAY:
         return _from_array(file, len(values))
-    stored = _stored(file)
+    stored, _ = _stored(file)
     if stored.dtype.kind == "f":
         return _from_floats(stored, file, values)
     if pictures == NUMBERS and (stored >= 0).all() and (stored < len(values)).all():
@@ -167,12 +168,14 @@ def _suffix(file: Path) -> str:
     return split_name(file.name)[1]
 
 
-def _stored(file: Path) -> NDArray[Any]:
-    """One number per pixel (H, W): whole numbers as they are stored, or floating point that is not whole."""
-    return _volume(file) if _suffix(file) in VOLUMES else _picture(file)
+def _stored(file: Path) -> tuple[NDArray[Any], bool]:
+    """One number per pixel (H, W), whole as it is stored or floating point that is not whole; and whether by its format
+    it may be the number of a class.
+    """
+    return (_volume(file), True) if _suffix(file) in VOLUMES else _picture(file)
 
 
-def _picture(file: Path) -> NDArray[Any]:
+def _picture(file: Path) -> tuple[NDArray[Any], bool]:
     from dmf.data.base import BrokenDataError
     from dmf.data.decode import read_picture
     from dmf.data.files import levels_of
@@ -183,9 +186,9 @@ def _picture(file: Path) -> NDArray[Any]:
         raise DataError(f"{file} {error.problems[0].what}. Save it again.") from error
     levels = levels_of(picture)
     if levels is not None and not (picture.pixels.dtype.kind == "f" and levels.max(initial=0) <= 1):
-        return levels
+        return levels, levels is picture.indices
     if picture.pixels.ndim == 2:
-        return picture.pixels  # floating point up to 1 is a probability
+        return picture.pixels, False  # floating point up to 1 is a probability
     raise DataError(f"{file} is coloured, expected a grey picture: one number per pixel.")
 
 

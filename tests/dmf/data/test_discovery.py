@@ -92,6 +92,13 @@ def test_a_folder_of_unknown_use_beside_masks_is_a_doubt() -> None:
     assert find("images/1.png", "masks/1.png", "extra/other.png").doubts == []
 
 
+def test_a_folder_whose_names_end_otherwise_is_a_doubt_too() -> None:
+    eyes = [f"images/{n}_training.tif" for n in (21, 22)] + [f"mask/{n}_training_mask.gif" for n in (21, 22)]
+    (doubt,) = find(*eyes, "vessels/21_manual1.gif", "vessels/22_manual1.gif").doubts
+    assert doubt.options == ("masks=mask", "masks=vessels")
+    assert find(*eyes, "vessels/31_manual1.gif", "vessels/32_manual1.gif").doubts == []
+
+
 def test_a_part_without_any_masks_is_left_out_and_told() -> None:
     found = find("imagesTr/a_0000.png", "labelsTr/a.png", "imagesTs/b_0000.png")
     assert [entry.id for entry in found.entries] == ["a_0000"]

@@ -62,6 +62,14 @@ def test_a_split_that_cannot_be_used_as_it_stands_is_refused(tmp_path: Path, tex
     assert (problem.what, problem.options) == (what, ("split=ignore",))
 
 
+def test_a_table_that_half_tells_a_split_is_refused(tmp_path: Path) -> None:
+    text = "n,split\na (1),train\nb,fold3\nc,val\nd,\n"
+    (problem,) = given(tmp_path, split__csv=text).problems
+    assert problem.what == "holds fold3 in the column 'split', which are no parts of a split"
+    assert problem.options == ("split=ignore",)
+    assert given(tmp_path, "ignore", split__csv=text).problems == []
+
+
 def test_a_table_of_something_else_gives_no_split(tmp_path: Path) -> None:
     assert given(tmp_path, notes__csv="name,set\na (1),red\nb,blue\n", readme__txt="a (1)\n").of == {}
 

@@ -222,6 +222,9 @@ def test_a_table_of_colours_beside_the_masks_is_read(tmp_path: Path, name: str, 
     (tmp_path / name).write_text(table)
     options, said = options_and_doubts(files)
     assert options == {"colours": "0,0,0=background;255,0,0=benign;0,255,0=void"}
+    (problem,) = check(Folder(tmp_path)).problems
+    assert problem.what == "3 of 3 masks are coloured, with a table of their colours beside them"
+    assert problem.options == (f"colours={options['colours']}",)
     assert f"as {name} beside them says" in said
     dataset = Folder(tmp_path, 0, **options)
     assert (dataset.class_names, dataset.ignore) == (("background", "benign"), 255)

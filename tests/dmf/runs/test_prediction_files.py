@@ -186,6 +186,10 @@ def test_the_numbers_of_a_palette_are_the_classes(tmp_path):
     image.putpalette([0, 0, 0, 0, 128, 0, 128, 0, 0])
     image.save(tmp_path / "a.png")
     np.testing.assert_array_equal(read_prediction(tmp_path / "a.png", (0, 1, 2), MASKS), [DISC * 0, DISC * 255])
+    held = pictures_hold([tmp_path / "a.png"], (0, 127, 255))
+    assert held == NUMBERS
+    np.testing.assert_array_equal(read_prediction(tmp_path / "a.png", (0, 127, 255), held), [DISC * 0, DISC * 255])
+    assert pictures_hold([png(tmp_path / "b.png", DISC * np.uint8(1))], (0, 255)) == PROBABILITIES  # no palette
 
 
 def test_probabilities_in_a_floating_point_tiff_are_read(tmp_path):
