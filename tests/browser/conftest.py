@@ -21,7 +21,7 @@ from dmf.errors import RunFinishedError
 from dmf.runs import RunStore
 
 ROOT = Path(__file__).parents[2]
-LONG = 30_000  # ms: every wait is for a state, however busy the machine is with other things
+LONG = 240_000  # ms: every wait is for a state, however busy the machine is with other things
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 MAC_AND_WINDOWS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
