@@ -118,6 +118,8 @@ def discover(
             what = f"holds no pictures in {value}, which the option {option} names"
             found.problems.append(Problem("", what, f"Correct the option {option}: a folder below, or a pattern."))
             return found
+    if len({place.kind for place in places}) == 1 and bool(images) != bool(masks):
+        places = _with_the_rest(pictures, places)
     if {place.kind for place in places} < {"image", "mask"}:
         places = _beside(pictures)
         if not places:
@@ -159,6 +161,22 @@ def _place(file: Path, images: str, masks: str) -> _Place | None:
     if says is None or dict(options)[says[1].kind]:
         return None
     return _located(file, says[1].kind, range(says[0], says[0] + 1))
+
+
+def _with_the_rest(pictures: Sequence[Path], places: list[_Place]) -> list[_Place]:
+    """Where an option names the images or the masks and nothing else says what the others are: these are the other."""
+    named = {place.file for place in places}
+    folders = {place.file.parent for place in places}
+    rest = [file for file in pictures if file not in named and PREDICTIONS not in map(str.lower, file.parts[:-1])]
+    beside = [file for file in rest if file.parent in folders]
+    others = beside or rest
+    if not others or (not beside and len({file.parent for file in others}) > 1):
+        return places
+    kind: Kind = "image" if places[0].kind == "mask" else "mask"
+    if beside:
+        around = range(len(_common([file.parent for file in (*named, *others)]).parts))
+        return [_located(file, kind if file in others else places[0].kind, around) for file in (*named, *others)]
+    return [*places, *(_located(file, kind, range(len(file.parts) - 1)) for file in others)]
 
 
 def _matched(file: Path, wanted: str) -> Sequence[int] | None:
@@ -236,6 +254,9 @@ def _nothing(pictures: Sequence[Path]) -> Problem:
         for other in folders[place + 1 : 10]:
             if by_folder[one] & by_folder[other]:
                 return _unnamed(one, other)
+            for plain, longer in ((one, other), (other, one)):  # a.png here, a_segmentation.png there
+                if by_folder[plain] & {core for stem in by_folder[longer] for core, _ in cores(stem)}:
+                    return _unnamed(plain, longer)
     labels = {file.parent.name.lower() for file in pictures}
     if {"benign", "malignant"} & labels:
         return Problem("", "holds images by class but no masks beside them", "")

@@ -64,7 +64,8 @@ class Folder(ArrangedDataset):
     title = "A folder of your own"
     how_to_get = (
         "Put images into a folder called images and a mask for each, of the same name and size, into a folder called "
-        "masks beside it; then set the root to the folder that holds both, or put them into data/raw/folder."
+        "masks beside it; then set the root to the folder that holds both, or put them into data/raw/folder. Or leave "
+        "them as they lie, and say with the options images and masks which is which: a folder, or a pattern (*_L.png)."
     )
     licence = "Whatever holds for your images."
     citation = "Whatever your images ask for."

@@ -121,6 +121,29 @@ def test_a_pattern_chooses_among_files_of_one_folder() -> None:
     assert pairs(find(*names, images="*/us/*", masks="*/red/*")) == {"1/a": ["1/red/a.png"], "2/a": ["2/red/a.png"]}
 
 
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["all/1.png", "all/1_L.png", "all/2.png", "all/2_L.png"], {"masks": "*_L.png"}),
+        (["all/1.png", "all/1_L.png", "all/2.png", "all/2_L.png"], {"images": "[12].png"}),
+        (["x/1.png", "x/2.png", "y/1_L.png", "y/2_L.png"], {"masks": "y"}),
+        (["x/1.png", "x/2.png", "y/1_L.png", "y/2_L.png"], {"images": "x"}),
+        (["x/1.png", "x/2.png", "y/1_L.png", "y/2_L.png", "predictions/m/1.png"], {"images": "x"}),
+    ],
+)
+def test_what_an_option_leaves_is_the_other_kind(names: list[str], said: dict[str, str]) -> None:
+    found = find(*names, **said)  # type: ignore[arg-type]
+    masks = {name.rpartition("/")[2][0]: [name] for name in names if "_L" in name}
+    assert pairs(found) == masks
+
+
+def test_folders_whose_masks_have_longer_names_are_told_apart_by_an_option() -> None:
+    names = ["in/1.png", "in/2.png", "truth_of_them/1_segmentation.png", "truth_of_them/2_segmentation.png"]
+    (problem,) = find(*names).problems
+    assert problem.options[0] == "images=in,masks=truth_of_them"
+    assert pairs(find(*names, images="in", masks="truth_of_them")) == {"1": [names[2]], "2": [names[3]]}
+
+
 def test_an_option_that_names_nothing_is_said() -> None:
     (problem,) = find("images/a.png", "masks/a.png", masks="gt").problems
     assert problem.what == "holds no pictures in gt, which the option masks names"
