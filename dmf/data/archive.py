@@ -133,12 +133,13 @@ def _place(found: Layout, name: str) -> Path:
         words = re.sub(r"[^A-Za-z0-9]+", "-", PurePosixPath(name).stem).strip("-").lower()[:60]
         root = raw_folder(Folder.name) / (words or "upload")
     if root.exists() and not (root.is_dir() and not any(root.iterdir())):
-        raise _in_the_way(root)
+        raise _in_the_way(root, named=found.dataset == Folder.name)
     return root
 
 
-def _in_the_way(root: Path) -> ArchiveError:
-    remedy = "Remove that folder first, or give the archive another name if it holds images of your own."
+def _in_the_way(root: Path, *, named: bool = False) -> ArchiveError:
+    way = "give the archive another name" if named else "unpack the archive yourself and open that folder by its path"
+    remedy = f"Remove that folder first, or {way}."
     return ArchiveError([Problem(str(root), "is there already and is never overwritten", remedy)])
 
 

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from dmf.data.base import IGNORE, BrokenDataError, Case, Dataset, Doubt, OptionValue, Problem, RawPair
+from dmf.data.base import IGNORE, BrokenDataError, Case, Dataset, Doubt, OptionValue, Problem, RawPair, gathered
 from dmf.data.class_options import (
     check_percentiles,
     parse_choice,
@@ -32,6 +32,7 @@ from dmf.errors import DataError
 
 EVERY = re.compile(r"every:([1-9]\d*)")
 FOLDER = re.compile(r"folder:([1-9]\d?)")
+LABELS = "labels"  # kind of problem: labels that are no class
 
 
 class Volumes(Dataset):
@@ -299,8 +300,25 @@ class Volumes(Dataset):
             whole = ":".join(map(str, sorted({0, *found})))
             many = f"Labels are numbered objects? They are more than {MOST_CLASSES}; save one label for each class."
             remedy = f"Set the option values to all labels of your masks, here values={whole}."
-            raise BrokenDataError([Problem(str(mask), what, many if len(found) > MOST_CLASSES else remedy)])
+            remedy = many if len(found) > MOST_CLASSES else remedy
+            raise BrokenDataError([Problem(str(mask), what, remedy, kind=LABELS)])
         return classes
+
+    def sum_up(self, problems: Sequence[Problem]) -> list[Problem]:
+        """Labels that are no class are said once, with the option that reads all masks."""
+        strange = {problem.where for problem in problems if problem.kind == LABELS}
+        if len(strange) < 2:
+            return gathered(problems)
+        masks = [pair.mask for pair in self._found.pairs if pair.mask is not None]
+        labels = sorted({0, *self.labels()})
+        if len(labels) > MOST_CLASSES:
+            return gathered(problems)
+        way = f"values={':'.join(map(str, labels))}"
+        unknown, known = listed(self._values.strange(labels)), listed(self._values.values)
+        what = f"{len(strange)} of {len(masks)} masks hold the labels {unknown}, but the classes are {known}"
+        others = [problem for problem in problems if problem.kind != LABELS]
+        where = str(Path(next(iter(strange))).parent)
+        return [Problem(where, what, f"Set the option {way}.", (way,)), *gathered(others)]
 
     def _get_range(self) -> Range:
         if self._range is None:

@@ -130,8 +130,14 @@ def test_labels_between_whole_numbers_are_refused(volumes: Callable[..., Path]) 
 
 def test_labels_with_gaps_become_classes_and_this_is_told(volumes: Callable[..., Path]) -> None:
     root = volumes(lesion(7))
-    (found, *_) = problems(root)
-    assert "holds the labels 7, but the classes are 0, 1. Set the option values to all labels of your masks" in found
+    save(root / "labelsTr" / "p1.nii.gz", lesion(3))
+    (found,) = problems(root)
+    assert found.endswith(
+        "labelsTr: 3 of 3 masks hold the labels 3, 7, but the classes are 0, 1. Set the option values=0:3:7."
+    )
+    save(root / "labelsTr" / "p1.nii.gz", lesion(7))
+    with pytest.raises(BrokenDataError, match="holds the labels 7, but the classes are 0, 1"):
+        Volumes(root).load(Volumes(root).cases()[2])
     assert suggest_volume_options(Volumes(root)) == {"values": "0:7"}
     dataset = Volumes(root, values="0:7", names="background:tumour")
     assert "labels 0, 7 become classes 0, 1" in dataset.remarks()
