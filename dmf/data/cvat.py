@@ -57,7 +57,9 @@ class Cvat(DrawnDataset):
             except BrokenDataError as error:
                 found.problems += error.problems
         found.labels += sorted({shape.label for each in found.pictures for shape in each.shapes} - {*found.labels})
-        found.remarks += [f"{kind}: covers no area, not drawn: {count}" for kind, count in sorted(left.items())]
+        found.remarks += [
+            f"{kind}: covers no area, not drawn: {count}" for kind, count in sorted(left.items()) if count
+        ]
         if others:
             found.remarks.append(f"{len(others)} XML files that are not of CVAT, not read: {listed(others)}")
         spoken_of = {each.file for each in found.pictures}

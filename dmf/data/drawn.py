@@ -226,7 +226,7 @@ class DrawnDataset(Dataset):
         if size != (height, width) and not self.options["scale"]:
             what = f"was drawn on {size[1]} x {size[0]} pixels, but {annotated.file.name} has {width} x {height}"
             remedy = "Put the picture it was drawn on there, or set the option scale=true to bring shapes to its size."
-            raise BrokenDataError([Problem(where, what, remedy)])
+            raise BrokenDataError([Problem(where, what, remedy, ("scale=true",), "scale")])
         try:
             painted = paint(annotated.shapes, numbers, *size)
         except DataError as error:

@@ -85,6 +85,9 @@ def test_a_picture_of_another_size_is_refused_unless_shapes_are_to_be_scaled(dra
     write_png(image, np.full((40, 60), 90, np.uint8))
     with pytest.raises(BrokenDataError, match=r"was drawn on 30 x 20 pixels, but a\.png has 60 x 40\..*scale=true"):
         masks(drawn())
+    write_png(drawn().cases()[1].image, np.full((40, 60), 90, np.uint8))
+    problems = check(drawn()).problems  # once for both
+    assert [problem.options for problem in problems] == [("scale=true",)]
     dataset = drawn(scale=True, classes="lesion:cyst")
     pair = dataset.load(dataset.cases()[0])
     np.testing.assert_array_equal(pair.mask, TRUTH.repeat(2, 0).repeat(2, 1))
