@@ -1,9 +1,15 @@
 """For all tests: a home away from the user's data, an empty store, and the smallest experiment that learns."""
 
+import importlib.util
 import itertools
 import os
+import shutil
+import socket
+import subprocess
+import tempfile
 from collections import Counter, defaultdict
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +55,74 @@ def pytest_terminal_summary(terminalreporter):
 def no_examples(monkeypatch):
     """An empty store stays empty: the dashboard adds no example runs."""
     monkeypatch.setenv("DMF_EXAMPLES", "no")
+
+
+class PostgreSQL:
+    """A database server of our own in a temporary folder, on this machine alone."""
+
+    def __init__(self, programs, folder):
+        self._programs, self._folder, self._stores = programs, folder, itertools.count()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        # A server refuses to run as root; then it is run as the user that its package made.
+        self._user = {"user": "postgres"} if os.getuid() == 0 else {}
+        if self._user:
+            shutil.chown(folder, "postgres")
+        self._run("initdb", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-sync")
+
+    def _run(self, program, *words):
+        subprocess.run(
+            [self._programs / program, "-D", self._folder / "data", *words],
+            check=True,
+            stdout=subprocess.DEVNULL,  # not a pipe: the server would hold it open
+            cwd=self._folder,
+            timeout=120,
+            **self._user,
+        )
+
+    def start(self):
+        settings = f"-c port={self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
+        self._run("pg_ctl", "-w", "-l", self._folder / "log", "-o", settings, "start")
+
+    def stop(self, how="fast"):
+        self._run("pg_ctl", "-w", "-m", how, "stop")
+
+    def is_running(self):
+        return (self._folder / "data" / "postmaster.pid").exists()
+
+    def ask(self, sql, database="postgres"):
+        import psycopg
+
+        with psycopg.connect(self._address(database), autocommit=True) as connection:
+            found = connection.execute(sql)
+            return found.fetchall() if found.description else None
+
+    def new_store(self):
+        """The address of a database without a table."""
+        name = f"store{next(self._stores)}"
+        self.ask(f"CREATE DATABASE {name}")
+        return self._address(name)
+
+    def _address(self, database):
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory):
+    """A running server of PostgreSQL, where its programs and the driver are at hand."""
+    if importlib.util.find_spec("psycopg") is None:
+        pytest.skip("needs psycopg: pip install 'dmf[scale]'")
+    on_path = shutil.which("initdb")  # Debian puts them beside the path, below their version
+    folders = [Path(on_path).parent] if on_path else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not folders:
+        pytest.skip("needs a server of PostgreSQL: apt-get install postgresql")
+    # Not below pytest's folders, which belong to root alone.
+    with tempfile.TemporaryDirectory() as folder:
+        server = PostgreSQL(folders[-1], Path(folder))
+        server.start()
+        yield server
+        server.stop("immediate")
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,8 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import Connection, Table, select
 
 from dmf.records import RunState
-from dmf.runs.queueing import NEXT_PLACE
+from dmf.runs.engine import one_at_a_time
+from dmf.runs.queueing import next_place
 from dmf.runs.schema import case_scores, epoch_metrics, events, experiments, meta, runs, samples
 from dmf.runs.schema import telemetry as telemetry_table
 
@@ -22,6 +23,7 @@ def is_untouched(connection: Connection) -> bool:
 
 def adopt(source: Connection, target: Connection, only: Collection[str] | None = None) -> list[str]:
     """See ``RunStore.adopt``; returns the ids of the experiments that were copied."""
+    one_at_a_time(target, "adopt")
     present = set(target.scalars(select(experiments.c.id)))
     rows = source.execute(select(experiments).order_by(experiments.c.created)).all()
     copied = []
@@ -29,7 +31,7 @@ def adopt(source: Connection, target: Connection, only: Collection[str] | None =
         ids = _at_rest(source, row.id)
         if row.id in present or not ids or (only is not None and row.id not in only):
             continue
-        target.execute(experiments.insert().values({**row._mapping, "place": NEXT_PLACE}))
+        target.execute(experiments.insert().values({**row._mapping, "place": next_place(target)}))
         _copy(source, target, runs, runs.c.id.in_(ids))
         for table in _OF_A_RUN:
             _copy(source, target, table, table.c.run.in_(ids))

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from dmf.errors import StoreError
 from dmf.runs.clock import Clock, StoreClock, file_clock, server_clock
-from dmf.runs.engine import BUSY_SECONDS, explained, open_engine, store_file, store_url
+from dmf.runs.engine import BUSY_SECONDS, Reach, explained, open_engine, store_file, store_url
 from dmf.runs.migrations import is_current, migrate
 from dmf.runs.watching import Watch
 
@@ -31,17 +31,22 @@ class Database:
         self.file = store_file(self.url)
         self.where = str(self.file) if self.file else self.url.render_as_string(hide_password=True)
         self._watch = Watch(monotonic)
+        self._reach = Reach()
         self._engine = open_engine(self.url, busy_seconds)
         here = server_clock(self._engine) if self.file is None else file_clock(self.file.parent)
         measured = StoreClock(here, wall)
         self._clock: Clock = clock or measured
         self._ahead: Clock = measured.ahead if clock is None else lambda: 0.0
         self._identity: tuple[int, int] | None = None
-        with self._reading() as connection:
-            current = is_current(connection, self.where)
-        if not current:
-            with self._writing() as connection:
-                migrate(connection, self.where)
+        try:
+            with self._reading() as connection:
+                current = is_current(connection, self.where)
+            if not current:
+                with self._writing() as connection:
+                    migrate(connection, self.where)
+        except BaseException:
+            self.close()  # a server would keep its connections for a store that nobody got
+            raise
         if self.file is not None:
             self._identity = _identity(self.file)
 
@@ -57,7 +62,7 @@ class Database:
     def _transaction(self, write: bool, wait: bool = True) -> Iterator[Connection]:
         self._check_file()
         with (
-            explained(self.where),
+            explained(self.where, self._reach),
             self._engine.connect() as plain,
             plain.execution_options(write=write, wait=wait) as connection,
             connection.begin(),

@@ -5,11 +5,13 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from zlib import crc32
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -28,6 +30,19 @@ _WAY_OUT = {
     "SQLITE_NOTADB": "is not an SQLite database. Choose another file with `--store`.",
     "SQLITE_CORRUPT": "is damaged. Restore a copy, or choose another file with `--store`.",
     "SQLITE_IOERR": "cannot be read or written: the disk reports an error. Check the disk and the free space.",
+}
+_OF_POSTGRESQL = {  # its codes, by the name of what SQLite says of the same
+    **dict.fromkeys(("40001", "40P01", "55P03"), "SQLITE_BUSY"),
+    "53100": "SQLITE_FULL",
+}
+_AWAY = (
+    "08",
+    "57P",
+    "53300",
+)  # no connection, shutting or starting up, too many clients; how codes of PostgreSQL begin
+_SERVER = {  # s without an answer after which a server counts as away, instead of a quarter of an hour and more
+    **{"connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4},
+    "tcp_user_timeout": 30_000,  # ms
 }
 
 
@@ -73,13 +88,15 @@ def open_engine(url: URL, busy_seconds: float = BUSY_SECONDS) -> Engine:
     writable = file is None or not _is_read_only(file)
     try:
         pool: dict[str, Any] = {"pool_size": 8, "max_overflow": 32} if writable else {"poolclass": NullPool}
+        if url.drivername == "postgresql+psycopg":
+            pool["connect_args"] = {key: value for key, value in _SERVER.items() if key not in url.query}
         # A connection that was idle while the server restarted is tried before it is used.
         engine = create_engine(url, pool_pre_ping=file is None, **pool)
     except (ImportError, SQLAlchemyError) as error:
         name = url.drivername
         way_out = (
             "Install its driver: pip install 'dmf[scale]'."
-            if url.get_backend_name() == "postgresql"
+            if name == "postgresql+psycopg"  # the one that this extra brings
             else "Pass a file, or the URL of a PostgreSQL database: postgresql://user@host/name."
         )
         raise StoreError(f"No driver for a {name} store: {error}. {way_out}") from error
@@ -148,16 +165,32 @@ def _use_wal(connection: sqlite3.Connection, busy_seconds: float) -> None:
             time.sleep(0.02)
 
 
+@dataclass
+class Reach:
+    """Since when a database server is away, as a Unix time by this computer's clock; None while it is there."""
+
+    away_since: float | None = None
+
+
 @contextmanager
-def explained(where: str) -> Iterator[None]:
-    """Turn an error of the database into one ``StoreError`` that says what, where and the way out."""
+def explained(where: str, reach: Reach | None = None) -> Iterator[None]:
+    """Turn an error of the database into one ``StoreError`` that says what, where and the way out.
+
+    ``reach`` is brought up to date, so that the message of a server that stays away says since when.
+    """
+    reach = reach or Reach()
     try:
         yield
+        reach.away_since = None
     except DatabaseError as error:
-        name = _sqlite_name(error)
+        name = _name(error)
         if is_away(error):
+            reach.away_since = reach.away_since or time.time()
+            since = time.strftime("%H:%M:%S", time.localtime(reach.away_since))
+            said = " ".join(str(error.orig).split()).rstrip(".")
             raise StoreError(
-                f"The run store {where} cannot be reached: {error.orig}. Check that its server runs, and the network."
+                f"The run store {where} is away since {since} and cannot be reached: {said}. Check that its server "
+                "runs, and the network."
             ) from error
         fallback = f"reports an error: {error.orig}. Check that it is reachable and try again."
         raise StoreError(f"The run store {where} {_WAY_OUT.get(name, fallback)}") from error
@@ -171,16 +204,29 @@ def is_transient(error: BaseException) -> bool:
     cause = error.__cause__
     if not isinstance(cause, DatabaseError):
         return False
-    return _sqlite_name(cause) in ("SQLITE_BUSY", "SQLITE_LOCKED") or is_away(cause)
+    return _name(cause) in ("SQLITE_BUSY", "SQLITE_LOCKED") or is_away(cause)
 
 
 def is_away(error: BaseException | None) -> bool:
     """Whether a database server could not be reached, or dropped the connection; the next one is a new one."""
-    if not isinstance(error, DatabaseError) or _sqlite_name(error):
+    if not isinstance(error, DatabaseError) or _name(error):
         return False
+    code = getattr(error.orig, "sqlstate", None)  # None where there was nobody to say it
+    if code is not None:
+        return str(code).startswith(_AWAY)
     return error.connection_invalidated or isinstance(error, OperationalError)
 
 
-def _sqlite_name(error: DatabaseError) -> str:
-    """SQLite's primary error name ("SQLITE_IOERR" of "SQLITE_IOERR_WRITE"); "" for another database."""
-    return "_".join(getattr(error.orig, "sqlite_errorname", "").split("_")[:2])
+def _name(error: DatabaseError) -> str:
+    """SQLite's primary error name ("SQLITE_IOERR" of "SQLITE_IOERR_WRITE"), or that for the same; "" for others."""
+    code = getattr(error.orig, "sqlstate", None)
+    return _OF_POSTGRESQL.get(str(code), "_".join(getattr(error.orig, "sqlite_errorname", "").split("_")[:2]))
+
+
+def one_at_a_time(connection: Connection, what: str) -> None:
+    """Make others who are about to do the same wait until this transaction ends.
+
+    Writers of an SQLite file take turns anyway; a server lets them go on side by side until they meet at a row.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(crc32(f"dmf {what}".encode()))))

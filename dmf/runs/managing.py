@@ -10,8 +10,9 @@ from sqlalchemy import Connection, delete, func, select, update
 
 from dmf.errors import ConfigError, RunFinishedError
 from dmf.records import RunState
+from dmf.runs.engine import one_at_a_time
 from dmf.runs.lookup import one_experiment, one_run
-from dmf.runs.queueing import NEXT_PLACE
+from dmf.runs.queueing import next_place
 from dmf.runs.recording import EMPTY_SUMMARY
 from dmf.runs.rows import LEASE_SECONDS
 from dmf.runs.schema import artifacts, case_scores, controls, epoch_metrics, events, experiments, meta, runs, samples
@@ -40,7 +41,13 @@ def new_experiment(
     """See ``RunStore.create_experiment``; returns the id."""
     stem = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{secrets.token_hex(3)}"
     shared = {"task": task, "tags": [], "notes": "", "created": now}
-    experiment = {"id": f"e-{stem}", "name": name, "config": config, "environment": environment, "place": NEXT_PLACE}
+    experiment = {
+        "id": f"e-{stem}",
+        "name": name,
+        "config": config,
+        "environment": environment,
+        "place": next_place(connection),
+    }
     connection.execute(experiments.insert().values({**shared, **experiment}))
     rows = [
         _queued(f"e-{stem}", position, label=label, config=run_config, task=task, now=now)
@@ -153,8 +160,7 @@ def _refuse_taken(connection: Connection, name: str, experiment: str, besides: s
 
 def artifact_root(connection: Connection, default: Path) -> str:
     """The folder of the files of all runs, as the store names it; ``default`` from now on if it named none."""
-    # Locked first, so that of two who ask at once both get the same.
-    connection.execute(select(meta).where(meta.c.key == "schema_version").with_for_update())
+    one_at_a_time(connection, "artifacts")  # so that of two who ask at once both get the same
     root = connection.scalar(select(meta.c.value).where(meta.c.key == _ROOT))
     if root is None:
         connection.execute(meta.insert().values(key=_ROOT, value=str(default)))
@@ -164,7 +170,8 @@ def artifact_root(connection: Connection, default: Path) -> str:
 def remove_runs(connection: Connection, ids: Sequence[str], watch: Watch) -> None:
     """See ``RunStore.delete_runs``; leaves the files."""
     # Locked first, so that nobody claims one between the look and the end of it.
-    found = {row.id: row for row in connection.execute(select(runs).where(runs.c.id.in_(ids)).with_for_update())}
+    locked = select(runs).where(runs.c.id.in_(ids)).order_by(runs.c.id).with_for_update()
+    found = {row.id: row for row in connection.execute(locked)}
     rows = [one_run(connection, id, watch) for id in ids]
     for row in rows:
         if row.state.is_active:

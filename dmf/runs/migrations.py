@@ -11,6 +11,7 @@ from sqlalchemy import Boolean, Column, Connection, Float, String, column, false
 from sqlalchemy.schema import CreateColumn
 
 from dmf.errors import StoreError
+from dmf.runs.engine import one_at_a_time
 from dmf.runs.schema import meta, metadata
 
 Migration: TypeAlias = Callable[[Connection], None]
@@ -61,10 +62,8 @@ def _owners_are_watched(connection: Connection) -> None:
 MIGRATIONS: tuple[Migration, ...] = (_queue_in_the_store, _runs_are_managed, _owners_are_watched)
 
 
-def schema_version(connection: Connection, where: str, *, lock: bool = False) -> int | None:
+def schema_version(connection: Connection, where: str) -> int | None:
     """Version of the tables, None for an empty database. ``where`` names the store in messages.
-
-    ``lock`` makes others who want to migrate wait until the transaction ends.
 
     Raises:
         StoreError: If the database holds tables, but not those of a run store.
@@ -74,8 +73,7 @@ def schema_version(connection: Connection, where: str, *, lock: bool = False) ->
         return None
     value = None
     if meta.name in tables:
-        query = select(meta.c.value).where(meta.c.key == "schema_version")
-        value = connection.scalar(query.with_for_update() if lock else query)
+        value = connection.scalar(select(meta.c.value).where(meta.c.key == "schema_version"))
     if value is None:
         raise StoreError(f"{where} holds tables of something else, not a run store. Choose another with `--store`.")
     return int(value)
@@ -89,7 +87,8 @@ def migrate(connection: Connection, where: str, migrations: Sequence[Migration] 
     """
     steps = MIGRATIONS if migrations is None else migrations
     newest = len(steps) + 1
-    version = schema_version(connection, where, lock=True)
+    one_at_a_time(connection, "tables")
+    version = schema_version(connection, where)
     if version is None:
         metadata.create_all(connection)
         connection.execute(meta.insert().values(key="schema_version", value=str(newest)))

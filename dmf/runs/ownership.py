@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from dmf.errors import NotOwnerError, RunFinishedError
 from dmf.records import Event, RunState, StateChange
-from dmf.runs.queueing import NEXT_PLACE
+from dmf.runs.queueing import next_place
 from dmf.runs.recording import add_event, not_owner, run_not_found, write_state
 from dmf.runs.rows import LEASE_SECONDS, SILENT
 from dmf.runs.schema import controls, events, experiments, runs
@@ -63,13 +63,17 @@ def claim(
         change = StateChange(id, row.summary["step"] + 1, RunState.QUEUED, "resumed")
         write_state(connection, change, row.attempt, now)
     for experiment in {found[id].experiment for id in resumed}:
-        connection.execute(update(experiments).where(experiments.c.id == experiment).values(place=NEXT_PLACE))
+        connection.execute(
+            update(experiments).where(experiments.c.id == experiment).values(place=next_place(connection))
+        )
     return resumed
 
 
 def renew(connection: Connection, run_ids: Sequence[str], owner: str, now: float) -> list[str]:
     """Beat for all of these runs that ``owner`` still owns; returns those it does not."""
-    renewal = update(runs).where(_held(run_ids, owner)).values(lease=now + LEASE_SECONDS, heartbeat=now)
+    held = select(runs.c.id).where(_held(run_ids, owner)).order_by(runs.c.id).with_for_update()
+    renewed = runs.c.id.in_(connection.scalars(held).all())
+    renewal = update(runs).where(renewed).values(lease=now + LEASE_SECONDS, heartbeat=now)
     return sorted(set(run_ids) - set(connection.execute(renewal.returning(runs.c.id)).scalars()))
 
 
@@ -99,14 +103,15 @@ def lost(missing: Sequence[str], owner: str) -> NotOwnerError:
 def release(connection: Connection, run_ids: Sequence[str], owner: str, now: float) -> None:
     """Give up the runs that ``owner`` owns; one that is still active is interrupted by that."""
     held = _held(run_ids, owner)
-    for row in connection.execute(select(runs).where(held & runs.c.state.in_(_ACTIVE)).with_for_update()).all():
+    locked = select(runs).where(held & runs.c.state.in_(_ACTIVE)).order_by(runs.c.id).with_for_update()
+    for row in connection.execute(locked).all():
         _mark_interrupted(connection, row, LET_GO, now)
     connection.execute(update(runs).where(held).values(owner=None, lease=now))
 
 
 def note_silence(connection: Connection, heartbeats: Mapping[str, float]) -> None:
     """Tell other readers which heartbeats were watched to stand still; one that has moved on since makes it void."""
-    for run, heartbeat in heartbeats.items():
+    for run, heartbeat in sorted(heartbeats.items()):
         stands = (runs.c.id == run) & (func.coalesce(runs.c.heartbeat, 0.0) == heartbeat)
         connection.execute(update(runs).where(stands).values(silent=heartbeat))
 

@@ -1,9 +1,10 @@
 """The queue: what trains and what waits for it, its order, moving and cancelling. Functions of a connection."""
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, ScalarSelect, func, select, update
 
 from dmf.errors import RunFinishedError
 from dmf.records import Event, RunState
+from dmf.runs.engine import one_at_a_time
 from dmf.runs.lookup import matching_experiments, one_experiment
 from dmf.runs.recording import add_event
 from dmf.runs.rows import ExperimentRow
@@ -13,11 +14,14 @@ from dmf.runs.watching import Watch
 CANCELLED = "cancelled in the queue"
 
 _others = experiments.alias()
-NEXT_PLACE = select(func.coalesce(func.max(_others.c.place), 0) + 1).scalar_subquery()
-"""The place after all others."""
-
-
+_NEXT = select(func.coalesce(func.max(_others.c.place), 0) + 1).scalar_subquery()
 _active = select(runs.c.experiment).where(runs.c.state.in_([state.value for state in RunState if state.is_active]))
+
+
+def next_place(connection: Connection) -> ScalarSelect[float]:
+    """The place after all others, which nobody else is given."""
+    one_at_a_time(connection, "places")
+    return _NEXT
 
 
 def queue(connection: Connection, watch: Watch) -> list[ExperimentRow]:
@@ -30,7 +34,8 @@ def queue(connection: Connection, watch: Watch) -> list[ExperimentRow]:
 def move(connection: Connection, id: str, places: int, watch: Watch, where: str) -> None:
     """See ``RunStore.move``."""
     # Locked first, so that two who move at once do so one after the other.
-    connection.execute(select(experiments.c.id).where(experiments.c.id.in_(_active)).with_for_update())
+    line_up = select(experiments.c.id).where(experiments.c.id.in_(_active)).order_by(experiments.c.id)
+    connection.execute(line_up.with_for_update())
     waiting = [experiment for experiment in queue(connection, watch) if not _trains(experiment)]
     moved = next((experiment for experiment in waiting if experiment.id == id), None)
     if moved is None:

@@ -33,7 +33,8 @@ def owned_runs(connection: Connection, ids: Iterable[str], owner: str | None) ->
         NotOwnerError: If another owns one; says who.
     """
     wanted = set(ids)
-    rows = connection.execute(select(runs).where(runs.c.id.in_(wanted)).with_for_update())
+    # In one order, as everywhere, so that no two who lock several wait for each other.
+    rows = connection.execute(select(runs).where(runs.c.id.in_(wanted)).order_by(runs.c.id).with_for_update())
     found = {row.id: row for row in rows}
     for run in sorted(wanted):
         if run not in found:

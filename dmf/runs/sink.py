@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from dmf.errors import NotOwnerError, StoreError
-from dmf.records import Control, Event, Record, StateChange
+from dmf.records import CaseScores, Control, Event, Record, Sample, StateChange, TelemetryBlock
 from dmf.runs.engine import is_away, is_transient
 from dmf.runs.store import RunStore
 
@@ -14,6 +14,8 @@ COMMIT_SECONDS = 0.5  # how often the writer thread commits; what somebody waits
 RETRY_INTERVAL = 0.25  # s between two tries at a locked database
 RETRY_SECONDS = 30.0  # how long a locked database is tried again
 AWAY_SECONDS = 600.0  # how long a database server that cannot be reached is tried again, unless training is to end
+HELD_BYTES = 64e6  # of records that wait in memory while the store does not take them; training waits beyond
+RECORD_BYTES = 1000  # of one, without its arrays and pictures
 MOST_INTERVAL = 5.0  # s between two tries at a server, after shorter ones
 PATIENCE_SECONDS = 2.0  # a commit that takes longer is told as trouble
 POLL_SECONDS = 0.1  # a wish is heard within it, or within a step; ten looks a second take 0.2 % of one core
@@ -26,8 +28,9 @@ class StoreSink:
     A storing error is kept and raised by the next ``write``, ``flush`` or ``close`` and every one after, so that
     training stops with one message. A locked database is tried again for 30 s first; training goes on meanwhile and
     its records wait in memory, a few megabytes at 1,000 steps per second. A database server that is away is tried again
-    for 10 min, more and more seldom; training goes on until its next checkpoint, within a minute, and waits there: what
-    it keeps in memory is never more than was trained in a minute, and it can be resumed from the checkpoint before.
+    for 10 min, more and more seldom; training goes on until its next checkpoint, within a minute, and waits there. So
+    it can always be resumed from the checkpoint before, without a gap. What waits in memory is never more than 64 MB:
+    who has no checkpoints (a loop of someone's own) waits in ``write`` then.
 
     Args:
         store: Where the records go.
@@ -39,6 +42,8 @@ class StoreSink:
         self._owner = owner
         self._queue: queue.SimpleQueue[Record | threading.Event] = queue.SimpleQueue()
         self._wake = threading.Event()
+        self._held = 0  # bytes of records that are not stored yet
+        self._room = threading.Condition()  # guards it; notified when there is less
         self._closing = False
         self._error: Exception | None = None
         self._storing_since: float | None = None
@@ -68,12 +73,21 @@ class StoreSink:
     def write(self, record: Record) -> None:
         """Take one record; it is stored within about 0.5 s, events and changes of state at once.
 
+        It waits while so much waits to be stored already that this would be more than ``HELD_BYTES``.
+
         Raises:
             StoreError: What storing an earlier record raised, or that the sink is closed.
         """
         self._raise_error()
         if self._closing:
             raise StoreError("This sink is closed; open another to write more.")
+        size = _bytes_of(record)
+        with self._room:
+            while self._held and self._held + size > HELD_BYTES and self._thread.is_alive():
+                self._wake.set()
+                self._room.wait(COMMIT_SECONDS)
+                self._raise_error()
+            self._held += size
         self._queue.put(record)
         if isinstance(record, StateChange | Event):  # someone has clicked and waits for it
             self._wake.set()
@@ -126,6 +140,9 @@ class StoreSink:
                     self._store_batch(records)
                 except Exception as error:  # whatever it is, the training thread has to learn of it
                     self._error = error
+            with self._room:
+                self._held -= sum(map(_bytes_of, records))
+                self._room.notify_all()
             for mark in marks:
                 mark.set()
             if closing:
@@ -158,6 +175,19 @@ class StoreSink:
                 time.sleep(pause)
         finally:
             self._storing_since = self._away_since = None
+
+
+def _bytes_of(record: Record) -> int:
+    """About what a record takes in memory."""
+    match record:
+        case TelemetryBlock():
+            return RECORD_BYTES + record.values.nbytes
+        case Sample():
+            return RECORD_BYTES + len(record.png)
+        case CaseScores():
+            return RECORD_BYTES + record.counts.nbytes + record.sizes.nbytes
+        case _:
+            return RECORD_BYTES
 
 
 class StoreControls:

@@ -60,7 +60,7 @@ class Wishes(Database):
             def any_pending() -> bool:
                 nonlocal connection
                 self._check_file()
-                with explained(self.where):
+                with explained(self.where, self._reach):
                     connection = connection or kept.enter_context(self._engine.connect())
                     with connection.begin():
                         return connection.exec_driver_sql(query).first() is not None

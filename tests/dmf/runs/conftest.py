@@ -23,10 +23,12 @@ def clock():
     return Clock()
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.processes)])
 def location(request, tmp_path):
-    """Where an empty store of each kind may be made; another database is one more param."""
-    return {"sqlite": tmp_path / "runs.sqlite"}[request.param]
+    """Where an empty store of each kind may be made."""
+    if request.param == "sqlite":
+        return tmp_path / "runs.sqlite"
+    return request.getfixturevalue("postgresql").new_store()
 
 
 @pytest.fixture

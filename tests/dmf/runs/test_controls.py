@@ -46,10 +46,10 @@ def test_watching_wishes_sees_those_of_its_runs_until_they_are_taken(store, expe
         assert not any_pending()
 
 
-def test_watching_wishes_says_when_the_store_is_gone(store, run):
+def test_watching_wishes_says_when_the_store_is_gone(store, sqlite_file, run):
     with store.watching_wishes([run]) as any_pending:
         assert not any_pending()
-        store.file.rename(store.file.with_suffix(".moved"))
+        sqlite_file.rename(sqlite_file.with_suffix(".moved"))
         with pytest.raises(StoreError, match="was deleted, moved or replaced while in use"):
             any_pending()
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from dmf.errors import StoreError
 from dmf.records import Event
 from dmf.runs import RunStore
-from dmf.runs.engine import explained, is_away, is_transient, open_engine, store_file, store_url
+from dmf.runs.engine import Reach, explained, is_away, is_transient, open_engine, store_file, store_url
 
 
 def test_a_store_is_named_by_argument_then_environment_then_default(monkeypatch):
@@ -37,7 +37,10 @@ def test_a_url_that_is_none_is_refused():
         store_url("://x")
 
 
-@pytest.mark.parametrize("url", ["nosuchdb://host/name", "sqlite+nosuchdriver:///x.sqlite"])
+@pytest.mark.parametrize(
+    "url",
+    ["nosuchdb://host/name", "postgres://host/name", "postgresql+nosuch://host/x", "sqlite+nosuchdriver:///x.sqlite"],
+)
 def test_a_database_without_a_driver_names_what_can_be_used(url):
     with pytest.raises(StoreError, match=r"No driver for a .* store: .* Pass a file, or the URL of a PostgreSQL data"):
         open_engine(store_url(url))
@@ -53,11 +56,49 @@ def test_postgresql_without_its_driver_names_the_extra(monkeypatch):
 def test_a_server_that_drops_the_connection_may_be_tried_again(invalidated):
     dropped = Exception("terminating connection due to administrator command")
     kind = DatabaseError if invalidated else OperationalError
-    said = pytest.raises(StoreError, match=r"cannot be reached: terminating connection.*Check that its server")
+    said = pytest.raises(
+        StoreError,
+        match=r"is away since \d\d:\d\d:\d\d and cannot be reached: terminating connection.*Check that its server",
+    )
     with said as caught, explained("postgresql://host/name"):
         raise kind("SELECT 1", {}, dropped, connection_invalidated=invalidated)
     assert is_transient(caught.value)
     assert is_away(caught.value.__cause__)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("57P01", "is away since"),  # shutting down
+        ("08006", "is away since"),  # connection failure
+        ("40P01", "is locked by another process"),  # deadlock
+        ("53100", "disk is full"),
+        ("28P01", "reports an error"),  # wrong password
+    ],
+)
+def test_what_a_server_says_by_its_code_is_told_by_what_it_means(code, said):
+    broken = type("Broken", (Exception,), {"sqlstate": code})("as it says")
+    with pytest.raises(StoreError, match=said) as caught, explained("a server"):
+        raise OperationalError("SELECT 1", {}, broken)
+    assert is_transient(caught.value) is (code not in ("53100", "28P01"))
+
+
+def test_since_when_a_server_is_away_stays_until_it_is_back(monkeypatch):
+    reach, now = Reach(), [1_800_000_000.0]
+    monkeypatch.setattr("dmf.runs.engine.time.time", lambda: now[0])
+
+    def fail():
+        with pytest.raises(StoreError, match="is away since") as caught, explained("a server", reach):
+            raise OperationalError("SELECT 1", {}, Exception("connection\nrefused."))
+        return str(caught.value)
+
+    first = fail()
+    assert "cannot be reached: connection refused. Check" in first
+    now[0] += 5
+    assert fail() == first
+    with explained("a server", reach):
+        pass
+    assert fail() != first
 
 
 def test_missing_folders_are_made(tmp_path):

@@ -310,3 +310,45 @@ def test_a_server_that_stays_away_ends_the_training_with_one_message(store, run,
     writer.write(Event(run, 0, "note"))
     with pytest.raises(StoreError, match=r"could not be reached for 0 s\. Training has ended; once its server is"):
         writer.close()
+
+
+def test_what_waits_in_memory_is_bounded_and_training_waits_beyond(store, run, away, make_block, monkeypatch):
+    monkeypatch.setattr(sink, "HELD_BYTES", 10_000)
+    writer = StoreSink(store, "me")
+    taken = []
+
+    def train():
+        for first in range(0, 400, 100):
+            writer.write(make_block(run, first, 100))  # 2,800 bytes and what a record takes
+            taken.append(first)
+
+    training = threading.Thread(target=train)
+    training.start()
+    eventually(lambda: "is away since" in (writer.trouble or "") and len(taken) == 2)
+    training.join(0.2)
+    assert taken == [0, 100]
+    away.set()
+    training.join(60)
+    assert taken == [0, 100, 200, 300]
+    writer.close()
+    np.testing.assert_array_equal(store.telemetry(run).steps, np.arange(400))
+
+
+def test_a_record_above_the_bound_is_taken_when_nothing_else_waits(store, run, make_block, monkeypatch):
+    monkeypatch.setattr(sink, "HELD_BYTES", 100)
+    writer = StoreSink(store, "me")
+    writer.write(make_block(run, 0, 100))
+    writer.write(make_block(run, 100, 100))
+    writer.close()
+    assert store.latest_step(run) == 199
+
+
+def test_training_that_waits_for_room_hears_of_the_end(store, run, away, make_block, monkeypatch):
+    monkeypatch.setattr(sink, "HELD_BYTES", 100)
+    monkeypatch.setattr(sink, "AWAY_SECONDS", 0.05)
+    writer = StoreSink(store, "me")
+    writer.write(make_block(run, 0, 100))
+    with pytest.raises(StoreError, match="could not be reached"):
+        writer.write(make_block(run, 100, 100))
+    with pytest.raises(StoreError, match="could not be reached"):
+        writer.close()
