@@ -100,7 +100,7 @@ def runs(
         steps, epoch = f"{row.summary['step'] + 1}", f"{row.summary['epoch']}"
         table.add_row(row.id, escape(row.label), state, steps, epoch, created, escape(", ".join(row.tags)))
     # Whoever pipes it into another program gets a run a line, however long.
-    (document if document.is_terminal else Console(width=10_000)).print(table)
+    (document if document.is_terminal else Console(width=10_000, emoji=False)).print(table)
     console.print("Experiments are named like their runs: r-…-01 belongs to e-…", highlight=False)
 
 

@@ -21,10 +21,10 @@ from dmf.paths import plugin_files
 if TYPE_CHECKING:
     from dmf.runs import RunRow, RunStore
 
-console = Console(stderr=True)
+console = Console(stderr=True, emoji=False)  # a class called x is no cross
 """What is told on the way goes to standard error, so that standard output is free for documents."""
 
-document = Console()
+document = Console(emoji=False)
 """What was asked for to be read, on standard output: it can be piped to a pager or a file."""
 
 STORE = typer.Option("--store", help="Where runs are kept: a file or a database URL; default DMF_STORE, else data/.")

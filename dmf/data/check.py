@@ -164,7 +164,7 @@ def check(dataset: Dataset, *, on_progress: Callable[[int, int], None] | None = 
         widths,
         dict(zip(dataset.class_names, shares.tolist(), strict=True)),
         (*problems, *dataset.sum_up(list(dict.fromkeys(single)))),  # a file of many cases is told once
-        tuple(_gathered(notes)),
+        tuple(notes_once(notes)),
         (*dataset.doubts(), *_blank(dataset, blank, len(cases))),
         dict(zip(dataset.class_names, shown.tolist(), strict=True)),
         dict(depths.most_common()),
@@ -206,7 +206,7 @@ def _blank(dataset: Dataset, blank: Mapping[str, Sequence[str]], cases: int) -> 
     ]
 
 
-def _gathered(notes: Sequence[str]) -> list[str]:
+def notes_once(notes: Sequence[str]) -> list[str]:
     """Notes in their order, those that say the same of several files as one."""
     same: dict[str, list[str]] = {}
     for note in notes:

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from dmf.data.base import IGNORE, Case, Dataset, OptionValue, Pixels
+from dmf.data.check import notes_once
 from dmf.data.meaning import MOST_CLASSES
 from dmf.data.pairs import UNLABELLED
 from dmf.data.prepare import choose_cases
@@ -80,7 +81,7 @@ def convert(dataset: Dataset, output: Path, *, on_progress: Callable[[int, int],
     if len(spacings) > 1:
         notes.append("pixels have different sizes in mm from image to image, which a folder cannot keep")
     spacing = spacings.pop() if len(spacings) == 1 else None
-    return Converted(output, len(cases), _options(dataset, cases, values, spacing), tuple(notes))
+    return Converted(output, len(cases), _options(dataset, cases, values, spacing), tuple(notes_once(notes)))
 
 
 def _refuse_output(dataset: Dataset, output: Path) -> None:

@@ -122,6 +122,9 @@ def test_a_dataset_is_converted_and_told_how_to_read(dmf, tmp_path):
     assert f"1 cases of folder, read with {options}: they are in {tmp_path / 'out'}." in result.err
     check = result.err.partition("Look at it with: dmf ")[2].split()
     assert dmf(*check).status == 0
+    names = "values=0:1:2,names=none:x:nerve"  # no emoji is made of it
+    told = dmf(*arguments[:-1], names, "-o", tmp_path / "third")
+    assert "--dataset-options names=none:x:nerve" in told.err
     report = dmf(*arguments, "-o", tmp_path / "again", "--json").json()
     assert (report["cases"], report["options"]) == (1, {"names": "background:nerve"})
     refused = dmf(*arguments, "-o", tmp_path / "out")
