@@ -88,7 +88,7 @@ from app.access.lab import (
 )
 from app.access.methods import methods_table
 from app.access.playing import ComparedPlayback, PlayedRuns, compared_playback, playback
-from app.access.plugging import load_plugins, run_plugin, unloaded_plugins
+from app.access.plugging import load_plugins, plugins_to_replay, run_plugin, unloaded_plugins
 from app.access.queueing import Entry, cancel, move, queue
 from app.access.reading import (
     Snapshot,
@@ -207,6 +207,7 @@ __all__ = [
     "picture",
     "pictures",
     "playback",
+    "plugins_to_replay",
     "prepare_ahead",
     "preview",
     "questions",

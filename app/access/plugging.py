@@ -32,6 +32,23 @@ def unloaded_plugins(experiments: Iterable[ExperimentRow]) -> tuple[PluginConfig
     return not_loaded(named)
 
 
+def plugins_to_replay(run: str, methods: Iterable[str]) -> tuple[PluginConfig, ...]:
+    """The files that are not loaded and without which a run cannot be replayed; none where its methods are known.
+
+    Args:
+        run: Its id.
+        methods: That it trained with.
+
+    Raises:
+        RunNotFoundError: If it is gone.
+    """
+    from dmf.build import choices
+
+    if set(methods) <= set(choices()["weighting"]):
+        return ()
+    return unloaded_plugins([store().experiment(store().run(run).experiment)])
+
+
 def run_plugin(plugin: PluginConfig) -> None:
     """Load a file that the store names, after somebody who saw its path and hash said yes.
 

@@ -16,14 +16,14 @@ def plugin_question(plugins: Sequence[Any], run: Callable[[Any], None]) -> None:
         plugins: With a ``path`` and a ``sha256``.
         run: Loads one; a DMFError of it is shown.
     """
-    for plugin in plugins:
-        with st.container(border=True, key=f"plugin-{plugin.sha256}"):
+    for place, plugin in enumerate(plugins):  # two files may have one content
+        with st.container(border=True, key=f"plugin-{place}-{plugin.sha256}"):
             st.markdown(
                 "**A file of someone's own is needed here, and was not run.** Only the store names it. What needs no "
                 "such file is shown. If you trust it, run it: it then has all rights of this program."
             )
             st.code(f"{plugin.path}\nSHA-256 {plugin.sha256}", language=None, wrap_lines=True)
-            if st.button("Run this file", icon=":material/extension:", key=f"run-plugin-{plugin.sha256}"):
+            if st.button("Run this file", icon=":material/extension:", key=f"run-plugin-{place}-{plugin.sha256}"):
                 try:
                     run(plugin)
                 except DMFError as error:

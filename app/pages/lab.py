@@ -13,6 +13,7 @@ from app.components.lab.words import in_words
 from app.components.live_chart import chart_engine
 from app.components.methods_table import methods_table
 from app.components.page_style import use_style
+from app.components.plugin_question import plugin_question
 from dmf.errors import DMFError
 
 TICK = 2.0  # s
@@ -96,6 +97,8 @@ def chosen_run(now: setup.Setup) -> access.History | None:
     own = history.base.weighting
     reason = access.not_replayed(own, f"Its method, {named(own)},")
     sources.choose_run(now, runs if now.run in runs else {now.run: (history.title, "")} | runs, reason)
+    turned_to = [str(knob.value) for knob in history.knobs if knob.field == "weighting"]
+    plugin_question(access.plugins_to_replay(now.run, [own, *turned_to]), access.run_plugin)
     return history
 
 

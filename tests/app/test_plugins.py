@@ -1,14 +1,17 @@
 """Methods of someone's own in the dashboard: in every menu, trained, and listed where their file is not loaded."""
 
+import hashlib
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app import access
 from dmf.errors import ConfigError
 from dmf.jobs import Job, create_experiment
 from dmf.plugins import load_plugin
+from dmf.records import Knob
 from dmf.runs import RunStore
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
@@ -87,9 +90,103 @@ def test_runs_of_a_plugin_that_is_not_loaded_are_shown_all_the_same(store: RunSt
     visit("lab", run=runs.partition(",")[0])
 
 
-def test_a_run_whose_plugin_changed_cannot_be_resumed_from_the_page(store: RunStore, tiny, plugin, forget_plugins):
-    from app import access
+TELLS = """
+from pathlib import Path
 
+with (Path(__file__).parent / "told").open("a") as told:
+    told.write("run ")
+"""
+
+
+@pytest.fixture
+def telling(store: RunStore, tiny, plugin, forget_plugins) -> tuple[str, Path, Path]:
+    """A finished run of a plug-in that this process does not know any more, its file, and where that tells it was run.
+
+    Its second run turned to the method of the plug-in while it trained.
+    """
+    file = plugin(name="telling.py")
+    file.write_text(file.read_text() + TELLS)
+    load_plugin(file)
+    turn = {"mad": [Knob(2, "weighting", "height")]}
+    experiment = create_experiment(store, tiny("height", "mad", epochs="1"), turn)
+    Job(store, experiment, "a test (here)").train()
+    forget_plugins()
+    told = file.parent / "told"
+    assert told.read_text() == "run "
+    return experiment.id, file, told
+
+
+def questions(test: Any) -> list[str]:
+    """Path and hash of each file that the page asks about."""
+    return [code.value for code in test.code if "SHA-256" in code.value]
+
+
+def say_yes(test: Any) -> Any:
+    (button,) = (button for button in test.button if button.label == "Run this file")
+    button.click().run()
+    assert not test.exception
+    return test
+
+
+def test_inspect_asks_before_it_runs_a_file_and_shows_what_needs_none(store: RunStore, telling, visit: Any) -> None:
+    id, file, told = telling
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    first = store.experiment(id).runs[0].id
+    test = visit("inspect", runs=first)
+    assert questions(test) == [f"{file}\nSHA-256 {digest}"]
+    assert "if you trust it" in " ".join(text.value for text in test.markdown).lower()
+    assert not test.error
+    headings = [text.value for text in test.markdown if text.value.startswith("#### ")]
+    assert headings[0] == "#### All images"  # kept probabilities, and the large one: no network is needed
+    assert len(headings) > 1
+    assert told.read_text() == "run "  # only where it was trained
+
+    say_yes(test)
+    assert questions(test) == []
+    assert not test.error
+    assert told.read_text() == "run run "
+
+
+def test_the_lab_asks_before_it_runs_a_file_and_shows_what_needs_none(store: RunStore, telling, visit: Any) -> None:
+    id, file, told = telling
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    for run in store.experiment(id).runs:  # of its own method, and turned to it
+        test = visit("lab", run=run.id, methods="variance;height")
+        assert questions(test) == [f"{file}\nSHA-256 {digest}"]
+        assert not test.error
+        assert "height" not in access.replayable_methods()
+    assert told.read_text() == "run "
+
+    say_yes(test)
+    assert questions(test) == []
+    assert told.read_text() == "run run "
+    assert "height" in access.replayable_methods()
+    assert not test.error
+
+
+def test_the_lab_asks_for_no_file_that_its_methods_do_not_need(store: RunStore, tiny, plugin, forget_plugins, visit):
+    load_plugin(plugin(LOSS))
+    experiment = create_experiment(store, tiny("mad,terms=ce:dice:brier", epochs="1"))
+    Job(store, experiment, "a test (here)").train()
+    forget_plugins()
+    test = visit("lab", run=experiment.runs[0].id)
+    assert questions(test) == []
+    assert not test.error
+
+
+@pytest.mark.parametrize("page", ["inspect", "lab"])
+def test_a_yes_to_a_file_that_is_another_now_runs_nothing(store: RunStore, telling, visit: Any, page: str) -> None:
+    id, file, told = telling
+    first = store.experiment(id).runs[0].id
+    test = visit(page, **{"run" if page == "lab" else "runs": first})
+    file.write_text(file.read_text() + "# changed\n")
+    say_yes(test)
+    assert any("has changed since this run was made with it" in error.value for error in test.error)
+    assert len(questions(test)) == 1
+    assert told.read_text() == "run "
+
+
+def test_a_run_whose_plugin_changed_cannot_be_resumed_from_the_page(store: RunStore, tiny, plugin, forget_plugins):
     file = plugin()
     load_plugin(file)
     experiment = create_experiment(store, tiny("height"))

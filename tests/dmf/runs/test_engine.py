@@ -89,7 +89,7 @@ def test_since_when_a_server_is_away_stays_until_it_is_back(monkeypatch):
 
     def fail():
         with pytest.raises(StoreError, match="is away since") as caught, explained("a server", reach):
-            raise OperationalError("SELECT 1", {}, Exception("connection\nrefused."))
+            raise OperationalError("SELECT 1", {}, Exception("connection refused.\n\tIs the server running?"))
         return str(caught.value)
 
     first = fail()
