@@ -215,7 +215,7 @@ def test_the_limits_are_stated_and_the_server_takes_as_much() -> None:
     from dmf.data import LIMITS
 
     assert "at most 2,048 MiB" in written(page())
-    settings = tomllib.loads((MAIN.parent / ".streamlit" / "config.toml").read_text())
+    settings = tomllib.loads((MAIN.parents[1] / ".streamlit" / "config.toml").read_text())
     assert settings["server"]["maxUploadSize"] * 2**20 == LIMITS.archive
 
 

@@ -53,7 +53,7 @@ TO_LAB = np.array(
         [0.0259040371, 0.7827717662, -0.8086757660],
     ]
 )
-CONFIG = tomllib.loads((Path(__file__).parents[2] / "app" / ".streamlit" / "config.toml").read_text("utf-8"))["theme"]
+CONFIG = tomllib.loads((Path(__file__).parents[2] / ".streamlit" / "config.toml").read_text("utf-8"))["theme"]
 
 
 def rgb(color: str) -> np.ndarray:

@@ -52,8 +52,8 @@ def test_gradients_of_a_half_precision_network_weigh_as_those_of_a_full_one(
 ) -> None:
     full = Trained(name, place, half=False, scaled=False)
     half = Trained(name, place, half=True, scaled=scaled)
-    torch.testing.assert_close(half.fused.weights, full.fused.weights, rtol=1e-2, atol=2e-3)
-    torch.testing.assert_close(half.measured, full.measured, rtol=1e-2, atol=2e-3)
+    torch.testing.assert_close(half.fused.weights, full.fused.weights, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(half.measured, full.measured, rtol=1e-3, atol=1e-3)
 
 
 def test_losses_without_known_logits_are_scaled_too_and_by_less_where_that_is_too_much() -> None:
