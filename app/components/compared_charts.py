@@ -21,6 +21,7 @@ from app.components.gradients import (
     MEASURES,
     SHARE,
     columns,
+    harmed,
     heading,
     lowest_share,
     pair_colors,
@@ -29,6 +30,7 @@ from app.components.gradients import (
 )
 from app.components.grouping import Groups
 from app.components.live_chart import Mark, Series, live_chart
+from app.components.page_style import sentence_of
 from app.components.race import AUXILIARY, TERMS, ZERO, zero_line, zoom_of
 from app.theme import AUXILIARY_COLOR, DASHES, TERM_COLORS, Color, Dash, run_dashes, term_colors
 
@@ -233,6 +235,10 @@ class _Drawn:
                 angles[item.owner] |= any(run.live.measured(item.column) for run in item.runs)
             if said := without_angle(angles):
                 st.caption(said)
+        if panel is SHARE:
+            owned = {(item.owner, run.id): run.live for item in items for run in item.runs}
+            if said := harmed((owner, live) for (owner, _), live in owned.items()):
+                st.caption(sentence_of(said))
         y_range = (lowest_share(line.y for line in series), 1) if panel is SHARE else panel.y_range
         if panel.column == SCORE:
             y_range = self.metric.range

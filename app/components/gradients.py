@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from app.charts.lines import Source
 from app.components.compare_look import Panel
 from app.components.fields import named
+from app.components.page_style import sentence_of
 from app.components.race import AUXILIARY, LEGEND_LINE, Race, charts
 from app.theme import TERM_COLORS, Color
 
@@ -21,6 +23,7 @@ HEADING = (
     "takes on average 1.00 times as long at the logits and 1.30 times at the parameters."
 )
 BELOW_ZERO = "Below it two losses are in conflict: what helps one harms the other."
+HARM = -1e-3  # cosine of a loss's gradient with the step's from which on the step makes that loss worse
 NO_ANGLE = "no two losses of a run have a gradient, so there is no angle"
 NO_DIRECTION = "a loss without gradient has no direction"
 
@@ -101,6 +104,26 @@ def without_angle(angles: Mapping[str, bool]) -> str:
     return f"no angle of {', '.join(missing)}: {NO_DIRECTION}" if missing else ""
 
 
+def harmed(lives: Iterable[tuple[str, Any]]) -> str:
+    """Which losses the common step makes worse in which run, now or at times; empty where none is known to.
+
+    Args:
+        lives: Title of a run, and its telemetry; a run that was measured by an earlier version says nothing here.
+    """
+    found = []
+    for title, live in lives:
+        for loss in (*live.terms, AUXILIARY):
+            column = f"grad_step_{loss}"
+            values = live.trace(column)[1] if live.measured(column) else np.empty(0)
+            values = values[np.isfinite(values)]
+            if len(values) and values.min() < HARM:
+                when = "at the last measurement" if values[-1] < HARM else "at times"
+                lowest = values[-1] if values[-1] < HARM else values.min()
+                cosine = f"cosine {lowest:.2g}".replace("-", "\N{MINUS SIGN}", 1)
+                found.append(f"{title_of((loss,))} in {title} ({when}, {cosine})")
+    return f"The common step makes worse: {'; '.join(found)}." if found else ""
+
+
 def gradient_charts(race: Race) -> None:
     """The three charts of a race whose gradients were measured; else a sentence on how they would be."""
     with st.container(key="gradient-charts"):
@@ -123,12 +146,14 @@ def _chart(race: Race, measure: Panel) -> None:
     sources: list[Source] = []
     pairs: list[tuple[str, str]] = []
     angles: dict[str, bool] = {}
+    lives: list[tuple[str, Any]] = []
     for run, live in zip(race.snapshot.experiment.runs, race.snapshot.live, strict=True):
         if not _is_measured(race, live):
             continue
         found = columns(measure, live.terms, auxiliary=run.config["auxiliary"] != "none")
         pairs += combinations(live.terms, 2)
         title = race.titles[run.id]
+        lives.append((title, live))
         own = [
             Source(live, name, title, title_of(of), f"{title_of(of)} · {title}", points=live.measured(name))
             for name, of in found.items()
@@ -153,3 +178,5 @@ def _chart(race: Race, measure: Panel) -> None:
     )
     if measure is COSINE and (said := without_angle(angles)):
         st.caption(said)
+    if measure is SHARE and (said := harmed(lives)):
+        st.caption(sentence_of(said))

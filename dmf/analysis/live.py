@@ -6,7 +6,7 @@ A refresh reads only steps after the last one it has; a new attempt starts over.
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -220,7 +220,7 @@ class LiveRun:
         before = self._times.values[-1] if self.size else -math.inf
         self._times.extend(np.maximum.accumulate(np.maximum(fresh.times, before)))
         self._steps.extend(fresh.steps)
-        self._rows.extend(fresh.values)
+        self._rows.extend(_in_order(fresh, self._columns))
         self._last = int(fresh.steps[-1])
         finite = fresh.values[:, fresh.columns.index("finite")] == 1
         self._collected += int(finite.sum())
@@ -295,6 +295,17 @@ class LiveRun:
                 return np.asarray(self._times.values[positions] - origin, np.float64)
             case _:
                 return self._steps.values[positions].astype(np.float64)
+
+
+def _in_order(fresh: Telemetry, columns: Sequence[str]) -> NDArray[np.float32]:
+    """Values (steps, columns) in another order, NaN where there are none: a run may go on under a later version."""
+    if fresh.columns == columns:
+        return fresh.values
+    wide = np.full((len(fresh.steps), len(columns)), np.nan, np.float32)
+    for place, name in enumerate(columns):
+        if name in fresh.columns:
+            wide[:, place] = fresh.values[:, fresh.columns.index(name)]
+    return wide
 
 
 class Growing:

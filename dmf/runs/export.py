@@ -21,14 +21,14 @@ from dmf.runs.store import RunStore
 ExportFormat: TypeAlias = Literal["csv", "parquet", "json", "tensorboard", "events"]
 
 _TAIL = ("auxiliary", "gamma", "total", "lr", "finite")
-_MEASURED = ("grad_norm", "grad_cos", "grad_share")  # values at some steps only
+_MEASURED = ("grad_norm", "grad_cos", "grad_step", "grad_share")  # values at some steps only
 
 
 def export_run(store: RunStore, run_id: str, format: ExportFormat, path: str | Path) -> None:
     """Write a run to ``path``, replacing what an earlier export left there.
 
     ``csv`` and ``parquet``: one row per step with the columns step, loss_<term>, weight_<term>, auxiliary, gamma,
-    total, lr, finite, and where gradients were measured grad_norm_<loss>, grad_cos_<loss>_<loss> and
+    total, lr, finite, and where gradients were measured grad_norm_<loss>, grad_cos_<loss>_<loss>, grad_step_<loss> and
     grad_share_<loss>, nan at all other steps; every float32 as the shortest text that reads back the same. ``json``:
     one document with experiment, run, environment, telemetry (column -> values), epoch metrics and events; a number
     that is not finite is null. ``tensorboard``: ``path`` is a folder for any number of runs, each in a folder of its

@@ -23,6 +23,8 @@ class GradientProbe:
     - ``grad_norm_<loss>``: :math:`\lVert g_k \rVert_2`, in units of the loss per unit of what it is measured at.
     - ``grad_cos_<loss>_<loss>``: the cosine of the angle between two of them, -1 to 1. Below 0 they are in conflict: a
       step that helps one harms the other. NaN where one is 0.
+    - ``grad_step_<loss>``: the cosine between it and the gradient of the total. Below 0 the common step makes that loss
+      worse, whatever the method. NaN where one of them is 0.
     - ``grad_share_<loss>``: the part that the loss has in the gradient of the total,
 
     .. math:: \frac{e_k \lVert g_k \rVert}{\sum_j |e_j| \lVert g_j \rVert}, \qquad
@@ -101,10 +103,13 @@ class GradientProbe:
         count = len(parts.terms)
         one, other = torch.triu_indices(count, count, 1, device=products.device)
         cosines = (products[one, other] / norms[one] / norms[other]).clamp(-1, 1)
-        pulls = torch.cat([slope.to(dtype) for slope in _slopes(fused.total, losses)]) * norms
+        slopes = torch.cat([slope.to(dtype) for slope in _slopes(fused.total, losses)])
+        along = products @ slopes  # of each gradient with that of the total, which is their sum by these slopes
+        steps = (along / norms / (slopes @ along).clamp(min=0).sqrt()).clamp(-1, 1)
+        pulls = slopes * norms
         whole = pulls.abs().sum()
         shares = torch.where(whole > 0, pulls / whole, pulls) + 0.0  # no -0
-        return torch.cat((norms, cosines, shares)).float()
+        return torch.cat((norms, cosines, steps, shares)).float()
 
 
 def measured_columns(terms: Sequence[str], *, auxiliary: bool) -> tuple[str, ...]:
@@ -113,6 +118,7 @@ def measured_columns(terms: Sequence[str], *, auxiliary: bool) -> tuple[str, ...
     return (
         *(f"grad_norm_{name}" for name in losses),
         *(f"grad_cos_{one}_{other}" for one, other in combinations(terms, 2)),
+        *(f"grad_step_{name}" for name in losses),
         *(f"grad_share_{name}" for name in losses),
     )
 

@@ -117,6 +117,17 @@ def test_a_run_without_angles_beside_one_with_them_is_named(drawn: list[dict[str
     ]
 
 
+def test_a_loss_that_the_common_step_makes_worse_is_named(drawn: list[dict[str, Any]], said: list[str]) -> None:
+    show(snapshot(Measured(), Measured(last=-0.19)))
+    worse = "{0} in UPGrad, logit space (at the last measurement, cosine \N{MINUS SIGN}0.19)"
+    named = "; ".join(worse.format(loss) for loss in ("Cross-entropy", "IoU", "Dice", "Auxiliary"))
+    assert said == [f"The common step makes worse: {named}."]
+    assert gradients.harmed([("a", Measured(last=-0.0005))]) == ""
+    drawn.clear()
+    compared_charts.gradient_charts([compared("a", Measured()), compared("b", Measured(last=-0.19))], Look())
+    assert said[-1].startswith("The common step makes worse: Cross-entropy in b (at the last measurement, cosine")
+
+
 @pytest.mark.parametrize(
     ("trainings", "said"),
     [
@@ -175,7 +186,9 @@ def test_compared_runs_in_small_charts(drawn: list[dict[str, Any]], said: list[s
     runs = [compared("a", Measured()), compared("b", Measured(last=-1.0, angles=False))]
     compared_charts.gradient_charts(runs, Look(layout="run"))
     assert [chart["title"] for chart in drawn[:2]] == ["Length of the gradients · a", "Length of the gradients · b"]
-    assert said[1:] == [gradients.NO_ANGLE]  # of the second
+    assert said[1] == gradients.NO_ANGLE  # of the second
+    assert len(said) == 3
+    assert said[2].startswith("The common step makes worse: Cross-entropy in b")
     assert [chart["y_range"] for chart in drawn[4:]] == [(0, 1), (-1, 1)]
 
 

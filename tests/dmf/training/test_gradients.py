@@ -44,6 +44,10 @@ def test_lengths_angles_and_shares_by_hand():
             "grad_norm_b": 4,
             "grad_norm_auxiliary": 2,
             "grad_cos_a_b": -0.6,
+            # the total's gradient is (0.6, 0.8) + (-2, 0) + (0, 1) = (-1.4, 1.8)
+            "grad_step_a": 3 / 5 / math.hypot(1.4, 1.8),
+            "grad_step_b": 1.4 / math.hypot(1.4, 1.8),
+            "grad_step_auxiliary": 1.8 / math.hypot(1.4, 1.8),
             "grad_share_a": 0.25,
             "grad_share_b": 0.5,
             "grad_share_auxiliary": 0.25,
@@ -58,7 +62,7 @@ def test_at_the_parameters_every_tensor_counts():
     parts = Parts(2 * w * 3 + b * frozen, None, None)
     probe = GradientProbe(("a",), auxiliary=False, at="parameters", every=1, parameters=[w, frozen, b])
     assert named(probe, parts, total_of(parts, [1.0])) == pytest.approx(
-        {"grad_norm_a": math.sqrt(37), "grad_share_a": 1}
+        {"grad_norm_a": math.sqrt(37), "grad_step_a": 1, "grad_share_a": 1}
     )
 
 
@@ -79,10 +83,26 @@ def test_losses_without_gradient_have_length_and_share_zero_and_no_angle():
     probe = GradientProbe(("a", "b"), auxiliary=True, at="logits", every=1)
     found = named(probe, parts, total_of(parts, [-0.5, -0.5], 1.0))
     assert math.isnan(found.pop("grad_cos_a_b"))
+    assert found.pop("grad_step_a") == pytest.approx(-1)
+    assert all(math.isnan(found.pop(f"grad_step_{name}")) for name in ("b", "auxiliary"))
     expected = {"norm_a": math.sqrt(2), "norm_b": 0, "norm_auxiliary": 0}
     expected |= {"share_a": -1, "share_b": 0, "share_auxiliary": 0}
     assert found == pytest.approx({f"grad_{name}": value for name, value in expected.items()})
     assert not math.copysign(1, found["grad_share_b"]) < 0  # a person would wonder at -0
+
+
+@pytest.mark.parametrize("longer", [30.0, 1000.0])
+def test_a_loss_that_the_common_step_makes_worse_is_told_for_every_method(longer):
+    # gradients (1, 0.5) and r (-1, 1) under equal weights: the sum harms the short one, though no weight is below 0
+    y = torch.ones(2, requires_grad=True)
+    parts = Parts(torch.tensor([[1.0, 0.5], [-longer, longer]]) @ y, None, y)
+    probe = GradientProbe(("a", "b"), auxiliary=False, at="logits", every=1)
+    found = named(probe, parts, total_of(parts, [0.5, 0.5]))
+    common = np.array([1 - longer, 0.5 + longer])
+    assert found["grad_step_a"] == pytest.approx(common @ [1, 0.5] / np.linalg.norm(common) / math.sqrt(1.25), abs=1e-6)
+    assert found["grad_step_a"] < -0.25
+    assert found["grad_step_b"] > 0.99
+    assert min(found["grad_share_a"], found["grad_share_b"]) > 0
 
 
 def test_where_nothing_pulls_all_shares_are_zero():
