@@ -11,6 +11,7 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from dmf import __version__
+from dmf.cli import INTERRUPTED
 from dmf.cli.checking import check_method
 from dmf.cli.data import data_app
 from dmf.cli.explain import explain
@@ -23,7 +24,6 @@ from dmf.cores import share_cores
 from dmf.errors import ConfigError, DataError, DMFError, RunNotFoundError, naming_plugins
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")  # only this machine reaches it there
-INTERRUPTED = 130  # what shells expect after Ctrl-C
 
 app = typer.Typer(
     name="dmf",

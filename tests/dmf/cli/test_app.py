@@ -113,13 +113,17 @@ def test_ctrl_c_outside_a_training_is_said_in_one_line(dmf, monkeypatch, tmp_pat
     assert result.err.strip() == "Error Interrupted."
 
 
-def test_ctrl_c_during_the_imports_is_said_in_one_line():
+@pytest.mark.parametrize("module", ["typer", "torch"])  # of the command line itself, of a command
+def test_ctrl_c_during_the_imports_is_said_in_one_line_even_where_libraries_swallow_it(module, home):
     code = (
-        "import sys\n"
+        "import contextlib, signal, sys\n"
         "class Interrupts:\n"
         "    def find_spec(self, name, *_):\n"
-        "        if name == 'typer': raise KeyboardInterrupt\n"
+        f"        if name == {module!r}:\n"
+        "            with contextlib.suppress(KeyboardInterrupt):\n"
+        "                signal.raise_signal(signal.SIGINT)\n"
         "sys.meta_path.insert(0, Interrupts())\n"
+        "sys.argv = ['dmf', 'train', '--epochs', '1']\n"
         "from dmf.cli import main\n"
         "main()"
     )

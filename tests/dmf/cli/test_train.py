@@ -1,8 +1,12 @@
 import os
+import shutil
 import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -192,9 +196,10 @@ def test_a_store_that_cannot_be_opened_exits_with_2_and_one_line(dmf, tiny_optio
     assert "Traceback" not in result.err
 
 
-def wait_for_steps(file, steps, process, seconds=300.0):
+def wait_for_steps(file, steps, process, seconds=300.0, meanwhile=lambda: None):
     started = time.monotonic()
     while time.monotonic() - started < seconds:
+        meanwhile()
         assert process.poll() is None, process.communicate()
         if file.exists():
             store = RunStore(file)
@@ -208,11 +213,12 @@ def wait_for_steps(file, steps, process, seconds=300.0):
 
 @pytest.mark.processes
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
-def test_ctrl_c_stops_cleanly_and_resume_finishes(process, dmf, tiny_options, tmp_path):
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_to_end_stops_cleanly_and_resume_finishes(process, dmf, tiny_options, tmp_path, name):
     file = tmp_path / "runs.sqlite"
     running = process("train", *tiny_options, *LONG, "--json")
     id = wait_for_steps(file, 5, running)
-    running.send_signal(signal.SIGINT)
+    running.send_signal(getattr(signal, name))
     out, err = running.communicate(timeout=300)
     assert running.returncode == 0, err
     assert "Traceback" not in err
@@ -229,6 +235,30 @@ def test_ctrl_c_stops_cleanly_and_resume_finishes(process, dmf, tiny_options, tm
     assert result.status == 0, result.err
     (finished,) = result.json()["runs"]
     assert (finished["state"], finished["steps"]) == ("finished", STEPS)
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(shutil.which("setsid") is None, reason="gives a process a terminal of its own; Linux has it")
+def test_a_terminal_that_is_closed_stops_what_trains_in_it_with_a_checkpoint(home, tiny_options, tmp_path):
+    file, (terminal, end) = tmp_path / "runs.sqlite", os.openpty()
+    command = ["setsid", "--ctty", sys.executable, "-m", "dmf", "train", *tiny_options, *LONG]
+    with subprocess.Popen(command, stdin=end, stdout=end, stderr=end) as running:
+        os.close(end)
+        os.set_blocking(terminal, False)
+
+        def show():  # what is written, or the program would wait for it
+            with suppress(BlockingIOError):
+                os.read(terminal, 1 << 20)
+
+        id = wait_for_steps(file, 5, running, meanwhile=show)
+        os.close(terminal)  # its window is closed
+        assert running.wait(300) == 0
+    store = RunStore(file)
+    (run,) = store.experiment(id).runs
+    assert run.state is RunState.STOPPED
+    (last,) = [artifact for artifact in store.artifacts(run.id) if artifact.kind == "checkpoint_last"]
+    assert last.step == store.latest_step(run.id) + 1
+    store.close()
 
 
 @pytest.mark.processes
