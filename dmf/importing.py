@@ -15,7 +15,7 @@ from dmf.errors import ConfigError, DataError
 from dmf.metrics import summarise
 from dmf.metrics.labels import label_counts
 from dmf.metrics.scores import Absent
-from dmf.paths import refuse_outside
+from dmf.paths import refuse_impossible, refuse_outside
 from dmf.probabilities import found
 from dmf.records import Artifact, CaseScores, EpochMetrics, Event, Record, RunState, StateChange
 from dmf.runs import RunStore, new_owner
@@ -72,6 +72,7 @@ def import_predictions(store: RunStore, folder: Path | str, name: str | None = N
         ConfigError: If the folder was imported already, holds too many models, or the name cannot be.
         StoreError: If the store refuses.
     """
+    refuse_impossible(Path(folder).expanduser(), "The folder", "folder")
     root = Path(folder).expanduser().resolve()  # whatever way leads there, it is one folder
     refuse_outside(root)
     _refuse_twice(store, root)

@@ -1,9 +1,12 @@
 """Where data and runs lie on this machine; the only module that reads it from the environment."""
 
+import errno
 import os
 from pathlib import Path
 
 from dmf.errors import ConfigError
+
+_LONGEST = 80  # characters of a path that cannot be, in a message
 
 
 def data_home() -> Path:
@@ -48,6 +51,39 @@ def refuse_outside(folder: Path) -> None:
             "there, or start it with `--data-root`.",
             "root",
         )
+
+
+def why_impossible(path: Path) -> str | None:
+    """Why nothing can lie at ``path``, as the end of a sentence; None where something may."""
+    try:
+        path.stat()
+    except ValueError:
+        return "holds a character that no name can"
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return "is longer than a path can be"
+    return None
+
+
+def refuse_impossible(path: Path, what: str, field: str) -> None:
+    """Make sure that something may lie at ``path``, before it is looked for.
+
+    Args:
+        path: The path.
+        what: What it is to be, at the beginning of a sentence: "The file".
+        field: Which names it.
+
+    Raises:
+        ConfigError: If nothing can.
+    """
+    if why := why_impossible(path):
+        raise ConfigError(f"{what} {shortened(path)} {why}.", field)
+
+
+def shortened(path: object) -> str:
+    """The beginning of a path, with bytes that are no letters written out."""
+    text = ascii(str(path))[1:-1]
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def plugin_files() -> tuple[Path, ...]:

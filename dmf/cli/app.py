@@ -1,7 +1,9 @@
 """The commands put together, and what a mistake looks like: one clear line, exit status 2."""
 
+import errno
 import importlib.util
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +24,9 @@ from dmf.cli.shared import STORE, console, with_plugins
 from dmf.cli.train import train
 from dmf.cores import share_cores
 from dmf.errors import ConfigError, DataError, DMFError, RunNotFoundError, naming_plugins
+from dmf.paths import shortened
 
+_LONG_WORD = re.compile(r"\S{1000,}")  # longer than most paths that can be
 LOOPBACK = ("127.0.0.1", "localhost", "::1")  # only this machine reaches it there
 
 app = typer.Typer(
@@ -63,7 +67,7 @@ def dashboard(
 ) -> None:
     """Open the dashboard in the browser: http://localhost:8501."""
     import app as pages
-    from dmf.paths import data_home
+    from dmf.paths import data_home, refuse_impossible
     from dmf.plugins import loaded
 
     if importlib.util.find_spec("streamlit") is None:
@@ -72,9 +76,13 @@ def dashboard(
     main = Path(next(iter(pages.__path__))) / "main.py"
     environment = os.environ | {"DMF_HOME": str(data_home().absolute())}
     if store is not None:
+        if "://" not in store:
+            refuse_impossible(Path(store), "The store", "store")
         environment["DMF_STORE"] = store if "://" in store else str(Path(store).absolute())
     if files := [str(plugin.path) for plugin in loaded()]:
         environment["DMF_PLUGINS"] = os.pathsep.join(files)
+    for root in data_root or ():
+        refuse_impossible(root.expanduser(), "The folder", "data_root")
     roots = [root.expanduser().resolve() for root in data_root or ()]
     if address not in LOOPBACK:
         console.print(
@@ -134,6 +142,10 @@ def main() -> None:
         _leave(str(error), 1)
     except (typer.Abort, KeyboardInterrupt):
         _leave("Interrupted.", INTERRUPTED)
+    except OSError as error:  # whichever command or setting named it
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        _leave(f"{shortened(error.filename)} is longer than a path can be.", 2)
     except typer.TyperException as error:
         if message := error.format_message():  # empty where the help was shown instead of a command
             _leave(message, error.exit_code)
@@ -141,5 +153,6 @@ def main() -> None:
 
 
 def _leave(message: str, status: int) -> None:
+    message = _LONG_WORD.sub(lambda found: shortened(found[0]), message)
     console.print(f"[bold red]Error[/] {escape(message)}", highlight=False, soft_wrap=True)
     sys.exit(status)

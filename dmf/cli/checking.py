@@ -7,6 +7,7 @@ import typer
 
 from dmf.cli.shared import console, print_json
 from dmf.errors import ConfigError
+from dmf.paths import refuse_impossible
 
 MARKS = {"pass": "[green]pass[/]", "fail": "[bold red]FAIL[/]", "skip": "[dim]skip[/]"}
 
@@ -27,6 +28,7 @@ def check_method(
     from dmf.methods import check_method, methods_called, methods_of
     from dmf.plugins import load_plugin
 
+    refuse_impossible(Path(method), "The file or method", "method")
     if Path(method).is_dir():
         raise ConfigError(f"{method} is a folder. Give one Python file of your own, or the name of a method.", "method")
     is_file = Path(method).suffix == ".py" or Path(method).is_file()

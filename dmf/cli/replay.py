@@ -15,6 +15,7 @@ from dmf.config import FusionConfig
 from dmf.config_text import parse
 from dmf.errors import ConfigError
 from dmf.knobs import knobs_of
+from dmf.paths import refuse_impossible
 from dmf.plugins import registry_of
 from dmf.records import Knob
 
@@ -67,6 +68,7 @@ def read_history(losses: str, store: str | None, methods: Sequence[str]) -> Hist
     """
     from dmf.replay import read_losses, recorded_losses
 
+    refuse_impossible(Path(losses), "The file or run", "losses")
     if Path(losses).suffix or Path(losses).exists():
         names, values = read_losses(Path(losses))
         return History(values, losses, {"terms": names})

@@ -4,7 +4,6 @@ Adding a dataset is one file and one line in ``DATASETS``. Batches are in :mod:`
 torch.
 """
 
-import errno
 from pathlib import Path
 
 from dmf.config import DataConfig
@@ -36,7 +35,7 @@ from dmf.data.split import Indices, split_cases
 from dmf.data.suggesting import suggest
 from dmf.data.unzip import LIMITS, ArchiveError, Limits
 from dmf.errors import ConfigError
-from dmf.paths import refuse_outside
+from dmf.paths import refuse_impossible, refuse_outside, shortened
 from dmf.registry import Registry
 
 __all__ = [
@@ -97,7 +96,6 @@ __all__ = [
     "uploaded",
 ]
 
-_LONGEST = 80  # characters of a path that a message repeats
 
 DATASETS: Registry[Dataset] = Registry(
     "dataset",
@@ -147,19 +145,7 @@ def build_dataset(config: DataConfig, seed: int = 0) -> Dataset:
 
 def _refuse_impossible(root: Path) -> None:
     """Refuse what no folder can be called, and what could not be stored."""
-    why = "is not UTF-8, so it cannot be stored; rename the folder, or link to it" if _unspeakable(str(root)) else None
-    try:
-        root.stat()
-    except ValueError:
-        why = "holds a character that no name can"
-    except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:
-            why = "is longer than a path can be"
-    if why is not None:
-        raise ConfigError(f"The folder {_start(root)} {why}.", "root")
-
-
-def _start(root: Path) -> str:
-    """The beginning of a path, with bytes that are no letters written out."""
-    text = ascii(str(root))[1:-1]
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    if _unspeakable(str(root)):
+        why = "is not UTF-8, so it cannot be stored; rename the folder, or link to it"
+        raise ConfigError(f"The folder {shortened(root)} {why}.", "root")
+    refuse_impossible(root, "The folder", "root")

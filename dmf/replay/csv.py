@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmf.errors import DataError
+from dmf.paths import shortened, why_impossible
 
 NO_LOSSES = ("step", "epoch", "iteration", "time", "_step", "_runtime", "_timestamp")
 """Names of columns that count or measure when a loss was, in any case of letters; the last three are those of W&B."""
@@ -25,6 +26,8 @@ def read_losses(path: Path) -> tuple[tuple[str, ...], NDArray[np.float64]]:
             (also one called step, epoch, iteration or time, or ``_step`` and the like), or holds a row of another
             length or something that is not a number; names the line.
     """
+    if why := why_impossible(path):
+        raise DataError(f"The file {shortened(path)} {why}.")
     if not path.is_file():
         raise DataError(f"No file {path}. Give a CSV file: a header of loss names, then one row of losses per step.")
     try:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError, SQLAl
 from sqlalchemy.pool import NullPool
 
 from dmf.errors import StoreError
-from dmf.paths import default_store
+from dmf.paths import default_store, shortened, why_impossible
 
 BUSY_SECONDS = 5.0  # how long one statement waits for another process that writes
 
@@ -79,6 +79,8 @@ def open_engine(url: URL, busy_seconds: float = BUSY_SECONDS) -> Engine:
     """
     file = store_file(url)
     if file is not None:
+        if why := why_impossible(file):
+            raise StoreError(f"The store {shortened(file)} {why}. Choose another with `--store`.")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -10,6 +10,7 @@ from app.components.datasets.waiting import progress_bar
 from app.components.page_style import plain
 from dmf.errors import DMFError
 
+LONGEST = 400  # characters of a path that a message repeats
 _TURN = "upload-turn"  # a new key empties the upload, and frees the memory it takes
 _SAID = "brought"
 _ASKED = "upload-asked"  # what the archive leaves open, and what was chosen before
@@ -104,7 +105,8 @@ def _open(path: str, open_folder: Callable[[str], Any], choose: Callable[[Any], 
     try:
         source = open_folder(path)
     except DMFError as error:
-        _keep("error", f"{plain(path)} cannot be opened.", error)
+        shown = path if len(path) <= LONGEST else f"{path[:80]}…"
+        _keep("error", f"{plain(shown)} cannot be opened.", error)
     else:
         _keep("success", f"{plain(path)} is open, and read in place.")
         choose(source)

@@ -1,8 +1,11 @@
 import os
+import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from dmf import __version__
 
@@ -129,3 +132,72 @@ def test_ctrl_c_during_the_imports_is_said_in_one_line_even_where_libraries_swal
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "Error Interrupted.\n")
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    """A folder with a file of losses and a small dataset, from which no dashboard starts."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "execve", lambda *_: pytest.fail("the dashboard must not start"))
+    (tmp_path / "losses.csv").write_text("ce,dice\n1,2\n1,1\n1,1\n1,1\n")
+    for kind, value in (("images", 90), ("masks", 255)):
+        (tmp_path / "set" / kind).mkdir(parents=True)
+        pixels = np.zeros((32, 32), np.uint8)
+        pixels[8:20, 8:20] = value
+        Image.fromarray(pixels).save(tmp_path / "set" / kind / "a.png")
+
+
+TOO_LONG = ("a" * 5000, "b/" * 2500)
+
+
+@pytest.mark.parametrize("path", TOO_LONG, ids=["a name", "many folders"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("train", "--plugin", "PATH"),
+        ("train", "--dataset", "folder", "--root", "PATH"),
+        ("train", "--events", "PATH"),
+        ("train", "--store", "PATH"),
+        ("resume", "PATH"),
+        ("runs", "--store", "PATH"),
+        ("runs", "--store", "sqlite:///PATH"),
+        ("import", "PATH"),
+        ("replay", "PATH", "-o", "weights.csv"),
+        ("replay", "PATH.csv", "-o", "weights.csv"),
+        ("replay", "losses.csv", "-o", "PATH"),
+        ("explain", "PATH", "--step", "0"),
+        ("export", "RUN", "-o", "PATH"),
+        ("export", "RUN", "--format", "tensorboard", "-o", "PATH"),
+        ("check-method", "PATH"),
+        ("examples", "--store", "PATH"),
+        ("app", "--data-root", "PATH"),
+        ("app", "--store", "PATH"),
+        ("data", "check", "folder", "--root", "PATH"),
+        ("data", "convert", "PATH", "--to", "folder", "-o", "out"),
+        ("data", "convert", "set", "--to", "folder", "-o", "PATH"),
+    ],
+    ids=" ".join,
+)
+def test_a_path_that_is_too_long_is_one_sentence_in_every_command(dmf, store, workplace, command, path):
+    row = store.create_experiment(
+        {}, name="", labels=["a"], run_configs=[{"weighting": "mad", "terms": ["a"]}], environment={}
+    )
+    words = [word.replace("PATH", path).replace("RUN", row.runs[0].id) for word in command]
+    result = dmf(*words)
+    assert result.status in (1, 2)
+    (said,) = result.err.strip().splitlines()
+    assert re.match(
+        r"Error .*(is longer than a path can be|File name too long|No (run|experiment) '(a{20}|(b/){10}))", said
+    )
+    assert len(said) < 600
+
+
+@pytest.mark.parametrize("path", TOO_LONG, ids=["a name", "many folders"])
+@pytest.mark.parametrize("name", ["DMF_HOME", "DMF_STORE", "DMF_PLUGINS"])
+def test_a_path_of_the_environment_that_is_too_long_is_one_sentence(dmf, monkeypatch, tmp_path, name, path):
+    monkeypatch.delenv("DMF_STORE")
+    monkeypatch.setenv(name, str(tmp_path / path))
+    result = dmf("runs")
+    assert result.status == 2
+    (said,) = result.err.strip().splitlines()
+    assert len(said) < 600
