@@ -274,7 +274,7 @@ def _start(script: Path, home: Path, log: Path, *options: str, project: Path = R
         port = probe.getsockname()[1]
     places = {"DMF_HOME": str(home), "DMF_STORE": f"sqlite:///{home / 'runs.sqlite'}", "PYTHONPATH": str(project)}
     environment = {"DMF_EXAMPLES": "no", **os.environ, **places}
-    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
+    command = [sys.executable, str(Path(__file__).with_name("serving.py")), str(script), "--server.port", str(port)]
     command += ["--server.headless", "true", "--server.fileWatcherType", "none", *options]
     with log.open("ab") as said:
         server = subprocess.Popen(command, cwd=project, env=environment, stdout=said, stderr=subprocess.STDOUT)
