@@ -11,15 +11,11 @@ from dmf.recording import Recording, RunStoppedError, record
 class RecordCallback(TrainerCallback):
     """Records every optimizer step of a ``Trainer`` whose ``compute_loss`` shows it what became of its losses::
 
-        fused = fusion(losses(model(**inputs)))
-        return recorder.keep(fused).total
+        return recorder.keep(fusion(losses(model(**inputs)))).total
 
-    Pause holds the training, Stop ends it. To go on from a checkpoint of the Trainer give ``resume``, the id of the
-    run: it goes on from the step of the checkpoint. Only the world's process zero records.
-
-    Args:
-        name: Of the run.
-        settings: What else :func:`dmf.recording.record` takes.
+    Pause holds the training, Stop ends it. A Trainer tells no callback that it failed: train inside ``with recorder:``,
+    which records it. To go on from a checkpoint of the Trainer, give the id of the run as ``resume``. Only the world's
+    process zero records. ``settings`` are what else :func:`dmf.recording.record` takes.
     """
 
     def __init__(self, name: str, **settings: Any) -> None:
@@ -50,6 +46,12 @@ class RecordCallback(TrainerCallback):
             self.run.metrics(round(state.epoch or 0), "validation", numbers)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.__exit__(None, None, None)
+
+    def __enter__(self) -> "RecordCallback":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
         run, self.run = self.run, None
         if run is not None:
-            run.__exit__(None, None, None)
+            run.__exit__(*error)

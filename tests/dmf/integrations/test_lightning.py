@@ -28,13 +28,20 @@ class Two(pl.LightningModule):
         return torch.optim.SGD(self.layer.parameters(), lr=0.01)
 
 
-def fit(folder, callbacks, epochs, *, rows=16, accumulate=1, checkpoint=None):
+class Fails(Two):
+    def training_step(self, batch, index):
+        if index == 5:
+            raise ZeroDivisionError("why")
+        return super().training_step(batch, index)
+
+
+def fit(folder, callbacks, epochs, *, rows=16, accumulate=1, checkpoint=None, module=Two):
     data = torch.utils.data.DataLoader(torch.randn(rows, 2), batch_size=2)
     trainer = pl.Trainer(
         max_epochs=epochs, accumulate_grad_batches=accumulate, callbacks=callbacks, default_root_dir=folder,
         accelerator="cpu", enable_progress_bar=False, enable_model_summary=False, logger=False,
     )  # fmt: skip
-    trainer.fit(Two(), data, data, ckpt_path=checkpoint)
+    trainer.fit(module(), data, data, ckpt_path=checkpoint)
 
 
 def test_a_fit_is_recorded_and_goes_on_from_its_checkpoint(store, tmp_path):
@@ -64,11 +71,8 @@ def test_stop_ends_the_fit(store, tmp_path):
 
 
 def test_a_fit_that_fails_is_a_run_that_failed(store, tmp_path):
-    class Fails(pl.Callback):
-        def on_train_batch_end(self, trainer, *_):
-            raise ZeroDivisionError("why")
-
-    with pytest.raises(ZeroDivisionError):
-        fit(tmp_path, [RecordCallback("mine", store=store), Fails()], 1)
+    with pytest.raises(ZeroDivisionError, match="why"):
+        fit(tmp_path, [RecordCallback("mine", store=store)], 1, module=Fails)
     (run,) = store.runs()
-    assert (run.state, run.reason) == (RunState.FAILED, "ZeroDivisionError: why")
+    assert (run.state, run.reason, run.owner) == (RunState.FAILED, "ZeroDivisionError: why", None)
+    assert run.summary["step"] == 4

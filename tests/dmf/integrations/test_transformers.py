@@ -12,10 +12,15 @@ pytest.importorskip("accelerate", reason="not installed; `make test-integrations
 RecordCallback = pytest.importorskip("dmf.integrations.transformers").RecordCallback
 
 
-def train(store, folder, steps, checkpoint=None, **about):
+def train(store, folder, steps, checkpoint=None, fails_at=None, **about):
     recorder, fusion = RecordCallback("mine", store=store, **about), Fusion(MADWeighting(2))
 
     class Trainer(transformers.Trainer):
+        def training_step(self, *arguments, **options):
+            if self.state.global_step == fails_at:
+                raise ZeroDivisionError("why")
+            return super().training_step(*arguments, **options)
+
         def compute_loss(self, model, inputs, **_):
             return recorder.keep(fusion(model(inputs["x"]).square().mean(0))).total
 
@@ -26,13 +31,27 @@ def train(store, folder, steps, checkpoint=None, **about):
     network, data = torch.nn.Linear(2, 2), [{"x": row} for row in torch.randn(16, 2)]
     collate = lambda rows: {"x": torch.stack([row["x"] for row in rows])}  # noqa: E731
     trainer = Trainer(network, settings, collate, train_dataset=data, callbacks=[recorder])
-    trainer.train(resume_from_checkpoint=checkpoint)
+    with recorder:
+        trainer.train(resume_from_checkpoint=checkpoint)
 
 
 def test_a_training_is_recorded_and_goes_on_from_its_checkpoint(store, tmp_path):
     train(store, tmp_path, 6)
     (run,) = store.runs()
     assert (run.state, run.summary["step"]) == (RunState.FINISHED, 5)
+
+    train(store, tmp_path, 9, str(tmp_path / "checkpoint-4"), resume=run.id)
+    (run,) = store.runs()
+    assert (run.state, run.attempt) == (RunState.FINISHED, 2)
+    assert store.telemetry(run.id).steps.tolist() == list(range(9))
+
+
+def test_a_training_that_fails_is_a_run_that_failed_and_goes_on_from_its_checkpoint(store, tmp_path):
+    with pytest.raises(ZeroDivisionError, match="why"):
+        train(store, tmp_path, 9, fails_at=6)
+    (run,) = store.runs()
+    assert (run.state, run.reason, run.owner) == (RunState.FAILED, "ZeroDivisionError: why", None)
+    assert run.summary["step"] == 5
 
     train(store, tmp_path, 9, str(tmp_path / "checkpoint-4"), resume=run.id)
     (run,) = store.runs()
