@@ -19,6 +19,7 @@ ROWS = {
         *(f"measured at the {place} every 10 steps" for place in ("logits", "parameters")),
         *(f"step, {name}{place}" for name in GRADIENT_WEIGHTINGS for place in (" ", ", logit space")),
     ],
+    "fusing": ["step, bayesian, a mask", "step of 4 micro-batches", "step of two processes (DDP, gloo"],
     "lockstep": ["4 runs of 2 steps"],
     "scenes": [
         "scene “Why weights adapt”",
