@@ -62,6 +62,8 @@ SINCE: dict[str, tuple[str, ...]] = {
         "famo_decay",
         "lower_bounds",
         "weights_lr",
+        "uncertainty_form",
+        "uncertainty_start",
         "gradnorm_alpha",
         "gradnorm_lr",
         "gradient_of",

@@ -241,6 +241,12 @@ class FusionConfig(FrozenConfig):
     weights_lr: Positive | None = Field(
         None, description="Learned weights (uncertainty, IMTL-L): their learning rate; the network's when not given."
     )
+    uncertainty_form: Literal["regression", "classification"] = Field(
+        "regression", description="Uncertainty: the likelihood, with or without 1/2 before the precision."
+    )
+    uncertainty_start: Finite = Field(
+        0.0, ge=-10, le=10, description="Uncertainty: log of the variance that each loss starts with."
+    )
     gradnorm_alpha: Finite = Field(
         1.5, description="GradNorm: how strongly losses that fall slowly are pushed; 0 only evens out the gradients."
     )

@@ -100,6 +100,8 @@ LABELS = {
     "famo_decay": "FAMO: weight decay",
     "lower_bounds": "FAMO: least losses",
     "weights_lr": "Learned weights: learning rate",
+    "uncertainty_form": "Uncertainty: likelihood",
+    "uncertainty_start": "Uncertainty: log variance at the start",
     "gradnorm_alpha": "GradNorm: α",
     "gradnorm_lr": "GradNorm: learning rate",
     "gradient_of": "Gradient methods: gradient at",

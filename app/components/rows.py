@@ -27,7 +27,8 @@ FIELDS = (
     *("cov_mean", "cov_decay", "cov_variance"),
     *("softadapt_variant", "beta", "window", "slope"),
     *("temperature", "block_steps", "weight_seed", "mu", "ideal"),
-    *("famo_lr", "famo_decay", "lower_bounds", "weights_lr", "gradnorm_alpha", "gradnorm_lr", "gradient_of"),
+    *("famo_lr", "famo_decay", "lower_bounds", "weights_lr", "uncertainty_form", "uncertainty_start"),
+    *("gradnorm_alpha", "gradnorm_lr", "gradient_of"),
     *("smooth", "fp_weight", "fn_weight", "focal_gamma", "focal_alpha"),
 )
 """Every setting that a run may override, the most telling ones first."""

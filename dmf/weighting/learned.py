@@ -70,7 +70,7 @@ class LearnedWeighting(Weighting):
 
     @abstractmethod
     def start(self, factors: Tensor) -> Tensor:
-        """The parameters (K,) whose weights are ``factors`` (K,), at least 0, times those of s = 0."""
+        """The parameters (K,) whose weights are ``factors`` (K,), at least 0, times the first of equal ones."""
 
     @abstractmethod
     def weigh(self, s: Tensor) -> Tensor:

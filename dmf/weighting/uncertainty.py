@@ -1,35 +1,64 @@
 """Homoscedastic uncertainty weighting: every loss has a noise that is learned."""
 
+from typing import Any, ClassVar
+
 import torch
 from torch import Tensor
 
-from dmf.weighting.learned import LearnedWeighting
+from dmf.errors import ConfigError
+from dmf.registry import unknown
+from dmf.weighting.learned import LIMIT, LearnedWeighting
+
+FORMS = {"regression": 0.5, "classification": 1.0}  # factor of the precision
 
 
 class UncertaintyWeighting(LearnedWeighting):
     r"""Weights each loss by a precision that is trained with the network: a loss with much noise gets little.
 
-    .. math:: \text{total} = S \sum_k \tfrac12 e^{-s_k} L_k + \tfrac12 s_k, \qquad w_k = \tfrac{S}{2} e^{-s_k}
+    .. math:: \text{total} = S \sum_k c\, e^{-s_k} L_k + \tfrac12 s_k, \qquad w_k = S\, c\, e^{-s_k}
 
-    where :math:`s_k = \log \sigma_k^2` starts at 0 and S is 1, or K with ``sum_to="K"``. Where a loss stands still,
-    :math:`e^{s_k}` goes to it, so every weighted loss goes to 1/2: the scales of the losses cancel.
+    where :math:`s_k = \log \sigma_k^2`, c is 1/2 for the likelihood of a regression and 1 for that of a classification,
+    and S is 1, or K with ``sum_to="K"``. Where a loss stands still, :math:`e^{s_k}` goes to 2 c times it, so every
+    weighted loss goes to 1/2: the scales of the losses cancel.
+
+    Args:
+        uncertainty_form: ``"regression"``, the paper's equation 7, or ``"classification"``, its equation 10.
+        uncertainty_start: :math:`\log \sigma^2` that each loss starts with, -10 to 10; unequal ``weights`` shift it.
 
     Note:
-        The total goes to :math:`\tfrac12 \sum_k (1 + \log L_k)`, which is negative for small losses. That is normal.
-        This is the form for regression; for classification the paper drops the first 1/2.
+        The total goes to :math:`\tfrac12 \sum_k (1 + \log 2c L_k)`, which is negative for small losses. That is normal.
 
     Shape:
         - losses: (K,); returns (K,), positive, of any sum.
+
+    Raises:
+        ConfigError: If an option does not fit.
 
     Reference:
         Kendall, Gal & Cipolla, CVPR 2018, arXiv 1705.07115.
     """
 
+    options: ClassVar[tuple[str, ...]] = (*LearnedWeighting.options, "uncertainty_form", "uncertainty_start")
+
+    def __init__(
+        self, count: int, *, uncertainty_form: str = "regression", uncertainty_start: float = 0.0, **options: Any
+    ) -> None:
+        if uncertainty_form not in FORMS:
+            raise ConfigError(unknown("uncertainty_form", uncertainty_form, FORMS), "uncertainty_form")
+        if not abs(uncertainty_start) <= LIMIT:
+            raise ConfigError(
+                f"`uncertainty_start` must be from {-LIMIT:g} to {LIMIT:g}, got {uncertainty_start}.",
+                "uncertainty_start",
+            )
+        # What the parameters start with depends on them.
+        self.uncertainty_form, self.uncertainty_start = uncertainty_form, float(uncertainty_start)
+        super().__init__(count, **options)
+
     def start(self, factors: Tensor) -> Tensor:
-        return -torch.log(factors)
+        return self.uncertainty_start - torch.log(factors)
 
     def weigh(self, s: Tensor) -> Tensor:
-        return 0.5 * torch.exp(-s)
+        return FORMS[self.uncertainty_form] * torch.exp(-s)
 
     def price(self, s: Tensor) -> Tensor:
         return 0.5 * s

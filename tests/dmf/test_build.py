@@ -149,6 +149,7 @@ OTHERS = {
     "base_weights": (1.0, 2.0, 3.0),
     "lower_bounds": (0.5, 0.0, 0.0),
     "weights_lr": 0.01,
+    "uncertainty_form": "classification",
     "gradient_of": "logits",
     "auxiliary": "tversky",
     "schedule": "linear",

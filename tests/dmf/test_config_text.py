@@ -90,6 +90,8 @@ OTHERS = {
     "famo_decay": 0.0,
     "lower_bounds": (0.0, -1.0, 0.5),
     "weights_lr": 0.01,
+    "uncertainty_form": "classification",
+    "uncertainty_start": -0.5,
     "gradnorm_alpha": -0.12,
     "gradnorm_lr": 1e-3,
     "gradient_of": "logits",

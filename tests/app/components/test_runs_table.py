@@ -118,7 +118,8 @@ def test_every_setting_survives_the_way_from_text_to_row_and_back(test: AppTest)
         **{"softadapt_variant": "both", "beta": "-0.5", "window": "7", "slope": "least-squares"},
         **{"temperature": "0.5", "block_steps": "9", "weight_seed": "3", "mu": "0.05", "ideal": "0.25:0"},
         **{"max_change": "0.125", "base_weights": "2:0.5", "famo_lr": "0.5", "famo_decay": "0", "lower_bounds": "-1:0"},
-        **{"weights_lr": "0.25", "gradnorm_alpha": "0.12", "gradnorm_lr": "0.1", "gradient_of": "logits"},
+        **{"weights_lr": "0.25", "uncertainty_form": "classification", "uncertainty_start": "-0.5"},
+        **{"gradnorm_alpha": "0.12", "gradnorm_lr": "0.1", "gradient_of": "logits"},
     }
     assert values.keys() == set(rows.FIELDS)
     runs = [",".join(["bayesian", *(f"{name}={value}" for name, value in values.items())]), "mad"]

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dmf.errors import ConfigError
 from dmf.fusion import Fusion
 from dmf.weighting import UncertaintyWeighting
 
@@ -22,6 +23,26 @@ def test_a_step_worked_by_hand() -> None:
     assert fused.total.item() == pytest.approx(1.75 - math.log(2) / 2, rel=1e-12)
     torch.testing.assert_close(terms.grad, fused.weights)
     torch.testing.assert_close(weighting.s.grad, torch.tensor([-0.25, -0.5], dtype=torch.float64))
+
+
+def test_the_form_for_classification_by_hand() -> None:
+    weighting = UncertaintyWeighting(2, uncertainty_form="classification", uncertainty_start=math.log(2))
+    torch.testing.assert_close(weighting.weights, torch.tensor([0.5, 0.5], dtype=torch.float64))
+    terms = torch.tensor([3.0, 0.5], dtype=torch.float64, requires_grad=True)
+    fused = Fusion(weighting)(terms)
+    fused.total.backward()
+    # exp(-s) = 1/2: total 3/2 + 1/4 + log 2. Slope of s: 1/2 - w L = 1/2 - 3/2 and 1/2 - 1/4.
+    assert fused.total.item() == pytest.approx(1.75 + math.log(2), rel=1e-12)
+    torch.testing.assert_close(weighting.s.grad, torch.tensor([-1.0, 0.25], dtype=torch.float64))
+    shares = UncertaintyWeighting(2, weights=(3, 1), uncertainty_start=-1.0)
+    torch.testing.assert_close(shares.weights, torch.tensor([1.5, 0.5], dtype=torch.float64) * math.e / 2)
+
+
+@pytest.mark.parametrize(("option", "value"), [("uncertainty_form", "ranking"), ("uncertainty_start", 10.5)])
+def test_what_its_options_cannot_be_is_refused(option: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=option) as refused:
+        UncertaintyWeighting(2, **{option: value})
+    assert refused.value.field == option
 
 
 def test_its_weights_start_at_one_half_and_sum_to_k_doubles_those_of_two() -> None:
