@@ -1,6 +1,6 @@
 """The losses of a step, in whatever form they are given, and which of them there are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, cast
 
 import torch
@@ -83,7 +83,7 @@ def _read_several(
     if isinstance(losses, Mapping):
         row = _in_order(losses, names or tuple(losses))
     else:
-        row = list(losses)
+        row = _in_a_row(losses)
     mask = None if present is None else _mask(present, names, count)
     host = mask if isinstance(mask, list) else [True] * len(row)
     if len(host) != len(row):
@@ -105,6 +105,15 @@ def _read_several(
     if isinstance(mask, Tensor):
         here = here & _as_tensor(mask, terms.device)
     return _masked(terms, here)
+
+
+def _in_a_row(losses: Iterable[Tensor | None]) -> list[Tensor | None]:
+    try:
+        return list(losses)
+    except TypeError:
+        raise ConfigError(
+            f"`losses` must be a tensor (K,), scalar tensors in a list or by name, or Parts; got {losses!r}.", "terms"
+        ) from None
 
 
 def _masked(terms: Tensor, here: Tensor) -> Given:

@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -91,6 +92,12 @@ def test_another_number_of_losses_is_refused(wrong: Tensor) -> None:
 )
 def test_anything_but_scalar_tensors_is_refused(wrong: list[Tensor], got: str) -> None:
     with pytest.raises(ConfigError, match=rf"`losses` must be scalar tensors of one shape \(\), got .*{got}"):
+        Fusion(FixedWeighting(2))(wrong)
+
+
+@pytest.mark.parametrize("wrong", [None, 5])
+def test_what_is_no_losses_at_all_is_refused(wrong: Any) -> None:
+    with pytest.raises(ConfigError, match=rf"`losses` must be a tensor \(K,\), .*; got {wrong}"):
         Fusion(FixedWeighting(2))(wrong)
 
 
