@@ -32,7 +32,7 @@ DRAWN = """charts => charts
 
 
 def rows(quick: bool) -> list[Row]:
-    many, long, steps = (80, 4, 5_000) if quick else (2_000, 20, 100_000)
+    many, long, steps = (12, 4, 1_000) if quick else (2_000, 20, 100_000)
     with browser() as chromium, served() as app:
         chosen = [id for turn in range(long // len(METHODS)) for id in record(app.store, f"Long {turn}", turn, steps)]
         for turn in range((many - long) // len(METHODS)):
@@ -40,7 +40,7 @@ def rows(quick: bool) -> list[Row]:
         with opened(chromium) as page:
             table(app, page, many)  # the server has shown the page before
         appeared = []
-        for _ in range(2 if quick else 5):
+        for _ in range(1 if quick else 5):
             with opened(chromium) as page:
                 appeared.append(table(app, page, many))
         with opened(chromium) as page:

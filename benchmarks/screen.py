@@ -24,7 +24,7 @@ WATCH = """chart => {
 
 def rows(quick: bool) -> list[Row]:
     with browser() as chromium, served() as app, opened(chromium) as page:
-        latencies = measure(app, page, seconds=4 if quick else 25, quick=quick)
+        latencies = measure(app, page, seconds=1 if quick else 25, quick=quick)
     return [
         Row(
             f"a step taken to its point on screen, Chromium, 1 s refresh, {len(latencies)} steps",
@@ -58,8 +58,8 @@ def measure(app: Served, page: Any, seconds: float, quick: bool) -> list[float]:
 def training_config(methods: tuple[str, ...], quick: bool) -> ExperimentConfig:
     """Runs at the default sizes that go on for as long as anyone watches."""
     return ExperimentConfig(
-        data=DataConfig(image_size=64, limit=64) if quick else DataConfig(limit=128),
-        model=ModelConfig(filters=8) if quick else ModelConfig(),
+        data=DataConfig(image_size=32, limit=24) if quick else DataConfig(limit=128),
+        model=ModelConfig(filters=4) if quick else ModelConfig(),
         training=TrainingConfig(device="cpu", epochs=10_000),
         runs=tuple(RunConfig(label=name, fusion=FusionConfig(weighting=name)) for name in methods),
     )

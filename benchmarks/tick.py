@@ -18,7 +18,7 @@ DRAWN = {
 
 
 def rows(quick: bool) -> list[Row]:
-    ticks = 3 if quick else 10
+    ticks = 2 if quick else 10
     with browser() as chromium, served(SCRIPT) as app:
         ours, theirs, nothing = (
             measure(chromium, f"{app.url}/?with={kind}", kind, ticks) for kind in ("ours", "plotly", "nothing")

@@ -51,17 +51,14 @@ def test_a_training_outlives_edits_of_the_code_and_has_one_thread(
     run = store.experiment(id).runs[0]
     told = dashboard.home / "told"
     told.mkdir()
-    loaded, status = told / "loaded", project / "app" / "components" / "status.py"
+    loaded = told / "loaded"
     # The server forgets every module once it sees an edit, so that one which every page imports tells of all.
-    for file, added in (
-        (status, SAYS),
-        (project / "dmf" / "jobs" / "manager.py", EDITED),
-        (project / "dmf" / "jobs" / "job.py", EDITED),
-        (project / "app" / "access" / "steering.py", EDITED),
-    ):
+    files = ("dmf/jobs/manager.py", "dmf/jobs/job.py", "app/access/steering.py")
+    for edits in ({"app/components/status.py": SAYS}, dict.fromkeys(files, EDITED)):
         loaded.unlink(missing_ok=True)
-        edit(file, added)
-        seen.until(loaded.exists, f"the page to run anew after an edit of {file.name}")
+        for file, added in edits.items():
+            edit(project / file, added)
+        seen.until(loaded.exists, f"the page to run anew after edits of {', '.join(edits)}")
         seen.wait_step(seen.step() + 3)
     edit(project / "app" / "pages" / "train.py", COUNTER)
     threads = told / "threads"

@@ -74,7 +74,7 @@ def test_the_zoom_of_a_chart_outlives_its_ticks_and_a_second_tab_sees_the_same(b
     seen = begin()
     seen.until(lambda: seen.points() > 60, "points of the losses")
     seen.zoom("losses-step", 0.3, 0.6)
-    for _ in range(20):
+    for _ in range(8):
         before = last(seen, "losses")
         seen.until(lambda before=before: last(seen, "losses") != before, "another tick")
         assert seen.told("losses-step", "zoomed") == "true"
