@@ -13,7 +13,7 @@ from dmf.data.clusters import is_far
 from dmf.data.colours import Colours, codes_of, colour_of, parse_colours
 from dmf.data.decode import Picture
 from dmf.data.files import MaskLevels, greys_of, levels_of
-from dmf.data.meaning import MOST_CLASSES, MOST_FAR, MOST_NAMED, NOISE
+from dmf.data.meaning import MOST_CLASSES, MOST_FAR, MOST_NAMED, NOISE, VOID, has_void
 from dmf.data.survey import unique
 from dmf.errors import ConfigError
 
@@ -109,7 +109,11 @@ class Coding:
         known = ", ".join(map(str, self.values))
         what = f"holds {listed(strange.tolist())}, but the classes are the values {known}"
         if len(values) <= MOST_NAMED:
-            remedy = f"Set the option values to what your masks hold, here values={':'.join(map(str, values))}."
+            way = f"values={':'.join(map(str, values))}"
+            if has_void(values):
+                kept = ":".join(str(value) for value in values if value != VOID)
+                way = f"values={kept},ignore={VOID}, or {way} where {VOID} is a class"
+            remedy = f"Set the option values to what your masks hold, here {way}."
         else:
             remedy = "Set the option nearest=true to take the nearest class, or save the masks without soft edges."
         return Problem(str(path), what, remedy, kind="values")

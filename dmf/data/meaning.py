@@ -1,6 +1,6 @@
 """What the values of a set of masks mean: options under which they can be read, and what is doubtful about that."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -143,8 +143,7 @@ def _few(found: Survey, values: Sequence[int]) -> Meaning:
     classes = kept
     if len(kept) == 1:
         classes = sorted({*kept, 0, *([255] if kept == [0] else [])})
-    is_void = VOID in kept and len(kept) > 2 and all(value < HIGHEST_LABEL for value in kept if value != VOID)
-    if is_void:
+    if has_void(kept):
         classes = [value for value in kept if value != VOID]
         options["ignore"] = str(VOID)
         what = f"{_met(found, VOID)} beside the small numbers {_listed(classes)}"
@@ -164,6 +163,11 @@ def _few(found: Survey, values: Sequence[int]) -> Meaning:
         either = (f"values={_joined(classes)}", "labels=any")
         doubts.append(Doubt(f"{what}, as if they numbered single objects", "each value is a class", either))
     return Meaning(options, doubts)
+
+
+def has_void(values: Collection[int]) -> bool:
+    """Whether 255 stands beside numbers of classes, where it usually marks pixels of no class."""
+    return VOID in values and len(values) > 2 and all(value < HIGHEST_LABEL for value in values if value != VOID)
 
 
 def _is_stray(found: Survey, value: int) -> bool:

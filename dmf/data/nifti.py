@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -23,6 +23,7 @@ from dmf.data.class_options import (
     refusing,
 )
 from dmf.data.intensity import Range
+from dmf.data.meaning import VOID, has_void
 from dmf.data.pairs import UNLABELLED
 from dmf.data.scale import kept_levels, percentile_range
 from dmf.data.volume_labels import MOST_CLASSES, UNKNOWN, listed, scan_mask, whole_labels
@@ -149,6 +150,11 @@ class Volumes(Dataset):
         if classes and not self._said("names") and len(classes) == len(self._values.values):
             names = f"names={':'.join(re.sub('[:,=]', ' ', name) for name in classes)}"
             doubts.append(Doubt(f"dataset.json calls the classes {', '.join(classes)}", "they are numbered", (names,)))
+        known, void = self._values.values, self._values.void
+        if has_void({*known, *([] if void is None else [void])}):
+            decided = "they are a class" if void is None else "they belong to no class and count nowhere"
+            ways = _ways_to_read({*known, VOID})
+            doubts.append(Doubt(f"masks hold {VOID} beside small labels", f"voxels of {VOID}: {decided}", ways))
         return doubts
 
     def load(self, case: Case) -> RawPair:
@@ -297,9 +303,10 @@ class Volumes(Dataset):
             found = scan_mask(mask, self.axis).labels
             known = listed(self._values.values)
             what = f"holds the labels {listed(self._values.strange(found))}, but the classes are {known}"
-            whole = ":".join(map(str, sorted({0, *found})))
             many = f"Labels are numbered objects? They are more than {MOST_CLASSES}; save one label for each class."
-            remedy = f"Set the option values to all labels of your masks, here values={whole}."
+            remedy = (
+                f"Set the option values to all labels of your masks, here {' or '.join(_ways_to_read({0, *found}))}."
+            )
             remedy = many if len(found) > MOST_CLASSES else remedy
             raise BrokenDataError([Problem(str(mask), what, remedy, kind=LABELS)])
         return classes
@@ -313,12 +320,12 @@ class Volumes(Dataset):
         labels = sorted({0, *self.labels()})
         if len(labels) > MOST_CLASSES:
             return gathered(problems)
-        way = f"values={':'.join(map(str, labels))}"
+        ways = _ways_to_read(labels)
         unknown, known = listed(self._values.strange(labels)), listed(self._values.values)
         what = f"{len(strange)} of {len(masks)} masks hold the labels {unknown}, but the classes are {known}"
         others = [problem for problem in problems if problem.kind != LABELS]
         where = str(Path(next(iter(strange))).parent)
-        return [Problem(where, what, f"Set the option {way}.", (way,)), *gathered(others)]
+        return [Problem(where, what, f"Set the option {' or '.join(ways)}.", ways), *gathered(others)]
 
     def _get_range(self) -> Range:
         if self._range is None:
@@ -375,6 +382,9 @@ def suggest_volume_options(dataset: Volumes) -> dict[str, OptionValue]:
     """
     labels = sorted({0, *dataset.labels()})
     options: dict[str, OptionValue] = {}
+    if has_void(labels):
+        labels.remove(VOID)
+        options["ignore"] = str(VOID)
     if len(labels) == 1 or labels == [0, 1]:
         labels = [0, 1]
     elif len(labels) <= MOST_CLASSES:
@@ -383,6 +393,15 @@ def suggest_volume_options(dataset: Volumes) -> dict[str, OptionValue]:
     if len(names) == len(labels) and labels == list(range(len(labels))):
         options["names"] = ":".join(re.sub("[:,=]", " ", name) for name in names)
     return options
+
+
+def _ways_to_read(labels: Collection[int]) -> tuple[str, ...]:
+    """Options that read masks of these labels, the likeliest first."""
+    joined = ":".join(map(str, sorted(labels)))
+    if not has_void(labels):
+        return (f"values={joined}",)
+    classes = ":".join(map(str, sorted({*labels} - {VOID})))
+    return f"values={classes},ignore={VOID}", f"values={joined}"
 
 
 def _misplaced(mask_file: Path, mask: Geometry, image: Geometry) -> list[Problem]:

@@ -18,6 +18,17 @@ def mask_of(dataset: Folder) -> NDArray[np.uint8]:
     return dataset.load(dataset.cases()[0]).mask
 
 
+def test_void_beside_numbers_of_classes_is_offered_by_each_mask(tmp_path: Path) -> None:
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+        levels = np.array([[0, 1, 2, 255]] * 2, np.uint8)
+        (tmp_path / folder / "a.png").write_bytes(cv2.imencode(".png", levels)[1].tobytes())
+    with pytest.raises(
+        BrokenDataError, match=r"here values=0:1:2,ignore=255, or values=0:1:2:255 where 255 is a class\."
+    ):
+        Folder(tmp_path).load(Folder(tmp_path).cases()[0])
+
+
 def test_black_and_white_masks_are_read_as_they_are(fake_folder: Path) -> None:
     dataset = Folder(fake_folder)
     assert (dataset.class_names, dataset.in_channels) == (("background", "foreground"), 1)

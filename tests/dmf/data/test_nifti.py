@@ -144,6 +144,21 @@ def test_labels_with_gaps_become_classes_and_this_is_told(volumes: Callable[...,
     assert check(dataset).class_shares["tumour"] == pytest.approx(12 / 480)
 
 
+def test_255_beside_small_labels_is_offered_as_void(volumes: Callable[..., Path]) -> None:
+    mask = lesion(2)
+    mask[0, 0, 2], mask[0, 1, 2] = 255, 1
+    root = volumes(mask)
+    (found, *_) = problems(root)
+    assert found.endswith("Set the option values=0:1:2,ignore=255 or values=0:1:2:255.")
+    options = suggest_volume_options(Volumes(root))
+    assert options == {"values": "0:1:2", "ignore": "255"}
+    report = check(Volumes(root, 0, **options))
+    assert (report.void, report.class_shares["class 2"]) == (pytest.approx(1 / 480), pytest.approx(12 / 479))
+    (doubt,) = [each for each in report.doubts if "255" in each.what]
+    assert doubt.is_settled(options)
+    assert not doubt.is_settled({})
+
+
 def test_voxels_of_no_class_are_void(volumes: Callable[..., Path]) -> None:
     mask = lesion()
     mask[0, 0, 2] = 200
