@@ -64,7 +64,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dmf.importing": {"dmf.data", "dmf.metrics", "dmf.runs"},
     "dmf.jobs": {"dmf.plugins", "dmf.build", "dmf.training", "dmf.runs"},
     # A loop of someone's own: it is recorded as training is, without what this program builds from configurations.
-    "dmf.recording": {"dmf.fusion", "dmf.losses", "dmf.training", "dmf.runs", "dmf.weighting"},
+    "dmf.recording": {"dmf.fusion", "dmf.losses", "dmf.metrics", "dmf.training", "dmf.runs", "dmf.weighting"},
     "dmf.integrations": {"dmf.fusion", "dmf.recording"},
     "dmf.studies": {"dmf.build", "dmf.training", "dmf.runs"},
     "dmf.examples": {"dmf.runs"},

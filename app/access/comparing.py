@@ -11,6 +11,7 @@ import streamlit as st
 
 from app.access.reading import absent_words, metric_info, store
 from dmf.analysis.behaviour import Behaviour, weight_behaviour
+from dmf.analysis.best import headline_of
 from dmf.analysis.comparison import Comparison, compare
 from dmf.analysis.differences import FlatConfig, differences, flat_config, in_order
 from dmf.analysis.grouping import Band, band, common_grid, group_runs
@@ -164,9 +165,9 @@ class NamedMetric:
     range: tuple[float, float] | None = None
 
 
-def named_metric(name: str) -> NamedMetric:
-    """How a metric is to be read."""
-    about = metric_info(name)
+def named_metric(name: str, runs: Sequence[ComparedRun] = ()) -> NamedMetric:
+    """How a metric of these runs is to be read."""
+    about = metric_info(name, [run.experiment for run in runs])
     return NamedMetric(name, about.title, about.sentence, about.range)
 
 
@@ -228,7 +229,8 @@ def _results(
     members = dict(groups)
     by_id = {run.id: run for run in _runs}
     metrics = _store.epoch_metrics(list(by_id))
-    summary = summary_table(metrics, members, baseline)
+    headlines = {run.id: headline_of(run.experiment.config) for run in _runs}
+    summary = summary_table(metrics, members, baseline, headlines=headlines)
     last = {id: _last_scores(_store, id) for id in by_id}
     tested = metrics[metrics["split"] == "test"]
     comparisons = {}
@@ -238,7 +240,7 @@ def _results(
         else:
             values = tested[tested["metric"] == metric].set_index("run")["value"].to_dict()
             scored = {id: _pooled(run, values.get(id)) for id, run in by_id.items()}
-        about = metric_info(metric)
+        about = metric_info(metric, [run.experiment for run in _runs])
         found = compare(
             {name: [scored[id] for id in ids] for name, ids in members.items()},
             baseline,

@@ -1,6 +1,6 @@
 """What pages read: the store, experiments as of now, pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -103,8 +103,8 @@ def absent_words(experiment: ExperimentRow) -> str:
     return absent_sentence((experiment.config.get("training") or {}).get("absent"))
 
 
-def metric_info(name: str) -> "MetricInfo":
-    """How a metric is to be read, also one that a program of someone's own recorded."""
-    from dmf.metrics.info import known_metric
+def metric_info(name: str, experiments: Iterable[ExperimentRow] = ()) -> "MetricInfo":
+    """How a metric is to be read, also one of which the program that recorded these experiments told."""
+    from dmf.metrics.info import known_metric, told_metrics
 
-    return known_metric(name)
+    return known_metric(name, told_metrics(experiment.config for experiment in experiments))

@@ -8,14 +8,15 @@ import streamlit as st
 
 from app import state
 from app.components.fields import run_title
-from app.components.page_style import chip, mode, plain, seconds_in_words
+from app.components.page_style import chip, mode, number, plain, seconds_in_words
 from app.components.sparkline import sparkline
 from app.components.status import summary_state
 from app.theme import run_dashes
 
 SCORE = (
     "CB-Dice is the class-balanced overlap of prediction and truth: 1 is perfect, 0 no overlap. Shown is the best on "
-    "the validation images, which no network was trained on, and how it went over the epochs: one line per run."
+    "the validation images, which no network was trained on, and how it went over the epochs: one line per run. Where "
+    "a program of someone's own says which of its metrics decides, it is that one."
 )
 
 
@@ -58,18 +59,23 @@ def _row(glance: Any) -> None:
         st.page_link(state.TRAIN, label=plain(glance.name), query_params={state.EXPERIMENT: glance.id})
         best = glance.winner
         scored = (
-            f'<span class="score"><b>{best.best:.3f}</b> CB-Dice<br><span class="muted">'
-            f"{html.escape(run_title(best.label))}, epoch {best.best_epoch}</span></span>"
+            f'<span class="score"><b>{number(best.best, 3)}</b> {html.escape(score_title(glance))}<br>'
+            f'<span class="muted">{html.escape(run_title(best.label))}, epoch {best.best_epoch}</span></span>'
             if best
             else '<span class="score muted">no score yet</span>'
         )
         dashes = run_dashes([track.weighting for track in glance.tracks])
-        drawn = sparkline(glance.tracks, dashes, glance.epochs or _done(glance), in_words(glance), mode())
+        drawn = sparkline(glance.tracks, dashes, glance.epochs or _done(glance), in_words(glance), mode(), best=best)
         st.html(
             f'<div class="race glance"><div class="about">{chip(summary_state(glance.states).value)} '
             f'<span class="muted">{html.escape(_about(glance))}</span>{_progress(glance)}</div>'
             f'<div class="curve">{drawn}</div>{scored}</div>'
         )
+
+
+def score_title(glance: Any) -> str:
+    """What the scores of an experiment are called."""
+    return "CB-Dice" if glance.headline.metric == "cb_dice" else str(glance.headline.metric)
 
 
 def in_words(glance: Any) -> str:
@@ -79,7 +85,7 @@ def in_words(glance: Any) -> str:
         for track in glance.tracks
         if track.best is not None
     ]
-    return f"Best validation CB-Dice so far: {'; '.join(said)}." if said else "No validation scores yet."
+    return f"Best validation {score_title(glance)} so far: {'; '.join(said)}." if said else "No validation scores yet."
 
 
 def _about(glance: Any) -> str:

@@ -25,7 +25,9 @@ class Curve(Protocol):
     def best(self) -> float | None: ...
 
 
-def sparkline(curves: Sequence[Curve], dashes: Sequence[Dash], epochs: int, said: str, mode: Mode) -> str:
+def sparkline(
+    curves: Sequence[Curve], dashes: Sequence[Dash], epochs: int, said: str, mode: Mode, *, best: Curve | None
+) -> str:
     """A picture of scores over epochs, as an ``<img>``; a page would strip an ``<svg>`` that stands in its HTML.
 
     Args:
@@ -34,15 +36,16 @@ def sparkline(curves: Sequence[Curve], dashes: Sequence[Dash], epochs: int, said
         epochs: How many are planned: the width stands for all of them.
         said: What it shows, for those who hear the page.
         mode: Of the page.
+        best: Whose best score has a dot.
     """
-    picture = base64.b64encode(drawing(curves, dashes, epochs, COLOR.of(mode)).encode()).decode()
+    picture = base64.b64encode(drawing(curves, dashes, epochs, COLOR.of(mode), best).encode()).decode()
     return (
         f'<img class="sparkline" width="{WIDTH}" height="{HEIGHT}" alt="{html.escape(said)}" '
         f'src="data:image/svg+xml;base64,{picture}">'
     )
 
 
-def drawing(curves: Sequence[Curve], dashes: Sequence[Dash], epochs: int, color: str) -> str:
+def drawing(curves: Sequence[Curve], dashes: Sequence[Dash], epochs: int, color: str, best: Curve | None) -> str:
     """An SVG with a line per run, from the untrained network to the last epoch planned, and a dot at the best score."""
     scores = [score for curve in curves for score in curve.scores]
     low, high = (min(scores), max(scores)) if scores else (0.0, 1.0)
@@ -61,9 +64,7 @@ def drawing(curves: Sequence[Curve], dashes: Sequence[Dash], epochs: int, color:
             marks.append(f'<polyline points="{" ".join(f"{x},{y}" for x, y in points)}"{stroke}/>')
         elif points:
             marks.append(_dot(*points[0], color))
-    scored = [curve for curve in curves if curve.best is not None]
-    if scored:
-        best = max(scored, key=lambda curve: curve.best or 0.0)
+    if best is not None:
         marks.append(_dot(*place(best.best_epoch or 0, best.best or 0.0), color))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" fill="none" stroke="{color}" '

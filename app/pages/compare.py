@@ -3,6 +3,7 @@
 import html
 import zlib
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -130,7 +131,9 @@ def show_chosen(ids: list[str], table: pd.DataFrame) -> None:
 
     def made() -> exporting.Report:
         chosen, metric = st.session_state[DRAWN]
-        drawn = compared_charts.figures(runs, chosen, access.run_metrics(ids), access.named_metric(metric), groups)
+        drawn = compared_charts.figures(
+            runs, chosen, access.run_metrics(ids), access.named_metric(metric, runs), groups
+        )
         differing = access.what_differs(configs)
         said = {"What differs": comparison_tables.differences_html(differing, titles)}
         tables = {"What differs": differing.rename(columns=titles), "Settings and results": together}
@@ -225,11 +228,12 @@ def draw(
     events: Sequence[Any],
 ) -> None:
     """The choices above the charts, and the charts."""
-    chosen, metric = compare_look.look(names, access.named_metric)
+    named = partial(access.named_metric, runs=runs)
+    chosen, metric = compare_look.look(names, named)
     st.session_state[DRAWN] = chosen, metric
     happened = compared_events.marks_of(runs, titles, events, chosen)
     switched = {event.run for event in events if event.kind == "knob" and event.data["field"] == "weighting"}
-    about = access.named_metric(metric)
+    about = named(metric)
     compared_charts.charts(runs, chosen, metrics, about, groups, happened=happened, switched=switched)
     compared_charts.gradient_charts(runs, chosen, groups, happened=happened)
 
@@ -237,12 +241,13 @@ def draw(
 def show_results(
     runs: list[access.ComparedRun], members: dict[str, tuple[str, ...]]
 ) -> dict[str, tuple[pd.DataFrame, str]]:
+    named = partial(access.named_metric, runs=runs)
     st.markdown("#### Results", help="Metrics on the test images, which nothing was chosen by.")
     with st.container(key="results"):
         first, over = grouping.baseline(list(members))
         found = access.results(runs, members, first, over)
         if len(found.summary):
-            st.html(comparison_tables.results_html(found, list(members), first, access.named_metric))
+            st.html(comparison_tables.results_html(found, list(members), first, named))
             st.caption(
                 "Mean ± standard deviation over runs, or over images where there is one; after it, the difference to "
                 "the baseline. Bold is what cannot be told apart from the best; a metric without bold cannot be "
@@ -251,7 +256,7 @@ def show_results(
         metric = st.selectbox(
             "Metric that is tested",
             list(found.comparisons),
-            format_func=lambda name: access.named_metric(name).title,
+            format_func=lambda name: named(name).title,
             key="metric",
             width=320,
             help="One number for the whole split can be tested over seeds only, one per image also with a single seed.",
@@ -264,11 +269,11 @@ def show_results(
         st.markdown(plain(tested.sentence))
         if tested.family:
             st.caption(plain(tested.family))
-    all_metrics = comparison_tables.results_html(found, list(members), first, access.named_metric)
+    all_metrics = comparison_tables.results_html(found, list(members), first, named)
     concluded = f"{table}<p>{html.escape(tested.sentence)}</p><p>{html.escape(tested.family)}</p>"
     return {
         "Results": (found.summary, all_metrics),
-        f"Compared by {access.named_metric(metric).title}": (tested.table, concluded),
+        f"Compared by {named(metric).title}": (tested.table, concluded),
     }
 
 

@@ -1,6 +1,7 @@
 """The Train page: choose what to train, start it, watch the race."""
 
 from contextlib import suppress
+from functools import partial
 
 import streamlit as st
 
@@ -182,7 +183,8 @@ def watch(snapshot: access.Snapshot, problem: str | None) -> None:
         race.losses_chart(drawn)
     race.auxiliary_chart(drawn)
     gradients.gradient_charts(drawn)
-    scores.scores(drawn, access.metric_info, access.absent_words(drawn.snapshot.experiment))
+    experiment = drawn.snapshot.experiment
+    scores.scores(drawn, partial(access.metric_info, experiments=[experiment]), access.absent_words(experiment))
     try:
         samples.samples(snapshot, dashes, access.pictures)
     except DMFError as error:

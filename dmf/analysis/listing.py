@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 
-from dmf.analysis.best import HEADLINE
+from dmf.analysis.best import HEADLINE, OURS, headline_of
 from dmf.runs import ExperimentRow, RunRow, RunStore
 
 Best: TypeAlias = dict[tuple[str, str, str], float]  # run, split and metric to its value at the best epoch
@@ -16,7 +16,7 @@ COLUMNS = {
     **{"run": "object", "experiment": "object", "name": "object", "label": "object", "dataset": "object"},
     **{"method": "object", "auxiliary": "object", "seed": "object", "state": "object", "epoch": "int64"},
     **{"steps": "int64", "seconds": "float64", "created": "float64", "tags": "object", "notes": "object"},
-    "archived": "bool",
+    **{"archived": "bool", "headline": "object"},
 }
 
 
@@ -32,6 +32,7 @@ def run_table(
         - ``state`` in a word; ``epoch``: the latest evaluated; ``steps`` taken;
         - ``seconds`` from its first step to its end, so far while it trains; NaN before it starts;
         - ``created``: Unix time in seconds; ``tags``: a tuple; ``notes``; ``archived``;
+        - ``headline``: the metric that decides which epoch is its best;
         - ``validation_<metric>`` at its best epoch, ``test_<metric>`` at the epoch that was tested (the best where
           there are several); at the latest of a run without a best one; NaN before there is one.
 
@@ -44,11 +45,17 @@ def run_table(
     Raises:
         StoreError: If the store cannot be read.
     """
+    experiments = store.experiments(limit, archived=archived)
+    others = {
+        run.id: (decides.metric, decides.lower_is_better)
+        for experiment in experiments
+        if (decides := headline_of(experiment.config)) != OURS
+        for run in experiment.runs
+    }
     best: Best = {
         (row.run, row.split, row.metric): row.value
-        for row in store.best_metrics(metrics, HEADLINE).itertuples(index=False)
+        for row in store.best_metrics(metrics, HEADLINE, others).itertuples(index=False)
     }
-    experiments = store.experiments(limit, archived=archived)
     rows = [_row(experiment, run, metrics, best) for experiment in experiments for run in experiment.runs]
     scores = {f"{split}_{metric}": "float64" for split in ("validation", "test") for metric in metrics}
     return pd.DataFrame(rows, columns=[*COLUMNS, *scores]).astype(COLUMNS | scores)
@@ -74,6 +81,7 @@ def _row(experiment: ExperimentRow, run: RunRow, metrics: Sequence[str], best: B
         "tags": run.tags,
         "notes": run.notes,
         "archived": run.archived,
+        "headline": headline_of(experiment.config).metric,
         **{
             f"{split}_{name}": best.get((run.id, split, name), latest.get(split, {}).get(name, math.nan))
             for split in ("validation", "test")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from dmf.analysis.best import HEADLINE, best_point
+from dmf.analysis.best import OURS, Headline, best_point, headline_of
 from dmf.config import DataConfig, TrainingConfig
 from dmf.records import RunState
 from dmf.runs import ExperimentRow, RunRow, RunStore
@@ -22,8 +22,8 @@ class Track:
     Attributes:
         weighting: The method it started with.
         epoch: The latest epoch evaluated, 0 before the first.
-        epochs, scores: Validation CB-Dice (0 to 1) after each epoch, from the untrained network (epoch 0) on; at most
-            60 points, the best among them.
+        epochs, scores: Validation scores (CB-Dice, 0 to 1, or the metric that a program of someone's own told of first)
+            after each epoch, from the untrained network (epoch 0) on; at most 60 points, the best among them.
         best_epoch, best: The best score of a trained epoch; None before the first.
     """
 
@@ -55,6 +55,7 @@ class Glance:
     image_size: int | None
     epochs: int | None
     tracks: tuple[Track, ...]
+    headline: Headline = OURS
 
     @property
     def states(self) -> tuple[RunState, ...]:
@@ -70,7 +71,7 @@ class Glance:
     def winner(self) -> Track | None:
         """The run with the best score, the first of equals; None before any was scored."""
         scored = [track for track in self.tracks if track.best is not None]
-        return max(scored, key=lambda track: track.best or 0.0, default=None)
+        return max(scored, key=lambda track: self.headline.rank(track.best or 0.0), default=None)
 
 
 def overview(store: RunStore, limit: int = 12, offset: int = 0) -> list[Glance]:
@@ -93,13 +94,15 @@ def active(store: RunStore) -> list[Glance]:
 
 def _glances(store: RunStore, experiments: Sequence[ExperimentRow]) -> list[Glance]:
     runs = [run.id for experiment in experiments for run in experiment.runs]
-    metrics = store.epoch_metrics(runs, metrics=(HEADLINE,), split="validation")
-    scores: dict[Any, pd.DataFrame] = dict(iter(metrics.groupby("run")))
+    names = {headline_of(experiment.config).metric for experiment in experiments}
+    metrics = store.epoch_metrics(runs, metrics=sorted(names), split="validation")
+    scores: dict[Any, pd.DataFrame] = dict(iter(metrics.groupby(["run", "metric"])))
     now = store.now()
     return [_glance(experiment, scores, now) for experiment in experiments]
 
 
-def _glance(experiment: ExperimentRow, scores: Mapping[str, pd.DataFrame], now: float) -> Glance:
+def _glance(experiment: ExperimentRow, scores: Mapping[Any, pd.DataFrame], now: float) -> Glance:
+    headline = headline_of(experiment.config)
     data, training = experiment.config.get("data", {}), experiment.config.get("training", {})
     if not experiment.is_recorded:  # what an earlier program did not store was what is the default now
         data, training = DataConfig().model_dump() | data, TrainingConfig().model_dump() | training
@@ -111,15 +114,16 @@ def _glance(experiment: ExperimentRow, scores: Mapping[str, pd.DataFrame], now: 
         dataset=data.get("dataset"),
         image_size=data.get("image_size"),
         epochs=training.get("epochs"),
-        tracks=tuple(_track(run, scores.get(run.id)) for run in experiment.runs),
+        tracks=tuple(_track(run, scores.get((run.id, headline.metric)), headline) for run in experiment.runs),
+        headline=headline,
     )
 
 
-def _track(run: RunRow, rows: pd.DataFrame | None) -> Track:
+def _track(run: RunRow, rows: pd.DataFrame | None, headline: Headline) -> Track:
     pairs = [] if rows is None else zip(rows["epoch"].tolist(), rows["value"].tolist(), strict=True)
     points = sorted((epoch, score) for epoch, score in pairs if math.isfinite(score))
-    best = best_point(points)
-    drawn = thinned(points, POINTS)
+    best = best_point(points, headline)
+    drawn = thinned(points, POINTS, headline)
     return Track(
         id=run.id,
         label=run.label,
@@ -133,15 +137,16 @@ def _track(run: RunRow, rows: pd.DataFrame | None) -> Track:
     )
 
 
-def thinned(points: Sequence[tuple[int, float]], most: int) -> list[tuple[int, float]]:
-    """At most ``most`` of the points, in order: evenly spaced ones with first and last, and the highest.
+def thinned(points: Sequence[tuple[int, float]], most: int, headline: Headline = OURS) -> list[tuple[int, float]]:
+    """At most ``most`` of the points, in order: evenly spaced ones with first and last, and the best.
 
     Args:
         points: (epoch, score), by epoch.
         most: At least 3.
+        headline: What the scores are.
     """
     if len(points) <= most:
         return list(points)
     kept = {round(index * (len(points) - 1) / (most - 2)) for index in range(most - 1)}
-    kept.add(max(range(len(points)), key=lambda index: points[index][1]))
+    kept.add(max(range(len(points)), key=lambda index: headline.rank(points[index][1])))
     return [points[index] for index in sorted(kept)]

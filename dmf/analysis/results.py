@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from dmf.analysis.best import shown_epoch
+from dmf.analysis.best import headline_of, shown_epoch
 from dmf.runs import ExperimentRow, RunRow, RunStore
 
 
@@ -31,7 +31,8 @@ def _run(store: RunStore, experiment: ExperimentRow, run: RunRow, metrics: pd.Da
         store.telemetry(run.id, after=latest - 1, columns=[f"weight_{term}" for term in terms]) if latest >= 0 else None
     )
     own = metrics[metrics["run"] == run.id]
-    at_epoch = own[own["epoch"] == shown_epoch(own)]
+    epoch = shown_epoch(own, headline_of(experiment.config))
+    at_epoch = own[own["epoch"] == epoch]
     return {
         "id": run.id,
         "label": run.label,
@@ -41,7 +42,7 @@ def _run(store: RunStore, experiment: ExperimentRow, run: RunRow, metrics: pd.Da
         "auxiliary": run.config["auxiliary"],
         "steps": latest + 1,
         "seconds": round(max(0.0, (run.ended or run.heartbeat or run.created) - (run.started or run.created)), 3),
-        "epoch": shown_epoch(own),
+        "epoch": epoch,
         "weights": [] if last is None else [_finite(value) for value in last.values[-1].tolist()],
         **{split: _metrics(at_epoch[at_epoch["split"] == split]) for split in ("train", "validation", "test")},
     }

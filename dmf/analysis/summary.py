@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from dmf.analysis.best import shown_epoch
+from dmf.analysis.best import OURS, Headline, shown_epoch
 from dmf.metrics.info import known_metric
 from dmf.records import Split
 
@@ -17,7 +17,11 @@ COLUMNS = {
 
 
 def summary_table(
-    metrics: pd.DataFrame, groups: Mapping[str, Sequence[str]], baseline: str, split: Split = "test"
+    metrics: pd.DataFrame,
+    groups: Mapping[str, Sequence[str]],
+    baseline: str,
+    split: Split = "test",
+    headlines: Mapping[str, Headline] | None = None,
 ) -> pd.DataFrame:
     """Mean and spread over the runs of each group, at the epoch that each is described by.
 
@@ -31,6 +35,7 @@ def summary_table(
         groups: Name to run ids; a run by itself is a group of one.
         baseline: Group whose mean is subtracted in ``difference``.
         split: Which split's metrics.
+        headlines: Run id to what decides its best epoch; ours where it is not named.
 
     Returns:
         One row per group and metric: ``group``, ``metric``, ``runs`` (those that have the metric; runs whose value is
@@ -44,7 +49,8 @@ def summary_table(
     if baseline not in groups:
         raise ValueError(f"`baseline` must be one of {', '.join(groups)}, got {baseline!r}.")
     metrics = metrics[~metrics["metric"].map(lambda name: known_metric(name).is_count).astype(bool)]
-    tested = {run: shown_epoch(rows) for run, rows in metrics.groupby("run")}
+    decide = headlines or {}
+    tested = {run: shown_epoch(rows, decide.get(str(run), OURS)) for run, rows in metrics.groupby("run")}
     chosen = metrics[(metrics["split"] == split) & (metrics["epoch"] == metrics["run"].map(tested))]
     member = pd.DataFrame([(name, run) for name, runs in groups.items() for run in runs], columns=["group", "run"])
     found = member.merge(chosen[["run", "metric", "value"]], on="run").dropna(subset="value")

@@ -2,8 +2,9 @@
 
 import math
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 Direction: TypeAlias = Literal["higher", "lower"]
 
@@ -156,12 +157,44 @@ def recorded_metric(name: str) -> MetricInfo:
     return MetricInfo(name, "as recorded", "by its own program", sentence, better=better, low=-math.inf, high=math.inf)
 
 
-def known_metric(name: str) -> MetricInfo:
-    """How to read a metric, whoever computed it: one of ours, or what :func:`recorded_metric` can say."""
+def known_metric(name: str, told: Mapping[str, Any] | None = None) -> MetricInfo:
+    """How to read a metric, whoever computed it: one of ours, one that its program told of, or what its name says.
+
+    Args:
+        name: Of the metric.
+        told: What programs told of theirs, see :func:`told_metrics`.
+    """
     try:
         return metric_info(name)
     except KeyError:
-        return recorded_metric(name)
+        about = recorded_metric(name)
+    if told is None or name not in told:
+        return about
+    better, low, high = told[name]["better"], told[name]["low"], told[name]["high"]
+    said = f"{better.capitalize()} is better" if better else "The chosen runs disagree which values are better"
+    return replace(
+        about,
+        better=better,
+        sentence=f"A score that the program of this run computed. {said}.",
+        low=-math.inf if low is None else low,
+        high=math.inf if high is None else high,
+    )
+
+
+def told_metrics(configs: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What programs told of metrics of their own: name to ``better``, ``low`` and ``high`` (None: no bound).
+
+    Where the experiments disagree on one, nothing is known of it.
+
+    Args:
+        configs: Of the experiments.
+    """
+    told: dict[str, dict[str, Any]] = {}
+    for config in configs:
+        for name, about in (config.get("metrics") or {}).items():
+            same = told.setdefault(name, dict(about)) == about
+            told[name] = told[name] if same else {"better": None, "low": None, "high": None}
+    return told
 
 
 def metric_info(name: str) -> MetricInfo:

@@ -10,6 +10,7 @@ from dmf.config import DataConfig, FusionConfig, ModelConfig, TrainingConfig
 from dmf.config_text import parse
 from dmf.errors import ConfigError
 from dmf.fusion import Fused, Fusion
+from dmf.metrics.info import METRIC_INFO
 from dmf.weighting import WEIGHTINGS, FAMOWeighting, GramianWeighting, ScalarizingWeighting, TchebycheffWeighting
 
 UNKNOWN = "own"  # the name of a weighting that nobody named
@@ -71,6 +72,46 @@ def experiment_config(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     return config
 
 
+def metrics_config(metrics: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What is told of metrics of one's own, as an experiment keeps it: name to ``better``, ``low`` and ``high``.
+
+    Args:
+        metrics: Name to "higher" or "lower", or to that with the least and the greatest value (None: no bound).
+
+    Raises:
+        ConfigError: If one is called as one of ours, or something else is told of it.
+    """
+    told: dict[str, dict[str, Any]] = {}
+    for name, about in metrics.items():
+        given = (about, None, None) if isinstance(about, str) else about
+        if not isinstance(name, str) or not name.strip() or not _is_told(given):
+            raise ConfigError(
+                "`metrics` says of each metric which values are better, and its range if it has one: "
+                f'{{"mae": "lower", "psnr": ("higher", 0, None)}}, got {name!r}: {about!r}.',
+                "metrics",
+            )
+        better, low, high = given
+        if name in METRIC_INFO and METRIC_INFO[name].better != better:
+            raise ConfigError(
+                f"{name!r} is a metric of this program, with other values that are better. Call yours something else.",
+                "metrics",
+            )
+        told[name] = {"better": better, "low": _bound(low), "high": _bound(high)}
+    return told
+
+
+def _is_told(given: Any) -> bool:
+    """Whether it is a direction, a least and a greatest value."""
+    if not isinstance(given, tuple | list) or len(given) != 3 or given[0] not in ("higher", "lower"):
+        return False
+    bounds = [end for end in given[1:] if end is not None]
+    return all(isinstance(end, int | float) and not math.isnan(end) for end in bounds) and bounds == sorted(set(bounds))
+
+
+def _bound(end: float | None) -> float | None:
+    return None if end is None or math.isinf(end) else float(end)
+
+
 def refuse_other_settings(experiment: str, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
     """Runs of an experiment share data, model and training, so what is said of them must be the same.
 
@@ -83,9 +124,10 @@ def refuse_other_settings(experiment: str, there: Mapping[str, Any], here: Mappi
             "Record an experiment of its own.",
             "experiment",
         )
-    for section in _SHARED:
-        for key in {**there[section], **here[section]}:
-            old, new = there[section].get(key), here[section].get(key)
+    for section in (*_SHARED, "metrics"):
+        before, now = there.get(section) or {}, here.get(section) or {}
+        for key in {**before, **now}:
+            old, new = before.get(key), now.get(key)
             if old != new:
                 raise ConfigError(
                     f"{key}: {new!r}, but experiment {experiment!r} has {old!r}. Its runs may differ in their losses "

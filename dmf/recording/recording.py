@@ -19,7 +19,7 @@ from dmf.errors import ConfigError, DMFError, RunFinishedError, StoreError
 from dmf.fusion import Fused, Fusion
 from dmf.losses import Parts
 from dmf.recording import pictures
-from dmf.recording.describing import experiment_config, refuse_other_settings, run_config
+from dmf.recording.describing import experiment_config, metrics_config, refuse_other_settings, run_config
 from dmf.records import Control, EpochMetrics, Event, RunState, Sample, Split, StateChange
 from dmf.runs import RunRow, RunStore, StoreControls, StoreSink, new_owner
 from dmf.runs.managing import EXPERIMENT_ID, checked_name, checked_tags
@@ -53,6 +53,7 @@ def record(
     steps_per_epoch: int | None = None,
     steps_total: int | None = None,
     class_names: Sequence[str] | None = None,
+    metrics: Mapping[str, Any] | None = None,
     probe: GradientProbe | None = None,
     tags: Sequence[str] = (),
     notes: str = "",
@@ -92,6 +93,9 @@ def record(
         steps_per_epoch: For the epoch axis.
         steps_total: For the progress bar.
         class_names: Of the classes in sample pictures, the first is the background; default background and lesion.
+        metrics: What is to be known of metrics of your own: name to "higher" or "lower", whichever values are better,
+            or to that with the range, None where there is no bound: ``{"mae": "lower", "psnr": ("higher", 0, None)}``.
+            The first decides on the validation split, in place of ``cb_dice``, which epoch and which run is the best.
         probe: Measures the gradients of the losses at every n-th step; see :meth:`Recording.measure`. Runs of one
             experiment are measured alike.
         tags: Words to find the run by.
@@ -120,6 +124,7 @@ def record(
         optimizer=optimizer,
         terms=terms,
         settings=measured | dict(config or {}),
+        metrics=metrics_config(metrics or {}),
         experiment=checked_name(experiment or name),
         facts={key: list(value) if isinstance(value, Sequence) else value for key, value in facts.items() if value},
         probe=probe,
@@ -146,6 +151,7 @@ class Recording:
         optimizer: Optimizer | None,
         terms: Sequence[str] | None,
         settings: Mapping[str, Any],
+        metrics: Mapping[str, Any],
         experiment: str,
         facts: Mapping[str, Any],
         probe: GradientProbe | None,
@@ -159,7 +165,7 @@ class Recording:
         self._resumed, self._first_step = resume, first_step
         self._name, self._fusion, self._optimizer, self._terms = name, fusion, optimizer, terms
         self._settings, self._experiment, self._facts = settings, experiment, facts
-        self._shared = experiment_config(experiment, settings)
+        self._shared = experiment_config(experiment, settings) | ({"metrics": metrics} if metrics else {})
         self._tags, self._notes = tags, notes
         self._where = store.url.render_as_string(hide_password=False) if isinstance(store, RunStore) else store
         self._probe = probe
@@ -256,7 +262,8 @@ class Recording:
             epoch: 0 is the untrained network.
             split: train, validation or test.
             values: Name to number. Those named as ours (``cb_dice``, ``lesion_dice``, ``iou``, ...) are explained and
-                compared with those of other runs; ``cb_dice`` on the validation split tells the best epoch.
+                compared with those of other runs; ``cb_dice`` on the validation split tells the best epoch. Of others
+                :func:`record` is told which values are better; else their name may say it (``mae``, ``val_loss``).
             images: Over how many; 0 where nobody knows.
 
         Raises:
@@ -368,9 +375,10 @@ class Recording:
         """Claim a recorded run and trim what came later than the step that it goes on from."""
         run = store.run(id)
         experiment = store.experiment(run.experiment)
+        told: dict[str, Any] = {"metrics": {}} | self._shared
         known = {
             section: {key: value for key, value in experiment.config.get(section, {}).items() if key in given}
-            for section, given in self._shared.items()
+            for section, given in told.items()
             if isinstance(given, Mapping)
         }
         refuse_other_settings(experiment.id, experiment.config | known, self._shared)

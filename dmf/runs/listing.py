@@ -1,7 +1,7 @@
 """What a table of all runs needs and their rows do not hold. Functions of a connection."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from sqlalchemy import Connection, and_, func, select, union_all
@@ -12,20 +12,31 @@ LARGEST = sys.float_info.max
 _COLUMNS = ("run", "epoch", "split", "metric", "value")
 
 
-def best_metrics(connection: Connection, metrics: Sequence[str], headline: str) -> pd.DataFrame:
+def best_metrics(
+    connection: Connection, metrics: Sequence[str], headline: str, others: Mapping[str, tuple[str, bool]]
+) -> pd.DataFrame:
     """See ``RunStore.best_metrics``. Of a run with a best network a look at its keys, however many epochs it has."""
     table = epoch_metrics
     kept = select(artifacts.c.run, artifacts.c.epoch).where(artifacts.c.kind == "checkpoint_best")
     score = table.alias()
     is_number = score.c.value.between(-LARGEST, LARGEST)  # neither null nor infinite
-    place = func.row_number().over(partition_by=score.c.run, order_by=(score.c.value.desc(), score.c.epoch))
-    ranked = (
-        select(score.c.run, score.c.epoch, place.label("place"))
-        .where(score.c.metric == headline, score.c.split == "validation", score.c.epoch > 0, is_number)
-        .where(score.c.run.not_in(select(kept.subquery().c.run)))
-        .subquery()
-    )
-    best = union_all(kept, select(ranked.c.run, ranked.c.epoch).where(ranked.c.place == 1)).subquery()
+    without = score.c.run.not_in(select(kept.subquery().c.run))
+    deciding: dict[tuple[str, bool], list[str]] = {}
+    for run, decides in others.items():
+        deciding.setdefault(decides, []).append(run)
+    chosen = [(headline, False, score.c.run.not_in(others))]
+    chosen += [(metric, lower, score.c.run.in_(runs)) for (metric, lower), runs in deciding.items()]
+    firsts = []
+    for metric, lower, of in chosen:
+        order = (score.c.value if lower else score.c.value.desc(), score.c.epoch)
+        place = func.row_number().over(partition_by=score.c.run, order_by=order)
+        ranked = (
+            select(score.c.run, score.c.epoch, place.label("place"))
+            .where(score.c.metric == metric, score.c.split == "validation", score.c.epoch > 0, is_number, without, of)
+            .subquery()
+        )
+        firsts.append(select(ranked.c.run, ranked.c.epoch).where(ranked.c.place == 1))
+    best = union_all(kept, *firsts).subquery()
     at_best = and_(
         table.c.run == best.c.run,
         table.c.epoch == best.c.epoch,

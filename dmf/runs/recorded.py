@@ -1,6 +1,6 @@
 """The part of the run store that holds what training records: telemetry, scores, pictures, events, files."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -77,14 +77,17 @@ class Recorded(Database):
         with self._reading() as connection:
             return reading.epoch_metrics(connection, run_ids, metrics, split, since)
 
-    def best_metrics(self, metrics: Sequence[str], headline: str = "cb_dice") -> pd.DataFrame:
+    def best_metrics(
+        self, metrics: Sequence[str], headline: str = "cb_dice", others: Mapping[str, tuple[str, bool]] | None = None
+    ) -> pd.DataFrame:
         """Validation and test metrics of every run at its best epoch: run, epoch, split, metric, value.
 
         That is the epoch of its best network. Of a run that kept none it is the first one with the highest ``headline``
-        on the validation images, without the untrained network; a run that has neither has no row.
+        on the validation images, without the untrained network; a run that has neither has no row. ``others`` are runs
+        for which another metric decides: its name, and whether lower is better.
         """
         with self._reading() as connection:
-            return listing.best_metrics(connection, metrics, headline)
+            return listing.best_metrics(connection, metrics, headline, others or {})
 
     def events(self, run_ids: Sequence[str], after_id: int = 0) -> list[EventRow]:
         """Events in the order of writing, later than event ``after_id``."""

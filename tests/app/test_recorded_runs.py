@@ -1,5 +1,6 @@
 """Runs of a loop of someone's own on every page, whatever their owner told of them."""
 
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -111,3 +112,43 @@ def test_resume_says_in_one_sentence_that_only_its_program_can(store: RunStore, 
         f"Experiment '{bare.experiment}' was recorded by its own program. Only that program can train it: "
         "start it again there."
     ]
+
+
+def record_depths(store: RunStore, seed: int) -> list[str]:
+    """Ids of two runs, the second of which has lower depths, which are better."""
+    ids, experiment = [], f"depths {seed}"
+    for name, values in {"far": (3.0, 2.5, 2.75), "near": (2.0, 0.5, 1.5)}.items():
+        told: dict[str, Any] = {"metrics": {"depth": ("lower", 0, None)}, "config": {"seed": seed}}
+        with record(name, experiment=experiment, store=store, **told) as run:
+            take_steps(run)
+            for epoch, value in enumerate(values, start=1):
+                run.metrics(epoch, "validation", {"depth": value})
+            run.metrics(3, "test", {"depth": values[-1] + seed / 100})
+        ids.append(run.id)
+        experiment = run.experiment
+    return ids
+
+
+def test_a_metric_that_is_told_of_has_its_best_on_home_and_train(store: RunStore, visit: Any) -> None:
+    ids = record_depths(store, 0)
+    home = every_html(visit("home"))
+    assert "<b>0.500</b> depth" in home
+    assert "near, epoch 2" in home.lower()
+    trained = every_html(visit("train", experiment=store.run(ids[0]).experiment))
+    # of the latest epoch, on either split: the lower one
+    assert re.findall(r'class="best">([\d.]+)', trained) == ["1.5000", "1.5000"]
+    assert "Lower is better." in trained
+
+
+def test_a_metric_that_is_told_of_has_its_best_on_compare(store: RunStore, visit: Any) -> None:
+    from app import access
+
+    members = list(zip(*(record_depths(store, seed) for seed in (1, 2, 3)), strict=True))
+    runs, _ = access.compared_runs(id for ids in members for id in ids)
+    assert access.named_metric("depth", runs).sentence.endswith("Lower is better.")
+    found = access.results(runs, dict(zip(("far", "near"), members, strict=True)), "far")
+    table = found.comparisons["depth"].table.set_index("group")
+    assert table["mean"].round(6).to_dict() == {"far": 2.77, "near": 1.52}
+    assert table["bold"].to_dict() == {"far": False, "near": True}
+    shown = every_html(visit("compare", runs=",".join(run.id for run in runs)))
+    assert "Lower is better." in shown

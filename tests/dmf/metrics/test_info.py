@@ -3,7 +3,7 @@ import pytest
 
 import dmf.metrics
 from dmf.metrics import METRIC_INFO, metric_info, summarise
-from dmf.metrics.info import ABSENT_SENTENCES, absent_sentence, known_metric, recorded_metric
+from dmf.metrics.info import ABSENT_SENTENCES, absent_sentence, known_metric, recorded_metric, told_metrics
 
 
 def test_every_metric_of_a_summary_can_be_labelled():
@@ -74,3 +74,26 @@ def test_counts_of_images_stand_beside_the_metrics_they_are_behind():
 def test_a_run_that_does_not_say_was_computed_as_all_were_then():
     assert absent_sentence(None) == ABSENT_SENTENCES["one"] == "A class in neither truth nor prediction scores 1."
     assert "left out of the mean" in absent_sentence("ignore")
+
+
+def test_what_programs_told_of_their_metrics_wins_over_what_a_name_says() -> None:
+    told = told_metrics(
+        [
+            {"metrics": {"val_loss": {"better": "higher", "low": 0.0, "high": 5.0}}},
+            {},
+            {"metrics": {"depth": {"better": "lower", "low": None, "high": None}}},
+        ]
+    )
+    found = known_metric("val_loss", told)
+    assert (found.better, found.range) == ("higher", (0.0, 5.0))
+    assert found.sentence.endswith("Higher is better.")
+    assert (known_metric("depth", told).better, known_metric("depth", told).range) == ("lower", None)
+    assert (known_metric("depth").better, known_metric("val_loss").better) == (None, "lower")
+    assert known_metric("dice", {"dice": {"better": "lower", "low": None, "high": None}}).better == "higher"
+
+
+def test_where_programs_disagree_on_a_metric_none_is_the_best() -> None:
+    told = told_metrics([{"metrics": {"mae": {"better": word, "low": 0, "high": 1}}} for word in ("lower", "higher")])
+    found = known_metric("mae", told)
+    assert (found.better, found.range) == (None, None)
+    assert "disagree" in found.sentence
