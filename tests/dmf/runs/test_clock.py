@@ -60,9 +60,9 @@ def test_the_clock_of_a_folder_is_that_which_stamps_its_files(tmp_path, seconds)
 
 @pytest.mark.parametrize("writer_off", [15.0, HOUR, -HOUR])
 @pytest.mark.parametrize("reader_off", [0.0, 15.0, -HOUR])
-def test_another_reader_sees_right_ages_and_durations_of_a_writer_whose_clock_is_off(tmp_path, writer_off, reader_off):
+def test_another_reader_sees_right_ages_and_durations_of_a_writer_whose_clock_is_off(location, writer_off, reader_off):
     wrong = off_by(writer_off)
-    writer = RunStore(tmp_path / "runs.sqlite", wall=wrong)
+    writer = RunStore(location, wall=wrong)
     begun = time.time()
     row = writer.create_experiment({}, name="", labels=["a"], run_configs=[{"weighting": "mad"}], environment={})
     run = row.runs[0].id
@@ -71,7 +71,7 @@ def test_another_reader_sees_right_ages_and_durations_of_a_writer_whose_clock_is
     block = TelemetryBlock(run, 1, 0, ("a",), TWO_STEPS, at, at + 1)
     writer.write([StateChange(run, 0, RunState.RUNNING), block, Event(run, 1, "note", time=wrong())], "me")
     writer.heartbeat([run], "me")
-    reader = RunStore(writer.file, wall=off_by(reader_off))
+    reader = RunStore(location, wall=off_by(reader_off))
     ended = time.time()
 
     seen = reader.run(run)
