@@ -65,6 +65,11 @@ class StoreSink:
                 f"{AWAY_SECONDS / 60:.0f} min. Training goes on until its next checkpoint, and what it records waits "
                 "in memory."
             )
+        if self._store.file is None:
+            return (
+                f"The run store {self._store.where} has not answered for {waited:.0f} s. Training goes on until its "
+                "next checkpoint, and what it records waits in memory."
+            )
         return (
             f"The run store {self._store.where} is locked by another program: trying for {RETRY_SECONDS:.0f} s, "
             f"{waited:.0f} s so far. Training goes on, and what it records waits in memory."

@@ -352,3 +352,18 @@ def test_training_that_waits_for_room_hears_of_the_end(store, run, away, make_bl
         writer.write(make_block(run, 100, 100))
     with pytest.raises(StoreError, match="could not be reached"):
         writer.close()
+
+
+def test_a_server_that_is_slow_is_not_said_to_be_locked(store, run, monkeypatch):
+    go_on, own = threading.Event(), store.write
+    monkeypatch.setattr(store, "write", lambda records, owner: (go_on.wait(60), own(records, owner)))
+    monkeypatch.setattr(store, "file", None)
+    monkeypatch.setattr(store, "_identity", None)
+    monkeypatch.setattr(sink, "PATIENCE_SECONDS", 0.01)
+    writer = StoreSink(store, "me")
+    writer.write(Event(run, 0, "note"))
+    eventually(lambda: writer.trouble is not None)
+    assert re.search(r"has not answered for \d+ s\. Training goes on until its next checkpoint", writer.trouble)
+    go_on.set()
+    writer.close()
+    assert writer.trouble is None
