@@ -258,3 +258,22 @@ def test_smoothing_and_windows_go_from_measurement_to_measurement(
     x, y = live.trace("grad_norm_ce", smoothing=0.5, window=(9, 21))
     assert x.tolist() == list(range(0, 50, 4))
     np.testing.assert_allclose(y, expected, atol=1e-3)
+
+
+def test_a_run_that_goes_on_under_another_version_has_other_columns(
+    experiment: ExperimentRow, store: RunStore, record_measured: Callable[[str, int, int], None]
+) -> None:
+    live = LiveRun(experiment.runs[0])
+    record_measured(live.id, 0, 5)
+    live.refresh(store)
+    columns = ("weight_ce", "loss_ce", "auxiliary", "gamma", "total", "lr", "grad_norm_ce", "grad_step_ce", "finite")
+    values = np.ones((4, len(columns)), np.float32) * [0.25, 3, 1, 1, 1, 1, 7, -0.5, 1]
+    store.write([TelemetryBlock(live.id, 1, 5, columns, values.astype(np.float32), 2_000.0, 2_003.0)], "me")
+    live.refresh(store)
+    assert live.trace("loss_ce")[1].tolist() == [1] * 5 + [3] * 4
+    assert live.trace("weight_ce")[1].tolist() == [1] * 5 + [0.25] * 4
+    assert live.trace("grad_norm_ce")[1].tolist() == [0, 4, 7, 7, 7, 7]
+    assert live.measured("grad_step_ce") == 0  # not known before the page is opened anew
+    again = LiveRun(experiment.runs[0])
+    again.refresh(store)
+    assert again.trace("grad_step_ce")[1].tolist() == [-0.5] * 4
