@@ -20,7 +20,10 @@ from dmf.runs import RunStore
 
 ROOT = Path(__file__).parents[1]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+ARGUMENTS = [
+    *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"),
+    "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup",  # pages that each window loads for its address bar
+]
 PATIENCE = 240.0  # s
 
 
