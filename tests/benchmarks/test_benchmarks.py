@@ -2,8 +2,9 @@
 
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -56,6 +57,22 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
+@pytest.fixture
+def bench_here(
+    benchmark_module: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Callable[..., None]]:
+    """The same in this process, for what needs no fresh one."""
+    monkeypatch.setenv("DMF_HOME", str(tmp_path))  # which it sets as well
+    main, threads = benchmark_module("__main__").main, torch.get_num_threads()
+
+    def run(*arguments: str) -> None:
+        monkeypatch.setattr(sys, "argv", ["benchmarks", *arguments])
+        main()
+
+    yield run
+    torch.set_num_threads(threads)
+
+
 def only(names: Iterable[str]) -> list[str]:
     return [word for name in names for word in ("--only", name)]
 
@@ -97,10 +114,11 @@ def test_benchmarks_in_a_real_browser_print_their_rows() -> None:
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
-def test_without_a_gpu_one_sentence_says_what_was_not_measured() -> None:
-    done = bench("--quick", "--only", "device")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "Not measured, device: No CUDA device on this machine."
+def test_without_a_gpu_one_sentence_says_what_was_not_measured(
+    bench_here: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench_here("--quick", "--only", "device")
+    assert capsys.readouterr().out.splitlines()[-1] == "Not measured, device: No CUDA device on this machine."
 
 
 def test_every_line_of_the_table_has_six_cells(printed: list[str]) -> None:
@@ -113,15 +131,18 @@ def test_what_does_not_depend_on_the_machine_is_met(printed: list[str]) -> None:
         assert line.split("|")[6].strip() == "yes"
 
 
-def test_only_measures_what_is_named() -> None:
-    done = bench("--quick", "--only", "keeping")
-    assert done.returncode == 0, done.stderr
-    assert "keeping a step" in done.stdout
-    assert "import dmf.runs" not in done.stdout
+def test_only_measures_what_is_named(bench_here: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
+    bench_here("--quick", "--only", "keeping")
+    printed = capsys.readouterr().out
+    assert "keeping a step" in printed
+    assert "import dmf.runs" not in printed
 
 
-def test_an_unknown_name_is_refused_with_the_choices() -> None:
-    done = bench("--only", "speed")
-    assert done.returncode == 2
-    assert "invalid choice: 'speed'" in done.stderr
-    assert "losses" in done.stderr
+def test_an_unknown_name_is_refused_with_the_choices(
+    bench_here: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        bench_here("--only", "speed")
+    said = capsys.readouterr().err
+    assert "invalid choice: 'speed'" in said
+    assert "losses" in said
