@@ -1,13 +1,13 @@
 # make app, make test, make test-fast, make check, make bench, make bench-peers, make test-integrations, make screenshots, make methods, make examples: each sets up what it needs, once.
 #   ARGS='-k mad'    of make test: more words for pytest
-#   WORKERS=2        processes that test at the same time, one thread each; one more than cores, because browsers wait
+#   WORKERS=2        processes that test at the same time, one thread each (all tests in a browser in one of them)
 #   TORCH_INDEX=URL  take torch from this index first, e.g. PyTorch's CPU-only one (the default CUDA build is about 6 GB)
 #   PORT=8501        where the dashboard listens
 PYTHON ?= python3
 PORT ?= 8501
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print(1 + (os.cpu_count() or 1))')
+WORKERS ?= auto
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8
 TORCH := $(shell grep -E '^torch(vision)?==' requirements.txt)
 

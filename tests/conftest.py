@@ -19,15 +19,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # processes share the cores, so each co
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups
 def pytest_collection_modifyitems(items):
-    """At most two browsers, each with a server of its own, at a time; they take longest, so they come first.
-
-    They wait for pages most of the time, which leaves the cores to a third process.
-    """
-    files = sorted({item.path for item in items if item.get_closest_marker("browser")})
-    group = {path: f"browser-{place % 2}" for place, path in enumerate(files)}
+    """At most one browser, with what it watches, at a time; it takes longest, so it comes first."""
     for item in items:
         if item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.xdist_group(group[item.path]))
+            item.add_marker(pytest.mark.xdist_group("browser"))
     items.sort(key=lambda item: item.get_closest_marker("browser") is None)
 
 
