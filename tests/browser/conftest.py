@@ -433,9 +433,13 @@ class Watched:
 
     def turn(self, label: str, value: object) -> None:
         """Turn one knob: a number, or a method by its name."""
-        self.open_knobs()
-        field = self.page.get_by_label(label, exact=True)
-        until(lambda: field.count() == 1, "the fields of other runs to go")
+        field = self.page.get_by_label(label, exact=True).filter(visible=True)
+
+        def is_alone() -> bool:
+            self.open_knobs()
+            return soon(lambda: field.count() == 1, 10)
+
+        until(is_alone, "the fields of other runs to go")
         if label == "New weighting method":
             choose_option(field, str(value))
         else:
