@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,7 +20,7 @@ MASK = re.compile(r"(?P<image>.+)_mask(_\d+)?")
 
 @dataclass(frozen=True)
 class _Folder:
-    """What lies in one class folder."""
+    """What lies in one class folder; kept while the folder does not change, so nobody changes it."""
 
     path: Path
     images: list[Path]
@@ -129,7 +130,7 @@ class Busi(Dataset):
         return self.root / ARCHIVE if (self.root / ARCHIVE).is_dir() else self.root
 
     def _folders(self) -> list[_Folder]:
-        return [_scan(self.base / label) for label in self.labels]
+        return [_scan(path, _changed(path)) for path in (self.base / label for label in self.labels)]
 
 
 def _mask_problems(file: Path, levels: Pixels, image: Pixels | None) -> list[Problem]:
@@ -141,7 +142,16 @@ def _mask_problems(file: Path, levels: Pixels, image: Pixels | None) -> list[Pro
     return found
 
 
-def _scan(path: Path) -> _Folder:
+def _changed(path: Path) -> int | None:
+    """When files came into a folder or left it, in ns; None where there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=16)  # preparing asks for the cases, their fingerprint and what is wrong with them
+def _scan(path: Path, changed: int | None) -> _Folder:
     images: list[Path] = []
     masks: dict[str, list[Path]] = {}
     others: list[Path] = []
