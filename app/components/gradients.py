@@ -116,11 +116,12 @@ def harmed(lives: Iterable[tuple[str, Any]]) -> str:
             column = f"grad_step_{loss}"
             values = live.trace(column)[1] if live.measured(column) else np.empty(0)
             values = values[np.isfinite(values)]
-            if len(values) and values.min() < HARM:
-                when = "at the last measurement" if values[-1] < HARM else "at times"
-                lowest = values[-1] if values[-1] < HARM else values.min()
-                cosine = f"cosine {lowest:.2g}".replace("-", "\N{MINUS SIGN}", 1)
-                found.append(f"{title_of((loss,))} in {title} ({when}, {cosine})")
+            if not len(values) or values.min() >= HARM:
+                continue
+            is_now = values[-1] < HARM
+            when, cosine = ("at the last measurement", values[-1]) if is_now else ("at times", values.min())
+            said = f"cosine {cosine:.2g}".replace("-", "\N{MINUS SIGN}", 1)
+            found.append(f"{title_of((loss,))} in {title} ({when}, {said})")
     return f"The common step makes worse: {'; '.join(found)}." if found else ""
 
 

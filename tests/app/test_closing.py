@@ -66,12 +66,13 @@ def visited(port: int, served: subprocess.Popen[bytes]) -> Iterator[None]:
     """Does what a browser does first, once the server answers: a page is only run for somebody who looks at it."""
     from streamlit.proto.BackMsg_pb2 import BackMsg
     from websockets.sync.client import connect
+    from websockets.typing import Subprotocol
 
     message = BackMsg()
     message.rerun_script.query_string = ""
     while True:
         try:
-            connection = connect(f"ws://127.0.0.1:{port}/_stcore/stream", subprotocols=["streamlit"])  # type: ignore[list-item]
+            connection = connect(f"ws://127.0.0.1:{port}/_stcore/stream", subprotocols=[Subprotocol("streamlit")])
             break
         except OSError:
             assert served.poll() is None

@@ -392,15 +392,15 @@ class Watched:
         return self.experiment
 
     def fill_in(self, without: Sequence[int], settings: Mapping[str, object]) -> None:
-        offered = self.page.get_by_role("button", name=re.compile("^Remove run"))
         for run in without:
-            self.page.get_by_role("button", name=f"Remove run {run}", exact=True).wait_for()
-            left = offered.count() - 1
+            button = self.page.get_by_role("button", name=f"Remove run {run}", exact=True)
+            button.wait_for()
 
-            def is_removed(run: int = run, left: int = left) -> bool:
+            def is_removed(button: Any = button) -> bool:
                 with contextlib.suppress(Exception):  # it went between the look and the click, or moved under it
-                    self.page.get_by_role("button", name=f"Remove run {run}", exact=True).click(timeout=3000)
-                return soon(lambda: offered.count() == left, 15)
+                    button.click(timeout=3000)
+                # Not by how many there are: amidst a redraw the old ones stand beside the new.
+                return soon(lambda: self.settled(lambda: str(button.count()), "the runs") == "0", 15)
 
             until(is_removed, f"run {run} to be removed")
         for label, value in settings.items():

@@ -9,6 +9,7 @@ from app.components.datasets import card
 from app.components.datasets.waiting import progress_bar
 from app.components.page_style import plain
 from dmf.errors import DMFError
+from dmf.paths import shortened
 
 LONGEST = 400  # characters of a path that a message repeats
 _TURN = "upload-turn"  # a new key empties the upload, and frees the memory it takes
@@ -105,7 +106,7 @@ def _open(path: str, open_folder: Callable[[str], Any], choose: Callable[[Any], 
     try:
         source = open_folder(path)
     except DMFError as error:
-        shown = path if len(path) <= LONGEST else f"{path[:80]}…"
+        shown = path if len(path) <= LONGEST else shortened(path)
         _keep("error", f"{plain(shown)} cannot be opened.", error)
     else:
         _keep("success", f"{plain(path)} is open, and read in place.")

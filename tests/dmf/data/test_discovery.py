@@ -132,7 +132,7 @@ def test_a_pattern_chooses_among_files_of_one_folder() -> None:
     ],
 )
 def test_what_an_option_leaves_is_the_other_kind(names: list[str], said: dict[str, str]) -> None:
-    found = find(*names, **said)  # type: ignore[arg-type]
+    found = find(*names, images=said.get("images", ""), masks=said.get("masks", ""))
     masks = {name.rpartition("/")[2][0]: [name] for name in names if "_L" in name}
     assert pairs(found) == masks
 
