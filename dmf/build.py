@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from dmf.config import DataConfig, ExperimentConfig, FusionConfig, PluginConfig, RunConfig
 from dmf.config_text import build as from_plain
-from dmf.data import DATASETS, Dataset, PreparedData, build_dataset, class_ratios, deal_cases, prepare
+from dmf.data import DATASETS, Dataset, PreparedData, build_dataset, class_ratios, prepare, split_cases
 from dmf.data.base import Pixels
 from dmf.data.batches import DeviceData
 from dmf.data.original import Original, read_labels, read_original
@@ -107,18 +107,18 @@ def validate(config: ExperimentConfig) -> None:
     Raises:
         ConfigError: With the field to blame.
     """
-    with blaming("dataset"):
+    with attribute_errors_to("dataset"):
         dataset = build_dataset(config.data, config.training.seed)
     resolve_device(config.training.device)
     build_model(config.model, dataset.in_channels, len(dataset.class_names), config.data.image_size, 0)
     for run in config.runs:
-        with blaming("weighting"):
+        with attribute_errors_to("weighting"):
             build_fusion(run.fusion)
         build_bank(run.fusion, [1 / len(dataset.class_names)] * len(dataset.class_names))
 
 
 @naming_plugins()
-def foresee(config: ExperimentConfig) -> dict[str, int]:
+def estimate_steps(config: ExperimentConfig) -> dict[str, int]:
     """Images of each split and ``steps_per_epoch``, from listing the cases.
 
     Images are read only where duplicates are grouped for the first time.
@@ -129,7 +129,7 @@ def foresee(config: ExperimentConfig) -> dict[str, int]:
     """
     seed, batch_size = config.training.seed, config.training.batch_size
     dataset = build_dataset(config.data, seed)
-    indices = deal_cases(dataset, choose_cases(dataset, config.data.limit), config.data, seed)
+    indices = split_cases(dataset, choose_cases(dataset, config.data.limit), config.data, seed)
     images = {split: len(getattr(indices, split)) for split in ("train", "validation", "test")}
     if batch_size > images["train"]:
         raise ConfigError(
@@ -209,7 +209,7 @@ def _dataset_of(config: ExperimentConfig | DataConfig | Mapping[str, Any]) -> Da
 
 
 @contextmanager
-def blaming(field: str) -> Iterator[None]:
+def attribute_errors_to(field: str) -> Iterator[None]:
     """Name the field of a name that a registry refused: it cannot know where the name came from."""
     try:
         yield
@@ -382,7 +382,7 @@ def build_workbench(config: ExperimentConfig, on_progress: Callable[[int, int], 
     choice = numerics(config)
     dataset = build_dataset(config.data, seed)
     data = prepare(dataset, config.data, on_progress=on_progress)
-    indices = deal_cases(dataset, data.cases, config.data, seed, on_progress=on_progress)
+    indices = split_cases(dataset, data.cases, config.data, seed, on_progress=on_progress)
     device_data = DeviceData(data, choice.device, channels_last=choice.channels_last)
     feed = Feed(data, device_data, indices, batch_size=config.training.batch_size, seed=seed)
     shown = _showing_all(data.masks, [int(position) for position in indices.validation])[:SAMPLES]

@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dmf.build import blaming, fingerprint
+from dmf.build import attribute_errors_to, fingerprint
 from dmf.config import ExperimentConfig
 from dmf.data import Dataset, build_dataset
 from dmf.data.batches import Batch
 from dmf.data.decode import Picture
 from dmf.data.files import as_grey, as_rgb
-from dmf.data.filtering import treat
+from dmf.data.filtering import preprocess
 from dmf.errors import CheckpointError
 from dmf.models import build_model
 from dmf.plugins import require
@@ -70,7 +70,7 @@ class Trained:
             image = np.rint(image @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)  # as OpenCV makes grey of colour
         elif self.channels == 3 and image.ndim == 2:
             image = np.stack([image] * 3, axis=-1)
-        pixels = treat(image, self.config.data).resized
+        pixels = preprocess(image, self.config.data).resized
         planes = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
         batch = Batch(
             torch.from_numpy(np.ascontiguousarray(planes))[None].float() / 255, torch.empty(0), torch.empty(0)
@@ -98,7 +98,7 @@ def load_trained(store: RunStore, run_id: str) -> Trained:
     path = store.artifact_folder(run_id) / kept.path
     require(config.plugins)
     tensors, _ = checkpoint.load(path, fingerprint(config, run), kept)
-    with blaming("dataset"):
+    with attribute_errors_to("dataset"):
         dataset = build_dataset(config.data, config.training.seed)
     model = build_model(
         config.model.model_copy(update={"pretrained": False}),  # all weights come from the file

@@ -25,8 +25,8 @@ from app.access.comparing import (
     what_differs,
 )
 from app.access.datasets import (
-    Brought,
     Facts,
+    ImportedDataset,
     Picture,
     Preview,
     Question,
@@ -122,7 +122,6 @@ from dmf.replay import replayable_methods
 
 __all__ = [
     "PERTURBATIONS",
-    "Brought",
     "CaseView",
     "Checked",
     "Choices",
@@ -132,6 +131,7 @@ __all__ = [
     "Facts",
     "Growth",
     "History",
+    "ImportedDataset",
     "InspectedRun",
     "Picture",
     "PlayedRuns",

@@ -201,7 +201,7 @@ def _tried(config: ExperimentConfig, places: Sequence[int]) -> Checked:
     except ConfigError as error:
         problems.setdefault(error.field, str(error))
     try:
-        images = build.foresee(config)
+        images = build.estimate_steps(config)
     except ConfigError as error:
         problems.setdefault(error.field, str(error))
     except DataError as error:

@@ -27,14 +27,14 @@ from dmf.data import (
     answers,
     build_dataset,
     check,
-    deal_cases,
-    find_twins,
+    find_duplicates,
     findings,
     hash_cases,
     is_here,
     keep_answers,
+    preprocess,
+    split_cases,
     sweep_unpacking,
-    treat,
     unpack,
     uploaded,
 )
@@ -104,12 +104,12 @@ class Split:
     Attributes:
         cases: One row per case: case, label, split, width and height in pixels (missing where a file does not say).
         counts: Cases per label in each split.
-        twins: Pictures that look the same, those in different splits first.
+        duplicates: Pictures that look the same, those in different splits first.
     """
 
     cases: pd.DataFrame
     counts: dict[str, dict[str, int]]
-    twins: tuple[Finding, ...]
+    duplicates: tuple[Finding, ...]
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class Preview:
 
 
 @dataclass(frozen=True)
-class Brought:
+class ImportedDataset:
     """A dataset that someone brought, and what was found in it."""
 
     source: Source
@@ -417,7 +417,7 @@ def split(source: Source, seed: int, *, keep_together: bool) -> Split:
 def _split(_opened: _Opened, stamp: str, seed: int, keep_together: bool) -> Split:
     dataset, cases = _opened.dataset, list(_opened.cases.values())
     config = DataConfig(dataset=dataset.name, duplicates="group" if keep_together else "keep")
-    indices = deal_cases(dataset, cases, config, seed)
+    indices = split_cases(dataset, cases, config, seed)
     split_of = {int(n): name for name in SPLITS for n in getattr(indices, name)}
     sizes = [_size(case, _reports().get(stamp)) for case in cases]
     frame = pd.DataFrame(
@@ -430,7 +430,7 @@ def _split(_opened: _Opened, stamp: str, seed: int, keep_together: bool) -> Spli
         }
     )
     counts = {name: dict(Counter(cases[n].label for n in getattr(indices, name))) for name in SPLITS}
-    return Split(frame, counts, tuple(findings(cases, find_twins(hash_cases(dataset, cases)), indices)))
+    return Split(frame, counts, tuple(findings(cases, find_duplicates(hash_cases(dataset, cases)), indices)))
 
 
 def _size(case: Case, report: Report | None) -> tuple[int, int] | None:
@@ -463,20 +463,24 @@ def preview(source: Source, seed: int, case: str, settings: Mapping[str, Any]) -
 @st.cache_data(max_entries=16, show_spinner=False, hash_funcs={DataConfig: lambda config: config.model_dump_json()})
 def _preview(_opened: _Opened, case: str, config: DataConfig, stamp: str) -> Preview:
     image = _opened.dataset.load(_opened.cases[case]).image
-    treated = treat(image, config)
-    pictures = {"as it is": image, "after the filter": treated.filtered, "as the network sees it": treated.resized}
+    preprocessed = preprocess(image, config)
+    pictures = {
+        "as it is": image,
+        "after the filter": preprocessed.filtered,
+        "as the network sees it": preprocessed.resized,
+    }
     if not config.filter:
         del pictures["after the filter"]
     frames = [
         pd.DataFrame({"picture": name, "intensity": range(256), "share": 100 * histogram(pixels) / pixels.size})
         for name, pixels in pictures.items()
     ]
-    return Preview(image, treated.filtered, treated.resized, pd.concat(frames, ignore_index=True))
+    return Preview(image, preprocessed.filtered, preprocessed.resized, pd.concat(frames, ignore_index=True))
 
 
 def bring_archive(
     archive: BinaryIO, name: str, on_progress: Progress | None = None, chosen: Sequence[str] = ()
-) -> Brought:
+) -> ImportedDataset:
     """Unpack an uploaded zip; it becomes a dataset, or nothing of it is kept.
 
     Args:
@@ -493,7 +497,7 @@ def bring_archive(
     root = str(unpacked.root) if unpacked.dataset == Folder.name else None
     if options:
         keep_answers(unpacked.dataset, unpacked.root, options)
-    return Brought(with_options(Source(unpacked.dataset, root)), unpacked.report)
+    return ImportedDataset(with_options(Source(unpacked.dataset, root)), unpacked.report)
 
 
 def bring_folder(path: str) -> Source:

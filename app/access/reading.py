@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dmf.analysis.overview import Glance
+from dmf.analysis.overview import ExperimentSummary
 from dmf.analysis.overview import active as read_active
 from dmf.analysis.overview import overview as read_overview
 from dmf.analysis.progress import LiveExperiment, Snapshot
@@ -49,7 +49,7 @@ def only_examples() -> bool:
     return bool(newest) and all(TAG in run.tags for run in newest)
 
 
-def overview(limit: int = 12, offset: int = 0) -> list[Glance]:
+def overview(limit: int = 12, offset: int = 0) -> list[ExperimentSummary]:
     """Experiments at a glance, newest first.
 
     Raises:
@@ -58,7 +58,7 @@ def overview(limit: int = 12, offset: int = 0) -> list[Glance]:
     return read_overview(store(), limit, offset)
 
 
-def active() -> list[Glance]:
+def active() -> list[ExperimentSummary]:
     """What trains at a glance, then what waits, in order.
 
     Raises:

@@ -36,82 +36,82 @@ def missing(id: str) -> None:
     st.error(f"There is no experiment `{named}` in this store. Open one of the recent ones, or start a new one.")
 
 
-def recent(glances: Sequence[Any], title: str = "Recent experiments", key: str = "recent") -> None:
+def recent(summaries: Sequence[Any], title: str = "Recent experiments", key: str = "recent") -> None:
     """Rows to open in place of this page.
 
     Args:
-        glances: Experiments at a glance, in order; see :class:`dmf.analysis.overview.Glance`.
+        summaries: Experiments at a glance, in order; see :class:`dmf.analysis.overview.ExperimentSummary`.
         title: Of the list.
         key: Of its container.
     """
     st.markdown(f"#### {title}", help=SCORE)
-    if not glances:
+    if not summaries:
         st.caption("Your experiments will appear here, with their state and scores, as soon as you start one.")
         return
     with st.container(key=key, gap=None):
-        for glance in glances:
-            _row(glance)
+        for summary in summaries:
+            _row(summary)
 
 
-def _row(glance: Any) -> None:
-    with st.container(key=f"experiment-{glance.id}", gap=None):
+def _row(summary: Any) -> None:
+    with st.container(key=f"experiment-{summary.id}", gap=None):
         # The link reaches over the whole row (see home.css), so that it opens wherever it is clicked.
-        st.page_link(state.TRAIN, label=plain(glance.name), query_params={state.EXPERIMENT: glance.id})
-        best = glance.winner
+        st.page_link(state.TRAIN, label=plain(summary.name), query_params={state.EXPERIMENT: summary.id})
+        best = summary.winner
         scored = (
-            f'<span class="score"><b>{number(best.best, 3)}</b> {html.escape(score_title(glance))}<br>'
+            f'<span class="score"><b>{number(best.best, 3)}</b> {html.escape(score_title(summary))}<br>'
             f'<span class="muted">{html.escape(run_title(best.label))}, epoch {best.best_epoch}</span></span>'
             if best
             else '<span class="score muted">no score yet</span>'
         )
-        dashes = run_dashes([track.weighting for track in glance.tracks])
-        drawn = sparkline(glance.tracks, dashes, glance.epochs or _done(glance), in_words(glance), mode(), best=best)
+        dashes = run_dashes([run.weighting for run in summary.runs])
+        drawn = sparkline(summary.runs, dashes, summary.epochs or _done(summary), in_words(summary), mode(), best=best)
         st.html(
-            f'<div class="race glance"><div class="about">{chip(summary_state(glance.states).value)} '
-            f'<span class="muted">{html.escape(_about(glance))}</span>{_progress(glance)}</div>'
+            f'<div class="race glance"><div class="about">{chip(summary_state(summary.states).value)} '
+            f'<span class="muted">{html.escape(_about(summary))}</span>{_progress(summary)}</div>'
             f'<div class="curve">{drawn}</div>{scored}</div>'
         )
 
 
-def score_title(glance: Any) -> str:
+def score_title(summary: Any) -> str:
     """What the scores of an experiment are called."""
-    return "CB-Dice" if glance.headline.metric == "cb_dice" else str(glance.headline.metric)
+    return "CB-Dice" if summary.headline.metric == "cb_dice" else str(summary.headline.metric)
 
 
-def in_words(glance: Any) -> str:
+def in_words(summary: Any) -> str:
     """What the sparkline shows, for those who hear the page."""
     said = [
-        f"{run_title(track.label)} {track.best:.3f} at epoch {track.best_epoch}"
-        for track in glance.tracks
-        if track.best is not None
+        f"{run_title(run.label)} {run.best:.3f} at epoch {run.best_epoch}"
+        for run in summary.runs
+        if run.best is not None
     ]
-    return f"Best validation {score_title(glance)} so far: {'; '.join(said)}." if said else "No validation scores yet."
+    return f"Best validation {score_title(summary)} so far: {'; '.join(said)}." if said else "No validation scores yet."
 
 
-def _about(glance: Any) -> str:
-    runs = ", ".join(run_title(track.label) for track in glance.tracks)
-    runs = runs if len(runs) <= 60 else f"{len(glance.tracks)} runs"
-    when = " ".join(seconds_in_words(glance.age).split()[:2])
-    size = None if glance.image_size is None else f"{glance.image_size} px"
-    data = ", ".join(word for word in (glance.dataset, size) if word)
-    epochs = "" if glance.epochs is None else f"{glance.epochs:,} epochs"
+def _about(summary: Any) -> str:
+    runs = ", ".join(run_title(run.label) for run in summary.runs)
+    runs = runs if len(runs) <= 60 else f"{len(summary.runs)} runs"
+    when = " ".join(seconds_in_words(summary.age).split()[:2])
+    size = None if summary.image_size is None else f"{summary.image_size} px"
+    data = ", ".join(word for word in (summary.dataset, size) if word)
+    epochs = "" if summary.epochs is None else f"{summary.epochs:,} epochs"
     return " · ".join(word for word in (f"{when} ago", data, epochs, runs) if word)
 
 
-def _progress(glance: Any) -> str:
+def _progress(summary: Any) -> str:
     """How far it has come, while it goes on."""
-    if not glance.is_active:
+    if not summary.is_active:
         return ""
-    done = _done(glance)
-    if glance.epochs is None:
+    done = _done(summary)
+    if summary.epochs is None:
         return f'<div class="far"><span class="muted">epoch {done:,}</span></div>' if done else ""
-    share = min(1.0, done / glance.epochs)
+    share = min(1.0, done / summary.epochs)
     return (
-        f'<div class="far"><div class="bar" role="progressbar" aria-valuemin="0" aria-valuemax="{glance.epochs}" '
+        f'<div class="far"><div class="bar" role="progressbar" aria-valuemin="0" aria-valuemax="{summary.epochs}" '
         f'aria-valuenow="{done}" aria-label="Epochs trained"><i style="width:{share:.2%}"></i></div>'
-        f'<span class="muted">epoch {done:,} of {glance.epochs:,}</span></div>'
+        f'<span class="muted">epoch {done:,} of {summary.epochs:,}</span></div>'
     )
 
 
-def _done(glance: Any) -> int:
-    return int(max(track.epoch for track in glance.tracks))
+def _done(summary: Any) -> int:
+    return int(max(run.epoch for run in summary.runs))

@@ -210,7 +210,9 @@ def show_split(source: access.Source, facts: access.Facts) -> None:
     ):
         train(source, {"seed": seed, "duplicates": "group" if together else "keep"})
     picture = partial(access.picture, source, seed)
-    splits.look_alikes(found.twins, picture, len(facts.class_names), kept_together=together, given=bool(report.split))
+    splits.look_alikes(
+        found.duplicates, picture, len(facts.class_names), kept_together=together, given=bool(report.split)
+    )
     splits.case_table(found.cases)
 
 

@@ -63,11 +63,11 @@ def show_active() -> None:
     drawn = access.active()
     if not drawn:
         return
-    condition = [(glance.id, glance.states) for glance in drawn]
+    condition = [(summary.id, summary.states) for summary in drawn]
 
     def look() -> None:
         now = access.active()
-        if [(glance.id, glance.states) for glance in now] != condition:
+        if [(summary.id, summary.states) for summary in now] != condition:
             st.rerun()  # what ended belongs to the others, and without any of it nothing needs to tick
         recent.recent(now, title="Training now", key="active")
 
@@ -80,7 +80,7 @@ def show_recent() -> None:
         examples()
     first = st.session_state.setdefault("recent-from", 0)
     found = access.overview(ROWS + 1, first)
-    recent.recent([glance for glance in found[:ROWS] if not glance.is_active])
+    recent.recent([summary for summary in found[:ROWS] if not summary.is_active])
     if first == 0 and len(found) <= ROWS:
         return
     with st.container(horizontal=True, key="recent-pages"):

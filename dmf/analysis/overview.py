@@ -16,7 +16,7 @@ POINTS = 60  # of a sparkline; more than its pixels could show
 
 
 @dataclass(frozen=True)
-class Track:
+class RunSummary:
     """One run at a glance.
 
     Attributes:
@@ -39,7 +39,7 @@ class Track:
 
 
 @dataclass(frozen=True)
-class Glance:
+class ExperimentSummary:
     """One experiment at a glance; ``created`` is a Unix time and ``age`` how long ago that was, in seconds by the
     store's clock; ``image_size`` in pixels.
 
@@ -54,13 +54,13 @@ class Glance:
     dataset: str | None
     image_size: int | None
     epochs: int | None
-    tracks: tuple[Track, ...]
+    runs: tuple[RunSummary, ...]
     headline: Headline = OURS
 
     @property
     def states(self) -> tuple[RunState, ...]:
         """State of each run."""
-        return tuple(track.state for track in self.tracks)
+        return tuple(run.state for run in self.runs)
 
     @property
     def is_active(self) -> bool:
@@ -68,45 +68,45 @@ class Glance:
         return any(state.is_active for state in self.states)
 
     @property
-    def winner(self) -> Track | None:
+    def winner(self) -> RunSummary | None:
         """The run with the best score, the first of equals; None before any was scored."""
-        scored = [track for track in self.tracks if track.best is not None]
-        return max(scored, key=lambda track: self.headline.rank(track.best or 0.0), default=None)
+        scored = [run for run in self.runs if run.best is not None]
+        return max(scored, key=lambda run: self.headline.rank(run.best or 0.0), default=None)
 
 
-def overview(store: RunStore, limit: int = 12, offset: int = 0) -> list[Glance]:
+def overview(store: RunStore, limit: int = 12, offset: int = 0) -> list[ExperimentSummary]:
     """Experiments at a glance, newest first. The number of queries does not depend on how many there are.
 
     Raises:
         StoreError: If the store cannot be read.
     """
-    return _glances(store, store.experiments(limit, offset))
+    return _summaries(store, store.experiments(limit, offset))
 
 
-def active(store: RunStore) -> list[Glance]:
+def active(store: RunStore) -> list[ExperimentSummary]:
     """What trains at a glance, then what waits, in order.
 
     Raises:
         StoreError: If the store cannot be read.
     """
-    return _glances(store, store.queue())
+    return _summaries(store, store.queue())
 
 
-def _glances(store: RunStore, experiments: Sequence[ExperimentRow]) -> list[Glance]:
+def _summaries(store: RunStore, experiments: Sequence[ExperimentRow]) -> list[ExperimentSummary]:
     runs = [run.id for experiment in experiments for run in experiment.runs]
     names = {headline_of(experiment.config).metric for experiment in experiments}
     metrics = store.epoch_metrics(runs, metrics=sorted(names), split="validation")
     scores: dict[Any, pd.DataFrame] = dict(iter(metrics.groupby(["run", "metric"])))
     now = store.now()
-    return [_glance(experiment, scores, now) for experiment in experiments]
+    return [_summary(experiment, scores, now) for experiment in experiments]
 
 
-def _glance(experiment: ExperimentRow, scores: Mapping[Any, pd.DataFrame], now: float) -> Glance:
+def _summary(experiment: ExperimentRow, scores: Mapping[Any, pd.DataFrame], now: float) -> ExperimentSummary:
     headline = headline_of(experiment.config)
     data, training = experiment.config.get("data", {}), experiment.config.get("training", {})
     if not experiment.is_recorded:  # what an earlier program did not store was what is the default now
         data, training = DataConfig().model_dump() | data, TrainingConfig().model_dump() | training
-    return Glance(
+    return ExperimentSummary(
         id=experiment.id,
         name=experiment.name,
         created=experiment.created,
@@ -114,17 +114,17 @@ def _glance(experiment: ExperimentRow, scores: Mapping[Any, pd.DataFrame], now: 
         dataset=data.get("dataset"),
         image_size=data.get("image_size"),
         epochs=training.get("epochs"),
-        tracks=tuple(_track(run, scores.get((run.id, headline.metric)), headline) for run in experiment.runs),
+        runs=tuple(_run_summary(run, scores.get((run.id, headline.metric)), headline) for run in experiment.runs),
         headline=headline,
     )
 
 
-def _track(run: RunRow, rows: pd.DataFrame | None, headline: Headline) -> Track:
+def _run_summary(run: RunRow, rows: pd.DataFrame | None, headline: Headline) -> RunSummary:
     pairs = [] if rows is None else zip(rows["epoch"].tolist(), rows["value"].tolist(), strict=True)
     points = sorted((epoch, score) for epoch, score in pairs if math.isfinite(score))
     best = best_point(points, headline)
     drawn = thinned(points, POINTS, headline)
-    return Track(
+    return RunSummary(
         id=run.id,
         label=run.label,
         weighting=run.config["weighting"],

@@ -148,8 +148,8 @@ def _progress(what: str) -> Iterator[Callable[[int, int | None], None]]:
 
 def _plain(card: "Card") -> dict[str, Any]:
     """A card as one flat JSON object: facts of the report beside those of the dataset."""
-    facts = {name: getattr(card, name) for name in card.__dataclass_fields__ if name not in ("report", "twins")}
-    facts["twins"] = [str(finding) for finding in card.twins]
+    facts = {name: getattr(card, name) for name in card.__dataclass_fields__ if name not in ("report", "duplicates")}
+    facts["twins"] = [str(finding) for finding in card.duplicates]
     if card.report is None:
         problem = f"{card.name} is not here. {card.how_to_get}"
         return facts | {"cases": 0, "problems": [problem], "notes": []}

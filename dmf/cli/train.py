@@ -76,12 +76,12 @@ def _train(
         run = run if run or weighting else list(chosen.runs)
     config = experiment(texts, weightings=weighting or (), runs=run or (), name=name)
 
-    from dmf.build import foresee
+    from dmf.build import estimate_steps
     from dmf.jobs import Job, create_experiment, new_owner
 
     knobs = read_events(events) if events is not None else {}
     opened = open_store(store)
-    steps = foresee(config)["steps_per_epoch"] * config.training.epochs
+    steps = estimate_steps(config)["steps_per_epoch"] * config.training.epochs
     for label, turned in knobs.items():
         if turned[-1].step >= steps:
             raise ConfigError(

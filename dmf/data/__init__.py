@@ -20,8 +20,8 @@ from dmf.data.convert import Converted, convert
 from dmf.data.cvat import Cvat
 from dmf.data.ddti import Ddti
 from dmf.data.dicom import Dicom
-from dmf.data.duplicates import Finding, Twins, deal_cases, find_twins, findings, hash_cases
-from dmf.data.filtering import Treated, treat
+from dmf.data.duplicates import DuplicatePair, Finding, find_duplicates, findings, hash_cases, split_cases
+from dmf.data.filtering import Preprocessed, preprocess
 from dmf.data.folder import Folder
 from dmf.data.get import download
 from dmf.data.identify import identify
@@ -31,7 +31,7 @@ from dmf.data.nifti import Volumes
 from dmf.data.pets import Pets
 from dmf.data.phantom import Phantom, Phantom4
 from dmf.data.prepare import PreparedData, class_ratios, prepare
-from dmf.data.split import Indices, split_cases
+from dmf.data.split import Indices, split_indices
 from dmf.data.suggesting import suggest
 from dmf.data.unzip import LIMITS, ArchiveError, Limits
 from dmf.errors import ConfigError
@@ -56,6 +56,7 @@ __all__ = [
     "Ddti",
     "Dicom",
     "Doubt",
+    "DuplicatePair",
     "Finding",
     "Folder",
     "Indices",
@@ -66,11 +67,10 @@ __all__ = [
     "Phantom",
     "Phantom4",
     "PreparedData",
+    "Preprocessed",
     "Problem",
     "RawPair",
     "Report",
-    "Treated",
-    "Twins",
     "Unpacked",
     "Volumes",
     "answers",
@@ -78,20 +78,20 @@ __all__ = [
     "check",
     "class_ratios",
     "convert",
-    "deal_cases",
     "describe",
     "download",
-    "find_twins",
+    "find_duplicates",
     "findings",
     "hash_cases",
     "identify",
     "is_here",
     "keep_answers",
     "prepare",
+    "preprocess",
     "split_cases",
+    "split_indices",
     "suggest",
     "sweep_unpacking",
-    "treat",
     "unpack",
     "uploaded",
 ]

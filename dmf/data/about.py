@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from dmf.config import DataConfig
 from dmf.data.base import Dataset
 from dmf.data.check import Report, check
-from dmf.data.duplicates import Finding, deal_cases, find_twins, findings, hash_cases
+from dmf.data.duplicates import Finding, find_duplicates, findings, hash_cases, split_cases
 from dmf.data.prepare import choose_cases
 from dmf.errors import DataError
 
@@ -26,7 +26,7 @@ class Card:
         is_here: Whether its files were found; true for what is simulated.
         report: Counts, sizes, class shares and problems; None where it is not here.
         splits: Cases per label in each split; empty where it cannot be split.
-        twins: Pictures that look the same, those in different splits first; empty where it cannot be split.
+        duplicates: Pictures that look the same, those in different splits first; empty where it cannot be split.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Card:
     is_here: bool
     report: Report | None
     splits: dict[str, dict[str, int]]
-    twins: tuple[Finding, ...]
+    duplicates: tuple[Finding, ...]
 
     @property
     def is_sound(self) -> bool:
@@ -54,10 +54,10 @@ class Card:
             counts = ", ".join(f"{count} {label}" for label, count in labels.items())
             lines.append(f"  {split}: {sum(labels.values())} cases ({counts})")
         if self.splits:
-            apart = sum(finding.across_splits for finding in self.twins)
-            labelled = sum(finding.across_labels for finding in self.twins)
+            apart = sum(finding.across_splits for finding in self.duplicates)
+            labelled = sum(finding.across_labels for finding in self.duplicates)
             where = f"{apart} in different splits, {labelled} with different labels"
-            lines.append(f"  pairs that look the same: {len(self.twins)}, {where}")
+            lines.append(f"  pairs that look the same: {len(self.duplicates)}, {where}")
             if apart and self.report.split:
                 lines.append("    the split is given, so duplicates=group moves none of them; split=ignore deals anew")
             elif apart:
@@ -97,13 +97,13 @@ def describe(
         still = tuple(doubt for doubt in report.doubts if not doubt.is_settled(config.dataset_options))
         report = replace(report, doubts=still)
     splits: dict[str, dict[str, int]] = {}
-    twins: list[Finding] = []
+    duplicates: list[Finding] = []
     if report is not None and report.is_sound:
         cases = choose_cases(dataset, config.limit)
         hashes = hash_cases(dataset, cases, on_progress=on_progress)
         with suppress(DataError):  # too few cases to be split: the counts say so
-            indices = deal_cases(dataset, cases, config, seed)
-            twins = findings(cases, find_twins(hashes), indices)
+            indices = split_cases(dataset, cases, config, seed)
+            duplicates = findings(cases, find_duplicates(hashes), indices)
             splits = {name: dict(Counter(cases[n].label for n in getattr(indices, name))) for name in SPLITS}
     return Card(
         dataset.name,
@@ -115,5 +115,5 @@ def describe(
         here,
         report,
         splits,
-        tuple(twins),
+        tuple(duplicates),
     )

@@ -122,7 +122,7 @@ def check(dataset: Dataset, *, on_progress: Callable[[int, int], None] | None = 
     void = 0
     depths: Counter[str] = Counter()
     bare: list[tuple[str, Problem]] = []
-    twins: dict[bytes, list[str]] = {}
+    by_content: dict[bytes, list[str]] = {}
     for done, case in enumerate(cases, start=1):
         if on_progress is not None:
             on_progress(done, len(cases))
@@ -142,12 +142,12 @@ def check(dataset: Dataset, *, on_progress: Callable[[int, int], None] | None = 
         void += pair.mask.size - int(counts.sum())
         depths.update(_stored(case))
         content = hashlib.sha256(repr(pair.image.shape).encode() + pair.image.tobytes()).digest()
-        twins.setdefault(content, []).append(case.id)
+        by_content.setdefault(content, []).append(case.id)
     if bare and not any(problem.what.startswith(NO_MASKS_FOR) for problem in problems):
         problems.append(_unmasked(dataset, bare, len(cases)))
     notes += [
         f"{' and '.join(ids)}: the same picture, so they may fall into different splits"
-        for ids in twins.values()
+        for ids in by_content.values()
         if len(ids) > 1
     ]
     heights, widths = (_range(side) for side in zip(*sizes, strict=True)) if sizes else (None, None)

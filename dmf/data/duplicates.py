@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dmf.config import DataConfig
 from dmf.data.base import Case, Dataset, Pixels
 from dmf.data.cache import read_arrays, write_arrays
-from dmf.data.split import Indices, split_cases
+from dmf.data.split import Indices, split_indices
 from dmf.paths import cache_folder
 
 VERSION = 2  # raise it when the same picture gives another hash
@@ -28,7 +28,7 @@ two different lesions were 82 apart; pictures that have nothing in common differ
 
 
 @dataclass(frozen=True)
-class Twins:
+class DuplicatePair:
     """Two pictures that look the same.
 
     Attributes:
@@ -117,7 +117,7 @@ def hash_cases(
     return hashes
 
 
-def find_twins(hashes: NDArray[np.uint8], near: int = NEAR) -> list[Twins]:
+def find_duplicates(hashes: NDArray[np.uint8], near: int = NEAR) -> list[DuplicatePair]:
     """Every pair of pictures at most ``near`` bits apart, ordered by position.
 
     Args:
@@ -125,16 +125,16 @@ def find_twins(hashes: NDArray[np.uint8], near: int = NEAR) -> list[Twins]:
         near: Bits of 255.
     """
     words = np.ascontiguousarray(hashes).view(np.uint64)  # (N, 4)
-    twins = []
+    pairs = []
     for first in range(len(words) - 1):
         distances = np.bitwise_count(words[first + 1 :] ^ words[first]).sum(axis=1, dtype=np.int64)
         for offset in np.flatnonzero(distances <= near):
-            twins.append(Twins(first, first + 1 + int(offset), int(distances[offset])))
-    return twins
+            pairs.append(DuplicatePair(first, first + 1 + int(offset), int(distances[offset])))
+    return pairs
 
 
-def groups_of(twins: Sequence[Twins]) -> list[tuple[int, ...]]:
-    """Positions that hang together through twins of twins, each group and the list in order of position."""
+def groups_of(pairs: Sequence[DuplicatePair]) -> list[tuple[int, ...]]:
+    """Positions that hang together through duplicates of duplicates, each group and the list in order of position."""
     leader: dict[int, int] = {}
 
     def lead(position: int) -> int:
@@ -143,7 +143,7 @@ def groups_of(twins: Sequence[Twins]) -> list[tuple[int, ...]]:
             position = leader[position]
         return position
 
-    for pair in twins:
+    for pair in pairs:
         low, high = sorted((lead(pair.first), lead(pair.second)))
         leader[high] = low
     groups: dict[int, list[int]] = {}
@@ -152,7 +152,7 @@ def groups_of(twins: Sequence[Twins]) -> list[tuple[int, ...]]:
     return [tuple(group) for group in groups.values()]
 
 
-def deal_cases(
+def split_cases(
     dataset: Dataset,
     cases: Sequence[Case],
     config: DataConfig,
@@ -174,15 +174,15 @@ def deal_cases(
     """
     together: Sequence[Sequence[int]] = ()
     if config.duplicates == "group":
-        together = groups_of(find_twins(hash_cases(dataset, cases, on_progress=on_progress)))
-    return split_cases(cases, config.split, seed, together)
+        together = groups_of(find_duplicates(hash_cases(dataset, cases, on_progress=on_progress)))
+    return split_indices(cases, config.split, seed, together)
 
 
-def findings(cases: Sequence[Case], twins: Sequence[Twins], indices: Indices) -> list[Finding]:
-    """Twins with their cases and splits: those across splits first, then those across labels, nearest first."""
+def findings(cases: Sequence[Case], pairs: Sequence[DuplicatePair], indices: Indices) -> list[Finding]:
+    """Pairs with their cases and splits: those across splits first, then those across labels, nearest first."""
     split_of = {int(position): name for name in ("train", "validation", "test") for position in getattr(indices, name)}
     found = [
         Finding(cases[pair.first], cases[pair.second], pair.distance, (split_of[pair.first], split_of[pair.second]))
-        for pair in twins
+        for pair in pairs
     ]
     return sorted(found, key=lambda finding: (not finding.across_splits, not finding.across_labels, finding.distance))

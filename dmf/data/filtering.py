@@ -13,7 +13,7 @@ from dmf.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class Treated:
+class Preprocessed:
     """An image on its way to the network.
 
     Attributes:
@@ -30,7 +30,7 @@ class Treated:
         return histogram(self.resized)
 
 
-def treat(image: Pixels, config: DataConfig) -> Treated:
+def preprocess(image: Pixels, config: DataConfig) -> Preprocessed:
     """Filter and resize one image as a configuration says.
 
     Args:
@@ -43,7 +43,7 @@ def treat(image: Pixels, config: DataConfig) -> Treated:
     filtered = image
     if config.filter:
         filtered = bilateral(image, config.filter_diameter, config.filter_sigma_space, config.filter_sigma_intensity)
-    return Treated(filtered, square(filtered, config.image_size, config.fit))
+    return Preprocessed(filtered, square(filtered, config.image_size, config.fit))
 
 
 def histogram(image: Pixels) -> NDArray[np.int64]:

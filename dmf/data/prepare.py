@@ -15,7 +15,7 @@ from dmf.config import DataConfig
 from dmf.data.base import Case, Dataset, Pixels
 from dmf.data.bounds import refuse_large_cases
 from dmf.data.cache import Planned, map_arrays, read_arrays, writing
-from dmf.data.filtering import square, treat
+from dmf.data.filtering import preprocess, square
 from dmf.errors import DataError
 from dmf.paths import cache_folder
 from dmf.seeding import derive
@@ -146,7 +146,7 @@ def _compute(
     with writing(path, plans) as writer:
         for position, case in enumerate(cases):
             pair = dataset.load(case)
-            image = treat(pair.image, config).resized
+            image = preprocess(pair.image, config).resized
             writer.append(
                 images=image[None] if image.ndim == 2 else image.transpose(2, 0, 1),
                 masks=square(pair.mask, size, config.fit, is_mask=True),

@@ -22,7 +22,7 @@ class Indices:
     test: NDArray[np.int64]
 
 
-def split_cases(
+def split_indices(
     cases: Sequence[Case],
     shares: tuple[float, float, float],
     seed: int,

@@ -155,7 +155,7 @@ def _of_fusion(fusion: Fusion) -> dict[str, Any]:
         found.pop("weight_max")  # no limit
     if weighting.base_weights is not None:
         found["base_weights"] = weighting.base_weights.tolist()
-    if weighting.patience == 0:  # the weights of the first step are none that it started from
+    if weighting.warmup_steps == 0:  # the weights of the first step are none that it started from
         found["weights"] = None
     if isinstance(weighting, ScalarizingWeighting | GramianWeighting):
         found["weights"] = _weights(weighting.share.tolist())

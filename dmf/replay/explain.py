@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from dmf.weighting import StepState, Weighting
-    from dmf.weighting.stages import Account, Stage
+    from dmf.weighting.stages import Derivation, Stage
 
 Numbers = NDArray[np.float64]
 Steps = NDArray[np.int64]
@@ -131,11 +131,11 @@ class Explainer:
         weighting = self._state_before(step, first, fusion)
         state = self._state(step, fusion.history_max)
         finite = bool(self._finite[step])
-        account = self._account(weighting, state, step)
+        derivation = self._derivation(weighting, state, step)
         before, weights = _numbers(weighting.weights), self.weights[step]
-        stages = account.stages
-        if account.proposal is not None:
-            stages = (*stages, *weighting.adjustments(account.proposal, state.present))
+        stages = derivation.stages
+        if derivation.proposal is not None:
+            stages = (*stages, *weighting.adjustments(derivation.proposal, state.present))
         reach = weighting.reach(fusion.history_max)
         shown, window = self._shown(step, fusion.history_max if reach is None else reach)
         return Explanation(
@@ -145,7 +145,7 @@ class Explainer:
             step=step,
             finite=finite,
             moved=bool(np.any(weights != before)),
-            note=account.note,
+            note=derivation.note,
             losses=self.losses[step],
             steps=shown,
             window=window,
@@ -217,14 +217,14 @@ class Explainer:
             terms = torch.where(here, terms, 0)
         return StepState(step, terms, window, filled, bool(self._finite[step]), present=here)
 
-    def _account(self, weighting: "Weighting", state: "StepState", step: int) -> "Account":
-        from dmf.weighting.stages import Account
+    def _derivation(self, weighting: "Weighting", state: "StepState", step: int) -> "Derivation":
+        from dmf.weighting.stages import Derivation
 
         if state.finite:
-            account = weighting.account(state)
-            if not account.stages and not account.note:
-                return Account(note="This method does not tell how it comes to its weights.")
-            return account
+            derivation = weighting.explain(state)
+            if not derivation.stages and not derivation.note:
+                return Derivation(note="This method does not tell how it comes to its weights.")
+            return derivation
         here = np.ones(len(self.config.terms), dtype=bool) if self._present is None else self._present[step]
         names = [
             name
@@ -232,9 +232,9 @@ class Explainer:
             if is_here and not math.isfinite(value)
         ]
         if not names:
-            return Account(note="Nothing was learned: no loss was present. All stays as it was.")
+            return Derivation(note="Nothing was learned: no loss was present. All stays as it was.")
         verb = "was" if len(names) == 1 else "were"
-        return Account(note=f"Nothing was learned: {' and '.join(names)} {verb} not finite. All stays as it was.")
+        return Derivation(note=f"Nothing was learned: {' and '.join(names)} {verb} not finite. All stays as it was.")
 
     def _without(self, weighting: "Weighting", step: int, history_max: int) -> Numbers | None:
         earlier = np.flatnonzero(self._finite[:step])

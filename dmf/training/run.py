@@ -107,13 +107,13 @@ class TrainingRun:
             self.optimizer.step()
             restore_where(bad)
         if self.fusion.weighting.looks_twice:
-            self._look_again(batch)
+            self._second_forward(batch)
         self._telemetry.write(self.step, fused, self.lr, measured)
         self.progress = replace(self.progress, step=self.step + 1)
         return fused
 
     @torch.no_grad()
-    def _look_again(self, batch: "Batch") -> None:
+    def _second_forward(self, batch: "Batch") -> None:
         """Show the weighting its batch once more, with the network as the step left it; nothing else changes."""
         restore_where = self._buffers.save()
         with self._random.repeated():  # the same units drop out, so that only the step makes a difference

@@ -16,7 +16,7 @@ from dmf.weighting.places import rearranged
 from dmf.weighting.pooling import Seen
 from dmf.weighting.precision import KeepsPrecision
 from dmf.weighting.stages import (
-    Account,
+    Derivation,
     Stage,
     adjusting_stages,
 )
@@ -260,7 +260,7 @@ class Weighting(KeepsPrecision, nn.Module, ABC):
         }
 
     @property
-    def patience(self) -> int | None:
+    def warmup_steps(self) -> int | None:
         """Finite steps in which the weights stay where they start: 0 if they move at once, None if they never do."""
         return 0
 
@@ -268,13 +268,13 @@ class Weighting(KeepsPrecision, nn.Module, ABC):
     def forward(self, state: StepState) -> Combined:
         """Learn from this step and combine its losses."""
 
-    def account(self, state: StepState) -> Account:
+    def explain(self, state: StepState) -> Derivation:
         """How the weights of a step come about, told from what is known *before* it; changes nothing.
 
         Asked only for a step whose losses are finite, with ``state.filled`` an integer. A rule that tells nothing can
         still be explained by its window and its weights.
         """
-        return Account()
+        return Derivation()
 
     def adjustments(self, proposal: Tensor, present: Tensor | None = None) -> tuple[Stage, ...]:
         """What :meth:`finish` does to a proposal (K,) at the next step, stage by stage; none without adjustments."""

@@ -12,7 +12,7 @@ from dmf.weighting import functional
 from dmf.weighting.base import StepState
 from dmf.weighting.host import lowest
 from dmf.weighting.running import RunningWeighting
-from dmf.weighting.stages import Account, normalisation_stage, stage, warming_up
+from dmf.weighting.stages import Derivation, normalisation_stage, stage, warming_up
 
 _MEANS = {"full": 0, "decay": 0}
 _VARIANCES = {"corrected": 0, "reference": 0}
@@ -76,7 +76,7 @@ class CoVWeighting(RunningWeighting):
             self.register_buffer(name, torch.zeros_like(self.weights))
 
     @property
-    def patience(self) -> int | None:
+    def warmup_steps(self) -> int | None:
         return 2
 
     def advance(self, losses: Tensor, steps: Sequence[int], present: Tensor | None = None) -> Tensor:
@@ -96,7 +96,7 @@ class CoVWeighting(RunningWeighting):
         self.mean, self.ratio_mean, self.ratio_variance = means[-1], ratio_means[-1], variances[-1]
         return functional.shares_among(variation, present) * self.total
 
-    def account(self, state: StepState) -> Account:
+    def explain(self, state: StepState) -> Derivation:
         losses = functional.bounded(state.terms.detach().to(self.weights))
         seen = int(lowest(self.seen, state.present))
         ratio = stage(
@@ -109,7 +109,7 @@ class CoVWeighting(RunningWeighting):
             numbers={"L": losses, "M": self.mean},
         )
         if seen < 2:
-            return Account((ratio,), None, warming_up(seen, 2, "earlier losses"))
+            return Derivation((ratio,), None, warming_up(seen, 2, "earlier losses"))
         mean = stage(
             "mean ratio",
             "Mean ratio",
@@ -149,4 +149,4 @@ class CoVWeighting(RunningWeighting):
                 self.total,
             ),
         )
-        return Account(stages, proposal)
+        return Derivation(stages, proposal)

@@ -11,7 +11,7 @@ from dmf.weighting import functional
 from dmf.weighting.base import StepState
 from dmf.weighting.host import lowest
 from dmf.weighting.running import RunningWeighting
-from dmf.weighting.stages import Account, normalisation_stage, stage, warming_up
+from dmf.weighting.stages import Derivation, normalisation_stage, stage, warming_up
 
 
 class DWAWeighting(RunningWeighting):
@@ -55,7 +55,7 @@ class DWAWeighting(RunningWeighting):
         self.register_buffer("sums", torch.zeros(3, count, dtype=self.weights.dtype))
 
     @property
-    def patience(self) -> int | None:
+    def warmup_steps(self) -> int | None:
         return 2 * self.block_steps
 
     def advance(self, losses: Tensor, steps: Sequence[int], present: Tensor | None = None) -> Tensor:
@@ -71,7 +71,7 @@ class DWAWeighting(RunningWeighting):
         self.sums = table.gather(0, self.seen // size - first + torch.arange(3, device=losses.device)[:, None])
         return functional.softmax(_among(ratios, present), self.temperature) * self.total
 
-    def account(self, state: StepState) -> Account:
+    def explain(self, state: StepState) -> Derivation:
         size, seen = self.block_steps, int(lowest(self.seen, state.present))
         block = seen // size
         means = self.sums / size
@@ -88,7 +88,7 @@ class DWAWeighting(RunningWeighting):
             )
         ] * (block > 0)
         if block < 2:
-            return Account(tuple(stages), None, warming_up(seen, 2 * size, "steps, two full blocks,"))
+            return Derivation(tuple(stages), None, warming_up(seen, 2 * size, "steps, two full blocks,"))
         ratios = functional.ratio(self.sums[1], self.sums[0])
         proposal = functional.softmax(_among(ratios, state.present), self.temperature) * self.total
         stages += [
@@ -108,7 +108,7 @@ class DWAWeighting(RunningWeighting):
                 self.total,
             ),
         ]
-        return Account(tuple(stages), proposal, f"The same weights hold for all {size} steps of a block.")
+        return Derivation(tuple(stages), proposal, f"The same weights hold for all {size} steps of a block.")
 
 
 def _among(ratios: Tensor, present: Tensor | None) -> Tensor:

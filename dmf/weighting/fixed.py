@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from dmf.weighting.base import Combined, StepState, Weighting, per_loss
-from dmf.weighting.stages import Account, stage
+from dmf.weighting.stages import Derivation, stage
 
 
 class FixedWeighting(Weighting):
@@ -51,7 +51,7 @@ class FixedWeighting(Weighting):
         return not self._is_given
 
     @property
-    def patience(self) -> int | None:
+    def warmup_steps(self) -> int | None:
         return None
 
     def forward(self, state: StepState) -> Combined:
@@ -60,7 +60,7 @@ class FixedWeighting(Weighting):
     def replay(self, losses: Tensor, history_max: int, first: int = 0) -> Tensor:
         return self.weights.expand(len(losses) - first, self.count).clone()
 
-    def account(self, state: StepState) -> Account:
+    def explain(self, state: StepState) -> Derivation:
         given = stage(
             "given",
             "Given weights",
@@ -69,4 +69,4 @@ class FixedWeighting(Weighting):
             "As they were chosen; the losses play no part.",
             self.weights,
         )
-        return Account((given,), self.among(state.present))
+        return Derivation((given,), self.among(state.present))

@@ -10,7 +10,7 @@ from torch import Tensor
 from dmf.weighting import functional
 from dmf.weighting.base import StepState
 from dmf.weighting.running import ScalarizingWeighting
-from dmf.weighting.stages import Account, stage
+from dmf.weighting.stages import Derivation, stage
 
 
 class GeometricWeighting(ScalarizingWeighting):
@@ -54,7 +54,7 @@ class GeometricWeighting(ScalarizingWeighting):
     def _positive(self, losses: Tensor) -> Tensor:
         return losses.clamp(functional.TINY, torch.finfo(losses.dtype).max)
 
-    def account(self, state: StepState) -> Account:
+    def explain(self, state: StepState) -> Derivation:
         losses = state.terms.detach().to(self.weights)
         total = self._mean(losses, state.present)
         proposal = self.advance(losses[None], (state.step,), state.present)[0]
@@ -85,4 +85,4 @@ class GeometricWeighting(ScalarizingWeighting):
                 proposal,
             ),
         )
-        return Account(stages, proposal)
+        return Derivation(stages, proposal)

@@ -74,7 +74,7 @@ class GradNormWeighting(GradientWeighting):
             self.register_buffer(name, torch.zeros_like(self.weights))
 
     @property
-    def patience(self) -> int | None:
+    def warmup_steps(self) -> int | None:
         return 1
 
     def forward(self, state: StepState) -> Combined:

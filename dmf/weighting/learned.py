@@ -81,7 +81,7 @@ class LearnedWeighting(Weighting):
         """What keeps the weights (K,) from falling to 0, without S."""
 
     @property
-    def patience(self) -> int | None:
+    def warmup_steps(self) -> int | None:
         return 1
 
     def forward(self, state: StepState) -> Combined:

@@ -9,7 +9,7 @@ from torch import Tensor
 from dmf.seeding import derive
 from dmf.weighting.base import StepState
 from dmf.weighting.running import RunningWeighting
-from dmf.weighting.stages import Account, normalisation_stage, stage
+from dmf.weighting.stages import Derivation, normalisation_stage, stage
 
 
 class RandomWeighting(RunningWeighting):
@@ -47,7 +47,7 @@ class RandomWeighting(RunningWeighting):
         generator = torch.Generator().manual_seed(derive(self.weight_seed, "weights", step))
         return torch.randn(self.count, generator=generator, dtype=torch.float64)
 
-    def account(self, state: StepState) -> Account:
+    def explain(self, state: StepState) -> Derivation:
         proposal = self.advance(state.terms.detach().to(self.weights)[None], (state.step,))[0]
         stages = (
             stage(
@@ -66,4 +66,4 @@ class RandomWeighting(RunningWeighting):
                 self.total,
             ),
         )
-        return Account(stages, proposal)
+        return Derivation(stages, proposal)

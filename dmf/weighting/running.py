@@ -16,8 +16,8 @@ class RunningWeighting(Weighting):
     """Template of the rules whose state moves from step to step: CoV, DWA, random and the two that are no sums.
 
     A subclass says how its state moves over steps in a row (:meth:`advance`); live that is one step, in a replay all of
-    them. Its state lives in buffers and restarts when the rule takes over in mid-training. One with ``patience`` counts
-    the finite steps of each loss in a buffer ``seen`` (K,).
+    them. Its state lives in buffers and restarts when the rule takes over in mid-training. One with
+    ``warmup_steps`` counts the finite steps of each loss in a buffer ``seen`` (K,).
 
     One that ``takes_absent`` keeps its state in buffers (..., K), and its ``advance`` has a third argument ``present``.
     What it does there to the state of an absent loss is undone; the weights of the others begin to move once each of
@@ -30,7 +30,7 @@ class RunningWeighting(Weighting):
     def advance(self, losses: Tensor, steps: Sequence[int]) -> Tensor:
         """Move the state over finite losses (S, K) of S >= 1 steps; return the weights (S, K) it proposes for each.
 
-        Those of steps within its ``patience`` do not count.
+        Those of steps within its ``warmup_steps`` do not count.
         """
 
     def forward(self, state: StepState) -> Combined:
@@ -38,7 +38,7 @@ class RunningWeighting(Weighting):
         if state.finite is False:
             return self.stay(state)
         before = dict(self.named_buffers())
-        adapts = enough(self.seen, self.patience, present) if self.patience else True
+        adapts = enough(self.seen, self.warmup_steps, present) if self.warmup_steps else True
         proposal = self._proposal(state)
         weights = self.settle(state, proposal, adapts)
         for name, old in before.items():
@@ -66,7 +66,7 @@ class RunningWeighting(Weighting):
         rows = self.weights[None]
         if finite.any():
             steps = [first + row for row in finite.nonzero()[:, 0].tolist()]
-            waits = min(max(self.patience - min(self.seen.tolist()), 0), len(steps)) if self.patience else 0
+            waits = min(max(self.warmup_steps - min(self.seen.tolist()), 0), len(steps)) if self.warmup_steps else 0
             proposals = self.advance(losses[finite], steps)[waits:]
             rows = torch.cat((rows, self.finish_all(proposals, waits)))
         return rows[finite.cumsum(0)]

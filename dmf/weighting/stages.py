@@ -45,7 +45,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Account:
+class Derivation:
     """What a rule tells about one step.
 
     Attributes:

@@ -10,7 +10,7 @@ from dmf.errors import ConfigError
 from dmf.weighting import functional
 from dmf.weighting.base import StepState
 from dmf.weighting.running import ScalarizingWeighting
-from dmf.weighting.stages import Account, stage
+from dmf.weighting.stages import Derivation, stage
 
 
 class TchebycheffWeighting(ScalarizingWeighting):
@@ -65,7 +65,7 @@ class TchebycheffWeighting(ScalarizingWeighting):
         distance = self.share_of(present) * (losses - self.ideal).clamp(-most, most)
         return distance if present is None else torch.where(present, distance, -torch.inf)
 
-    def account(self, state: StepState) -> Account:
+    def explain(self, state: StepState) -> Derivation:
         losses = state.terms.detach().to(self.weights)
         distance = self._distance(losses, state.present)
         proposal = self.advance(losses[None], (state.step,), state.present)[0]
@@ -96,4 +96,4 @@ class TchebycheffWeighting(ScalarizingWeighting):
                 proposal,
             ),
         )
-        return Account(stages, proposal)
+        return Derivation(stages, proposal)

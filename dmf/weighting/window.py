@@ -12,7 +12,7 @@ from dmf.weighting import functional
 from dmf.weighting.base import Combined, StepState, Weighting
 from dmf.weighting.host import Count, Flag, both, enough, lowest
 from dmf.weighting.stages import (
-    Account,
+    Derivation,
     Normalisation,
     Stage,
     normalisation_stage,
@@ -93,7 +93,7 @@ class WindowWeighting(Weighting):
         return self.propose(statistics)
 
     @property
-    def patience(self) -> int | None:
+    def warmup_steps(self) -> int | None:
         return self.history_min - 1
 
     def scale(self, window: Tensor, filled: Count) -> Tensor:
@@ -133,10 +133,10 @@ class WindowWeighting(Weighting):
     def _summing(self, shares: Tensor) -> Tensor:
         return shares if self.total == 1 else shares * self.total
 
-    def account(self, state: StepState) -> Account:
+    def explain(self, state: StepState) -> Derivation:
         filled = lowest(state.filled, state.present) if isinstance(state.filled, Tensor) else state.filled
         if not filled:
-            return Account(note=warming_up(0, self.history_min))
+            return Derivation(note=warming_up(0, self.history_min))
         scaled = self.scale(state.window, state.filled)
         stages = scaling_stages(
             _seen(state.window, state.filled),
@@ -146,10 +146,10 @@ class WindowWeighting(Weighting):
             eps=self.eps,
         )
         if filled < self.history_min:
-            return Account(stages, None, warming_up(int(filled), self.history_min))
+            return Derivation(stages, None, warming_up(int(filled), self.history_min))
         statistic, proposal = self._propose(state)
         shares = normalisation_stage(*self.normalisation, proposal, self.total)
-        return Account((*stages, *self.statistic_stages(scaled, state.filled, statistic), shares), proposal)
+        return Derivation((*stages, *self.statistic_stages(scaled, state.filled, statistic), shares), proposal)
 
     def statistic_stages(self, scaled: Tensor, filled: Count, statistic: Tensor) -> tuple[Stage, ...]:
         """How the statistic (K,) comes of the scaled windows (K, T)."""

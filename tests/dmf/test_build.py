@@ -301,13 +301,13 @@ def test_void_pixels_of_a_dataset_reach_neither_shares_nor_losses_nor_scores(tin
 def test_what_is_foreseen_is_what_comes(tiny):
     for config in (tiny(), tiny(limit="10"), tiny(batch_size="17")):
         feed = build.build_workbench(config).feed
-        assert build.foresee(config) == {**feed.images, "steps_per_epoch": feed.steps_per_epoch}
+        assert build.estimate_steps(config) == {**feed.images, "steps_per_epoch": feed.steps_per_epoch}
 
 
 def test_a_batch_that_cannot_be_filled_is_foreseen_in_the_same_words(tiny):
     config = tiny(batch_size="18")
     with pytest.raises(ConfigError, match="the largest batch size that works is 17") as foreseen:
-        build.foresee(config)
+        build.estimate_steps(config)
     with pytest.raises(ConfigError) as met:
         build.build_workbench(config)
     assert (str(foreseen.value), foreseen.value.field) == (str(met.value), "batch_size")
@@ -315,7 +315,7 @@ def test_a_batch_that_cannot_be_filled_is_foreseen_in_the_same_words(tiny):
 
 def test_a_dataset_that_is_not_there_is_foreseen(tiny, tmp_path):
     with pytest.raises(DataError, match="busi"):
-        build.foresee(tiny(dataset="busi", dataset_options="", root=str(tmp_path / "nowhere")))
+        build.estimate_steps(tiny(dataset="busi", dataset_options="", root=str(tmp_path / "nowhere")))
 
 
 def test_options_and_title_of_a_dataset_are_told():
@@ -335,7 +335,7 @@ def test_images_made_ahead_are_found_by_the_experiment(tiny):
 def test_what_is_foreseen_is_what_the_experiment_gets(tiny):
     config = tiny("mad")
     feed = build.build_workbench(config).feed
-    assert build.foresee(config) == {**feed.images, "steps_per_epoch": feed.steps_per_epoch}
+    assert build.estimate_steps(config) == {**feed.images, "steps_per_epoch": feed.steps_per_epoch}
 
 
 def test_one_original_case_is_read_from_every_form_of_a_configuration(home):

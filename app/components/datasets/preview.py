@@ -23,14 +23,14 @@ COLORS = {
 @st.fragment
 def preview(
     cases: Sequence[str],
-    treated: Callable[[str, Mapping[str, Any]], Any],
+    preprocessed: Callable[[str, Mapping[str, Any]], Any],
     use: Callable[[Mapping[str, Any]], None],
 ) -> None:
     """One image before and after, its intensities, and a button that carries the settings on.
 
     Args:
         cases: Names to choose from.
-        treated: Gives the pictures of a case under settings.
+        preprocessed: Gives the pictures of a case under settings.
         use: Called with the settings.
     """
     left, right = st.columns([1, 2.4], gap="large")
@@ -38,7 +38,7 @@ def preview(
         case = st.selectbox("Image", cases, key="preview-case", help="Any image of the dataset.")
         settings = _settings()
     try:
-        shown = treated(case, settings)
+        shown = preprocessed(case, settings)
     except DMFError as error:
         right.error(str(error), icon=":material/error:")
         return

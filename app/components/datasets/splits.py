@@ -45,12 +45,12 @@ def case_table(frame: Any) -> None:
 
 
 def look_alikes(
-    twins: Sequence[Any], picture: Callable[[str], Any], classes: int, *, kept_together: bool, given: bool = False
+    duplicates: Sequence[Any], picture: Callable[[str], Any], classes: int, *, kept_together: bool, given: bool = False
 ) -> None:
     """Pairs that look the same, side by side.
 
     Args:
-        twins: Those in different splits first.
+        duplicates: Those in different splits first.
         picture: Gives image and mask of a case.
         classes: How many there are, the background included.
         kept_together: Whether the split keeps them in one part.
@@ -60,11 +60,11 @@ def look_alikes(
         "##### Pictures that look the same",
         help=f"By a fingerprint of {BITS} bits that survives resizing and small marks; at most 76 bits differ.",
     )
-    apart = [pair for pair in twins if pair.across_splits]
-    if not twins:
+    apart = [pair for pair in duplicates if pair.across_splits]
+    if not duplicates:
         st.caption("None: no two pictures look the same.")
         return
-    labels = sum(pair.across_labels for pair in twins)
+    labels = sum(pair.across_labels for pair in duplicates)
     two = f" {labels:,} of the pairs carry two labels." if labels else ""
     if apart:
         way = (
@@ -73,15 +73,15 @@ def look_alikes(
             else "Keep look-alikes together to prevent it."
         )
         st.warning(
-            f"{len(apart):,} of {len(twins):,} pairs fall into different splits, so a network is judged by scans it "
-            f"learned from.{two} {way}",
+            f"{len(apart):,} of {len(duplicates):,} pairs fall into different splits, so a network is judged by scans "
+            f"it learned from.{two} {way}",
             icon=":material/content_copy:",
         )
     else:
         kept = "they are kept together" if kept_together else "by chance"
-        st.success(f"{len(twins):,} pairs, none across splits: {kept}.{two}", icon=":material/check:")
+        st.success(f"{len(duplicates):,} pairs, none across splits: {kept}.{two}", icon=":material/check:")
     across = st.toggle("Only those in different splits", value=True, key="only-apart") if apart else False
-    shown = apart if across else list(twins)
+    shown = apart if across else list(duplicates)
     pages = -(-len(shown) // PAIRS)
     at = 1
     if pages > 1:

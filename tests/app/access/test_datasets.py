@@ -216,12 +216,12 @@ def test_the_split_tells_of_every_case_and_finds_what_straddles_it(own: Make) ->
     assert {name: sum(labels.values()) for name, labels in found.counts.items()} == {
         name: int((found.cases["split"] == name).sum()) for name in ("train", "validation", "test")
     }
-    pairs = {(pair.first.id, pair.second.id) for pair in found.twins}
+    pairs = {(pair.first.id, pair.second.id) for pair in found.duplicates}
     assert pairs == {("0", "8"), ("1", "9"), ("2", "10"), ("3", "11")}
-    assert any(pair.across_splits for pair in found.twins)
+    assert any(pair.across_splits for pair in found.duplicates)
     together = access.split(source, 0, keep_together=True)
-    assert {(pair.first.id, pair.second.id) for pair in together.twins} == pairs
-    assert not any(pair.across_splits for pair in together.twins)
+    assert {(pair.first.id, pair.second.id) for pair in together.duplicates} == pairs
+    assert not any(pair.across_splits for pair in together.duplicates)
 
 
 def test_sizes_of_simulated_images_follow_from_a_look() -> None:

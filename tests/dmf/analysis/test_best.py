@@ -53,11 +53,11 @@ def test_home_compare_its_tables_and_the_command_line_name_the_same_best(store, 
     run = experiment.runs[0].id
     for epoch, score in enumerate(scores, start=1):
         store.write([EpochMetrics(run, epoch, epoch, "validation", 3, {"cb_dice": score, "lesion_dice": epoch})], "me")
-    track = overview(store)[0].tracks[0]
-    assert track.best == 0.5
+    shown = overview(store)[0].runs[0]
+    assert shown.best == 0.5
     row = run_table(store).iloc[0]
-    assert (row["validation_cb_dice"], row["validation_lesion_dice"]) == (0.5, track.best_epoch)
+    assert (row["validation_cb_dice"], row["validation_lesion_dice"]) == (0.5, shown.best_epoch)
     table = summary_table(store.epoch_metrics([run]), {"a": [run]}, "a", split="validation").set_index("metric")
-    assert table["mean"].to_dict() == {"cb_dice": 0.5, "lesion_dice": track.best_epoch}
+    assert table["mean"].to_dict() == {"cb_dice": 0.5, "lesion_dice": shown.best_epoch}
     document = experiment_document(store, experiment.id)["runs"][0]
-    assert (document["epoch"], document["validation"]["cb_dice"]) == (track.best_epoch, 0.5)
+    assert (document["epoch"], document["validation"]["cb_dice"]) == (shown.best_epoch, 0.5)

@@ -207,9 +207,9 @@ def test_rows_are_kept_in_order_while_they_grow() -> None:
 def test_weights_wait_for_as_many_losses_as_their_rule_does(experiment: ExperimentRow, weighting: str) -> None:
     fusion = FusionConfig(weighting=weighting, history_min=4, window=6, block_steps=7)
     run = replace(experiment.runs[0], config=fusion.model_dump(mode="json"))
-    patience = build_weighting(fusion).patience
-    if patience is not None:  # None waits for ever, whatever is collected
-        assert LiveRun(run).history_min == patience + 1
+    warmup_steps = build_weighting(fusion).warmup_steps
+    if warmup_steps is not None:  # None waits for ever, whatever is collected
+        assert LiveRun(run).history_min == warmup_steps + 1
 
 
 @pytest.fixture

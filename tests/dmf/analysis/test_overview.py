@@ -29,16 +29,16 @@ def test_an_experiment_without_scores_yet_has_its_settings_and_states(
     store: RunStore, experiment: ExperimentRow
 ) -> None:
     store.write([StateChange(experiment.runs[0].id, 0, RunState.RUNNING)], "me")
-    (glance,) = overview(store)
-    assert (glance.id, glance.name, glance.created) == (experiment.id, "e", experiment.created)
-    assert (glance.dataset, glance.image_size, glance.epochs) == ("phantom", 128, 20)  # the defaults
-    assert glance.states == (RunState.RUNNING, RunState.QUEUED)
-    assert glance.is_active
-    assert [(track.label, track.weighting, track.scores) for track in glance.tracks] == [
+    (summary,) = overview(store)
+    assert (summary.id, summary.name, summary.created) == (experiment.id, "e", experiment.created)
+    assert (summary.dataset, summary.image_size, summary.epochs) == ("phantom", 128, 20)  # the defaults
+    assert summary.states == (RunState.RUNNING, RunState.QUEUED)
+    assert summary.is_active
+    assert [(run.label, run.weighting, run.scores) for run in summary.runs] == [
         ("variance", "variance", ()),
         ("mad", "mad", ()),
     ]
-    assert glance.winner is None
+    assert summary.winner is None
 
 
 def test_scores_are_the_validation_cb_dice_by_epoch(store: RunStore, experiment: ExperimentRow) -> None:
@@ -46,27 +46,27 @@ def test_scores_are_the_validation_cb_dice_by_epoch(store: RunStore, experiment:
     judge(store, first, {2: 0.6, 0: 0.95, 1: 0.7})
     judge(store, first, {2: 0.99}, "test")
     judge(store, second, {0: 0.1, 1: math.nan, 2: 0.8})
-    (glance,) = overview(store)
-    variance, mad = glance.tracks
+    (summary,) = overview(store)
+    variance, mad = summary.runs
     assert (variance.epochs, variance.scores) == ((0, 1, 2), (0.95, 0.7, 0.6))
     assert (variance.best_epoch, variance.best) == (1, 0.7)  # the untrained network of epoch 0 does not count
     assert (mad.epochs, mad.scores) == ((0, 2), (0.1, 0.8))  # what is not a number cannot be drawn
     assert mad.epoch == 2
-    assert glance.winner == mad
+    assert summary.winner == mad
 
 
 def test_what_has_ended_is_not_active(store: RunStore, experiment: ExperimentRow) -> None:
     store.write([StateChange(run.id, 5, RunState.STOPPED) for run in experiment.runs], "me")
-    (glance,) = overview(store)
-    assert not glance.is_active
+    (summary,) = overview(store)
+    assert not summary.is_active
 
 
 def test_the_newest_come_first_page_by_page(store: RunStore) -> None:
     fusion = FusionConfig().model_dump(mode="json")
     for name in "abc":
         store.create_experiment({}, name=name, labels=["mad"], run_configs=[fusion], environment={})
-    assert [glance.name for glance in overview(store, limit=2)] == ["c", "b"]
-    assert [glance.name for glance in overview(store, limit=2, offset=2)] == ["a"]
+    assert [summary.name for summary in overview(store, limit=2)] == ["c", "b"]
+    assert [summary.name for summary in overview(store, limit=2, offset=2)] == ["a"]
 
 
 def test_what_trains_and_waits_is_found_however_old_it_is(store: RunStore, experiment: ExperimentRow) -> None:

@@ -18,17 +18,17 @@ def test_a_card_says_what_is_here_and_how_it_is_split(fake_busi: Path) -> None:
     assert [sum(labels.values()) for labels in card.splits.values()] == [3, 1, 1]
     assert list(card.splits) == ["train", "validation", "test"]
     assert sum(labels.get("benign", 0) for labels in card.splits.values()) == 3
-    assert card.twins == ()
+    assert card.duplicates == ()
     assert seen == [(n, 5) for n in range(1, 6)] * 2
 
 
-def test_twins_across_splits_are_reported_and_the_way_out_named(fake_busi: Path) -> None:
+def test_duplicates_across_splits_are_reported_and_the_way_out_named(fake_busi: Path) -> None:
     pictures = sorted(file for file in fake_busi.rglob("*).png") if "normal" not in file.name)
     for copy in pictures[1:]:
         shutil.copy(pictures[0], copy)
     card = describe(Busi(fake_busi))
-    assert len(card.twins) == 10  # every two of five
-    assert card.twins[0].across_splits
+    assert len(card.duplicates) == 10  # every two of five
+    assert card.duplicates[0].across_splits
     # 3 + 1 + 1 cases: 3 pairs within training; 3 benign and 2 malignant: 3 + 1 pairs within a label
     text = str(card)
     assert "  pairs that look the same: 10, 7 in different splits, 6 with different labels\n" in text

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from dmf.config import DataConfig
-from dmf.data import BrokenDataError, Folder, check, deal_cases, prepare
+from dmf.data import BrokenDataError, Folder, check, prepare, split_cases
 from dmf.data.suggesting import suggest
 from dmf.errors import ConfigError, DataError
 
@@ -41,7 +41,7 @@ def test_groups_by_name_never_straddle_a_split(draw: Draw) -> None:
     assert doubt.options == (r"group=^(P\d+)_", "group=none")
     assert Folder(root, group="none").doubts() == dataset.doubts() == []
     cases = dataset.cases()
-    parts = deal_cases(dataset, cases, DataConfig(dataset="folder"), 0)
+    parts = split_cases(dataset, cases, DataConfig(dataset="folder"), 0)
     held = [{cases[n].group for n in part} for part in (parts.train, parts.validation, parts.test)]
     assert sum(map(len, held)) == 6
     assert (check(dataset).groups, check(plain).groups) == (6, None)
@@ -52,7 +52,7 @@ def test_a_given_split_is_used_as_it_stands(draw: Draw) -> None:
     dataset = Folder(draw(images=names, masks=names))
     cases = dataset.cases()
     for seed in (0, 1):
-        parts = deal_cases(dataset, cases, DataConfig(dataset="folder"), seed)
+        parts = split_cases(dataset, cases, DataConfig(dataset="folder"), seed)
         assert {cases[n].id for n in parts.test} == {f"test/{n}" for n in range(12, 16)}
         assert {cases[n].split for n in (*parts.train, *parts.validation)} == {"train"}
         assert len(parts.validation) == 2  # 15 of 85 shares of 12

@@ -12,7 +12,7 @@ from pydicom.sequence import Sequence as Items
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from dmf.config import DataConfig
-from dmf.data import BrokenDataError, check, prepare, split_cases
+from dmf.data import BrokenDataError, check, prepare, split_indices
 from dmf.data.dicom import Dicom
 from dmf.data.dicom_files import read_frame, read_header
 from dmf.errors import ConfigError
@@ -275,7 +275,7 @@ def test_cases_of_one_patient_never_straddle_a_split(tmp_path: Path) -> None:
     for number in range(9):
         save(tmp_path / f"{number}.dcm", GREY, PatientID=f"P{number % 3}")
     cases = Dicom(tmp_path, missing="empty").cases()
-    parts = split_cases(cases, (0.4, 0.3, 0.3), 0)
+    parts = split_indices(cases, (0.4, 0.3, 0.3), 0)
     assert [len({cases[n].group for n in part}) for part in (parts.train, parts.validation, parts.test)] == [1, 1, 1]
 
 

@@ -11,14 +11,14 @@ from dmf.data import (
     Busi,
     Case,
     Dataset,
+    DuplicatePair,
     Indices,
     Phantom,
-    Twins,
-    deal_cases,
-    find_twins,
+    find_duplicates,
     findings,
     hash_cases,
     split_cases,
+    split_indices,
 )
 from dmf.data.duplicates import BITS, NEAR, groups_of, picture_hash
 
@@ -74,18 +74,20 @@ def test_other_pictures_are_about_half_of_the_bits_apart() -> None:
     assert 110 < np.mean(distances) < 145  # 127.5 expected
 
 
-def test_twins_are_all_pairs_within_reach() -> None:
+def test_duplicates_are_all_pairs_within_reach() -> None:
     hashes = np.zeros((4, 32), dtype=np.uint8)
     hashes[1, 0] = 0b11  # 2 bits from the first
     hashes[2, :10] = 255  # 80 bits from the first, 78 from the second
     hashes[3, 0] = 0b1  # 1 bit from the first two, 79 from the third
-    assert find_twins(hashes, near=2) == [Twins(0, 1, 2), Twins(0, 3, 1), Twins(1, 3, 1)]
-    assert len(find_twins(hashes, near=78)) == 4
-    assert find_twins(hashes[:1]) == find_twins(hashes[:0]) == []
+    assert find_duplicates(hashes, near=2) == [DuplicatePair(0, 1, 2), DuplicatePair(0, 3, 1), DuplicatePair(1, 3, 1)]
+    assert len(find_duplicates(hashes, near=78)) == 4
+    assert find_duplicates(hashes[:1]) == find_duplicates(hashes[:0]) == []
 
 
-def test_twins_of_twins_are_one_group() -> None:
-    assert groups_of([Twins(4, 7, 1), Twins(0, 2, 0), Twins(2, 9, 5), Twins(1, 7, 3)]) == [(0, 2, 9), (1, 4, 7)]
+def test_duplicates_of_duplicates_are_one_group() -> None:
+    assert groups_of(
+        [DuplicatePair(4, 7, 1), DuplicatePair(0, 2, 0), DuplicatePair(2, 9, 5), DuplicatePair(1, 7, 3)]
+    ) == [(0, 2, 9), (1, 4, 7)]
     assert groups_of([]) == []
 
 
@@ -120,12 +122,12 @@ def test_grouped_duplicates_never_straddle_a_split() -> None:
     cases = dataset.cases()
     config = DataConfig(dataset="doubled", duplicates="group")
     for seed in range(5):
-        indices = deal_cases(dataset, cases, config, seed)
+        indices = split_cases(dataset, cases, config, seed)
         assert straddling(cases, indices) == []
         assert sorted(np.concatenate([indices.train, indices.validation, indices.test])) == list(range(24))
-        again = deal_cases(dataset, cases, config, seed)
+        again = split_cases(dataset, cases, config, seed)
         assert np.array_equal(indices.train, again.train)
-    assert straddling(cases, deal_cases(dataset, cases, DataConfig(dataset="doubled"), 0)) != []
+    assert straddling(cases, split_cases(dataset, cases, DataConfig(dataset="doubled"), 0)) != []
 
 
 def test_pictures_are_read_once_and_their_hashes_kept() -> None:
@@ -141,18 +143,18 @@ def test_pictures_are_read_once_and_their_hashes_kept() -> None:
 def test_without_grouping_no_picture_is_read_and_the_split_is_that_of_the_cases() -> None:
     dataset = Phantom(images=40)
     cases = dataset.cases()
-    plain = split_cases(cases, (0.7, 0.15, 0.15), seed=3)
+    plain = split_indices(cases, (0.7, 0.15, 0.15), seed=3)
     for duplicates in ("keep", "group"):  # no two phantoms look the same
-        indices = deal_cases(dataset, cases, DataConfig(duplicates=duplicates), 3)
+        indices = split_cases(dataset, cases, DataConfig(duplicates=duplicates), 3)
         for name in ("train", "validation", "test"):
             assert np.array_equal(getattr(indices, name), getattr(plain, name))
 
 
-def test_findings_say_which_twins_lie_across_splits_and_labels() -> None:
+def test_findings_say_which_duplicates_lie_across_splits_and_labels() -> None:
     cases = [Case("a", "benign"), Case("b", "malignant"), Case("c", "benign"), Case("d", "benign")]
     indices = Indices(np.array([0, 2]), np.array([3]), np.array([1]))
-    twins = [Twins(0, 2, 5), Twins(0, 1, 0), Twins(2, 3, 9)]
-    found = findings(cases, twins, indices)
+    pairs = [DuplicatePair(0, 2, 5), DuplicatePair(0, 1, 0), DuplicatePair(2, 3, 9)]
+    found = findings(cases, pairs, indices)
     assert [(one.first.id, one.second.id, one.across_splits, one.across_labels) for one in found] == [
         ("a", "b", True, True),
         ("c", "d", True, False),
@@ -165,22 +167,22 @@ def test_findings_say_which_twins_lie_across_splits_and_labels() -> None:
 def test_a_copied_picture_is_found_among_files(fake_busi: Path) -> None:
     shutil.copy(fake_busi / "benign/benign (1).png", fake_busi / "malignant/malignant (2).png")
     dataset = Busi(fake_busi)
-    (twins,) = find_twins(hash_cases(dataset, dataset.cases()))
-    assert (dataset.cases()[twins.first].id, twins.second, twins.distance) == ("benign (1)", 4, 0)
+    (pair,) = find_duplicates(hash_cases(dataset, dataset.cases()))
+    assert (dataset.cases()[pair.first].id, pair.second, pair.distance) == ("benign (1)", 4, 0)
 
 
 def test_the_real_images_hold_the_duplicates_that_were_seen_by_eye(shared: Callable[[str], Path]) -> None:
     dataset = Busi(shared("BUSI"), normal=True)
     cases = dataset.cases()
-    found = find_twins(hash_cases(dataset, cases))
+    found = find_duplicates(hash_cases(dataset, cases))
     pairs = {(cases[one.first].id, cases[one.second].id): one for one in found}
     assert pairs["benign (433)", "malignant (145)"].distance == 0
     assert len(pairs) == 189
     assert len({position for one in found for position in (one.first, one.second)}) == 273
     across = [pair for pair, one in pairs.items() if cases[one.first].label != cases[one.second].label]
     assert len(across) == 8
-    plain = split_cases(cases, (0.7, 0.15, 0.15), seed=0)
+    plain = split_indices(cases, (0.7, 0.15, 0.15), seed=0)
     assert any(finding.across_splits for finding in findings(cases, found, plain))
-    grouped = split_cases(cases, (0.7, 0.15, 0.15), 0, groups_of(found))
+    grouped = split_indices(cases, (0.7, 0.15, 0.15), 0, groups_of(found))
     assert not any(finding.across_splits for finding in findings(cases, found, grouped))
     assert abs(len(grouped.train) - 0.7 * len(cases)) <= 3

@@ -3,7 +3,7 @@ import pytest
 
 from dmf.config import DataConfig
 from dmf.data import Phantom, prepare
-from dmf.data.filtering import bilateral, histogram, square, treat
+from dmf.data.filtering import bilateral, histogram, preprocess, square
 from dmf.errors import ConfigError
 
 
@@ -77,11 +77,11 @@ def test_image_and_mask_stay_aligned_when_shrunk() -> None:
 def test_an_image_is_filtered_and_resized_as_the_configuration_says() -> None:
     image = np.random.default_rng(0).integers(0, 256, (40, 60), dtype=np.uint8)
     config = DataConfig(image_size=16, filter=True, filter_diameter=5, filter_sigma_space=3, filter_sigma_intensity=20)
-    treated = treat(image, config)
-    assert np.array_equal(treated.filtered, bilateral(image, 5, 3, 20))
-    assert np.array_equal(treated.resized, square(treated.filtered, 16, "stretch"))
-    assert treated.histogram.sum() == 16 * 16
-    plain = treat(image, DataConfig(image_size=16, fit="pad"))
+    preprocessed = preprocess(image, config)
+    assert np.array_equal(preprocessed.filtered, bilateral(image, 5, 3, 20))
+    assert np.array_equal(preprocessed.resized, square(preprocessed.filtered, 16, "stretch"))
+    assert preprocessed.histogram.sum() == 16 * 16
+    plain = preprocess(image, DataConfig(image_size=16, fit="pad"))
     assert np.array_equal(plain.filtered, image)
     assert np.array_equal(plain.resized, square(image, 16, "pad"))
 
@@ -90,7 +90,7 @@ def test_a_preview_shows_what_the_network_will_see() -> None:
     config = DataConfig(image_size=32, filter=True)
     dataset = Phantom(images=1)
     (case,) = dataset.cases()
-    assert np.array_equal(treat(dataset.load(case).image, config).resized, prepare(dataset, config).images[0, 0])
+    assert np.array_equal(preprocess(dataset.load(case).image, config).resized, prepare(dataset, config).images[0, 0])
 
 
 def test_a_histogram_counts_every_intensity() -> None:

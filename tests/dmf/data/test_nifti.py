@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dmf.config import DataConfig
-from dmf.data import IGNORE, BrokenDataError, Volumes, check, prepare, split_cases
+from dmf.data import IGNORE, BrokenDataError, Volumes, check, prepare, split_indices
 from dmf.data.nifti import suggest_volume_options
 from dmf.data.original import read_original
 from dmf.errors import ConfigError
@@ -60,7 +60,7 @@ def test_slices_are_cases_grouped_by_their_volume(volumes: Callable[..., Path]) 
 
 def test_no_volume_straddles_a_split(volumes: Callable[..., Path]) -> None:
     cases = Volumes(volumes()).cases()
-    indices = split_cases(cases, (0.34, 0.33, 0.33), 0)
+    indices = split_indices(cases, (0.34, 0.33, 0.33), 0)
     groups = [{cases[n].group for n in part} for part in (indices.train, indices.validation, indices.test)]
     assert [len(group) for group in groups] == [1, 1, 1]
     assert len(set().union(*groups)) == 3

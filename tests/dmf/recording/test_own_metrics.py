@@ -28,9 +28,9 @@ def test_a_metric_of_ones_own_decides_the_same_best_everywhere(store, fused):
         "depth": {"better": "lower", "low": None, "high": None},
         "psnr": {"better": "higher", "low": 0.0, "high": None},
     }
-    (glance,) = overview(store)
-    assert [(track.best_epoch, track.best) for track in glance.tracks] == [(3, 1.0), (2, 0.5)]
-    assert glance.winner.label == "second"
+    (summary,) = overview(store)
+    assert [(run.best_epoch, run.best) for run in summary.runs] == [(3, 1.0), (2, 0.5)]
+    assert summary.winner.label == "second"
     table = run_table(store, ("depth", "psnr")).set_index("label")
     assert table["headline"].tolist() == ["depth", "depth"]
     assert table["validation_depth"].to_dict() == {"first": 1.0, "second": 0.5}

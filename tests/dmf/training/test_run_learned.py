@@ -154,7 +154,7 @@ def test_the_second_look_changes_neither_network_nor_chance(make, workbench, sna
             return nn.functional.dropout(self.inner(images), 0.3)
 
     looking, blind = make("famo", "looking"), make("famo", "blind")
-    monkeypatch.setattr(blind, "_look_again", lambda batch: None)
+    monkeypatch.setattr(blind, "_second_forward", lambda batch: None)
     for run in (looking, blind):
         run.model = Falling(run.model)
         run.take_step(workbench.feed.training_batch(0))

@@ -172,13 +172,13 @@ def test_reordering_the_losses_reorders_the_weights(options: dict[str, Any]) -> 
 @every_config
 def test_weights_move_after_the_steps_of_patience_and_not_before(options: dict[str, Any], live: Any) -> None:
     weighting = build(options)
-    start, patience = weighting.weights, weighting.patience
+    start, warmup_steps = weighting.weights, weighting.warmup_steps
     losses = torch.rand(20, 3, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
     weights = live(weighting, losses, 9)
-    assert torch.equal(weights[:patience], start.expand_as(weights[:patience]))
-    if patience is not None:
-        assert patience < 20
-        assert not torch.allclose(weights[patience], start)
+    assert torch.equal(weights[:warmup_steps], start.expand_as(weights[:warmup_steps]))
+    if warmup_steps is not None:
+        assert warmup_steps < 20
+        assert not torch.allclose(weights[warmup_steps], start)
 
 
 @every_config

@@ -115,7 +115,7 @@ def test_an_adjusted_rule_goes_on_bit_for_bit_and_keeps_to_its_start_before(
     start = whole.weighting.weights
     expected = [whole(row).weights for row in history]
     finite = [row for row, losses in zip(expected, history, strict=True) if torch.isfinite(losses).all()]
-    assert all(torch.equal(row, start) for row in finite[: whole.weighting.patience])
+    assert all(torch.equal(row, start) for row in finite[: whole.weighting.warmup_steps])
     first, second = (Fusion(build(name, 3, **options), history_max=MEMORY) for _ in range(2))
     for row in history[:11]:
         first(row)

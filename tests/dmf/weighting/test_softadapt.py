@@ -104,4 +104,4 @@ def test_options_that_cannot_work_are_refused(options: dict[str, Any], message: 
 
 
 def test_a_long_window_is_taken_by_least_squares() -> None:
-    assert SoftAdaptWeighting(2, window=50, slope="least-squares").patience == 49
+    assert SoftAdaptWeighting(2, window=50, slope="least-squares").warmup_steps == 49
