@@ -8,6 +8,8 @@ PORT ?= 8501
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
+# Looks after the JavaScript: no network, nothing outside build/.
+DENO = DENO_DIR=build/deno DENO_NO_UPDATE_CHECK=1 $(BIN)/deno
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8
 TORCH := $(shell grep -E '^torch(vision)?==' requirements.txt)
 
@@ -27,10 +29,14 @@ check: $(VENV)/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(DENO) fmt --check
+	$(DENO) lint
+	$(DENO) check --quiet app/
 
 format: $(VENV)/ready
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(DENO) fmt
 
 bench: $(VENV)/ready
 	$(BIN)/python -m benchmarks

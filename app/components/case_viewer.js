@@ -1,9 +1,30 @@
 // The viewer of one case: image, truth and predictions, drawn and scored in the browser. case_viewer.py puts `STYLES`
-// and case_viewer_pixels.js before this text. One Viewer per mounted element; what a reader has chosen (zoom, threshold, look) outlasts the data.
+// before it. One Viewer per mounted element; what a reader has chosen (zoom, threshold, look) outlasts the data.
+
+import { adopt, button, element, saveImage, styleSheet } from "./browser/dom.js";
+import { startEngine, whenGone } from "./browser/engine.js";
+import {
+  between,
+  canvasOf,
+  chosenClasses,
+  count,
+  css,
+  fromLabels,
+  GREY,
+  HEAT,
+  heatColor,
+  outlineOf,
+  predicted,
+  score,
+  tinted,
+  unpack,
+  voidOf,
+  WHITE,
+  YELLOW,
+} from "./case_viewer_pixels.js";
 
 const viewers = new WeakMap(); // root element -> Viewer
-const sheet = new CSSStyleSheet();
-sheet.replaceSync(STYLES);
+const sheet = styleSheet(STYLES);
 
 const DISPLAYS = {
   outline: ["Outlines", "Truth as a white line, the prediction as a yellow one."],
@@ -28,6 +49,8 @@ class Viewer {
     this.sides = ["truth", ""];
     this.view = { scale: 1, x: 0, y: 0 };
     this.pointers = new Map();
+    /** @type {Map<string, any>} */
+    this.layers = null; // panel -> what is drawn there
     this.buildFrame();
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(this.stage);
@@ -35,7 +58,10 @@ class Viewer {
 
   buildFrame() {
     const bar = element("div", "bar");
-    this.layoutButtons = this.choice(bar, "Layout", { panels: ["Side by side", "All panels beside each other."], swipe: ["Swipe", "Two of them in one picture, with a line to drag."] }, (name) => {
+    this.layoutButtons = this.choice(bar, "Layout", {
+      panels: ["Side by side", "All panels beside each other."],
+      swipe: ["Swipe", "Two of them in one picture, with a line to drag."],
+    }, (name) => {
       this.layout = name;
       this.rebuild();
     });
@@ -51,12 +77,14 @@ class Viewer {
       bar,
       "Threshold",
       "A pixel counts as lesion where the network gives it at least this probability. Scores follow at once.",
-      0.01, 0.99, 0.01,
+      0.01,
+      0.99,
+      0.01,
       (value) => {
         this.threshold = value;
         this.refresh();
       },
-      () => this.tell()
+      () => this.tell(),
     );
     this.classSelect = this.select(bar, "Class", "Which kind of pixel is shown and scored.", (value) => {
       this.classIndex = Number(value);
@@ -71,18 +99,26 @@ class Viewer {
     );
     const tools = element("div", "tools");
     tools.append(
-      this.button("−", "Zoom out", () => this.zoom(1 / 1.5)),
-      this.button("+", "Zoom in", () => this.zoom(1.5)),
-      this.button("Whole image", "Undo zoom and shift (double click)", () => this.reset()),
-      this.button("Save PNG", "Save what is shown as a picture", () => this.exportImage())
+      button("−", "Zoom out", () => this.zoom(1 / 1.5)),
+      button("+", "Zoom in", () => this.zoom(1.5)),
+      button("Whole image", "Undo zoom and shift (double click)", () => this.reset()),
+      button("Save PNG", "Save what is shown as a picture", () => this.exportImage()),
     );
     bar.append(tools);
     this.time = element("div", "bar time");
-    this.play = this.button("Play", "Show one epoch after the other", () => this.setPlaying(!this.timer));
-    this.epochInput = this.slider(this.time, "Epoch", "How far the training was; all runs move in step.", 0, 1, 1, (value) => {
-      this.setPlaying(false);
-      this.showEpoch(value);
-    });
+    this.play = button("Play", "Show one epoch after the other", () => this.setPlaying(!this.timer));
+    this.epochInput = this.slider(
+      this.time,
+      "Epoch",
+      "How far the training was; all runs move in step.",
+      0,
+      1,
+      1,
+      (value) => {
+        this.setPlaying(false);
+        this.showEpoch(value);
+      },
+    );
     this.time.prepend(this.play);
     this.stage = element("div", "stage");
     this.key = element("div", "key");
@@ -91,21 +127,13 @@ class Viewer {
     this.root.replaceChildren(bar, this.time, this.stage, this.key, this.spoken);
   }
 
-  button(text, title, action) {
-    const button = element("button", "", text);
-    button.type = "button";
-    button.title = title;
-    button.onclick = action;
-    return button;
-  }
-
   choice(bar, label, options, action) {
     const group = element("div", "choice");
     group.setAttribute("role", "group");
     group.setAttribute("aria-label", label);
     const buttons = {};
     for (const [name, [text, title]] of Object.entries(options)) {
-      buttons[name] = this.button(text, title, () => action(name));
+      buttons[name] = button(text, title, () => action(name));
       buttons[name].dataset.choice = name;
       group.append(buttons[name]);
     }
@@ -144,7 +172,7 @@ class Viewer {
         const option = element("option", "", text);
         option.value = value;
         return option;
-      })
+      }),
     );
     input.value = chosen;
   }
@@ -175,7 +203,11 @@ class Viewer {
     const known = new Set(this.everything.map(({ id }) => id));
     if (!known.has(this.sides[0])) this.sides[0] = this.everything[0].id;
     if (!known.has(this.sides[1])) this.sides[1] = this.everything[this.everything.length - 1].id;
-    this.options(this.classSelect, [[-1, "any of them"], ...config.classes.map((name, i) => [i, name])], this.classIndex);
+    this.options(
+      this.classSelect,
+      [[-1, "any of them"], ...config.classes.map((name, i) => [i, name])],
+      this.classIndex,
+    );
     const named = this.everything.map(({ id, name }) => [id, name]);
     this.sideSelects.forEach((select, i) => this.options(select, named, this.sides[i]));
     this.isSoft = config.panels.some(({ kind }) => kind === "probability");
@@ -183,12 +215,16 @@ class Viewer {
     this.thresholdInput.field.hidden = !this.isSoft;
     this.displayButtons.heat.hidden = !this.isSoft;
     this.displayButtons.errors.hidden = config.truth === null;
-    this.displayButtons.outline.title = config.truth === null ? "The prediction as a yellow line." : DISPLAYS.outline[1];
+    this.displayButtons.outline.title = config.truth === null
+      ? "The prediction as a yellow line."
+      : DISPLAYS.outline[1];
     if (!this.isSoft && this.display === "heat") this.display = "outline";
     const epochs = config.epochs;
     this.time.hidden = epochs.length < 2;
     this.epochInput.input.max = Math.max(0, epochs.length - 1);
-    this.epochAt = this.epochAt === undefined || config.case !== before ? epochs.length - 1 : Math.min(this.epochAt, epochs.length - 1);
+    this.epochAt = this.epochAt === undefined || config.case !== before
+      ? epochs.length - 1
+      : Math.min(this.epochAt, epochs.length - 1);
     if (this.time.hidden) this.setPlaying(false);
     this.rebuild();
   }
@@ -277,7 +313,9 @@ class Viewer {
     for (const panel of panels) {
       const found = predicted(panel, this.config, this);
       if (!found) {
-        this.layers.set(panel.id, { words: panel.kind === "epochs" ? "not reached yet" : panel.note || "nothing kept" });
+        this.layers.set(panel.id, {
+          words: panel.kind === "epochs" ? "not reached yet" : panel.note || "nothing kept",
+        });
         continue;
       }
       const { mask, levels, at } = found;
@@ -288,7 +326,10 @@ class Viewer {
       if (this.display === "filled") overlay = tinted(mask, grid, () => YELLOW, this.opacity);
       if (this.display === "errors" && truth) {
         const { isVoid } = truth;
-        const kind = mask.map((value, i) => (isVoid && isVoid[i] ? 0 : value ? (truth.mask[i] ? 1 : 2) : truth.mask[i] ? 3 : 0));
+        const kind = mask.map((
+          value,
+          i,
+        ) => (isVoid && isVoid[i] ? 0 : value ? (truth.mask[i] ? 1 : 2) : truth.mask[i] ? 3 : 0));
         overlay = tinted(kind, grid, (value) => [colors.found, colors.madeUp, colors.missed][value - 1], this.opacity);
         lines.length = 0;
       }
@@ -310,8 +351,12 @@ class Viewer {
   }
 
   showControls() {
-    for (const [name, button] of Object.entries(this.layoutButtons)) button.setAttribute("aria-pressed", String(name === this.layout));
-    for (const [name, button] of Object.entries(this.displayButtons)) button.setAttribute("aria-pressed", String(name === this.display));
+    for (const [name, button] of Object.entries(this.layoutButtons)) {
+      button.setAttribute("aria-pressed", String(name === this.layout));
+    }
+    for (const [name, button] of Object.entries(this.displayButtons)) {
+      button.setAttribute("aria-pressed", String(name === this.display));
+    }
     this.opacityInput.input.value = this.opacity;
     this.opacityInput.value.textContent = `${Math.round(100 * this.opacity)} %`;
     this.opacityInput.field.hidden = this.display === "outline";
@@ -328,8 +373,13 @@ class Viewer {
         const nodes = this.caption(panel);
         captions[i].replaceChildren(...(group.length > 1 ? [element("b", "", `${panel.name}: `)] : []), ...nodes);
       });
-      const words = group.map((panel) => `${panel.name}: ${this.caption(panel).map((node) => node.textContent).join(" ")}`);
-      canvas.setAttribute("aria-label", `${words.join("; ")}. Plus and minus zoom, arrow keys shift, Escape shows the whole image.`);
+      const words = group.map((panel) =>
+        `${panel.name}: ${this.caption(panel).map((node) => node.textContent).join(" ")}`
+      );
+      canvas.setAttribute(
+        "aria-label",
+        `${words.join("; ")}. Plus and minus zoom, arrow keys shift, Escape shows the whole image.`,
+      );
     }
   }
 
@@ -340,19 +390,29 @@ class Viewer {
     if (words) return [element("span", "muted", words)];
     const nodes = [];
     if (counts) {
-      for (const [name, title] of Object.entries({ dice: "Dice", iou: "IoU", precision: "Precision", recall: "Recall" })) {
+      for (
+        const [name, title] of Object.entries({ dice: "Dice", iou: "IoU", precision: "Precision", recall: "Recall" })
+      ) {
         const part = element("span", "score", `${title} `);
         part.append(element("b", "", score(counts[name])));
         part.dataset.score = name;
         nodes.push(part);
       }
       const { tp, fp, fn } = counts;
-      const said = tp + fp + fn === 0 ? "nothing there, nothing found" : tp + fn === 0 ? "nothing there, all of it made up" : tp + fp === 0 ? "nothing found" : "";
+      const said = tp + fp + fn === 0
+        ? "nothing there, nothing found"
+        : tp + fn === 0
+        ? "nothing there, all of it made up"
+        : tp + fp === 0
+        ? "nothing found"
+        : "";
       if (said) nodes.push(element("span", "muted", said));
     } else {
       nodes.push(element("span", "muted", `${(100 * share).toFixed(1)} % of the image is marked`));
     }
-    if (at !== undefined && at !== this.config.epochs[this.epochAt]) nodes.push(element("span", "muted", `at epoch ${at}`));
+    if (at !== undefined && at !== this.config.epochs[this.epochAt]) {
+      nodes.push(element("span", "muted", `at epoch ${at}`));
+    }
     if (panel.note) nodes.push(element("span", "muted", panel.note));
     return nodes;
   }
@@ -363,7 +423,10 @@ class Viewer {
     const parts = {
       outline: [...(hasTruth ? [[WHITE, "truth"]] : []), [YELLOW, "prediction"]],
       filled: [...(hasTruth ? [[WHITE, "truth"]] : []), [YELLOW, "prediction"]],
-      errors: [[found, "found (truth and prediction)"], [madeUp, "made up (prediction only)"], [missed, "missed (truth only)"]],
+      errors: [[found, "found (truth and prediction)"], [madeUp, "made up (prediction only)"], [
+        missed,
+        "missed (truth only)",
+      ]],
       heat: [],
     }[this.display];
     if (this.hasVoid) parts.push([GREY, "void (counts nowhere)"]);
@@ -381,7 +444,13 @@ class Viewer {
       part.append("probability 0", scale, "1");
       nodes.push(part);
     }
-    nodes.push(element("span", "muted hint", "Click an image, then: wheel or + and − zoom, drag or arrow keys shift, double click shows all."));
+    nodes.push(
+      element(
+        "span",
+        "muted hint",
+        "Click an image, then: wheel or + and − zoom, drag or arrow keys shift, double click shows all.",
+      ),
+    );
     this.key.replaceChildren(...nodes);
   }
 
@@ -501,7 +570,7 @@ class Viewer {
         event.preventDefault();
         this.zoom(Math.exp(-between(-60, event.deltaY, 60) * 0.005), ...place(event));
       },
-      { passive: false }
+      { passive: false },
     );
     canvas.onpointerdown = (event) => {
       canvas.focus({ preventScroll: true });
@@ -540,7 +609,14 @@ class Viewer {
   }
 
   onHandleKey(event) {
-    const steps = { ArrowLeft: this.split - 0.02, ArrowRight: this.split + 0.02, PageDown: this.split - 0.1, PageUp: this.split + 0.1, Home: 0, End: 1 };
+    const steps = {
+      ArrowLeft: this.split - 0.02,
+      ArrowRight: this.split + 0.02,
+      PageDown: this.split - 0.1,
+      PageUp: this.split + 0.1,
+      Home: 0,
+      End: 1,
+    };
     if (!(event.key in steps)) return;
     event.preventDefault();
     this.setSplit(steps[event.key]);
@@ -579,7 +655,9 @@ class Viewer {
   // All panels with their words on one canvas, in the image's own proportions.
   exportImage() {
     const style = getComputedStyle(this.root);
-    const [background, color] = ["--st-background-color", "--st-text-color"].map((name) => style.getPropertyValue(name).trim());
+    const [background, color] = ["--st-background-color", "--st-text-color"].map((name) =>
+      style.getPropertyValue(name).trim()
+    );
     const { width, height } = this.config.image;
     const wide = 480;
     const high = Math.round((wide * height) / width);
@@ -609,13 +687,7 @@ class Viewer {
       ctx.drawImage(inner, 0, 0);
       ctx.restore();
     });
-    canvas.toBlob((blob) => {
-      const link = element("a");
-      link.href = URL.createObjectURL(blob);
-      link.download = `${this.config.file}.png`;
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-    });
+    saveImage(canvas, this.config.file);
   }
 
   destroy() {
@@ -624,24 +696,14 @@ class Viewer {
   }
 }
 
-function draw({ data, parentElement, setStateValue }) {
+startEngine("dmfCaseViewer", ({ data, parentElement, setStateValue }) => {
   const root = parentElement.querySelector(".case-viewer");
   if (!root || !data) return undefined;
-  if (!parentElement.adoptedStyleSheets.includes(sheet)) parentElement.adoptedStyleSheets.push(sheet);
+  adopt(parentElement, sheet);
   if (!viewers.has(root)) viewers.set(root, new Viewer(root));
   const viewer = viewers.get(root);
   viewer.update(data, setStateValue);
-  // Streamlit may call the cleanup of a call that a newer one overtook, so only an element that is gone is cleaned up.
-  return () =>
-    setTimeout(() => {
-      if (!root.isConnected) viewer.destroy();
-    });
-}
-
-const engine = (globalThis.dmfCaseViewer ??= {});
-engine.ready ??= new Promise((resolve) => {
-  engine.start = resolve;
+  return whenGone(root, () => viewer.destroy());
 });
-engine.start(draw);
 
 export default () => {};

@@ -15,6 +15,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from app.components.browser_script import joined_script
 from app.theme import OVERLAY_COLORS
 
 Pixels = NDArray[np.uint8]
@@ -232,8 +233,7 @@ export default async (component) => (await engine.ready)(component);
 def _components() -> tuple[Any, Any]:
     """Engine and viewer. Streamlit takes a script for inline text, not a path, because it holds line breaks."""
     styles = (_HERE / "case_viewer.css").read_text("utf-8")
-    parts = [(_HERE / name).read_text("utf-8") for name in ("case_viewer_pixels.js", "case_viewer.js")]
-    script = "\n".join([f"const STYLES = {json.dumps(styles)};", *parts])
+    script = joined_script(_HERE / "case_viewer.js", {"STYLES": styles})
     return (
         st.components.v2.component("dmf_case_viewer_engine", js=script),
         st.components.v2.component("dmf_case_viewer", html='<div class="case-viewer"></div>', js=_VIEWER_SCRIPT),

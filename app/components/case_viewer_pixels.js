@@ -1,32 +1,24 @@
-// Pixels of the viewer of a case: what a panel predicts, how that scores, and how it is coloured. case_viewer.py puts
-// this text before case_viewer.js.
+// Pixels of the viewer of a case: what a panel predicts, how that scores, and how it is coloured.
 
-const WHITE = [255, 255, 255];
-const YELLOW = [255, 221, 51];
-const GREY = [128, 128, 128];
-const HEAT = [[0, 0, 4], [66, 10, 104], [147, 38, 103], [221, 81, 58], [252, 165, 10], [252, 255, 164]]; // inferno
+import { element } from "./browser/dom.js";
+import { readMessage } from "./browser/message.js";
 
-function element(tag, className, text) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text) node.textContent = text;
-  return node;
-}
+export const WHITE = [255, 255, 255];
+export const YELLOW = [255, 221, 51];
+export const GREY = [128, 128, 128];
+export const HEAT = [[0, 0, 4], [66, 10, 104], [147, 38, 103], [221, 81, 58], [252, 165, 10], [252, 255, 164]]; // inferno
 
-const between = (low, value, high) => Math.min(high, Math.max(low, value));
-const css = (color, alpha = 1) => `rgba(${color[0]},${color[1]},${color[2]},${alpha})`;
-const score = (value) => (Number.isNaN(value) ? "–" : value.toFixed(3));
+export const between = (low, value, high) => Math.min(high, Math.max(low, value));
+export const css = (color, alpha = 1) => `rgba(${color[0]},${color[1]},${color[2]},${alpha})`;
+export const score = (value) => (Number.isNaN(value) ? "–" : value.toFixed(3));
 
 // See `pack` in case_viewer.py.
-function unpack(message) {
-  const buffer = message.slice().buffer;
-  const length = new DataView(buffer).getUint32(0, true);
-  const config = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
-  config.columns = config.columns.map(([offset, count]) => new Uint8Array(buffer, 4 + length + offset, count));
-  return config;
+export function unpack(message) {
+  const { header, columnAt } = readMessage(message);
+  return { ...header, columns: header.columns.map(([offset, count]) => columnAt(Uint8Array, offset, count)) };
 }
 
-function canvasOf(width, height, fill) {
+export function canvasOf(width, height, fill) {
   const canvas = element("canvas");
   canvas.width = width;
   canvas.height = height;
@@ -38,7 +30,7 @@ function canvasOf(width, height, fill) {
 }
 
 // The line around all cells of a mask, along the edges of its pixels.
-function outlineOf(mask, { width, height }) {
+export function outlineOf(mask, { width, height }) {
   const path = new Path2D();
   const at = (x, y) => (x < 0 || y < 0 || x >= width || y >= height ? 0 : mask[y * width + x]);
   for (const across of [true, false]) {
@@ -49,8 +41,9 @@ function outlineOf(mask, { width, height }) {
         const isEdge = i < length && (across ? at(i, line - 1) !== at(i, line) : at(line - 1, i) !== at(line, i));
         if (isEdge && start < 0) start = i;
         if (!isEdge && start >= 0) {
-          path.moveTo(...(across ? [start, line] : [line, start]));
-          path.lineTo(...(across ? [i, line] : [line, i]));
+          const [x1, y1, x2, y2] = across ? [start, line, i, line] : [line, start, line, i];
+          path.moveTo(x1, y1);
+          path.lineTo(x2, y2);
           start = -1;
         }
       }
@@ -59,21 +52,21 @@ function outlineOf(mask, { width, height }) {
   return path;
 }
 
-function heatColor(share) {
+export function heatColor(share) {
   const place = share * (HEAT.length - 1);
   const low = Math.min(HEAT.length - 2, Math.floor(place));
   return HEAT[low].map((value, i) => value + (HEAT[low + 1][i] - value) * (place - low));
 }
 
 // Classes (0 the first after the background) that are shown and scored.
-function chosenClasses(classes, classIndex) {
+export function chosenClasses(classes, classIndex) {
   return classIndex < 0 ? classes.map((_, i) => i) : [classIndex];
 }
 
 // Of a panel, for the chosen class: `mask` (0 or 1), and 0..255 `levels` of probability where there are any. As
 // dmf.probabilities.found has it: a pixel is found where all classes together reach the threshold, and then belongs
 // to the likeliest.
-function predicted(panel, { columns, classes, epochs, grids }, { threshold, classIndex, epochAt }) {
+export function predicted(panel, { columns, classes, epochs, grids }, { threshold, classIndex, epochAt }) {
   const { width, height } = grids[panel.grid] ?? {};
   const [cells, chosen] = [width * height, chosenClasses(classes, classIndex)];
   if (panel.kind === "probability") {
@@ -112,7 +105,7 @@ function predicted(panel, { columns, classes, epochs, grids }, { threshold, clas
   return null;
 }
 
-function fromLabels(labels, chosen) {
+export function fromLabels(labels, chosen) {
   const wanted = new Set(chosen.map((k) => k + 1));
   return Uint8Array.from(labels, (label) => Number(wanted.has(label)));
 }
@@ -120,14 +113,14 @@ function fromLabels(labels, chosen) {
 const VOID = 255; // dmf.records.IGNORE
 
 // Grey stripes over pixels that count nowhere; null where there are none.
-function voidOf(labels, { width, height }) {
+export function voidOf(labels, { width, height }) {
   if (!labels.includes(VOID)) return { isVoid: null, stripes: null };
   const isVoid = Uint8Array.from(labels, (label) => Number(label === VOID));
   const striped = isVoid.map((value, i) => Number(value && ((i % width) + Math.floor(i / width)) % 4 < 2));
   return { isVoid, stripes: tinted(striped, { width, height }, () => GREY, 0.6) };
 }
 
-function tinted(values, { width, height }, colorOf, opacity, everywhere = false) {
+export function tinted(values, { width, height }, colorOf, opacity, everywhere = false) {
   const colors = new Map();
   return canvasOf(width, height, (data) => {
     for (let i = 0; i < width * height; i += 1) {
@@ -144,7 +137,7 @@ function tinted(values, { width, height }, colorOf, opacity, everywhere = false)
 }
 
 // `isVoid`: 1 where nobody said what there is, so that nothing counts; null where that is nowhere.
-function count(mask, truth, isVoid, whenAbsent) {
+export function count(mask, truth, isVoid, whenAbsent) {
   let [tp, fp, fn] = [0, 0, 0];
   for (let i = 0; i < mask.length; i += 1) {
     if (isVoid && isVoid[i]) continue;
@@ -155,7 +148,9 @@ function count(mask, truth, isVoid, whenAbsent) {
   const isAbsent = tp + fp + fn === 0;
   const ratio = (over, under) => (isAbsent ? absent : under ? over / under : 0);
   return {
-    tp, fp, fn,
+    tp,
+    fp,
+    fn,
     dice: ratio(2 * tp, 2 * tp + fp + fn),
     iou: ratio(tp, tp + fp + fn),
     precision: ratio(tp, tp + fp),

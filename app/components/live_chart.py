@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from app.components.browser_script import joined_script
+
 _HERE = Path(__file__).parent
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
@@ -252,13 +254,7 @@ def _components() -> tuple[Any, Any]:
     """Engine and chart. Streamlit takes a script for inline text, not a path, because it holds line breaks."""
     uplot = _HERE / "vendor" / "uplot"
     styles = (uplot / "uPlot.min.css").read_text("utf-8") + (_HERE / "live_chart.css").read_text("utf-8")
-    script = "\n".join(
-        [
-            (uplot / "uPlot.iife.min.js").read_text("utf-8"),
-            f"const STYLES = {json.dumps(styles)};",
-            (_HERE / "live_chart.js").read_text("utf-8"),
-        ]
-    )
+    script = joined_script(_HERE / "live_chart.js", {"STYLES": styles}, (uplot / "uPlot.iife.min.js",))
     return (
         st.components.v2.component("dmf_live_chart_engine", js=script),
         st.components.v2.component("dmf_live_chart", html='<div class="live-chart"></div>', js=_CHART_SCRIPT),

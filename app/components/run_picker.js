@@ -1,33 +1,10 @@
 // Search, order, page and choice live here; Python hears of the choice only.
+
+import { button, element } from "./browser/dom.js";
+import { fitting, NUMBERS, shown, sorted, turned, wordsOf } from "./browser/run_rows.js";
+
 const PAGE = 12;
-const NUMBERS = new Set(["seed", "validation_cb_dice", "validation_lesion_dice", "test_cb_dice", "test_lesion_dice", "steps", "seconds"]);
 const pickers = new WeakMap();
-
-const element = (tag, className = "", text = "") => {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text) made.textContent = text;
-  return made;
-};
-
-const inWords = (seconds) => {
-  for (const [size, unit, below, small] of [[86400, "d", 3600, "h"], [3600, "h", 60, "min"], [60, "min", 1, "s"]]) {
-    if (seconds >= size) return `${Math.floor(seconds / size)} ${unit} ${Math.floor((seconds % size) / below)} ${small}`;
-  }
-  return `${Math.round(seconds)} s`;
-};
-
-const shown = (name, value) => {
-  if (value === null || value === "") return "–";
-  if (name === "created") {
-    const made = new Date(value * 1000);
-    const year = made.getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" };
-    return made.toLocaleString("en", { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...year });
-  }
-  if (name === "seconds") return inWords(value);
-  if (name === "steps") return value.toLocaleString("en");
-  return name.includes("dice") ? value.toFixed(4) : String(value);
-};
 
 class Picker {
   constructor(root) {
@@ -42,12 +19,12 @@ class Picker {
     this.search.placeholder = "Search runs: every word must occur";
     this.search.setAttribute("aria-label", "Search runs");
     this.search.oninput = () => this.turn(0);
-    this.only = this.button("Show chosen only", () => {
+    this.only = button("Show chosen only", "", () => {
       this.only.setAttribute("aria-pressed", String(this.only.getAttribute("aria-pressed") !== "true"));
       this.turn(0);
     });
     this.only.setAttribute("aria-pressed", "false");
-    this.none = this.button("Choose none", () => this.choose([]));
+    this.none = button("Choose none", "", () => this.choose([]));
     this.count = element("span", "muted");
     this.count.setAttribute("aria-live", "polite");
     tools.append(this.search, this.only, this.none, this.count);
@@ -58,18 +35,11 @@ class Picker {
     this.table.append(this.head, this.body);
     wide.append(this.table);
     const pages = element("div", "pages");
-    this.back = this.button("Previous", () => this.turn(this.page - 1));
-    this.next = this.button("Next", () => this.turn(this.page + 1));
+    this.back = button("Previous", "", () => this.turn(this.page - 1));
+    this.next = button("Next", "", () => this.turn(this.page + 1));
     this.where = element("span", "muted");
     pages.append(this.back, this.next, this.where);
     root.replaceChildren(tools, wide, pages);
-  }
-
-  button(text, action) {
-    const made = element("button", "", text);
-    made.type = "button";
-    made.onclick = action;
-    return made;
   }
 
   update({ columns, rows, chosen, most }, setStateValue) {
@@ -79,8 +49,7 @@ class Picker {
     if (rows !== this.text) {
       this.text = rows;
       this.rows = JSON.parse(rows).map(([id, experiment, ...values]) => {
-        const words = columns.map(({ name }, i) => (name === "created" ? "" : shown(name, values[i]))).join(" ");
-        return { id, experiment, values, words: `${experiment} ${words} ${id}`.toLowerCase() };
+        return { id, experiment, values, words: wordsOf(id, experiment, columns, values) };
       });
     }
     const text = JSON.stringify(chosen);
@@ -104,19 +73,9 @@ class Picker {
   }
 
   found() {
-    const words = this.search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const only = this.only.getAttribute("aria-pressed") === "true";
-    const found = this.rows.filter(
-      (row) => words.every((word) => row.words.includes(word)) && (!only || this.chosen.includes(row.id))
-    );
-    if (!this.order) return found;
-    const [column, way] = this.order;
-    const value = (row) => row.values[column];
-    return found.sort((one, other) => {
-      const [a, b] = [value(one), value(other)];
-      if (a === null || b === null) return (a === null) - (b === null); // what is missing comes last either way
-      return way * (typeof a === "number" ? a - b : String(a).localeCompare(String(b)));
-    });
+    const found = fitting(this.rows, this.search.value).filter((row) => !only || this.chosen.includes(row.id));
+    return this.order ? sorted(found, ...this.order) : found;
   }
 
   show() {
@@ -151,15 +110,13 @@ class Picker {
       cell.scope = "col";
       const way = this.order?.[0] === i ? this.order[1] : 0;
       cell.setAttribute("aria-sort", way > 0 ? "ascending" : way < 0 ? "descending" : "none");
-      const button = this.button(`${title}${way > 0 ? " ↑" : way < 0 ? " ↓" : ""}`, () => {
-        // Numbers are looked at from the highest; a third click brings back the newest first.
-        const begins = NUMBERS.has(name) ? -1 : 1;
-        this.order = way === 0 ? [i, begins] : way === begins ? [i, -begins] : null;
+      const arrow = { 1: " ↑", "-1": " ↓" }[way] ?? "";
+      const sorter = button(`${title}${arrow}`, `${about} Click to sort.`, () => {
+        this.order = turned(this.order, i, name);
         this.turn(0);
       });
-      button.title = `${about} Click to sort.`;
-      button.dataset.column = name;
-      cell.append(button);
+      sorter.dataset.column = name;
+      cell.append(sorter);
       line.append(cell);
     });
     this.head.replaceChildren(line);

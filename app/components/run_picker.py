@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from app.components.browser_script import joined_script
 from app.components.fields import named, run_title
 
 COLUMNS = (
@@ -95,5 +96,5 @@ def _component() -> Any:
         "dmf_run_picker",
         html='<div class="picker"></div>',
         css=(_HERE / "run_picker.css").read_text("utf-8"),
-        js=(_HERE / "run_picker.js").read_text("utf-8"),
+        js=joined_script(_HERE / "run_picker.js"),
     )

@@ -1,12 +1,7 @@
 // Small pictures of cases, as buttons: a click or Enter chooses one, arrow keys walk.
-const grids = new WeakMap();
+import { element } from "../browser/dom.js";
 
-const element = (tag, className = "", text = "") => {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text) made.textContent = text;
-  return made;
-};
+const grids = new WeakMap();
 
 class Grid {
   constructor(root) {
@@ -56,7 +51,9 @@ class Grid {
   }
 
   mark() {
-    for (const button of this.root.children) button.setAttribute("aria-pressed", String(button.dataset.case === this.shown));
+    for (const button of this.root.children) {
+      button.setAttribute("aria-pressed", String(button.dataset.case === this.shown));
+    }
   }
 
   walk(event) {

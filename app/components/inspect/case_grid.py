@@ -8,6 +8,8 @@ from typing import Any
 
 import streamlit as st
 
+from app.components.browser_script import joined_script
+
 _HERE = Path(__file__).parent
 _CASE = "case"
 
@@ -45,5 +47,5 @@ def _component() -> Any:
         "dmf_case_grid",
         html='<div class="cases"></div>',
         css=(_HERE / "case_grid.css").read_text("utf-8"),
-        js=(_HERE / "case_grid.js").read_text("utf-8"),
+        js=joined_script(_HERE / "case_grid.js"),
     )

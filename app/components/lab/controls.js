@@ -1,60 +1,12 @@
 // Controls whose values are sent while they move. controls.py puts `STYLES` before this text.
 // A value is sent once the page has answered the one before: however slow the answer, the newest value is next in line.
 
+import { adopt, element, styleSheet } from "../browser/dom.js";
+import { refused, Scale } from "../browser/scale.js";
+
 const panels = new WeakMap(); // root element -> Panel
-const sheet = new CSSStyleSheet();
-sheet.replaceSync(STYLES);
+const sheet = styleSheet(STYLES);
 const PATIENCE = 3000; // ms until a value that nobody answered is given up
-const STEPS = 1000; // positions of a slider over powers of ten
-
-function element(tag, className, text) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
-
-const digits = (value, count) => Number(value.toPrecision(count));
-
-const BOUNDS = {
-  ge: ["at least", (value, bound) => value >= bound],
-  gt: ["above", (value, bound) => value > bound],
-  le: ["at most", (value, bound) => value <= bound],
-  lt: ["below", (value, bound) => value < bound],
-};
-
-// What a number must be, where it is not: "a whole number, at least 1, at most 6".
-function refused(value, { allowed, integer, none }) {
-  const kept = Object.entries(allowed).every(([name, bound]) => BOUNDS[name][1](value, bound));
-  if (Number.isFinite(value) && kept && (!integer || Number.isInteger(value))) return "";
-  const words = Object.entries(allowed).map(([name, bound]) => `${BOUNDS[name][0]} ${bound}`);
-  return [integer ? "a whole number" : "a number", ...words].join(", ") + (none ? `; empty for ${none.text}` : "");
-}
-
-// Positions of a slider and the values they stand for; `none` has a place of its own at one end.
-class Scale {
-  constructor({ low, high, step, log, integer, none }) {
-    Object.assign(this, { low, high, step, log, integer, none });
-    this.count = log ? STEPS : Math.round((high - low) / step);
-    this.first = none?.at === "low" ? -1 : 0;
-    this.last = this.count + (none?.at === "high" ? 1 : 0);
-  }
-
-  value(position) {
-    if (position < 0 || position > this.count) return null;
-    if (!this.log) return digits(this.low + position * this.step, 12);
-    const value = this.low * (this.high / this.low) ** (position / STEPS);
-    return this.integer ? Math.round(value) : digits(value, 2);
-  }
-
-  position(value) {
-    if (value === null) return this.none?.at === "high" ? this.last : this.first;
-    const share = this.log
-      ? (Math.log(Math.max(value, this.low) / this.low) / Math.log(this.high / this.low)) * STEPS
-      : (value - this.low) / this.step;
-    return Math.min(Math.max(Math.round(share), 0), this.count);
-  }
-}
 
 class Panel {
   constructor(root) {
@@ -241,7 +193,7 @@ class Panel {
 export default ({ data, parentElement, setStateValue }) => {
   const root = parentElement.querySelector(".controls");
   if (!root || !data) return;
-  if (!parentElement.adoptedStyleSheets?.includes(sheet)) parentElement.adoptedStyleSheets?.push(sheet);
+  adopt(parentElement, sheet);
   if (!panels.has(root)) panels.set(root, new Panel(root));
   panels.get(root).update(data, setStateValue);
 };

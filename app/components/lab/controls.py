@@ -4,7 +4,6 @@ The browser sends a value once the page has answered the one before, so that a d
 breaks off what it draws; mount the controls after what their values change.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import streamlit as st
+
+from app.components.browser_script import joined_script
 
 _HERE = Path(__file__).parent
 _VALUES = "values"
@@ -110,9 +111,8 @@ def _plain(group: Group) -> dict[str, Any]:
 @cache
 def _component() -> Any:
     styles = (_HERE / "controls.css").read_text("utf-8")
-    script = (_HERE / "controls.js").read_text("utf-8")
     return st.components.v2.component(
         "dmf_lab_controls",
         html='<div class="controls"></div>',
-        js=f"const STYLES = {json.dumps(styles)};\n{script}",
+        js=joined_script(_HERE / "controls.js", {"STYLES": styles}),
     )

@@ -16,7 +16,7 @@ TRUTH = np.array([[0, 1], [1, 1]], np.uint8)
 
 
 def unpack(message: bytes) -> tuple[dict[str, Any], list[bytes]]:
-    """The reader in case_viewer.js, in Python."""
+    """The reader in case_viewer_pixels.js, in Python."""
     length = int.from_bytes(message[:4], "little")
     header = json.loads(message[4 : 4 + length])
     body = message[4 + length :]

@@ -8,11 +8,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.components import live_chart as module
+from app.components.browser_script import joined_script
 from app.components.live_chart import Mark, Series, live_chart, pack
 
 
 def unpack(message: bytes) -> tuple[dict, list[np.ndarray]]:
-    """The reader in live_chart.js, in Python."""
+    """The reader in browser/live_chart/lines.js, in Python."""
     length = int.from_bytes(message[:4], "little")
     header = json.loads(message[4 : 4 + length])
     body = message[4 + length :]
@@ -99,7 +100,8 @@ def test_charts_that_cannot_be_drawn_are_refused():
 def test_scripts_and_styles_cannot_be_taken_for_paths():
     # Streamlit reads a string as inline content only where a line break stands inside it.
     folder = Path(module.__file__).parent
-    for text in (module._CHART_SCRIPT, *((folder / f"live_chart.{kind}").read_text("utf-8") for kind in ("js", "css"))):
+    styles = (folder / "live_chart.css").read_text("utf-8")
+    for text in (module._CHART_SCRIPT, joined_script(folder / "live_chart.js"), styles):
         assert "\n" in text.strip()
 
 

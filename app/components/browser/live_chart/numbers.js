@@ -1,0 +1,22 @@
+// Numbers as people read them.
+
+// On hover: as many digits in every row.
+export function number(value) {
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-3 || size >= 1e9)) return value.toExponential(3);
+  if (Number.isInteger(value) || size >= 1e4) return Math.round(value).toLocaleString("en-US");
+  return value.toPrecision(4);
+}
+
+// Beside an axis; null for a line that bears no label.
+export function tick(value) {
+  if (value === null) return null;
+  const size = Math.abs(value);
+  if (size >= 1e4) return value.toLocaleString("en-US", { notation: "compact", maximumFractionDigits: 3 });
+  if (size !== 0 && size < 1e-3) return value.toExponential().replace("e-", "e−");
+  return Number(value.toPrecision(6)).toLocaleString("en-US", { maximumFractionDigits: 6 });
+}
+
+// Of a log axis' many lines, those at powers of ten; null for the others.
+export const powersOfTen = (values) =>
+  values.map((value) => (Number.isInteger(Number(Math.log10(value).toFixed(9))) ? value : null));
