@@ -34,7 +34,7 @@ FLOOR = {
 # What each package or module may import of ours, besides itself and the floor. Nothing else is allowed.
 MAY_IMPORT: dict[str, set[str]] = {
     **{name: set() for name in FLOOR},
-    "dmf": set(),
+    "dmf": {"dmf.fusion", "dmf.losses", "dmf.recording", "dmf.runs", "dmf.weighting"},  # its short names for them
     "app": set(),
     "dmf.data": set(),
     "dmf.models": set(),
@@ -124,7 +124,7 @@ NEVER: dict[str, set[str]] = {
 }
 
 # Importing these must not import torch, so that pages and listings open at once.
-LIGHT = ("dmf.config", "dmf.records", "dmf.runs", "dmf.replay", "dmf.analysis", "dmf.cli")
+LIGHT = ("dmf", "dmf.config", "dmf.records", "dmf.runs", "dmf.replay", "dmf.analysis", "dmf.cli")
 
 # Importing these must work where only torch, numpy and pydantic are installed, so what they import may need no more
 # either. (Training reaches OpenCV through tasks and data.)
@@ -156,9 +156,9 @@ def imports_of(module: str, path: Path, modules: dict[str, Path]) -> Iterator[Im
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
     lazy = {
         id(inner)
-        for function in ast.walk(tree)
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
-        for inner in ast.walk(function)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.FunctionDef | ast.AsyncFunctionDef) or is_for_type_checkers(block)
+        for inner in ast.walk(block)
     }
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     for node in ast.walk(tree):
@@ -175,6 +175,10 @@ def imports_of(module: str, path: Path, modules: dict[str, Path]) -> Iterator[Im
         for name in dict.fromkeys(names):
             target = name if name.split(".")[0] in ("dmf", "app") else name.split(".")[0]
             yield Import(module, target, node.lineno, id(node) not in lazy)
+
+
+def is_for_type_checkers(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
 def unit_of(module: str) -> str | None:

@@ -70,8 +70,11 @@ def dashboard(
     from dmf.paths import data_home, refuse_impossible
     from dmf.plugins import loaded
 
-    if importlib.util.find_spec("streamlit") is None:
-        raise ConfigError("The dashboard needs Streamlit, plotly and altair. Install them: pip install 'dmf[app]'")
+    if missing := [name for name in ("streamlit", "plotly", "altair") if importlib.util.find_spec(name) is None]:
+        raise ConfigError(
+            f"The dashboard needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed: "
+            "pip install 'dmf[app]'"
+        )
 
     main = Path(next(iter(pages.__path__))) / "main.py"
     environment = os.environ | {"DMF_HOME": str(data_home().absolute())}

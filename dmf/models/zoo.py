@@ -28,12 +28,18 @@ def build_smp(name: str, in_channels: int, classes: int, image_size: int, pretra
     Raises:
         UnknownNameError: If the architecture or the encoder is unknown; names the closest.
         ConfigError: If the name has another form, the architecture cannot take the encoder or the image size, or the
-            weights cannot be downloaded.
+            weights cannot be downloaded; or if the zoo is not installed.
 
     Reference:
         https://github.com/qubvel-org/segmentation_models.pytorch
     """
-    import segmentation_models_pytorch as smp
+    try:
+        import segmentation_models_pytorch as smp
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"Model {name!r} needs segmentation-models-pytorch, which is not installed: pip install 'dmf[zoo]'",
+            field="model",
+        ) from error
 
     architecture, slash, encoder = name.removeprefix(PREFIX).partition("/")
     if not (name.startswith(PREFIX) and architecture and slash and encoder):

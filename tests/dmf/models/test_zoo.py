@@ -1,3 +1,6 @@
+import re
+import sys
+
 import pytest
 import segmentation_models_pytorch as smp
 import torch
@@ -79,3 +82,9 @@ def test_a_size_that_does_not_divide_is_refused_with_the_nearest_that_do(size, w
 def test_an_architecture_that_takes_any_size_is_not_held_back():
     model = build_smp("smp:unet/resnet18", 1, 2, 100).eval()
     assert model(torch.rand(1, 1, 100, 100)).shape == (1, 2, 100, 100)
+
+
+def test_without_the_zoo_it_is_said_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "segmentation_models_pytorch", None)
+    with pytest.raises(ConfigError, match=re.escape("not installed: pip install 'dmf[zoo]'")):
+        build_smp("smp:unet/resnet18", 1, 2, 64)
