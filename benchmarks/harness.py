@@ -106,7 +106,7 @@ def temporary_store(kind: type[Store] = RunStore) -> Iterator[Store]:
 
 
 def new_job(store: RunStore, config: ExperimentConfig) -> Job:
-    """The experiment as ``dmf train`` runs it: claimed, with its sink, its controls and its heartbeat."""
+    """The experiment as ``dmf train`` runs it: claimed, with its sink, its commands and its heartbeat."""
     return Job(store, create_experiment(store, config), new_owner("bench"))
 
 

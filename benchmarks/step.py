@@ -76,8 +76,8 @@ class RestingStore(RunStore):
         super().write(records, owner)
 
     @contextmanager
-    def watching_wishes(self, run_ids: Sequence[str]) -> Iterator[Callable[[], bool]]:
-        with super().watching_wishes(run_ids) as any_pending:
+    def watching_commands(self, run_ids: Sequence[str]) -> Iterator[Callable[[], bool]]:
+        with super().watching_commands(run_ids) as any_pending:
             yield lambda: self.awake.is_set() and any_pending()
 
 
@@ -85,7 +85,7 @@ class Pacer:
     """Lets the real loop take a block of steps, then the bare loops, each on the same batches, and so on.
 
     It is called after every step of the real loop, so what lies between two calls is all that a step costs there:
-    batch, wishes, step, telemetry and every drain to the sink. Steps that end an epoch, with their evaluation and
+    batch, commands, step, telemetry and every drain to the sink. Steps that end an epoch, with their evaluation and
     checkpoint, do not count.
     """
 

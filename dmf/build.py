@@ -21,7 +21,7 @@ from dmf.data.prepare import choose_cases
 from dmf.data.split import PARTS
 from dmf.errors import ConfigError, DataError, UnknownNameError, naming_plugins
 from dmf.fusion import Fusion
-from dmf.knobs import Settings
+from dmf.live_settings import Settings
 from dmf.losses import LOSSES, build_bank
 from dmf.models import MODELS, build_model
 from dmf.plugins import require

@@ -12,10 +12,10 @@ from pydantic import BaseModel
 from dmf.config import SUMMING_WEIGHTINGS, ExperimentConfig, FusionConfig, RunConfig
 from dmf.config_text import DEFAULT_WEIGHTINGS, GRADIENT_WEIGHTINGS, SECTIONS, experiment, is_flag, parse_run, to_text
 from dmf.errors import ConfigError
-from dmf.knobs import events_text
-from dmf.records import Knob
+from dmf.live_settings import events_text
+from dmf.records import SettingChange
 
-Knobs = Mapping[str, Sequence[Knob]]
+SettingChanges = Mapping[str, Sequence[SettingChange]]
 """Settings changed while runs trained, by the label of the run."""
 
 WIDTH = 88  # characters of a line; fits a terminal and a slide
@@ -59,12 +59,12 @@ def as_command(config: ExperimentConfig, *, run: str | None = None, events: str 
     return _wrapped(["dmf train", *words])
 
 
-def as_events(config: ExperimentConfig, knobs: Knobs, run: str | None = None) -> str:
+def as_events(config: ExperimentConfig, changes: SettingChanges, run: str | None = None) -> str:
     """The file of changed settings that belongs to :func:`as_command`; empty text if nothing was changed.
 
     Args:
         config: What was trained.
-        knobs: What was changed.
+        changes: What was changed.
         run: Label of one run, to train that one alone.
 
     Raises:
@@ -73,17 +73,17 @@ def as_events(config: ExperimentConfig, knobs: Knobs, run: str | None = None) ->
     chosen = _alone(config, run)
     read = _check(chosen, _typed(chosen))
     pairs = zip(chosen.runs, read.runs, strict=True)
-    named = {said.label: turned for one, said in pairs if (turned := knobs.get(one.label))}
+    named = {said.label: turned for one, said in pairs if (turned := changes.get(one.label))}
     return events_text(named) if named else ""
 
 
-def as_python(config: ExperimentConfig, run: str | None = None, knobs: Knobs | None = None) -> str:
+def as_python(config: ExperimentConfig, run: str | None = None, changes: SettingChanges | None = None) -> str:
     """A script that trains ``config`` through the library and keeps it in the default store.
 
     Args:
         config: What to train.
         run: Label of one run, to train that one alone: it comes out as it does in the race.
-        knobs: Settings changed while it trained, to be changed again at the same steps.
+        changes: Settings changed while it trained, to be changed again at the same steps.
 
     Raises:
         ConfigError: If there is no such run.
@@ -97,8 +97,8 @@ def as_python(config: ExperimentConfig, run: str | None = None, knobs: Knobs | N
             arguments[name] = _call(model.__name__, _literals(changed), len(f"    {name}=,"))
             used.append(model.__name__)
     arguments["runs"] = _runs(chosen.runs)
-    changed = {one.label: turned for one in chosen.runs if (turned := (knobs or {}).get(one.label))}
-    imported = "from dmf.records import Knob\n" if changed else ""
+    changed = {one.label: turned for one in chosen.runs if (turned := (changes or {}).get(one.label))}
+    imported = "from dmf.records import SettingChange\n" if changed else ""
     return (
         f"from dmf.config import {', '.join(sorted(used))}\n"
         "from dmf.jobs import Job, create_experiment, new_owner\n"
@@ -107,9 +107,9 @@ def as_python(config: ExperimentConfig, run: str | None = None, knobs: Knobs | N
         "from dmf.runs import RunStore\n\n"
         f"{_plugin_lines(chosen)}"
         f"config = {_call('ExperimentConfig', arguments, WIDTH)}\n"
-        f"{_knobs(changed)}"
+        f"{_changes(changed)}"
         "store = RunStore()  # DMF_STORE, else data/runs.sqlite\n"
-        f"experiment = create_experiment(store, config{', knobs' if changed else ''})\n"
+        f"experiment = create_experiment(store, config{', changes' if changed else ''})\n"
         'Job(store, experiment, new_owner("script")).train()\n'
         "for run in store.experiment(experiment.id).runs:\n"
         '    print(run.label, run.state, run.summary["metrics"])\n'
@@ -329,14 +329,16 @@ def _plugin_lines(config: ExperimentConfig) -> str:
     return "".join([*lines, "\n"]) if lines else ""
 
 
-def _knobs(changed: Knobs) -> str:
+def _changes(changed: SettingChanges) -> str:
     if not changed:
         return ""
     lines = []
     for label, turned in changed.items():
-        made = "".join(f"        Knob(step={one.step}, field={one.field!r}, value={one.value!r}),\n" for one in turned)
+        made = "".join(
+            f"        SettingChange(step={one.step}, field={one.field!r}, value={one.value!r}),\n" for one in turned
+        )
         lines.append(f"    {label!r}: [\n{made}    ],\n")
-    return f"knobs = {{\n{''.join(lines)}}}\n"
+    return f"changes = {{\n{''.join(lines)}}}\n"
 
 
 def _call(name: str, arguments: Mapping[str, str], before: int, indent: str = "    ") -> str:

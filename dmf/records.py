@@ -114,12 +114,12 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Knob:
+class SettingChange:
     """A setting changed while a run trains, at the boundary before ``step``; stored as an event of kind "knob".
 
     Attributes:
         step: The first step trained with the new value.
-        field: One of ``dmf.knobs.KNOBS``.
+        field: One of ``dmf.live_settings.LIVE_SETTINGS``.
         value: A number, or the name of a weighting.
     """
 
@@ -130,7 +130,7 @@ class Knob:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened at a step: a state change, a knob, a skipped step, a flat loss, a message."""
+    """Something that happened at a step: a change of state or of a setting, a skipped step, a flat loss, a message."""
 
     run: str
     step: int
@@ -171,13 +171,16 @@ class Artifact:
 Record: TypeAlias = TelemetryBlock | EpochMetrics | CaseScores | Sample | Event | StateChange | Artifact
 
 
+CommandName: TypeAlias = Literal["pause", "resume", "step", "stop", "set"]
+
+
 @dataclass(frozen=True)
-class Control:
-    """A wish of a user about one run: ``pause``, ``resume``, ``step``, ``stop``, or ``set`` a knob to a value."""
+class Command:
+    """A command of a user about one run: ``pause``, ``resume``, ``step``, ``stop``, or ``set`` a setting to a value."""
 
     id: int
     run: str
-    command: Literal["pause", "resume", "step", "stop", "set"]
+    name: CommandName
     field: str | None = None
     value: Any = None
 
@@ -192,8 +195,8 @@ class Sink(Protocol):
         """Return once everything written so far is stored; raises what storing raised."""
 
 
-class Controls(Protocol):
-    """Where training looks for wishes. Called before every step, so it must not wait."""
+class CommandSource(Protocol):
+    """Where training looks for commands. Called before every step, so it must not wait."""
 
-    def take(self, run: str) -> Sequence[Control]:
-        """Wishes about this run not taken before, oldest first."""
+    def take(self, run: str) -> Sequence[Command]:
+        """Commands about this run not taken before, oldest first."""

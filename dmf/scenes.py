@@ -6,7 +6,7 @@ from typing import Literal
 
 from dmf.errors import UnknownNameError
 from dmf.presets import Preset
-from dmf.records import Knob
+from dmf.records import SettingChange
 from dmf.registry import unknown
 
 Chart = Literal["weights", "losses", "share", "scores", "classes"]
@@ -28,7 +28,7 @@ class Scene:
         focus: Losses whose lines are drawn wide, the others thin; all wide when not given.
         metrics: Scores that the chart "scores" draws for all runs together, or "classes" for each run by itself.
         names: What the runs are called; by their labels when not given.
-        knobs: Changes of settings while it trains, by the label of their run.
+        changes: Changes of settings while it trains, by the label of their run.
         samples: Pictures of predictions that are shown; 0 where they say nothing.
         methods: What the weighting lab opens with where the question is answered by the recorded losses alone.
     """
@@ -44,7 +44,7 @@ class Scene:
     focus: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
-    knobs: Mapping[str, tuple[Knob, ...]] = field(default_factory=dict)
+    changes: Mapping[str, tuple[SettingChange, ...]] = field(default_factory=dict)
     samples: int = 0
     methods: tuple[str, ...] = ()
 
@@ -53,7 +53,7 @@ SMALL = {"image_size": 64, "limit": 128, "filters": 8, "lr": 2e-3}
 """What all scenes share: ten seconds of training or so on two cores."""
 
 SPIKE = 60  # the step that is taken with a learning rate 50 times as high
-_SPIKE = (Knob(SPIKE, "lr", 0.1), Knob(SPIKE + 1, "lr", 2e-3))
+_SPIKE = (SettingChange(SPIKE, "lr", 0.1), SettingChange(SPIKE + 1, "lr", 2e-3))
 
 SCENES: dict[str, Scene] = {
     "adapt": Scene(
@@ -98,7 +98,7 @@ SCENES: dict[str, Scene] = {
         ),
         ("weights", "losses"),
         focus=("focal",),
-        knobs={"variance": _SPIKE, "mad": _SPIKE},
+        changes={"variance": _SPIKE, "mad": _SPIKE},
         methods=("variance,history_max=30", "mad,history_max=30"),
     ),
     "compound": Scene(

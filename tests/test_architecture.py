@@ -20,7 +20,7 @@ FLOOR = {
     "dmf.config",
     "dmf.cores",
     "dmf.config_text",
-    "dmf.knobs",
+    "dmf.live_settings",
     "dmf.presets",
     "dmf.probabilities",
     "dmf.recipes",

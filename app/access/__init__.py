@@ -86,9 +86,11 @@ from app.access.lab import (
     uploaded_history,
     weights_csv,
 )
+from app.access.live_settings import SettingsChanged, change_settings
 from app.access.methods import methods_table
 from app.access.playing import ComparedPlayback, PlayedRuns, compared_playback, playback
-from app.access.plugging import load_plugins, plugins_to_replay, run_plugin, unloaded_plugins
+from app.access.plugins import load_plugins, plugins_to_replay, run_plugin, unloaded_plugins
+from app.access.predict_image import try_network
 from app.access.queueing import Entry, cancel, move, queue
 from app.access.reading import (
     Snapshot,
@@ -102,9 +104,7 @@ from app.access.reading import (
     store,
 )
 from app.access.steering import command, manager, owner_in_words, start, trouble
-from app.access.touring import scene_pictures, scene_playback, take_scene
-from app.access.trying import try_network
-from app.access.turning import Turned, turn
+from app.access.tour import scene_pictures, scene_playback, take_scene
 from app.access.viewing import (
     CaseView,
     Growth,
@@ -139,11 +139,11 @@ __all__ = [
     "Preview",
     "Question",
     "Results",
+    "SettingsChanged",
     "Snapshot",
     "Source",
     "Split",
     "Synthetic",
-    "Turned",
     "Which",
     "absent_words",
     "absent_words_of",
@@ -158,6 +158,7 @@ __all__ = [
     "case_numbers",
     "case_table",
     "cases",
+    "change_settings",
     "check",
     "choices",
     "command",
@@ -238,7 +239,6 @@ __all__ = [
     "take_scene",
     "trouble",
     "try_network",
-    "turn",
     "unloaded_plugins",
     "uploaded_history",
     "view_case",

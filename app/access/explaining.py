@@ -9,12 +9,12 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dmf.config import FusionConfig
-from dmf.records import Knob
+from dmf.records import SettingChange
 from dmf.replay import Explainer, Explanation
 
 
 def explanation(
-    losses: NDArray[np.floating[Any]], config: FusionConfig, step: int, knobs: Sequence[Knob] = ()
+    losses: NDArray[np.floating[Any]], config: FusionConfig, step: int, changes: Sequence[SettingChange] = ()
 ) -> Explanation:
     """How ``config`` comes to the weights of one step, as :func:`dmf.replay.explain` tells it.
 
@@ -22,19 +22,23 @@ def explanation(
         losses: (S, K) one row per step.
         config: The method and its settings.
         step: Which row, counted from 0.
-        knobs: Changes made while the run trained.
+        changes: Changes made while the run trained.
 
     Raises:
         ConfigError: If there is no such step, or the method cannot be explained.
         DataError: If the losses do not fit the configuration.
     """
     content = hashlib.blake2b(np.ascontiguousarray(losses, dtype=np.float64)).hexdigest()
-    said = f"{losses.shape} {config.model_dump_json()} {knobs}"
-    return _explainer(losses, content, said, config, tuple(knobs)).at(step)
+    said = f"{losses.shape} {config.model_dump_json()} {changes}"
+    return _explainer(losses, content, said, config, tuple(changes)).at(step)
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
 def _explainer(
-    _losses: NDArray[np.floating[Any]], content: str, said: str, _config: FusionConfig, _knobs: tuple[Knob, ...]
+    _losses: NDArray[np.floating[Any]],
+    content: str,
+    said: str,
+    _config: FusionConfig,
+    _changes: tuple[SettingChange, ...],
 ) -> Explainer:
-    return Explainer(_losses, _config, _knobs)
+    return Explainer(_losses, _config, _changes)

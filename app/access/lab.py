@@ -17,8 +17,8 @@ from dmf.analysis.near_uniform import NearUniform, Spread, near_uniform, spread
 from dmf.config import FusionConfig
 from dmf.config_text import build, parse_run, run_changes
 from dmf.errors import ConfigError, DataError
-from dmf.knobs import knobs_of
-from dmf.records import Knob
+from dmf.live_settings import changes_of
+from dmf.records import SettingChange
 from dmf.replay import (
     SHAPES,
     Perturbation,
@@ -58,7 +58,7 @@ class History:
         first: Step of the first row.
         note: What is to be said of it.
         recorded: (S, K) weights that the run had; None unless it is one.
-        knobs: Changes made while the run trained, counted from the first row.
+        changes: Changes made while the run trained, counted from the first row.
         is_active: More may follow.
     """
 
@@ -70,7 +70,7 @@ class History:
     first: int = 0
     note: str = ""
     recorded: Weights | None = None
-    knobs: tuple[Knob, ...] = ()
+    changes: tuple[SettingChange, ...] = ()
     is_active: bool = False
 
     @property
@@ -220,12 +220,12 @@ def run_history(id: str) -> History:
     except ConfigError:  # recorded by another program, which weighs in a way of its own
         settings = {}
     # What was turned before the first row counts from its beginning.
-    knobs = tuple(replace(knob, step=max(0, knob.step - first)) for knob in knobs_of(here.events([id])))
+    changes = tuple(replace(change, step=max(0, change.step - first)) for change in changes_of(here.events([id])))
     return History(
         *(f"run-{here.url}-{id}-{run.attempt}-{latest}", run.label, names, losses, settings, first),
         note=_shortened(latest + 1),
         recorded=recorded,
-        knobs=knobs,
+        changes=changes,
         is_active=run.state.is_active,
     )
 
@@ -290,13 +290,15 @@ def replayed(history: History, config: FusionConfig, *, as_it_was: bool = False)
     Raises:
         ConfigError: If the method cannot be replayed, or its settings do not fit.
     """
-    knobs = history.knobs if as_it_was else ()
-    return _replayed(history, history.key, config.model_dump_json(), config, knobs)
+    changes = history.changes if as_it_was else ()
+    return _replayed(history, history.key, config.model_dump_json(), config, changes)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _replayed(_history: History, key: str, said: str, _config: FusionConfig, knobs: tuple[Knob, ...]) -> Weights:
-    return replay(_history.losses, _config, knobs)
+def _replayed(
+    _history: History, key: str, said: str, _config: FusionConfig, changes: tuple[SettingChange, ...]
+) -> Weights:
+    return replay(_history.losses, _config, changes)
 
 
 def swept(

@@ -26,9 +26,9 @@ def _methods_table(plugins: tuple[str, ...]) -> tuple[list[dict[str, str]], str]
             "looks_at": method.about.looks_at,
             "cost": method.spent,
             "keeps": method.keeps,
-            "spike": method.habits.spike.in_words(),
-            "plateau": method.habits.plateau.in_words(),
-            "scale": method.habits.scale.in_words(),
+            "spike": method.probes.spike.in_words(),
+            "plateau": method.probes.plateau.in_words(),
+            "scale": method.probes.scale.in_words(),
         }
         for method in table.methods
     ]

@@ -1,4 +1,4 @@
-"""What pages start and steer: the one job manager of the server, and wishes left in the store."""
+"""What pages start and steer: the one job manager of the server, and commands left in the store."""
 
 import atexit
 import re
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from app.access.reading import store
 from dmf.config import ExperimentConfig
 from dmf.errors import RunFinishedError
-from dmf.records import Knob, RunState
+from dmf.records import RunState, SettingChange
 from dmf.runs import ExperimentRow, RunRow
 
 if TYPE_CHECKING:
@@ -78,18 +78,18 @@ def _manager_in_use() -> "JobManager | None":
     return managers.get(str(store().url))
 
 
-def start(config: ExperimentConfig, knobs: Mapping[str, Sequence[Knob]] | None = None) -> str:
+def start(config: ExperimentConfig, changes: Mapping[str, Sequence[SettingChange]] | None = None) -> str:
     """Put an experiment into the queue of its device; returns its id.
 
     Args:
         config: What to train.
-        knobs: Changes of settings that are known beforehand, by the label of their run.
+        changes: Changes of settings that are known beforehand, by the label of their run.
 
     Raises:
         ConfigError: If something cannot work; nothing is stored then.
         StoreError: If the store refuses.
     """
-    return manager().launch(config, knobs)
+    return manager().launch(config, changes)
 
 
 def command(experiment_id: str, word: str) -> bool:
@@ -105,7 +105,7 @@ def command(experiment_id: str, word: str) -> bool:
     active = [run for run in before.runs if run.state.is_active]
     if word != "stop" or any(run.state is not RunState.QUEUED for run in active) or not _cancelled(experiment_id):
         # A run that ended between the look and the click is left alone, which is what a button cannot know.
-        store().add_controls([(run.id, word, None, None) for run in before.runs if run.state in COMMANDS[word]])
+        store().add_commands([(run.id, word, None, None) for run in before.runs if run.state in COMMANDS[word]])
     if word == "resume" and not any(run.state.is_active for run in before.runs):
         manager().resume(experiment_id)
     deadline = time.monotonic() + ANSWER_SECONDS
@@ -115,7 +115,7 @@ def command(experiment_id: str, word: str) -> bool:
 
 
 def _cancelled(experiment_id: str) -> bool:
-    """Whether an experiment that waits was taken out of the queue: nobody hears its wishes before its turn."""
+    """Whether an experiment that waits was taken out of the queue: nobody hears its commands before its turn."""
     try:
         store().cancel(experiment_id, "")
     except RunFinishedError:

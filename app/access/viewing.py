@@ -11,8 +11,8 @@ import streamlit as st
 
 from app.access.inspecting import InspectedRun, Which, original_of, probabilities_of, stamp_of
 from app.access.pixels import Window, decode, decode_labels, inside, truth_at, window_of
+from app.access.predict_image import network_sees
 from app.access.reading import pictures, store
-from app.access.trying import network_sees
 from dmf.analysis import inspection, sheet
 from dmf.errors import DataError, DMFError
 from dmf.metrics.boundary import restore

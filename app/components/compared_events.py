@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app.charts.happenings import happenings
+from app.charts.event_marks import event_marks
 from app.charts.lines import Happening, View
 from app.components.compare_look import Compared, Look
 from app.components.fields import method_title
@@ -47,6 +47,6 @@ def events_list(runs: Sequence[Compared], titles: Mapping[str, str], events: Seq
 def _happened(run: Compared, title: str, events: Sequence[Any], view: View, *, tell: bool) -> list[Happening]:
     own = [event for event in events if event.run == run.id]
     place = run.run.config.get("gradient_of")
-    found = happenings(own, {run.id: title}, view, name=lambda word: method_title(word, place), end=run.live.ended)
+    found = event_marks(own, {run.id: title}, view, name=lambda word: method_title(word, place), end=run.live.ended)
     marks = sorted(found, key=lambda mark: mark.x)
     return [replace(mark, text=f"{mark.text} · {title}") for mark in marks] if tell else marks

@@ -10,8 +10,8 @@ from app.components.page_style import sentence_of
 from dmf.config import ExperimentConfig
 from dmf.config_text import build
 from dmf.errors import ConfigError
-from dmf.knobs import knobs_of, plugins_told
-from dmf.recipes import Knobs, as_command, as_events, as_loop, as_python
+from dmf.live_settings import changes_of, plugins_of_changes
+from dmf.recipes import SettingChanges, as_command, as_events, as_loop, as_python
 
 EVENTS_FILE = "knobs.json"
 RACE = "The whole race"
@@ -36,12 +36,12 @@ def copying(experiment: Any, events: Sequence[Any]) -> None:
         except ConfigError as error:  # kept by an earlier program, with settings that are no more
             st.error(sentence_of(error))
             return
-        knobs = {run.label: knobs_of(event for event in events if event.run == run.id) for run in experiment.runs}
-        _recipes(experiment.id, config, {label: turned for label, turned in knobs.items() if turned})
+        changes = {run.label: changes_of(event for event in events if event.run == run.id) for run in experiment.runs}
+        _recipes(experiment.id, config, {label: turned for label, turned in changes.items() if turned})
 
 
 @st.fragment
-def _recipes(id: str, config: ExperimentConfig, knobs: Knobs) -> None:
+def _recipes(id: str, config: ExperimentConfig, changes: SettingChanges) -> None:
     labels = [run.label for run in config.runs]
     chosen = st.selectbox(
         "What to copy",
@@ -50,7 +50,7 @@ def _recipes(id: str, config: ExperimentConfig, knobs: Knobs) -> None:
         key=f"copy-what-{id}",
         help="A run alone comes out exactly as it does in the race.",
     )
-    _shown(id, config, chosen or None, knobs)
+    _shown(id, config, chosen or None, changes)
 
 
 def copying_run(runs: Sequence[Any], titles: Mapping[str, str], events: Sequence[Any]) -> None:
@@ -80,17 +80,17 @@ def copying_run(runs: Sequence[Any], titles: Mapping[str, str], events: Sequence
         except ConfigError as error:
             st.error(sentence_of(error))
             return
-        turned = knobs_of(own)
+        turned = changes_of(own)
         label = chosen.run.label
         _shown(id, config, label, {label: turned} if turned else {})
 
 
-def _shown(id: str, config: ExperimentConfig, run: str | None, knobs: Knobs) -> None:
+def _shown(id: str, config: ExperimentConfig, run: str | None, changes: SettingChanges) -> None:
     command, python, loop = st.tabs(["Command", "Python", "In your own loop"])
     with command:
-        _told(lambda: _command(id, config, run, knobs))
+        _told(lambda: _command(id, config, run, changes))
     with python:
-        st.code(as_python(config, run, knobs), language="python", wrap_lines=True)
+        st.code(as_python(config, run, changes), language="python", wrap_lines=True)
     with loop:
         if run is None:
             st.caption("A loop of your own trains one run: choose it above.")
@@ -98,8 +98,8 @@ def _shown(id: str, config: ExperimentConfig, run: str | None, knobs: Knobs) -> 
             st.code(as_loop(config, run), language="python", wrap_lines=True)
 
 
-def _command(id: str, config: ExperimentConfig, run: str | None, knobs: Knobs) -> None:
-    changes = as_events(config, knobs, run)
+def _command(id: str, config: ExperimentConfig, run: str | None, changes: SettingChanges) -> None:
+    changes = as_events(config, changes, run)
     st.code(as_command(config, run=run, events=EVENTS_FILE if changes else None), language="bash", wrap_lines=True)
     if changes:
         st.caption(f"Settings were changed while it trained: put {EVENTS_FILE} into the folder that you run it in.")
@@ -124,4 +124,4 @@ def _config(experiment: Any, events: Sequence[Any]) -> ExperimentConfig:
     """The configuration as stored; each run as its own row has it, with the plug-ins that it turned to later."""
     runs = [{"label": run.label, "fusion": run.config} for run in experiment.runs]
     config: ExperimentConfig = build(ExperimentConfig, experiment.config | {"runs": runs})
-    return config.model_copy(update={"plugins": tuple(dict.fromkeys((*config.plugins, *plugins_told(events))))})
+    return config.model_copy(update={"plugins": tuple(dict.fromkeys((*config.plugins, *plugins_of_changes(events))))})

@@ -17,9 +17,9 @@ from app.state import EXPLAIN, STEP
 from app.theme import BACKGROUND, TEXT, term_colors
 from dmf.config import FusionConfig
 from dmf.errors import DMFError
-from dmf.records import Knob
+from dmf.records import SettingChange
 
-Explain = Callable[[NDArray[np.floating[Any]], FusionConfig, int, Sequence[Knob]], Any]
+Explain = Callable[[NDArray[np.floating[Any]], FusionConfig, int, Sequence[SettingChange]], Any]
 
 FAR = 10  # steps of the wider buttons
 SOON = 3  # values that leave the window next, which are marked
@@ -32,7 +32,7 @@ def explaining(
     names: Sequence[str],
     losses: NDArray[np.floating[Any]],
     methods: Mapping[str, FusionConfig],
-    knobs: Mapping[str, Sequence[Knob]] | None = None,
+    changes: Mapping[str, Sequence[SettingChange]] | None = None,
     *,
     explain: Explain,
     key: str,
@@ -45,7 +45,7 @@ def explaining(
         names: (K,) the losses.
         losses: (S, K) one row per step, S at least 1.
         methods: Title to settings; at least one.
-        knobs: Changes made while the run trained, by the title of the method on which they act, for a run as it was.
+        changes: Changes made while the run trained, by the title of the method on which they act, for a run as it was.
         explain: ``app.access.explanation``.
         key: Of its widgets.
         first: Step of the first row.
@@ -56,7 +56,7 @@ def explaining(
         names=tuple(names),
         losses=losses,
         methods=dict(methods),
-        knobs={title: tuple(changes) for title, changes in (knobs or {}).items()},
+        changes={title: tuple(changes) for title, changes in (changes or {}).items()},
         explain=explain,
         key=key,
         first=first,
@@ -70,7 +70,7 @@ def _body(
     names: tuple[str, ...],
     losses: NDArray[np.floating[Any]],
     methods: dict[str, FusionConfig],
-    knobs: dict[str, tuple[Knob, ...]],
+    changes: dict[str, tuple[SettingChange, ...]],
     explain: Explain,
     key: str,
     first: int,
@@ -83,7 +83,7 @@ def _body(
             "same losses."
         )
     try:
-        explained = explain(losses, methods[title], step - first, knobs.get(title, ()))
+        explained = explain(losses, methods[title], step - first, changes.get(title, ()))
     except DMFError as error:
         st.error(sentence_of(error), icon=":material/error:")
         return

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import streamlit as st
 
-from app.components import carried
+from app.components import form_prefill
 from app.components.fields import Slots, complain, field, in_labels, label, widget
 from app.components.gamma import gamma_curve
 from app.components.page_style import sentence_of
@@ -103,7 +103,7 @@ Check = Callable[[Mapping[str, Any], Sequence[str], str], Checked]
 @st.fragment
 def form(choices: Choices, check: Check, start: Callable[[Any], None]) -> None:
     """Show the form; a click on Start hands a configuration that can work to ``start``, then the page runs again."""
-    carried.take()
+    form_prefill.apply()
     preset_menu()
     slots: Slots = {}
     names = choices.names

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from app.charts.happenings import happenings
+from app.charts.event_marks import event_marks
 from app.charts.lines import AXIS_LABELS, Axis, Happening, Line, Source, View, Window, draw, honest
 from app.components import chart_options, near_uniform
 from app.components.fields import method_title, named, run_title
@@ -124,7 +124,7 @@ def prepared(snapshot: Any, dashes: Sequence[Dash], chosen: Options) -> Race:
     end = max((live.ended for live in snapshot.live if live.ended is not None), default=None)
     places = {run.config.get("gradient_of") for run in snapshot.experiment.runs}
     place = places.pop() if len(places) == 1 else None
-    marks = happenings(snapshot.events, labels, view, name=lambda word: method_title(word, place), end=end)
+    marks = event_marks(snapshot.events, labels, view, name=lambda word: method_title(word, place), end=end)
     return Race(snapshot, tuple(dashes), titles_of(snapshot), view, chosen, tuple(marks))
 
 

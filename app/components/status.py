@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.charts.happenings import KNOBS
+from app.charts.event_marks import LIVE_SETTINGS
 from app.components.fields import named, run_title
 from app.components.page_style import chip, dash_sample, plain, seconds_in_words, sentence_of
 from app.components.race import titles_of
@@ -173,7 +173,7 @@ def _run(snapshot: Any, run: Any, live: Any, dash: Dash, title: str, *, is_like_
     changes = snapshot.changes(run)
     about = "The line keeps the dash of the method that it began with." if "weighting" in changes else ""
     words = [f'{dash_sample(dash)}<span title="{about}">{html.escape(title)}</span>']
-    settings = [f"{KNOBS[name]} {value:g}" for name, value in changes.items() if name != "weighting"]
+    settings = [f"{LIVE_SETTINGS[name]} {value:g}" for name, value in changes.items() if name != "weighting"]
     if settings:
         words.append(f'<span class="muted" title="Changed while it trains">{html.escape(", ".join(settings))}</span>')
     if not is_like_others:

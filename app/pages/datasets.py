@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from app import access, state
-from app.components import carried
+from app.components import form_prefill
 from app.components.datasets import bring, card, preview, questions, splits
 from app.components.datasets.waiting import progress_bar
 from app.components.page_style import plain, sentence_of, use_style
@@ -84,7 +84,7 @@ def select(source: access.Source) -> None:
 
 def train(source: access.Source, settings: Mapping[str, Any]) -> None:
     """Open the form with this dataset and these settings."""
-    carried.carry({**source.settings, **settings})
+    form_prefill.put({**source.settings, **settings})
     st.switch_page(state.TRAIN)
 
 

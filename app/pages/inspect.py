@@ -9,7 +9,16 @@ import streamlit as st
 from app import access, state
 from app.components.case_viewer import case_viewer_engine
 from app.components.compared_charts import titles_of
-from app.components.inspect import browsing, elsewhere, growing, looking, sheets, stored, trusting, trying
+from app.components.inspect import (
+    browsing,
+    calibration,
+    case_detail,
+    elsewhere,
+    evolution,
+    predict_image,
+    sheets,
+    stored,
+)
 from app.components.inspect.thumbnails import thumbnail
 from app.components.page_style import plain, sentence_of, use_style
 from app.components.plugin_question import plugin_question
@@ -83,14 +92,14 @@ def show_images(runs: Sequence[access.InspectedRun], titles: dict[str, str]) -> 
         )
     table = access.case_table(runs, split)
     if table.empty:
-        looking.told(f"No scores of single {split} images yet. Those of test images are kept when a race ends.")
+        case_detail.warn(f"No scores of single {split} images yet. Those of test images are kept when a race ends.")
         show_more(runs, titles, [], which)
         return
-    looking.missing({titles[run.id]: access.missing_probabilities(run, which) for run in runs})
+    case_detail.missing({titles[run.id]: access.missing_probabilities(run, which) for run in runs})
     case = state.chosen_case()
     if case not in set(table["case"]):
         if case is not None:
-            looking.told(f"No {split} image of these runs is called {case}; this is the worst of the first run.")
+            case_detail.warn(f"No {split} image of these runs is called {case}; this is the worst of the first run.")
         case = table[table["run"] == table["run"].iloc[0]].sort_values(["dice", "case"])["case"].iloc[0]
     by_id = {run.id: run for run in runs}
 
@@ -115,14 +124,14 @@ def show_case(runs: Sequence[access.InspectedRun], titles: dict[str, str], case:
     with st.container(key="case-heading"):
         st.markdown(f"#### {name}", help="What each run predicts on this image, drawn and scored by your browser.")
     if view.note:
-        looking.told(view.note)
+        case_detail.warn(view.note)
     if view.image is None:
         return
     with st.container(key="one-case"):
-        settled = looking.look(view, titles)
+        settled = case_detail.look(view, titles)
         rows = access.case_numbers(runs, view, titles, settled.threshold)
         if len(rows):
-            looking.numbers(rows, settled, view.classes)
+            case_detail.numbers(rows, settled, view.classes)
 
 
 def show_more(
@@ -143,7 +152,7 @@ def show_more(
 
 
 def show_growth(runs: Sequence[access.InspectedRun], titles: dict[str, str]) -> None:
-    growing.growing(
+    evolution.show(
         access.grown_cases(runs),
         titles,
         grown=partial(access.growth, runs),
@@ -154,21 +163,19 @@ def show_growth(runs: Sequence[access.InspectedRun], titles: dict[str, str]) -> 
 def show_reliability(runs: Sequence[access.InspectedRun], titles: dict[str, str], which: access.Which) -> None:
     kept = {run.id: run for run in runs if not access.missing_probabilities(run, which)}
     if not kept:
-        looking.missing({titles[run.id]: access.missing_probabilities(run, which) for run in runs})
+        case_detail.missing({titles[run.id]: access.missing_probabilities(run, which) for run in runs})
         return
-    trusting.trusting(
-        {id: titles[id] for id in kept}, lambda id, margin: access.reliability_of(kept[id], which, margin)
-    )
+    calibration.show({id: titles[id] for id in kept}, lambda id, margin: access.reliability_of(kept[id], which, margin))
 
 
 def show_own(runs: Sequence[access.InspectedRun], titles: dict[str, str]) -> None:
     trained = {run.id: run for run in runs if run.has_network}
     if not trained:
-        looking.told("No network of the chosen runs is on this machine. Choose a run that was trained here.")
+        case_detail.warn("No network of the chosen runs is on this machine. Choose a run that was trained here.")
         return
     classes = {id: run.classes for id, run in trained.items()}
     own = {id: titles[id] for id in trained}
-    trying.trying(own, classes, lambda id, content: access.try_network(trained[id], content))
+    predict_image.show(own, classes, lambda id, content: access.try_network(trained[id], content))
 
 
 show()

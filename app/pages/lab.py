@@ -6,7 +6,7 @@ from dataclasses import replace
 import streamlit as st
 
 from app import access, state
-from app.components import carried
+from app.components import form_prefill
 from app.components.fields import named
 from app.components.lab import bench, setup, sources
 from app.components.lab.words import in_words
@@ -97,7 +97,7 @@ def chosen_run(now: setup.Setup) -> access.History | None:
     own = history.base.weighting
     reason = access.not_replayed(own, f"Its method, {named(own)},")
     sources.choose_run(now, runs if now.run in runs else {now.run: (history.title, "")} | runs, reason)
-    turned_to = [str(knob.value) for knob in history.knobs if knob.field == "weighting"]
+    turned_to = [str(change.value) for change in history.changes if change.field == "weighting"]
     plugin_question(access.plugins_to_replay(now.run, [own, *turned_to]), access.run_plugin)
     return history
 
@@ -105,7 +105,7 @@ def chosen_run(now: setup.Setup) -> access.History | None:
 def train(methods: Sequence[str]) -> None:
     """Open the form with these methods, and with all else that the run had whose losses they were tried on."""
     now = setup.current()
-    carried.carry(access.run_settings(now.run) if now.source == "run" else {}, methods)
+    form_prefill.put(access.run_settings(now.run) if now.source == "run" else {}, methods)
     st.switch_page(state.TRAIN)
 
 

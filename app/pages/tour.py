@@ -3,10 +3,10 @@
 import streamlit as st
 
 from app import access, state
-from app.components import carried
+from app.components import form_prefill
 from app.components.live_chart import chart_engine
 from app.components.page_style import sentence_of, use_style
-from app.components.tour import charts, player, telling
+from app.components.tour import captions, charts, player
 from dmf.errors import DMFError
 from dmf.scenes import SCENES, Scene
 
@@ -22,15 +22,15 @@ def show() -> None:
     name = NAMES[place]
     scene = SCENES[name]
     with st.container(key="tour"):
-        telling.heading(place, [each.title for each in SCENES.values()], go)
-        telling.story(scene)
+        captions.heading(place, [each.title for each in SCENES.values()], go)
+        captions.story(scene)
         try:
             shown = player.played(name) or player.begin(name, access.scene_playback(name))
             passing(scene, shown)
         except DMFError as error:
             st.error(sentence_of(error), icon=":material/error:")
         st.session_state[_LEFT] = place
-        telling.question(scene, train=lambda: train(scene), change=lambda: change(scene), replay=lambda: replay(name))
+        captions.question(scene, train=lambda: train(scene), change=lambda: change(scene), replay=lambda: replay(name))
     access.prepare_ahead()
 
 
@@ -62,22 +62,22 @@ def passing(scene: Scene, shown: player.Played) -> None:
             st.rerun()
         snapshot = charts.renamed(scene, shown.snapshot())
         race = charts.race_of(scene, snapshot)
-        player.bar(shown, telling.progress(snapshot))
+        player.bar(shown, captions.progress(snapshot))
         charts.charts(scene, race, access.metric_info)
-        telling.pictures(scene, race, access.scene_pictures)
+        captions.pictures(scene, race, access.scene_pictures)
 
     look()
 
 
 def train(scene: Scene) -> None:
     """Start the scene's race, changes on the way included, and watch it."""
-    id = state.start_once(scene.preset.config(), lambda config: access.start(config, scene.knobs))
+    id = state.start_once(scene.preset.config(), lambda config: access.start(config, scene.changes))
     st.switch_page(state.TRAIN, query_params={state.EXPERIMENT: id})
 
 
 def change(scene: Scene) -> None:
     """Open the form with the scene's race."""
-    carried.carry(telling.settings(scene), scene.preset.runs)
+    form_prefill.put(captions.settings(scene), scene.preset.runs)
     st.switch_page(state.TRAIN, query_params={})
 
 

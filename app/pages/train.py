@@ -6,7 +6,7 @@ from functools import partial
 import streamlit as st
 
 from app import access, state
-from app.components import gradients, knobs, play, queue, race, recent, samples, scores, status
+from app.components import gradients, live_settings, play, queue, race, recent, samples, scores, status
 from app.components.copying import copying
 from app.components.form import form
 from app.components.lab.methods import explained
@@ -64,7 +64,7 @@ def show_experiment(id: str | None) -> None:
     beside_buttons = status.heading(snapshot.experiment, access.command)
     with st.container():  # there in any case, so that what follows keeps its place when the race ends
         # The settings of a recorded run are changed in its own program.
-        bar = knobs.place() if snapshot.is_active and not snapshot.experiment.is_recorded else None
+        bar = live_settings.place() if snapshot.is_active and not snapshot.experiment.is_recorded else None
     show_queue(id)
     if play.is_played(id) and not snapshot.is_active:  # it may have been resumed, here or elsewhere
         replay(id)
@@ -73,7 +73,7 @@ def show_experiment(id: str | None) -> None:
     if bar is not None:
         with bar:
             methods = access.choices().names["weighting"]
-            knobs.knobs(snapshot.experiment, snapshot.settings, methods, access.turn)
+            live_settings.show(snapshot.experiment, snapshot.settings, methods, access.change_settings)
     with beside_buttons:
         if not snapshot.is_active:
             ids = [run.id for run in snapshot.experiment.runs]
@@ -128,7 +128,7 @@ def show_live(snapshot: access.Snapshot) -> None:
         except DMFError as error:
             problem = str(error)  # what was read before stays on the page
         if _condition(latest) != drawn:
-            st.rerun()  # the buttons, the knobs, and whether this goes on ticking, depend on it
+            st.rerun()  # the buttons, the live settings, and whether this goes on ticking, depend on it
         watch(latest, problem)
 
     live()

@@ -26,7 +26,7 @@ LINES_KEPT = 96  # columns times smoothings, per run
 WINDOW_STEPS = 100_000  # a window of more steps is drawn from its extremes
 
 
-class Recorded(Protocol):
+class TelemetrySource(Protocol):
     """Where telemetry is read: a store."""
 
     def telemetry(self, run_id: str, *, after: int = -1) -> Telemetry:
@@ -86,7 +86,7 @@ class LiveRun:
         self._lock = threading.RLock()
         self._forget(run.attempt)
 
-    def refresh(self, store: Recorded) -> None:
+    def refresh(self, store: TelemetrySource) -> None:
         """Read what is new.
 
         Raises:

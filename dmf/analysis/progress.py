@@ -10,7 +10,7 @@ import pandas as pd
 
 from dmf.analysis.live import LiveRun
 from dmf.config import TrainingConfig
-from dmf.knobs import KNOBS
+from dmf.live_settings import LIVE_SETTINGS
 from dmf.records import RunState
 from dmf.runs import EventRow, ExperimentRow, RunRow, RunStore, SampleRow
 
@@ -22,7 +22,7 @@ class Snapshot:
     Attributes:
         facts: What was known once its data were prepared (``steps_total``, ``images``, ...); empty before.
         live: Telemetry of each run, in their order; it goes on growing.
-        events: All events, oldest first; but a knob that was turned further on than its run stands, because the run
+        events: All events, oldest first; but a change that was turned further on than its run stands, because the run
             went back to a checkpoint, is left out until the run comes there again.
         metrics: Rows as ``RunStore.epoch_metrics`` gives them, in no order.
         samples: Every picture, without its bytes, by epoch.
@@ -67,17 +67,19 @@ class Snapshot:
 
     @property
     def settings(self) -> tuple[dict[str, float | str], ...]:
-        """What the knobs of each run stand at now, by field."""
+        """What the live settings of each run stand at now, by field."""
         return tuple(self.first_settings(run) | self.changes(run) for run in self.experiment.runs)
 
     def first_settings(self, run: RunRow) -> dict[str, float | str]:
-        """What the knobs of a run stood at when it began, by field; a recorded run may not tell them all."""
+        """What the live settings of a run stood at when it began, by field; a recorded run may not tell them all."""
         training = TrainingConfig.model_fields["lr"].default
         lr = self.experiment.config.get("training", {}).get("lr", training)
-        return {field: lr if field == "lr" else run.config[field] for field in KNOBS if field in {"lr", *run.config}}
+        return {
+            field: lr if field == "lr" else run.config[field] for field in LIVE_SETTINGS if field in {"lr", *run.config}
+        }
 
     def changes(self, run: RunRow) -> dict[str, float | str]:
-        """The knobs of a run that were turned, at what they stand at now."""
+        """The live settings of a run that were changed, at what they stand at now."""
         turned = sorted(
             (event for event in self.events if event.run == run.id and event.kind == "knob"),
             key=lambda event: (event.step, event.id),

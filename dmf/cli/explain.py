@@ -37,7 +37,7 @@ def _explain(
     from dmf.replay import explain
 
     history = read_history(losses, store, [weighting] if weighting is not None else ())
-    explained = explain(history.losses, history.config(weighting, settings), step, history.knobs)
+    explained = explain(history.losses, history.config(weighting, settings), step, history.changes)
     if json:
         print_json(explained.to_dict())
         return

@@ -14,10 +14,10 @@ from dmf.cli.shared import STORE, console, file_of, keep_inputs, open_store, plu
 from dmf.config import FusionConfig
 from dmf.config_text import parse
 from dmf.errors import ConfigError
-from dmf.knobs import knobs_of
+from dmf.live_settings import changes_of
 from dmf.paths import refuse_impossible
 from dmf.plugins import registry_of
-from dmf.records import Knob
+from dmf.records import SettingChange
 
 LOSSES = typer.Argument(
     help="CSV file (a header of loss names, then one row of losses per step), or id of a recorded run."
@@ -46,13 +46,13 @@ class History:
         losses: (S, K), NaN where a loss was not finite.
         source: The file they are from; None for a database on a server.
         settings: Fields of ``FusionConfig``, unless others are given.
-        knobs: Changes made while the run trained.
+        changes: Changes made while the run trained.
     """
 
     losses: NDArray[np.float64]
     source: str | None
     settings: Mapping[str, Any]
-    knobs: tuple[Knob, ...] = ()
+    changes: tuple[SettingChange, ...] = ()
 
     def config(self, weighting: str | None, texts: Mapping[str, Any]) -> FusionConfig:
         """The settings with those that were given."""
@@ -77,7 +77,7 @@ def read_history(losses: str, store: str | None, methods: Sequence[str]) -> Hist
     settings, source = opened.run(losses).config, file_of(opened)
     if not methods or any(method not in registry_of("WEIGHTINGS") for method in methods):
         say_yes_to(plugins_of_run(opened, losses))
-    return History(values, source, settings, () if methods else knobs_of(opened.events([losses])))
+    return History(values, source, settings, () if methods else changes_of(opened.events([losses])))
 
 
 def _replay(
@@ -108,7 +108,7 @@ def _replay(
     history = read_history(losses, store, weighting or ())
     keep_inputs(output, history.source)
     configs = [history.config(method, settings) for method in methods]
-    weights = np.hstack([replay(history.losses, config, history.knobs) for config in configs])
+    weights = np.hstack([replay(history.losses, config, history.changes) for config in configs])
     names = configs[0].terms
     if len(configs) > 1:
         names = tuple(f"{config.weighting}:{term}" for config in configs for term in config.terms)

@@ -15,7 +15,7 @@ from rich.console import Console
 from dmf.config import PluginConfig
 from dmf.config_text import build
 from dmf.errors import ConfigError, StoreError
-from dmf.knobs import plugins_told
+from dmf.live_settings import plugins_of_changes
 from dmf.paths import plugin_files
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def await_owners(store: "RunStore", rows: Sequence["RunRow"], *, quiet: bool = F
 def plugins_of_run(store: "RunStore", run: str) -> list[PluginConfig]:
     """The files of someone's own that a run was made with, or turned to."""
     stored = store.experiment(store.run(run).experiment).config.get("plugins", ())
-    return [*(build(PluginConfig, plugin) for plugin in stored), *plugins_told(store.events([run]))]
+    return [*(build(PluginConfig, plugin) for plugin in stored), *plugins_of_changes(store.events([run]))]
 
 
 def say_yes_to(stored: Sequence[PluginConfig]) -> None:

@@ -16,7 +16,7 @@ from dmf.cli.options import given, options_of, with_options
 from dmf.cli.shared import STORE, console, open_store, print_json
 from dmf.config_text import DEFAULT_WEIGHTINGS, SECTIONS, experiment
 from dmf.errors import ConfigError
-from dmf.knobs import read_events
+from dmf.live_settings import read_events
 from dmf.presets import PRESETS, find_preset
 
 if TYPE_CHECKING:
@@ -79,17 +79,17 @@ def _train(
     from dmf.build import estimate_steps
     from dmf.jobs import Job, create_experiment, new_owner
 
-    knobs = read_events(events) if events is not None else {}
+    changes = read_events(events) if events is not None else {}
     opened = open_store(store)
     steps = estimate_steps(config)["steps_per_epoch"] * config.training.epochs
-    for label, turned in knobs.items():
+    for label, turned in changes.items():
         if turned[-1].step >= steps:
             raise ConfigError(
                 f"{events}: run {label!r} changes at step {turned[-1].step}, but training ends after {steps} steps. "
                 "Take the change out, or train longer.",
                 "events",
             )
-    row = create_experiment(opened, config, knobs)
+    row = create_experiment(opened, config, changes)
     run_job(opened, Job(opened, row, new_owner("dmf train")), as_json=json)
 
 

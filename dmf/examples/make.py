@@ -12,7 +12,7 @@ from pathlib import Path
 from dmf.config import DataConfig, ExperimentConfig, FusionConfig, ModelConfig, RunConfig, TrainingConfig
 from dmf.examples import FILE, MEMBER, SCENES_FILE, TAG, TOUR_TAG, scene_stem
 from dmf.jobs import Job, create_experiment, new_owner
-from dmf.records import Knob
+from dmf.records import SettingChange
 from dmf.runs import RunStore
 from dmf.scenes import SCENES
 
@@ -37,7 +37,7 @@ class Example:
 
     stem: str
     config: ExperimentConfig
-    knobs: Mapping[str, Sequence[Knob]] = field(default_factory=dict)
+    changes: Mapping[str, Sequence[SettingChange]] = field(default_factory=dict)
     tags: tuple[str, ...] = (TAG,)
     is_archived: bool = False
 
@@ -59,7 +59,7 @@ def scenes() -> list[Example]:
     for name, scene in SCENES.items():
         chosen = scene.preset.config()
         on_cpu = chosen.model_copy(update={"training": chosen.training.model_copy(update={"device": "cpu"})})
-        made.append(Example(scene_stem(name), on_cpu, scene.knobs, (TAG, TOUR_TAG), is_archived=True))
+        made.append(Example(scene_stem(name), on_cpu, scene.changes, (TAG, TOUR_TAG), is_archived=True))
     return made
 
 
@@ -70,7 +70,7 @@ def make(file: Path, examples: Sequence[Example]) -> None:
         store = RunStore(path)
         stems = {}
         for example in examples:
-            experiment = create_experiment(store, example.config, example.knobs)
+            experiment = create_experiment(store, example.config, example.changes)
             Job(store, experiment, new_owner("examples")).train()
             for run in experiment.runs:
                 store.update_run(run.id, tags=example.tags, notes=NOTES, archived=example.is_archived)

@@ -10,10 +10,10 @@ from typing import Any
 from dmf import build
 from dmf.config import ExperimentConfig
 from dmf.errors import CheckpointError, ConfigError, DMFError, NotOwnerError, RunFinishedError, StoreError, reason
-from dmf.knobs import Settings, knobs_of, plugins_told
+from dmf.live_settings import Settings, changes_of, plugins_of_changes
 from dmf.plugins import plugins_of, plugins_with, require
-from dmf.records import Event, Knob, RunState, StateChange
-from dmf.runs import SILENT_SECONDS, ExperimentRow, RunRow, RunStore, StoreControls, StoreSink
+from dmf.records import Event, RunState, SettingChange, StateChange
+from dmf.runs import SILENT_SECONDS, ExperimentRow, RunRow, RunStore, StoreCommands, StoreSink
 from dmf.training import Lockstep, TrainingRun
 from dmf.training.checkpoint import sweep
 
@@ -23,14 +23,14 @@ OnStep = Callable[[Sequence[TrainingRun]], None]
 
 
 def create_experiment(
-    store: RunStore, config: ExperimentConfig, knobs: Mapping[str, Sequence[Knob]] | None = None
+    store: RunStore, config: ExperimentConfig, changes: Mapping[str, Sequence[SettingChange]] | None = None
 ) -> ExperimentRow:
     """Check ``config`` and put its runs into the store, queued, with the plug-ins that they use.
 
     Args:
         store: Where they are kept.
         config: The experiment; a folder of its dataset that is not absolute is stored as seen from here.
-        knobs: Changes of settings that are known beforehand, by the label of their run; each acts at its step.
+        changes: Changes of settings that are known beforehand, by the label of their run; each acts at its step.
 
     Raises:
         ConfigError: If something cannot work, or a plug-in is not loaded or has changed; nothing is stored then.
@@ -39,9 +39,11 @@ def create_experiment(
     require(config.plugins)
     build.validate(config)
     build.numerics(config)
-    turned_to = [str(knob.value) for turned in (knobs or {}).values() for knob in turned if knob.field == "weighting"]
-    config = config.model_copy(update={"plugins": plugins_of(config, turned_to), "data": config.data.absolute()})
-    changes = {label: _foreseen(config, label, turned) for label, turned in (knobs or {}).items()}
+    later_weightings = [
+        str(change.value) for made in (changes or {}).values() for change in made if change.field == "weighting"
+    ]
+    config = config.model_copy(update={"plugins": plugins_of(config, later_weightings), "data": config.data.absolute()})
+    rows_of = {label: _rows_of(config, label, made) for label, made in (changes or {}).items()}
     experiment = store.create_experiment(
         config.model_dump(mode="json"),
         name=config.name or f"{config.data.dataset}: {', '.join(run.label for run in config.runs)}",
@@ -50,12 +52,14 @@ def create_experiment(
         environment=build.environment(config),
     )
     ids = {run.label: run.id for run in experiment.runs}
-    store.write([Event(ids[label], step, "knob", data) for label, rows in changes.items() for step, data in rows], None)
+    store.write([Event(ids[label], step, "knob", data) for label, rows in rows_of.items() for step, data in rows], None)
     return experiment
 
 
-def _foreseen(config: ExperimentConfig, label: str, knobs: Sequence[Knob]) -> list[tuple[int, dict[str, Any]]]:
-    """Step and data of the events that store ``knobs`` of one run, in the order they act.
+def _rows_of(
+    config: ExperimentConfig, label: str, changes: Sequence[SettingChange]
+) -> list[tuple[int, dict[str, Any]]]:
+    """Step and data of the events that store ``changes`` of one run, in the order they act.
 
     Raises:
         ConfigError: If there is no such run, or a change cannot work.
@@ -64,25 +68,25 @@ def _foreseen(config: ExperimentConfig, label: str, knobs: Sequence[Knob]) -> li
     if label not in runs:
         raise ConfigError(f"No run of this race is called {label!r}; there are: {', '.join(runs)}.", "events")
     settings, rows = Settings(config.training.lr, runs[label].fusion), []
-    for knob in sorted(knobs, key=attrgetter("step")):
+    for change in sorted(changes, key=attrgetter("step")):
         try:
-            turned = settings.turned(knob.field, knob.value)
-            build.build_fusion(turned.fusion)
+            changed = settings.changed(change.field, change.value)
+            build.build_fusion(changed.fusion)
         except ConfigError as error:
-            raise ConfigError(f"Run {label!r}, step {knob.step}: {error}", "events") from error
-        before, value = settings.value(knob.field), turned.value(knob.field)
-        rows.append((knob.step, {"field": knob.field, "value": value, "before": before}))
-        settings = turned
+            raise ConfigError(f"Run {label!r}, step {change.step}: {error}", "events") from error
+        before, value = settings.value(change.field), changed.value(change.field)
+        rows.append((change.step, {"field": change.field, "value": value, "before": before}))
+        settings = changed
     return rows
 
 
-def _sources(knob: Knob) -> dict[str, Any]:
+def _sources(change: SettingChange) -> dict[str, Any]:
     """The plug-in of a method that a run turns to, stored with the change.
 
     Raises:
         ConfigError: If its file is gone or has changed since it was loaded.
     """
-    plugins = plugins_with({"WEIGHTINGS": {str(knob.value)}}) if knob.field == "weighting" else ()
+    plugins = plugins_with({"WEIGHTINGS": {str(change.value)}}) if change.field == "weighting" else ()
     return {"plugins": [plugin.model_dump(mode="json") for plugin in plugins]} if plugins else {}
 
 
@@ -132,7 +136,7 @@ class Job:
             )
             raise RunFinishedError(f"Nothing to train in experiment {experiment.id!r}: its runs are {states}.{way_out}")
         store.check_reach([run.id for run in self.runs if store.artifacts(run.id)])
-        require((*self.config.plugins, *plugins_told(store.events([run.id for run in self.runs]))))
+        require((*self.config.plugins, *plugins_of_changes(store.events([run.id for run in self.runs]))))
         self._resumed = frozenset(store.claim([run.id for run in self.runs], owner))
 
     @property
@@ -151,10 +155,10 @@ class Job:
         """
         ids = [run.id for run in self.runs]
         sink = self._sink = StoreSink(self.store, self.owner)
-        controls = StoreControls(self.store, ids, self.owner)
+        commands = StoreCommands(self.store, ids, self.owner)
         try:
             try:
-                lockstep = self._prepare(sink, controls, on_step, on_progress)
+                lockstep = self._prepare(sink, commands, on_step, on_progress)
             except StoreError:
                 raise
             except _StoppedEarlyError:
@@ -172,7 +176,7 @@ class Job:
             with suppress(StoreError):  # the first error is the one to tell; this one would hide it
                 sink.close()
             self._sink = None
-            controls.close()
+            commands.close()
             with suppress(StoreError):
                 self.store.release(ids, self.owner)
 
@@ -192,14 +196,14 @@ class Job:
     def _prepare(
         self,
         sink: StoreSink,
-        controls: StoreControls,
+        commands: StoreCommands,
         on_step: OnStep | None,
         on_progress: Callable[[int, int], None] | None,
     ) -> Lockstep | None:
         """The loop over the runs that can be trained; None if there is none left."""
 
         def hear(done: int, total: int) -> None:
-            if self.stop.is_set() or controls.lost.issuperset(run.id for run in self.runs):
+            if self.stop.is_set() or commands.lost.issuperset(run.id for run in self.runs):
                 raise _StoppedEarlyError
             if on_progress is not None:
                 on_progress(done, total)
@@ -227,7 +231,7 @@ class Job:
             task=workbench.task,
             samples=workbench.samples,
             sink=sink,
-            controls=controls,
+            commands=commands,
             plan=workbench.plan(self.experiment.id),
             numerics=workbench.numerics,
             scheduled=scheduled,
@@ -236,13 +240,13 @@ class Job:
             told=_sources,
         )
 
-    def _continue(self, run: TrainingRun, row: RunRow, steps_per_epoch: int) -> tuple[Knob, ...]:
+    def _continue(self, run: TrainingRun, row: RunRow, steps_per_epoch: int) -> tuple[SettingChange, ...]:
         """Go on from the last checkpoint of an earlier attempt, or from the start if it never came to one.
 
         Returns:
             Changes of settings that are stored and still to come: made after the checkpoint, or known beforehand.
         """
-        stored = knobs_of(self.store.events([row.id]))
+        stored = changes_of(self.store.events([row.id]))
         if row.id not in self._resumed:
             return stored
         files = {file.kind: file for file in self.store.artifacts(row.id)}
@@ -250,8 +254,8 @@ class Job:
         if last is not None:
             run.restore(last)
         # A checkpoint is written after the changes that it holds are stored, so they come first in that order.
-        applied, coming = run.progress.knobs, stored[len(run.progress.knobs) :]
-        if applied != stored[: len(applied)] or any(knob.step < run.step for knob in coming):
+        applied, coming = run.progress.changes, stored[len(run.progress.changes) :]
+        if applied != stored[: len(applied)] or any(change.step < run.step for change in coming):
             raise CheckpointError(
                 f"The checkpoint of run {row.id!r} and the store disagree about its changes of settings, so one of "
                 "them is not of this run as it was last. Put the right file back, or start a new run."

@@ -10,7 +10,7 @@ from dmf import build
 from dmf.config import ExperimentConfig
 from dmf.errors import NotOwnerError, StoreError, reason
 from dmf.jobs.job import Job, create_experiment
-from dmf.records import Knob, RunState
+from dmf.records import RunState, SettingChange
 from dmf.runs import ExperimentRow, RunStore, new_owner
 from dmf.runs.sink import HEARTBEAT_SECONDS
 
@@ -40,18 +40,18 @@ class JobManager:
         self._troubles: dict[str, str] = {}  # of what ended, until it is resumed
         self._keeper_trouble: str | None = None
 
-    def launch(self, config: ExperimentConfig, knobs: Mapping[str, Sequence[Knob]] | None = None) -> str:
+    def launch(self, config: ExperimentConfig, changes: Mapping[str, Sequence[SettingChange]] | None = None) -> str:
         """Queue a new experiment on its device; returns its id.
 
         Args:
             config: The experiment.
-            knobs: Changes of settings known beforehand, by the label of their run; see ``create_experiment``.
+            changes: Changes of settings known beforehand, by the label of their run; see ``create_experiment``.
 
         Raises:
             ConfigError: If something cannot work; nothing is stored then.
             StoreError: If the store refuses.
         """
-        experiment = create_experiment(self.store, config, knobs)
+        experiment = create_experiment(self.store, config, changes)
         self._enqueue(experiment)
         return experiment.id
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dmf.methods.about import ABOUT, About
-from dmf.methods.habits import AFTER, BEFORE, Habits, Reaction, cost, first_sentence, habits
+from dmf.methods.probes import AFTER, BEFORE, ProbeResults, Reaction, cost, first_sentence, probe
 from dmf.weighting import WEIGHTINGS
 
 FILE = Path(__file__).with_name("table.json")
@@ -56,19 +56,19 @@ class Method:
 
     name: str
     about: About
-    habits: Habits
+    probes: ProbeResults
     cost: float
 
     @property
     def keeps(self) -> str:
         """The state it keeps, in words."""
-        numbers = f"{self.habits.numbers} numbers"
-        return f"{numbers}, {self.habits.remembered} values of each loss" if self.habits.remembered else numbers
+        numbers = f"{self.probes.numbers} numbers"
+        return f"{numbers}, {self.probes.remembered} values of each loss" if self.probes.remembered else numbers
 
     @property
     def spent(self) -> str:
         """What a step costs, in words: ``"69 µs, a second forward pass"``."""
-        return ", ".join(filter(None, (f"{self.cost:.0f} µs", self.habits.passes)))
+        return ", ".join(filter(None, (f"{self.cost:.0f} µs", self.probes.passes)))
 
 
 @dataclass(frozen=True)
@@ -85,17 +85,17 @@ def methods_table() -> MethodsTable:
     One that cannot be run is left out; ``dmf check-method`` says why.
     """
     kept = json.loads(FILE.read_text(encoding="utf-8"))
-    lines = [Method(name, ABOUT[name], _habits(line["habits"]), line["cost"]) for name, line in kept["methods"].items()]
+    lines = [Method(name, ABOUT[name], _probes(line["probes"]), line["cost"]) for name, line in kept["methods"].items()]
     for name in WEIGHTINGS:
         if name not in ABOUT:
             with suppress(Exception):  # whatever a method of someone's own raises
-                lines.append(Method(name, About(first_sentence(name)), habits(name), cost(name)))
+                lines.append(Method(name, About(first_sentence(name)), probe(name), cost(name)))
     return MethodsTable(tuple(lines), kept["machine"])
 
 
 def measure() -> dict[str, Any]:
     """Run every method that comes with the program; what :func:`methods_table` reads."""
-    lines = {name: {"habits": asdict(habits(name)), "cost": round(cost(name), 1)} for name in ABOUT}
+    lines = {name: {"probes": asdict(probe(name)), "cost": round(cost(name), 1)} for name in ABOUT}
     return {"machine": _machine(), "methods": lines}
 
 
@@ -108,7 +108,7 @@ def in_markdown(table: MethodsTable) -> str:
 
 
 def _line(method: Method) -> str:
-    about, found = method.about, method.habits
+    about, found = method.about, method.probes
     paper = f"[{about.title}]({about.url}), {about.where}" if about.title else "–"
     reactions = (found.spike, found.plateau, found.scale)
     cells = (
@@ -122,8 +122,8 @@ def _line(method: Method) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _habits(kept: dict[str, Any]) -> Habits:
-    return Habits(**kept | {event: Reaction(**kept[event]) for event in EVENTS})
+def _probes(kept: dict[str, Any]) -> ProbeResults:
+    return ProbeResults(**kept | {event: Reaction(**kept[event]) for event in EVENTS})
 
 
 def _machine() -> str:

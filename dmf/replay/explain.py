@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dmf.config import FusionConfig
 from dmf.errors import ConfigError, naming_plugins
-from dmf.records import Knob
+from dmf.records import SettingChange
 from dmf.replay.replay import presence, replay, replay_rule, turns
 
 if TYPE_CHECKING:
@@ -90,15 +90,17 @@ class Explainer:
     Args:
         losses: (S, K) one row per step, as for :func:`dmf.replay.replay`.
         config: Only what concerns the weighting and its memory is read.
-        knobs: Changes made while the run trained, in their order.
+        changes: Changes made while the run trained, in their order.
 
     Raises:
         DataError: If ``losses`` has not one column per term.
         ConfigError: If a weighting is unknown, its options do not fit, or it needs more than loss values.
     """
 
-    def __init__(self, losses: NDArray[np.floating], config: FusionConfig, knobs: Sequence[Knob] = ()) -> None:
-        self.weights = replay(losses, config, knobs)
+    def __init__(
+        self, losses: NDArray[np.floating], config: FusionConfig, changes: Sequence[SettingChange] = ()
+    ) -> None:
+        self.weights = replay(losses, config, changes)
         self.config = config
         self.losses: Numbers = np.array(losses, dtype=np.float64)
         self._present = presence(losses)
@@ -108,7 +110,7 @@ class Explainer:
         # (S, K) what enters the memory of each loss.
         self._stored: NDArray[np.bool_] = here & finite[:, None]
         self.losses = np.where(here, self.losses, np.nan)
-        self._turns = turns(config, knobs, len(self.losses))
+        self._turns = turns(config, changes, len(self.losses))
         self._kept: dict[tuple[int, int], Weighting] = {}
 
     @naming_plugins()
@@ -250,14 +252,16 @@ class Explainer:
         return _numbers(combined.weights)
 
 
-def explain(losses: NDArray[np.floating], config: FusionConfig, step: int, knobs: Sequence[Knob] = ()) -> Explanation:
+def explain(
+    losses: NDArray[np.floating], config: FusionConfig, step: int, changes: Sequence[SettingChange] = ()
+) -> Explanation:
     """How ``config`` comes to the weights of one step of a recorded history.
 
     Args:
         losses: (S, K) one row per step, one column per term of ``config``.
         config: Only what concerns the weighting and its memory is read.
         step: Which step, counted from 0.
-        knobs: Changes made while the run trained, in their order.
+        changes: Changes made while the run trained, in their order.
 
     Returns:
         The explanation, whose weights are those of :func:`dmf.replay.replay` to the last bit.
@@ -267,7 +271,7 @@ def explain(losses: NDArray[np.floating], config: FusionConfig, step: int, knobs
         ConfigError: If there is no such step, a weighting is unknown, its options do not fit, or it needs more than
             loss values.
     """
-    return Explainer(losses, config, knobs).at(step)
+    return Explainer(losses, config, changes).at(step)
 
 
 def _weights_stage(weights: Numbers, before: Numbers) -> "Stage":

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dmf.config import FusionConfig
 from dmf.errors import ConfigError, DataError, UnknownNameError, naming_plugins
-from dmf.records import Knob
+from dmf.records import SettingChange
 from dmf.registry import unknown
 from dmf.replay.methods import replayable_methods
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 
 @naming_plugins()
-def replay(losses: NDArray[np.floating], config: FusionConfig, knobs: Sequence[Knob] = ()) -> NDArray[np.float64]:
+def replay(
+    losses: NDArray[np.floating], config: FusionConfig, changes: Sequence[SettingChange] = ()
+) -> NDArray[np.float64]:
     """Weights that ``config`` would have given at every step of a recorded history.
 
     Args:
@@ -28,8 +30,8 @@ def replay(losses: NDArray[np.floating], config: FusionConfig, knobs: Sequence[K
             that changes nothing: it keeps the last weights, as in training. A *masked* value is a loss that was absent:
             the others of its row are weighed among themselves.
         config: Only what concerns the weighting and its memory is read.
-        knobs: Changes made while the run trained, in their order; those of the weighting act again: the history stays,
-            the new rule's own memory begins anew.
+        changes: Changes made while the run trained, in their order; those of the weighting act again: the history
+            stays, the new rule's own memory begins anew.
 
     Returns:
         (S, K) float64 weights, each row used for the losses of the same row.
@@ -49,7 +51,7 @@ def replay(losses: NDArray[np.floating], config: FusionConfig, knobs: Sequence[K
         )
     history = torch.from_numpy(np.array(losses, dtype=np.float64))
     present = presence(losses)
-    took_turns = turns(config, knobs, len(losses))
+    took_turns = turns(config, changes, len(losses))
     for _, fusion in took_turns:
         _refuse_what_needs_more(fusion.weighting)
     parts = [
@@ -84,13 +86,13 @@ def replay_rule(
     return step_through(weighting, losses, torch.from_numpy(present[: len(losses)]), history_max, first)
 
 
-def turns(config: FusionConfig, knobs: Sequence[Knob], count: int) -> list[tuple[int, FusionConfig]]:
+def turns(config: FusionConfig, changes: Sequence[SettingChange], count: int) -> list[tuple[int, FusionConfig]]:
     """First step and configuration of each rule that had its turn within ``count`` steps, in order."""
     found = [(0, config)]
-    for knob in knobs:
-        is_change = knob.field == "weighting" and knob.value != found[-1][1].weighting
-        if is_change and knob.step < count:
-            found.append((knob.step, config.model_copy(update={"weighting": knob.value})))
+    for change in changes:
+        is_change = change.field == "weighting" and change.value != found[-1][1].weighting
+        if is_change and change.step < count:
+            found.append((change.step, config.model_copy(update={"weighting": change.value})))
     return found
 
 

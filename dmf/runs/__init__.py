@@ -3,7 +3,7 @@
 from dmf.runs.export import ExportFormat, export_run
 from dmf.runs.ownership import new_owner
 from dmf.runs.rows import SILENT_SECONDS, EventRow, ExperimentRow, RunRow, SampleRow, Telemetry
-from dmf.runs.sink import StoreControls, StoreSink
+from dmf.runs.sink import StoreCommands, StoreSink
 from dmf.runs.store import RunStore
 
 __all__ = [
@@ -14,7 +14,7 @@ __all__ = [
     "RunRow",
     "RunStore",
     "SampleRow",
-    "StoreControls",
+    "StoreCommands",
     "StoreSink",
     "Telemetry",
     "export_run",

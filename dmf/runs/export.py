@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from dmf.errors import ConfigError, RunNotFoundError, StoreError
-from dmf.knobs import knobs_of, write_events
-from dmf.records import Knob
+from dmf.live_settings import changes_of, write_events
+from dmf.records import SettingChange
 from dmf.registry import unknown
 from dmf.runs import tensorboard
 from dmf.runs.rows import RunRow, Telemetry
@@ -34,8 +34,8 @@ def export_run(store: RunStore, run_id: str, format: ExportFormat, path: str | P
     that is not finite is null. ``tensorboard``: ``path`` is a folder for any number of runs, each in a folder of its
     own, which ``tensorboard --logdir`` opens: per step loss/<term>, weight/<term>, auxiliary, gamma, total, lr and
     finite, per measurement grad_norm/<loss> and so on, per epoch <split>/<metric>. ``events``: the changes of settings
-    made while it trained, as ``dmf.knobs.read_events`` reads them; ``run_id`` may then name an experiment, for the
-    changes of all its runs.
+    made while it trained, as ``dmf.live_settings.read_events`` reads them; ``run_id`` may then name an experiment, for
+    the changes of all its runs.
 
     Raises:
         RunNotFoundError: If there is no such run.
@@ -73,7 +73,7 @@ def export_run(store: RunStore, run_id: str, format: ExportFormat, path: str | P
         raise StoreError(f"Cannot write {path}: {error.strerror or error}. Choose another file with `-o`.") from error
 
 
-def _changes(store: RunStore, id: str) -> dict[str, Sequence[Knob]]:
+def _changes(store: RunStore, id: str) -> dict[str, Sequence[SettingChange]]:
     """Changes of settings by label: of one run, or of every run of an experiment."""
     try:
         runs: Sequence[RunRow] = store.experiment(id).runs
@@ -82,7 +82,7 @@ def _changes(store: RunStore, id: str) -> dict[str, Sequence[Knob]]:
     launched = store.experiment(runs[0].experiment).config.get("runs", [])
     # `dmf train` knows a run by the label that it was launched with.
     labels = [launched[run.position]["label"] if run.position < len(launched) else run.label for run in runs]
-    return {label: knobs_of(store.events([run.id])) for label, run in zip(labels, runs, strict=True)}
+    return {label: changes_of(store.events([run.id])) for label, run in zip(labels, runs, strict=True)}
 
 
 def _write_tensorboard(store: RunStore, run: RunRow, folder: Path) -> None:

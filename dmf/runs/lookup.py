@@ -7,10 +7,10 @@ from sqlalchemy import ColumnElement, Connection, exists, select, true
 
 from dmf.errors import RunNotFoundError
 from dmf.records import RunState
-from dmf.runs.recording import run_not_found
 from dmf.runs.rows import SILENT, ExperimentRow, RunRow
 from dmf.runs.schema import experiments, runs
 from dmf.runs.watching import Watch
+from dmf.runs.writing import run_not_found
 
 
 def one_run(connection: Connection, id: str, watch: Watch) -> RunRow:

@@ -13,11 +13,11 @@ from dmf.records import RunState
 from dmf.runs.engine import one_at_a_time
 from dmf.runs.lookup import one_experiment, one_run
 from dmf.runs.queueing import next_place
-from dmf.runs.recording import EMPTY_SUMMARY
 from dmf.runs.rows import LEASE_SECONDS
 from dmf.runs.schema import artifacts, case_scores, controls, epoch_metrics, events, experiments, meta, runs, samples
 from dmf.runs.schema import telemetry as telemetry_table
 from dmf.runs.watching import Watch
+from dmf.runs.writing import EMPTY_SUMMARY
 
 LONGEST_NAME = 200  # characters, as for the name of an experiment
 EXPERIMENT_ID = r"e-\d{8}-\d{6}-[0-9a-f]{6}"

@@ -14,10 +14,10 @@ from sqlalchemy import ColumnElement, Connection, func, select, update
 from dmf.errors import NotOwnerError, RunFinishedError
 from dmf.records import Event, RunState, StateChange
 from dmf.runs.queueing import next_place
-from dmf.runs.recording import add_event, not_owner, run_not_found, write_state
 from dmf.runs.rows import LEASE_SECONDS, SILENT
 from dmf.runs.schema import controls, events, experiments, runs
 from dmf.runs.watching import Watch
+from dmf.runs.writing import add_event, not_owner, run_not_found, write_state
 
 _ACTIVE = [state.value for state in RunState if state.is_active]
 LET_GO = "its owner let go of it before its end"

@@ -6,10 +6,10 @@ from dmf.errors import RunFinishedError
 from dmf.records import Event, RunState
 from dmf.runs.engine import one_at_a_time
 from dmf.runs.lookup import matching_experiments, one_experiment
-from dmf.runs.recording import add_event
 from dmf.runs.rows import ExperimentRow
 from dmf.runs.schema import experiments, runs
 from dmf.runs.watching import Watch
+from dmf.runs.writing import add_event
 
 CANCELLED = "cancelled in the queue"
 

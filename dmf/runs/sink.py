@@ -1,4 +1,4 @@
-"""What training sees of the store: a sink that never waits for the disk, and wishes read from memory."""
+"""What training sees of the store: a sink that never waits for the disk, and commands read from memory."""
 
 import queue
 import threading
@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from dmf.errors import NotOwnerError, StoreError
-from dmf.records import CaseScores, Control, Event, Record, Sample, StateChange, TelemetryBlock
+from dmf.records import CaseScores, Command, Event, Record, Sample, StateChange, TelemetryBlock
 from dmf.runs.engine import is_away, is_transient
 from dmf.runs.store import RunStore
 
@@ -18,7 +18,7 @@ HELD_BYTES = 64e6  # of records that wait in memory while the store does not tak
 RECORD_BYTES = 1000  # of one, without its arrays and pictures
 MOST_INTERVAL = 5.0  # s between two tries at a server, after shorter ones
 PATIENCE_SECONDS = 2.0  # a commit that takes longer is told as trouble
-POLL_SECONDS = 0.1  # a wish is heard within it, or within a step; ten looks a second take 0.2 % of one core
+POLL_SECONDS = 0.1  # a command is heard within it, or within a step; ten looks a second take 0.2 % of one core
 HEARTBEAT_SECONDS = 2.0
 
 
@@ -195,13 +195,13 @@ def _bytes_of(record: Record) -> int:
             return RECORD_BYTES
 
 
-class StoreControls:
-    """Implements ``dmf.records.Controls``: a thread fetches wishes ten times a second and keeps the lease alive.
+class StoreCommands:
+    """Implements ``dmf.records.CommandSource``: a thread fetches commands ten times a second and keeps the lease alive.
 
     The heartbeat comes from this thread, so that it goes on while training is paused or in a long step.
 
     Args:
-        store: Where wishes are left.
+        store: Where commands are left.
         run_ids: Runs that ``owner`` has claimed.
         owner: Whose lease is renewed.
 
@@ -214,15 +214,15 @@ class StoreControls:
         self._store = store
         self._runs = tuple(run_ids)
         self._owner = owner
-        self._waiting: dict[str, list[Control]] = {run: [] for run in self._runs}
-        self._lock = threading.Lock()  # what was wished of several runs at once is there for all at once
+        self._waiting: dict[str, list[Command]] = {run: [] for run in self._runs}
+        self._lock = threading.Lock()  # what was asked of several runs at once is there for all at once
         self._error: StoreError | None = None
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name="dmf-store-controls", daemon=True)
         self._thread.start()
 
-    def take(self, run: str) -> Sequence[Control]:
-        """Wishes about this run not taken before, oldest first.
+    def take(self, run: str) -> Sequence[Command]:
+        """Commands about this run not taken before, oldest first.
 
         Raises:
             NotOwnerError: If the run was lost to another owner, or counted as interrupted.
@@ -244,10 +244,10 @@ class StoreControls:
 
     def _work(self) -> None:
         beat = -HEARTBEAT_SECONDS
-        with self._store.watching_wishes(self._runs) as any_pending:
+        with self._store.watching_commands(self._runs) as any_pending:
             while not self._closing.is_set():
                 try:
-                    # Before the wishes: after a long standstill (a laptop asleep) the runs may be another's by now.
+                    # Before the commands: after a long standstill (a laptop asleep) the runs may be another's by now.
                     if time.monotonic() - beat >= HEARTBEAT_SECONDS:
                         self._beat()
                         beat = time.monotonic()
@@ -260,7 +260,7 @@ class StoreControls:
                 self._closing.wait(POLL_SECONDS)
 
     def _held(self) -> list[str]:
-        # Wishes about a lost run are for its new owner.
+        # Commands about a lost run are for its new owner.
         return [run for run in self._runs if run not in self.lost]
 
     def _beat(self) -> None:
@@ -270,9 +270,9 @@ class StoreControls:
             self.lost |= {run for run in self._held() if self._store.run(run).owner != self._owner}
 
     def _fetch(self) -> None:
-        controls = self._store.pending_controls(self._held())
-        if controls:
-            self._store.mark_taken([control.id for control in controls])
+        commands = self._store.pending_commands(self._held())
+        if commands:
+            self._store.mark_taken([command.id for command in commands])
             with self._lock:
-                for control in controls:
-                    self._waiting[control.run].append(control)
+                for command in commands:
+                    self._waiting[command.run].append(command)

@@ -14,16 +14,16 @@ from sqlalchemy import update
 
 from dmf.errors import NotOwnerError, StoreError
 from dmf.records import Artifact, Record, RunState
-from dmf.runs import adopting, lookup, managing, ownership, queueing, schema
-from dmf.runs.recorded import Recorded
-from dmf.runs.recording import owned_runs, trim_run, write_artifact
+from dmf.runs import import_store, lookup, managing, ownership, queueing, schema
 from dmf.runs.rows import ExperimentRow, RunRow
-from dmf.runs.wishes import Wishes
+from dmf.runs.store_commands import Commands
+from dmf.runs.store_records import RecordsPart
+from dmf.runs.writing import owned_runs, trim_run, write_artifact
 
 LOOK_SECONDS = 0.25  # how often a heartbeat is looked at while waiting for it to change
 
 
-class RunStore(Recorded, Wishes):
+class RunStore(RecordsPart, Commands):
     """Opens a store, creating it where there is none, and brings an older one up to date.
 
     Args:
@@ -118,7 +118,7 @@ class RunStore(Recorded, Wishes):
     def is_untouched(self) -> bool:
         """Whether there is no experiment, and none was ever taken over from another store."""
         with self._reading() as connection:
-            return adopting.is_untouched(connection)
+            return import_store.is_untouched(connection)
 
     def adopt(self, other: "RunStore", only: Collection[str] | None = None) -> list[str]:
         """Copy the experiments of another store, without their files, under the ids that they have there.
@@ -133,7 +133,7 @@ class RunStore(Recorded, Wishes):
             Ids of the experiments that were copied.
         """
         with other._reading() as source, self._writing() as target:
-            return adopting.adopt(source, target, only)
+            return import_store.adopt(source, target, only)
 
     def run(self, id: str) -> RunRow:
         """One run.
@@ -215,7 +215,7 @@ class RunStore(Recorded, Wishes):
         """Own all of these runs, or none; a run to be resumed is queued again, its experiment after all others.
 
         A run of another is taken over only once its owner is silent, see :meth:`await_owners`; only then is it marked
-        interrupted. Wishes left over from before a resume (a Stop that came too late) are dropped. A resumed run then
+        interrupted. Commands left over from before a resume (a Stop that came too late) are dropped. A resumed run then
         needs ``begin_attempt``. ``reopen`` claims a finished run as well, for its own program that trains it longer.
 
         Returns:
@@ -255,7 +255,7 @@ class RunStore(Recorded, Wishes):
         return attempt
 
     def write(self, records: Sequence[Record], owner: str | None) -> None:
-        """As :meth:`Recorded.write <dmf.runs.recorded.Recorded.write>`, for an owner who is back, too."""
+        """As :meth:`RecordsPart.write <dmf.runs.store_records.RecordsPart.write>`, for an owner who is back, too."""
         try:
             super().write(records, owner)
         except NotOwnerError:

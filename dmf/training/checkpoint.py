@@ -7,16 +7,17 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
 from dmf.errors import CheckpointError
-from dmf.records import Artifact, Knob
+from dmf.records import Artifact, SettingChange
 
 FORMAT = "1"
+_CHANGES = "knobs"  # what changes of settings are called in the file
 
 
 @dataclass(frozen=True)
@@ -27,14 +28,14 @@ class Progress:
         step: Steps taken.
         best_epoch, best_score: Epoch with the best validation headline metric so far; -1 and None before the first.
         bad_in_row: Steps with a non-finite loss just before this point.
-        knobs: Changes of settings applied so far, in their order.
+        changes: Changes of settings applied so far, in their order.
     """
 
     step: int = 0
     best_epoch: int = -1
     best_score: float | None = None
     bad_in_row: int = 0
-    knobs: tuple[Knob, ...] = ()
+    changes: tuple[SettingChange, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def save(path: Path, tensors: Mapping[str, Tensor], progress: Progress, fingerpr
     from safetensors.torch import save_file
 
     draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    metadata = {"format": FORMAT, "fingerprint": fingerprint, "progress": json.dumps(asdict(progress))}
+    metadata = {"format": FORMAT, "fingerprint": fingerprint, "progress": json.dumps(_as_written(progress))}
     here = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -145,8 +146,13 @@ def load(path: Path, fingerprint: str, known: Artifact | None = None) -> tuple[d
             f"Checkpoint {path} is not the file that the store knows (SHA-256 {known.sha256[:10]}…). Put that file "
             "back, or start a new run."
         )
-    knobs = tuple(Knob(**knob) for knob in progress.pop("knobs", ()))  # earlier programs wrote none
-    return tensors, Progress(**progress, knobs=knobs)
+    changes = tuple(SettingChange(**change) for change in progress.pop(_CHANGES, ()))  # earlier programs wrote none
+    return tensors, Progress(**progress, changes=changes)
+
+
+def _as_written(progress: Progress) -> dict[str, Any]:
+    fields = asdict(progress)
+    return {**{name: value for name, value in fields.items() if name != "changes"}, _CHANGES: fields["changes"]}
 
 
 def _is_another(path: Path, step: int, known: Artifact, is_whole: bool) -> bool:

@@ -13,21 +13,21 @@ import torch
 from dmf.errors import ConfigError, DeviceMemoryError, DMFError, NonFiniteLossError, StoreError, reason
 from dmf.records import (
     CaseScores,
-    Control,
-    Controls,
+    Command,
+    CommandSource,
     EpochMetrics,
     Event,
-    Knob,
     RunState,
     Sample,
+    SettingChange,
     Sink,
     Split,
     StateChange,
 )
-from dmf.training.control import RunControl
-from dmf.training.keeping import keep_probabilities
 from dmf.training.numerics import Numerics
 from dmf.training.run import TrainingRun
+from dmf.training.run_control import RunControl
+from dmf.training.save_probabilities import keep_probabilities
 from dmf.training.watch import Watch
 
 if TYPE_CHECKING:  # the task needs OpenCV, the loop does not
@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 DRAIN_EVERY = 0.25  # s, how often telemetry is copied to the host
 CHECKPOINT_EVERY = 60.0  # s
-IDLE = 0.02  # s, how often a paused experiment looks for wishes
+IDLE = 0.02  # s, how often a paused experiment looks for commands
 MAX_BAD_STEPS = 10  # non-finite losses in a row that fail a run
 
 
@@ -47,13 +47,13 @@ class Lane:
 
     Attributes:
         scheduled: Changes of settings that are known and still to come, in their order.
-        wished: Those that were wished and act from the next turn on.
+        waiting_changes: Those that were asked for and act from the next turn on.
     """
 
     run: TrainingRun
     watch: Watch
-    scheduled: deque[Knob] = field(default_factory=deque)
-    wished: deque[Control] = field(default_factory=deque)
+    scheduled: deque[SettingChange] = field(default_factory=deque)
+    waiting_changes: deque[Command] = field(default_factory=deque)
     control: RunControl = field(default_factory=RunControl)
     saved_at: float = field(default_factory=time.monotonic)
 
@@ -99,7 +99,7 @@ class Lockstep:
         task: Scores and pictures.
         samples: Cases whose predictions are shown.
         sink: Where everything is written.
-        controls: Where wishes come from.
+        commands: Where commands come from.
         plan: How far.
         numerics: How it computes.
         scheduled: Run to changes of its settings that are known, and stored, before their step comes, in their order.
@@ -116,20 +116,20 @@ class Lockstep:
         task: "Segmentation",
         samples: "Sequence[SampleCase]",
         sink: Sink,
-        controls: Controls,
+        commands: CommandSource,
         plan: Plan,
         numerics: Numerics,
-        scheduled: Mapping[str, Sequence[Knob]] | None = None,
+        scheduled: Mapping[str, Sequence[SettingChange]] | None = None,
         stop: threading.Event | None = None,
         on_step: Callable[[Sequence[TrainingRun]], None] | None = None,
-        told: Callable[[Knob], Mapping[str, Any]] | None = None,
+        told: Callable[[SettingChange], Mapping[str, Any]] | None = None,
     ) -> None:
         self._lanes = [
             Lane(run, Watch(run.id, run.terms, run.fusion.history.size), deque((scheduled or {}).get(run.id, ())))
             for run in runs
         ]
         self._feed, self._task, self._samples = feed, task, samples
-        self._sink, self._controls, self._plan, self._numerics = sink, controls, plan, numerics
+        self._sink, self._commands, self._plan, self._numerics = sink, commands, plan, numerics
         self._on_step, self._told = on_step, told
         self._stop = stop or threading.Event()
         self._drained_at = time.monotonic()
@@ -156,7 +156,7 @@ class Lockstep:
                 self._guarded(lane, self._begin)
             while turn := self._next_turn():
                 batch = self._feed.training_batch(turn[0].run.step)
-                for lane in turn:  # no wish is heard between them: one of all runs acts on all at the same step
+                for lane in turn:  # no command is heard between them: one of all runs acts on all at the same step
                     self._guarded(lane, self._step, batch)
                 self._housekeeping()
                 if self._on_step:
@@ -170,12 +170,12 @@ class Lockstep:
     def _next_turn(self) -> list[Lane]:
         """The runs whose turn it is; waits while all are paused; empty when all have ended."""
         while open_lanes := [lane for lane in self._lanes if not lane.control.is_over]:
-            # Until nothing new is heard, so that what was wished of all runs at once acts on all at the same step.
+            # Until nothing new is heard, so that what was asked of all runs at once acts on all at the same step.
             while sum(self._obey(lane) for lane in open_lanes):
                 pass
             for lane in open_lanes:
-                while lane.wished and not lane.control.is_over:
-                    self._guarded(lane, self._set, lane.wished.popleft())
+                while lane.waiting_changes and not lane.control.is_over:
+                    self._guarded(lane, self._set, lane.waiting_changes.popleft())
             ready = [lane for lane in open_lanes if lane.control.may_step]
             if ready:
                 behind = min(lane.run.step for lane in ready)
@@ -205,7 +205,7 @@ class Lockstep:
             self._finish(lane)
 
     def _obey(self, lane: Lane) -> bool:
-        """Follow wishes, but for changes of settings, which wait for the next turn; whether there were any."""
+        """Follow commands, but for changes of settings, which wait for the next turn; whether there were any."""
         if lane.control.is_over:
             return False
         if self._stop.is_set():
@@ -214,36 +214,36 @@ class Lockstep:
         # What is known beforehand comes first, so that changes act again in the order in which they are stored.
         while lane.scheduled and lane.scheduled[0].step <= lane.run.step and not lane.control.is_over:
             self._guarded(lane, self._turn, lane.scheduled.popleft())
-        wishes = self._controls.take(lane.run.id)
-        for wish in wishes:
+        commands = self._commands.take(lane.run.id)
+        for command in commands:
             if lane.control.is_over:
                 break
-            if wish.command == "set":
-                lane.wished.append(wish)
+            if command.name == "set":
+                lane.waiting_changes.append(command)
                 continue
-            changed = lane.control.obey(wish)
+            changed = lane.control.obey(command)
             if changed in (RunState.PAUSED, RunState.STOPPED):
                 self._guarded(lane, self._halt, changed)
             elif changed is RunState.RUNNING:
                 self._change(lane, RunState.RUNNING)
-        return bool(wishes)
+        return bool(commands)
 
-    def _turn(self, lane: Lane, knob: Knob) -> None:
-        lane.run.turn(knob)
+    def _turn(self, lane: Lane, change: SettingChange) -> None:
+        lane.run.change(change)
 
-    def _set(self, lane: Lane, wish: Control) -> None:
+    def _set(self, lane: Lane, command: Command) -> None:
         """Change a setting before the next step and store the change, or store why not; no change, nothing stored."""
-        run, name = lane.run, str(wish.field)
+        run, name = lane.run, str(command.field)
         try:
-            settings = run.settings.turned(name, wish.value)
+            settings = run.settings.changed(name, command.value)
             if settings == run.settings:
                 return
-            knob = Knob(run.step, name, settings.value(name))
-            data = {"field": name, "value": knob.value, "before": run.settings.value(name)}
-            data |= self._told(knob) if self._told else {}
-            run.turn(knob)
+            change = SettingChange(run.step, name, settings.value(name))
+            data = {"field": name, "value": change.value, "before": run.settings.value(name)}
+            data |= self._told(change) if self._told else {}
+            run.change(change)
         except ConfigError as error:
-            refusal = {"field": wish.field, "value": wish.value, "reason": str(error)}
+            refusal = {"field": command.field, "value": command.value, "reason": str(error)}
             self._sink.write(Event(run.id, run.step, "refused", refusal))
         else:
             self._sink.write(Event(run.id, run.step, "knob", data))

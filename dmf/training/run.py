@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from dmf.config import FusionConfig
 from dmf.fusion import Fused, Fusion
-from dmf.knobs import Settings
-from dmf.records import Artifact, Knob, TelemetryBlock
+from dmf.live_settings import Settings
+from dmf.records import Artifact, SettingChange, TelemetryBlock
 from dmf.training import checkpoint
 from dmf.training.checkpoint import Progress
 from dmf.training.evaluation import predictor
@@ -33,7 +33,7 @@ class TrainingRun:
     Args:
         id: Id of the run in the store.
         label: Name people see.
-        settings: What its knobs stand at before the first step: the learning rate of Adam, and the fusion.
+        settings: What its changes stand at before the first step: the learning rate of Adam, and the fusion.
         model: The network, on the device and in its memory format.
         bank: The losses.
         build_fusion: Makes what weighs them from its configuration, fresh and on the device.
@@ -122,14 +122,14 @@ class TrainingRun:
             self.fusion.after_step(self.bank(logits, batch.target))
         restore_where(torch.ones((), dtype=torch.bool, device=self._numerics.device))
 
-    def turn(self, knob: Knob) -> None:
+    def change(self, change: SettingChange) -> None:
         """Change a setting from the next step on. The history of losses stays; a new weighting starts afresh on it.
 
         Raises:
             ConfigError: If the change cannot work; nothing has changed then.
         """
-        self._adopt(self.settings.turned(knob.field, knob.value))
-        self.progress = replace(self.progress, knobs=(*self.progress.knobs, knob))
+        self._adopt(self.settings.changed(change.field, change.value))
+        self.progress = replace(self.progress, changes=(*self.progress.changes, change))
 
     def drain(self) -> TelemetryBlock | None:
         """Telemetry since the last drain; also counts the non-finite steps in a row up to now."""
@@ -194,7 +194,7 @@ class TrainingRun:
             ConfigError: If a change of settings that it names cannot work in this program.
         """
         tensors, progress = checkpoint.load(self.folder / LAST, self.fingerprint, known)
-        self._adopt(self.settings.after(progress.knobs))
+        self._adopt(self.settings.after(progress.changes))
         self.progress = progress
         self.model.load_state_dict(checkpoint.under_prefix("model", tensors))
         self.fusion.load_state_dict(checkpoint.under_prefix("fusion", tensors))

@@ -175,8 +175,8 @@ def test_what_happened_is_listed_and_marked_only_where_few_runs_are_chosen(store
     from app.components.compared_events import marks_of
 
     ids = [*record(store), *record(store, "Another", seed=1), *record(store, "Third", seed=2)]
-    knob = {"field": "lr", "before": 0.001, "value": 0.01}
-    store.write([Event(ids[0], 20, "knob", knob)], None)
+    change = {"field": "lr", "before": 0.001, "value": 0.01}
+    store.write([Event(ids[0], 20, "knob", change)], None)
     few, many = page(",".join(ids[:4])), page(",".join(ids))
     assert "also marked in the charts" in bar(few, "Events of").caption[0].value
     assert "not marked in the charts" in bar(many, "Events of").caption[0].value
@@ -224,8 +224,8 @@ def test_where_a_method_keeps_weights_nearly_equal_the_page_says_so_and_can_fit_
     assert not page(ids[1]).toggle(key="log").value
     assert all(toggle.label != FIT for toggle in page(ids[1]).toggle)
     assert all(toggle.label != FIT for toggle in page(",".join(ids), show="Losses").toggle)
-    knob = {"field": "weighting", "before": "dwa", "value": "variance"}
-    store.write([Event(ids[0], 20, "knob", knob)], None)
+    change = {"field": "weighting", "before": "dwa", "value": "variance"}
+    store.write([Event(ids[0], 20, "knob", change)], None)
     assert all(toggle.label != FIT for toggle in page(",".join(ids)).toggle)
 
 

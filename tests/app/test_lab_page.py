@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dmf.config import FusionConfig
-from dmf.records import Event, Knob, RunState, StateChange, TelemetryBlock
+from dmf.records import Event, RunState, SettingChange, StateChange, TelemetryBlock
 from dmf.replay import replay
 from dmf.runs import RunStore
 
@@ -44,8 +44,8 @@ def record(store: RunStore, method: str = "mad", *, label: str = "MAD run", turn
     (run,) = made.runs
     store.claim([run.id], "test")
     losses = np.random.default_rng(0).uniform(0.2, 1.0, (STEPS, 3)).astype("f4")
-    knobs = [Knob(30, "weighting", turned)] if turned else []
-    weights = replay(losses.astype("f8"), config, knobs)
+    changes = [SettingChange(30, "weighting", turned)] if turned else []
+    weights = replay(losses.astype("f8"), config, changes)
     columns = (*(f"{kind}_{term}" for kind in ("loss", "weight") for term in config.terms), "finite")
     values = np.column_stack([losses, weights, np.ones(STEPS)]).astype("f4")
     events = [Event(run.id, 30, "knob", {"field": "weighting", "before": method, "value": turned})] if turned else []

@@ -11,7 +11,7 @@ from app import access
 from dmf.errors import ConfigError
 from dmf.jobs import Job, create_experiment
 from dmf.plugins import load_plugin
-from dmf.records import Knob
+from dmf.records import SettingChange
 from dmf.runs import RunStore
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
@@ -107,7 +107,7 @@ def telling(store: RunStore, tiny, plugin, forget_plugins) -> tuple[str, Path, P
     file = plugin(name="telling.py")
     file.write_text(file.read_text() + TELLS)
     load_plugin(file)
-    turn = {"mad": [Knob(2, "weighting", "height")]}
+    turn = {"mad": [SettingChange(2, "weighting", "height")]}
     experiment = create_experiment(store, tiny("height", "mad", epochs="1"), turn)
     Job(store, experiment, "a test (here)").train()
     forget_plugins()

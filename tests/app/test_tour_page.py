@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.components.tour import player
-from app.components.tour.telling import settings
+from app.components.tour.captions import settings
 from app.theme import CLASS_COLORS
 from dmf.config_text import experiment
 from dmf.examples import scene_stem
@@ -38,7 +38,7 @@ def test_each_scene_tells_and_asks(store: RunStore, place: int, name: str, visit
     assert ("Predictions against the truth" in words) == bool(scene.samples)
     offered = {button.label for button in test.button}
     assert "Train it yourself" in offered
-    assert ("Change it first" in offered) == (not scene.knobs)
+    assert ("Change it first" in offered) == (not scene.changes)
     assert ("Replay it in the weighting lab" in offered) == bool(scene.methods)
 
 
@@ -148,8 +148,8 @@ def test_training_it_begins_its_race_with_its_changes(
 
     started: list[Any] = []
 
-    def start(config: Any, knobs: Any = None) -> str:
-        started.append((config, knobs))
+    def start(config: Any, changes: Any = None) -> str:
+        started.append((config, changes))
         made = store.create_experiment(
             config.model_dump(mode="json"),
             name=config.name,
@@ -163,5 +163,5 @@ def test_training_it_begins_its_race_with_its_changes(
     test = visit("tour", scene="2")
     press(test, "tour-play_arrow")
     scene = SCENES["spike"]
-    assert started == [(scene.preset.config(), scene.knobs)]
+    assert started == [(scene.preset.config(), scene.changes)]
     assert test.query_params["experiment"] == store.experiments()[0].id

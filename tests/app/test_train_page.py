@@ -79,7 +79,7 @@ def record(
 
 
 def apply(test: AppTest) -> Button:
-    """The button of the knobs."""
+    """The button of the live settings."""
     return next(button for button in test.button if button.label == "Apply")
 
 
@@ -256,7 +256,7 @@ def test_a_button_leaves_a_wish_for_every_run(store: RunStore, state: RunState, 
     test.button(key=f"control-{word}-{id}").click().run()
     assert not test.exception
     runs = [run.id for run in store.experiment(id).runs]
-    assert [(wish.run, wish.command) for wish in store.pending_controls(runs)] == [(run, word) for run in runs]
+    assert [(command.run, command.name) for command in store.pending_commands(runs)] == [(run, word) for run in runs]
 
 
 def test_a_button_whose_effect_has_to_wait_says_so(store: RunStore) -> None:
@@ -343,8 +343,8 @@ def test_a_knob_is_turned_for_every_run_it_can_be_turned_for(store: RunStore) ->
     apply(test).click().run()
     assert not test.exception
     runs = [run.id for run in store.experiment(id).runs]
-    wishes = [(wish.run, wish.command, wish.field, wish.value) for wish in store.pending_controls(runs)]
-    assert wishes == [(run, "set", "gamma", 2.0) for run in runs]
+    commands = [(command.run, command.name, command.field, command.value) for command in store.pending_commands(runs)]
+    assert commands == [(run, "set", "gamma", 2.0) for run in runs]
     assert any("γ₀" in toast.value and "before the next step" in toast.value for toast in test.toast)
 
 
@@ -357,8 +357,10 @@ def test_a_knob_can_be_turned_for_one_run_alone(store: RunStore) -> None:
     test.selectbox(key=f"knob-weighting-{id}-{mad.id}").set_value("fixed")
     test.number_input(key=f"knob-lr-{id}-{mad.id}").set_value(0.5)
     apply(test).click().run()
-    wishes = [(wish.run, wish.field, wish.value) for wish in store.pending_controls([variance.id, mad.id])]
-    assert wishes == [(mad.id, "lr", 0.5), (mad.id, "weighting", "fixed")]
+    commands = [
+        (command.run, command.field, command.value) for command in store.pending_commands([variance.id, mad.id])
+    ]
+    assert commands == [(mad.id, "lr", 0.5), (mad.id, "weighting", "fixed")]
 
 
 def test_a_knob_that_cannot_work_is_refused_beside_its_field_and_nothing_is_sent(store: RunStore) -> None:
@@ -368,7 +370,7 @@ def test_a_knob_that_cannot_work_is_refused_beside_its_field_and_nothing_is_sent
     test.number_input(key=f"knob-gamma-{id}-all").set_value(3.0)
     apply(test).click().run()
     assert "Must be above 0, got -1.0." in every_html(test)
-    assert store.pending_controls([run.id for run in store.experiment(id).runs]) == []
+    assert store.pending_commands([run.id for run in store.experiment(id).runs]) == []
     assert test.number_input(key=f"knob-gamma-{id}-all").value == 3.0  # nothing is lost
 
 
@@ -377,7 +379,7 @@ def test_applying_nothing_sends_nothing(store: RunStore) -> None:
     test = page(id)
     apply(test).click().run()
     assert "Nothing was changed" in every_html(test)
-    assert store.pending_controls([run.id for run in store.experiment(id).runs]) == []
+    assert store.pending_commands([run.id for run in store.experiment(id).runs]) == []
 
 
 def test_what_was_changed_is_named_in_the_status_and_the_knobs_stand_there(store: RunStore) -> None:

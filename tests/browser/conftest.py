@@ -201,7 +201,7 @@ class Dashboard:
             found = [run for run in self.store.runs(10_000, archived=True) if run.experiment not in self.kept]
             active = {run.id for run in found if run.state.is_active}
             for run in active - asked:
-                self.store.add_control(run, "stop")
+                self.store.add_command(run, "stop")
             asked.update(active)
             if not active:
                 with contextlib.suppress(RunFinishedError):  # who trained it has not let go of it yet
@@ -432,7 +432,7 @@ class Watched:
         until(is_open, "the knobs")
 
     def turn(self, label: str, value: object) -> None:
-        """Turn one knob: a number, or a method by its name."""
+        """Change one live setting: a number, or a method by its name."""
         field = self.page.get_by_label(label, exact=True).filter(visible=True)
 
         def is_alone() -> bool:

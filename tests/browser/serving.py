@@ -9,10 +9,10 @@ import time
 
 from streamlit.web import cli
 
-from dmf.runs.sink import StoreControls
+from dmf.runs.sink import StoreCommands
 
 SECONDS = 0.01
-own = StoreControls.take
+own = StoreCommands.take
 
 
 def take(self, run):
@@ -20,6 +20,6 @@ def take(self, run):
     return own(self, run)
 
 
-StoreControls.take = take
+StoreCommands.take = take
 sys.argv = ["streamlit", "run", *sys.argv[1:]]
 cli.main()

@@ -7,7 +7,7 @@ import pytest
 
 from dmf.config import ExperimentConfig
 from dmf.jobs import Job, create_experiment, new_owner
-from dmf.knobs import knobs_of
+from dmf.live_settings import changes_of
 from dmf.runs import RunStore
 from dmf.training import TrainingRun
 
@@ -42,8 +42,8 @@ def test_a_killed_training_is_resumed_through_the_page_and_goes_on_as_if_nothing
     again.press("Stop")
     again.wait_state("stopped")
 
-    changes = knobs_of(store.events([run]))
-    assert [(knob.field, knob.value) for knob in changes] == [("gamma", 2.0), ("lr", 0.0005)]
+    changes = changes_of(store.events([run]))
+    assert [(change.field, change.value) for change in changes] == [("gamma", 2.0), ("lr", 0.0005)]
     expected = {"γ₀ 1 → 2", "Learning rate 0.001 → 0.0005", "Interrupted"}
     again.until(lambda: expected <= set(again.marks()), "the marks")
     monkeypatch.setenv("DMF_HOME", str(dashboard.home))

@@ -71,7 +71,7 @@ def test_a_click_on_a_list_that_has_changed_meanwhile_does_what_it_said_or_nothi
     seen.page.goto(f"{app_server}/train?experiment={second}")
     seen.press("Resume")
     seen.until(lambda: button(seen, second, "cancel").count() == 1, "the list")
-    store.add_control(store.experiment(first).runs[0].id, "stop")
+    store.add_command(store.experiment(first).runs[0].id, "stop")
     seen.until(lambda: store.experiment(second).runs[0].state is RunState.RUNNING, "the second one's turn")
     button(seen, second, "cancel").evaluate_all("found => found.forEach((button) => button.click())")  # if still there
     seen.wait_state("running")

@@ -19,11 +19,11 @@ from dmf.cli.app import app
 from dmf.config import NOTEBOOK, DataConfig, ExperimentConfig, FusionConfig, ModelConfig, RunConfig, TrainingConfig
 from dmf.config_text import experiment
 from dmf.errors import ConfigError
-from dmf.knobs import read_events
+from dmf.live_settings import read_events
 from dmf.plugins import load_plugin, plugins_of
 from dmf.presets import PRESETS
 from dmf.recipes import BUILT_IN, WIDTH, as_command, as_events, as_loop, as_python
-from dmf.records import Knob
+from dmf.records import SettingChange
 from dmf.weighting import WEIGHTINGS
 
 
@@ -80,7 +80,7 @@ def test_a_run_alone_is_said_with_all_of_its_settings() -> None:
 
 
 def test_a_file_of_knobs_is_named() -> None:
-    assert as_command(experiment({}), events="my knobs.json") == "dmf train --events 'my knobs.json'"
+    assert as_command(experiment({}), events="my changes.json") == "dmf train --events 'my changes.json'"
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -258,9 +258,9 @@ def test_a_script_trains_the_same_networks_bit_for_bit(tiny: Any, store: Any) ->
     assert weights(alone.id, store) == expected[1:]
 
 
-KNOBS = {
-    "mad": (Knob(2, "gamma", 0.25), Knob(5, "weighting", "variance")),
-    "mad auxiliary=none": (Knob(3, "lr", 1e-4),),
+LIVE_SETTINGS = {
+    "mad": (SettingChange(2, "gamma", 0.25), SettingChange(5, "weighting", "variance")),
+    "mad auxiliary=none": (SettingChange(3, "lr", 1e-4),),
 }
 
 
@@ -268,13 +268,13 @@ def test_changed_settings_are_changed_again_by_script_and_by_file(tiny: Any, sto
     from dmf.jobs import Job, create_experiment
 
     config = tiny("mad", "mad,auxiliary=none")
-    original = create_experiment(store, config, KNOBS)
+    original = create_experiment(store, config, LIVE_SETTINGS)
     Job(store, original, "test").train()
     expected = weights(original.id, store)
-    run_script(as_python(config, knobs=KNOBS))
+    run_script(as_python(config, changes=LIVE_SETTINGS))
     assert weights(store.experiments()[0].id, store) == expected
     file = tmp_path / "knobs.json"
-    file.write_text(as_events(config, KNOBS, "mad"), encoding="utf-8")
+    file.write_text(as_events(config, LIVE_SETTINGS, "mad"), encoding="utf-8")
     command = as_command(config, run="mad", events=str(file))
     result = CliRunner().invoke(app, shlex.split(command.replace("\\\n", " "))[1:])
     assert result.exit_code == 0, result.output
@@ -285,15 +285,15 @@ def test_the_file_of_changes_names_runs_as_the_command_does(tmp_path: Path) -> N
     (run,) = experiment({}, runs=["mad,auxiliary=none"]).runs
     config = ExperimentConfig(runs=(run.model_copy(update={"label": "made up"}),))
     file = tmp_path / "knobs.json"
-    file.write_text(as_events(config, {"made up": [Knob(7, "lr", 0.5)]}), encoding="utf-8")
+    file.write_text(as_events(config, {"made up": [SettingChange(7, "lr", 0.5)]}), encoding="utf-8")
     (label,) = (run.label for run in read_back(as_command(config)).runs)
-    assert read_events(file) == {label: (Knob(7, "lr", 0.5),)}
+    assert read_events(file) == {label: (SettingChange(7, "lr", 0.5),)}
 
 
 def test_without_changes_there_is_no_file() -> None:
     assert as_events(experiment({}), {}) == ""
-    assert as_events(experiment({}), {"mad": [Knob(1, "lr", 0.5)]}, "variance") == ""
-    assert "knob" not in as_python(experiment({}), knobs={}).lower()
+    assert as_events(experiment({}), {"mad": [SettingChange(1, "lr", 0.5)]}, "variance") == ""
+    assert "change" not in as_python(experiment({}), changes={}).lower()
 
 
 @pytest.mark.parametrize("run", ["mad", "variance,cb_ratios=dataset", "bayesian,prior=compound,auxiliary=none"])

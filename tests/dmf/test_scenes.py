@@ -14,7 +14,7 @@ from dmf.config import DataConfig, FusionConfig, ModelConfig, TrainingConfig
 from dmf.config_text import run_changes
 from dmf.errors import UnknownNameError
 from dmf.examples import open_scenes, scene_stem
-from dmf.knobs import Settings
+from dmf.live_settings import Settings
 from dmf.records import RunState
 from dmf.replay import replay
 from dmf.runs import RunRow, RunStore, Telemetry
@@ -68,8 +68,8 @@ def test_a_scene_is_a_race_that_can_work(name: str) -> None:
     assert config.name == scene.title
     assert len(config.runs) == 2  # one against the other
     labels = {run.label: run.fusion for run in config.runs}
-    for label, knobs in scene.knobs.items():
-        Settings(config.training.lr, labels[label]).after(knobs)
+    for label, changes in scene.changes.items():
+        Settings(config.training.lr, labels[label]).after(changes)
     for method in scene.methods:
         run_changes(method)
 
@@ -108,7 +108,7 @@ def test_the_example_of_a_scene_is_its_race(examples: RunStore, name: str) -> No
         assert run.state is RunState.FINISHED
         assert run.archived
         turned = [event.data["value"] for event in examples.events([run.id]) if event.kind == "knob"]
-        assert turned == [knob.value for knob in SCENES[name].knobs.get(run.label, ())]
+        assert turned == [change.value for change in SCENES[name].changes.get(run.label, ())]
 
 
 def test_weights_go_from_the_loss_that_is_done_to_the_one_that_falls(examples: RunStore) -> None:

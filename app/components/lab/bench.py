@@ -11,7 +11,7 @@ from app.components import near_uniform
 from app.components.chart_options import log_y
 from app.components.explaining import explaining
 from app.components.fields import named
-from app.components.lab import charts, methods, perturbing, sensitivity, setup, sources, taking
+from app.components.lab import charts, export, methods, perturbing, sensitivity, setup, sources
 from app.components.lab.parameters import lenient
 from app.components.lab.words import in_words
 from app.components.page_style import sentence_of
@@ -77,7 +77,7 @@ def bench(now: setup.Setup, history: Any, library: Any, train: Callable[[Sequenc
             configs = {drawn.titles[row]: config for row, config in drawn.configs.items()}
             shown = st.session_state.get(f"{_EXPLAIN}-written", ("", ""))
             asked = {EXPLAIN: shown[0], STEP: shown[1]} if shown[0] in configs else {}
-            taking.taking(now, drawn.changed, made, configs, library=library, train=train, explained=asked)
+            export.show(now, drawn.changed, made, configs, library=library, train=train, explained=asked)
     return drawn
 
 
@@ -294,6 +294,6 @@ def _agreement(history: Any, library: Any) -> str:
     except DMFError as error:
         return in_words(error)
     far = float(np.abs(own - history.recorded).max())
-    turned = sum(knob.field == "weighting" for knob in history.knobs)
+    turned = sum(change.field == "weighting" for change in history.changes)
     turns = f" and its {turned} change{'s' if turned > 1 else ''} of method" if turned else ""
     return f"Replayed with its own settings{turns}, the weights differ from the recorded ones by at most {far:.1g}."

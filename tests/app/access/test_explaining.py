@@ -4,7 +4,7 @@ import pytest
 from app.access.explaining import _explainer, explanation
 from dmf.config import FusionConfig
 from dmf.errors import ConfigError
-from dmf.records import Knob
+from dmf.records import SettingChange
 from dmf.replay import replay
 
 LOSSES = np.random.default_rng(0).random((40, 3))
@@ -16,9 +16,9 @@ def forget():
 
 
 def test_an_explanation_is_that_of_the_library() -> None:
-    config, knobs = FusionConfig(weighting="bayesian"), (Knob(20, "weighting", "mad"),)
+    config, changes = FusionConfig(weighting="bayesian"), (SettingChange(20, "weighting", "mad"),)
     for step in (5, 30):
-        assert np.array_equal(explanation(LOSSES, config, step, knobs).weights, replay(LOSSES, config, knobs)[step])
+        assert np.array_equal(explanation(LOSSES, config, step, changes).weights, replay(LOSSES, config, changes)[step])
 
 
 def test_a_history_is_replayed_once_for_all_of_its_steps(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,7 +34,7 @@ def test_a_history_is_replayed_once_for_all_of_its_steps(monkeypatch: pytest.Mon
     changed[7, 1] = np.nan
     explanation(changed, FusionConfig(weighting="mad"), 20)
     explanation(LOSSES, FusionConfig(weighting="mad", floor=0.1), 20)
-    explanation(LOSSES, FusionConfig(weighting="mad"), 20, [Knob(3, "weighting", "fixed")])
+    explanation(LOSSES, FusionConfig(weighting="mad"), 20, [SettingChange(3, "weighting", "fixed")])
     assert len(made) == 4
 
 

@@ -65,7 +65,7 @@ def test_of_a_long_run_the_last_steps_are_taken_and_that_is_said(
     found = lab.run_history(id)
     assert (found.first, len(found.losses)) == (10, 30)
     assert "Of its 40 steps the last 30 are taken" in found.note
-    assert [knob.step for knob in found.knobs] == [5]  # step 15 is row 5 of those from step 10 on
+    assert [change.step for change in found.changes] == [5]  # step 15 is row 5 of those from step 10 on
 
 
 def test_a_run_without_steps_or_none_at_all_is_told(store: RunStore) -> None:

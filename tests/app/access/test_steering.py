@@ -75,23 +75,23 @@ def test_what_began_between_look_and_click_is_asked_to_stop(monkeypatch: pytest.
 
     monkeypatch.setattr(access.store(), "cancel", too_late)
     access.command(waits.id, "stop")
-    wishes = access.store().pending_controls([run.id for run in waits.runs])
-    assert [(wish.run, wish.command) for wish in wishes] == [(run.id, "stop") for run in waits.runs]
+    commands = access.store().pending_commands([run.id for run in waits.runs])
+    assert [(command.run, command.name) for command in commands] == [(run.id, "stop") for run in waits.runs]
 
 
 def test_a_wish_for_a_run_that_ended_meanwhile_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     made = queued()
     store, first = access.store(), made.runs[0].id
     store.write([StateChange(run.id, 0, RunState.RUNNING) for run in made.runs], "someone")
-    add = store.add_controls
+    add = store.add_commands
 
-    def after_the_first_ended(wishes: Any) -> Any:
+    def after_the_first_ended(commands: Any) -> Any:
         store.write([StateChange(first, 0, RunState.FINISHED)], "someone")
-        return add(wishes)
+        return add(commands)
 
-    monkeypatch.setattr(store, "add_controls", after_the_first_ended)
+    monkeypatch.setattr(store, "add_commands", after_the_first_ended)
     access.command(made.id, "pause")
-    assert [wish.run for wish in store.pending_controls([run.id for run in made.runs])] == [made.runs[1].id]
+    assert [command.run for command in store.pending_commands([run.id for run in made.runs])] == [made.runs[1].id]
 
 
 def test_a_button_waits_until_every_run_it_means_has_answered(monkeypatch: pytest.MonkeyPatch) -> None:

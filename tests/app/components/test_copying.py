@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from dmf.config import ExperimentConfig
 from dmf.plugins import load_plugin
 from dmf.recipes import as_command, as_events, as_loop, as_python
-from dmf.records import Knob
+from dmf.records import SettingChange
 
 
 def stored(config: ExperimentConfig, **settings: Any) -> Any:
@@ -73,13 +73,13 @@ def test_one_run_needs_no_choice_and_has_its_loop(tiny: Any) -> None:
 
 def test_changed_settings_come_along_as_a_file_and_in_the_script(tiny: Any) -> None:
     config = tiny("mad", "variance")
-    knobs = {"mad": (Knob(3, "lr", 0.5), Knob(7, "lr", 0.5))}
+    changes = {"mad": (SettingChange(3, "lr", 0.5), SettingChange(7, "lr", 0.5))}
     test = page(stored(config), (event(1, "r-0", 7), event(2, "r-0", 3), event(3, "r-1", 0, "prepared")))
     assert codes(test) == [
         as_command(config, events="knobs.json"),
-        as_python(config, knobs=knobs),
+        as_python(config, changes=changes),
     ]
-    assert as_events(config, knobs)
+    assert as_events(config, changes)
     assert [button.label for button in test.get("download_button")] == ["Download knobs.json"]
     test.selectbox[0].set_value("variance").run()
     assert codes(test)[0] == as_command(config, run="variance")

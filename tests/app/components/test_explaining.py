@@ -18,7 +18,7 @@ def script(count: int = 3, first: int = 0) -> None:
     from app.access.explaining import explanation
     from app.components.explaining import explaining
     from dmf.config import FusionConfig
-    from dmf.records import Knob
+    from dmf.records import SettingChange
 
     names = ("ce", "iou", "dice", "focal", "tversky", "cb-dice")[:count]
     losses = np.random.default_rng(0).uniform(0.1, 1.0, (40, count))
@@ -29,8 +29,8 @@ def script(count: int = 3, first: int = 0) -> None:
     methods["Mine_1"] = FusionConfig(weighting="mad", smoothing=0.5, **common)
     methods["Learned"] = FusionConfig(weighting="gradnorm", **common)
     methods["As it was"] = methods["VARIANCE"]
-    knobs = {"As it was": [Knob(20, "weighting", "mad")]}
-    explaining(names, losses, methods, knobs, explain=explanation, key="x", first=first)
+    changes = {"As it was": [SettingChange(20, "weighting", "mad")]}
+    explaining(names, losses, methods, changes, explain=explanation, key="x", first=first)
 
 
 @pytest.fixture(autouse=True)

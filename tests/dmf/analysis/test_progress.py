@@ -140,7 +140,7 @@ def test_a_run_whose_owner_fell_silent_is_seen_as_interrupted(
     assert not snapshot.is_active
 
 
-def knob(run: str, step: int, field: str, value: float | str) -> Event:
+def change(run: str, step: int, field: str, value: float | str) -> Event:
     return Event(run, step, "knob", {"field": field, "value": value, "before": None})
 
 
@@ -151,8 +151,8 @@ def test_knobs_stand_where_they_were_turned_last(
     at_first = {"gamma": 1.0, "decay_rate": 0.05, "lr": 0.001, "weighting": "variance"}
     assert live.refresh().settings == (at_first, at_first | {"weighting": "mad"})
     record(first.id, 0, 10)
-    turned = [knob(first.id, 9, "gamma", 3.0), knob(first.id, 4, "gamma", 2.0), knob(first.id, 10, "lr", 0.01)]
-    store.write([*turned, knob(first.id, 5, "weighting", "mad"), knob(first.id, 6, "weighting", "variance")], "me")
+    turned = [change(first.id, 9, "gamma", 3.0), change(first.id, 4, "gamma", 2.0), change(first.id, 10, "lr", 0.01)]
+    store.write([*turned, change(first.id, 5, "weighting", "mad"), change(first.id, 6, "weighting", "variance")], "me")
     snapshot = live.refresh()
     assert snapshot.settings == (at_first | {"gamma": 3.0, "lr": 0.01}, at_first | {"weighting": "mad"})
     assert snapshot.changes(snapshot.experiment.runs[0]) == {"gamma": 3.0, "lr": 0.01}
@@ -164,7 +164,7 @@ def test_a_knob_ahead_of_where_its_run_stands_is_left_out_until_it_comes_there(
 ) -> None:
     run = experiment.runs[0].id
     record(run, 0, 3)
-    store.write([knob(run, 4, "gamma", 2.0)], "me")  # steps 0, 1 and 2 are taken, so 3 is where it stands
+    store.write([change(run, 4, "gamma", 2.0)], "me")  # steps 0, 1 and 2 are taken, so 3 is where it stands
     assert live.refresh().events == ()
     record(run, 3, 1)
     assert [event.step for event in live.refresh().events] == [4]

@@ -8,7 +8,7 @@ from rich.console import Console
 from dmf.cli.explain import _table
 from dmf.config import FusionConfig
 from dmf.jobs import Job, create_experiment
-from dmf.records import Knob
+from dmf.records import SettingChange
 from dmf.replay import explain, recorded_losses, replay
 
 LOSSES = np.random.default_rng(0).uniform(0.1, 1.0, (40, 3))
@@ -83,12 +83,12 @@ def test_the_table_fits_into_80_columns_with_every_number_whole(count, weighting
 
 
 def test_a_recorded_run_is_explained_with_the_changes_made_while_it_trained(dmf, store, tiny):
-    experiment = create_experiment(store, tiny("mad", epochs="3"), {"mad": [Knob(5, "weighting", "bayesian")]})
+    experiment = create_experiment(store, tiny("mad", epochs="3"), {"mad": [SettingChange(5, "weighting", "bayesian")]})
     Job(store, experiment, "me").train()
     run = store.run(experiment.runs[0].id)
     values = recorded_losses(store, run.id)[1]
     config = FusionConfig.model_validate(run.config)
-    with_changes = explain(values, config, 8, [Knob(5, "weighting", "bayesian")])
+    with_changes = explain(values, config, 8, [SettingChange(5, "weighting", "bayesian")])
     assert dmf("explain", run.id, "--step", 8, "--json").json() == with_changes.to_dict()
     assert "bayesian, in force since step 5" in dmf("explain", run.id, "--step", 8).out
     assert dmf("explain", run.id, "--step", 8, "--weighting", "mad", "--json").json() == json.loads(

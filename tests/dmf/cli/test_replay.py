@@ -5,7 +5,7 @@ import pytest
 
 from dmf.config import FusionConfig
 from dmf.jobs import Job, create_experiment
-from dmf.records import Knob
+from dmf.records import SettingChange
 from dmf.replay import read_losses, recorded_losses, replay
 
 LOSSES = np.random.default_rng(0).uniform(0.1, 1.0, (40, 3))
@@ -82,7 +82,7 @@ def test_a_recorded_run_is_replayed_by_its_id(dmf, store, tiny, tmp_path):
 @pytest.fixture
 def changed(store, tiny):
     """A run that began with MAD and went on with the Bayesian rule."""
-    experiment = create_experiment(store, tiny("mad", epochs="3"), {"mad": [Knob(5, "weighting", "bayesian")]})
+    experiment = create_experiment(store, tiny("mad", epochs="3"), {"mad": [SettingChange(5, "weighting", "bayesian")]})
     Job(store, experiment, "me").train()
     return store.run(experiment.runs[0].id)
 
@@ -106,8 +106,8 @@ def test_what_is_given_replaces_a_setting_of_the_run(dmf, store, changed, tmp_pa
     file = tmp_path / "weights.csv"
     assert dmf("replay", changed.id, "--history-max", 4, "-o", file).status == 0
     config = FusionConfig.model_validate(changed.config | {"history_max": 4})
-    losses, knobs = recorded_losses(store, changed.id)[1], [Knob(5, "weighting", "bayesian")]
-    np.testing.assert_array_equal(read_losses(file)[1], replay(losses, config, knobs))
+    losses, changes = recorded_losses(store, changed.id)[1], [SettingChange(5, "weighting", "bayesian")]
+    np.testing.assert_array_equal(read_losses(file)[1], replay(losses, config, changes))
 
 
 @pytest.mark.parametrize(

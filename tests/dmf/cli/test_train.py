@@ -15,8 +15,8 @@ import pytest
 
 from dmf import jobs
 from dmf.cli import train as train_command
-from dmf.knobs import read_events, write_events
-from dmf.records import Knob, RunState
+from dmf.live_settings import read_events, write_events
+from dmf.records import RunState, SettingChange
 from dmf.runs import RunStore
 
 STEPS = 252  # of a run that is interrupted: a few seconds
@@ -127,8 +127,12 @@ def test_a_wrong_value_exits_with_2_and_one_clear_line(dmf, tmp_path, arguments,
 
 
 def test_changes_from_a_file_act_and_come_back_as_the_same_file(dmf, tiny_options, store, tmp_path):
-    first, again, knobs = tmp_path / "first.json", tmp_path / "again.json", (Knob(3, "lr", 0.5), Knob(5, "gamma", 2.0))
-    write_events(first, {"mad": knobs})
+    first, again, changes = (
+        tmp_path / "first.json",
+        tmp_path / "again.json",
+        (SettingChange(3, "lr", 0.5), SettingChange(5, "gamma", 2.0)),
+    )
+    write_events(first, {"mad": changes})
     document = dmf("train", *tiny_options, "--weighting", "mad", "--weighting", "fixed", "--events", first, "--json")
     assert document.status == 0, document.err
     mad, fixed = document.json()["runs"]
@@ -137,22 +141,22 @@ def test_changes_from_a_file_act_and_come_back_as_the_same_file(dmf, tiny_option
     np.testing.assert_array_equal(lr[1], np.float32([1e-3] * 8))
     assert dmf("export", mad["id"], "--format", "events", "-o", again).status == 0
     assert again.read_text() == first.read_text()
-    assert read_events(again) == {"mad": knobs}
+    assert read_events(again) == {"mad": changes}
 
 
 @pytest.mark.parametrize(
-    ("run", "knob", "words"),
+    ("run", "change", "words"),
     [
-        ("made", Knob(3, "lr", 0.5), "No run of this race is called 'made'; there are: mad, variance."),
-        ("mad", Knob(3, "lr", -1), "Run 'mad', step 3: lr: input should be greater than 0"),
-        ("mad", Knob(3, "lt", 1), "events.json: change 1: Unknown knob 'lt'"),
-        ("mad", Knob(8, "lr", 1), "changes at step 8, but training ends after 8 steps. Take the change out"),
+        ("made", SettingChange(3, "lr", 0.5), "No run of this race is called 'made'; there are: mad, variance."),
+        ("mad", SettingChange(3, "lr", -1), "Run 'mad', step 3: lr: input should be greater than 0"),
+        ("mad", SettingChange(3, "lt", 1), "events.json: change 1: Unknown live setting 'lt'"),
+        ("mad", SettingChange(8, "lr", 1), "changes at step 8, but training ends after 8 steps. Take the change out"),
     ],
 )
 def test_changes_that_cannot_work_are_refused_in_one_line(  # noqa: PLR0917
-    dmf, tiny_options, store, tmp_path, run, knob, words
+    dmf, tiny_options, store, tmp_path, run, change, words
 ):
-    write_events(tmp_path / "events.json", {run: [knob]})
+    write_events(tmp_path / "events.json", {run: [change]})
     options = ["--weighting", "mad", "--weighting", "variance", "--events", tmp_path / "events.json"]
     result = dmf("train", *tiny_options, *options)
     assert (result.status, result.out) == (2, "")

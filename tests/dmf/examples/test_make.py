@@ -8,7 +8,7 @@ import pytest
 from dmf.config import ExperimentConfig
 from dmf.examples import FILE, MEMBER, SCENES_FILE, TAG, TOUR_TAG, make, scene_stem
 from dmf.examples.make import STEM, Example, config
-from dmf.records import Knob
+from dmf.records import SettingChange
 from dmf.runs import RunStore
 from dmf.scenes import SCENES
 
@@ -32,7 +32,7 @@ def test_short_trainings_become_files_with_the_ids_they_always_have(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     one, two = config(), make.scenes()[1]
-    scene = Example(two.stem, small(two.config), {"mad": (Knob(1, "lr", 0.1),)}, two.tags, two.is_archived)
+    scene = Example(two.stem, small(two.config), {"mad": (SettingChange(1, "lr", 0.1),)}, two.tags, two.is_archived)
     monkeypatch.setattr(make, "config", lambda: small(one))
     monkeypatch.setattr(make, "scenes", lambda: [scene])
     make.main([str(tmp_path)])
@@ -62,7 +62,7 @@ def test_every_scene_is_made_as_it_is_told_but_on_the_cpu() -> None:
     for example, (name, scene) in zip(make.scenes(), SCENES.items(), strict=True):
         told = scene.preset.config()
         assert example.stem == scene_stem(name)
-        assert example.knobs == scene.knobs
+        assert example.changes == scene.changes
         assert example.config.training.device == "cpu"
         assert example.config.runs == told.runs
         assert example.config.model_copy(update={"training": told.training}) == told

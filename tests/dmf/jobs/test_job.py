@@ -12,7 +12,7 @@ from dmf.cli.replay import read_history
 from dmf.errors import ConfigError, DataError, RunFinishedError, StoreError
 from dmf.jobs import Job, create_experiment
 from dmf.plugins import load_plugin, loaded
-from dmf.records import Knob, RunState
+from dmf.records import RunState, SettingChange
 from dmf.runs import StoreSink
 from dmf.training import Lockstep
 from dmf.weighting import WEIGHTINGS
@@ -222,8 +222,10 @@ def test_a_job_tells_the_trouble_of_the_store_while_it_trains(store, tiny, monke
 
 
 def test_changes_known_beforehand_are_stored_with_what_they_change(store, tiny):
-    knobs = {"mad": [Knob(6, "lr", "0.5"), Knob(2, "weighting", "fixed"), Knob(6, "lr", 0.25)]}
-    first, second = create_experiment(store, tiny("mad", "variance"), knobs).runs
+    changes = {
+        "mad": [SettingChange(6, "lr", "0.5"), SettingChange(2, "weighting", "fixed"), SettingChange(6, "lr", 0.25)]
+    }
+    first, second = create_experiment(store, tiny("mad", "variance"), changes).runs
     events = store.events([first.id])
     assert [(event.kind, event.step, event.data) for event in events] == [
         ("knob", 2, {"field": "weighting", "value": "fixed", "before": "mad"}),
@@ -234,7 +236,7 @@ def test_changes_known_beforehand_are_stored_with_what_they_change(store, tiny):
 
 
 def test_changes_known_beforehand_act_at_their_step(store, tiny):
-    experiment = create_experiment(store, tiny("mad", "variance"), {"mad": [Knob(3, "lr", 0.5)]})
+    experiment = create_experiment(store, tiny("mad", "variance"), {"mad": [SettingChange(3, "lr", 0.5)]})
     Job(store, experiment, "me").train()
     first, second = (store.telemetry(run.id, columns=["lr"]).values[:, 0] for run in experiment.runs)
     np.testing.assert_array_equal(first, np.float32([1e-3] * 3 + [0.5] * 5))
@@ -243,17 +245,20 @@ def test_changes_known_beforehand_act_at_their_step(store, tiny):
 
 
 @pytest.mark.parametrize(
-    ("knobs", "message"),
+    ("changes", "message"),
     [
-        ({"made": [Knob(1, "lr", 0.5)]}, r"No run of this race is called 'made'; there are: mad, variance\."),
-        ({"mad": [Knob(1, "lr", -1)]}, "Run 'mad', step 1: lr: input should be greater than 0, got -1"),
-        ({"mad": [Knob(7, "weighting", "madd")]}, r"Run 'mad', step 7: Unknown weighting 'madd'\. Choose one of"),
-        ({"mad": [Knob(1, "epochs", 3)]}, "Run 'mad', step 1: Unknown knob 'epochs'"),
+        ({"made": [SettingChange(1, "lr", 0.5)]}, r"No run of this race is called 'made'; there are: mad, variance\."),
+        ({"mad": [SettingChange(1, "lr", -1)]}, "Run 'mad', step 1: lr: input should be greater than 0, got -1"),
+        (
+            {"mad": [SettingChange(7, "weighting", "madd")]},
+            r"Run 'mad', step 7: Unknown weighting 'madd'\. Choose one of",
+        ),
+        ({"mad": [SettingChange(1, "epochs", 3)]}, "Run 'mad', step 1: Unknown live setting 'epochs'"),
     ],
 )
-def test_changes_that_cannot_work_are_refused_before_anything_is_stored(store, tiny, knobs, message):
+def test_changes_that_cannot_work_are_refused_before_anything_is_stored(store, tiny, changes, message):
     with pytest.raises(ConfigError, match=message) as caught:
-        create_experiment(store, tiny("mad", "variance"), knobs)
+        create_experiment(store, tiny("mad", "variance"), changes)
     assert caught.value.field == "events"
     assert store.experiments() == []
 
@@ -262,20 +267,20 @@ def test_a_change_wished_of_a_run_that_trains_is_stored(store, tiny, slow):
     job = Job(store, create_experiment(store, tiny("mad", epochs="20")), "me")
     (run,) = job.runs
 
-    def wish(runs):
+    def command(runs):
         if runs[0].step == 2:
-            store.add_control(run.id, "set", "lr", -1)
-            store.add_control(run.id, "set", "lr", 0.5)
+            store.add_command(run.id, "set", "lr", -1)
+            store.add_command(run.id, "set", "lr", 0.5)
         if runs[0].lr == 0.5:
             job.stop.set()
 
-    job.train(wish)
+    job.train(command)
     lr = store.telemetry(run.id, columns=["lr"]).values[:, 0]
-    knob, refused = (
+    change, refused = (
         next(event for event in store.events([run.id]) if event.kind == kind) for kind in ("knob", "refused")
     )
-    assert knob.data == {"field": "lr", "value": 0.5, "before": 1e-3}
-    np.testing.assert_array_equal(lr[knob.step - 1 :], np.float32([1e-3] + [0.5] * (len(lr) - knob.step)))
+    assert change.data == {"field": "lr", "value": 0.5, "before": 1e-3}
+    np.testing.assert_array_equal(lr[change.step - 1 :], np.float32([1e-3] + [0.5] * (len(lr) - change.step)))
     assert refused.data["reason"] == "lr: input should be greater than 0, got -1."
 
 
@@ -288,23 +293,23 @@ def turned_to_plugin(store, tiny, slow, plugin):
     job = Job(store, experiment, "me")
     (run,) = job.runs
 
-    def wish(runs):
+    def command(runs):
         if runs[0].step == 2:
-            store.add_control(run.id, "set", "weighting", "height")
+            store.add_command(run.id, "set", "weighting", "height")
         if runs[0].settings.fusion.weighting == "height":
             job.stop.set()
 
-    job.train(wish)
+    job.train(command)
     assert states(store, experiment.id) == ["stopped"]
     return file, experiment.id, run.id
 
 
 def test_a_run_that_was_turned_to_a_plugin_finds_it_again(store, turned_to_plugin, forget_plugins):
     file, experiment, run = turned_to_plugin
-    (knob,) = (event for event in store.events([run]) if event.kind == "knob")
+    (change,) = (event for event in store.events([run]) if event.kind == "knob")
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     stored = {"path": str(file.resolve()), "sha256": sha256}
-    assert knob.data == {"field": "weighting", "value": "height", "before": "mad", "plugins": [stored]}
+    assert change.data == {"field": "weighting", "value": "height", "before": "mad", "plugins": [stored]}
     forget_plugins()
     with pytest.raises(ConfigError, match=r"which is not loaded\. Files that only the store names are not run"):
         Job(store, store.experiment(experiment), "another process")
@@ -321,8 +326,8 @@ def test_a_run_that_was_turned_to_a_plugin_is_replayed_with_it(store, turned_to_
     with pytest.raises(ConfigError, match="which is not loaded"):
         read_history(run, str(tmp_path / "runs.sqlite"), ())
     load_plugin(file)
-    (knob,) = read_history(run, str(tmp_path / "runs.sqlite"), ()).knobs
-    assert (knob.value, "height" in WEIGHTINGS) == ("height", True)
+    (change,) = read_history(run, str(tmp_path / "runs.sqlite"), ()).changes
+    assert (change.value, "height" in WEIGHTINGS) == ("height", True)
 
 
 def test_a_run_that_was_turned_to_a_plugin_is_not_resumed_with_another_file(store, turned_to_plugin, forget_plugins):
@@ -341,13 +346,13 @@ def test_no_run_is_turned_to_a_plugin_whose_file_has_changed(store, tiny, slow, 
     job = Job(store, create_experiment(store, tiny("mad", epochs="20")), "me")
     (run,) = job.runs
 
-    def wish(runs):
+    def command(runs):
         if runs[0].step == 2:
-            store.add_control(run.id, "set", "weighting", "height")
+            store.add_command(run.id, "set", "weighting", "height")
         if any(event.kind == "refused" for event in store.events([run.id])):
             job.stop.set()
 
-    job.train(wish)
+    job.train(command)
     (refused,) = (event for event in store.events([run.id]) if event.kind == "refused")
     assert "has changed since it was loaded" in refused.data["reason"]
     assert job.runs[0].config["weighting"] == "mad"

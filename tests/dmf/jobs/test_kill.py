@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 
 from dmf.errors import RunFinishedError
 from dmf.jobs import Job, create_experiment
-from dmf.knobs import knobs_of, read_events
+from dmf.live_settings import changes_of, read_events
 from dmf.records import RunState
 from dmf.runs import RunStore
 from dmf.runs.export import export_run
@@ -120,7 +120,7 @@ def turn_a_knob(store, id, choice):
     )
     run = choice.choice(store.experiment(id).runs[: 1 if field == "gamma" else 2]).id
     with suppress(RunFinishedError):  # just interrupted
-        store.add_control(run, "set", field, choice.choice(values))
+        store.add_command(run, "set", field, choice.choice(values))
 
 
 def assert_same_files(here, there):
@@ -168,16 +168,16 @@ def test_a_server_killed_at_any_moment_loses_nothing(store, tiny, tmp_path, hast
     runs = store.experiment(id).runs
     events = [event for event in store.events([run.id for run in runs]) if event.kind == "knob"]
     assert len({event.attempt for event in events}) > 3  # before and after kills
-    knobs = {}
+    changes = {}
     for run in runs:
         export_run(store, run.id, "events", tmp_path / "events.json")
-        knobs |= read_events(tmp_path / "events.json")
+        changes |= read_events(tmp_path / "events.json")
     whole_store = RunStore(tmp_path / "uninterrupted" / "runs.sqlite")
-    whole = create_experiment(whole_store, tiny(*RACE, epochs=str(EPOCHS)), knobs)
+    whole = create_experiment(whole_store, tiny(*RACE, epochs=str(EPOCHS)), changes)
     Job(whole_store, whole, "another").train()
     for run, other in zip(runs, whole_store.experiment(whole.id).runs, strict=True):
         assert run.state is other.state is RunState.FINISHED
-        assert knobs_of(store.events([run.id])) == knobs_of(whole_store.events([other.id]))
+        assert changes_of(store.events([run.id])) == changes_of(whole_store.events([other.id]))
         files = [tmp_path / name for name in ("killed.csv", "uninterrupted.csv")]
         for file, opened, row in zip(files, (store, whole_store), (run, other), strict=True):
             export_run(opened, row.id, "csv", file)

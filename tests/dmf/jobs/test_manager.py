@@ -12,7 +12,7 @@ from sqlalchemy import event
 
 from dmf.errors import NotOwnerError, RunFinishedError, RunNotFoundError, StoreError
 from dmf.jobs import Job, JobManager, create_experiment
-from dmf.records import Knob, RunState
+from dmf.records import RunState, SettingChange
 from dmf.runs import RunStore
 
 PATIENCE = 120.0  # s, for machines that are busy with other things
@@ -189,7 +189,7 @@ def test_what_waits_and_lost_its_lease_is_forgotten(store, manager, tiny, slow, 
 
 
 def test_a_new_experiment_may_come_with_changes_of_settings(store, manager, tiny):
-    id = manager.launch(tiny("mad"), {"mad": [Knob(3, "gamma", 0.5)]})
+    id = manager.launch(tiny("mad"), {"mad": [SettingChange(3, "gamma", 0.5)]})
     wait_for(lambda: not manager.is_busy())
     gamma = store.telemetry(store.experiment(id).runs[0].id, columns=["gamma"]).values[:, 0]
     # From step 3 on half of what it was (gamma_0 1); the decay goes on.
@@ -327,7 +327,7 @@ def test_a_fault_of_the_program_is_told_with_its_kind(store, manager, tiny, monk
     assert manager.trouble(id) == "The program failed while it trained: ZeroDivisionError: division by zero"
 
 
-# Steering, as the page does it: wishes go into the store, a thread trains
+# Steering, as the page does it: commands go into the store, a thread trains
 
 
 @pytest.fixture
@@ -346,23 +346,23 @@ def state(store, run):
 def test_pause_step_resume_and_stop_take_effect(store, steered):
     run, other = steered
 
-    def wish(command, condition):
-        store.add_control(run, command)
+    def command(command, condition):
+        store.add_command(run, command)
         wait_for(condition)
 
-    wish("pause", lambda: state(store, run) is RunState.PAUSED)
+    command("pause", lambda: state(store, run) is RunState.PAUSED)
     paused_at = store.latest_step(run)
     assert state(store, other) is RunState.RUNNING
     for count in (1, 2):
         # The step itself is stored at the next commit of the sink.
-        wish("step", lambda count=count: store.latest_step(run) == paused_at + count)
+        command("step", lambda count=count: store.latest_step(run) == paused_at + count)
         time.sleep(0.3)
         assert store.latest_step(run) == paused_at + count
         assert state(store, run) is RunState.PAUSED
     assert store.latest_step(other) > paused_at + 2
-    wish("resume", lambda: state(store, run) is RunState.RUNNING)
+    command("resume", lambda: state(store, run) is RunState.RUNNING)
     wait_for(lambda: store.latest_step(run) > paused_at + 10)
-    wish("stop", lambda: state(store, run) is RunState.STOPPED)
+    command("stop", lambda: state(store, run) is RunState.STOPPED)
     last = store.latest_step(run)
     time.sleep(0.3)
     assert store.latest_step(run) == last
@@ -371,13 +371,13 @@ def test_pause_step_resume_and_stop_take_effect(store, steered):
 
 def test_a_paused_run_catches_up_and_then_both_go_in_step(store, steered):
     run, other = steered
-    store.add_control(run, "pause")
+    store.add_command(run, "pause")
     wait_for(lambda: state(store, run) is RunState.PAUSED)
     wait_for(lambda: store.latest_step(other) > store.latest_step(run) + 10)
-    store.add_control(run, "resume")
+    store.add_command(run, "resume")
     wait_for(lambda: abs(store.latest_step(other) - store.latest_step(run)) <= 1)
     for each in (run, other):
-        store.add_control(each, "stop")
+        store.add_command(each, "stop")
     wait_for(lambda: not state(store, run).is_active and not state(store, other).is_active)
     steps = [store.telemetry(each).steps for each in (run, other)]
     for each in steps:
@@ -386,7 +386,7 @@ def test_a_paused_run_catches_up_and_then_both_go_in_step(store, steered):
 
 def test_a_race_that_is_paused_as_a_whole_waits_and_can_be_stopped(store, manager, steered):
     for run in steered:
-        store.add_control(run, "pause")
+        store.add_command(run, "pause")
     wait_for(lambda: all(state(store, run) is RunState.PAUSED for run in steered))
     steps = [store.latest_step(run) for run in steered]
     time.sleep(0.4)
@@ -397,7 +397,7 @@ def test_a_race_that_is_paused_as_a_whole_waits_and_can_be_stopped(store, manage
 
     wait_for(lambda: [checkpoint(run) - 1 for run in steered] == steps)  # it is written after the state
     for run in steered:
-        store.add_control(run, "stop")
+        store.add_command(run, "stop")
     wait_for(lambda: not manager.is_busy())
     assert all(state(store, run) is RunState.STOPPED for run in steered)
 

@@ -7,7 +7,7 @@ import pytest
 
 from dmf.methods import table
 from dmf.methods.about import ABOUT
-from dmf.methods.habits import habits
+from dmf.methods.probes import probe
 from dmf.methods.table import EVENTS, in_markdown, main, measure, methods_table
 from dmf.plugins import load_plugin
 from dmf.weighting import WEIGHTINGS
@@ -24,8 +24,8 @@ def test_every_method_has_a_line_and_a_paper():
 
 @pytest.mark.parametrize("name", [*OFTEN_RUN, "upgrad"])
 def test_what_the_table_says_of_a_method_is_what_it_does(name):
-    kept = next(method.habits for method in methods_table().methods if method.name == name)
-    found = habits(name)
+    kept = next(method.probes for method in methods_table().methods if method.name == name)
+    found = probe(name)
     assert (kept.numbers, kept.remembered, kept.passes) == (found.numbers, found.remembered, found.passes)
     for event in EVENTS:
         was, now = getattr(kept, event), getattr(found, event)
@@ -59,7 +59,7 @@ def test_the_table_is_made_by_running_every_method(monkeypatch, tmp_path, capsys
     monkeypatch.setattr(table, "FILE", tmp_path / "table.json")
     made = measure()
     assert list(made["methods"]) == ["fixed", "random"]
-    assert made["methods"]["fixed"]["habits"] == asdict(habits("fixed"))
+    assert made["methods"]["fixed"]["probes"] == asdict(probe("fixed"))
     assert "torch" in made["machine"]
     main([str(tmp_path / "page.md")])
     assert "| `random` |" in (tmp_path / "page.md").read_text(encoding="utf-8")

@@ -56,6 +56,6 @@ def loop(store, fused):
     yield start
     for run in store.runs():
         if run.state.is_active:
-            store.add_control(run.id, "stop")
+            store.add_command(run.id, "stop")
     for thread in threads:
         thread.join(20)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dmf.config import FusionConfig
 from dmf.errors import ConfigError, DataError
-from dmf.records import Knob
+from dmf.records import SettingChange
 from dmf.replay import Explainer, Explanation, explain, replay
 from dmf.weighting import WEIGHTINGS, Combined, FixedWeighting, StepState, Weighting, WindowWeighting
 
@@ -98,17 +98,21 @@ def test_an_explanation_is_plain_data_for_json(options: dict[str, Any]) -> None:
 @pytest.mark.parametrize("weighting", REPLAYABLE)
 def test_a_rule_that_took_over_is_explained_with_a_memory_of_its_own(weighting: str) -> None:
     losses, config = history(), config_of({"weighting": "variance"})
-    knobs = [Knob(8, "weighting", "bayesian"), Knob(9, "lr", 0.1), Knob(20, "weighting", weighting)]
+    changes = [
+        SettingChange(8, "weighting", "bayesian"),
+        SettingChange(9, "lr", 0.1),
+        SettingChange(20, "weighting", weighting),
+    ]
     last = ("bayesian", 8) if weighting == "bayesian" else (weighting, 20)  # no change, no new memory
-    weights = replay(losses, config, knobs)
-    explainer = Explainer(losses, config, knobs)
+    weights = replay(losses, config, changes)
+    explainer = Explainer(losses, config, changes)
     for step in (0, 7, 8, 9, 17, 19, 20, 21, 30, 39):
         explained = explainer.at(step)
         assert np.array_equal(explained.weights, weights[step])
         assert (explained.weighting, explained.since) == (
             ("variance", 0) if step < 8 else ("bayesian", 8) if step < 20 else last
         )
-    assert explain(losses, config, 8, knobs).steps.tolist() == list(range(1, 9))  # the history stayed
+    assert explain(losses, config, 8, changes).steps.tolist() == list(range(1, 9))  # the history stayed
 
 
 def test_any_step_of_a_long_history_can_be_explained_in_any_order() -> None:

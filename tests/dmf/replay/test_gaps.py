@@ -11,7 +11,7 @@ from dmf.config import FusionConfig
 from dmf.errors import ConfigError
 from dmf.fusion import Fusion
 from dmf.recording import record
-from dmf.records import Knob
+from dmf.records import SettingChange
 from dmf.replay import Explainer, recorded_losses, replay
 from dmf.weighting import build_weighting
 
@@ -59,7 +59,7 @@ def test_windows_show_each_losss_own_newest_values() -> None:
 
 def test_a_rule_that_takes_over_finds_the_memory_of_each_loss() -> None:
     config = FusionConfig(weighting="variance", **OPTIONS)
-    weights = replay(history(), config, [Knob(9, "weighting", "mad")])
+    weights = replay(history(), config, [SettingChange(9, "weighting", "mad")])
     assert np.array_equal(weights[:9], replay(history(), config)[:9])
     assert np.array_equal(weights[9:], replay(history(), config.model_copy(update={"weighting": "mad"}))[9:])
 

@@ -9,7 +9,7 @@ from dmf.config import FusionConfig
 from dmf.errors import ConfigError, DataError, UnknownNameError
 from dmf.fusion import Fusion
 from dmf.losses import Parts
-from dmf.records import Knob
+from dmf.records import SettingChange
 from dmf.replay import read_losses, replay
 from dmf.schedule import AuxiliarySchedule
 from dmf.weighting import WEIGHTINGS, Combined, StepState, Weighting, build_weighting
@@ -124,26 +124,28 @@ def test_a_row_that_is_not_finite_keeps_the_last_weights() -> None:
 
 def test_a_rule_that_takes_over_knows_the_history_and_has_a_memory_of_its_own() -> None:
     losses = np.random.default_rng(0).random((40, 3))
-    weights = replay(losses, FusionConfig(weighting="bayesian"), [Knob(20, "weighting", "mad")])
+    weights = replay(losses, FusionConfig(weighting="bayesian"), [SettingChange(20, "weighting", "mad")])
     assert np.array_equal(weights[:20], replay(losses, FusionConfig(weighting="bayesian"))[:20])
     assert np.array_equal(weights[20:], replay(losses, FusionConfig(weighting="mad"))[20:])
 
 
 def test_of_several_changes_at_a_step_the_last_one_counts() -> None:
     losses = np.random.default_rng(0).random((40, 3))
-    weights = replay(losses, FusionConfig(), [Knob(0, "weighting", "mad"), Knob(0, "weighting", "fixed")])
+    weights = replay(
+        losses, FusionConfig(), [SettingChange(0, "weighting", "mad"), SettingChange(0, "weighting", "fixed")]
+    )
     assert np.allclose(weights, 1 / 3)
 
 
 def test_changes_of_other_settings_or_after_the_last_step_do_nothing() -> None:
     losses = np.random.default_rng(0).random((40, 3))
-    knobs = [Knob(3, "lr", 0.5), Knob(4, "gamma", 2.0), Knob(40, "weighting", "fixed")]
-    assert np.array_equal(replay(losses, FusionConfig(), knobs), replay(losses, FusionConfig()))
+    changes = [SettingChange(3, "lr", 0.5), SettingChange(4, "gamma", 2.0), SettingChange(40, "weighting", "fixed")]
+    assert np.array_equal(replay(losses, FusionConfig(), changes), replay(losses, FusionConfig()))
 
 
 def test_a_change_to_an_unknown_weighting_is_refused() -> None:
     with pytest.raises(UnknownNameError, match="Unknown weighting 'mda'"):
-        replay(np.ones((5, 3)), FusionConfig(), [Knob(2, "weighting", "mda")])
+        replay(np.ones((5, 3)), FusionConfig(), [SettingChange(2, "weighting", "mda")])
 
 
 def test_no_steps_give_no_weights() -> None:
@@ -169,7 +171,7 @@ def test_a_method_that_needs_more_is_refused_by_its_name_with_those_that_do_not(
     with pytest.raises(ConfigError, match=r"^Weighting 'famo' needs more .* `--weighting`\): fixed, variance, mad,"):
         replay(np.ones((5, 3)), FusionConfig(weighting="famo"))
     with pytest.raises(ConfigError, match="Weighting 'famo' needs more"):
-        replay(np.ones((5, 3)), FusionConfig(), [Knob(2, "weighting", "famo")])
+        replay(np.ones((5, 3)), FusionConfig(), [SettingChange(2, "weighting", "famo")])
 
 
 def test_a_weighting_that_needs_more_than_losses_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -188,7 +188,7 @@ def test_a_read_only_store_is_read_but_not_written(tmp_path):
     assert reader.file == path
     assert reader.experiment(row.id) == row
     with pytest.raises(StoreError, match=r"runs.sqlite is read-only. Make the file and its folder writable") as caught:
-        reader.add_control(row.runs[0].id, "stop")
+        reader.add_command(row.runs[0].id, "stop")
     assert not is_transient(caught.value)
     reader.close()
     writer.close()

@@ -6,8 +6,8 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import SCALARS, EventAccumulator
 
 from dmf.errors import ConfigError, RunNotFoundError, StoreError
-from dmf.knobs import read_events
-from dmf.records import EpochMetrics, Event, Knob, RunState, StateChange, TelemetryBlock
+from dmf.live_settings import read_events
+from dmf.records import EpochMetrics, Event, RunState, SettingChange, StateChange, TelemetryBlock
 from dmf.runs import export_run
 
 STORED = ("loss_ce", "weight_ce", "loss_dice", "weight_dice", "auxiliary", "gamma", "total", "lr", "finite")
@@ -85,7 +85,7 @@ def test_events_hold_the_changes_of_settings_in_the_order_they_act(store, traine
     store.write([change(9, 0.5), change(4, 0.25), Event(trained, 5, "flat", {})], "me")
     export_run(store, trained, "events", tmp_path / "events.json")
     label = store.run(trained).label
-    assert read_events(tmp_path / "events.json") == {label: (Knob(4, "lr", 0.25), Knob(9, "lr", 0.5))}
+    assert read_events(tmp_path / "events.json") == {label: (SettingChange(4, "lr", 0.25), SettingChange(9, "lr", 0.5))}
 
     export_run(store, store.run(trained).experiment, "events", tmp_path / "race.json")  # of all its runs
     assert read_events(tmp_path / "race.json") == read_events(tmp_path / "events.json")
@@ -159,7 +159,7 @@ def test_changes_of_a_renamed_run_name_it_as_it_was_launched(store, tmp_path):
     store.write([Event(run.id, 4, "knob", {"field": "lr", "value": 0.25, "before": 1e-3})], None)
     store.update_run(run.id, name="My favourite")
     export_run(store, run.id, "events", tmp_path / "events.json")
-    assert read_events(tmp_path / "events.json") == {"mad": (Knob(4, "lr", 0.25),)}
+    assert read_events(tmp_path / "events.json") == {"mad": (SettingChange(4, "lr", 0.25),)}
 
 
 def test_an_unknown_format_is_refused(store, trained, tmp_path):

@@ -17,7 +17,7 @@ def test_a_run_whose_owner_is_silent_reads_as_interrupted_before_anyone_has_mark
         assert (row.state, row.owner, row.ended) == (RunState.INTERRUPTED, None, beat)
         assert row.reason == "its owner has been silent for 10 s"
     with pytest.raises(RunFinishedError, match="is interrupted; it cannot pause any more"):
-        reader.add_control(run, "pause")
+        reader.add_command(run, "pause")
     assert store.events([run])[-1].data["state"] == "running"  # reading marks nothing
 
     store.heartbeat([run], "me")

@@ -19,7 +19,7 @@ def full(store, experiment, run, make_block):
     """Both runs, ended, with a row of everything, and the file of a checkpoint each."""
     ids = [row.id for row in experiment.runs]
     for id in ids:
-        store.add_control(id, "pause")
+        store.add_command(id, "pause")
         numbers = np.ones((1, 2, 3), np.int64), np.ones((1, 2), np.int64)
         store.write(
             [

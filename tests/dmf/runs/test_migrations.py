@@ -280,14 +280,14 @@ def test_a_store_of_version_2_opens_and_keeps_all_it_held(version_2):
     runs = [run for experiment in (finished, stopped, queued) for run in experiment.runs]
     assert not any(run.archived for run in runs)
     assert [len(version_2.telemetry(run.id).steps) for run in runs] == [6, 6, 5, 0]
-    assert [(event.run, event.step, event.data["value"]) for event in knobs(version_2, runs)] == [
+    assert [(event.run, event.step, event.data["value"]) for event in changes(version_2, runs)] == [
         (finished.runs[0].id, 3, 0.5),
         (stopped.runs[0].id, 2, 0.0005),
         (stopped.runs[0].id, 8, "variance"),
     ]
 
 
-def knobs(store, runs):
+def changes(store, runs):
     return [event for event in store.events([run.id for run in runs]) if event.kind == "knob"]
 
 

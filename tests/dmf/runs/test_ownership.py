@@ -54,7 +54,7 @@ def test_an_unknown_run_cannot_be_claimed(store):
 
 @pytest.mark.parametrize("state", [RunState.STOPPED, RunState.FAILED, RunState.INTERRUPTED])
 def test_a_resumable_run_is_queued_again_by_a_claim(store, run, state):
-    store.add_control(run, "stop")
+    store.add_command(run, "stop")
     store.write([StateChange(run, 5, state, "why")], "me")
     store.release([run], "me")
 
@@ -63,14 +63,14 @@ def test_a_resumable_run_is_queued_again_by_a_claim(store, run, state):
     row = store.run(run)
     assert (row.owner, row.state, row.ended, row.reason) == ("you", RunState.QUEUED, None, "resumed")
     assert [event.data["state"] for event in store.events([run])] == [state.value, "queued"]
-    assert store.pending_controls([run]) == []  # a Stop from before would stop it at once
+    assert store.pending_commands([run]) == []  # a Stop from before would stop it at once
 
 
 def test_wishes_about_a_queued_run_survive_the_claim(store, experiment):
     run = experiment.runs[0].id
-    store.add_control(run, "pause")
+    store.add_command(run, "pause")
     store.claim([run], "me")
-    assert [control.command for control in store.pending_controls([run])] == ["pause"]
+    assert [control.name for control in store.pending_commands([run])] == ["pause"]
 
 
 def states(store, run):

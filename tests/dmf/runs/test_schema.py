@@ -14,5 +14,5 @@ def test_values_that_are_not_finite_survive_as_json(store, run):
 
 
 def test_a_wish_without_a_value_is_none(store, run):
-    store.add_control(run, "pause")
-    assert store.pending_controls([run])[0].value is None
+    store.add_command(run, "pause")
+    assert store.pending_commands([run])[0].value is None

@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from dmf.errors import NotOwnerError, StoreError
 from dmf.records import Event, RunState, StateChange
-from dmf.runs import RunStore, StoreControls, StoreSink, sink
+from dmf.runs import RunStore, StoreCommands, StoreSink, sink
 from dmf.runs.engine import explained
 
 
@@ -141,69 +141,69 @@ def test_a_lock_is_told_as_trouble_while_training_goes_on_and_forgotten_when_it_
 
 def test_a_wish_arrives_once_and_for_its_run(store, experiment, run):
     other = experiment.runs[1].id
-    controls = StoreControls(store, [run, other], "me")
-    assert list(controls.take(run)) == []
-    store.add_control(run, "pause")
-    store.add_control(run, "set", "gamma", 0.5)
+    commands = StoreCommands(store, [run, other], "me")
+    assert list(commands.take(run)) == []
+    store.add_command(run, "pause")
+    store.add_command(run, "set", "gamma", 0.5)
     taken = []
-    eventually(lambda: taken.extend(controls.take(run)) or len(taken) == 2)
-    assert [(control.command, control.value) for control in taken] == [("pause", None), ("set", 0.5)]
-    assert list(controls.take(run)) == list(controls.take(other)) == []
-    assert store.pending_controls([run]) == []
-    controls.close()
+    eventually(lambda: taken.extend(commands.take(run)) or len(taken) == 2)
+    assert [(command.name, command.value) for command in taken] == [("pause", None), ("set", 0.5)]
+    assert list(commands.take(run)) == list(commands.take(other)) == []
+    assert store.pending_commands([run]) == []
+    commands.close()
 
 
 def test_the_lease_is_renewed_whatever_training_does(store, run, monkeypatch):
     monkeypatch.setattr(sink, "HEARTBEAT_SECONDS", 0.05)
     before = store.run(run).lease
-    controls = StoreControls(store, [run], "me")
+    commands = StoreCommands(store, [run], "me")
     eventually(lambda: store.run(run).lease > before + 0.05)
-    controls.close()
+    commands.close()
 
 
 def test_a_lost_run_is_noticed_and_the_others_go_on(store, experiment, run, monkeypatch):
     monkeypatch.setattr(sink, "HEARTBEAT_SECONDS", 0.05)
     other = experiment.runs[1].id
-    controls = StoreControls(store, [run, other], "me")
+    commands = StoreCommands(store, [run, other], "me")
     store.write([StateChange(run, 0, RunState.STOPPED)], "me")
     store.release([run], "me")
     store.claim([run], "you")
 
-    eventually(lambda: controls.lost == {run})
+    eventually(lambda: commands.lost == {run})
 
     with pytest.raises(NotOwnerError, match=f"Run '{run}' was interrupted or taken over.*Resume it"):
-        controls.take(run)
-    store.add_control(other, "stop")
-    eventually(lambda: [control.command for control in controls.take(other)] == ["stop"])
-    controls.close()
+        commands.take(run)
+    store.add_command(other, "stop")
+    eventually(lambda: [command.name for command in commands.take(other)] == ["stop"])
+    commands.close()
 
 
 def test_a_locked_database_only_delays_wishes(store, locked, run, monkeypatch):
     monkeypatch.setattr(sink, "HEARTBEAT_SECONDS", 0.01)
-    controls = StoreControls(store, [run], "me")
+    commands = StoreCommands(store, [run], "me")
     time.sleep(0.4)
     locked.commit()
-    store.add_control(run, "stop")
+    store.add_command(run, "stop")
     taken = []
-    eventually(lambda: taken.extend(controls.take(run)) or bool(taken))
-    controls.close()
+    eventually(lambda: taken.extend(commands.take(run)) or bool(taken))
+    commands.close()
 
 
 def test_a_store_that_goes_away_is_reported_to_training(store, sqlite_file, run, tmp_path):
-    controls = StoreControls(store, [run], "me")
+    commands = StoreCommands(store, [run], "me")
     sqlite_file.rename(tmp_path / "gone.sqlite")
 
     def refused():
         try:
-            controls.take(run)
+            commands.take(run)
         except StoreError:
             return True
         return False
 
     eventually(refused)
     with pytest.raises(StoreError, match="was deleted, moved or replaced"):
-        controls.take(run)
-    controls.close()
+        commands.take(run)
+    commands.close()
 
 
 # Killed in the midst of it
@@ -212,7 +212,7 @@ KILLED = """
 import os, random, signal, sys, time
 import numpy as np
 from dmf.records import Event, TelemetryBlock
-from dmf.runs import RunStore, StoreControls, StoreSink, sink as module
+from dmf.runs import RunStore, StoreCommands, StoreSink, sink as module
 
 file, seed = sys.argv[1], int(sys.argv[2])
 random.seed(seed)
@@ -222,7 +222,7 @@ def train(ready):
     row = store.create_experiment({}, name="x", labels=["a"], run_configs=[{}], environment={})
     run = row.runs[0].id
     store.claim([run], "me")
-    sink, controls = StoreSink(store, "me"), StoreControls(store, [run], "me")
+    sink, commands = StoreSink(store, "me"), StoreCommands(store, [run], "me")
     os.write(ready, run.encode())
     step = 0
     while True:

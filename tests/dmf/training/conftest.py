@@ -1,4 +1,4 @@
-"""A race without a store: records are kept in memory, wishes come from a script."""
+"""A race without a store: records are kept in memory, commands come from a script."""
 
 import itertools
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class MemorySink:
         return self.of(StateChange, run)[-1].reason
 
 
-class NoWishes:
+class NoCommands:
     def take(self, run):
         return ()
 
@@ -68,7 +68,7 @@ def race(tmp_path):
     """Trains an experiment; the id of each run is its label. ``change`` may spoil the runs before they start."""
     numbers = itertools.count()
 
-    def train(config, *, change=None, controls=None, **options):
+    def train(config, *, change=None, commands=None, **options):
         workbench, folder = build.build_workbench(config), tmp_path / f"race-{next(numbers)}"
         runs = {run.label: workbench.run(run.label, run, folder / run.label) for run in config.runs}
         if change:
@@ -80,7 +80,7 @@ def race(tmp_path):
             task=workbench.task,
             samples=workbench.samples,
             sink=sink,
-            controls=controls or NoWishes(),
+            commands=commands or NoCommands(),
             plan=workbench.plan("e-1"),
             numerics=workbench.numerics,
             **options,

@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from dmf.errors import CheckpointError
-from dmf.records import Artifact, Knob
+from dmf.records import Artifact, SettingChange
 from dmf.training.checkpoint import (
     Progress,
     Saved,
@@ -33,8 +33,8 @@ def file(tmp_path):
 
 
 def test_tensors_and_progress_come_back_bit_for_bit(file):
-    knobs = (Knob(2, "lr", 0.1 + 0.2), Knob(2, "weighting", "mad"))
-    progress = Progress(step=5, best_epoch=2, best_score=0.1 + 0.2, bad_in_row=3, knobs=knobs)
+    changes = (SettingChange(2, "lr", 0.1 + 0.2), SettingChange(2, "weighting", "mad"))
+    progress = Progress(step=5, best_epoch=2, best_score=0.1 + 0.2, bad_in_row=3, changes=changes)
     saved = save(file, TENSORS, progress, "me")
     tensors, found = load(file, "me")
     assert found == progress
@@ -48,7 +48,7 @@ def test_a_checkpoint_of_a_program_without_knobs_is_read(file):
     file.parent.mkdir()
     progress = '{"step": 5, "best_epoch": 1, "best_score": 0.5, "bad_in_row": 0}'
     save_file(TENSORS, file, {"format": "1", "fingerprint": "me", "progress": progress})
-    assert load(file, "me")[1] == Progress(step=5, best_epoch=1, best_score=0.5, knobs=())
+    assert load(file, "me")[1] == Progress(step=5, best_epoch=1, best_score=0.5, changes=())
 
 
 def test_a_channels_last_tensor_keeps_its_values(file):
@@ -197,8 +197,8 @@ def test_another_file_than_is_recorded_is_refused_but_a_later_one_is_not(file):
     # Those whose writer was killed before it could record them: of a later step, or of a change at the same one.
     save(file, TENSORS, Progress(step=6), "me")
     assert load(file, "me", known)[1].step == 6
-    save(file, TENSORS, Progress(step=5, knobs=(Knob(5, "lr", 0.1),)), "me")
-    assert load(file, "me", known)[1].knobs == (Knob(5, "lr", 0.1),)
+    save(file, TENSORS, Progress(step=5, changes=(SettingChange(5, "lr", 0.1),)), "me")
+    assert load(file, "me", known)[1].changes == (SettingChange(5, "lr", 0.1),)
 
 
 def test_a_file_that_says_no_hash_of_what_it_holds_must_be_the_one_that_is_recorded(file):

@@ -11,7 +11,7 @@ from dmf.config_text import GRADIENT_WEIGHTINGS
 from dmf.errors import ConfigError
 from dmf.fusion import Fused, Fusion
 from dmf.losses import Parts
-from dmf.records import Knob
+from dmf.records import SettingChange
 from dmf.training.gradients import GradientProbe
 from dmf.training.telemetry import TelemetryBuffer
 from dmf.weighting import FixedWeighting
@@ -309,7 +309,7 @@ def test_a_run_turns_to_a_method_that_looks_at_gradients_and_back(tiny, tmp_path
     for run in runs:
         for step in range(10):
             if step in (3, 7):
-                run.turn(Knob(step, "weighting", "gradnorm" if step == 3 else "variance"))
+                run.change(SettingChange(step, "weighting", "gradnorm" if step == 3 else "variance"))
             if step == 5 and run is runs[1]:
                 run.save_last(0)
                 run = workbench.run("resumed", workbench.config.runs[0], tmp_path / "resumed")  # noqa: PLW2901

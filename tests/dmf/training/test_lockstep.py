@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from dmf import build
-from dmf.records import Artifact, CaseScores, Control, EpochMetrics, Event, Knob, RunState, Sample, StateChange
+from dmf.records import Artifact, CaseScores, Command, EpochMetrics, Event, RunState, Sample, SettingChange, StateChange
 from dmf.replay import replay
 from dmf.training import lockstep
 from dmf.training.run import TrainingRun
@@ -20,22 +20,22 @@ STEPS = 8  # 2 epochs of 4
 
 
 class Script:
-    """Wishes at the turn in which a run is asked the n-th time; a tuple is a knob and its value.
+    """Commands at the turn in which a run is asked the n-th time; a tuple is a change and its value.
 
     A run is asked before each of its steps, so question n comes before step n; what is heard makes the loop ask all
     runs once more before they step.
     """
 
-    def __init__(self, wishes):
-        self._wishes, self._asked, self._ids = wishes, {}, itertools.count()
+    def __init__(self, commands):
+        self._wishes, self._asked, self._ids = commands, {}, itertools.count()
 
     def take(self, run):
         turn = self._asked[run] = self._asked.get(run, -1) + 1
         return [
-            Control(next(self._ids), run, "set", *wish)
-            if isinstance(wish, tuple)
-            else Control(next(self._ids), run, wish)
-            for wish in self._wishes.get((run, turn), ())
+            Command(next(self._ids), run, "set", *command)
+            if isinstance(command, tuple)
+            else Command(next(self._ids), run, command)
+            for command in self._wishes.get((run, turn), ())
         ]
 
 
@@ -270,7 +270,7 @@ def test_a_paused_run_waits_takes_one_step_when_asked_catches_up_and_ends_the_sa
         order.append(tuple(run.step for run in runs))
 
     script = Script({("mad", 2): ["pause"], ("mad", 4): ["step"], ("mad", 7): ["resume"]})
-    result = race(tiny("mad", "variance"), controls=script, on_step=on_step)
+    result = race(tiny("mad", "variance"), commands=script, on_step=on_step)
     assert set(result.states.values()) == {RunState.FINISHED}
     changes = [(change.step, change.state.value) for change in result.sink.of(StateChange, "mad")]
     assert changes == [(0, "running"), (2, "paused"), (3, "running"), (STEPS, "finished")]
@@ -283,7 +283,7 @@ def test_a_paused_run_waits_takes_one_step_when_asked_catches_up_and_ends_the_sa
 
 def test_a_step_wished_while_running_and_a_second_pause_change_nothing(race, tiny):
     script = Script({("mad", 1): ["step"], ("mad", 3): ["pause", "pause", "step", "step", "resume"]})
-    result = race(tiny(), controls=script)
+    result = race(tiny(), commands=script)
     np.testing.assert_array_equal(result.sink.telemetry("mad")[0], np.arange(STEPS))
     states = [change.state.value for change in result.sink.of(StateChange, "mad")]
     assert states == ["running", "paused", "running", "finished"]
@@ -299,7 +299,7 @@ def column(result, run, name):
 
 
 def test_a_learning_rate_wished_acts_from_the_next_step_on_and_is_stored(race, tiny):
-    result = race(tiny(), controls=Script({("mad", 3): [("lr", "0.5")]}))
+    result = race(tiny(), commands=Script({("mad", 3): [("lr", "0.5")]}))
     assert knob_events(result, "mad") == [(3, "lr", 0.5, 1e-3)]
     np.testing.assert_array_equal(column(result, "mad", "lr"), np.float32([1e-3] * 3 + [0.5] * 5))
     untouched = race(tiny())
@@ -309,9 +309,9 @@ def test_a_learning_rate_wished_acts_from_the_next_step_on_and_is_stored(race, t
 
 
 def test_what_is_wished_of_all_runs_at_once_acts_at_one_step(race, tiny):
-    # The wish arrives between the two questions before step 4, so mad hears it only when asked once more.
+    # The command arrives between the two questions before step 4, so mad hears it only when asked once more.
     script = Script({("mad", 5): [("lr", 0.5)], ("variance", 4): [("lr", 0.5)]})
-    result = race(tiny("mad", "variance"), controls=script)
+    result = race(tiny("mad", "variance"), commands=script)
     assert [knob_events(result, run) for run in ("mad", "variance")] == [[(4, "lr", 0.5, 1e-3)]] * 2
 
 
@@ -329,14 +329,14 @@ def test_a_pause_of_all_runs_that_comes_between_their_steps_finds_all_at_the_sam
             return script.take(run) if took.count("mad") >= 4 else []
 
     monkeypatch.setattr(TrainingRun, "take_step", take_step)
-    result = race(tiny(*names), controls=Late())
+    result = race(tiny(*names), commands=Late())
     paused = [change.step for change in result.sink.of(StateChange) if change.state is RunState.PAUSED]
     assert paused == [4, 4]
 
 
 def test_gamma_and_decay_go_on_as_if_they_had_been_so_from_step_0(race, tiny):
     script = Script({("mad", 3): [("gamma", 3.0)], ("mad", 6): [("decay_rate", 0.5)]})
-    result = race(tiny(decay_every="1", decay_rate="0.1"), controls=script)
+    result = race(tiny(decay_every="1", decay_rate="0.1"), commands=script)
     gamma = column(result, "mad", "gamma")
     # gamma_0 exp(-rate t): 1 and 0.1 up to step 2, then 3 and 0.1, from step 5 on 3 and 0.5
     expected = [math.exp(-0.1 * step) for step in range(3)]
@@ -347,7 +347,7 @@ def test_gamma_and_decay_go_on_as_if_they_had_been_so_from_step_0(race, tiny):
 
 
 def test_a_weighting_wished_starts_afresh_on_the_history_there_is(race, tiny):
-    result = race(tiny("bayesian"), controls=Script({("bayesian", 5): [("weighting", "mad")]}))
+    result = race(tiny("bayesian"), commands=Script({("bayesian", 5): [("weighting", "mad")]}))
     assert knob_events(result, "bayesian") == [(5, "weighting", "mad", "bayesian")]
     weights, losses = (result.telemetry("bayesian")[:, columns] for columns in (slice(3, 6), slice(0, 3)))
     # MAD has no memory of its own, so its weights are those of a run that never had another.
@@ -359,7 +359,7 @@ def test_a_weighting_wished_starts_afresh_on_the_history_there_is(race, tiny):
 def test_a_weighting_with_a_memory_of_its_own_begins_it_anew(race, tiny):
     script = Script({("bayesian", 5): [("weighting", "mad"), ("weighting", "bayesian")]})
     config = tiny("bayesian", prior="compound")
-    weights, config = race(config, controls=script).telemetry("bayesian"), config.runs[0].fusion
+    weights, config = race(config, commands=script).telemetry("bayesian"), config.runs[0].fusion
     untouched = replay(weights[:, :3], config)
     np.testing.assert_allclose(weights[:5, 3:6], untouched[:5], rtol=1e-6)
     # A prior that begins anew is uniform, and with a uniform prior the Bayesian rule is MAD, eq. (8) and (6).
@@ -369,7 +369,7 @@ def test_a_weighting_with_a_memory_of_its_own_begins_it_anew(race, tiny):
 
 
 def test_only_the_run_that_was_wished_changes(race, tiny, assert_same_bits):
-    result = race(tiny("mad", "variance"), controls=Script({("mad", 3): [("lr", 0.5), ("weighting", "fixed")]}))
+    result = race(tiny("mad", "variance"), commands=Script({("mad", 3): [("lr", 0.5), ("weighting", "fixed")]}))
     alone = race(tiny("variance"))
     np.testing.assert_array_equal(result.telemetry("variance"), alone.telemetry("variance"))
     assert_same_bits(result.network("variance"), alone.network("variance"))
@@ -378,7 +378,7 @@ def test_only_the_run_that_was_wished_changes(race, tiny, assert_same_bits):
 
 def test_a_knob_turned_while_paused_is_stored_at_once_with_the_step_it_will_act_on(race, tiny):
     script = Script({("mad", 2): ["pause"], ("mad", 3): [("lr", 0.5)], ("mad", 6): ["resume"]})
-    result = race(tiny(), controls=script)
+    result = race(tiny(), commands=script)
     kinds = [
         record.state.value if isinstance(record, StateChange) else record.kind
         for record in result.sink.records
@@ -390,22 +390,22 @@ def test_a_knob_turned_while_paused_is_stored_at_once_with_the_step_it_will_act_
 
 
 @pytest.mark.parametrize(
-    ("run", "wish", "reason"),
+    ("run", "command", "reason"),
     [
         ("mad", ("lr", -1), "lr: input should be greater than 0, got -1."),
         ("mad", ("lr", "fast"), "lr: input should be a valid number"),
         ("mad", ("lr", None), "lr: input should be a valid number"),
         ("mad", ("gamma", math.nan), "gamma: input should be a finite number"),
         ("mad", ("weighting", "madd"), "Unknown weighting 'madd'. Choose one of: fixed, variance, mad, bayesian,"),
-        ("mad", ("filters", 3), "Unknown knob 'filters'. Choose one of: gamma, decay_rate, lr, weighting."),
-        ("mad", (), "Unknown knob 'None'"),
+        ("mad", ("filters", 3), "Unknown live setting 'filters'. Choose one of: gamma, decay_rate, lr, weighting."),
+        ("mad", (), "Unknown live setting 'None'"),
         ("mad,auxiliary=none", ("gamma", 3), "gamma: this run has no auxiliary loss"),
     ],
 )
-def test_a_wish_that_cannot_work_is_refused_with_the_reason_and_changes_nothing(race, tiny, run, wish, reason):
+def test_a_wish_that_cannot_work_is_refused_with_the_reason_and_changes_nothing(race, tiny, run, command, reason):
     config = tiny(run)
     (label,) = [each.label for each in config.runs]
-    result = race(config, controls=Script({(label, 2): [wish]}))
+    result = race(config, commands=Script({(label, 2): [command]}))
     (event,) = result.sink.events(label, "refused")
     assert event.step == 2
     assert event.data["reason"].startswith(reason)
@@ -415,37 +415,44 @@ def test_a_wish_that_cannot_work_is_refused_with_the_reason_and_changes_nothing(
 
 def test_a_knob_set_to_what_it_stands_at_changes_nothing_and_is_not_stored(race, tiny):
     script = Script({("bayesian", 5): [("weighting", "bayesian"), ("lr", "0.001")]})
-    result = race(tiny("bayesian"), controls=script)
+    result = race(tiny("bayesian"), commands=script)
     assert result.sink.of(Event, "bayesian") == []
     np.testing.assert_array_equal(result.telemetry("bayesian"), race(tiny("bayesian")).telemetry("bayesian"))
 
 
 def test_changes_known_beforehand_act_at_their_step_as_wishes_do_and_are_not_stored_again(race, tiny):
-    knobs = {"mad": [Knob(2, "weighting", "variance"), Knob(5, "lr", 0.5), Knob(5, "gamma", 2.0), Knob(9, "lr", 1.0)]}
-    foreseen = race(tiny("mad", "fixed"), scheduled=knobs)
-    wishes = {("mad", 2): [("weighting", "variance")], ("mad", 6): [("lr", 0.5), ("gamma", 2.0)]}
-    wished = race(tiny("mad", "fixed"), controls=Script(wishes))
-    np.testing.assert_array_equal(foreseen.telemetry("mad"), wished.telemetry("mad"))
+    changes = {
+        "mad": [
+            SettingChange(2, "weighting", "variance"),
+            SettingChange(5, "lr", 0.5),
+            SettingChange(5, "gamma", 2.0),
+            SettingChange(9, "lr", 1.0),
+        ]
+    }
+    foreseen = race(tiny("mad", "fixed"), scheduled=changes)
+    commands = {("mad", 2): [("weighting", "variance")], ("mad", 6): [("lr", 0.5), ("gamma", 2.0)]}
+    commanded = race(tiny("mad", "fixed"), commands=Script(commands))
+    np.testing.assert_array_equal(foreseen.telemetry("mad"), commanded.telemetry("mad"))
     assert foreseen.sink.events("mad", "knob") == []
-    assert foreseen.runs["mad"].progress.knobs == wished.runs["mad"].progress.knobs == tuple(knobs["mad"][:3])
+    assert foreseen.runs["mad"].progress.changes == commanded.runs["mad"].progress.changes == tuple(changes["mad"][:3])
 
 
 def test_a_change_known_beforehand_comes_before_a_wish_of_the_same_step(race, tiny):
     script = Script({("mad", 3): [("lr", 0.25)]})
-    result = race(tiny(), controls=script, scheduled={"mad": [Knob(3, "lr", 0.5)]})
+    result = race(tiny(), commands=script, scheduled={"mad": [SettingChange(3, "lr", 0.5)]})
     assert knob_events(result, "mad") == [(3, "lr", 0.25, 0.5)]
-    assert [knob.value for knob in result.runs["mad"].progress.knobs] == [0.5, 0.25]
+    assert [change.value for change in result.runs["mad"].progress.changes] == [0.5, 0.25]
 
 
 def test_a_change_known_beforehand_that_cannot_work_fails_that_run_alone(race, tiny):
-    result = race(tiny("mad", "variance"), scheduled={"mad": [Knob(3, "weighting", "gone")]})
+    result = race(tiny("mad", "variance"), scheduled={"mad": [SettingChange(3, "weighting", "gone")]})
     assert result.states == {"mad": RunState.FAILED, "variance": RunState.FINISHED}
     assert result.sink.reason("mad").startswith("Unknown weighting 'gone'.")
     assert len(result.telemetry("mad")) == 3
 
 
 def test_a_stopped_run_takes_no_further_step_and_leaves_a_checkpoint(race, tiny):
-    result = race(tiny("mad", "variance"), controls=Script({("mad", 2): ["stop"]}))
+    result = race(tiny("mad", "variance"), commands=Script({("mad", 2): ["stop"]}))
     assert result.states == {"mad": RunState.STOPPED, "variance": RunState.FINISHED}
     assert len(result.telemetry("mad")) == result.runs["mad"].step == 2
     last = result.sink.of(Artifact, "mad")[-1]

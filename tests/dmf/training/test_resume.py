@@ -19,7 +19,7 @@ from dmf import config_text
 from dmf.config import ExperimentConfig
 from dmf.errors import StoreError
 from dmf.jobs import Job, create_experiment
-from dmf.knobs import knobs_of
+from dmf.live_settings import changes_of
 from dmf.records import RunState
 from dmf.runs import RunStore
 from dmf.training import checkpoint, lockstep
@@ -223,8 +223,8 @@ def test_a_checkpoint_of_another_configuration_is_refused(store, config, train):
 def test_a_finished_run_of_a_stopped_race_stays_as_it_is(store, config, train):
     def stop_second(now, job):
         if now == 2:
-            job.store.add_control(job.runs[1].id, "stop")
-            time.sleep(0.3)  # the wish is fetched by a thread
+            job.store.add_command(job.runs[1].id, "stop")
+            time.sleep(0.3)  # the command is fetched by a thread
 
     id = train(store, config, at=stop_second)
     first, second = store.experiment(id).runs
@@ -323,8 +323,8 @@ def test_a_run_of_a_store_of_an_earlier_version_goes_on_from_its_checkpoint(home
     np.testing.assert_array_equal(telemetry.steps, np.arange(12))
     np.testing.assert_array_equal(telemetry.values[:5], before)
     # Alone from the start it comes to the same; another processor may round otherwise.
-    knobs = {run.label: knobs_of(store.events([run.id]))}
-    whole = create_experiment(store, ExperimentConfig.model_validate(experiment.config), knobs)
+    changes = {run.label: changes_of(store.events([run.id]))}
+    whole = create_experiment(store, ExperimentConfig.model_validate(experiment.config), changes)
     Job(store, whole, "me").train()
     np.testing.assert_allclose(telemetry.values, store.telemetry(whole.runs[0].id).values, rtol=1e-3)
     store.close()

@@ -9,7 +9,7 @@ from torch import nn
 
 from dmf import build
 from dmf.errors import CheckpointError, ConfigError
-from dmf.records import Knob
+from dmf.records import SettingChange
 from dmf.weighting import WEIGHTINGS, BayesianWeighting, FixedWeighting
 
 
@@ -114,27 +114,34 @@ def test_a_restored_run_goes_on_bit_for_bit(workbench, make_run, snapshot, asser
     assert_same_bits(snapshot(run), snapshot(again))
 
 
-CHANGES = [Knob(0, "lr", 0.01), Knob(0, "weighting", "bayesian"), Knob(0, "gamma", 2.0), Knob(0, "decay_rate", 0.5)]
+CHANGES = [
+    SettingChange(0, "lr", 0.01),
+    SettingChange(0, "weighting", "bayesian"),
+    SettingChange(0, "gamma", 2.0),
+    SettingChange(0, "decay_rate", 0.5),
+]
 
 
 def test_a_change_turns_its_setting_and_is_remembered_in_order(make_run):
     run = make_run()
-    for knob in CHANGES:
-        run.turn(knob)
-    assert run.progress.knobs == tuple(CHANGES)
+    for change in CHANGES:
+        run.change(change)
+    assert run.progress.changes == tuple(CHANGES)
     assert (run.lr, run.settings.lr) == (0.01, 0.01)
     assert isinstance(run.fusion.weighting, BayesianWeighting)
     assert (run.fusion.schedule.gamma, run.fusion.schedule.rate, run.fusion.schedule.every) == (2.0, 0.5, 4)
     assert run.settings.fusion.weighting == "bayesian"
 
 
-@pytest.mark.parametrize("knob", [Knob(0, "lr", -1), Knob(0, "weighting", "madd"), Knob(0, "seed", 3)])
-def test_a_change_that_cannot_work_is_refused_and_nothing_has_changed(make_run, knob):
+@pytest.mark.parametrize(
+    "change", [SettingChange(0, "lr", -1), SettingChange(0, "weighting", "madd"), SettingChange(0, "seed", 3)]
+)
+def test_a_change_that_cannot_work_is_refused_and_nothing_has_changed(make_run, change):
     run = make_run()
     weighting, settings = run.fusion.weighting, run.settings
     with pytest.raises(ConfigError):
-        run.turn(knob)
-    assert (run.fusion.weighting, run.settings, run.progress.knobs) == (weighting, settings, ())
+        run.change(change)
+    assert (run.fusion.weighting, run.settings, run.progress.changes) == (weighting, settings, ())
     assert run.lr == 1e-3
 
 
@@ -142,7 +149,7 @@ def test_a_new_weighting_takes_over_the_history_and_brings_weights_of_its_own(wo
     run = make_run()
     take_steps(workbench, run, 0, 4)
     history = run.fusion.history.values.clone()
-    run.turn(Knob(4, "weighting", "variance"))
+    run.change(SettingChange(4, "weighting", "variance"))
     assert torch.equal(run.fusion.history.values, history)
     assert torch.equal(run.fusion.weighting.weights, torch.full((3,), 1 / 3, dtype=torch.float64))
     assert run.fusion.weighting.training
@@ -160,7 +167,7 @@ def test_what_a_weighting_learns_leaves_the_optimizer_with_it(workbench, make_ru
 
     monkeypatch.setitem(WEIGHTINGS._members, "learned", Learned)
     run = make_run()
-    run.turn(Knob(0, "weighting", "learned"))
+    run.change(SettingChange(0, "weighting", "learned"))
     learned = run.fusion.weighting.logits
     network, its_own = run.optimizer.param_groups
     assert [id(parameter) for parameter in its_own["params"]] == [id(learned)]
@@ -171,7 +178,7 @@ def test_what_a_weighting_learns_leaves_the_optimizer_with_it(workbench, make_ru
     again = make_run()
     again.restore()
     assert torch.equal(again.fusion.weighting.logits, learned)
-    run.turn(Knob(2, "weighting", "mad"))
+    run.change(SettingChange(2, "weighting", "mad"))
     assert len(run.optimizer.param_groups) == 1
     assert learned not in run.optimizer.state
 
@@ -179,8 +186,8 @@ def test_what_a_weighting_learns_leaves_the_optimizer_with_it(workbench, make_ru
 def test_a_restored_run_has_the_settings_of_its_checkpoint(workbench, make_run, snapshot, assert_same_bits):
     run = make_run("same")
     take_steps(workbench, run, 0, 3)
-    for knob in CHANGES:
-        run.turn(replace(knob, step=3))
+    for change in CHANGES:
+        run.change(replace(change, step=3))
     take_steps(workbench, run, 3, 5)
     run.drain()
     run.save_last(1)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from dmf.records import Knob, RunState
+from dmf.records import RunState, SettingChange
 from dmf.weighting import FAMOWeighting, LearnedWeighting
 
 LEARNED = ("uncertainty", "imtl-l")
@@ -81,7 +81,7 @@ def test_the_learning_rate_knob_turns_theirs_only_where_they_have_none_of_their_
     shared, own = make("uncertainty", "shared"), make("uncertainty", "own", weights_lr=0.5)
     assert (rates(shared), rates(own)) == ([1e-3, 1e-3], [1e-3, 0.5])
     for run in (shared, own):
-        run.turn(Knob(0, "lr", 0.01))
+        run.change(SettingChange(0, "lr", 0.01))
     assert (rates(shared), rates(own)) == ([0.01, 0.01], [0.01, 0.5])
     assert own.lr == 0.01
 
@@ -116,13 +116,17 @@ def test_a_second_look_that_is_not_finite_moves_no_weight(make, take_steps, spoi
 def test_weights_change_hands_in_mid_training_and_a_restored_run_follows(
     make, take_steps, snapshot, assert_same_bits, weighting
 ):
-    knobs = (Knob(3, "weighting", weighting), Knob(7, "weighting", "mad"), Knob(9, "weighting", weighting))
+    changes = (
+        SettingChange(3, "weighting", weighting),
+        SettingChange(7, "weighting", "mad"),
+        SettingChange(9, "weighting", weighting),
+    )
 
     def train(run, first, last):
         for step in range(first, last):
-            for knob in knobs:
-                if knob.step == step:
-                    run.turn(knob)
+            for change in changes:
+                if change.step == step:
+                    run.change(change)
             take_steps(run, step, step + 1)
 
     whole = make("mad", "whole")
@@ -136,7 +140,7 @@ def test_weights_change_hands_in_mid_training_and_a_restored_run_follows(
         train(again, death, 12)
         assert_same_bits(snapshot(whole), snapshot(again))
     assert len(whole.optimizer.param_groups) == (2 if weighting in LEARNED else 1)
-    whole.turn(Knob(12, "weighting", "fixed"))
+    whole.change(SettingChange(12, "weighting", "fixed"))
     assert len(whole.optimizer.param_groups) == 1
     assert len(whole.optimizer.state) == len(list(whole.model.parameters()))
 

@@ -1,0 +1,103 @@
+"""Events of a race as marks on the time axis, in plain words; what happens to several runs at once is one mark."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from app.charts.lines import Happening, View
+
+MOST = 200  # marks on a chart; the latest are kept
+
+_STATES = {
+    "paused": ("Paused", "state"),
+    "running": ("Went on", "state"),
+    "stopped": ("Stopped", "state"),
+    "finished": ("Finished", "state"),
+    "failed": ("Failed", "error"),
+    "interrupted": ("Interrupted", "warning"),
+}
+
+LIVE_SETTINGS = {"gamma": "γ₀", "decay_rate": "decay rate", "lr": "learning rate", "weighting": "weighting"}
+"""What a setting is called in a sentence."""
+
+Name = Callable[[str], str]
+
+
+class Event(Protocol):
+    """What happened to a run at a step."""
+
+    run: str
+    step: int
+    kind: str
+    data: dict[str, Any]
+    time: float
+
+
+def event_marks(
+    events: Sequence[Event], labels: Mapping[str, str], view: View, *, name: Name = str, end: float | None = None
+) -> list[Happening]:
+    """Marks for the events worth one.
+
+    Args:
+        events: Oldest first.
+        labels: Run id to the label people know it by; events of other runs are left out.
+        view: What x counts.
+        name: How a loss or a method is written for people.
+        end: Unix time of the last step; what happened later, to runs at rest, is marked there.
+    """
+    grouped: dict[tuple[int, str, str], list[Event]] = {}
+    for event in events:
+        said = _say(event, name)
+        if said and event.run in labels:
+            grouped.setdefault((event.step, *said), []).append(event)
+    marks = []
+    for (step, text, kind), members in list(grouped.items())[-MOST:]:
+        runs = list(dict.fromkeys(labels[member.run] for member in members))
+        whose = "" if len(runs) == len(labels) else f" · {', '.join(runs)}"
+        when = members[0].time if end is None else min(members[0].time, end)
+        marks.append(Happening(view.at(step, when), f"{text}{whose}", kind))  # type: ignore[arg-type]
+    return marks
+
+
+def turned(data: Mapping[str, Any], name: Name = str) -> str:
+    """A change of a setting in words: ``"γ₀ 1 → 2"``, or ``"MAD → Bayesian"``."""
+    before, after = (_value(data.get(key), name) for key in ("before", "value"))
+    change = f"{before} → {after}" if before else f"→ {after}"
+    return change if before and data["field"] == "weighting" else f"{_change_of(data)} {change}"
+
+
+def refused(data: Mapping[str, Any], name: Name = str) -> str:
+    """A setting that could not be changed, and why."""
+    return f"{_change_of(data)} not changed to {_value(data.get('value'), name)}: {data['reason']}"
+
+
+def _change_of(data: Mapping[str, Any]) -> str:
+    return LIVE_SETTINGS.get(data["field"], str(data["field"]))
+
+
+def _value(value: Any, name: Name) -> str:
+    if value is None:
+        return ""
+    return name(value) if isinstance(value, str) else f"{value:g}"
+
+
+def _begun(sentence: str) -> str:
+    """With a capital, as a mark begins; a symbol stays the symbol it is."""
+    return sentence[:1].upper() + sentence[1:] if sentence[:1].isascii() else sentence
+
+
+def _say(event: Event, name: Name) -> tuple[str, str] | None:
+    data = event.data
+    match event.kind:
+        case "state":
+            begins = data.get("state") == "running" and event.step == 0
+            return None if begins else _STATES.get(str(data.get("state")))
+        case "skipped":
+            return f"Step skipped: {' and '.join(map(name, data['losses']))} not finite", "warning"
+        case "flat":
+            return f"{name(data['loss'])} has not moved for {data['steps']} steps", "warning"
+        case "refused" | "not_kept":
+            return _begun(refused(data, name) if event.kind == "refused" else str(data["reason"])), "warning"
+        case "knob":
+            return _begun(turned(data, name)), "change"
+        case _:
+            return None

@@ -1,0 +1,53 @@
+"""What another page hands to the form: settings it opens filled with."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.components import rows
+from app.components.fields import as_held
+from app.components.page_style import sentence_of
+from app.state import field_key
+from dmf.config import DataConfig
+from dmf.config_text import SECTIONS
+from dmf.errors import ConfigError
+
+_CARRIED, _RUNS = "carried-to-form", "carried-runs"
+
+
+def put(settings: Mapping[str, Any], runs: Sequence[str] = ()) -> None:
+    """Keep settings for the form, which takes them when it is shown next.
+
+    Args:
+        settings: Configuration field to value; the form keeps what it holds of others, but for the options of datasets,
+            which belong to the one that is carried.
+        runs: Texts as :func:`dmf.config_text.parse_run` reads them, which take the place of the form's runs if given.
+    """
+    st.session_state[_CARRIED], st.session_state[_RUNS] = dict(settings), tuple(runs)
+
+
+def apply() -> None:
+    """Fill the form with what was carried to it; before any field of it is shown, because it sets them."""
+    settings = st.session_state.pop(_CARRIED, None)
+    if settings:
+        _fill(settings)
+    runs = st.session_state.pop(_RUNS, ())
+    if runs:
+        try:
+            rows.replace(runs)
+        except ConfigError as error:
+            st.warning(f"The runs of this form stay as they were. {sentence_of(error)}")
+
+
+def _fill(settings: Mapping[str, Any]) -> None:
+    for model in SECTIONS.values():
+        for name, info in model.model_fields.items():
+            if name in settings and name != "dataset_options":
+                st.session_state[field_key(name)] = as_held(name, info.annotation, settings[name])
+    dataset = settings.get("dataset", DataConfig().dataset)
+    for key in [str(key) for key in st.session_state if str(key).startswith(field_key(f"{dataset}-"))]:
+        del st.session_state[key]
+    for option, value in settings.get("dataset_options", {}).items():
+        name = f"{dataset}-{option}"
+        st.session_state[field_key(name)] = as_held(name, type(value), value)

@@ -1,0 +1,161 @@
+"""Knobs of a race that may be turned while it trains, beside the buttons that steer it."""
+
+import html
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import streamlit as st
+
+from app.charts.event_marks import LIVE_SETTINGS as WORDS
+from app.charts.event_marks import refused, turned
+from app.components.fields import named, run_title
+from app.components.page_style import sentence_of
+from dmf.errors import DMFError
+from dmf.live_settings import LIVE_SETTINGS
+
+ALL = "All runs"
+OF_AUXILIARY = ("gamma", "decay_rate")
+LABELS = {
+    "gamma": "New γ₀",
+    "decay_rate": "New decay rate",
+    "lr": "New learning rate",
+    "weighting": "New weighting method",
+}
+EXPLAINED = "It takes effect between two steps, and every chart marks where."
+WIDTH = 210  # px of a field
+STEPS = {"gamma": 0.1, "decay_rate": 0.01, "lr": 0.0001}
+
+Value = float | str
+
+
+class Answer(Protocol):
+    """What came of a command; see ``app.access.SettingsChanged``."""
+
+    problems: dict[str, str]
+    asked: tuple[str, ...]
+    events: tuple[Any, ...]
+    unanswered: tuple[str, ...]
+
+
+Turn = Callable[[str, Sequence[str], Mapping[str, Value]], Answer]
+
+
+def place() -> Any:
+    """A closed bar, to be filled by :func:`show` once the charts are there."""
+    return st.expander("Change while it trains", icon=":material/tune:", key="knobs")
+
+
+@st.fragment
+def show(experiment: Any, settings: Sequence[Mapping[str, Value]], methods: Sequence[str], turn: Turn) -> None:
+    """The live settings of a race that is active. Keep them out of what ticks, so that what is half typed stays.
+
+    Args:
+        experiment: The experiment as the store has it.
+        settings: What the changes of each run stand at.
+        methods: Weighting methods to choose from.
+        turn: Called with (experiment id, run ids, change to new value).
+    """
+    chosen = _targets(experiment)
+    runs = [run for run in experiment.runs if run.id in chosen]
+    standing = dict(zip((run.id for run in experiment.runs), settings, strict=True))
+    present = {field: list(dict.fromkeys(standing[id][field] for id in chosen)) for field in LIVE_SETTINGS}
+    scope = f"{experiment.id}-{chosen[0] if len(chosen) == 1 else 'all'}"
+    has_auxiliary = any(run.config["auxiliary"] != "none" for run in runs)
+    values: dict[str, Value | None] = {}
+    slots = {}
+    with st.form(f"knobs-form-{experiment.id}", border=False):
+        with st.container(horizontal=True, gap="small"):
+            for field in LIVE_SETTINGS:
+                with st.container(width=WIDTH, gap=None):
+                    is_off = field in OF_AUXILIARY and not has_auxiliary
+                    values[field] = _field(field, present[field], methods, scope, is_off=is_off)
+                    slots[field] = st.empty()
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            applied = st.form_submit_button("Apply", type="primary", icon=":material/check:")
+            said = st.container()
+    told = f"knobs-told-{experiment.id}"
+    if applied:
+        wanted = {field: value for field, value in values.items() if value is not None and [value] != present[field]}
+        st.session_state[told] = _applied(experiment, chosen, wanted, slots, turn)
+    problem, sentences = st.session_state.get(told, (False, [EXPLAINED]))
+    if problem:
+        said.error(sentences[0])
+    else:
+        said.html(f'<p class="outcome" role="status">{"<br>".join(map(html.escape, sentences))}</p>')
+
+
+def _applied(
+    experiment: Any, chosen: Sequence[str], wanted: Mapping[str, Value], slots: Mapping[str, Any], turn: Turn
+) -> tuple[bool, list[str]]:
+    """Send what was changed; returns whether something is wrong with all of it, and what to say."""
+    if not wanted:
+        return False, ["Nothing was changed, so nothing was sent."]
+    try:
+        answer = turn(experiment.id, chosen, wanted)
+    except DMFError as error:
+        return True, [str(error)]
+    for field, sentence in answer.problems.items():
+        slots[field].html(f'<p class="problem" role="alert">{html.escape(sentence[:1].upper() + sentence[1:])}</p>')
+    if answer.problems:
+        return False, ["Nothing was sent."]
+    sentences = outcome(answer, {run.id: run_title(run.label) for run in experiment.runs})
+    for sentence in sentences:
+        st.toast(sentence_of(sentence), icon=":material/tune:")  # also for whoever has scrolled on
+    return False, sentences
+
+
+def outcome(answer: Answer, titles: Mapping[str, str]) -> list[str]:
+    """What came of a command, in sentences; what several runs answered alike is said once."""
+    if not answer.asked:
+        return ["Nothing to change: the runs stand there already, or have ended."]
+    grouped: dict[str, list[str]] = {}
+    for event in answer.events:
+        if event.kind == "knob":
+            sentence = f"{turned(event.data, named)} from step {event.step:,} on"
+        else:
+            sentence = refused(event.data, named).rstrip(".")
+        grouped.setdefault(sentence, []).append(titles[event.run])
+    sentences = []
+    for sentence, runs in grouped.items():
+        whose = f"{', '.join(runs)}: " if len(titles) > len(runs) else ""
+        sentences.append(f"{whose}{sentence}.")
+    late = [WORDS[field] for field in answer.unanswered]
+    if late:
+        sentences.append(f"Asked for: {', '.join(late)}. It takes effect before the next step; the charts mark where.")
+    return sentences
+
+
+def _targets(experiment: Any) -> list[str]:
+    """Ids of the runs to change: every active one, or the one chosen."""
+    active = {run_title(run.label): run.id for run in experiment.runs if run.state.is_active}
+    if len(active) == 1:
+        return list(active.values())
+    choice = st.selectbox(
+        "Change it for",
+        [ALL, *active],
+        key=f"knobs-target-{experiment.id}",
+        width=WIDTH,
+        help="Every run of the race, or one of them alone.",
+    )
+    return list(active.values()) if choice == ALL or choice not in active else [active[choice]]
+
+
+def _field(name: str, present: Sequence[Value], methods: Sequence[str], scope: str, *, is_off: bool) -> Value | None:
+    """A widget that starts at the present value; empty where the runs differ, and then left alone unless filled."""
+    key, seen = f"knob-{name}-{scope}", f"knob-{name}-{scope}-seen"
+    start = present[0] if len(present) == 1 else None
+    # Set anew only when it was changed elsewhere: what is being typed otherwise stays, also right after Apply.
+    if key not in st.session_state or st.session_state[key] != start != st.session_state.get(seen):
+        st.session_state[key] = start
+    st.session_state[seen] = start
+    differs = "differs: " if start is None else ""
+    standing = differs + ", ".join(_text(value) for value in present)
+    help = "No run here has an auxiliary loss, so there is nothing to change." if is_off else LIVE_SETTINGS[name]
+    about: dict[str, Any] = {"key": key, "help": help, "disabled": is_off, "placeholder": standing}
+    if name == "weighting":
+        return st.selectbox(LABELS[name], methods, index=None, format_func=named, **about)
+    return st.number_input(LABELS[name], value=None, step=STEPS[name], format="%g", **about)
+
+
+def _text(value: Value) -> str:
+    return named(value) if isinstance(value, str) else f"{value:g}"
