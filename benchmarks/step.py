@@ -13,12 +13,11 @@ from torch import Tensor, nn
 from benchmarks.harness import Pair, Row, milliseconds, new_job, temporary_store
 from dmf.build import Workbench, build_workbench
 from dmf.config import DataConfig, ExperimentConfig, FusionConfig, ModelConfig, RunConfig, TrainingConfig
+from dmf.data.batches import Batch
 from dmf.jobs import Job
-from dmf.losses import build_bank
 from dmf.models import build_model
 from dmf.records import Record
 from dmf.runs import RunStore
-from dmf.tasks import Batch
 from dmf.training import TrainingRun
 
 TARGET = 1.03
@@ -151,7 +150,7 @@ def bare_step(
 def same_losses(workbench: Workbench) -> LossFunction:
     """Our bank with fixed weights."""
     device = workbench.numerics.device
-    bank = build_bank(workbench.config.runs[0].fusion, workbench.ratios).to(device)
+    bank = workbench.task.bank(workbench.config.runs[0].fusion).to(device)
     weights = torch.full((len(bank.names),), 1 / len(bank.names), device=device)
 
     def loss(logits: Tensor, target: Tensor) -> Tensor:

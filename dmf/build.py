@@ -1,20 +1,18 @@
 """From configuration to objects: the only place that knows every registry."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from pydantic import BaseModel
 
-from dmf.config import DataConfig, ExperimentConfig, FusionConfig, PluginConfig, RunConfig
+from dmf.config import DEFAULT_TASK, DataConfig, ExperimentConfig, FusionConfig, PluginConfig, RunConfig
 from dmf.config_text import build as from_plain
-from dmf.data import DATASETS, Dataset, PreparedData, build_dataset, class_ratios, prepare, split_cases
-from dmf.data.base import Pixels
+from dmf.data import DATASETS, Dataset, PreparedData, build_dataset, prepare, split_cases
 from dmf.data.batches import DeviceData
 from dmf.data.original import Original, read_labels, read_original
 from dmf.data.prepare import choose_cases
@@ -22,22 +20,23 @@ from dmf.data.split import PARTS
 from dmf.errors import ConfigError, DataError, UnknownNameError, naming_plugins
 from dmf.fusion import Fusion
 from dmf.live_settings import Settings
-from dmf.losses import LOSSES, build_bank
 from dmf.models import MODELS, build_model
 from dmf.plugins import require
-from dmf.records import IGNORE
 from dmf.schedule import AuxiliarySchedule
 from dmf.seeding import derive
-from dmf.tasks import Feed, SampleCase, Segmentation
+from dmf.tasks import TASKS, SampleCase, Task, find_task
+from dmf.tasks.feed import Feed
 from dmf.training import Numerics, Plan, TrainingRun
 from dmf.training.environment import environment as describe_environment
 from dmf.training.gradients import GradientProbe
 from dmf.weighting import WEIGHTINGS, build_weighting
 from dmf.weighting.host import statistics_dtype
 
+TARGETS = {"classes": "class of every pixel", "image": "image to be made"}
+
 DATA_FIELDS = ("dataset", "root", "dataset_options")  # what tells where a case lies
 
-SAMPLES = 4  # validation images whose predictions are shown, every class among them where there is room
+SAMPLES = 4  # validation images whose predictions are shown
 
 SINCE: dict[str, tuple[str, ...]] = {
     "data": ("duplicates",),
@@ -73,14 +72,20 @@ SINCE: dict[str, tuple[str, ...]] = {
 program did before it, so it is left out of the fingerprint, and the checkpoints of then stay valid."""
 
 
-def choices() -> dict[str, tuple[str, ...]]:
-    """Names a configuration may use, by field."""
+def choices(task: str = DEFAULT_TASK) -> dict[str, tuple[str, ...]]:
+    """Names a configuration of a task may use, by field.
+
+    Raises:
+        UnknownNameError: If no task has this name.
+    """
+    losses = tuple(find_task(task).losses())
     return {
+        "task": tuple(TASKS),
         "dataset": tuple(DATASETS),
         "model": tuple(MODELS),
-        "terms": tuple(LOSSES),
+        "terms": losses,
         "weighting": tuple(WEIGHTINGS),
-        "auxiliary": ("none", *LOSSES),
+        "auxiliary": ("none", *losses),
     }
 
 
@@ -109,12 +114,51 @@ def validate(config: ExperimentConfig) -> None:
     """
     with attribute_errors_to("dataset"):
         dataset = build_dataset(config.data, config.training.seed)
+    task = build_task(config, dataset)
     resolve_device(config.training.device)
-    build_model(config.model, dataset.in_channels, len(dataset.class_names), config.data.image_size, 0)
+    build_network(config, dataset.in_channels, task)
     for run in config.runs:
         with attribute_errors_to("weighting"):
             build_fusion(run.fusion)
-        build_bank(run.fusion, [1 / len(dataset.class_names)] * len(dataset.class_names))
+        task.bank(run.fusion)
+
+
+def build_task(config: ExperimentConfig, dataset: Dataset) -> Task:
+    """The task that ``config`` names, on a dataset of which nothing need be read.
+
+    Raises:
+        ConfigError: If no task has this name, or the dataset does not offer what it needs.
+    """
+    with attribute_errors_to("task"):
+        task = find_task(config.task)
+    if dataset.target != task.target:
+        fitting = [name for name in DATASETS if offers(name) == task.target]
+        raise ConfigError(
+            f"Dataset {config.data.dataset!r} has no {TARGETS[task.target]}, which task {config.task!r} needs. Choose "
+            f"one of: {', '.join(fitting)}.",
+            "dataset",
+        )
+    return task.of(dataset, config)
+
+
+def build_network(config: ExperimentConfig, in_channels: int, task: Task) -> torch.nn.Module:
+    """The network of an experiment as it is before the first step, with the head that its task gives it.
+
+    Raises:
+        ConfigError: If the network does not exist, or cannot be as ``config`` says.
+    """
+    size, seed = config.data.image_size, config.training.seed
+    return task.network(build_model(config.model, in_channels, task.output_channels, size, seed))
+
+
+def task_defaults(name: str) -> dict[str, Any]:
+    """Fields of a configuration that a task has other defaults for than the configuration itself.
+
+    Raises:
+        UnknownNameError: If no task has this name.
+    """
+    task = find_task(name)
+    return {} if name == DEFAULT_TASK else {"dataset": task.dataset, "terms": task.terms, "auxiliary": task.auxiliary}
 
 
 @naming_plugins()
@@ -158,6 +202,15 @@ def dataset_options(name: str) -> dict[str, bool | int | float | str]:
         UnknownNameError: If no dataset has this name.
     """
     return dict(DATASETS[name].defaults)  # type: ignore[attr-defined]
+
+
+def offers(name: str) -> str:
+    """What the targets of a dataset are: ``classes`` of pixels, or an ``image``.
+
+    Raises:
+        UnknownNameError: If no dataset has this name.
+    """
+    return str(DATASETS[name].target)  # type: ignore[attr-defined]
 
 
 def dataset_title(name: str) -> str:
@@ -275,6 +328,7 @@ def fingerprint(config: ExperimentConfig, run: RunConfig) -> str:
     )
     late: Any = {name: _at_default(getattr(config, name), fields) for name, fields in SINCE.items() if name != "fusion"}
     late["runs"] = {0: {"fusion": _at_default(run.fusion, SINCE["fusion"])}}
+    late |= dict.fromkeys(_at_default(config, ("task", "task_options")), True)
     if not hashes:
         late["plugins"] = True
     return hashlib.sha256(decisive.model_dump_json(exclude=late).encode()).hexdigest()
@@ -287,19 +341,14 @@ def _at_default(config: BaseModel, fields: Iterable[str]) -> set[str]:
 
 @dataclass(frozen=True)
 class Workbench:
-    """Everything the runs of one experiment share, ready to train.
-
-    Attributes:
-        ratios: (C,) share of each class in the pixels of the training split.
-    """
+    """Everything the runs of one experiment share, ready to train."""
 
     config: ExperimentConfig
     data: PreparedData
     feed: Feed
-    task: Segmentation
+    task: Task
     samples: tuple[SampleCase, ...]
     numerics: Numerics
-    ratios: tuple[float, ...]
 
     def run(self, id: str, config: RunConfig, folder: Path) -> TrainingRun:
         """A fresh run; its network starts from the same weights as every other's.
@@ -308,9 +357,8 @@ class Workbench:
             ConfigError: If something does not fit.
         """
         training, seed = self.config.training, self.config.training.seed
-        channels, classes = self.data.images.shape[1], len(self.data.class_names)
         device = self.numerics.device
-        model = build_model(self.config.model, channels, classes, self.config.data.image_size, seed)
+        model = build_network(self.config, self.data.images.shape[1], self.task)
 
         def fusion(settings: FusionConfig) -> Fusion:
             return build_fusion(settings, self.feed.steps_per_epoch, statistics_dtype(device)).to(device)
@@ -320,7 +368,7 @@ class Workbench:
             label=config.label,
             settings=Settings(training.lr, config.fusion),
             model=model.to(device).to(memory_format=self.numerics.memory_format),
-            bank=build_bank(config.fusion, self.ratios, self.task.ignore).to(device),
+            bank=self.task.bank(config.fusion).to(device),
             build_fusion=fusion,
             numerics=self.numerics,
             seed=derive(seed, "run"),
@@ -357,9 +405,7 @@ class Workbench:
             **choice,
             "bit_reproducible": self.numerics.is_bit_reproducible,
             "images": self.feed.images,
-            "class_names": list(self.data.class_names),
-            "class_shares": list(self.ratios),
-            "ignore": self.task.ignore,
+            **self.task.facts(),
             "steps_per_epoch": steps,
             "steps_total": steps * self.config.training.epochs,
             "groups": len({case.group for case in self.data.cases if case.group is not None}),
@@ -385,25 +431,14 @@ def build_workbench(config: ExperimentConfig, on_progress: Callable[[int, int], 
     indices = split_cases(dataset, data.cases, config.data, seed, on_progress=on_progress)
     device_data = DeviceData(data, choice.device, channels_last=choice.channels_last)
     feed = Feed(data, device_data, indices, batch_size=config.training.batch_size, seed=seed)
-    shown = _showing_all(data.masks, [int(position) for position in indices.validation])[:SAMPLES]
+    task = build_task(config, dataset)
+    task.learn(data, indices.train)
+    shown = task.choose_samples(data, [int(position) for position in indices.validation])[:SAMPLES]
     return Workbench(
         config=config,
         data=data,
         feed=feed,
-        task=Segmentation(data.class_names, config.training.absent, dataset.ignore),
+        task=task,
         samples=tuple(SampleCase(feed.case_id(position), feed.sample(position)) for position in shown),
         numerics=choice,
-        ratios=tuple(class_ratios(data.masks, len(data.class_names), indices.train).tolist()),
     )
-
-
-def _showing_all(masks: Pixels, positions: Sequence[int]) -> list[int]:
-    """The positions, those first that show a class which none before them does; void is no class."""
-    seen: set[int] = set()
-    first = []
-    for position in positions:
-        classes = set(np.bincount(masks[position].ravel()).nonzero()[0].tolist()) - {IGNORE}
-        if not classes <= seen:
-            first.append(position)
-            seen |= classes
-    return first + [position for position in positions if position not in first]

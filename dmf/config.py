@@ -20,6 +20,9 @@ SUMMING_WEIGHTINGS = (
 )
 """Weightings whose weights always have the same sum, so that limits of the weights must leave room for it."""
 
+DEFAULT_TASK = "segmentation"
+"""The task of whatever does not name one: all that was made before there were others."""
+
 
 class FrozenConfig(BaseModel):
     """Immutable; unknown keys are refused."""
@@ -353,6 +356,10 @@ class ExperimentConfig(FrozenConfig):
     """One launch: the same data, network and training for 1..M runs that differ in their fusion."""
 
     name: str = Field("", max_length=200, description="A name to find the experiment by.")
+    task: str = Field(DEFAULT_TASK, description="What the networks learn to make of an image, and how it is judged.")
+    task_options: dict[str, bool | int | float | str] = Field(
+        default_factory=dict, description="Options of the task, as key=value with commas between."
+    )
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()

@@ -159,7 +159,7 @@ def experiment(
     """A whole experiment from typed texts: one run per weighting, then the runs written out.
 
     Args:
-        texts: Field name to text, for any fields of data, model, training and fusion.
+        texts: Field name to text, for any fields of data, model, training and fusion, and the task and its options.
         weightings: One run each with the common fusion; the three of the paper when neither these nor runs are given.
         runs: Runs as :func:`parse_run` reads them.
         name: Name of the experiment.
@@ -172,13 +172,19 @@ def experiment(
         for section, model in SECTIONS.items()
         if model is not FusionConfig
     }
+    of_task = {
+        field: from_text(ExperimentConfig, field, texts[field]) if isinstance(texts[field], str) else texts[field]
+        for field in ("task", "task_options")
+        if field in texts
+    }
     # Of each run as a whole: what cannot work with one weighting may well with another.
     common = {field: texts[field] for field in FusionConfig.model_fields if field in texts}
     written = [run_changes(run) for run in runs]
     chosen = list(weightings) or ([] if written else list(DEFAULT_WEIGHTINGS))
     raced = [_run(common, {"weighting": word}) for word in chosen]
     config: ExperimentConfig = build(
-        ExperimentConfig, {"name": name, **parts, "runs": (*raced, *(_run(common, changes) for changes in written))}
+        ExperimentConfig,
+        {"name": name, **of_task, **parts, "runs": (*raced, *(_run(common, changes) for changes in written))},
     )
     return config
 

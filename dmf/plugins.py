@@ -21,16 +21,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from dmf.config import ExperimentConfig, FusionConfig, PluginConfig
+from dmf.config import DEFAULT_TASK, ExperimentConfig, FusionConfig, PluginConfig
 from dmf.errors import PLUGIN_MODULE, ConfigError, reason
 from dmf.paths import plugin_files
 from dmf.registry import Registry
 
-WORDS = ("WEIGHTINGS", "LOSSES", "MODELS", "DATASETS")
+WORDS = ("TASKS", "WEIGHTINGS", "LOSSES", "MODELS", "DATASETS")
 """Names of the dicts that a plug-in may have."""
 
 RESERVED = ("none", "auto")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,39}")
+_ABOUT_TASK = ("title", "about", "headline", "metrics", "columns", "case_score", "target", "dataset", "terms")
 _ABOUT_DATASET = ("title", "class_names", "how_to_get", "licence", "citation")
 
 
@@ -80,7 +81,7 @@ def load_plugin(path: str | Path) -> Plugin:
             raise
         for word, members in added.items():
             for name, member in members.items():
-                registry_of(word).add(name, member)
+                registry_of(word, member).add(name, member)
         plugin = _loaded[sha256] = Plugin(file, sha256, {word: tuple(members) for word, members in added.items()})
         return plugin
 
@@ -162,6 +163,7 @@ def plugins_of(config: ExperimentConfig, weightings: Iterable[str] = ()) -> tupl
             "LOSSES": {name for run in config.runs for name in (*run.fusion.terms, run.fusion.auxiliary)},
             "MODELS": {config.model.model},
             "DATASETS": {config.data.dataset},
+            "TASKS": {config.task},
         }
     )
 
@@ -188,17 +190,26 @@ def plugins_with(names: Mapping[str, Set[str]]) -> tuple[PluginConfig, ...]:
     return tuple(found)
 
 
-def registry_of(word: str) -> Registry[Any]:
-    """The registry that a dict of a plug-in joins; imports no more than that one."""
+def registry_of(word: str, member: Any = None) -> Registry[Any]:
+    """The registry that a dict of a plug-in joins; imports no more than that one.
+
+    Args:
+        word: Of the dict.
+        member: Of it; a loss joins those of its task.
+    """
     match word:
+        case "TASKS":
+            from dmf.tasks import TASKS
+
+            return TASKS
         case "WEIGHTINGS":
             from dmf.weighting import WEIGHTINGS
 
             return WEIGHTINGS
         case "LOSSES":
-            from dmf.losses import LOSSES
+            from dmf.tasks import find_task
 
-            return LOSSES
+            return find_task(getattr(member, "task", DEFAULT_TASK)).losses()
         case "MODELS":
             from dmf.models import MODELS
 
@@ -258,7 +269,7 @@ def _members(file: Path, module: ModuleType) -> dict[str, dict[str, Any]]:
         if not isinstance(members, Mapping):
             raise _refusal(f"Plug-in {file}: {word} must be a dict of names, got {type(members).__name__}.")
         for name, member in members.items():
-            for wrong in (*_wrong_name(word, name), *_wrong_member(word, name, member)):
+            for wrong in (*_wrong_name(word, name, member), *_wrong_member(word, name, member)):
                 raise _refusal(f"Plug-in {file}: {wrong}")
         if members:
             found[word] = dict(members)
@@ -270,14 +281,15 @@ def _members(file: Path, module: ModuleType) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _wrong_name(word: str, name: object) -> Iterator[str]:
-    kind = registry_of(word).kind
+def _wrong_name(word: str, name: object, member: object) -> Iterator[str]:
+    registry = registry_of(word, member)
+    kind = registry.kind
     if not isinstance(name, str) or not _NAME.fullmatch(name) or name in RESERVED:
         yield (
             f"{name!r} cannot be the name of a {kind}. Begin with a letter, then up to 39 letters, digits, dots, "
             f"hyphens or underscores; {' and '.join(RESERVED)} have a meaning of their own."
         )
-    elif name in registry_of(word):
+    elif name in registry:
         owner = next((plugin for plugin in loaded() if name in plugin.names.get(word, ())), None)
         source = "comes with the program" if owner is None else f"is from {owner.path}"
         yield f"there is a {kind} {name!r} already, which {source}. Choose another name."
@@ -296,6 +308,11 @@ def _wrong_member(word: str, name: str, member: Any) -> Iterator[str]:
                     f"the options of weighting {name!r} must be fields of dmf.config.FusionConfig, and "
                     f"{', '.join(map(repr, unknown))} is none. A number of your own can be a constant in the file."
                 )
+        case "TASKS":
+            from dmf.tasks import Task
+
+            yield from _wrong_class(name, member, Task, "task")
+            yield from _says_too_little(name, member, "task", _ABOUT_TASK)
         case "LOSSES":
             from dmf.losses import Loss
 
@@ -304,24 +321,32 @@ def _wrong_member(word: str, name: str, member: Any) -> Iterator[str]:
             from dmf.data import Dataset
 
             yield from _wrong_class(name, member, Dataset, "dataset")
-            missing = [about for about in _ABOUT_DATASET if not hasattr(member, about)]
-            if getattr(member, "name", None) != name:
-                yield f"dataset {name!r} must say so itself: give the class name = {name!r}."
-            if missing:
-                yield f"dataset {name!r} must say more about itself: give the class {', '.join(missing)}."
+            yield from _says_too_little(name, member, "dataset", _ABOUT_DATASET)
         case _:
-            from torch import nn
+            yield from _wrong_model(name, member)
 
-            wanted = "a function (config, in_channels, classes, image_size) -> torch.nn.Module"
-            if not callable(member) or isinstance(member, nn.Module):  # a network can be called, but makes none
-                yield f"model {name!r} must be {wanted}, got {type(member).__name__}."
-                return
-            try:
-                inspect.signature(member).bind("config", "in_channels", "classes", "image_size")
-            except TypeError as error:
-                yield f"model {name!r} must be {wanted}, and cannot be called so: {error}."
-            except ValueError:  # not written in Python: its arguments are not known
-                pass
+
+def _wrong_model(name: str, member: Any) -> Iterator[str]:
+    from torch import nn
+
+    wanted = "a function (config, in_channels, classes, image_size) -> torch.nn.Module"
+    if not callable(member) or isinstance(member, nn.Module):  # a network can be called, but makes none
+        yield f"model {name!r} must be {wanted}, got {type(member).__name__}."
+        return
+    try:
+        inspect.signature(member).bind("config", "in_channels", "classes", "image_size")
+    except TypeError as error:
+        yield f"model {name!r} must be {wanted}, and cannot be called so: {error}."
+    except ValueError:  # not written in Python: its arguments are not known
+        pass
+
+
+def _says_too_little(name: str, member: Any, kind: str, about: tuple[str, ...]) -> Iterator[str]:
+    missing = [word for word in about if not hasattr(member, word)]
+    if getattr(member, "name", None) != name:
+        yield f"{kind} {name!r} must say so itself: give the class name = {name!r}."
+    if missing:
+        yield f"{kind} {name!r} must say more about itself: give the class {', '.join(missing)}."
 
 
 def _wrong_class(name: str, member: Any, base: type, kind: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dmf.build import attribute_errors_to, fingerprint
+from dmf.build import attribute_errors_to, build_network, build_task, fingerprint
 from dmf.config import ExperimentConfig
 from dmf.data import Dataset, build_dataset
 from dmf.data.batches import Batch
@@ -15,10 +15,9 @@ from dmf.data.decode import Picture
 from dmf.data.files import as_grey, as_rgb
 from dmf.data.filtering import preprocess
 from dmf.errors import CheckpointError
-from dmf.models import build_model
 from dmf.plugins import require
 from dmf.runs import RunStore
-from dmf.tasks import Segmentation
+from dmf.tasks import Task
 from dmf.training import checkpoint
 from dmf.training.evaluation import predictor
 
@@ -39,6 +38,7 @@ class Trained:
     channels: int
     model: torch.nn.Module
     dataset: Dataset
+    task: Task
 
     def read(self, picture: Picture) -> NDArray[np.uint8]:
         """A decoded picture as those of the training were read: transparency, depth and colour alike.
@@ -75,8 +75,7 @@ class Trained:
         batch = Batch(
             torch.from_numpy(np.ascontiguousarray(planes))[None].float() / 255, torch.empty(0), torch.empty(0)
         )
-        task = Segmentation(self.class_names, self.config.training.absent)
-        return next(task.probabilities(predictor(self.model, nullcontext), [batch]))  # type: ignore[arg-type]
+        return next(self.task.kept(predictor(self.model, nullcontext), [batch]))  # type: ignore[arg-type]
 
 
 def load_trained(store: RunStore, run_id: str) -> Trained:
@@ -100,12 +99,8 @@ def load_trained(store: RunStore, run_id: str) -> Trained:
     tensors, _ = checkpoint.load(path, fingerprint(config, run), kept)
     with attribute_errors_to("dataset"):
         dataset = build_dataset(config.data, config.training.seed)
-    model = build_model(
-        config.model.model_copy(update={"pretrained": False}),  # all weights come from the file
-        dataset.in_channels,
-        len(dataset.class_names),
-        config.data.image_size,
-        config.training.seed,
-    )
+    task = build_task(config, dataset)
+    bare = config.model.model_copy(update={"pretrained": False})  # all weights come from the file
+    model = build_network(config.model_copy(update={"model": bare}), dataset.in_channels, task)
     model.load_state_dict(checkpoint.under_prefix("model", tensors))
-    return Trained(config, dataset.class_names, kept.epoch, dataset.in_channels, model, dataset)
+    return Trained(config, dataset.class_names, kept.epoch, dataset.in_channels, model, dataset, task)

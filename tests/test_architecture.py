@@ -48,14 +48,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dmf.replay": {"dmf.weighting", "dmf.runs"},
     "dmf.analysis": {"dmf.runs", "dmf.metrics"},
     # Files of someone's own, whose classes join the registries.
-    "dmf.plugins": {"dmf.data", "dmf.models", "dmf.losses", "dmf.weighting"},
+    "dmf.plugins": {"dmf.data", "dmf.models", "dmf.losses", "dmf.weighting", "dmf.tasks"},
     "dmf.build": {
         "dmf.plugins",
         *("dmf.data", "dmf.models", "dmf.losses", "dmf.metrics", "dmf.weighting", "dmf.fusion", "dmf.tasks"),
         *("dmf.training", "dmf.runs", "dmf.replay", "dmf.analysis"),
     },
     # What methods promise, and what they do.
-    "dmf.methods": {"dmf.plugins", "dmf.data", "dmf.models", "dmf.losses", "dmf.weighting", "dmf.fusion"},
+    "dmf.methods": {
+        *("dmf.plugins", "dmf.data", "dmf.models", "dmf.losses", "dmf.weighting", "dmf.fusion", "dmf.tasks"),
+    },
     # Networks that were trained, back from their checkpoints.
     "dmf.trained": {
         *("dmf.plugins", "dmf.build", "dmf.data", "dmf.models", "dmf.tasks", "dmf.training", "dmf.runs"),

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from dmf.cli.options import given, options_of, with_options
 from dmf.cli.shared import STORE, console, open_store, print_json
+from dmf.config import DEFAULT_TASK
 from dmf.config_text import DEFAULT_WEIGHTINGS, SECTIONS, experiment
 from dmf.errors import ConfigError
 from dmf.live_settings import read_events
@@ -60,6 +61,18 @@ def _train(
             rich_help_panel="Race",
         ),
     ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            help="What the networks learn; it decides which losses, metrics and datasets there are. "
+            f"(default: {DEFAULT_TASK})",
+            rich_help_panel="Race",
+        ),
+    ] = None,
+    task_options: Annotated[
+        str | None,
+        typer.Option(help="Options of the task, as key=value with commas between.", rich_help_panel="Race"),
+    ] = None,
     name: Annotated[str, typer.Option(help="A name to find the experiment by.", rich_help_panel="Race")] = "",
     store: Annotated[str | None, STORE] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
@@ -69,11 +82,15 @@ def _train(
 
     Ctrl-C stops cleanly: checkpoints are written and `dmf resume` goes on.
     """
-    texts = given(settings)
+    texts = given({**settings, "task": task, "task_options": task_options})
     if preset is not None:
         chosen = find_preset(preset)
         texts, name = {**chosen.settings, **texts}, name or chosen.title
         run = run if run or weighting else list(chosen.runs)
+    if texts.get("task", DEFAULT_TASK) != DEFAULT_TASK:  # else nothing is looked up that needs torch
+        from dmf.build import task_defaults
+
+        texts = {**task_defaults(texts["task"]), **texts}
     config = experiment(texts, weightings=weighting or (), runs=run or (), name=name)
 
     from dmf.build import estimate_steps

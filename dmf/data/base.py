@@ -159,6 +159,7 @@ class Dataset(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
+    target: ClassVar[Literal["classes", "image"]] = "classes"  # what belongs to an image
     class_names: tuple[str, ...]  # the first is the background; may depend on the options
     in_channels: int = 1
     spacing: tuple[float, float] | None = None  # height and width of a pixel in mm, where the files tell

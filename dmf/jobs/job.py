@@ -50,6 +50,7 @@ def create_experiment(
         labels=[run.label for run in config.runs],
         run_configs=[run.fusion.model_dump(mode="json") for run in config.runs],
         environment=build.environment(config),
+        task=config.task,
     )
     ids = {run.label: run.id for run in experiment.runs}
     store.write([Event(ids[label], step, "knob", data) for label, rows in rows_of.items() for step, data in rows], None)

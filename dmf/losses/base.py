@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from dmf.config import FusionConfig
+from dmf.config import DEFAULT_TASK, FusionConfig
 from dmf.errors import ConfigError
 from dmf.losses.prediction import Prediction
 
@@ -19,9 +19,11 @@ class Loss(nn.Module, ABC):
         - returns: (), float32 or float64.
 
     Attributes:
+        task: The task it belongs to: a loss of a plug-in joins those of this one.
         uses_counts: Whether the value comes from per-class counts; it then has no gradient with ``counts="hard"``.
     """
 
+    task: ClassVar[str] = DEFAULT_TASK
     uses_counts: ClassVar[bool] = False
 
     @abstractmethod

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from dmf.errors import ConfigError
 from dmf.methods.checks import CHECKS, BrokenPromiseError, NotForThisMethodError, Subject
-from dmf.methods.others import DATASET_CHECKS, LOSS_CHECKS, MODEL_CHECKS
+from dmf.methods.others import DATASET_CHECKS, LOSS_CHECKS, MODEL_CHECKS, TASK_CHECKS
 from dmf.plugins import WORDS, Plugin, registry_of
 from dmf.registry import unknown
 
@@ -86,5 +86,5 @@ def _checks(word: str, name: str) -> dict[str, Callable[[], Any]]:
     if word == "WEIGHTINGS":
         subject = Subject({"weighting": name})
         return {promise: partial(check, subject) for promise, check in CHECKS.items()}
-    named = {"LOSSES": LOSS_CHECKS, "MODELS": MODEL_CHECKS, "DATASETS": DATASET_CHECKS}[word]
+    named = {"TASKS": TASK_CHECKS, "LOSSES": LOSS_CHECKS, "MODELS": MODEL_CHECKS, "DATASETS": DATASET_CHECKS}[word]
     return {promise: partial(check, name) for promise, check in named.items()}

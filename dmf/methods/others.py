@@ -1,4 +1,4 @@
-"""What losses, models and datasets of someone's own promise, in short; see :mod:`dmf.methods.checks` for weightings."""
+"""What tasks, losses, models and datasets of someone's own promise; :mod:`dmf.methods.checks` is for weightings."""
 
 from collections.abc import Callable
 
@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from dmf.config import DataConfig, FusionConfig, ModelConfig
-from dmf.data import BrokenDataError, Dataset, build_dataset
+from dmf.data import DATASETS, BrokenDataError, Dataset, build_dataset
 from dmf.losses import Loss, Prediction, build_loss
 from dmf.methods.checks import NotForThisMethodError, require
 from dmf.models import build_model
+from dmf.tasks import find_task
 
 CLASSES, SIZE = 2, 64
 
@@ -138,6 +139,38 @@ def dataset_reads_a_case(name: str) -> None:
     require(highest < classes, f"the mask names class {highest}, class_names has {classes}, counted from 0")
 
 
+# Tasks
+
+
+def task_names_its_metrics(name: str) -> None:
+    """What stands first, in tables and below pictures are metrics of it, and which values are better is known."""
+    task = find_task(name)
+    require(task.headline in task.columns, f"the headline {task.headline!r} is none of the columns")
+    for metric in (*task.columns, task.case_score):
+        require(metric in task.metrics, f"{metric!r} is none of its metrics: {', '.join(task.metrics)}")
+        require(task.metrics[metric].better is not None, f"metric {metric!r} must say which values are better")
+
+
+def task_names_its_losses(name: str) -> None:
+    """The losses that are chosen at first are there."""
+    task = find_task(name)
+    for loss in (*task.terms, *(() if task.auxiliary == "none" else (task.auxiliary,))):
+        require(loss in task.losses(), f"{loss!r} is none of its losses: {', '.join(task.losses())}")
+
+
+def task_has_a_dataset(name: str) -> None:
+    """The dataset that is chosen at first offers what it needs."""
+    task = find_task(name)
+    require(task.dataset in DATASETS, f"there is no dataset {task.dataset!r}")
+    offered = DATASETS[task.dataset].target  # type: ignore[attr-defined]
+    require(offered == task.target, f"dataset {task.dataset!r} offers {offered!r}, the task needs {task.target!r}")
+
+
+TASK_CHECKS: dict[str, Callable[[str], None]] = {
+    "its headline, columns and score of a case are metrics of its": task_names_its_metrics,
+    "the losses chosen at first are there": task_names_its_losses,
+    "the dataset chosen at first offers what it needs": task_has_a_dataset,
+}
 LOSS_CHECKS: dict[str, Callable[[str], None]] = {
     "the loss is one finite number": loss_is_one_finite_number,
     "a gradient reaches the logits": loss_has_a_gradient,

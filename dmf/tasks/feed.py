@@ -10,6 +10,8 @@ from dmf.data import Indices, PreparedData
 from dmf.data.batches import Batch, DeviceData, TrainingBatches, evaluation_batches
 from dmf.records import Split
 
+__all__ = ["Batch", "Feed"]
+
 
 class Feed:
     """Batches on the device.

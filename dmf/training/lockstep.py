@@ -31,7 +31,8 @@ from dmf.training.save_probabilities import keep_probabilities
 from dmf.training.watch import Watch
 
 if TYPE_CHECKING:  # the task needs OpenCV, the loop does not
-    from dmf.tasks import Batch, Evaluation, Feed, SampleCase, Segmentation
+    from dmf.tasks import Evaluation, SampleCase, Task
+    from dmf.tasks.feed import Batch, Feed
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ class Lockstep:
         runs: Sequence[TrainingRun],
         *,
         feed: "Feed",
-        task: "Segmentation",
+        task: "Task",
         samples: "Sequence[SampleCase]",
         sink: Sink,
         commands: CommandSource,
@@ -149,7 +150,7 @@ class Lockstep:
         with self._numerics.applied():
             for sample in self._samples:
                 self._sink.write(self._shared_picture(sample, "image", self._task.input_png(sample)))
-                self._sink.write(self._shared_picture(sample, "truth", self._task.truth_png(sample)))
+                self._sink.write(self._shared_picture(sample, "truth", self._task.target_png(sample)))
             for lane in self._lanes:  # all before the first is judged, which takes a while: no run waits any more
                 self._change(lane, RunState.RUNNING)
             for lane in self._lanes:
@@ -290,7 +291,8 @@ class Lockstep:
             self._sink.write(
                 Sample(self._plan.experiment, run.id, sample.case, epoch, run.step, "prediction", png, dice)
             )
-        if epoch > 0 and run.score(epoch, judged.evaluation.metrics[self._task.headline]):
+        metric = self._task.metric_info(self._task.headline)
+        if epoch > 0 and run.score(epoch, judged.evaluation.metrics[self._task.headline], metric.is_better):
             self._sink.write(run.save_best(epoch))
         self._save(lane)
 
@@ -321,7 +323,7 @@ class Lockstep:
     def _write_scores(self, run: TrainingRun, epoch: int, split: Split, evaluation: "Evaluation") -> None:
         images = len(evaluation.index)
         self._sink.write(EpochMetrics(run.id, epoch, run.step, split, images, evaluation.metrics))
-        if split != "train":
+        if split != "train" and evaluation.counts is not None:
             cases = tuple(self._feed.case_id(position) for position in evaluation.index)
             sizes = self._feed.original_sizes(evaluation.index)
             self._sink.write(CaseScores(run.id, epoch, split, cases, evaluation.counts, sizes))

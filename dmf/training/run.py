@@ -22,7 +22,7 @@ from dmf.training.numerics import BufferGuard, Numerics, RandomState
 from dmf.training.telemetry import TelemetryBuffer
 
 if TYPE_CHECKING:  # the task needs OpenCV, the loop does not
-    from dmf.tasks import Batch
+    from dmf.tasks.feed import Batch
 
 LAST = "last.safetensors"
 
@@ -142,10 +142,10 @@ class TrainingRun:
             self.progress = replace(self.progress, bad_in_row=in_row)
         return block
 
-    def score(self, epoch: int, value: float) -> bool:
-        """Take note of a validation score; returns whether it is the best so far."""
+    def score(self, epoch: int, value: float, is_better: Callable[[float, float], bool]) -> bool:
+        """Take note of a validation score; returns whether it is the best so far, by ``is_better(value, best)``."""
         best = self.progress.best_score
-        is_best = not math.isnan(value) and (best is None or value > best)
+        is_best = not math.isnan(value) and (best is None or is_better(value, best))
         if is_best:
             self.progress = replace(self.progress, best_epoch=epoch, best_score=value)
         return is_best

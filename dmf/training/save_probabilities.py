@@ -10,13 +10,14 @@ from dmf.records import Artifact, Event
 from dmf.training.run import TrainingRun
 
 if TYPE_CHECKING:  # the task needs OpenCV, the loop does not
-    from dmf.tasks import Feed, Segmentation
+    from dmf.tasks import Task
+    from dmf.tasks.feed import Feed
 
 MEGABYTE = 1e6
 
 
 def keep_probabilities(
-    run: TrainingRun, epoch: int, *, task: "Segmentation", feed: "Feed", wanted: str, most: int
+    run: TrainingRun, epoch: int, *, task: "Task", feed: "Feed", wanted: str, most: int
 ) -> Iterator[Artifact | Event]:
     """Write the probabilities of the test images, of the best network first; the run stays as it is.
 
@@ -25,7 +26,7 @@ def keep_probabilities(
     Args:
         run: A run at its end.
         epoch: Its last.
-        task: Turns logits into probabilities.
+        task: Says what is kept of an image.
         feed: Has the test images.
         wanted: ``best``, ``last``, ``both`` or ``none``. Where the last network is the best, it is kept once, as best.
         most: Bytes that all files together may take.
@@ -33,6 +34,8 @@ def keep_probabilities(
     Yields:
         What to record.
     """
+    if task.keeps == "nothing":
+        return
     best = run.progress.best_epoch
     kept: list[tuple[Literal["best", "last"], int]] = []
     if best == epoch and wanted != "none":
@@ -52,7 +55,7 @@ def keep_probabilities(
                     epoch=at,
                     split="test",
                     cases=feed.cases("test"),
-                    probabilities=task.probabilities(run.predict, feed.evaluation("test")),
+                    probabilities=task.kept(run.predict, feed.evaluation("test")),
                     most=room,
                 )
         except TooLargeError:

@@ -221,7 +221,13 @@ def test_a_setting_that_came_later_is_left_out_of_the_fingerprint_at_its_default
     config = experiment({}, runs=["mad"])
     shared, own = experiment({"absent": "zero"}, runs=["mad"]), experiment({}, runs=["mad,rho=0.5"])
     without = config.model_dump_json(
-        exclude={"training": {"absent"}, "runs": {0: {"fusion": {"rho"}}}, "plugins": True}
+        exclude={
+            "task": True,
+            "task_options": True,
+            "training": {"absent"},
+            "runs": {0: {"fusion": {"rho"}}},
+            "plugins": True,
+        }
     )
     without = without.replace('"label":"mad"', '"label":""')
     monkeypatch.setattr(build, "SINCE", {"data": (), "model": (), "training": ("absent",), "fusion": ("rho",)})
@@ -264,7 +270,7 @@ def test_class_shares_are_those_of_the_training_split(tiny):
     workbench = build.build_workbench(tiny())
     pixels = torch.cat([batch.target.flatten() for batch in workbench.feed.evaluation("train")])
     expected = torch.bincount(pixels, minlength=2) / pixels.numel()
-    assert workbench.ratios == pytest.approx(expected.tolist(), rel=1e-6)
+    assert workbench.task.ratios == pytest.approx(expected.tolist(), rel=1e-6)
 
 
 class HalfVoid(Phantom):
@@ -282,8 +288,8 @@ def test_void_pixels_of_a_dataset_reach_neither_shares_nor_losses_nor_scores(tin
     monkeypatch.setitem(build.DATASETS._members, "half-void", HalfVoid)
     config = tiny("mad", dataset="half-void")
     workbench = build.build_workbench(config)
-    assert sum(workbench.ratios) == pytest.approx(1)
-    assert len(workbench.ratios) == 2
+    assert sum(workbench.task.ratios) == pytest.approx(1)
+    assert len(workbench.task.ratios) == 2
     assert workbench.facts()["ignore"] == 255
     run = workbench.run("r", config.runs[0], tmp_path)
     batch = workbench.feed.training_batch(0)
@@ -361,7 +367,7 @@ def test_what_is_kept_at_the_end_came_later_and_leaves_earlier_checkpoints_valid
     config = experiment({}, runs=["mad"])
     late = {section: set(fields) for section, fields in build.SINCE.items() if section != "fusion"}
     assert late["training"] == {"keep_probabilities", "probabilities_mb", "gradients", "gradients_every"}
-    late |= {"runs": {0: {"fusion": set(build.SINCE["fusion"])}}, "plugins": True}
+    late |= {"runs": {0: {"fusion": set(build.SINCE["fusion"])}}, "plugins": True, "task": True, "task_options": True}
     earlier = config.model_dump_json(exclude=late).replace('"label":"mad"', '"label":""')
     assert "probabilities" not in earlier
     assert fingerprints(config) == [hashlib.sha256(earlier.encode()).hexdigest()]

@@ -143,7 +143,16 @@ def test_every_fusion_field_can_be_set_for_a_run(name):
 
 def test_every_field_is_an_option_of_train():
     options = set(inspect.signature(train).parameters)
-    expected = {name for _, name in FIELDS} | {"run", "preset", "events", "name", "store", "json"}
+    expected = {name for _, name in FIELDS} | {
+        "run",
+        "preset",
+        "events",
+        "task",
+        "task_options",
+        "name",
+        "store",
+        "json",
+    }
     assert options == expected
 
 

@@ -4,7 +4,7 @@ import torch
 
 from dmf import build
 from dmf.errors import ConfigError
-from dmf.tasks import Feed
+from dmf.tasks.feed import Feed
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from torch import nn
 from dmf import build
 from dmf.records import Artifact, CaseScores, Command, EpochMetrics, Event, RunState, Sample, SettingChange, StateChange
 from dmf.replay import replay
+from dmf.tasks import Segmentation
 from dmf.training import lockstep
 from dmf.training.run import TrainingRun
 
@@ -122,7 +123,7 @@ def test_the_network_that_is_tested_is_the_one_of_the_best_epoch(race, tiny, mon
         own(self, lane)
         seen[lane.run.step // 4] = _weights(lane.run)
 
-    evaluate = build.Segmentation.evaluate
+    evaluate = Segmentation.evaluate
 
     def scored(self, predict, batches):
         evaluation = evaluate(self, predict, batches)
@@ -132,7 +133,7 @@ def test_the_network_that_is_tested_is_the_one_of_the_best_epoch(race, tiny, mon
         return evaluation
 
     monkeypatch.setattr(lockstep.Lockstep, "_end_epoch", remember)
-    monkeypatch.setattr(build.Segmentation, "evaluate", scored)
+    monkeypatch.setattr(Segmentation, "evaluate", scored)
     result = race(tiny(epochs="3"))
     tested = next(row for row in result.sink.of(EpochMetrics) if row.split == "test")
     assert tested.epoch == 2
@@ -145,20 +146,20 @@ def _weights(run):
 
 
 def test_the_last_epoch_is_tested_on_request(race, tiny, monkeypatch):
-    monkeypatch.setattr("dmf.training.run.TrainingRun.score", lambda self, epoch, value: False)
+    monkeypatch.setattr("dmf.training.run.TrainingRun.score", lambda self, epoch, value, is_better: False)
     rows = race(tiny(epochs="3", test_at="last")).sink.of(EpochMetrics)
     assert [(row.split, row.epoch) for row in rows[-2:]] == [("train", 3), ("test", 3)]
 
 
 def test_a_run_whose_score_is_never_a_number_is_tested_at_the_last_epoch(race, tiny, monkeypatch):
-    own = build.Segmentation.evaluate
+    own = Segmentation.evaluate
 
     def unscored(self, predict, batches):
         evaluation = own(self, predict, batches)
         evaluation.metrics["cb_dice"] = math.nan
         return evaluation
 
-    monkeypatch.setattr(build.Segmentation, "evaluate", unscored)
+    monkeypatch.setattr(Segmentation, "evaluate", unscored)
     result = race(tiny())
     assert result.states == {"mad": RunState.FINISHED}
     assert [row.epoch for row in result.sink.of(EpochMetrics) if row.split == "test"] == [2]

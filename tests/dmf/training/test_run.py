@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from operator import gt
 
 import pytest
 import torch
@@ -202,12 +203,12 @@ def test_a_restored_run_has_the_settings_of_its_checkpoint(workbench, make_run, 
 
 def test_only_the_best_network_by_validation_score_is_kept(make_run):
     run = make_run()
-    assert run.score(1, 0.5)
+    assert run.score(1, 0.5, gt)
     run.save_best(1)
     run.save_last(1)
-    assert not run.score(2, math.nan)
-    assert not run.score(2, 0.5)
-    assert run.score(3, 0.6)
+    assert not run.score(2, math.nan, gt)
+    assert not run.score(2, 0.5, gt)
+    assert run.score(3, 0.6, gt)
     artifact = run.save_best(3)
     # Until a checkpoint to resume from names the new one, the old one may still be asked for.
     assert {file.name for file in run.folder.glob("best-*")} == {"best-1.safetensors", "best-3.safetensors"}
@@ -218,7 +219,7 @@ def test_only_the_best_network_by_validation_score_is_kept(make_run):
 
 def test_the_best_network_comes_back(workbench, make_run, assert_same_bits):
     run = make_run()
-    run.score(1, 0.5)
+    run.score(1, 0.5, gt)
     run.save_best(1)
     before = {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
     take_steps(workbench, run, 0, 2)
@@ -228,7 +229,7 @@ def test_the_best_network_comes_back(workbench, make_run, assert_same_bits):
 
 def test_a_best_network_that_is_gone_is_missed_with_a_clear_message(make_run):
     run = make_run()
-    run.score(1, 0.5)
+    run.score(1, 0.5, gt)
     with pytest.raises(CheckpointError, match=r"No checkpoint at .*best-1\.safetensors; the run cannot be continued"):
         run.load_best()
 

@@ -17,7 +17,9 @@ def best_at(monkeypatch):
     def choose(epoch):
         own = build.TrainingRun.score
         monkeypatch.setattr(
-            build.TrainingRun, "score", lambda self, at, value: own(self, at, 1.0 if at == epoch else 0.5 / at)
+            build.TrainingRun,
+            "score",
+            lambda self, at, value, is_better: own(self, at, 1.0 if at == epoch else 0.5 / at, is_better),
         )
 
     return choose
@@ -84,7 +86,7 @@ def test_a_last_network_that_is_the_best_is_kept_whichever_is_wanted(race, tiny,
 
 
 def test_without_any_score_only_the_last_is_kept(race, tiny, monkeypatch):
-    monkeypatch.setattr(build.TrainingRun, "score", lambda self, epoch, value: False)
+    monkeypatch.setattr(build.TrainingRun, "score", lambda self, epoch, value, is_better: False)
     assert list(kept(race(tiny()))) == ["probabilities_last"]
 
 

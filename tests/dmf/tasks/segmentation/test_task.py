@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 import torch
 
-from dmf.tasks import Batch, SampleCase, Segmentation
-from dmf.tasks.segmentation import encode_png
+from dmf.data.batches import Batch
+from dmf.tasks import SampleCase, Segmentation
+from dmf.tasks.pictures import encode_png
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def test_void_pixels_count_in_no_score():
     assert evaluation.metrics["lesion_dice"] == evaluation.metrics["accuracy"] == pytest.approx(1)
     sample = SampleCase("c-1", half)
     assert task.predict_png(bright, sample)[1] == pytest.approx(1)
-    np.testing.assert_array_equal(decode(task.truth_png(sample)), truth)
+    np.testing.assert_array_equal(decode(task.target_png(sample)), truth)
 
 
 def test_a_picture_of_nothing_where_nothing_is_has_no_dice(task):
@@ -86,7 +87,7 @@ def test_the_headline_is_a_metric(task):
 
 def test_pictures_show_image_truth_and_prediction(task):
     sample = SampleCase("c-1", batch(TRUTH))
-    np.testing.assert_array_equal(decode(task.truth_png(sample)), TRUTH)
+    np.testing.assert_array_equal(decode(task.target_png(sample)), TRUTH)
     np.testing.assert_array_equal(decode(task.input_png(sample)), np.array(TRUTH) * 128)  # 127.5 rounds to even
     png, dice = task.predict_png(everything, sample)
     np.testing.assert_array_equal(decode(png), np.ones((2, 4)))
@@ -111,7 +112,7 @@ def test_a_png_gives_back_every_pixel(shape):
 def lesion_bits(logits, task):
     """What is stored of the probabilities for logits (1, C, H, W), as a network gives them."""
     images = torch.zeros(1, 1, *logits.shape[2:])
-    (pixels,) = task.probabilities(lambda _: logits, [Batch(images, images[:, 0].long(), torch.tensor([0]))])
+    (pixels,) = task.kept(lambda _: logits, [Batch(images, images[:, 0].long(), torch.tensor([0]))])
     return pixels
 
 
@@ -135,7 +136,7 @@ def test_all_classes_but_the_background_are_stored_for_every_image():
     logits = torch.tensor([2.0, 1.0, 1.0]).log()[None, :, None, None].expand(2, 3, 1, 1)  # 1/2, 1/4, 1/4
     images = torch.zeros(2, 1, 1, 1)
     batch = Batch(images, images[:, 0].long(), torch.arange(2))
-    np.testing.assert_array_equal(list(task.probabilities(lambda _: logits, [batch, batch])), [[[[64]], [[64]]]] * 4)
+    np.testing.assert_array_equal(list(task.kept(lambda _: logits, [batch, batch])), [[[[64]], [[64]]]] * 4)
 
 
 def test_logits_that_are_no_numbers_are_stored_as_nothing_found(task):

@@ -1,0 +1,137 @@
+"""Segmentation: one class per pixel."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dmf.config import ExperimentConfig, FusionConfig
+from dmf.errors import ConfigError
+from dmf.metrics import METRIC_INFO, metric_info
+from dmf.metrics.info import MetricInfo
+from dmf.records import IGNORE
+from dmf.registry import Registry
+from dmf.tasks.base import Evaluation, Predict, SampleCase, Task
+
+if TYPE_CHECKING:  # they need torch
+    from torch import nn
+
+    from dmf.data import Dataset, PreparedData
+    from dmf.data.batches import Batch
+    from dmf.losses import Loss
+
+
+class Segmentation(Task):
+    """One class per pixel.
+
+    Args:
+        class_names: The first is the background.
+        absent: Score of a class found in neither truth nor prediction: ``one``, ``zero`` or ``ignore``.
+        ignore: Class number of void pixels in targets, which count nowhere; None where there are none.
+
+    Attributes:
+        ratios: (C,) share of each class in the pixels of the training split; as many of each until it is known.
+    """
+
+    name: ClassVar[str] = "segmentation"
+    title: ClassVar[str] = "Segmentation"
+    about: ClassVar[str] = "Which class each pixel of an image belongs to."
+    headline: ClassVar[str] = "cb_dice"  # as in the paper
+    metrics = METRIC_INFO
+    columns: ClassVar[tuple[str, ...]] = ("cb_dice", "lesion_dice", "dice", "iou", "f1")
+    case_score: ClassVar[str] = "lesion_dice"
+    target = "classes"
+    keeps = "probabilities"
+    dataset: ClassVar[str] = "phantom"
+    terms: ClassVar[tuple[str, ...]] = ("ce", "iou", "dice")
+    auxiliary: ClassVar[str] = "cb-dice"
+
+    def __init__(
+        self,
+        class_names: Sequence[str],
+        absent: Literal["one", "zero", "ignore"] = "ignore",
+        ignore: int | None = None,
+    ) -> None:
+        self.class_names = tuple(class_names)
+        self.absent = absent
+        self.ignore = ignore
+        self.ratios: tuple[float, ...] = (1 / len(self.class_names),) * len(self.class_names)
+
+    @classmethod
+    def losses(cls) -> "Registry[Loss]":
+        from dmf.losses import LOSSES
+
+        return LOSSES
+
+    @classmethod
+    def metric_info(cls, name: str) -> MetricInfo:
+        """How to read a metric, also one of a single class such as ``dice/lesion``.
+
+        Raises:
+            KeyError: If there is no such metric.
+        """
+        return metric_info(name)
+
+    @classmethod
+    def of(cls, dataset: "Dataset", config: ExperimentConfig) -> Self:
+        if config.task_options:
+            raise ConfigError(
+                f"Task {cls.name!r} has no options, got {', '.join(config.task_options)}.", "task_options"
+            )
+        return cls(dataset.class_names, config.training.absent, dataset.ignore)
+
+    @property
+    def output_channels(self) -> int:
+        return len(self.class_names)
+
+    def bank(self, config: FusionConfig) -> "nn.Module":
+        from dmf.losses import build_bank
+
+        return build_bank(config, self.ratios, self.ignore)
+
+    def learn(self, data: "PreparedData", training: NDArray[np.int64]) -> None:
+        from dmf.data import class_ratios
+
+        self.ratios = tuple(class_ratios(data.masks, len(self.class_names), training).tolist())
+
+    def evaluate(self, predict: Predict, batches: "Iterable[Batch]") -> Evaluation:
+        from dmf.tasks.segmentation.evaluation import evaluate
+
+        return evaluate(predict, batches, self.class_names, absent=self.absent, ignore=self.ignore)
+
+    def kept(self, predict: Predict, batches: "Iterable[Batch]") -> Iterator[NDArray[np.uint8]]:
+        from dmf.tasks.segmentation.evaluation import probabilities
+
+        return probabilities(predict, batches)
+
+    def target_png(self, sample: SampleCase) -> bytes:
+        """The class number of every pixel of the truth; 255 where it is void."""
+        from dmf.tasks.pictures import encode_png
+
+        return encode_png(sample.batch.target[0].cpu().numpy().astype(np.uint8))
+
+    def predict_png(self, predict: Predict, sample: SampleCase) -> tuple[bytes, float | None]:
+        """The predicted class number of every pixel, and the Dice of the classes other than background.
+
+        It is None where all of them were left out.
+        """
+        from dmf.tasks.pictures import encode_png
+        from dmf.tasks.segmentation.evaluation import judge
+
+        labels, score = judge(predict, sample.batch, self.class_names, absent=self.absent, ignore=self.ignore)
+        return encode_png(labels), score
+
+    def choose_samples(self, data: "PreparedData", positions: Sequence[int]) -> list[int]:
+        """The positions, those first that show a class which none before them does; void is no class."""
+        seen: set[int] = set()
+        first = []
+        for position in positions:
+            classes = set(np.bincount(data.masks[position].ravel()).nonzero()[0].tolist()) - {IGNORE}
+            if not classes <= seen:
+                first.append(position)
+                seen |= classes
+        return first + [position for position in positions if position not in first]
+
+    def facts(self) -> dict[str, Any]:
+        return {"class_names": list(self.class_names), "class_shares": list(self.ratios), "ignore": self.ignore}
