@@ -28,12 +28,14 @@ from benchmarks import (
     scenes,
     screen,
     step,
+    synthesis,
     tick,
 )
 from benchmarks.harness import THREADS, CannotMeasureError, Row, machine, table
 
 BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
     "losses": losses.rows,
+    "synthesis": synthesis.rows,
     "step": step.rows,
     "gradients": gradients.rows,
     "fusing": fusing.rows,

@@ -106,6 +106,7 @@ OUTSIDE: dict[str, set[str]] = {
     **{name: {"numpy", "pydantic"} for name in FLOOR},
     # they run on any GPU image
     "dmf.losses": {"torch", "numpy", "pydantic"},
+    "dmf.tasks.synthesis": {"torch", "numpy", "pydantic"},
     "dmf.weighting": {"torch", "numpy", "pydantic"},
     "dmf.weighting.aggregators": {"torch", "torchjd"},  # an extra, only once one of its methods is built
     "dmf.fusion": {"torch", "numpy", "pydantic"},

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.benchmark
 ROOT = Path(__file__).parents[2]
 ROWS = {
     "losses": ["8x2x32x32, contiguous", "8x2x32x32, channels-last", "16x2x32x32, contiguous", "16x2x32x32, channels-"],
+    "synthesis": ["L1, SSIM, gradient, frequency forward + backward, 8x1x32x32"],
     "step": ["training step, bayesian", "training step, bayesian"],
     "gradients": [
         *(f"measured at the {place} every 10 steps" for place in ("logits", "parameters")),

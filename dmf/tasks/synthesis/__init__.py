@@ -1,0 +1,1 @@
+"""Image synthesis: one image out of another, such as a late post-contrast slice out of an early one."""
