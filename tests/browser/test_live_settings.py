@@ -104,7 +104,7 @@ def test_knobs_are_reached_and_turned_with_the_keyboard_alone(race) -> None:
     seen.page.keyboard.press("Enter")
     field.wait_for()
     tab_to(field)
-    seen.page.keyboard.press("Command+a")
+    seen.page.keyboard.press("Control+a")
     seen.page.keyboard.type("3")
     seen.page.keyboard.press("Enter")
     seen.until(lambda: seen.has_mark("γ₀ 1 → 3"), "the mark")
