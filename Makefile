@@ -1,4 +1,4 @@
-# make app, make test, make test-fast, make check, make bench, make bench-peers, make test-integrations, make screenshots, make methods, make examples: each sets up what it needs, once.
+# make app, make test, make test-fast, make check, make bench, make bench-peers, make test-integrations, make screenshots, make methods, make examples, make docs: each sets up what it needs, once.
 #   ARGS='-k mad'    of make test: more words for pytest
 #   WORKERS=2        processes that test at the same time, one thread each (all tests in a browser in one of them)
 #   TORCH_INDEX=URL  take torch from this index first, e.g. PyTorch's CPU-only one (the default CUDA build is about 6 GB)
@@ -13,7 +13,7 @@ DENO = DENO_DIR=build/deno DENO_NO_UPDATE_CHECK=1 $(BIN)/deno
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8
 TORCH := $(shell grep -E '^torch(vision)?==' requirements.txt)
 
-.PHONY: app test test-fast check format bench bench-peers test-integrations screenshots methods examples clean
+.PHONY: app test test-fast check format bench bench-peers test-integrations screenshots methods examples docs clean
 
 app: $(VENV)/ready
 	$(BIN)/dmf app --port $(PORT)
@@ -63,6 +63,11 @@ examples: $(VENV)/ready
 # The table of methods, docs/methods-table.md and the page's, by running every method.
 methods: $(VENV)/ready
 	$(BIN)/python -m dmf.methods.table docs/methods-table.md
+
+# The site of docs/ and of the docstrings.
+docs: $(VENV)/ready
+	$(BIN)/python -m sphinx -q -W --keep-going -d build/doctrees docs build/site
+	@echo "Open build/site/index.html"
 
 # Up to date until requirements or project metadata change; a broken install is repeated.
 $(VENV)/ready: requirements.txt pyproject.toml

@@ -1,17 +1,19 @@
-"""Every error of our own, as a tree. Each leaf also inherits the built-in it refines.
+"""Every error of our own, as a tree. Each leaf also inherits the built-in it refines::
 
-DMFError
-├── ConfigError (ValueError)             a setting or a combination of settings cannot work
-│   └── UnknownNameError (ValueError)    a name no registry knows
-├── DataError (ValueError)               a file, folder or dataset is not what was expected
-├── StoreError (RuntimeError)            the run store refused or could not be reached
-│   ├── RunNotFoundError (LookupError)   no run or experiment has this id
-│   ├── RunFinishedError                 the run's state does not allow what was asked
-│   └── NotOwnerError                    another process owns the run
-└── TrainingError (RuntimeError)         a run cannot go on
-    ├── NonFiniteLossError               too many steps in a row with a NaN or infinite loss
-    ├── DeviceMemoryError                the device ran out of memory
-    └── CheckpointError                  a checkpoint is missing, damaged or of another configuration
+    DMFError
+    ├── ConfigError (ValueError)             a setting or a combination of settings cannot work
+    │   └── UnknownNameError (ValueError)    a name no registry knows
+    ├── DataError (ValueError)               a file, folder or dataset is not what was expected
+    ├── StoreError (RuntimeError)            the run store refused or could not be reached
+    │   ├── RunNotFoundError (LookupError)   no run or experiment has this id
+    │   ├── RunFinishedError                 the run's state does not allow what was asked
+    │   └── NotOwnerError                    another process owns the run
+    └── TrainingError (RuntimeError)         a run cannot go on
+        ├── NonFiniteLossError               too many steps in a row with a NaN or infinite loss
+        ├── DeviceMemoryError                the device ran out of memory
+        └── CheckpointError                  a checkpoint is missing, damaged or of another configuration
+
+The text of each is fit to be shown to a user.
 """
 
 import sys
