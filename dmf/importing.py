@@ -118,7 +118,7 @@ def _find(root: Path) -> tuple[Folder, list[Case], list[Model]]:
     """
     plain = Folder(root)
     try:
-        base = root / plain.found().base
+        base = root / plain.discovered().base
     except BrokenDataError as error:
         raise BrokenDataError([Problem(one.where, one.what, LAYOUT) for one in error.problems]) from error
     refuse_large_cases(plain, plain.cases())

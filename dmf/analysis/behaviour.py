@@ -135,14 +135,14 @@ def _columns(telemetry: Telemetry, terms: tuple[str, ...]) -> tuple[NDArray[np.i
 
 
 def _redundant(terms: tuple[str, ...], ranks: Sequence[Floats]) -> tuple[Redundant, ...]:
-    found = []
+    redundant = []
     for one in range(len(terms)):
         for other in range(one + 1, len(terms)):
             correlation = _correlation(ranks[one], ranks[other])
             if correlation > TOGETHER:
                 both = (terms[one], terms[other])
-                found.append(Redundant(both, correlation, _KNOWN.get(frozenset(both), "")))
-    return tuple(found)
+                redundant.append(Redundant(both, correlation, _KNOWN.get(frozenset(both), "")))
+    return tuple(redundant)
 
 
 _KNOWN = {

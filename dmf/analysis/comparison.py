@@ -123,21 +123,21 @@ def compare(
     spread = pairing.scores[0] if test == "wilcoxon" else means.T
     rows = []
     for position, name in enumerate(names):
-        found = outcomes.get((position, first))
+        outcome = outcomes.get((position, first))
         rows.append(
             {
                 "group": name,
                 "runs": len(pairing.seeds),
                 "mean": mean[position],
                 "spread": spread[position].std(ddof=1) if spread.shape[1] > 1 else np.nan,
-                "difference": found.difference if found else np.nan,
-                "low": found.low if found else np.nan,
-                "high": found.high if found else np.nan,
-                "p": found.p if found else np.nan,
-                "p_holm": corrected[others.index(position)] if found else np.nan,
-                "effect": found.effect if found else np.nan,
-                "n": found.n if found else spread.shape[1],
-                "zeros": found.zeros if found else spread.shape[1],
+                "difference": outcome.difference if outcome else np.nan,
+                "low": outcome.low if outcome else np.nan,
+                "high": outcome.high if outcome else np.nan,
+                "p": outcome.p if outcome else np.nan,
+                "p_holm": corrected[others.index(position)] if outcome else np.nan,
+                "effect": outcome.effect if outcome else np.nan,
+                "n": outcome.n if outcome else spread.shape[1],
+                "zeros": outcome.zeros if outcome else spread.shape[1],
                 "best": position == best,
                 "bold": bool(bold[position]),
             }
@@ -157,7 +157,7 @@ def _outcomes(pairing: Pairing, test: Test, seed: int) -> dict[tuple[int, int], 
     """For each two groups, both ways round."""
     means = _means(pairing)
     draws = hierarchical_bootstrap(pairing.scores, seed) if test == "bootstrap" else np.empty((0, means.shape[1]))
-    found = {}
+    outcomes = {}
     for one, other in combinations(range(len(pairing.groups)), 2):
         if test == "wilcoxon":
             scores = pairing.scores[0]
@@ -172,12 +172,12 @@ def _outcomes(pairing: Pairing, test: Test, seed: int) -> dict[tuple[int, int], 
                 (low, high), p = percentile_interval(resampled), bootstrap_p(resampled)
             zeros = int((np.abs(differences) < 1e-12).sum())
             outcome = _Outcome(student.mean, low, high, p, np.nan, student.n, zeros)
-        found[one, other] = outcome
-        found[other, one] = _Outcome(
+        outcomes[one, other] = outcome
+        outcomes[other, one] = _Outcome(
             *(0 - outcome.difference, 0 - outcome.high, 0 - outcome.low, outcome.p),  # 0 minus, for -0.0 reads oddly
             *(0 - outcome.effect, outcome.n, outcome.zeros),
         )
-    return found
+    return outcomes
 
 
 def _not_worse_than(best: int, outcomes: Mapping[tuple[int, int], _Outcome], count: int) -> Floats:

@@ -208,12 +208,12 @@ def _at_original(pixels: Pixels, truth: Pixels, fit: Fit) -> Pixels:
 
 def _scores(store: RunStore, run: str, split: str) -> CaseScores | None:
     """The scores of a run on a split that are to be looked at."""
-    found = store.case_scores(run, split)
+    stored = store.case_scores(run, split)
     if split != "test":
         tested = store.case_scores(run, "test")
-        of_tested = [scores for scores in found if tested and scores.epoch == tested[-1].epoch]
-        found = of_tested or found
-    return found[-1] if found else None
+        of_tested = [scores for scores in stored if tested and scores.epoch == tested[-1].epoch]
+        stored = of_tested or stored
+    return stored[-1] if stored else None
 
 
 def _rows(scores: CaseScores, absent: Absent, labels: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -127,8 +127,8 @@ class LiveRun:
         with self._lock:
             if self._spread_seen < self.size:  # only what is looked at is worked on
                 columns = [self._columns.index(f"weight_{term}") for term in self.terms]
-                found = spread(self._rows.values[self._spread_seen : self.size][:, columns])
-                self._spread = self._spread | found if self._spread and found else self._spread or found
+                latest = spread(self._rows.values[self._spread_seen : self.size][:, columns])
+                self._spread = self._spread | latest if self._spread and latest else self._spread or latest
                 self._spread_seen = self.size
             return self._spread
 

@@ -161,10 +161,10 @@ def _difference(one: FlatConfig, other: FlatConfig) -> str:
 
 def _values(config: FlatConfig, field: str) -> FlatConfig:
     """A field, or its options. One that is younger than the run counts as its default, which is how things were."""
-    found = {name: value for name, value in config.items() if name == field or name.startswith(f"{field}.")}
-    if not found and field in _DEFAULTS and "data.dataset" in config:
+    values = {name: value for name, value in config.items() if name == field or name.startswith(f"{field}.")}
+    if not values and field in _DEFAULTS and "data.dataset" in config:
         return {field: _DEFAULTS[field]}
-    return found
+    return values
 
 
 def _words(values: FlatConfig) -> str:
@@ -184,7 +184,7 @@ def _same_images(one: ScoredRun, other: ScoredRun) -> bool:
 def _other_images(runs: Mapping[Any, ScoredRun], reference: Mapping[Any, ScoredRun]) -> str:
     common = [seed for seed in runs if seed in reference]
     if not common:
-        mine, theirs = (", ".join(to_text(seed) for seed in found) for found in (runs, reference))
+        mine, theirs = (", ".join(to_text(seed) for seed in images) for images in (runs, reference))
         return f"have no seed in common ({mine} and {theirs}), and the seed decides the split into test images"
     one, other = runs[common[0]], reference[common[0]]
     shared = len(set(one.cases) & set(other.cases))

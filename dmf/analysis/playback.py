@@ -114,10 +114,10 @@ class Playback:
         over = set(taken) if whole.experiment.is_recorded else {run.id for run in self._over(seconds)}
         metrics = _until(whole.metrics, taken, over)
         epochs = metrics.groupby("run")["epoch"].max() if len(metrics) else {}
-        told = [replace(row, summary=row.summary | {"epoch": int(epochs.get(row.id, 0))}) for row in rows]
+        rows_then = [replace(row, summary=row.summary | {"epoch": int(epochs.get(row.id, 0))}) for row in rows]
         return replace(
             whole,
-            experiment=replace(whole.experiment, runs=tuple(told)),
+            experiment=replace(whole.experiment, runs=tuple(rows_then)),
             live=live,
             events=tuple(event for event in whole.events if event.step <= taken[event.run]),
             metrics=metrics,

@@ -71,7 +71,7 @@ def contact_sheet(
     for place, (name, image, truth, predictions) in enumerate(rows):
         top = GAP + head + place * (cell + foot + GAP)
         scores = dice[place] if dice is not None else [None] * len(predictions)
-        said = [name, "", *("" if score is None or math.isnan(score) else f"Dice {score:.3f}" for score in scores)]
+        texts = [name, "", *("" if score is None or math.isnan(score) else f"Dice {score:.3f}" for score in scores)]
         for column, mask in enumerate((None, truth, *predictions)):
             left = GAP + column * (cell + GAP)
             if mask is None and column > 0:  # not to be taken for one that found nothing
@@ -81,7 +81,7 @@ def contact_sheet(
             picture = overlay(image, mask, style=style, side=cell)
             offset = ((cell - picture.shape[1]) // 2, (cell - picture.shape[0]) // 2)
             sheet.paste(Image.fromarray(picture), (left + offset[0], top + offset[1]))
-            _write(pen, said[column], (left, top + cell, cell, foot), small, FAINT)
+            _write(pen, texts[column], (left, top + cell, cell, foot), small, FAINT)
     return sheet
 
 

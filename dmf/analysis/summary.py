@@ -53,8 +53,8 @@ def summary_table(
     tested = {run: shown_epoch(rows, decide.get(str(run), OURS)) for run, rows in metrics.groupby("run")}
     chosen = metrics[(metrics["split"] == split) & (metrics["epoch"] == metrics["run"].map(tested))]
     member = pd.DataFrame([(name, run) for name, runs in groups.items() for run in runs], columns=["group", "run"])
-    found = member.merge(chosen[["run", "metric", "value"]], on="run").dropna(subset="value")
-    table = found.groupby(["group", "metric"])["value"].agg(runs="count", mean="mean", sd="std").reset_index()
+    scored = member.merge(chosen[["run", "metric", "value"]], on="run").dropna(subset="value")
+    table = scored.groupby(["group", "metric"])["value"].agg(runs="count", mean="mean", sd="std").reset_index()
     half = stdtrit(np.maximum(table["runs"] - 1, 1), 0.975) * table["sd"] / np.sqrt(table["runs"])
     base = table[table["group"] == baseline].set_index("metric")["mean"]
     reference = table["metric"].map(base).astype("float64")

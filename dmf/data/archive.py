@@ -91,19 +91,19 @@ def unpack(
         with stream:
             return unpack(stream, name, options=options, limits=limits, on_progress=on_progress)
     with open_archive(archive, name, limits) as opened:
-        found = recognise(opened.files, PurePosixPath(name).stem, options, opened.read)
-        if isinstance(found, Problem):
-            raise ArchiveError([replace(found, where=name)])
-        root = _place(found, name)
+        layout = recognise(opened.files, PurePosixPath(name).stem, options, opened.read)
+        if isinstance(layout, Problem):
+            raise ArchiveError([replace(layout, where=name)])
+        root = _place(layout, name)
         with _temporary(root) as part:
-            places = {file: part / file.relative_to(found.base) for file in found.files}
+            places = {file: part / file.relative_to(layout.base) for file in layout.files}
             opened.extract(places, _half(on_progress))
-            dataset, report = _checked(found.dataset, part, options or {}, _half(on_progress, second=True))
+            dataset, report = _checked(layout.dataset, part, options or {}, _half(on_progress, second=True))
             left_out = _left_out([file for file in opened.files if file not in places])
             _move(part, root)
     report = replace(report, root=str(root), notes=(*report.notes, *left_out))
     changed = {option: value for option, value in dataset.options.items() if value != dataset.defaults[option]}
-    return Unpacked(found.dataset, root, changed, report)
+    return Unpacked(layout.dataset, root, changed, report)
 
 
 def uploaded() -> list[Path]:
@@ -125,15 +125,15 @@ def _half(on_progress: Callable[[int, int], None] | None, *, second: bool = Fals
     return tell
 
 
-def _place(found: Layout, name: str) -> Path:
+def _place(layout: Layout, name: str) -> Path:
     """Where the dataset will lie."""
-    if found.dataset != Folder.name:
-        root = raw_folder(found.dataset)
+    if layout.dataset != Folder.name:
+        root = raw_folder(layout.dataset)
     else:
         words = re.sub(r"[^A-Za-z0-9]+", "-", PurePosixPath(name).stem).strip("-").lower()[:60]
         root = raw_folder(Folder.name) / (words or "upload")
     if root.exists() and not (root.is_dir() and not any(root.iterdir())):
-        raise _in_the_way(root, named=found.dataset == Folder.name)
+        raise _in_the_way(root, named=layout.dataset == Folder.name)
     return root
 
 

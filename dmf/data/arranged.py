@@ -9,7 +9,7 @@ import numpy as np
 
 from dmf.data import given, grouping
 from dmf.data.base import IGNORE, NO_MASKS_FOR, BrokenDataError, Case, Doubt, OptionValue, Pixels, Problem
-from dmf.data.discovery import Entry, Found, discover, told
+from dmf.data.discovery import Discovered, Entry, discover, in_words
 from dmf.data.given import Given
 from dmf.data.grouping import Groups
 from dmf.data.listing import Listing
@@ -61,7 +61,7 @@ class ArrangedDataset(PairedDataset):
 
     def cases(self) -> list[Case]:
         """Images by folder, then by number, with groups and parts of a split where there are any."""
-        entries = self._taking_part(self.found().entries)
+        entries = self._taking_part(self.discovered().entries)
         if not entries:
             raise BrokenDataError(
                 self.problems() or [Problem(str(self.root), "holds no image with a mask", self.how_to_get)]
@@ -71,27 +71,27 @@ class ArrangedDataset(PairedDataset):
 
     def problems(self) -> list[Problem]:
         """Masks without an image, images without a mask, names that occur twice, and options that do not fit."""
-        found = super().problems()
+        problems = super().problems()
         entries = self._entries()
         bare = [entry.id for entry in entries if not entry.masks]
         if bare and self._said("missing") != "empty":
             ways = "missing=leave", "missing=empty"
-            what = f"{NO_MASKS_FOR} {len(bare)} of {len(entries)} images ({told(bare)})"
+            what = f"{NO_MASKS_FOR} {len(bare)} of {len(entries)} images ({in_words(bare)})"
             remedy = f"Add their masks, or leave them out with {ways[0]}, or take them as background with {ways[1]}."
-            found.append(Problem(str(self.root), what, remedy, ways))
+            problems.append(Problem(str(self.root), what, remedy, ways))
         settled = (*self._groups(entries).problems, *self._given(entries).problems)
-        return [*found, *(self._placed(problem) for problem in settled)]
+        return [*problems, *(self._placed(problem) for problem in settled)]
 
     def remarks(self) -> list[str]:
         """Files that are not read, images that are left out or taken as empty, and what groups hold."""
         try:
-            bare = [entry.id for entry in self.found().entries if not entry.masks]
+            bare = [entry.id for entry in self.discovered().entries if not entry.masks]
         except BrokenDataError:
             return []
         remarks = super().remarks()
         if bare and self._said("missing") in ("leave", "empty"):
             done = "left out" if self._said("missing") == "leave" else "taken as background alone"
-            remarks.append(f"{len(bare)} images without a mask are {done}: {told(bare, 6)}")
+            remarks.append(f"{len(bare)} images without a mask are {done}: {in_words(bare, 6)}")
         return [*remarks, *self._groups(self._entries()).remarks]
 
     def doubts(self) -> list[Doubt]:
@@ -99,17 +99,17 @@ class ArrangedDataset(PairedDataset):
         entries = self._entries()
         if not entries:
             return []
-        doubts = [] if self._said("masks") else list(self.found().doubts)
+        doubts = [] if self._said("masks") else list(self.discovered().doubts)
         if not self._said("group"):
             proposed = grouping.propose(entries, self.root, self.listed.files)
             doubts += [] if proposed is None else [proposed]
         several = [entry.id for entry in entries if len(entry.masks) > 1]
         if several and not self._said("several"):
-            what = f"{len(several)} images have several masks each ({told(several)})"
+            what = f"{len(several)} images have several masks each ({in_words(several)})"
             doubts.append(Doubt(what, "they are united", ("several=union", "several=classes")))
         torn = given.straddling(self._groups(entries).of, self._given(entries).of)
         if torn and self._said("split") in ("", given.FOLDERS, given.LISTED):
-            what = f"{len(torn)} groups have images in more than one part of the split ({told(torn)})"
+            what = f"{len(torn)} groups have images in more than one part of the split ({in_words(torn)})"
             doubts.append(Doubt(what, "the split is used as given", ("split=given", "split=ignore")))
         return doubts
 
@@ -117,7 +117,7 @@ class ArrangedDataset(PairedDataset):
         """The split that comes with the files, in words; empty where there is none."""
         return str(self._given(self._entries()))
 
-    def find(self, listed: Listing) -> Found:
+    def find(self, listed: Listing) -> Discovered:
         """What names and options say about the files."""
         return discover(
             listed.files,
@@ -145,8 +145,8 @@ class ArrangedDataset(PairedDataset):
         return merged
 
     def _as_classes(self, case: Case, masks: list[Pixels]) -> Pixels:
-        numbers = sorted({number for entry in self.found().entries for _, number in entry.masks})
-        own = next(entry for entry in self.found().entries if self.root / entry.image == case.image)
+        numbers = sorted({number for entry in self.discovered().entries for _, number in entry.masks})
+        own = next(entry for entry in self.discovered().entries if self.root / entry.image == case.image)
         if len(numbers) + 1 != len(self.class_names):
             names = ":".join(("background", *(f"class {place}" for place in range(1, len(numbers) + 1))))
             what = f"has up to {len(numbers)} masks for an image, but there are {len(self.class_names)} classes"
@@ -166,7 +166,7 @@ class ArrangedDataset(PairedDataset):
     def _entries(self) -> list[Entry]:
         """Images that take part; none where names leave a choice, as :meth:`cases` says."""
         try:
-            return self._taking_part(self.found().entries)
+            return self._taking_part(self.discovered().entries)
         except BrokenDataError:
             return []
 

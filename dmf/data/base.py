@@ -99,8 +99,8 @@ class Doubt:
     def is_settled(self, chosen: Mapping[str, OptionValue]) -> bool:
         """Whether what someone chose holds one of the options that settle it."""
         typed = {option: str(value).lower() if isinstance(value, bool) else value for option, value in chosen.items()}
-        said = {f"{option}={value}" for option, value in typed.items()}
-        return any(way in said or said.issuperset(way.split(",")) for way in self.options)
+        settled = {f"{option}={value}" for option, value in typed.items()}
+        return any(way in settled or settled.issuperset(way.split(",")) for way in self.options)
 
     def __str__(self) -> str:
         ways = f" Settle it with {' or '.join(self.options)}." if self.options else ""

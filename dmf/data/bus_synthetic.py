@@ -65,7 +65,7 @@ class BusSynthetic(PairedDataset):
     def remarks(self) -> list[str]:
         """The threshold in use, and files that are not read."""
         try:
-            self.found()
+            self.discovered()
         except BrokenDataError:
             return []
         lowest = int(np.ceil(self.threshold * 255))

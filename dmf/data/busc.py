@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmf.data.base import BrokenDataError, Link, OptionValue, Problem
-from dmf.data.discovery import Entry, Found, discover
+from dmf.data.discovery import Discovered, Entry, discover
 from dmf.data.files import read_grey
 from dmf.data.listing import Listing
 from dmf.data.pairs import UNLABELLED, PairedDataset
@@ -55,10 +55,10 @@ class Busc(PairedDataset):
                 field="dataset_options",
             )
 
-    def found(self) -> Found:
+    def discovered(self) -> Discovered:
         """Images and masks, wherever the archive wraps them."""
         try:
-            return super().found()
+            return super().discovered()
         except BrokenDataError:
             for base in (self.root, self.root / "originals"):
                 bare = [base / label for label in LABELS if (base / label).is_dir()]
@@ -80,6 +80,6 @@ class Busc(PairedDataset):
             raise BrokenDataError([Problem(str(mask), what, "Save the mask with 0 outside and 255 inside.")])
         return (grey.pixels > 127).astype(np.uint8), list(grey.notes)
 
-    def find(self, listed: Listing) -> Found:
+    def find(self, listed: Listing) -> Discovered:
         """Match by name or by order."""
         return discover(listed.files, by_order=self.options["pairing"] == "order")

@@ -78,19 +78,19 @@ class Busi(Dataset):
 
     def problems(self) -> list[Problem]:
         """Class folders that are missing or empty, and masks without an image."""
-        found = []
+        problems = []
         for folder in self._folders():
             if not folder.path.is_dir():
-                found.append(Problem(str(folder.path), "is missing", "Unpack the whole archive again."))
+                problems.append(Problem(str(folder.path), "is missing", "Unpack the whole archive again."))
             elif not folder.images:
-                found.append(Problem(str(folder.path), "holds no images", "Unpack the whole archive again."))
-            found += [unspeakable_problem(file) for file in folder.unspeakable]
+                problems.append(Problem(str(folder.path), "holds no images", "Unpack the whole archive again."))
+            problems += [unspeakable_problem(file) for file in folder.unspeakable]
             known = {image.stem for image in folder.images}
             for stem, masks in folder.masks.items():
                 if stem not in known:
                     remedy = f"Put {stem}.png beside it, or remove the mask."
-                    found += [Problem(str(mask), "is a mask without an image", remedy) for mask in masks]
-        return found
+                    problems += [Problem(str(mask), "is a mask without an image", remedy) for mask in masks]
+        return problems
 
     def remarks(self) -> list[str]:
         """Files that are not read."""
@@ -134,12 +134,12 @@ class Busi(Dataset):
 
 
 def _mask_problems(file: Path, levels: Pixels, image: Pixels | None) -> list[Problem]:
-    found = size_problems(file, levels, image)
+    problems = size_problems(file, levels, image)
     highest = int(levels.max())
     if 0 < highest <= 127:
         what = f"is nowhere brighter than {highest} of 255, so no pixel would count as lesion"
-        found.append(Problem(str(file), what, "Save the mask with 0 outside and 255 inside."))
-    return found
+        problems.append(Problem(str(file), what, "Save the mask with 0 outside and 255 inside."))
+    return problems
 
 
 def _changed(path: Path) -> int | None:

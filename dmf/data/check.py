@@ -9,7 +9,7 @@ import numpy as np
 
 from dmf.data.base import NO_MASK, NO_MASKS_FOR, BrokenDataError, Case, Dataset, Doubt, Problem
 from dmf.data.bounds import refuse_large_cases
-from dmf.data.discovery import told
+from dmf.data.discovery import in_words
 from dmf.data.headers import header_of
 from dmf.data.scaling import nearly_blank
 
@@ -80,10 +80,10 @@ class Report:
             lines += [f"  of no class (void): {_percent(self.void)} of the pixels"] if self.void else []
         lines.append(f"  groups: {'none, so each image is split on its own' if self.groups is None else self.groups}")
         lines.append(f"  split: {self.split or 'dealt by shares and seed'}")
-        for title, found in (("problems", self.problems), ("doubts", self.doubts), ("notes", self.notes)):
-            lines.append(f"  {title}: {len(found) or 'none'}")
-            lines += [f"    {entry}" for entry in found[:MOST_SHOWN]]
-            lines += [f"    and {len(found) - MOST_SHOWN} more"] if len(found) > MOST_SHOWN else []
+        for title, findings in (("problems", self.problems), ("doubts", self.doubts), ("notes", self.notes)):
+            lines.append(f"  {title}: {len(findings) or 'none'}")
+            lines += [f"    {entry}" for entry in findings[:MOST_SHOWN]]
+            lines += [f"    and {len(findings) - MOST_SHOWN} more"] if len(findings) > MOST_SHOWN else []
         return "\n".join(lines)
 
 
@@ -189,7 +189,7 @@ def _unmasked(dataset: Dataset, bare: Sequence[tuple[str, Problem]], cases: int)
     """One problem for all images without a mask."""
     if len(bare) == 1:
         return bare[0][1]
-    what = f"{NO_MASKS_FOR} {len(bare)} of {cases} images ({told([id for id, _ in bare])})"
+    what = f"{NO_MASKS_FOR} {len(bare)} of {cases} images ({in_words([id for id, _ in bare])})"
     return Problem(str(dataset.root), what, bare[0][1].remedy)
 
 

@@ -68,10 +68,10 @@ def check_percentiles(low: float, high: float) -> tuple[float, float]:
 
 def parse_window(text: str, *, is_needed: bool) -> Range | None:
     """The levels that become black and white; None where nothing is said and nothing needed."""
-    found = parse_range(text)
-    if found is None and (text or is_needed):
+    window = parse_range(text)
+    if window is None and (text or is_needed):
         raise ValueError("the values that become black and white, such as -160:240")
-    return None if found is None else Range(*found)
+    return None if window is None else Range(*window)
 
 
 def parse_choice(text: str, known: Sequence[str]) -> str:

@@ -106,13 +106,13 @@ def _around(meant: NDArray[Any], values: NDArray[Any], pixels: NDArray[Any]) -> 
     owner = near.argmin(1)
     far = is_far(near.min(1), meant)
     total = int(pixels.sum())
-    found = []
+    clusters = []
     for place, value in enumerate(meant.tolist()):
         own = (owner == place) & ~far
         if own.any():
             share = int(pixels[own].sum()) / total
-            found.append(Cluster(value, int(values[own].min()), int(values[own].max()), share))
-    return Clusters(tuple(found), int(pixels[far].sum()), total)
+            clusters.append(Cluster(value, int(values[own].min()), int(values[own].max()), share))
+    return Clusters(tuple(clusters), int(pixels[far].sum()), total)
 
 
 def is_far(distance: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:

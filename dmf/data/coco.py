@@ -111,44 +111,44 @@ class Coco(DrawnDataset):
 
     def annotations(self, shelf: Shelf) -> Annotations:
         """What the files of instances hold."""
-        found = Annotations()
-        documents = self._documents(shelf, found)
+        annotations = Annotations()
+        documents = self._documents(shelf, annotations)
         for file, document in documents.items():
-            self._add(file, document, shelf, found)
+            self._add(file, document, shelf, annotations)
             crowds = sum(annotation.iscrowd for annotation in document.annotations)
             if crowds:
                 what = f"{file.name} marks {crowds} regions as crowds"
                 decided = {"class": "drawn as their class", "ignore": "of no class", "leave": "not drawn"}[self.crowd]
                 options = tuple(f"crowd={way}" for way in CROWDS)
-                found.doubts.append(Doubt(what, f"they are {decided}", options))
+                annotations.doubts.append(Doubt(what, f"they are {decided}", options))
         unused = _umbrellas(list(documents.values()))
-        found.labels = [
+        annotations.labels = [
             category.name
             for document in documents.values()
             for category in sorted(document.categories, key=lambda category: _order(category.id))
             if category.name not in unused
         ]
         if unused:
-            found.remarks.append(f"only the name above other categories, no class: {listed(sorted(unused))}")
-        spoken_of = {each.file for each in found.pictures}
+            annotations.remarks.append(f"only the name above other categories, no class: {listed(sorted(unused))}")
+        spoken_of = {each.file for each in annotations.pictures}
         others = [file.name for file in shelf.pictures if file not in spoken_of]
-        if others and found.pictures:
-            found.remarks.append(f"{len(others)} pictures of which no file speaks, not read: {listed(others)}")
-        return found
+        if others and annotations.pictures:
+            annotations.remarks.append(f"{len(others)} pictures of which no file speaks, not read: {listed(others)}")
+        return annotations
 
-    def _documents(self, shelf: Shelf, found: Annotations) -> dict[Path, Document]:
+    def _documents(self, shelf: Shelf, annotations: Annotations) -> dict[Path, Document]:
         files = shelf.annotations(".json")
         wanted = [name.strip() for name in str(self.options["annotations"]).split(":") if name.strip()]
         for name in wanted:
             if not any(name in (file.name, file.stem) for file in files):
                 what = f"holds no {name}, only {listed([file.name for file in files])}"
-                found.problems.append(Problem(str(self.root), what, "Correct the option annotations."))
+                annotations.problems.append(Problem(str(self.root), what, "Correct the option annotations."))
         if wanted:
             files = [file for file in files if file.name in wanted or file.stem in wanted]
         elif any(file.name.startswith(MAIN) for file in files):
             left = [file.name for file in files if not file.name.startswith(MAIN)]
             files = [file for file in files if file.name.startswith(MAIN)]
-            found.remarks += [f"{listed(left)}: beside files of {MAIN}, not read"] if left else []
+            annotations.remarks += [f"{listed(left)}: beside files of {MAIN}, not read"] if left else []
         documents: dict[Path, Document] = {}
         others = []
         for file in files:
@@ -160,14 +160,14 @@ class Coco(DrawnDataset):
                 else:
                     documents[file] = checked(file, Document, document)
             except BrokenDataError as error:
-                found.problems += error.problems
-        if documents or found.problems:
-            found.remarks += others
+                annotations.problems += error.problems
+        if documents or annotations.problems:
+            annotations.remarks += others
         else:
-            found.problems += [Problem(str(self.root), other, self.how_to_get) for other in others[:1]]
+            annotations.problems += [Problem(str(self.root), other, self.how_to_get) for other in others[:1]]
         return documents
 
-    def _add(self, file: Path, document: Document, shelf: Shelf, found: Annotations) -> None:
+    def _add(self, file: Path, document: Document, shelf: Shelf, annotations: Annotations) -> None:
         names = {category.id: category.name for category in document.categories}
         shapes: dict[Name, list[Shape]] = defaultdict(list)
         known = {picture.id for picture in document.images}
@@ -177,8 +177,8 @@ class Coco(DrawnDataset):
         ):
             twice = [str(id) for id, count in Counter(ids).items() if count > 1]
             if twice:
-                said = f"gives the same id to several {what}: {listed(twice)}"
-                found.problems.append(Problem(str(file), said, "Give each an id of its own."))
+                sentence = f"gives the same id to several {what}: {listed(twice)}"
+                annotations.problems.append(Problem(str(file), sentence, "Give each an id of its own."))
         wrong: dict[str, list[str]] = defaultdict(list)
         for place, annotation in enumerate(document.annotations):
             called = f"annotation {place if annotation.id is None else annotation.id}"
@@ -202,7 +202,7 @@ class Coco(DrawnDataset):
                 )
         for what, which in wrong.items():
             remedy = "Set the option boxes=draw or boxes=leave." if what == NO_OUTLINE else "Correct or remove them."
-            found.problems.append(
+            annotations.problems.append(
                 Problem(str(file), f"has {len(which)} annotations that {what}: {listed(which)}", remedy)
             )
         split = split_of(file.relative_to(self.root))
@@ -210,7 +210,7 @@ class Coco(DrawnDataset):
             where = shelf.find(picture.file_name, file)
             if where is not None:
                 size = None if picture.height is None or picture.width is None else (picture.height, picture.width)
-                found.pictures.append(AnnotatedPicture(where, file, tuple(shapes[picture.id]), size, split=split))
+                annotations.pictures.append(AnnotatedPicture(where, file, tuple(shapes[picture.id]), size, split=split))
 
     def _region(self, annotation: Annotation) -> Region | None:
         """None for one that is left out.

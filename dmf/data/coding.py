@@ -156,25 +156,25 @@ def parse_coding(options: Mapping[str, OptionValue], refused: Refused, *, one_ea
     Raises:
         ConfigError: If one cannot be.
     """
-    said = {name: str(options[name]).strip() for name in CODING}
-    if said["labels"] not in ("", "any"):
-        raise refused("labels", said["labels"], "any, or nothing")
-    ignored = _ignored(said["ignore"], refused)
-    if said["colours"]:
-        colours = parse_colours(said["colours"])
+    texts = {name: str(options[name]).strip() for name in CODING}
+    if texts["labels"] not in ("", "any"):
+        raise refused("labels", texts["labels"], "any, or nothing")
+    ignored = _ignored(texts["ignore"], refused)
+    if texts["colours"]:
+        colours = parse_colours(texts["colours"])
         if colours is None:
             wanted = "colours and their classes, the background first, such as 0,0,0=background;255,0,0=benign"
-            raise refused("colours", said["colours"], wanted)
+            raise refused("colours", texts["colours"], wanted)
         names = colours.class_names
-        if said["names"]:
-            names = _names(said["names"], len(names), refused)
+        if texts["names"]:
+            names = _names(texts["names"], len(names), refused)
         return Coding(tuple(range(len(names))), names, bool(options["nearest"]), colours=colours)
-    any_label = said["labels"] == "any"
-    values = (0, 1) if any_label else _values(said["values"], refused)
+    any_label = texts["labels"] == "any"
+    values = (0, 1) if any_label else _values(texts["values"], refused)
     if not any_label and set(values) & set(ignored):
-        raise refused("ignore", said["ignore"], f"values that are no class; the classes are {said['values']}")
-    count = said["names"].count(":") + 1 if one_each and said["names"] else len(values)
-    return Coding(values, _names(said["names"], count, refused), bool(options["nearest"]), any_label, ignored)
+        raise refused("ignore", texts["ignore"], f"values that are no class; the classes are {texts['values']}")
+    count = texts["names"].count(":") + 1 if one_each and texts["names"] else len(values)
+    return Coding(values, _names(texts["names"], count, refused), bool(options["nearest"]), any_label, ignored)
 
 
 def listed(values: list[int]) -> str:

@@ -65,8 +65,8 @@ class Colours:
         strange = known[exact] != codes
         if nearest and strange.any():
             table = np.array([colour for colour, _ in self.pairs], np.int64)
-            found, where = np.unique(codes[strange], return_inverse=True)
-            distance = np.abs(_parts(found)[:, None] - table[None]).max(-1)  # (found, colours)
+            unique, where = np.unique(codes[strange], return_inverse=True)
+            distance = np.abs(_parts(unique)[:, None] - table[None]).max(-1)  # (found, colours)
             exact[strange] = distance.argmin(1)[where]
             strange[strange] = (distance.min(1) >= FAR)[where]
         return of[exact], strange
@@ -81,8 +81,8 @@ def parse_colours(text: str) -> Colours | None:
         if parsed is None or not name.strip():
             return None
         pairs.append((parsed, name.strip()))
-    found = Colours(tuple(pairs))
-    return found if len(found.class_names) >= 2 and len({colour for colour, _ in pairs}) == len(pairs) else None
+    colours = Colours(tuple(pairs))
+    return colours if len(colours.class_names) >= 2 and len({colour for colour, _ in pairs}) == len(pairs) else None
 
 
 def parse_colour(text: str) -> Colour | None:

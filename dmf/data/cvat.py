@@ -39,7 +39,7 @@ class Cvat(DrawnDataset):
 
     def annotations(self, shelf: Shelf) -> Annotations:
         """What all files hold."""
-        found = Annotations()
+        annotations = Annotations()
         left: Counter[str] = Counter()
         others = []
         for file in shelf.annotations(".xml"):
@@ -51,24 +51,26 @@ class Cvat(DrawnDataset):
                 if document.find("track") is not None:
                     what = "holds tracks of a video, not annotations of pictures"
                     raise BrokenDataError([Problem(str(file), what, 'Export it as "CVAT for images 1.1".')])
-                found.labels += [label.text or "" for label in document.iterfind("meta//labels/label/name")]
+                annotations.labels += [label.text or "" for label in document.iterfind("meta//labels/label/name")]
                 for image in document.iterfind("image"):
-                    self._add(file, image, shelf, found, left)
+                    self._add(file, image, shelf, annotations, left)
             except BrokenDataError as error:
-                found.problems += error.problems
-        found.labels += sorted({shape.label for each in found.pictures for shape in each.shapes} - {*found.labels})
-        found.remarks += [
+                annotations.problems += error.problems
+        annotations.labels += sorted(
+            {shape.label for each in annotations.pictures for shape in each.shapes} - {*annotations.labels}
+        )
+        annotations.remarks += [
             f"{kind}: covers no area, not drawn: {count}" for kind, count in sorted(left.items()) if count
         ]
         if others:
-            found.remarks.append(f"{len(others)} XML files that are not of CVAT, not read: {listed(others)}")
-        spoken_of = {each.file for each in found.pictures}
+            annotations.remarks.append(f"{len(others)} XML files that are not of CVAT, not read: {listed(others)}")
+        spoken_of = {each.file for each in annotations.pictures}
         alone = [file.name for file in shelf.pictures if file not in spoken_of]
-        if alone and found.pictures:
-            found.remarks.append(f"{len(alone)} pictures of which no file speaks, not read: {listed(alone)}")
-        return found
+        if alone and annotations.pictures:
+            annotations.remarks.append(f"{len(alone)} pictures of which no file speaks, not read: {listed(alone)}")
+        return annotations
 
-    def _add(self, file: Path, image: Element, shelf: Shelf, found: Annotations, left: Counter[str]) -> None:
+    def _add(self, file: Path, image: Element, shelf: Shelf, annotations: Annotations, left: Counter[str]) -> None:
         """Add a picture.
 
         Raises:
@@ -85,13 +87,13 @@ class Cvat(DrawnDataset):
                     shapes.append(Shape(f"a {shape.tag} ({label!r})", label, _region(shape)))
                 left[shape.tag] += shape.tag in FLAT
         except (ValueError, DataError) as error:
-            said = error if isinstance(error, DataError) else "an attribute holds no number"
-            what = f"picture {name or image.get('id')!r}: {said}"
+            sentence = error if isinstance(error, DataError) else "an attribute holds no number"
+            what = f"picture {name or image.get('id')!r}: {sentence}"
             raise BrokenDataError([Problem(str(file), what, "Export it from CVAT again.")]) from error
         place = shelf.find(name, file)
         if place is not None:
             split = split_of(Path(image.get("subset", ""))) or split_of(file.relative_to(self.root))
-            found.pictures.append(AnnotatedPicture(place, file, tuple(shapes), size, split=split))
+            annotations.pictures.append(AnnotatedPicture(place, file, tuple(shapes), size, split=split))
 
 
 def _region(shape: Element) -> Region:

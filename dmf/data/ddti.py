@@ -70,7 +70,7 @@ class Ddti(DrawnDataset):
 
     def annotations(self, shelf: Shelf) -> Annotations:
         """What all files hold."""
-        found = Annotations(labels=[NODULE])
+        annotations = Annotations(labels=[NODULE])
         others = []
         by_case: dict[tuple[Path, str], dict[int, Path]] = {}
         for file in shelf.pictures:
@@ -82,15 +82,15 @@ class Ddti(DrawnDataset):
                 if document.tag != "case":
                     others.append(file.name)
                     continue
-                self._add(file, document, by_case.get((file.parent, file.stem), {}), found)
+                self._add(file, document, by_case.get((file.parent, file.stem), {}), annotations)
             except BrokenDataError as error:
-                found.problems += error.problems
+                annotations.problems += error.problems
         if others:
-            found.remarks.append(f"{len(others)} XML files that are not of DDTI, not read: {listed(others)}")
-        self.add_unmarked(shelf, found)
-        return found
+            annotations.remarks.append(f"{len(others)} XML files that are not of DDTI, not read: {listed(others)}")
+        self.add_unmarked(shelf, annotations)
+        return annotations
 
-    def _add(self, file: Path, document: Element, pictures: Mapping[int, Path], found: Annotations) -> None:
+    def _add(self, file: Path, document: Element, pictures: Mapping[int, Path], annotations: Annotations) -> None:
         """Add the pictures of a case.
 
         Raises:
@@ -112,13 +112,13 @@ class Ddti(DrawnDataset):
         missing = [f"{file.stem}_{number}" for number in sorted(shapes) if number not in pictures]
         if missing:
             what = f"speaks of pictures that are not beside it: {listed(missing)}"
-            found.problems.append(Problem(str(file), what, "Put them there, or remove the file."))
+            annotations.problems.append(Problem(str(file), what, "Put them there, or remove the file."))
         grade = (document.findtext("tirads") or "").strip()
         label = f"TI-RADS {grade}" if grade else UNLABELLED
         group = file.relative_to(self.root).with_suffix("").as_posix()
         for number, picture in pictures.items():
             if number in shapes:
-                found.pictures.append(AnnotatedPicture(picture, file, tuple(shapes[number]), None, label, group))
+                annotations.pictures.append(AnnotatedPicture(picture, file, tuple(shapes[number]), None, label, group))
             else:
                 self._labels[picture] = label
 

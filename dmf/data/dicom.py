@@ -201,8 +201,8 @@ class Dicom(Dataset):
         except BrokenDataError as error:
             self._broken[header.path] = error
             raise
-        mask, found = self._mask(picture)
-        return RawPair(image, mask, (*notes, *found), header.spacing)
+        mask, remarks = self._mask(picture)
+        return RawPair(image, mask, (*notes, *remarks), header.spacing)
 
     def fingerprint(self) -> str:
         """Options and files; one line for each file rather than each frame."""
@@ -214,33 +214,33 @@ class Dicom(Dataset):
 
     @cached_property
     def _found(self) -> _Found:
-        found = _Found()
+        files_of = _Found()
         others: Counter[str] = Counter()
         for file in _files(self.root):
             place = PurePosixPath(file.relative_to(self.root).as_posix())
             is_mask = any((role := ROLE.fullmatch(part)) and not role["image"] for part in place.parts[:-1])
             if is_mask and file.suffix.lower() in PICTURES:
-                found.masks[_name(place)] = file
+                files_of.masks[_name(place)] = file
             elif is_dicom(file):
                 try:
                     header = read_header(file)
                 except BrokenDataError as error:
-                    found.problems += error.problems
+                    files_of.problems += error.problems
                     continue
                 if header.kind == "segmentation":
-                    found.segmentations.append(header)
+                    files_of.segmentations.append(header)
                 elif header.kind == "other":
                     others["DICOM files without a picture"] += 1
                 elif is_mask:
-                    found.masks[_name(place)] = file
+                    files_of.masks[_name(place)] = file
                 else:
-                    found.images.append(header)
+                    files_of.images.append(header)
             else:
                 others["files that are no DICOM"] += 1
-        if found.segmentations and found.masks:
-            found.remarks.append(f"{len(found.masks)} masks in folders are not read: there are segmentations")
-        found.remarks += [f"{count} {what} are not read" for what, count in others.items()]
-        return found
+        if files_of.segmentations and files_of.masks:
+            files_of.remarks.append(f"{len(files_of.masks)} masks in folders are not read: there are segmentations")
+        files_of.remarks += [f"{count} {what} are not read" for what, count in others.items()]
+        return files_of
 
     @cached_property
     def _segmentations(self) -> Segmentations:
@@ -322,11 +322,11 @@ class Dicom(Dataset):
                     pair = self.class_names[int(below)], label
                     overlaps[pair] = overlaps.get(pair, 0) + int((mask[inside] == below).sum())
                 mask[inside] = number
-        found = [
+        remarks = [
             f"{picture.id}: {first} and {second} overlap in {count} pixels, read as {second}"
             for (first, second), count in overlaps.items()
         ]
-        return mask, found
+        return mask, remarks
 
     def _drawn(self, file: Path, frame: int) -> Pixels:
         """The classes in a mask that is a file of its own."""
@@ -336,11 +336,11 @@ class Dicom(Dataset):
             levels = levels[..., 0] if levels.ndim == 3 else levels
         else:
             levels = read_levels(file)
-        found = np.unique(whole_labels(levels, file)).tolist()
-        strange = self._values.strange(found)
+        levels_there = np.unique(whole_labels(levels, file)).tolist()
+        strange = self._values.strange(levels_there)
         if strange:
             what = f"holds {listed(strange)}, but the classes are the values {listed(self._values.values)}"
-            remedy = f"Set the option values to what your masks hold, here values={':'.join(map(str, found))}."
+            remedy = f"Set the option values to what your masks hold, here values={':'.join(map(str, levels_there))}."
             raise BrokenDataError([Problem(str(file), what, remedy)])
         return self._values.classes(levels)
 
@@ -378,11 +378,11 @@ def _parse_classes(text: str) -> tuple[str, ...]:
 
 def _files(root: Path) -> list[Path]:
     """All files below a folder, hidden ones left out, by folder, then by number."""
-    found = []
+    files = []
     for where, folders, names in os.walk(root):
         folders[:] = [folder for folder in folders if not folder.startswith((".", "__"))]
-        found += [Path(where, name) for name in names if not name.startswith(".") and name != "DICOMDIR"]
-    return sorted(found, key=lambda file: (file.parent, natural(file), file.suffix))
+        files += [Path(where, name) for name in names if not name.startswith(".") and name != "DICOMDIR"]
+    return sorted(files, key=lambda file: (file.parent, natural(file), file.suffix))
 
 
 def _name(place: PurePosixPath) -> str:

@@ -132,16 +132,16 @@ def read_frame(header: Header, frame: int) -> Levels:
     from pydicom.pixels.utils import pixel_array
 
     with reading(header.path):
-        found = Dataset()  # gets what describes the pixels: group 0028, and these
-        pixels = pixel_array(header.path, ds_out=found, specific_tags=GROUPS, index=frame)
-        if str(found.PhotometricInterpretation) == "PALETTE COLOR":
-            pixels = apply_color_lut(pixels, found)
+        dataset = Dataset()  # gets what describes the pixels: group 0028, and these
+        pixels = pixel_array(header.path, ds_out=dataset, specific_tags=GROUPS, index=frame)
+        if str(dataset.PhotometricInterpretation) == "PALETTE COLOR":
+            pixels = apply_color_lut(pixels, dataset)
             return np.asarray(pixels >> 8 if pixels.dtype == np.uint16 else pixels, np.uint8)  # entries of 16 bits
         if header.is_colour:
-            depth = int(found.BitsStored)
+            depth = int(dataset.BitsStored)
             return np.asarray(pixels if depth <= 8 else pixels >> (depth - 8), np.uint8)
-        padding = found.get("PixelPaddingValue")
-        levels = np.asarray(apply_modality_lut(pixels, _rescaling(found, frame)))
+        padding = dataset.get("PixelPaddingValue")
+        levels = np.asarray(apply_modality_lut(pixels, _rescaling(dataset, frame)))
         if padding is not None and (pixels == padding).any():
             levels = np.where(pixels == padding, np.nan, levels.astype(np.float32))
         return levels
@@ -164,14 +164,14 @@ def undecodable(headers: Sequence[Header]) -> list[Problem]:
         except NotImplementedError:
             unknown[UID(syntax).name] = files
     problems = []
-    for found, remedy in (
+    for affected, remedy in (
         (unread, "Install what decodes them: pip install 'dmf[dicom]'."),
         (unknown, "Save them in another transfer syntax, such as Explicit VR Little Endian."),
     ):
-        if found:
-            files = [header for each in found.values() for header in each]
+        if affected:
+            files = [header for each in affected.values() for header in each]
             what = f"and {len(files) - 1} more are compressed" if len(files) > 1 else "is compressed"
-            what += f" as {', '.join(sorted(found))}, which nothing installed here can decode"
+            what += f" as {', '.join(sorted(affected))}, which nothing installed here can decode"
             problems.append(Problem(str(files[0].path), what, remedy))
     return problems
 

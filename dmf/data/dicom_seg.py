@@ -73,28 +73,28 @@ class Segmentations:
 
 def read_segmentations(headers: Sequence[Header]) -> Segmentations:
     """Look through the headers of segmentations; their pixels wait until a case is loaded."""
-    found = Segmentations(defaultdict(list), set(), [], [])
+    segmentations = Segmentations(defaultdict(list), set(), [], [])
     for header in headers:
         try:
             with reading(header.path):
-                _add(header, found)
+                _add(header, segmentations)
         except BrokenDataError as error:
-            found.problems += error.problems
-    return found
+            segmentations.problems += error.problems
+    return segmentations
 
 
-def _add(header: Header, found: Segmentations) -> None:
+def _add(header: Header, segmentations: Segmentations) -> None:
     dataset = header.dataset
     names = {int(segment.SegmentNumber): _label(segment) for segment in dataset.SegmentSequence}
     for number in sorted(names):
-        if names[number] not in found.labels:
-            found.labels.append(names[number])
+        if names[number] not in segmentations.labels:
+            segmentations.labels.append(names[number])
     listed = {
         str(instance.ReferencedSOPInstanceUID)
         for series in dataset.get("ReferencedSeriesSequence") or ()
         for instance in series.get("ReferencedInstanceSequence") or ()
     }
-    found.instances |= listed
+    segmentations.instances |= listed
     shared = (dataset.get("SharedFunctionalGroupsSequence") or [{}])[0]
     is_map = str(dataset.get("SegmentationType", "")) == "LABELMAP"
     lost = 0
@@ -109,12 +109,12 @@ def _add(header: Header, found: Segmentations) -> None:
             places = [(next(iter(listed)), frame + 1 if header.frames > len(names) else 0)]
         lost += not places
         for place in places:
-            found.instances.add(place[0])
-            found.marks[place].append(Mark(header, frame, segments))
+            segmentations.instances.add(place[0])
+            segmentations.marks[place].append(Mark(header, frame, segments))
     if lost:
         what = f"does not say to which image {lost} of its {header.frames} frames belong"
         remedy = "Save it with the instances of its source images (Derivation Image Sequence)."
-        found.problems.append(Problem(str(header.path), what, remedy))
+        segmentations.problems.append(Problem(str(header.path), what, remedy))
 
 
 def _places(group: Any) -> Iterator[tuple[str, int]]:

@@ -42,7 +42,7 @@ class Entry:
 
 
 @dataclass
-class Found:
+class Discovered:
     """What names say about files.
 
     Attributes:
@@ -91,7 +91,7 @@ class _Place:
 
 def discover(
     files: Iterable[Path], *, images: str = "", masks: str = "", together: bool = False, by_order: bool = False
-) -> Found:
+) -> Discovered:
     """Find images and masks by their names.
 
     Understood are folders of images beside folders of masks (``images`` and ``masks``, ``imagesTr`` and ``labelsTr``,
@@ -112,35 +112,35 @@ def discover(
     loose = [place.file.parent for place in places if place.role == HERE]  # named by a pattern, wherever they lie
     around = range(len(_common(loose).parts))
     places = [_located(place.file, place.kind, around) if place.role == HERE else place for place in places]
-    found = Found()
+    discovered = Discovered()
     for option, value, kind in (("images", images, "image"), ("masks", masks, "mask")):
         if value and not any(place.kind == kind for place in places):
             what = f"holds no pictures in {value}, which the option {option} names"
-            found.problems.append(Problem("", what, f"Correct the option {option}: a folder below, or a pattern."))
-            return found
+            discovered.problems.append(Problem("", what, f"Correct the option {option}: a folder below, or a pattern."))
+            return discovered
     if len({place.kind for place in places}) == 1 and bool(images) != bool(masks):
         places = _with_the_rest(pictures, places)
     if {place.kind for place in places} < {"image", "mask"}:
         places = _beside(pictures)
         if not places:
-            found.problems.append(_nothing(pictures))
-            return found
+            discovered.problems.append(_nothing(pictures))
+            return discovered
     else:
         spread = any(_is_pattern(wanted) and "/" in wanted for wanted in (images, masks))  # over folders side by side
-        places = _chosen(places, found, together=together or spread)
-        if found.problems:
-            return found
-        places = _without_unlabelled_parts(places, found)
-        found.doubts += _rivals(pictures, places)
+        places = _chosen(places, discovered, together=together or spread)
+        if discovered.problems:
+            return discovered
+        places = _without_unlabelled_parts(places, discovered)
+        discovered.doubts += _rivals(pictures, places)
     folders, read = {place.role for place in places}, set(pictures)
-    found.others = [file for file in listed if file not in read and not folders.isdisjoint(file.parents)]
-    found.files = [place.file for place in places]
-    found.base = _base(places)
-    _pair(places, found, by_order=by_order)
-    return found
+    discovered.others = [file for file in listed if file not in read and not folders.isdisjoint(file.parents)]
+    discovered.files = [place.file for place in places]
+    discovered.base = _base(places)
+    _pair(places, discovered, by_order=by_order)
+    return discovered
 
 
-def told(names: Sequence[str], most: int = MOST_NAMED) -> str:
+def in_words(names: Sequence[str], most: int = MOST_NAMED) -> str:
     """The first of some names, and how many there are beside them."""
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
@@ -281,7 +281,7 @@ def _choose(options: Sequence[str]) -> str:
     return f"Say which to read with the option {' or '.join(options)}."
 
 
-def _chosen(places: Sequence[_Place], found: Found, *, together: bool) -> list[_Place]:
+def _chosen(places: Sequence[_Place], discovered: Discovered, *, together: bool) -> list[_Place]:
     """The places of one dataset: the shallowest there is, or those side by side that are labels of one."""
     kinds: dict[tuple[str, ...], set[Kind]] = defaultdict(set)
     for place in places:
@@ -292,7 +292,7 @@ def _chosen(places: Sequence[_Place], found: Found, *, together: bool) -> list[_
         # One folder of images and one of masks, in different folders: nothing else can be meant.
         if len(images) == len(masks) == 1:
             return [replace(place, scope=()) for place in places]
-        found.problems.append(Problem("", "holds no folder of images beside a folder of masks", ""))
+        discovered.problems.append(Problem("", "holds no folder of images beside a folder of masks", ""))
         return []
     shallow = [scope for scope in whole if len(scope) == len(whole[0])]
     labels = all(scope and scope[-1].lower() in LABELS for scope in shallow) and len({s[:-1] for s in shallow}) == 1
@@ -300,12 +300,12 @@ def _chosen(places: Sequence[_Place], found: Found, *, together: bool) -> list[_
         names = ["/".join(scope) for scope in shallow]
         ways = ("group=folder:1", "group=none")
         remedy = f"Give one of these folders, or read all as one with {ways[0]} (each folder a patient) or {ways[1]}."
-        found.problems.append(Problem("", f"holds several datasets ({told(names, 6)})", remedy, ways))
+        discovered.problems.append(Problem("", f"holds several datasets ({in_words(names, 6)})", remedy, ways))
         return []
     chosen = [place for place in places if place.scope in shallow]
     deeper = sorted({str(place.role) for place in places if place.scope not in shallow})
     if deeper:
-        found.remarks.append(f"{told(deeper)}: of another dataset further below, not read")
+        discovered.remarks.append(f"{in_words(deeper)}: of another dataset further below, not read")
     for kind, option in (("image", "images"), ("mask", "masks")):
         folders: dict[tuple[object, ...], set[Path]] = defaultdict(set)
         for place in chosen:
@@ -313,7 +313,7 @@ def _chosen(places: Sequence[_Place], found: Found, *, together: bool) -> list[_
                 folders[place.scope, place.words].add(place.role)
         for rivals in folders.values():
             if len(rivals) > 1:
-                found.problems.append(_ambiguous(sorted(rivals), option))
+                discovered.problems.append(_ambiguous(sorted(rivals), option))
                 return []
     return chosen
 
@@ -325,7 +325,7 @@ def _ambiguous(rivals: Sequence[Path], option: str) -> Problem:
     return Problem("", f"holds {' and '.join(map(str, rivals))}, so it is not clear which to read", _choose(ways), ways)
 
 
-def _without_unlabelled_parts(places: list[_Place], found: Found) -> list[_Place]:
+def _without_unlabelled_parts(places: list[_Place], discovered: Discovered) -> list[_Place]:
     """Leave out a part of the split that has a folder of images and none of masks, as imagesTs often has."""
     labelled = {place.part for place in places if place.kind == "mask"}
     if None in labelled or not labelled:
@@ -333,7 +333,7 @@ def _without_unlabelled_parts(places: list[_Place], found: Found) -> list[_Place
     left = sorted({place.role for place in places if place.kind == "image" and place.part not in labelled})
     for folder in left:
         count = sum(place.role == folder for place in places)
-        found.remarks.append(f"{folder}: {count} images without any masks beside them, not read")
+        discovered.remarks.append(f"{folder}: {count} images without any masks beside them, not read")
     return [place for place in places if place.role not in left]
 
 
@@ -376,7 +376,7 @@ def _base(places: Sequence[_Place]) -> Path:
     return base
 
 
-def _pair(places: Sequence[_Place], found: Found, *, by_order: bool) -> None:
+def _pair(places: Sequence[_Place], discovered: Discovered, *, by_order: bool) -> None:
     """Match masks with images of the same folders by their names."""
     several_parts = len({place.words for place in places if place.kind == "image"}) > 1
     scopes = [place.scope for place in places]
@@ -392,14 +392,14 @@ def _pair(places: Sequence[_Place], found: Found, *, by_order: bool) -> None:
         if id in seen:
             remedy = "Keep one of them, or give the other a name and a mask of its own."
             what = f"has the same name as {seen[id].name}"
-            found.problems.append(Problem(str(place.file), what, remedy))
+            discovered.problems.append(Problem(str(place.file), what, remedy))
             continue
         seen[id] = place.file
         entries[place.file] = Entry(id, folders, place.file, (), place.part)
         images[place.key][place.file.stem] = place
     masks = [place for place in places if place.kind == "mask"]
     if by_order:
-        _pair_by_order(masks, entries, found)
+        _pair_by_order(masks, entries, discovered)
         return
     owners = {key: _owners(group) for key, group in images.items()}
     matched: dict[Path, list[tuple[Path, int]]] = defaultdict(list)
@@ -418,29 +418,29 @@ def _pair(places: Sequence[_Place], found: Found, *, by_order: bool) -> None:
     if channels:
         ways = tuple(f"images={pattern}" for pattern in sorted(channels))
         what = f"holds {len(channels)} channels of an image as files of their own, but one picture is read for each"
-        found.problems.append(Problem("", what, _choose(ways), ways))
+        discovered.problems.append(Problem("", what, _choose(ways), ways))
         return
     if orphans and not matched:
         orphans = _by_common_affixes(
-            [place for group in images.values() for place in group.values()], masks, matched, found
+            [place for group in images.values() for place in group.values()], masks, matched, discovered
         )
     for image, own_masks in matched.items():
-        entries[image] = replace(entries[image], masks=_numbered(entries[image].id, own_masks, found))
+        entries[image] = replace(entries[image], masks=_numbered(entries[image].id, own_masks, discovered))
     for mask in orphans:
         name = [*cores(mask.file.stem)][-1][0]
         remedy = f"Put an image called {name}.png among the images, or remove the mask."
-        found.problems.append(Problem(str(mask.file), "is a mask without an image", remedy))
-    found.entries = list(entries.values())
+        discovered.problems.append(Problem(str(mask.file), "is a mask without an image", remedy))
+    discovered.entries = list(entries.values())
 
 
-def _pair_by_order(masks: Sequence[_Place], entries: Mapping[Path, Entry], found: Found) -> None:
-    found.entries = list(entries.values())
+def _pair_by_order(masks: Sequence[_Place], entries: Mapping[Path, Entry], discovered: Discovered) -> None:
+    discovered.entries = list(entries.values())
     if len(masks) != len(entries):
         what = f"holds {len(masks)} masks for {len(entries)} images, so they cannot be paired by order"
-        found.problems.append(Problem(str(masks[0].role), what, "Complete the folder, or pair by name."))
+        discovered.problems.append(Problem(str(masks[0].role), what, "Complete the folder, or pair by name."))
         return
     pairs = zip(entries.values(), masks, strict=True)
-    found.entries = [replace(entry, masks=((mask.file, 0),)) for entry, mask in pairs]
+    discovered.entries = [replace(entry, masks=((mask.file, 0),)) for entry, mask in pairs]
 
 
 def _owners(images: Mapping[str, _Place]) -> dict[str, list[_Place]]:
@@ -458,7 +458,7 @@ def _by_common_affixes(
     images: Sequence[_Place],
     masks: list[_Place],
     matched: dict[Path, list[tuple[Path, int]]],
-    found: Found,
+    discovered: Discovered,
 ) -> list[_Place]:
     """Match names that differ by what all images and all masks begin or end with; returns masks without an image."""
     cut_image, shown_image = _cutter([place.file.stem for place in images])
@@ -470,7 +470,7 @@ def _by_common_affixes(
     for mask, image in pairs.items():
         if image is not None:
             matched[image].append((mask, 0))
-    found.remarks.append(f"images called {shown_image} go with masks called {shown_mask}")
+    discovered.remarks.append(f"images called {shown_image} go with masks called {shown_mask}")
     return []
 
 
@@ -485,12 +485,12 @@ def _to_separator(text: str) -> str:
     return text[: max(text.rfind(sign) for sign in "-_. ") + 1]
 
 
-def _numbered(id: str, masks: Sequence[tuple[Path, int]], found: Found) -> tuple[tuple[Path, int], ...]:
+def _numbered(id: str, masks: Sequence[tuple[Path, int]], discovered: Discovered) -> tuple[tuple[Path, int], ...]:
     """The masks of one image by number; one that bears the number of another is a problem."""
     kept: dict[int, Path] = {}
     for mask, number in sorted(masks, key=lambda each: each[1]):
         if number in kept:
-            found.problems.append(Problem(str(mask), f"is a second mask of {id}", "Keep one."))
+            discovered.problems.append(Problem(str(mask), f"is a second mask of {id}", "Keep one."))
             continue
         kept[number] = mask
     return tuple((mask, number) for number, mask in kept.items())

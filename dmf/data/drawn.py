@@ -121,15 +121,15 @@ class Shelf:
 
     def problems(self) -> list[Problem]:
         """Pictures that could not be found, one problem for each annotation file."""
-        found = []
+        problems = []
         for source, names in self._missing.items():
             what = f"speaks of {len(names)} pictures that are not in {self.root}: {listed(names)}"
             remedy = "Put them beside the file or below the root, under these names."
-            found.append(Problem(str(source), what, remedy))
+            problems.append(Problem(str(source), what, remedy))
         for source, names in self._several.items():
             what = f"speaks of {len(names)} pictures that are there more than once: {listed(names)}"
-            found.append(Problem(str(source), what, "Keep one of each, or put the file beside its own pictures."))
-        return found
+            problems.append(Problem(str(source), what, "Keep one of each, or put the file beside its own pictures."))
+        return problems
 
 
 class DrawnDataset(Dataset):
@@ -176,8 +176,8 @@ class DrawnDataset(Dataset):
 
     def cases(self) -> list[Case]:
         """Pictures by folder, then by number; the annotation file counts as the mask."""
-        found = self._found
-        if not found.pictures and not found.problems:
+        annotations = self._found
+        if not annotations.pictures and not annotations.problems:
             what = "holds no annotations" if self.root.is_dir() else "is missing"
             raise BrokenDataError([Problem(str(self.root), what, self.how_to_get)])
         return [
@@ -189,7 +189,7 @@ class DrawnDataset(Dataset):
                 masks=(each.source,) if each.source else (),
                 split=each.split,
             )
-            for each in found.pictures
+            for each in annotations.pictures
         ]
 
     def problems(self) -> list[Problem]:
@@ -198,17 +198,17 @@ class DrawnDataset(Dataset):
 
     def remarks(self) -> list[str]:
         """Labels that are not drawn, pictures without shapes, and files that are not read."""
-        found = self._found
-        used = Counter(shape.label for each in found.pictures for shape in each.shapes)
+        annotations = self._found
+        used = Counter(shape.label for each in annotations.pictures for shape in each.shapes)
         known = {*self.class_names, *BACKGROUNDS, self.options["ignore"]}
-        said = [
+        remarks = [
             f"shapes called {label!r} are no class, not drawn: {used[label]}" for label in used if label not in known
         ]
-        said += [f"no shape is called {label!r}" for label in self.class_names[1:] if label not in used]
-        empty = [each.file.name for each in found.pictures if not each.shapes]
+        remarks += [f"no shape is called {label!r}" for label in self.class_names[1:] if label not in used]
+        empty = [each.file.name for each in annotations.pictures if not each.shapes]
         if empty:
-            said.append(f"{len(empty)} pictures without a shape, taken as background: {listed(empty)}")
-        return [*said, *found.remarks]
+            remarks.append(f"{len(empty)} pictures without a shape, taken as background: {listed(empty)}")
+        return [*remarks, *annotations.remarks]
 
     def doubts(self) -> list[Doubt]:
         """What may be meant otherwise."""
@@ -251,10 +251,10 @@ class DrawnDataset(Dataset):
     def _found(self) -> Annotations:
         """What is below the root; read once, as one file may hold everything."""
         shelf = Shelf(self.root)
-        found = self.annotations(shelf)
-        found.problems += shelf.problems()
+        annotations = self.annotations(shelf)
+        annotations.problems += shelf.problems()
         seen: dict[str, AnnotatedPicture] = {}
-        for each in found.pictures:
+        for each in annotations.pictures:
             other = seen.setdefault(self._id(each), each)
             if other is each:
                 continue
@@ -264,16 +264,16 @@ class DrawnDataset(Dataset):
                 else f", of which {(other.source or other.file).name} speaks too"
             )
             what, remedy = f"speaks of {each.file.name}{too}", "Keep one of them, or move one with its picture."
-            found.problems.append(Problem(str(each.source or each.file), what, remedy))
-        found.pictures = sorted(seen.values(), key=lambda each: (each.file.parent, natural(each.file)))
-        labels = self._drawable(found.labels)
+            annotations.problems.append(Problem(str(each.source or each.file), what, remedy))
+        annotations.pictures = sorted(seen.values(), key=lambda each: (each.file.parent, natural(each.file)))
+        labels = self._drawable(annotations.labels)
         if self.chosen and labels and not set(self.chosen) & set(labels):
             what = f"has no label called {' or '.join(map(repr, self.chosen))}; it has {listed(labels)}"
-            found.problems.append(Problem(str(self.root), what, "Name some of these in the option classes."))
+            annotations.problems.append(Problem(str(self.root), what, "Name some of these in the option classes."))
         if not self.chosen and len(labels) >= MOST_CLASSES:
             what = f"has {len(labels)} labels, but at most {MOST_CLASSES - 1} classes can be told apart"
-            found.problems.append(Problem(str(self.root), what, "Choose some by the option classes."))
-        return found
+            annotations.problems.append(Problem(str(self.root), what, "Choose some by the option classes."))
+        return annotations
 
     def _drawable(self, labels: Iterable[str]) -> tuple[str, ...]:
         """Labels that make a class, each once."""
@@ -295,18 +295,18 @@ class DrawnDataset(Dataset):
         parts = place.parts[1:] if len(place.parts) > 1 and place.parts[0].lower() in IMAGES else place.parts
         return "/".join(parts)
 
-    def add_unmarked(self, shelf: Shelf, found: Annotations) -> None:
+    def add_unmarked(self, shelf: Shelf, annotations: Annotations) -> None:
         """Add pictures of which no file speaks, or leave them out, as the option ``unmarked`` says."""
         way = self.one_of("unmarked", UNMARKED)
-        spoken_of = {each.file for each in found.pictures}
+        spoken_of = {each.file for each in annotations.pictures}
         left = [file for file in shelf.pictures if file not in spoken_of]
-        if not left or not found.pictures:
+        if not left or not annotations.pictures:
             return
         decided = {"empty": "they are taken as background", "leave": "they are left out"}[way]
         what = f"{len(left)} pictures have no annotation ({listed([file.name for file in left])})"
-        found.doubts.append(Doubt(what, decided, tuple(f"unmarked={each}" for each in UNMARKED)))
+        annotations.doubts.append(Doubt(what, decided, tuple(f"unmarked={each}" for each in UNMARKED)))
         if way == "empty":
-            found.pictures += [self.unmarked(file) for file in left]
+            annotations.pictures += [self.unmarked(file) for file in left]
 
     def unmarked(self, file: Path) -> AnnotatedPicture:
         """A picture of which no file speaks."""

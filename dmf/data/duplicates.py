@@ -181,8 +181,10 @@ def split_cases(
 def findings(cases: Sequence[Case], pairs: Sequence[DuplicatePair], indices: Indices) -> list[Finding]:
     """Pairs with their cases and splits: those across splits first, then those across labels, nearest first."""
     split_of = {int(position): name for name in ("train", "validation", "test") for position in getattr(indices, name)}
-    found = [
+    described = [
         Finding(cases[pair.first], cases[pair.second], pair.distance, (split_of[pair.first], split_of[pair.second]))
         for pair in pairs
     ]
-    return sorted(found, key=lambda finding: (not finding.across_splits, not finding.across_labels, finding.distance))
+    return sorted(
+        described, key=lambda finding: (not finding.across_splits, not finding.across_labels, finding.distance)
+    )

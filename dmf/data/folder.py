@@ -16,7 +16,7 @@ from dmf.data.base import BrokenDataError, Case, Doubt, OptionValue, Pixels, Pro
 from dmf.data.bounds import refuse_large_set
 from dmf.data.coding import CODING, parse_coding
 from dmf.data.decode import PAGES, read_picture
-from dmf.data.discovery import told
+from dmf.data.discovery import in_words
 from dmf.data.files import is_scaled
 from dmf.data.headers import header_of
 from dmf.data.intensity import Range
@@ -103,15 +103,15 @@ class Folder(ArrangedDataset):
 
     def problems(self) -> list[Problem]:
         """As of any arranged dataset, and images of several pages, of which none is chosen without a word."""
-        found = super().problems()
+        problems = super().problems()
         if self.options["pages"] == "group":
-            return found
+            return problems
         images = [self.root / entry.image for entry in self._entries()]
         several = [image.name for image in images if _pages(image) > 1]
         if several:
-            what = f"{len(several)} of {len(images)} images hold several pages, not one picture ({told(several)})"
-            found.append(Problem(str(self.root), what, AS_GROUP, ("pages=group",), PAGES))
-        return found
+            what = f"{len(several)} of {len(images)} images hold several pages, not one picture ({in_words(several)})"
+            problems.append(Problem(str(self.root), what, AS_GROUP, ("pages=group",), PAGES))
+        return problems
 
     def read_image(self, file: Path, page: int | None = None) -> tuple[Pixels, tuple[str, ...]]:
         """As of any paired dataset; of a file of several pages, what to do with them."""
@@ -153,10 +153,10 @@ class Folder(ArrangedDataset):
     def doubts(self) -> list[Doubt]:
         """What the masks and the range of the images may mean otherwise."""
         try:
-            found = meaning(self.mask_files()).doubts
+            surveyed_doubts = meaning(self.mask_files()).doubts
         except BrokenDataError:
-            found = []  # loading says so
-        doubts = [*super().doubts(), *found]
+            surveyed_doubts = []  # loading says so
+        doubts = [*super().doubts(), *surveyed_doubts]
         try:
             known = self._seen_values() if self._how == "auto" else {}
         except DataError:
@@ -184,23 +184,25 @@ class Folder(ArrangedDataset):
         first = next(problem for problem in problems if problem.kind in settled)
         count = sum(kind in settled for kind in kinds)
         try:
-            found = meaning(masks)
+            meant = meaning(masks)
         except BrokenDataError as error:
             return gathered([*error.problems, *others])
         if "colours" in kinds:
-            said = survey(masks)
-            if not found.options.get("colours"):
-                return gathered([colour_problem(said, str(masks[0].parent)) if said.coloured else first, *others])
-        wanted = ",".join(f"{name}={_typed(value)}" for name, value in found.options.items()) or "values=0:255"
+            surveyed = survey(masks)
+            if not meant.options.get("colours"):
+                return gathered(
+                    [colour_problem(surveyed, str(masks[0].parent)) if surveyed.coloured else first, *others]
+                )
+        wanted = ",".join(f"{name}={_typed(value)}" for name, value in meant.options.items()) or "values=0:255"
         if "colours" in kinds:
-            what = f"{found.doubts[0].what}, with a table of their colours beside them"
+            what = f"{meant.doubts[0].what}, with a table of their colours beside them"
             return gathered([Problem(str(masks[0].parent), what, f"Set the option {wanted}.", (wanted,)), *others])
-        ways = [way for doubt in found.doubts for way in doubt.options if way not in wanted.split(",")]
+        ways = [way for doubt in meant.doubts for way in doubt.options if way not in wanted.split(",")]
         remedy = f"Set the options {wanted}"
         if ways:
             remedy += f", or where something else is meant {' or '.join(ways)}"
-        told = [f"{doubt.what}; then {doubt.decided}" for doubt in found.doubts]
-        what = "; ".join([f"{count} of {len(masks)} masks hold values that are no class: {first.what}", *told])
+        decisions = [f"{doubt.what}; then {doubt.decided}" for doubt in meant.doubts]
+        what = "; ".join([f"{count} of {len(masks)} masks hold values that are no class: {first.what}", *decisions])
         return gathered([Problem(str(masks[0].parent), what, f"{remedy}.", (wanted, *ways)), *others])
 
     @property

@@ -97,8 +97,8 @@ def _load(link: Link, target: Path, on_progress: Progress | None) -> None:
     request = urllib.request.Request(link.url, headers={"User-Agent": f"dmf/{__version__}"})
     digest, done = hashlib.md5(usedforsecurity=False), 0
     with urllib.request.urlopen(request, timeout=PATIENCE) as answer, target.open("wb") as file:
-        told = answer.headers.get("Content-Length", "")
-        total = link.size or (int(told) if told.isdigit() else None)
+        length = answer.headers.get("Content-Length", "")
+        total = link.size or (int(length) if length.isdigit() else None)
         while part := answer.read(CHUNK):
             file.write(part)
             digest.update(part)

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from dmf.data.base import BrokenDataError, Problem, SplitName
-from dmf.data.discovery import Entry, told
+from dmf.data.discovery import Entry, in_words
 from dmf.data.grouping import find_table
 from dmf.data.names import listed_part, part
 from dmf.data.split import PARTS
-from dmf.data.tables import LISTS, TABLES, Names, Told, column_of, read_table, read_text
+from dmf.data.tables import LISTS, TABLES, Names, Statements, column_of, read_table, read_text
 
 IGNORE, GIVEN, FOLDERS, LISTED = "ignore", "given", "folders", "lists"
 FORMS = (
@@ -42,9 +42,9 @@ class Given:
     def __str__(self) -> str:
         counts = Counter(self.of.values())
         cut = [name for name in PARTS if name not in counts]
-        said = ", ".join(f"{counts[name]} {name}" for name in PARTS if name in counts)
+        counted = ", ".join(f"{counts[name]} {name}" for name in PARTS if name in counts)
         rest = f"; {' and '.join(cut)} cut from train" if cut else ""
-        return f"used as given by {self.source.replace(':', ', column ', 1)}: {said}{rest}" if self.of else ""
+        return f"used as given by {self.source.replace(':', ', column ', 1)}: {counted}{rest}" if self.of else ""
 
 
 def refusal(option: str) -> str | None:
@@ -85,16 +85,16 @@ def give(entries: Sequence[Entry], option: str, root: Path, files: Sequence[Pure
     return _used(entries, *next(iter(sources.items())))
 
 
-def _used(entries: Sequence[Entry], source: str, said: Told) -> Given:
-    parts = {id: PARTS[PARTS.index(value)] for id, value in said.values.items() if value in PARTS}
+def _used(entries: Sequence[Entry], source: str, listed_parts: Statements) -> Given:
+    parts = {id: PARTS[PARTS.index(value)] for id, value in listed_parts.values.items() if value in PARTS}
     given = Given(parts, source)
     ways = (f"split={IGNORE}",)
-    if said.twice:
-        what = f"puts {len(said.twice)} images into two parts by {source} ({told(said.twice)})"
+    if listed_parts.twice:
+        what = f"puts {len(listed_parts.twice)} images into two parts by {source} ({in_words(listed_parts.twice)})"
         given.problems.append(Problem("", what, f"Correct it, or deal all images anew with {ways[0]}.", ways))
     left = [entry.id for entry in entries if entry.id not in parts]
     if left:
-        what = f"puts {len(left)} of {len(entries)} images into no part by {source} ({told(left)})"
+        what = f"puts {len(left)} of {len(entries)} images into no part by {source} ({in_words(left)})"
         given.problems.append(Problem("", what, f"Complete it, or deal all images anew with {ways[0]}.", ways))
     elif set(parts.values()) == {"train"}:
         return Given()  # training alone is no split: all three parts are dealt from it
@@ -104,11 +104,11 @@ def _used(entries: Sequence[Entry], source: str, said: Told) -> Given:
     return given
 
 
-def _sources(entries: Sequence[Entry], root: Path, files: Sequence[PurePosixPath]) -> dict[str, Told]:
+def _sources(entries: Sequence[Entry], root: Path, files: Sequence[PurePosixPath]) -> dict[str, Statements]:
     """Everything that says into which part images go."""
-    found: dict[str, Told] = {}
+    sources: dict[str, Statements] = {}
     if any(entry.part is not None for entry in entries):
-        found[FOLDERS] = Told({entry.id: entry.part for entry in entries if entry.part is not None})
+        sources[FOLDERS] = Statements({entry.id: entry.part for entry in entries if entry.part is not None})
     names = Names(entries)
     for file in sorted(each for each in files if each.suffix.lower() in TABLES):
         try:
@@ -122,15 +122,15 @@ def _sources(entries: Sequence[Entry], root: Path, files: Sequence[PurePosixPath
                 except BrokenDataError:
                     continue
                 if told_parts.values:
-                    found[f"{file}:{column}"] = told_parts
-    lists: dict[PurePosixPath, Told] = defaultdict(Told)
+                    sources[f"{file}:{column}"] = told_parts
+    lists: dict[PurePosixPath, Statements] = defaultdict(Statements)
     for file in sorted(each for each in files if each.suffix.lower() in LISTS):
         name = listed_part(file.stem)
         if name is not None:
             _read_list(root / file, name, names, lists[file.parent])
-    real = {folder: said for folder, said in lists.items() if said.values}
-    found |= {LISTED if len(real) == 1 else f"{LISTED}:{folder}": said for folder, said in real.items()}
-    return found
+    real = {folder: parts for folder, parts in lists.items() if parts.values}
+    sources |= {LISTED if len(real) == 1 else f"{LISTED}:{folder}": parts for folder, parts in real.items()}
+    return sources
 
 
 def _half_told(entries: Sequence[Entry], root: Path, files: Sequence[PurePosixPath]) -> list[Problem]:
@@ -146,18 +146,18 @@ def _half_told(entries: Sequence[Entry], root: Path, files: Sequence[PurePosixPa
             if not _COLUMN.fullmatch(column) or not strange or not any(map(part, filter(None, cells))):
                 continue
             try:
-                said = column_of(table, root / file, column, Names(entries))
+                parts = column_of(table, root / file, column, Names(entries))
             except BrokenDataError:
                 continue
-            if said.values:
-                what = f"holds {told(strange)} in the column {column!r}, which are no parts of a split"
+            if parts.values:
+                what = f"holds {in_words(strange)} in the column {column!r}, which are no parts of a split"
                 way = f"split={IGNORE}"
                 remedy = f"Call them train, validation and test, or deal all images anew with {way}."
                 problems.append(Problem(str(root / file), what, remedy, (way,)))
     return problems
 
 
-def _read_list(path: Path, name: SplitName, names: Names, said: Told) -> None:
+def _read_list(path: Path, name: SplitName, names: Names, parts: Statements) -> None:
     try:
         lines = read_text(path).splitlines()
     except BrokenDataError:
@@ -167,11 +167,11 @@ def _read_list(path: Path, name: SplitName, names: Names, said: Told) -> None:
         tried = (line, *line.replace(",", " ").split()[:1]) if line.strip() else ()
         id = next((id for text in tried if (id := names.find(text)) is not None), None)
         if id is not None:
-            said.tell(id, name)
+            parts.tell(id, name)
 
 
-def _as_parts(said: Told) -> Told:
-    return Told({id: name for id, cell in said.values.items() if (name := part(cell)) is not None}, said.twice)
+def _as_parts(parts: Statements) -> Statements:
+    return Statements({id: name for id, cell in parts.values.items() if (name := part(cell)) is not None}, parts.twice)
 
 
 def _by_table(entries: Sequence[Entry], option: str, root: Path, files: Sequence[PurePosixPath]) -> Given:
@@ -183,14 +183,14 @@ def _by_table(entries: Sequence[Entry], option: str, root: Path, files: Sequence
             problems=[Problem(match["file"], "is not there, though the option split names it", "Put it there.")]
         )
     try:
-        said = column_of(read_table(root / file), root / file, match["column"], Names(entries))
+        column = column_of(read_table(root / file), root / file, match["column"], Names(entries))
     except BrokenDataError as error:
         return Given(problems=list(error.problems))
-    strange = sorted({cell for cell in said.values.values() if part(cell) is None})
+    strange = sorted({cell for cell in column.values.values() if part(cell) is None})
     if strange:
-        what = f"holds {told(strange)} in the column {match['column']!r}, which are no parts of a split"
+        what = f"holds {in_words(strange)} in the column {match['column']!r}, which are no parts of a split"
         return Given(problems=[Problem(str(root / file), what, "Call them train, validation and test.")])
-    return _used(entries, option, _as_parts(said))
+    return _used(entries, option, _as_parts(column))
 
 
 def straddling(groups: Mapping[str, str], parts: Mapping[str, SplitName]) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from dmf.data.base import BrokenDataError, Doubt, Problem
-from dmf.data.discovery import Entry, told
+from dmf.data.discovery import Entry, in_words
 from dmf.data.names import LABELS
 from dmf.data.tables import TABLES, Names, Table, column_of, read_table
 
@@ -70,8 +70,8 @@ def group(entries: Sequence[Entry], option: str, root: Path, files: Sequence[Pur
         groups = {entry.id: "/".join(entry.folders[:at]) for entry in entries if len(entry.folders) >= at}
         return _whole(entries, groups, f"lie in fewer than {at} folders", option)
     pattern = re.compile(option)
-    found = {entry.id: pattern.search(entry.image.stem) for entry in entries}
-    return _whole(entries, {id: match[1] for id, match in found.items() if match and match[1]}, "do not fit", option)
+    matches = {entry.id: pattern.search(entry.image.stem) for entry in entries}
+    return _whole(entries, {id: match[1] for id, match in matches.items() if match and match[1]}, "do not fit", option)
 
 
 def find_table(files: Sequence[PurePosixPath], name: str) -> PurePosixPath | None:
@@ -85,27 +85,29 @@ def _by_table(entries: Sequence[Entry], root: Path, files: Sequence[PurePosixPat
     file = find_table(files, name)
     if file is None:
         tables = [str(each) for each in files if each.suffix.lower() in TABLES]
-        there = f"There are: {told(tables, 6)}." if tables else "Put it beside the images."
+        there = f"There are: {in_words(tables, 6)}." if tables else "Put it beside the images."
         return Groups(problems=[Problem(name, "is not there, though the option group names it", there)])
     try:
-        found = column_of(read_table(root / file), root / file, column, Names(entries))
+        cells = column_of(read_table(root / file), root / file, column, Names(entries))
     except BrokenDataError as error:
         return Groups(problems=list(error.problems))
-    if found.twice:
-        what = f"names two groups of {told(found.twice)}"
+    if cells.twice:
+        what = f"names two groups of {in_words(cells.twice)}"
         return Groups(problems=[Problem(str(root / file), what, "Name one for each image.")])
-    return _whole(entries, found.values, f"are not in {file}", f"{name}:{column}")
+    return _whole(entries, cells.values, f"are not in {file}", f"{name}:{column}")
 
 
 def _whole(entries: Sequence[Entry], groups: Mapping[str, str], why: str, option: str) -> Groups:
     left = [entry.id for entry in entries if entry.id not in groups]
-    found = Groups(dict(groups))
+    grouped = Groups(dict(groups))
     if not groups:
         what = f"group={option} groups nothing: all {len(left)} images {why}"
-        found.problems.append(Problem("", what, f"Give {FORMS}."))
+        grouped.problems.append(Problem("", what, f"Give {FORMS}."))
     elif left:
-        found.remarks.append(f"group={option}: {len(left)} images {why} and are groups of their own ({told(left)})")
-    return found
+        grouped.remarks.append(
+            f"group={option}: {len(left)} images {why} and are groups of their own ({in_words(left)})"
+        )
+    return grouped
 
 
 def propose(entries: Sequence[Entry], root: Path, files: Sequence[PurePosixPath]) -> Doubt | None:
@@ -132,8 +134,8 @@ def _tables(entries: Sequence[Entry], root: Path, files: Sequence[PurePosixPath]
             table: Table = read_table(root / file)
             for column in table.columns:
                 if _COLUMN.fullmatch(column):
-                    found = column_of(table, root / file, column, names)
-                    if not found.twice and _repeats(found.values, len(entries)):
+                    cells = column_of(table, root / file, column, names)
+                    if not cells.twice and _repeats(cells.values, len(entries)):
                         yield f"{file}:{column}"
         except BrokenDataError:
             continue  # a table of something else
@@ -153,8 +155,8 @@ def _patterns(entries: Sequence[Entry]) -> Iterator[str]:
     """Patterns under which all names begin with, or hold, something numbered that comes back."""
     stems = [entry.image.stem for entry in entries]
     for pattern in (*_words(stems[0]), *_prefixes(stems)):
-        found = [re.search(pattern, stem) for stem in stems]
-        groups = {str(place): match[1] for place, match in enumerate(found) if match}
+        matches = [re.search(pattern, stem) for stem in stems]
+        groups = {str(place): match[1] for place, match in enumerate(matches) if match}
         numbered = all(any(sign.isdigit() for sign in name) for name in groups.values())
         if len(groups) == len(entries) and numbered and _repeats(groups, len(entries), least=3):
             yield pattern
@@ -162,8 +164,8 @@ def _patterns(entries: Sequence[Entry]) -> Iterator[str]:
 
 def _words(stem: str) -> Iterator[str]:
     """Patterns for a word such as patient with its number, after something else."""
-    for found in _PATIENT.finditer(stem):
-        yield f"[-_. ]({_literal(found['word'])}[-_ ]?\\d+)"
+    for match in _PATIENT.finditer(stem):
+        yield f"[-_. ]({_literal(match['word'])}[-_ ]?\\d+)"
 
 
 def _prefixes(stems: Sequence[str]) -> Iterator[str]:

@@ -289,7 +289,7 @@ def _directory(content: Content, at: int) -> tuple[dict[str, int], int]:
         raise struct.error("a page lies behind the end")
     (entries,) = struct.unpack_from(f"{order}{count}", content, at)
     start = at + struct.calcsize(f"={count}")
-    found: dict[str, int] = {}
+    offsets: dict[str, int] = {}
     for position in range(start, start + entry * min(entries, MOST_TAGS), entry):
         tag, kind, values = struct.unpack_from(f"{order}HH{place}", content, position)
         if tag in TAGS and kind in SIZES:
@@ -299,7 +299,7 @@ def _directory(content: Content, at: int) -> tuple[dict[str, int], int]:
                 (held,) = struct.unpack_from(f"{order}{place}", content, held)
                 if held + size > len(content):
                     continue
-            found[TAGS[tag]] = struct.unpack_from(f"{order}{SIZES[kind]}", content, held)[0]
+            offsets[TAGS[tag]] = struct.unpack_from(f"{order}{SIZES[kind]}", content, held)[0]
     end = start + entry * entries
     following = struct.unpack_from(f"{order}{place}", content, end)[0] if end + 4 <= len(content) else 0
-    return found, int(following)
+    return offsets, int(following)

@@ -16,7 +16,7 @@ def identify(root: Path) -> Layout:
     """
     if not root.is_dir():
         raise ConfigError(f"{root} is no folder. Give the folder that a dataset lies in.", "root")
-    found = recognise(listing(root).files, root.name, read=lambda file: (root / file).read_bytes())
-    if isinstance(found, Problem):
-        raise ConfigError(f"{root} {found.what}. {found.remedy} Or name the dataset with --dataset.", "dataset")
-    return found
+    layout = recognise(listing(root).files, root.name, read=lambda file: (root / file).read_bytes())
+    if isinstance(layout, Problem):
+        raise ConfigError(f"{root} {layout.what}. {layout.remedy} Or name the dataset with --dataset.", "dataset")
+    return layout

@@ -70,7 +70,7 @@ class Labelme(DrawnDataset):
 
     def annotations(self, shelf: Shelf) -> Annotations:
         """What all files hold."""
-        found = Annotations()
+        annotations = Annotations()
         labels: set[str] = set()
         flat = 0
         others = []
@@ -83,7 +83,7 @@ class Labelme(DrawnDataset):
                 document = checked(file, Document, document)
                 shapes = _shapes(file, document)
             except BrokenDataError as error:
-                found.problems += error.problems
+                annotations.problems += error.problems
                 continue
             labels |= {shape.label for shape in shapes}
             flat += len(document.shapes) - len(shapes)
@@ -93,14 +93,14 @@ class Labelme(DrawnDataset):
             place = shelf.find(document.image_path, file, instead=file if document.image_data else None)
             if place is not None:
                 split = split_of(file.relative_to(self.root).parent)
-                found.pictures.append(AnnotatedPicture(place, file, shapes, size, split=split))
-        found.labels = sorted(labels)
+                annotations.pictures.append(AnnotatedPicture(place, file, shapes, size, split=split))
+        annotations.labels = sorted(labels)
         if flat:
-            found.remarks.append(f"points and lines, which cover no area and are not drawn: {flat}")
+            annotations.remarks.append(f"points and lines, which cover no area and are not drawn: {flat}")
         if others:
-            found.remarks.append(f"{len(others)} JSON files that are not of labelme, not read: {listed(others)}")
-        self.add_unmarked(shelf, found)
-        return found
+            annotations.remarks.append(f"{len(others)} JSON files that are not of labelme, not read: {listed(others)}")
+        self.add_unmarked(shelf, annotations)
+        return annotations
 
     def picture(self, annotated: AnnotatedPicture) -> tuple[Pixels, tuple[str, ...]]:
         """The pixels of the picture, or of its copy inside the JSON file."""

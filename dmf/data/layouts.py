@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from dmf.data.base import OptionValue, Problem
 from dmf.data.busi import MASK
 from dmf.data.dicom_files import SUFFIXES as DICOM_SUFFIXES
-from dmf.data.discovery import HERE, Found, discover
+from dmf.data.discovery import HERE, Discovered, discover
 from dmf.data.files import PICTURES
 from dmf.data.names import LABELS, listed_part
 from dmf.data.sniffing import annotation_format, is_annotation
@@ -61,17 +61,17 @@ def recognise(
     own = _volumes(files, pictures)
     if own:
         return own
-    said = options or {}
-    images, masks, group = (str(said.get(option, "")) for option in ("images", "masks", "group"))
+    given = options or {}
+    images, masks, group = (str(given.get(option, "")) for option in ("images", "masks", "group"))
     if not (images or masks):
         for find in (_busi, _pets):
             layout = find(pictures)
             if layout:
                 return layout
-    found = _pairs(files, hint, discover(files, images=images, masks=masks, together=bool(group)))
-    if isinstance(found, Problem) and read is not None and pictures:
-        return _annotated(files, pictures, read) or found
-    return found
+    pairs = _pairs(files, hint, discover(files, images=images, masks=masks, together=bool(group)))
+    if isinstance(pairs, Problem) and read is not None and pictures:
+        return _annotated(files, pictures, read) or pairs
+    return pairs
 
 
 def _is_hidden(name: PurePosixPath) -> bool:
@@ -108,21 +108,21 @@ def _pets(pictures: Sequence[PurePosixPath]) -> Layout | None:
     return None
 
 
-def _pairs(files: Sequence[PurePosixPath], hint: str, found: Found) -> Layout | Problem:
-    if not found.entries:
-        problem = found.problems[0]
+def _pairs(files: Sequence[PurePosixPath], hint: str, discovered: Discovered) -> Layout | Problem:
+    if not discovered.entries:
+        problem = discovered.problems[0]
         return replace(problem, remedy=problem.remedy or f"What is understood: {KNOWN}.")
-    base = found.base
+    base = discovered.base
     companions = [name for name in files if _is_companion(name)]
     # A table above the images belongs to them as well as one beside them.
     above = [name.parent for name in companions if name.parent in base.parents]
     base = min([base, *above], key=lambda folder: len(folder.parts))
-    words = [set(re.split(r"[^a-z]+", part.lower())) for part in (*found.base.parts, hint)]
+    words = [set(re.split(r"[^a-z]+", part.lower())) for part in (*discovered.base.parts, hint)]
     if any({"bus", "synthetic"} <= each for each in words):
         dataset = "bus_synthetic"
     else:
         dataset = "busc" if any("busc" in each for each in words) else "folder"
-    wanted = {*found.files, *(_below(companions, [base]) if dataset == "folder" else ())}
+    wanted = {*discovered.files, *(_below(companions, [base]) if dataset == "folder" else ())}
     return Layout(dataset, base, tuple(name for name in files if name in wanted))
 
 

@@ -35,7 +35,7 @@ def listing(root: Path, *, most: int | None = None) -> Listing:
         root: The folder; one that is missing holds nothing.
         most: Stop after so many files.
     """
-    found = Listing()
+    listed = Listing()
     level = [PurePosixPath()] if root.is_dir() else []
     depth = 0
     while level:
@@ -44,14 +44,14 @@ def listing(root: Path, *, most: int | None = None) -> Listing:
             folders, files = _entries(root, folder)
             inner += [folder / name for name in folders]
             for name in files:
-                _keep(folder / name, found)
-            if most is not None and len(found.files) > most:
-                return found
+                _keep(folder / name, listed)
+            if most is not None and len(listed.files) > most:
+                return listed
         depth += 1
         if depth > DEPTH or len(inner) > MOST_FOLDERS:
             inner = [folder for folder in inner if any(role(name) is not None for name in folder.parts)]
         level = inner
-    return found
+    return listed
 
 
 def _entries(root: Path, folder: PurePosixPath) -> tuple[list[str], list[str]]:
@@ -70,11 +70,11 @@ def _entries(root: Path, folder: PurePosixPath) -> tuple[list[str], list[str]]:
     return sorted(folders), files
 
 
-def _keep(file: PurePosixPath, found: Listing) -> None:
+def _keep(file: PurePosixPath, listed: Listing) -> None:
     if unspeakable(str(file)):
-        found.problems.append(unspeakable_problem(file))
+        listed.problems.append(unspeakable_problem(file))
     else:
-        found.files.append(file)
+        listed.files.append(file)
 
 
 def unspeakable_problem(file: PurePath) -> Problem:

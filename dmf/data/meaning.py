@@ -41,59 +41,61 @@ def meaning(masks: Iterable[Path]) -> Meaning:
             for loading to report.
     """
     files = list(masks)
-    found = survey(files)
-    if not found.files and found.problems:
-        raise BrokenDataError(found.problems)
-    if found.coloured:
-        return _of_colours(found, files)
-    return _of_values(found, _where(files))
+    surveyed = survey(files)
+    if not surveyed.files and surveyed.problems:
+        raise BrokenDataError(surveyed.problems)
+    if surveyed.coloured:
+        return _of_colours(surveyed, files)
+    return _of_values(surveyed, _where(files))
 
 
 def _where(files: Sequence[Path]) -> str:
     return str(files[0].parent) if files else "masks"
 
 
-def _of_colours(found: Survey, files: Sequence[Path]) -> Meaning:
+def _of_colours(surveyed: Survey, files: Sequence[Path]) -> Meaning:
     table = find_table(files)
     if table is None:
-        raise BrokenDataError([colour_problem(found, _where(found.coloured))])
+        raise BrokenDataError([colour_problem(surveyed, _where(surveyed.coloured))])
     file, colours = table
     options: dict[str, OptionValue] = {"colours": str(colours)}
     decided = f"colours are classes as {file.name} beside them says: {', '.join(colours.class_names)}"
-    if found.lossy:
+    if surveyed.lossy:
         options["nearest"] = True
-    what = f"{len(found.coloured)} of {found.files} masks are coloured"
+    what = f"{len(surveyed.coloured)} of {surveyed.files} masks are coloured"
     return Meaning(options, [Doubt(what, decided, (f"colours={colours}",))])
 
 
-def colour_problem(found: Survey, where: str) -> Problem:
+def colour_problem(surveyed: Survey, where: str) -> Problem:
     """Coloured masks of which nobody said what colour is which class, with the colours that were met."""
-    commonest = found.colours.most_common()
-    total = max(1, sum(found.colours.values()))
+    commonest = surveyed.colours.most_common()
+    total = max(1, sum(surveyed.colours.values()))
     listed = [f"{red},{green},{blue} ({count / total:.2%})" for (red, green, blue), count in commonest[:MOST_NAMED]]
     more = f" and {len(commonest) - MOST_NAMED} more" if len(commonest) > MOST_NAMED else ""
-    what = f"{len(found.coloured)} of {found.files} masks are coloured, with the colours {', '.join(listed)}{more}"
+    what = (
+        f"{len(surveyed.coloured)} of {surveyed.files} masks are coloured, with the colours {', '.join(listed)}{more}"
+    )
     kept = [colour for colour, _ in commonest[:MOST_CLASSES]]
     kept.sort(key=lambda colour: colour != (0, 0, 0))  # black is the background where there is black
     if len(commonest) <= MOST_CLASSES and len(kept) > 1:
         way = f"Name the class of each with the option {proposed(kept)}"
     else:
         way = "Name the class of each with the option colours=0,0,0=background;255,0,0=lesion and so on"
-        if found.lossy:
+        if surveyed.lossy:
             way += ", with nearest=true as they were saved as JPEG"
     return Problem(where, what, f"{way}, or put a CSV with the columns name, r, g, b beside the masks.", kind="colours")
 
 
-def _of_values(found: Survey, where: str) -> Meaning:
-    values = sorted(found.counts)
+def _of_values(surveyed: Survey, where: str) -> Meaning:
+    values = sorted(surveyed.counts)
     if set(values) <= {0, 255}:
         return Meaning()
-    is_soft = len(values) > FEW and not found.is_flat and values[-1] >= HIGHEST_LABEL  # soft edges reach white
-    if found.lossy or _has_twins(values) or is_soft:
-        return _smooth(found, where)
+    is_soft = len(values) > FEW and not surveyed.is_flat and values[-1] >= HIGHEST_LABEL  # soft edges reach white
+    if surveyed.lossy or _has_twins(values) or is_soft:
+        return _smooth(surveyed, where)
     if len(values) > MOST_CLASSES or values[0] < 0 or values[-1] > 65535:
-        return _instances(found, values)
-    return _few(found, values)
+        return _instances(surveyed, values)
+    return _few(surveyed, values)
 
 
 def _has_twins(values: Sequence[int]) -> bool:
@@ -101,26 +103,28 @@ def _has_twins(values: Sequence[int]) -> bool:
     return any(0 < value <= 8 for value in values) and any(247 <= value < 255 for value in values)
 
 
-def _smooth(found: Survey, where: str) -> Meaning:
+def _smooth(surveyed: Survey, where: str) -> Meaning:
     """Masks whose values do not stand for themselves: JPEG, or soft edges."""
-    clusters = find_clusters(found.counts)
+    clusters = find_clusters(surveyed.counts)
     if clusters.far_share > MOST_FAR or not clusters.found:
         raise BrokenDataError([Problem(where, NOISE, "Save each mask with one value for each class.", kind="noise")])
-    highest = max(found.counts)
+    highest = max(surveyed.counts)
     if len(clusters.found) == 1 and highest < 128:
-        what = f"holds the values {min(found.counts)} to {highest}, which lie closer than JPEG or soft edges keep apart"
+        what = (
+            f"holds the values {min(surveyed.counts)} to {highest}, which lie closer than JPEG or soft edges keep apart"
+        )
         raise BrokenDataError([Problem(where, what, "Save the masks as PNG.", kind="noise")])
     values = clusters.values if len(clusters.found) > 1 else (0, 255)
     options: dict[str, OptionValue] = {"nearest": True}
     if values != (0, 255):
         options = {"values": _joined(values), "nearest": True}
-    return Meaning(options, [_cluster_doubt(found, clusters, values)])
+    return Meaning(options, [_cluster_doubt(surveyed, clusters, values)])
 
 
-def _cluster_doubt(found: Survey, clusters: Clusters, values: Sequence[int]) -> Doubt:
-    why = f"{found.lossy} of {found.files} masks are saved as JPEG" if found.lossy else "masks have soft edges"
+def _cluster_doubt(surveyed: Survey, clusters: Clusters, values: Sequence[int]) -> Doubt:
+    why = f"{surveyed.lossy} of {surveyed.files} masks are saved as JPEG" if surveyed.lossy else "masks have soft edges"
     what = (
-        f"{why}: their {len(found.counts)} values gather around {', '.join(map(str, clusters.found))}, and "
+        f"{why}: their {len(surveyed.counts)} values gather around {', '.join(map(str, clusters.found))}, and "
         f"{clusters.far:,} pixels ({clusters.far_share:.2%}) are far from each"
     )
     decided = f"each pixel is of the nearest of {_listed(values)}"
@@ -130,14 +134,14 @@ def _cluster_doubt(found: Survey, clusters: Clusters, values: Sequence[int]) -> 
     return Doubt(what, decided, ways)
 
 
-def _instances(found: Survey, values: Sequence[int]) -> Meaning:
+def _instances(surveyed: Survey, values: Sequence[int]) -> Meaning:
     what = f"masks hold {len(values)} values from {values[0]} to {values[-1]}, as if they numbered single objects"
     return Meaning({"labels": "any"}, [Doubt(what, "every value above 0 is foreground", ("labels=any",))])
 
 
-def _few(found: Survey, values: Sequence[int]) -> Meaning:
+def _few(surveyed: Survey, values: Sequence[int]) -> Meaning:
     doubts: list[Doubt] = []
-    strays = [value for value in values if _is_stray(found, value)]
+    strays = [value for value in values if _is_stray(surveyed, value)]
     kept = [value for value in values if value not in strays]
     options: dict[str, OptionValue] = {}
     classes = kept
@@ -146,20 +150,22 @@ def _few(found: Survey, values: Sequence[int]) -> Meaning:
     if has_void(kept):
         classes = [value for value in kept if value != VOID]
         options["ignore"] = str(VOID)
-        what = f"{_met(found, VOID)} beside the small numbers {_listed(classes)}"
+        what = f"{_met(surveyed, VOID)} beside the small numbers {_listed(classes)}"
         either = (f"ignore={VOID}", f"values={_joined(kept)}")
         doubts.append(Doubt(what, "its pixels belong to no class and count nowhere", either))
     for value in strays:
         options["nearest"] = True
         ways = ("nearest=true", f"ignore={value}", f"values={_joined([*classes, value])}")
         nearest = min(classes, key=lambda each: abs(each - value))
-        doubts.append(Doubt(_met(found, value), f"no class of its own: it is taken as {nearest}, the nearest", ways))
+        doubts.append(Doubt(_met(surveyed, value), f"no class of its own: it is taken as {nearest}, the nearest", ways))
     if tuple(classes) != (0, 255):
         options["values"] = _joined(classes)
-    doubts += _rare(found, classes)
+    doubts += _rare(surveyed, classes)
     doubts += _gaps(classes)
-    if len(found.consecutive) > 2 and len(classes) > FEW // 2:
-        what = f"masks hold 0 to n without a gap, with n from {min(found.consecutive)} to {max(found.consecutive)}"
+    if len(surveyed.consecutive) > 2 and len(classes) > FEW // 2:
+        what = (
+            f"masks hold 0 to n without a gap, with n from {min(surveyed.consecutive)} to {max(surveyed.consecutive)}"
+        )
         either = (f"values={_joined(classes)}", "labels=any")
         doubts.append(Doubt(f"{what}, as if they numbered single objects", "each value is a class", either))
     return Meaning(options, doubts)
@@ -170,23 +176,23 @@ def has_void(values: Collection[int]) -> bool:
     return VOID in values and len(values) > 2 and all(value < HIGHEST_LABEL for value in values if value != VOID)
 
 
-def _is_stray(found: Survey, value: int) -> bool:
+def _is_stray(surveyed: Survey, value: int) -> bool:
     """Whether a value has so few pixels, in each mask that holds it and in all, that it is hardly a class."""
-    common = sorted(found.counts, key=lambda each: -found.counts[each])[:2]
+    common = sorted(surveyed.counts, key=lambda each: -surveyed.counts[each])[:2]
     if value == 0 or value in common:
         return False
-    each = found.counts[value] / found.images[value]
-    size = found.pixels / found.files
-    return each <= max(STRAY_PIXELS, STRAY_SHARE * size) and found.counts[value] <= STRAY_TOTAL * found.pixels
+    each = surveyed.counts[value] / surveyed.images[value]
+    size = surveyed.pixels / surveyed.files
+    return each <= max(STRAY_PIXELS, STRAY_SHARE * size) and surveyed.counts[value] <= STRAY_TOTAL * surveyed.pixels
 
 
-def _rare(found: Survey, classes: Sequence[int]) -> list[Doubt]:
+def _rare(surveyed: Survey, classes: Sequence[int]) -> list[Doubt]:
     """Classes that few masks hold."""
-    rare = [value for value in classes if 0 < found.images[value] <= max(1, FEW_IMAGES * found.files)]
-    if found.files < 10 or len(classes) < 3:
+    rare = [value for value in classes if 0 < surveyed.images[value] <= max(1, FEW_IMAGES * surveyed.files)]
+    if surveyed.files < 10 or len(classes) < 3:
         return []
     return [
-        Doubt(_met(found, value), "it is a class", (f"values={_joined(classes)}", f"ignore={value}"))
+        Doubt(_met(surveyed, value), "it is a class", (f"values={_joined(classes)}", f"ignore={value}"))
         for value in rare
         if value != classes[0]
     ]
@@ -201,11 +207,12 @@ def _gaps(classes: Sequence[int]) -> list[Doubt]:
     return [Doubt(what, decided, (f"values={_joined(classes)}", f"values={_joined(range(classes[-1] + 1))}"))]
 
 
-def _met(found: Survey, value: int) -> str:
+def _met(surveyed: Survey, value: int) -> str:
     """Where a value was met."""
-    count = found.counts[value]
+    count = surveyed.counts[value]
     pixels = "1 pixel" if count == 1 else f"{count:,} pixels"
-    return f"{value} is in {found.images[value]} of {found.files} masks, {pixels} ({count / max(found.pixels, 1):.4%})"
+    share = count / max(surveyed.pixels, 1)
+    return f"{value} is in {surveyed.images[value]} of {surveyed.files} masks, {pixels} ({share:.4%})"
 
 
 def _joined(values: Iterable[int]) -> str:

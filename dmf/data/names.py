@@ -66,38 +66,38 @@ class Role:
 
 def role(folder: str) -> Role | None:
     """What a folder called so is for; None where the name does not say."""
-    found = _ROLE.fullmatch(_squashed(folder))
-    if found is None:
+    match = _ROLE.fullmatch(_squashed(folder))
+    if match is None:
         return None
-    word = found["before"] or found["after"] or ""
-    kind: Kind = "image" if found["image"] else "mask"
-    start = folder.lower().rfind(word) if found["after"] and not found["before"] else folder.lower().find(word)
+    word = match["before"] or match["after"] or ""
+    kind: Kind = "image" if match["image"] else "mask"
+    start = folder.lower().rfind(word) if match["after"] and not match["before"] else folder.lower().find(word)
     return Role(kind, _PARTS.get(word), folder[start : start + len(word)] if word else "")
 
 
 def part(text: str) -> SplitName | None:
     """The part of a split that a folder or a cell of a table names as a whole; None where it names none."""
-    found = _WHOLE_PART.fullmatch(_squashed(text))
+    match = _WHOLE_PART.fullmatch(_squashed(text))
     # Two letters alone are an abbreviation only beside another word, as in imagesTr.
-    return _PARTS[found["part"]] if found and (len(found["part"]) > 2 or found["part"] == "tr") else None
+    return _PARTS[match["part"]] if match and (len(match["part"]) > 2 or match["part"] == "tr") else None
 
 
 def listed_part(stem: str) -> SplitName | None:
     """The part of a split that a text file called so lists; None where it lists none."""
-    found = _LIST.fullmatch(_squashed(stem))
-    return _PARTS[found["part"]] if found and len(found["part"]) > 2 else None
+    match = _LIST.fullmatch(_squashed(stem))
+    return _PARTS[match["part"]] if match and len(match["part"]) > 2 else None
 
 
 def cores(mask: str) -> Iterator[tuple[str, int]]:
     """Names of the image that a mask called so may belong to, the likeliest first, and the number it bears, else 0."""
     yield mask, 0
     for pattern in (_SUFFIX, _PREFIX):
-        found = pattern.fullmatch(mask)
-        if found is None:
+        match = pattern.fullmatch(mask)
+        if match is None:
             continue
-        if found["number"] and pattern is _PREFIX:  # mask_01_2 is first of all the mask of 01_2
-            yield mask[found.start("core") :], 0
-        yield found["core"], int(found["number"] or 0)
+        if match["number"] and pattern is _PREFIX:  # mask_01_2 is first of all the mask of 01_2
+            yield mask[match.start("core") :], 0
+        yield match["core"], int(match["number"] or 0)
 
 
 def aliases(image: str) -> Iterator[str]:
@@ -106,9 +106,9 @@ def aliases(image: str) -> Iterator[str]:
     if channel:
         yield channel["core"]
     for pattern in _IMAGE_AFFIXES:
-        found = pattern.fullmatch(image)
-        if found:
-            yield found["core"]
+        match = pattern.fullmatch(image)
+        if match:
+            yield match["core"]
 
 
 def _squashed(name: str) -> str:

@@ -143,9 +143,11 @@ class Volumes(Dataset):
         doubts = []
         channels = sorted({name for pair in self._found.pairs for name in pair.channels if name})
         if len(channels) > 1 and not self._said("channel"):
-            told = ", ".join(self._channel_names(channels))
+            listed_names = ", ".join(self._channel_names(channels))
             ways = tuple(f"channel={name}" for name in channels)
-            doubts.append(Doubt(f"images have {len(channels)} channels ({told})", f"{channels[0]} is read", ways))
+            doubts.append(
+                Doubt(f"images have {len(channels)} channels ({listed_names})", f"{channels[0]} is read", ways)
+            )
         classes = self._sheet.classes
         if classes and not self._said("names") and len(classes) == len(self._values.values):
             names = f"names={':'.join(re.sub('[:,=]', ' ', name) for name in classes)}"
@@ -201,13 +203,13 @@ class Volumes(Dataset):
 
     @cached_property
     def _files(self) -> list[PurePosixPath]:
-        found = [
+        paths = [
             Path(where, name)
             for where, folders, names in os.walk(self.root)
             for name in names
             if not name.startswith(".") and _seen(folders)
         ]
-        return [PurePosixPath(file.relative_to(self.root).as_posix()) for file in found]
+        return [PurePosixPath(file.relative_to(self.root).as_posix()) for file in paths]
 
     @cached_property
     def _found(self) -> Pairs:
@@ -257,17 +259,17 @@ class Volumes(Dataset):
             return pair.channels[min(pair.channels)]
         names = {**dict(zip(self._channel_names(sorted(pair.channels)), sorted(pair.channels), strict=True))}
         number = {str(int(name)): name for name in pair.channels if name.isdigit()}
-        found = wanted if wanted in pair.channels else names.get(wanted) or number.get(wanted)
-        if found is None:
+        channel = wanted if wanted in pair.channels else names.get(wanted) or number.get(wanted)
+        if channel is None:
             ways = " or ".join(f"channel={name}" for name in sorted(pair.channels))
             where = str(next(iter(pair.channels.values())).parent)
             raise BrokenDataError([Problem(where, f"{pair.id} has no channel {wanted}", f"Choose {ways}.")])
-        return pair.channels[found]
+        return pair.channels[channel]
 
     def _channel_names(self, channels: list[str]) -> list[str]:
         """What ``dataset.json`` calls the channels; their own names where it does not say."""
-        said = self._sheet.channels
-        return list(said) if len(said) == len(channels) else channels
+        given = self._sheet.channels
+        return list(given) if len(given) == len(channels) else channels
 
     def _channel_of(self, pair: Pair) -> int:
         """The chosen one of several values per voxel."""
@@ -300,14 +302,14 @@ class Volumes(Dataset):
     def _classes(self, levels: Numbers, mask: Path) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
         classes = self._values.classes(whole_labels(levels, mask))
         if (classes == UNKNOWN).any():
-            found = scan_mask(mask, self.axis).labels
+            labels = scan_mask(mask, self.axis).labels
             known = listed(self._values.values)
-            what = f"holds the labels {listed(self._values.strange(found))}, but the classes are {known}"
+            what = f"holds the labels {listed(self._values.strange(labels))}, but the classes are {known}"
             many = f"Labels are numbered objects? They are more than {MOST_CLASSES}; save one label for each class."
             remedy = (
-                f"Set the option values to all labels of your masks, here {' or '.join(_ways_to_read({0, *found}))}."
+                f"Set the option values to all labels of your masks, here {' or '.join(_ways_to_read({0, *labels}))}."
             )
-            remedy = many if len(found) > MOST_CLASSES else remedy
+            remedy = many if len(labels) > MOST_CLASSES else remedy
             raise BrokenDataError([Problem(str(mask), what, remedy, kind=LABELS)])
         return classes
 

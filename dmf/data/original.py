@@ -33,12 +33,12 @@ def read_original(dataset: Dataset, case: str) -> Original:
     Raises:
         DataError: If the dataset is not on this machine, has no such case, or its files cannot be used.
     """
-    found = _listed(dataset).get(case) or _listed(dataset, anew=True).get(case)
-    if found is None:
+    case_listed = _listed(dataset).get(case) or _listed(dataset, anew=True).get(case)
+    if case_listed is None:
         place = f" in {dataset.root}" if dataset.needs_download else ""
         raise DataError(f"Dataset {dataset.name!r} has no case {case!r}{place}; its files were changed or removed.")
-    pair = dataset.load(found)
-    return Original(pair.image, pair.mask, pair.spacing or dataset.spacing, _label(found))
+    pair = dataset.load(case_listed)
+    return Original(pair.image, pair.mask, pair.spacing or dataset.spacing, _label(case_listed))
 
 
 def read_labels(dataset: Dataset) -> dict[str, str]:

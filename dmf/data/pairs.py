@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmf.data.base import NO_MASK, BrokenDataError, Case, Dataset, Pixels, Problem, RawPair
-from dmf.data.discovery import Entry, Found, discover
+from dmf.data.discovery import Discovered, Entry, discover
 from dmf.data.files import read_grey, read_rgb, size_problems
 from dmf.data.headers import header_of
 from dmf.data.listing import Listing, listing
@@ -23,7 +23,7 @@ class PairedDataset(Dataset):
     A subclass implements :meth:`classes`, and may say what an image shows in :meth:`label`.
     """
 
-    _known: tuple[Listing, Found] | None = None
+    _known: tuple[Listing, Discovered] | None = None
 
     @abstractmethod
     def classes(self, mask: Path, page: int | None = None) -> tuple[NDArray[np.integer], list[str]]:
@@ -37,11 +37,11 @@ class PairedDataset(Dataset):
         """What an image shows: its folders, if it has any."""
         return "/".join(entry.folders) or UNLABELLED
 
-    def find(self, listed: Listing) -> Found:
+    def find(self, listed: Listing) -> Discovered:
         """What the names of all files below the root say."""
         return discover(listed.files)
 
-    def found(self) -> Found:
+    def discovered(self) -> Discovered:
         """Images and masks, with paths below the root.
 
         Raises:
@@ -50,11 +50,11 @@ class PairedDataset(Dataset):
         now = listing(self.root)
         if self._known is None or self._known[0] != now:
             self._known = now, self.find(now)
-        found = self._known[1]
-        if not found.entries:
-            problems = [self._placed(problem) for problem in found.problems]
+        discovered = self._known[1]
+        if not discovered.entries:
+            problems = [self._placed(problem) for problem in discovered.problems]
             raise BrokenDataError([*problems, *now.problems] or [self._placed(Problem("", "holds no images", ""))])
-        return found
+        return discovered
 
     @property
     def listed(self) -> Listing:
@@ -67,7 +67,7 @@ class PairedDataset(Dataset):
         Raises:
             BrokenDataError: As :meth:`found`.
         """
-        return [self.root / mask for entry in self.found().entries for mask, _ in entry.masks]
+        return [self.root / mask for entry in self.discovered().entries for mask, _ in entry.masks]
 
     def case(self, entry: Entry) -> Case:
         """An image with its files."""
@@ -76,23 +76,23 @@ class PairedDataset(Dataset):
 
     def cases(self) -> list[Case]:
         """Images by folder, then by number; a missing mask shows when the case is loaded."""
-        return [self.case(entry) for entry in self.found().entries]
+        return [self.case(entry) for entry in self.discovered().entries]
 
     def problems(self) -> list[Problem]:
         """Masks without an image, names that occur twice, and names that cannot be kept."""
         try:
-            found = self.found()
+            discovered = self.discovered()
         except BrokenDataError:
             return []  # cases() says so
-        return [self._placed(problem) for problem in (*found.problems, *self.listed.problems)]
+        return [self._placed(problem) for problem in (*discovered.problems, *self.listed.problems)]
 
     def remarks(self) -> list[str]:
         """What was decided, and files that are not read."""
         try:
-            found = self.found()
+            discovered = self.discovered()
         except BrokenDataError:
             return []
-        return [*found.remarks, *(f"{self.root / file}: not an image, not read" for file in found.others)]
+        return [*discovered.remarks, *(f"{self.root / file}: not an image, not read" for file in discovered.others)]
 
     def load(self, case: Case) -> RawPair:
         """Image (H, W), or (H, W, 3) where the dataset has three channels, and its class numbers."""
@@ -103,13 +103,13 @@ class PairedDataset(Dataset):
         image: Pixels | None = None
         masks: list[Pixels] = []
         try:
-            image, said = self.read_image(case.image, case.page)
-            notes += said
+            image, image_remarks = self.read_image(case.image, case.page)
+            notes += image_remarks
         except BrokenDataError as error:
             problems += error.problems
         for file in case.masks:
             try:
-                levels, found = self.classes(file, case.page) if case.page is not None else self.classes(file)
+                levels, mask_remarks = self.classes(file, case.page) if case.page is not None else self.classes(file)
             except BrokenDataError as error:
                 header = header_of(file)
                 if header is not None and image is not None:  # of another size, values may be what scaling made
@@ -117,7 +117,7 @@ class PairedDataset(Dataset):
                     problems += size_problems(file, blank, image, resizable="resize" in self.options)
                 problems += error.problems
                 continue
-            notes += found
+            notes += mask_remarks
             levels = self.fitted(levels, image)
             problems += size_problems(file, levels, image, resizable="resize" in self.options)
             masks.append(levels.astype(np.uint8))

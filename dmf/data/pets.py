@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmf.data.base import BrokenDataError, Link, Problem
-from dmf.data.discovery import Entry, Found, discover
+from dmf.data.discovery import Discovered, Entry, discover
 from dmf.data.files import read_levels
 from dmf.data.listing import Listing
 from dmf.data.pairs import PairedDataset
@@ -53,11 +53,13 @@ class Pets(PairedDataset):
         ),
     )
 
-    def find(self, listed: Listing) -> Found:
+    def find(self, listed: Listing) -> Discovered:
         """``images`` and ``annotations/trimaps``, in the root or in a folder around both."""
-        found = discover(listed.files, images="images", masks="annotations/trimaps")
+        discovered = discover(listed.files, images="images", masks="annotations/trimaps")
         return (
-            found if found.entries else Found(problems=[Problem("", "holds no images beside annotations/trimaps", "")])
+            discovered
+            if discovered.entries
+            else Discovered(problems=[Problem("", "holds no images beside annotations/trimaps", "")])
         )
 
     def label(self, entry: Entry) -> str:

@@ -55,12 +55,12 @@ def exact_percentiles(read: Callable[[], Iterable[Numbers]], shares: Sequence[fl
         for digit, counts in lower.items():
             inside = keys[(keys >> np.uint32(DIGIT)) == digit] & np.uint32(2**DIGIT - 1)
             lower[digit] = counts + np.bincount(inside.astype(np.intp), minlength=2**DIGIT)
-    found = []
+    percentiles = []
     for position, digit in zip(wanted, digits, strict=True):
         inside_position = position - (int(ends[digit - 1]) if digit else 0)
         low = int(np.searchsorted(np.cumsum(lower[digit]), inside_position, side="right"))
-        found.append(_value(digit << DIGIT | low))
-    return found
+        percentiles.append(_value(digit << DIGIT | low))
+    return percentiles
 
 
 def parse_range(text: str) -> tuple[float, float] | None:
@@ -101,9 +101,9 @@ def kept_levels(dataset: str, decides: str, find: Callable[[], Range]) -> Range:
     kept = read_arrays(path, ("range",))
     if kept is not None:
         return Range(*kept["range"].tolist())
-    found = find()
-    write_arrays(path, {"range": np.array([found.low, found.high])})
-    return found
+    levels = find()
+    write_arrays(path, {"range": np.array([levels.low, levels.high])})
+    return levels
 
 
 def percentile_range(read: Callable[[], Iterable[Numbers]], shares: tuple[float, float]) -> Range:

@@ -133,15 +133,15 @@ def kept_range(key: str, make: Any) -> dict[str, Any]:
     try:
         return dict(json.loads(file.read_text()))
     except (OSError, ValueError):
-        made: dict[str, Any] = make()
+        document: dict[str, Any] = make()
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(f".{id(made)}.part")
-        part.write_text(json.dumps(made))
+        part = file.with_suffix(f".{id(document)}.part")
+        part.write_text(json.dumps(document))
         part.replace(file)
     except OSError:
         pass  # it is looked at again next time
-    return made
+    return document
 
 
 def nearly_blank(image: NDArray[np.uint8]) -> str | None:

@@ -31,7 +31,7 @@ def annotation_format(files: Iterable[PurePosixPath], read: Callable[[PurePosixP
         files: All files, of which those that hold no annotations by their names are left alone.
         read: Gives the content of one of them.
     """
-    found: Counter[str] = Counter()
+    formats: Counter[str] = Counter()
     looked: Counter[str] = Counter()
     for file in files:
         suffix = file.suffix.lower()
@@ -40,6 +40,6 @@ def annotation_format(files: Iterable[PurePosixPath], read: Callable[[PurePosixP
         looked[suffix] += 1
         content = read(file)
         for name, signs in _SIGNS[suffix].items():
-            found[name] += all(sign in content for sign in signs)
-    best = max(found, key=lambda name: found[name], default=None)
-    return best if best is not None and found[best] else None
+            formats[name] += all(sign in content for sign in signs)
+    best = max(formats, key=lambda name: formats[name], default=None)
+    return best if best is not None and formats[best] else None

@@ -39,22 +39,22 @@ def suggest(
     if name != Folder.name:
         return settled
     dataset = Folder(root, 0, **{option: value for option, value in settled.items() if option not in READING})
-    found = _agreeing(suggest_options(dataset.mask_files()), settled)
-    return {**found, **_named(dataset.root, found), **settled}
+    suggested = _agreeing(suggest_options(dataset.mask_files()), settled)
+    return {**suggested, **_named(dataset.root, suggested), **settled}
 
 
-def _agreeing(found: Mapping[str, OptionValue], settled: Mapping[str, OptionValue]) -> dict[str, OptionValue]:
+def _agreeing(suggested: Mapping[str, OptionValue], settled: Mapping[str, OptionValue]) -> dict[str, OptionValue]:
     """What the masks suggest, without what was settled otherwise."""
     if settled.keys() & MEANING:
-        return {option: value for option, value in found.items() if option not in READING}
+        return {option: value for option, value in suggested.items() if option not in READING}
     ignored = {part.strip() for part in str(settled.get("ignore", "")).split(":")}
-    kept = dict(found)
+    kept = dict(suggested)
     if "values" in kept:
         kept["values"] = ":".join(part for part in str(kept["values"]).split(":") if part not in ignored)
     return kept
 
 
-def _named(root: Path, found: Mapping[str, OptionValue]) -> dict[str, OptionValue]:
+def _named(root: Path, suggested: Mapping[str, OptionValue]) -> dict[str, OptionValue]:
     """Values and names of the classes as nnU-Net's table has them, where they hold for the masks."""
     tables = [file for file in listing(root).files if file.name.lower() == CLASS_TABLE]
     if len(tables) != 1:
@@ -66,7 +66,7 @@ def _named(root: Path, found: Mapping[str, OptionValue]) -> dict[str, OptionValu
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return {}
     names = {value: name.replace(":", " ").replace(",", " ").strip() for value, name in sorted(pairs)}
-    held = {int(value) for value in str(found.get("values", "0:255")).split(":")}
+    held = {int(value) for value in str(suggested.get("values", "0:255")).split(":")}
     if not 2 <= len(names) <= MOST_CLASSES or not held <= names.keys() or len(set(names.values())) < len(names):
         return {}
     return {"values": ":".join(map(str, names)), "names": ":".join(names.values())}

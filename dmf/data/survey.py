@@ -100,18 +100,18 @@ def survey(masks: Iterable[Path]) -> Survey:
     key = _stamp(files)
     if key not in _kept:
         refuse_large_set(str(files[0].parent) if files else "", files)
-        found = Survey()
+        surveyed = Survey()
         for path in files:
             try:
                 picture = read_picture(path, 0)
-                found.add(path, picture)
+                surveyed.add(path, picture)
                 for page in range(1, len(picture.header.pages)):
-                    found.add(path, read_picture(path, page))
+                    surveyed.add(path, read_picture(path, page))
             except BrokenDataError as error:
-                found.problems += error.problems
+                surveyed.problems += error.problems
         while len(_kept) >= MOST_KEPT:
             _kept.pop(next(iter(_kept)), None)
-        _kept[key] = found
+        _kept[key] = surveyed
     return _kept[key]
 
 

@@ -51,7 +51,7 @@ class Table:
 
 
 @dataclass
-class Told:
+class Statements:
     """What a table or lists say about images.
 
     Attributes:
@@ -106,7 +106,7 @@ def read_text(path: Path) -> str:
         return content.decode("latin-1")
 
 
-def column_of(table: Table, path: Path, column: str, names: Names) -> Told:
+def column_of(table: Table, path: Path, column: str, names: Names) -> Statements:
     """What a column says of each image.
 
     Raises:
@@ -119,12 +119,12 @@ def column_of(table: Table, path: Path, column: str, names: Names) -> Told:
     named = others.name_column(names)
     if named is None:
         raise _broken(path, "has no column that names the images, with or without suffix")
-    told = Told()
+    statements = Statements()
     for name, value in zip(table.columns[named], table.columns[column], strict=True):
         id = names.find(name)
         if id is not None and value:
-            told.tell(id, value)
-    return told
+            statements.tell(id, value)
+    return statements
 
 
 def _broken(path: Path, what: str) -> BrokenDataError:

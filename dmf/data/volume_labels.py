@@ -35,9 +35,9 @@ class ClassValues:
             classes[labels == self.void] = IGNORE
         return classes
 
-    def strange(self, found: Sequence[int]) -> list[int]:
+    def strange(self, labels: Sequence[int]) -> list[int]:
         """Those of some numbers that stand for nothing."""
-        return [value for value in found if value not in self.values and value != self.void]
+        return [value for value in labels if value not in self.values and value != self.void]
 
 
 UNKNOWN = 254
@@ -67,9 +67,9 @@ def scan_mask(path: Path, axis: Axis) -> Scan:
         labels: set[int] = set()
         marked = []
         for index in range(len(slices)):
-            found = np.unique(whole_labels(slices[index], path)).tolist()
-            labels.update(found)
-            marked.append(found != [0])
+            present = np.unique(whole_labels(slices[index], path)).tolist()
+            labels.update(present)
+            marked.append(present != [0])
         _scans[key] = Scan(tuple(sorted(labels)), tuple(marked))
     return _scans[key]
 

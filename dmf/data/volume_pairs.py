@@ -68,11 +68,11 @@ def find_pairs(root: Path, files: Sequence[PurePosixPath]) -> Pairs:
     images, masks = _by_folder(volumes)
     if not masks:
         images, masks = _beside(volumes)
-    found = Pairs()
+    pairs = Pairs()
     left = dict(masks)
     for key, channels in images.items():
         mask = left.pop(key, None)
-        found.pairs.append(
+        pairs.pairs.append(
             Pair(
                 "/".join((*key[1], key[2])),
                 {name: root / file for name, file in channels.items()},
@@ -80,16 +80,16 @@ def find_pairs(root: Path, files: Sequence[PurePosixPath]) -> Pairs:
                 key[1],
             )
         )
-    without = [pair.id for pair in found.pairs if pair.mask is None]
+    without = [pair.id for pair in pairs.pairs if pair.mask is None]
     # nnU-Net keeps images to predict in imagesTs, which have no masks.
     tests = {"/".join((*key[1], key[2])) for key in images if key[0] == "ts"}
-    if without and set(without) <= tests and len(without) < len(found.pairs):
-        found.pairs = [pair for pair in found.pairs if pair.mask is not None]
-        found.remarks.append(f"{len(without)} images of imagesTs have no masks and are left out")
+    if without and set(without) <= tests and len(without) < len(pairs.pairs):
+        pairs.pairs = [pair for pair in pairs.pairs if pair.mask is not None]
+        pairs.remarks.append(f"{len(without)} images of imagesTs have no masks and are left out")
     for file in left.values():
         remedy = "Put its image among the images, or remove the mask."
-        found.problems.append(Problem(str(root / file), "is a mask without an image", remedy))
-    return found
+        pairs.problems.append(Problem(str(root / file), "is a mask without an image", remedy))
+    return pairs
 
 
 _Key = tuple[str, tuple[str, ...], str]  # part (tr, ts or none), folders, name
@@ -164,21 +164,23 @@ def read_sheet(root: Path, files: Sequence[PurePosixPath]) -> Sheet:
     if len(sheets) != 1:
         return Sheet()
     try:
-        said = json.loads((root / sheets[0]).read_text(encoding="utf-8"))
+        document = json.loads((root / sheets[0]).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         remedy = "Correct or remove the file."
         raise BrokenDataError([Problem(str(root / sheets[0]), "cannot be read as JSON", remedy)]) from error
-    if not isinstance(said, dict):
+    if not isinstance(document, dict):
         return Sheet()
-    return Sheet(_in_order(said.get("labels")), _in_order(said.get("channel_names") or said.get("modality")))
+    return Sheet(
+        _in_order(document.get("labels")), _in_order(document.get("channel_names") or document.get("modality"))
+    )
 
 
-def _in_order(said: object) -> tuple[str, ...]:
+def _in_order(names: object) -> tuple[str, ...]:
     """Names numbered from 0, as ``{"0": "liver"}`` or ``{"liver": 0}``; nothing where they are something else."""
-    if not isinstance(said, dict):
+    if not isinstance(names, dict):
         return ()
-    if all(str(key).isdigit() and isinstance(value, str) for key, value in said.items()):
-        said = {value: int(key) for key, value in said.items()}
-    if not all(isinstance(value, int) for value in said.values()) or sorted(said.values()) != list(range(len(said))):
+    if all(str(key).isdigit() and isinstance(value, str) for key, value in names.items()):
+        names = {value: int(key) for key, value in names.items()}
+    if not all(isinstance(value, int) for value in names.values()) or sorted(names.values()) != list(range(len(names))):
         return ()
-    return tuple(str(name) for name in sorted(said, key=lambda name: said[name]))
+    return tuple(str(name) for name in sorted(names, key=lambda name: names[name]))

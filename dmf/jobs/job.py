@@ -40,10 +40,13 @@ def create_experiment(
     build.validate(config)
     build.numerics(config)
     later_weightings = [
-        str(change.value) for made in (changes or {}).values() for change in made if change.field == "weighting"
+        str(change.value)
+        for changes_made in (changes or {}).values()
+        for change in changes_made
+        if change.field == "weighting"
     ]
     config = config.model_copy(update={"plugins": plugins_of(config, later_weightings), "data": config.data.absolute()})
-    rows_of = {label: _rows_of(config, label, made) for label, made in (changes or {}).items()}
+    rows_of = {label: _rows_of(config, label, changes_made) for label, changes_made in (changes or {}).items()}
     experiment = store.create_experiment(
         config.model_dump(mode="json"),
         name=config.name or f"{config.data.dataset}: {', '.join(run.label for run in config.runs)}",

@@ -152,9 +152,9 @@ def surface_dice(
     """
     if not tolerance >= 0:
         raise ValueError(f"`tolerance` must be at least 0, got {tolerance}.")
-    found = boundary_distances(prediction, truth, spacing, void=void)
-    if found.empty is not None:
-        return np.nan if found.empty == "both" else 0.0
+    distances = boundary_distances(prediction, truth, spacing, void=void)
+    if distances.empty is not None:
+        return np.nan if distances.empty == "both" else 0.0
     if void is not None:
         prediction, truth = prediction & ~void, truth & ~void
     within = np.concatenate(_between_outlines(prediction, truth, spacing)) <= tolerance
@@ -179,24 +179,26 @@ def summarise_boundaries(distances: Sequence[BoundaryDistances]) -> BoundarySumm
     Raises:
         ValueError: If there is no image, or some are in pixels and some in millimetres.
     """
-    units = {found.unit for found in distances}
+    units = {distance.unit for distance in distances}
     if len(units) != 1:
         raise ValueError(f"`distances` must hold at least one image, all in one unit, got {sorted(units) or 'none'}.")
     kinds: tuple[Empty, ...] = ("truth", "prediction", "both")
-    counts = {kind: sum(found.empty == kind for found in distances) for kind in kinds}
-    there = [found for found in distances if found.empty != "both"]
-    drawn = [found for found in there if found.empty is None]
+    counts = {kind: sum(distance.empty == kind for distance in distances) for kind in kinds}
+    there = [distance for distance in distances if distance.empty != "both"]
+    drawn = [distance for distance in there if distance.empty is None]
     return BoundarySummary(
-        hausdorff95=_mean([found.hausdorff95 if found.empty is None else found.diagonal for found in there]),
-        average=_mean([found.average if found.empty is None else found.diagonal for found in there]),
+        hausdorff95=_mean(
+            [distance.hausdorff95 if distance.empty is None else distance.diagonal for distance in there]
+        ),
+        average=_mean([distance.average if distance.empty is None else distance.diagonal for distance in there]),
         unit=units.pop(),
         images=len(there),
         empty=counts,
-        hausdorff=_mean([found.hausdorff if found.empty is None else found.diagonal for found in there]),
+        hausdorff=_mean([distance.hausdorff if distance.empty is None else distance.diagonal for distance in there]),
         missed=counts["prediction"],
         made_up=counts["truth"],
-        found_hausdorff95=_mean([found.hausdorff95 for found in drawn]),
-        found_average=_mean([found.average for found in drawn]),
+        found_hausdorff95=_mean([distance.hausdorff95 for distance in drawn]),
+        found_average=_mean([distance.average for distance in drawn]),
     )
 
 

@@ -157,25 +157,25 @@ def recorded_metric(name: str) -> MetricInfo:
     return MetricInfo(name, "as recorded", "by its own program", sentence, better=better, low=-math.inf, high=math.inf)
 
 
-def known_metric(name: str, told: Mapping[str, Any] | None = None) -> MetricInfo:
+def known_metric(name: str, stored: Mapping[str, Any] | None = None) -> MetricInfo:
     """How to read a metric, whoever computed it: one of ours, one that its program told of, or what its name says.
 
     Args:
         name: Of the metric.
-        told: What programs told of theirs, see :func:`told_metrics`.
+        stored: What programs told of theirs, see :func:`told_metrics`.
     """
     try:
         return metric_info(name)
     except KeyError:
         about = recorded_metric(name)
-    if told is None or name not in told:
+    if stored is None or name not in stored:
         return about
-    better, low, high = told[name]["better"], told[name]["low"], told[name]["high"]
-    said = f"{better.capitalize()} is better" if better else "The chosen runs disagree which values are better"
+    better, low, high = stored[name]["better"], stored[name]["low"], stored[name]["high"]
+    direction = f"{better.capitalize()} is better" if better else "The chosen runs disagree which values are better"
     return replace(
         about,
         better=better,
-        sentence=f"A score that the program of this run computed. {said}.",
+        sentence=f"A score that the program of this run computed. {direction}.",
         low=-math.inf if low is None else low,
         high=math.inf if high is None else high,
     )
@@ -189,12 +189,12 @@ def told_metrics(configs: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, An
     Args:
         configs: Of the experiments.
     """
-    told: dict[str, dict[str, Any]] = {}
+    stored: dict[str, dict[str, Any]] = {}
     for config in configs:
         for name, about in (config.get("metrics") or {}).items():
-            same = told.setdefault(name, dict(about)) == about
-            told[name] = told[name] if same else {"better": None, "low": None, "high": None}
-    return told
+            same = stored.setdefault(name, dict(about)) == about
+            stored[name] = stored[name] if same else {"better": None, "low": None, "high": None}
+    return stored
 
 
 def metric_info(name: str) -> MetricInfo:

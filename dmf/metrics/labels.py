@@ -28,13 +28,15 @@ def label_counts(
     if prediction.shape != truth.shape:
         raise ValueError(f"`prediction` and `truth` must have one shape, got {prediction.shape} and {truth.shape}.")
     valid = slice(None) if ignore is None else truth != ignore
-    found, true = prediction[valid].ravel().astype(np.int64), truth[valid].ravel().astype(np.int64)
-    for name, labels in (("prediction", found), ("truth", true)):
+    predicted, true = prediction[valid].ravel().astype(np.int64), truth[valid].ravel().astype(np.int64)
+    for name, labels in (("prediction", predicted), ("truth", true)):
         if labels.size and not 0 <= labels.min() <= labels.max() < classes:
             raise ValueError(
                 f"`{name}` has the class numbers {labels.min()} to {labels.max()}, but there are {classes} classes, "
                 "counted from 0."
             )
-    table = np.bincount(true * classes + found, minlength=classes**2).reshape(classes, classes)  # truth by prediction
+    table = np.bincount(true * classes + predicted, minlength=classes**2).reshape(
+        classes, classes
+    )  # truth by prediction
     hits = table.diagonal()
     return np.stack((hits, table.sum(0) - hits, table.sum(1) - hits), axis=-1)

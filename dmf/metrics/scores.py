@@ -145,8 +145,8 @@ def matthews(counts: Counts) -> Scores:
     predicted, actual = tp + fp, tp + fn
     right, pixels = tp.sum(-1), actual.sum(-1)
     spread = [pixels**2 - (side**2).sum(-1) for side in (predicted, actual)]
-    found = _ratio(right * pixels - (predicted * actual).sum(-1), np.sqrt(spread[0] * spread[1]))
-    return np.asarray(np.where((pixels > 0) & np.isnan(found), 0, found), np.float64)
+    coefficient = _ratio(right * pixels - (predicted * actual).sum(-1), np.sqrt(spread[0] * spread[1]))
+    return np.asarray(np.where((pixels > 0) & np.isnan(coefficient), 0, coefficient), np.float64)
 
 
 def micro(score: Callable[[Counts, Absent], Scores], counts: Counts, absent: Absent = "ignore") -> Scores:

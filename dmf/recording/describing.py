@@ -81,7 +81,7 @@ def metrics_config(metrics: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     Raises:
         ConfigError: If one is called as one of ours, or something else is told of it.
     """
-    told: dict[str, dict[str, Any]] = {}
+    stored: dict[str, dict[str, Any]] = {}
     for name, about in metrics.items():
         given = (about, None, None) if isinstance(about, str) else about
         if not isinstance(name, str) or not name.strip() or not _is_told(given):
@@ -96,8 +96,8 @@ def metrics_config(metrics: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
                 f"{name!r} is a metric of this program, with other values that are better. Call yours something else.",
                 "metrics",
             )
-        told[name] = {"better": better, "low": _bound(low), "high": _bound(high)}
-    return told
+        stored[name] = {"better": better, "low": _bound(low), "high": _bound(high)}
+    return stored
 
 
 def _is_told(given: Any) -> bool:
@@ -139,7 +139,7 @@ def refuse_other_settings(experiment: str, there: Mapping[str, Any], here: Mappi
 def _of_fusion(fusion: Fusion) -> dict[str, Any]:
     weighting, schedule = fusion.weighting, fusion.schedule
     name = next((name for name in WEIGHTINGS if WEIGHTINGS[name] is type(weighting)), type(weighting).__name__)
-    found: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "weighting": name,
         "sum_to": "1" if weighting.total == 1 else "K",
         "history_max": fusion.history.size,
@@ -150,21 +150,21 @@ def _of_fusion(fusion: Fusion) -> dict[str, Any]:
         "schedule": schedule.kind,
     }
     options = {option: getattr(weighting, option, None) for option in weighting.options}
-    found |= {key: value for key, value in options.items() if isinstance(value, bool | int | float | str)}
-    if found.get("weight_max") == math.inf:
-        found.pop("weight_max")  # no limit
+    settings |= {key: value for key, value in options.items() if isinstance(value, bool | int | float | str)}
+    if settings.get("weight_max") == math.inf:
+        settings.pop("weight_max")  # no limit
     if weighting.base_weights is not None:
-        found["base_weights"] = weighting.base_weights.tolist()
+        settings["base_weights"] = weighting.base_weights.tolist()
     if weighting.warmup_steps == 0:  # the weights of the first step are none that it started from
-        found["weights"] = None
+        settings["weights"] = None
     if isinstance(weighting, ScalarizingWeighting | GramianWeighting):
-        found["weights"] = _weights(weighting.share.tolist())
+        settings["weights"] = _weights(weighting.share.tolist())
     if isinstance(weighting, TchebycheffWeighting) and weighting.ideal.any():
-        found["ideal"] = weighting.ideal.tolist()
+        settings["ideal"] = weighting.ideal.tolist()
     if isinstance(weighting, FAMOWeighting):
-        found["weights"] = _weights(weighting.share.tolist())
-        found["lower_bounds"] = weighting.lower_bounds.tolist() if weighting.lower_bounds.any() else None
-    return found
+        settings["weights"] = _weights(weighting.share.tolist())
+        settings["lower_bounds"] = weighting.lower_bounds.tolist() if weighting.lower_bounds.any() else None
+    return settings
 
 
 def _weights(values: list[float]) -> list[float] | None:

@@ -300,17 +300,17 @@ class Recording:
         if _is_another_rank():
             return
         live = self._begun
-        true, found = pictures.classes("truth", truth), pictures.classes("prediction", prediction)
-        if true.shape != found.shape:
-            raise ValueError(f"`truth` and `prediction` must have one shape, got {true.shape} and {found.shape}.")
+        true, predicted = pictures.classes("truth", truth), pictures.classes("prediction", prediction)
+        if true.shape != predicted.shape:
+            raise ValueError(f"`truth` and `prediction` must have one shape, got {true.shape} and {predicted.shape}.")
         self._drain(live)
         experiment, epoch = self.experiment, self._epoch if epoch is None else epoch
         if case not in self._shown:
             live.sink.write(Sample(experiment, None, case, 0, 0, "image", pictures.image_png(image)))
             live.sink.write(Sample(experiment, None, case, 0, 0, "truth", pictures.classes_png(true)))
             self._shown.add(case)
-        score = pictures.dice(true, found) if dice is None else float(dice)
-        png = pictures.classes_png(found)
+        score = pictures.dice(true, predicted) if dice is None else float(dice)
+        png = pictures.classes_png(predicted)
         live.sink.write(Sample(experiment, self.id, case, epoch, self.step, "prediction", png, score))
 
     def __exit__(
@@ -375,10 +375,10 @@ class Recording:
         """Claim a recorded run and trim what came later than the step that it goes on from."""
         run = store.run(id)
         experiment = store.experiment(run.experiment)
-        told: dict[str, Any] = {"metrics": {}} | self._shared
+        stored: dict[str, Any] = {"metrics": {}} | self._shared
         known = {
             section: {key: value for key, value in experiment.config.get(section, {}).items() if key in given}
-            for section, given in told.items()
+            for section, given in stored.items()
             if isinstance(given, Mapping)
         }
         refuse_other_settings(experiment.id, experiment.config | known, self._shared)

@@ -171,12 +171,12 @@ class Explainer:
         if step > first and self._present is not None:  # what an absent loss keeps is not in the weights of a step
             return self._walk_to(step, first, fusion, fresh)
         if not remembers or step == first:
-            found = fresh
+            weighting = fresh
         else:
-            found = self._walk_to(step, first, fusion, fresh)
+            weighting = self._walk_to(step, first, fusion, fresh)
         if step > first:
-            found.weights = torch.from_numpy(self.weights[step - 1].copy()).to(found.weights)
-        return found
+            weighting.weights = torch.from_numpy(self.weights[step - 1].copy()).to(weighting.weights)
+        return weighting
 
     def _walk_to(self, step: int, first: int, fusion: FusionConfig, fresh: "Weighting") -> "Weighting":
         import torch

@@ -27,10 +27,10 @@ def replayable_methods() -> dict[str, ReplayableMethod]:
     """
     from dmf.weighting import WEIGHTINGS, Weighting, WindowWeighting
 
-    found = {}
+    methods = {}
     for name in WEIGHTINGS:
         kind = cast("type[Weighting]", WEIGHTINGS[name])
         if kind.replayable and kind.replay is not Weighting.replay:
             options = (*kind.options, *(("history_max",) if issubclass(kind, WindowWeighting) else ()))
-            found[name] = ReplayableMethod(options, kind.simplex)
-    return found
+            methods[name] = ReplayableMethod(options, kind.simplex)
+    return methods

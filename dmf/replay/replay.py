@@ -88,12 +88,12 @@ def replay_rule(
 
 def turns(config: FusionConfig, changes: Sequence[SettingChange], count: int) -> list[tuple[int, FusionConfig]]:
     """First step and configuration of each rule that had its turn within ``count`` steps, in order."""
-    found = [(0, config)]
+    turns = [(0, config)]
     for change in changes:
-        is_change = change.field == "weighting" and change.value != found[-1][1].weighting
+        is_change = change.field == "weighting" and change.value != turns[-1][1].weighting
         if is_change and change.step < count:
-            found.append((change.step, config.model_copy(update={"weighting": change.value})))
-    return found
+            turns.append((change.step, config.model_copy(update={"weighting": change.value})))
+    return turns
 
 
 def _refuse_what_needs_more(name: str) -> None:

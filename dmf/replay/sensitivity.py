@@ -56,8 +56,8 @@ def sweep(
     per_column = max(1, -(-len(losses) // columns))
     starts = np.arange(0, len(losses), per_column)
     counts = np.diff(np.append(starts, len(losses)))[:, None]
-    made = []
+    replays = []
     for value in values:
         weights = replay(losses, build(FusionConfig, config.model_dump() | {parameter: value}))
-        made.append(np.add.reduceat(weights, starts, axis=0) / counts)
-    return Sensitivity(parameter, tuple(values), starts, per_column, np.stack(made))
+        replays.append(np.add.reduceat(weights, starts, axis=0) / counts)
+    return Sensitivity(parameter, tuple(values), starts, per_column, np.stack(replays))

@@ -189,9 +189,9 @@ def explained(where: str, reach: Reach | None = None) -> Iterator[None]:
         if is_away(error):
             reach.away_since = reach.away_since or time.time()
             since = time.strftime("%H:%M:%S", time.localtime(reach.away_since))
-            said = str(error.orig).partition("\n")[0].rstrip(".")  # what follows are guesses at the way out
+            message = str(error.orig).partition("\n")[0].rstrip(".")  # what follows are guesses at the way out
             raise StoreError(
-                f"The run store {where} is away since {since} and cannot be reached: {said}. Check that its server "
+                f"The run store {where} is away since {since} and cannot be reached: {message}. Check that its server "
                 "runs, and the network."
             ) from error
         fallback = f"reports an error: {error.orig}. Check that it is reachable and try again."

@@ -44,8 +44,8 @@ def adopt(source: Connection, target: Connection, only: Collection[str] | None =
 
 def _at_rest(source: Connection, experiment: str) -> Sequence[str]:
     """Ids of the runs of an experiment; none if one of them may still change."""
-    found = source.execute(select(runs.c.id, runs.c.state).where(runs.c.experiment == experiment)).all()
-    return [] if any(RunState(row.state).is_active for row in found) else [row.id for row in found]
+    states = source.execute(select(runs.c.id, runs.c.state).where(runs.c.experiment == experiment)).all()
+    return [] if any(RunState(row.state).is_active for row in states) else [row.id for row in states]
 
 
 def _copy(source: Connection, target: Connection, table: Table, where: object) -> None:

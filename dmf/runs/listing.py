@@ -61,5 +61,5 @@ def stored_bytes(connection: Connection, run_ids: Sequence[str]) -> dict[str, in
         )
     ).subquery()
     rows = connection.execute(select(parts.c.run, func.sum(parts.c.bytes)).group_by(parts.c.run))
-    found = {run: int(total) for run, total in rows}
-    return {run: found.get(run, 0) for run in run_ids}
+    totals = {run: int(total) for run, total in rows}
+    return {run: totals.get(run, 0) for run in run_ids}

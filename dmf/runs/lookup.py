@@ -47,12 +47,12 @@ def one_experiment(connection: Connection, id: str, watch: Watch, where: str) ->
     Raises:
         RunNotFoundError: If no experiment has this id.
     """
-    found = matching_experiments(connection, experiments.c.id == id, watch)
-    if not found:
+    rows = matching_experiments(connection, experiments.c.id == id, watch)
+    if not rows:
         of = connection.scalar(select(runs.c.experiment).where(runs.c.id == id))
         way_out = "`dmf runs` lists what there is." if of is None else f"That is a run; its experiment is {of!r}."
         raise RunNotFoundError(f"No experiment {id!r} in {where}. {way_out}")
-    return found[0]
+    return rows[0]
 
 
 def newest_experiments(
@@ -72,13 +72,13 @@ def matching_experiments(
 ) -> list[ExperimentRow]:
     """Experiments with their runs, those that are archived only on demand; newest first, in two queries."""
     order = (experiments.c.created.desc(), experiments.c.id.desc())
-    found: Sequence[Any] = connection.execute(select(experiments).where(where).order_by(*order)).all()
-    members: dict[str, list[RunRow]] = {row.id: [] for row in found}
+    rows: Sequence[Any] = connection.execute(select(experiments).where(where).order_by(*order)).all()
+    members: dict[str, list[RunRow]] = {row.id: [] for row in rows}
     query = select(runs).where(runs.c.experiment.in_(members), _listed(archived)).order_by(runs.c.position)
     for row in connection.execute(query):
         members[row.experiment].append(_run_row(row, watch))
     return [
-        ExperimentRow(**dict(row._mapping) | {"tags": tuple(row.tags), "runs": tuple(members[row.id])}) for row in found
+        ExperimentRow(**dict(row._mapping) | {"tags": tuple(row.tags), "runs": tuple(members[row.id])}) for row in rows
     ]
 
 

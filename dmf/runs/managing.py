@@ -171,12 +171,12 @@ def remove_runs(connection: Connection, ids: Sequence[str], watch: Watch) -> Non
     """See ``RunStore.delete_runs``; leaves the files."""
     # Locked first, so that nobody claims one between the look and the end of it.
     locked = select(runs).where(runs.c.id.in_(ids)).order_by(runs.c.id).with_for_update()
-    found = {row.id: row for row in connection.execute(locked)}
+    runs_by_id = {row.id: row for row in connection.execute(locked)}
     rows = [one_run(connection, id, watch) for id in ids]
     for row in rows:
         if row.state.is_active:
             raise RunFinishedError(f"Run {row.id!r} is {row.state.value}. Stop it first, then delete it.")
-        if row.owner is not None and not watch.is_silent(found[row.id]):
+        if row.owner is not None and not watch.is_silent(runs_by_id[row.id]):
             raise RunFinishedError(
                 f"Run {row.id!r} is {row.state.value}, but {row.owner!r} has not let go of it yet. Try again in a "
                 "moment."

@@ -33,12 +33,12 @@ def claim(
 ) -> list[str]:
     """See ``RunStore.claim``."""
     wanted = select(runs).where(runs.c.id.in_(run_ids)).order_by(runs.c.id).with_for_update()
-    found = {row.id: row for row in connection.execute(wanted)}
+    rows = {row.id: row for row in connection.execute(wanted)}
     resumed = []
     for id in run_ids:
-        if id not in found:
+        if id not in rows:
             raise run_not_found(id)
-        row, state = found[id], RunState(found[id].state)
+        row, state = rows[id], RunState(rows[id].state)
         is_gone = row.owner not in (None, owner) and watch.is_silent(row)
         # Our own, which nobody here trains any more: a store that took no more could not be told of its end.
         is_gone |= row.owner == owner and state is not RunState.QUEUED and watch.held(id, owner) is None
@@ -57,12 +57,12 @@ def claim(
     claimed |= {"state": RunState.QUEUED.value, "ended": None}
     connection.execute(update(runs).where(runs.c.id.in_(run_ids)).values(claimed))
     for id in resumed:
-        row = found[id]
+        row = rows[id]
         pending = (controls.c.run == id) & controls.c.taken.is_(None)
         connection.execute(update(controls).where(pending).values(taken=now))
         change = StateChange(id, row.summary["step"] + 1, RunState.QUEUED, "resumed")
         write_state(connection, change, row.attempt, now)
-    for experiment in {found[id].experiment for id in resumed}:
+    for experiment in {rows[id].experiment for id in resumed}:
         connection.execute(
             update(experiments).where(experiments.c.id == experiment).values(place=next_place(connection))
         )
@@ -88,8 +88,10 @@ def take_back(connection: Connection, run: str, owner: str, attempt: int, now: f
     row = connection.execute(returned).one_or_none()
     if row is None:
         return connection.scalar(select(runs.c.owner).where(runs.c.id == run)) == owner  # another thread was first
-    told = select(events.c.data).where((events.c.run == run) & (events.c.kind == "state")).order_by(events.c.id.desc())
-    states = (RunState(data["state"]) for data in connection.scalars(told))
+    latest = (
+        select(events.c.data).where((events.c.run == run) & (events.c.kind == "state")).order_by(events.c.id.desc())
+    )
+    states = (RunState(data["state"]) for data in connection.scalars(latest))
     before = next((state for state in states if state.is_active), RunState.QUEUED)
     write_state(connection, StateChange(run, row.summary["step"] + 1, before, "taken back"), attempt, now)
     return True

@@ -58,7 +58,7 @@ def match(folder: Path, cases: Collection[str]) -> Matched:
     no two cases then have the same name.
     """
     known = _callable(cases)
-    found = Matched()
+    matched = Matched()
     others: list[tuple[str, str]] = []
     places = [Path(where, name) for where, _, names in os.walk(folder) for name in names if not name.startswith(".")]
     for file in sorted(places):
@@ -67,13 +67,13 @@ def match(folder: Path, cases: Collection[str]) -> Matched:
         if suffix not in SUFFIXES:
             others += [(case, file.name)] if case is not None else []
         elif case is None:
-            found.strange.append(file.name)
-        elif case in found.files:
-            found.twice.append(file.name)
+            matched.strange.append(file.name)
+        elif case in matched.files:
+            matched.twice.append(file.name)
         else:
-            found.files[case] = file
-    found.unread = [name for case, name in others if case not in found.files]
-    return found
+            matched.files[case] = file
+    matched.unread = [name for case, name in others if case not in matched.files]
+    return matched
 
 
 def split_name(place: str) -> tuple[str, str]:

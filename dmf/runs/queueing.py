@@ -26,8 +26,8 @@ def next_place(connection: Connection) -> ScalarSelect[float]:
 
 def queue(connection: Connection, watch: Watch) -> list[ExperimentRow]:
     """Experiments with active runs: those that train first, then by place."""
-    found = matching_experiments(connection, experiments.c.id.in_(_active), watch)
-    living = [experiment for experiment in found if any(run.state.is_active for run in experiment.runs)]
+    queued = matching_experiments(connection, experiments.c.id.in_(_active), watch)
+    living = [experiment for experiment in queued if any(run.state.is_active for run in experiment.runs)]
     return sorted(living, key=lambda experiment: (not _trains(experiment), experiment.place, experiment.id))
 
 

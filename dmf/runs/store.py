@@ -111,9 +111,9 @@ class RunStore(RecordsPart, Commands):
             archived: Also runs that are archived; without them, an experiment that has no others is left out.
         """
         with self._reading() as connection:
-            found = lookup.newest_experiments(connection, limit, offset, self._watch, archived=archived)
+            rows = lookup.newest_experiments(connection, limit, offset, self._watch, archived=archived)
         self._note_silence()
-        return found
+        return rows
 
     def is_untouched(self) -> bool:
         """Whether there is no experiment, and none was ever taken over from another store."""
@@ -147,9 +147,9 @@ class RunStore(RecordsPart, Commands):
     def runs(self, limit: int = 50, offset: int = 0, *, archived: bool = False) -> list[RunRow]:
         """Runs, newest first, those of one launch in their order; those that are archived only on demand."""
         with self._reading() as connection:
-            found = lookup.newest_runs(connection, limit, offset, self._watch, archived=archived)
+            rows = lookup.newest_runs(connection, limit, offset, self._watch, archived=archived)
         self._note_silence()
-        return found
+        return rows
 
     def update_run(
         self,
@@ -337,9 +337,9 @@ class RunStore(RecordsPart, Commands):
     def queue(self) -> list[ExperimentRow]:
         """Experiments that train or wait, whoever owns them: those that train first, then in the order of the queue."""
         with self._reading() as connection:
-            found = queueing.queue(connection, self._watch)
+            rows = queueing.queue(connection, self._watch)
         self._note_silence()
-        return found
+        return rows
 
     def move(self, experiment_id: str, places: int) -> None:
         """Move an experiment that waits by so many places among those that wait for the same owner.

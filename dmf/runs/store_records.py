@@ -114,11 +114,11 @@ class RecordsPart(Database):
             RunNotFoundError: If one of them is not there (any more).
         """
         with self._reading() as connection:
-            found = reading.pngs(connection, ids)
+            pngs = reading.pngs(connection, ids)
         for id in ids:
-            if id not in found:
+            if id not in pngs:
                 raise RunNotFoundError(f"No sample {id} in {self.where}; it was replaced. Read the list again.")
-        return found
+        return pngs
 
     def case_scores(self, run_id: str, split: str) -> list[CaseScores]:
         """Scores per case on one split, by epoch."""

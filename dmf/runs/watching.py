@@ -57,9 +57,9 @@ class Watch:
     def newly_silent(self) -> dict[str, float]:
         """The heartbeat of each run that was found silent and is not told to others yet; asked once."""
         with self._lock:
-            found = {run: self._looks[run].heartbeat or 0.0 for run in self._fresh}
+            heartbeats = {run: self._looks[run].heartbeat or 0.0 for run in self._fresh}
             self._fresh.clear()
-            return found
+            return heartbeats
 
     def hold(self, run: str, owner: str, attempt: int) -> None:
         """``owner``, in this process, trains this attempt of a run."""

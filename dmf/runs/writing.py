@@ -35,13 +35,13 @@ def owned_runs(connection: Connection, ids: Iterable[str], owner: str | None) ->
     wanted = set(ids)
     # In one order, as everywhere, so that no two who lock several wait for each other.
     rows = connection.execute(select(runs).where(runs.c.id.in_(wanted)).order_by(runs.c.id).with_for_update())
-    found = {row.id: row for row in rows}
+    rows_by_id = {row.id: row for row in rows}
     for run in sorted(wanted):
-        if run not in found:
+        if run not in rows_by_id:
             raise run_not_found(run)
-        if found[run].owner != owner:
-            raise not_owner(found[run], owner)
-    return found
+        if rows_by_id[run].owner != owner:
+            raise not_owner(rows_by_id[run], owner)
+    return rows_by_id
 
 
 def run_not_found(run: str) -> RunNotFoundError:

@@ -2,14 +2,14 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from dmf.data.discovery import Found, discover
+from dmf.data.discovery import Discovered, discover
 
 
-def find(*names: str, images: str = "", masks: str = "", together: bool = False) -> Found:
+def find(*names: str, images: str = "", masks: str = "", together: bool = False) -> Discovered:
     return discover(map(PurePosixPath, names), images=images, masks=masks, together=together)
 
 
-def pairs(found: Found) -> dict[str, list[str]]:
+def pairs(found: Discovered) -> dict[str, list[str]]:
     assert found.problems == []
     return {entry.id: [str(mask) for mask, _ in entry.masks] for entry in found.entries}
 

@@ -104,7 +104,7 @@ def test_folders_that_may_not_be_looked_into_are_passed_by(fake_folder: Path, mo
     shutil.copytree(fake_folder, fake_folder.parent / "high" / "x" / "own")
     (fake_folder.parent / "high" / "secret").mkdir()
     monkeypatch.setattr(os, "scandir", forbid)
-    assert Folder(fake_folder.parent / "high").found().base.name == "own"
+    assert Folder(fake_folder.parent / "high").discovered().base.name == "own"
 
 
 def test_an_empty_folder_of_images_is_said(fake_folder: Path) -> None:
