@@ -69,7 +69,7 @@ def measure() -> None:
     CLEAR.write_text("5")  # the peak begins anew
     start = _status("VmRSS")
     data = build_workbench(config).data
-    print(json.dumps({"peak": _status("VmHWM") - start, "arrays": data.images.nbytes + data.masks.nbytes}))
+    print(json.dumps({"peak": _status("VmHWM") - start, "arrays": data.images.nbytes + data.targets.nbytes}))
 
 
 def _status(name: str) -> int:

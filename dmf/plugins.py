@@ -314,7 +314,7 @@ def _wrong_member(word: str, name: str, member: Any) -> Iterator[str]:
             yield from _wrong_class(name, member, Task, "task")
             yield from _says_too_little(name, member, "task", _ABOUT_TASK)
         case "LOSSES":
-            from dmf.losses import Loss
+            from dmf.terms import Loss
 
             yield from _wrong_class(name, member, Loss, "loss")
         case "DATASETS":

@@ -5,7 +5,7 @@ Imports neither torch nor any of our packages, so that training and the run stor
 
 import enum
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -66,8 +66,7 @@ class TelemetryBlock:
 class EpochMetrics:
     """Metrics of one run on one split after ``epoch`` epochs (0: the untrained network).
 
-    ``metrics`` maps a metric's name to its value; ``images`` says over how many. ``lesion_dice_per_image`` and other
-    names ending in ``_per_image`` are averages over images, all others are pooled over the split.
+    ``metrics`` maps a metric's name to its value; ``images`` says over how many. What each is over says its task.
     """
 
     run: str
@@ -80,27 +79,31 @@ class EpochMetrics:
 
 @dataclass(frozen=True)
 class CaseScores:
-    """Per-case confusion counts of one run on one split after ``epoch`` epochs.
+    """Scores of each case of one run on one split after ``epoch`` epochs.
 
     Attributes:
         cases: One id per row.
-        counts: (cases, classes, 3) int64: true positives, false positives, false negatives, in pixels of the network.
+        counts: (cases, classes, 3) int64: true positives, false positives, false negatives, in pixels of the network;
+            None for a task that does not count.
         sizes: (cases, 2) int64: height and width of the original image.
+        scores: Name to (cases,) float64: scores that do not follow from counts; NaN where a case has none.
     """
 
     run: str
     epoch: int
     split: Split
     cases: tuple[str, ...]
-    counts: NDArray[np.int64]
+    counts: NDArray[np.int64] | None
     sizes: NDArray[np.int64]
+    scores: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Sample:
     """One picture of the sample strip, an 8-bit PNG. Image and truth belong to the experiment, predictions to a run.
 
-    ``png`` of kind ``image`` is the network's input, of ``truth`` and ``prediction`` the class number of each pixel.
+    ``png`` of kind ``image`` is the network's input; of ``truth`` and ``prediction`` what its task makes of it, for
+    classes the class number of each pixel. ``score`` is what the prediction scores by the task's ``case_score``.
     """
 
     experiment: str
@@ -110,7 +113,7 @@ class Sample:
     step: int
     kind: Literal["image", "truth", "prediction"]
     png: bytes
-    dice: float | None = None
+    score: float | None = None
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ def gallery(
                 cells.append('<figure><div class="none">not reached yet</div></figure>')
                 continue
             picture = _prediction(image, truth, pngs[row.id], opacity)
-            dice = number(row.dice, 3)
+            dice = number(row.score, 3)
             words = f"Prediction of {html.escape(titles[run.id])} for {name} at epoch {row.epoch}, Dice {dice}"
             when = "" if row.epoch == epoch else f" · epoch {row.epoch}"
             caption = f"Dice <b>{dice}</b>{when}" if scored else f"epoch {row.epoch}"

@@ -217,6 +217,8 @@ def _scores(store: RunStore, run: str, split: str) -> CaseScores | None:
 
 
 def _rows(scores: CaseScores, absent: Absent, labels: Mapping[str, str]) -> list[dict[str, Any]]:
+    if scores.counts is None:
+        return []
     dice, iou = (image_scores(scores.counts, name, absent) for name in ("lesion_dice", "lesion_iou"))
     in_truth = (
         scores.counts[:, :, 0] + scores.counts[:, :, 2]

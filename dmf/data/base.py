@@ -51,8 +51,9 @@ class RawPair:
     """An image and its truth at original size.
 
     Attributes:
-        image: (H, W) or (H, W, C) uint8.
-        mask: (H, W) uint8, the class number of each pixel; :data:`IGNORE` where it belongs to none.
+        image: (H, W) or (H, W, C) uint8; of the ``pixel_type`` of a dataset that has another.
+        mask: (H, W) uint8, the class number of each pixel; :data:`IGNORE` where it belongs to none. Of a dataset whose
+            ``target`` is an image, that image: (H, W) or (H, W, C) of its ``pixel_type``.
         notes: What was unusual about the files, and how it was read; nothing is wrong.
         spacing: Height and width of a pixel in mm where the file itself says; else that of the dataset holds.
     """
@@ -142,7 +143,7 @@ class BrokenDataError(DataError):
 
 
 class Dataset(ABC):
-    """Images with one class number per pixel.
+    """Images with one class number per pixel; or, where ``target`` says so, with the image that is to be made of each.
 
     A subclass sets the class attributes, lists its options in ``defaults`` and implements :meth:`cases` and
     :meth:`load`. Building one touches no file, so that a missing dataset can still be described.
@@ -162,6 +163,10 @@ class Dataset(ABC):
     target: ClassVar[Literal["classes", "image"]] = "classes"  # what belongs to an image
     class_names: tuple[str, ...]  # the first is the background; may depend on the options
     in_channels: int = 1
+    target_channels: int = 1  # of the image that is to be made, where the target is one
+    pixel_type: ClassVar[type[np.generic]] = np.uint8  # of images and of images to be made; uint16 or float32 too
+    white: float = 255.0  # value of an image that the network sees as 1; one for all images
+    target_white: float = 255.0  # the same of images to be made
     spacing: tuple[float, float] | None = None  # height and width of a pixel in mm, where the files tell
     ignore: int | None = None  # IGNORE where masks may hold pixels of no class
     needs_download: ClassVar[bool] = True

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,8 +21,8 @@ class Batch:
     """One batch on the device.
 
     Attributes:
-        input: (B, C, H, W) float32 in 0..1.
-        target: (B, H, W) int64 class numbers.
+        input: (B, C, H, W) float32, 0..1 from black to white.
+        target: (B, H, W) int64 class numbers; or images to be made, (B, O, H, W) float32 on the same scale.
         index: (B,) int64, positions of the cases in the prepared data.
     """
 
@@ -31,13 +32,14 @@ class Batch:
 
 
 class DeviceData:
-    """Prepared images and masks where the network can reach them.
+    """Prepared images and targets where the network can reach them.
 
-    They stay uint8: on the device when they take at most half of its free memory, else in page-locked host memory from
-    which each batch is copied without waiting. Either way a batch reads nothing back from the device.
+    They stay as they were stored, mostly uint8: on the device when they take at most half of its free memory, else in
+    page-locked host memory from which each batch is copied without waiting. Either way a batch reads nothing back from
+    the device.
 
     Args:
-        data: Images (N, C, S, S) and masks (N, S, S), uint8.
+        data: Images (N, C, S, S) and their targets.
         device: Where batches are needed.
         channels_last: Lay ``Batch.input`` out channel by channel last, which some kernels prefer.
     """
@@ -45,23 +47,25 @@ class DeviceData:
     def __init__(self, data: PreparedData, device: torch.device | str = "cpu", *, channels_last: bool = False) -> None:
         self.device = torch.device(device)
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
-        images, masks = torch.from_numpy(data.images), torch.from_numpy(data.masks)
-        self.is_resident = self.device.type != "cuda" or _fits(images.nbytes + masks.nbytes, self.device)
+        self._white, self._target_white = data.white, data.target_white
+        self._are_classes = data.targets.ndim == 3
+        images, targets = _as_tensor(data.images), _as_tensor(data.targets)
+        self.is_resident = self.device.type != "cuda" or _fits(images.nbytes + targets.nbytes, self.device)
         place = self.device if self.is_resident else torch.device("cpu")
-        self._images, self._masks = images.to(place), masks.to(place)
+        self._images, self._targets = images.to(place), targets.to(place)
         if not self.is_resident:
-            self._images, self._masks = self._images.pin_memory(), self._masks.pin_memory()
+            self._images, self._targets = self._images.pin_memory(), self._targets.pin_memory()
 
     def batch(self, index: Tensor) -> Batch:
         """The cases at positions ``index`` (B,) int64 on the CPU."""
         if self.is_resident:
             index = self._move(index)
-            images, masks = self._images[index], self._masks[index]
+            images, targets = self._images[index], self._targets[index]
         else:
-            images, masks = self._move(self._images[index]), self._move(self._masks[index])
+            images, targets = self._move(self._images[index]), self._move(self._targets[index])
             index = self._move(index)
-        scaled = images.to(torch.float32).div_(255)
-        return Batch(scaled.contiguous(memory_format=self.memory_format), masks.long(), index)
+        scaled = _scaled(images, self._white).contiguous(memory_format=self.memory_format)
+        return Batch(scaled, targets.long() if self._are_classes else _scaled(targets, self._target_white), index)
 
     def _move(self, tensor: Tensor) -> Tensor:
         if self.device.type != "cuda":
@@ -114,6 +118,18 @@ def evaluation_batches(data: DeviceData, indices: NDArray[np.int64], batch_size:
     """Every case once, in the given order; the last batch may be smaller."""
     for start in range(0, len(indices), batch_size):
         yield data.batch(torch.from_numpy(indices[start : start + batch_size]))
+
+
+def _as_tensor(pixels: NDArray[Any]) -> Tensor:
+    """The same memory; uint16, of which torch can do little, in the bits of int16."""
+    return torch.from_numpy(pixels.view(np.int16) if pixels.dtype == np.uint16 else pixels)
+
+
+def _scaled(pixels: Tensor, white: float) -> Tensor:
+    """float32, 1 where ``pixels`` are ``white``."""
+    if pixels.dtype == torch.int16:
+        pixels = pixels.to(torch.int32).bitwise_and_(0xFFFF)
+    return pixels.to(torch.float32, copy=True).div_(white)
 
 
 def _fits(needed: int, device: torch.device) -> bool:

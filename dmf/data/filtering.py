@@ -63,7 +63,7 @@ def bilateral(image: Pixels, diameter: int, sigma_space: float, sigma_intensity:
         sigma_intensity: Standard deviation of the Gaussian :math:`g_i`, in grey levels.
 
     Raises:
-        ConfigError: If the image has neither 1 nor 3 channels.
+        ConfigError: If the image has neither 1 nor 3 channels, or another type.
 
     Reference:
         Tomasi & Manduchi, Bilateral filtering for gray and color images, ICCV 1998.
@@ -73,6 +73,8 @@ def bilateral(image: Pixels, diameter: int, sigma_space: float, sigma_intensity:
             f"The bilateral filter takes images of 1 or 3 channels, got {image.shape[2]}; turn the filter off.",
             "filter",
         )
+    if image.dtype != np.uint8:
+        raise ConfigError(f"The bilateral filter takes images of 8 bits, got {image.dtype}; turn it off.", "filter")
     smooth = cv2.bilateralFilter(image, diameter, sigmaColor=sigma_intensity, sigmaSpace=sigma_space)
     return np.asarray(smooth, dtype=np.uint8).reshape(image.shape)
 
@@ -81,7 +83,7 @@ def square(image: Pixels, size: int, fit: Literal["stretch", "pad"], *, is_mask:
     """Bring an image or a mask to ``size`` x ``size``.
 
     Args:
-        image: (H, W) or (H, W, C) uint8.
+        image: (H, W) or (H, W, C) uint8; an image also uint16 or float32.
         size: Side of the result, in pixels.
         fit: ``stretch`` scales both sides on their own; ``pad`` scales both alike and centres the result on zeros
             (black, or background).
@@ -89,7 +91,7 @@ def square(image: Pixels, size: int, fit: Literal["stretch", "pad"], *, is_mask:
             when shrinking and interpolated linearly when enlarging.
 
     Returns:
-        (size, size) or (size, size, C) uint8.
+        (size, size) or (size, size, C), of the same type.
     """
     height, width = image.shape[:2]
     if fit == "stretch":
@@ -101,11 +103,11 @@ def square(image: Pixels, size: int, fit: Literal["stretch", "pad"], *, is_mask:
     if (new_height, new_width) != (height, width):
         shrinks = new_height * new_width < height * width
         how = cv2.INTER_NEAREST_EXACT if is_mask else cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        resized = np.asarray(cv2.resize(image, (new_width, new_height), interpolation=how), dtype=np.uint8)
+        resized = np.asarray(cv2.resize(image, (new_width, new_height), interpolation=how), dtype=image.dtype)
         resized = resized.reshape(new_height, new_width, *image.shape[2:])  # OpenCV drops a single channel
     if (new_height, new_width) == (size, size):
         return resized
-    canvas = np.zeros((size, size, *image.shape[2:]), dtype=np.uint8)
+    canvas = np.zeros((size, size, *image.shape[2:]), dtype=image.dtype)
     top, left = (size - new_height) // 2, (size - new_width) // 2
     canvas[top : top + new_height, left : left + new_width] = resized
     return canvas

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,29 +22,33 @@ from dmf.paths import cache_folder
 from dmf.seeding import derive
 
 VERSION = 2  # raise it when the same settings give other pixels
-ARRAYS = ("images", "masks", "sizes")
+ARRAYS = ("images", "masks", "sizes")  # names in the cache file, where targets of any kind are masks
 _computing = threading.Lock()
 
 
 @dataclass(frozen=True)
 class PreparedData:
-    """Images and masks of one size, ready for a network.
+    """Images and their targets of one size, ready for a network.
 
-    Images and masks are maps of the cache file: they take memory only where they are looked at.
+    Both are maps of the cache file: they take memory only where they are looked at.
 
     Attributes:
-        images: (N, C, S, S) uint8.
-        masks: (N, S, S) uint8 class numbers.
+        images: (N, C, S, S) uint8, uint16 or float32.
+        targets: (N, S, S) uint8 class numbers; or, as images to be made, (N, O, S, S) of the type of ``images``.
         cases: The N cases, in this order.
         sizes: (N, 2) int64, height and width of the original image.
-        class_names: The first is the background.
+        class_names: The first is the background; empty where targets are images.
+        white: Value of an image that is 1 for the network.
+        target_white: The same of targets that are images.
     """
 
-    images: Pixels
-    masks: Pixels
+    images: NDArray[Any]
+    targets: NDArray[Any]
     cases: tuple[Case, ...]
     sizes: NDArray[np.int64]
     class_names: tuple[str, ...]
+    white: float = 255.0
+    target_white: float = 255.0
 
 
 def prepare(
@@ -68,7 +73,11 @@ def prepare(
             if arrays is None:
                 _compute(path, dataset, config, cases, on_progress)
                 arrays = map_arrays(path, ARRAYS)
-    return PreparedData(arrays["images"], arrays["masks"], tuple(cases), arrays["sizes"], dataset.class_names)
+    return PreparedData(
+        *(arrays["images"], arrays["masks"], tuple(cases), arrays["sizes"], dataset.class_names),
+        white=dataset.white,
+        target_white=dataset.target_white,
+    )
 
 
 @contextmanager
@@ -138,19 +147,27 @@ def _compute(
     """Write the prepared cases into the cache, one after another, so that one image is in memory at a time."""
     refuse_large_cases(dataset, cases)
     size, count = config.image_size, len(cases)
+    are_images = dataset.target == "image"
     plans = {
-        "images": Planned((count, dataset.in_channels, size, size), np.uint8),
-        "masks": Planned((count, size, size), np.uint8),
+        "images": Planned((count, dataset.in_channels, size, size), dataset.pixel_type),
+        "masks": Planned((count, dataset.target_channels, size, size), dataset.pixel_type)
+        if are_images
+        else Planned((count, size, size), np.uint8),
         "sizes": Planned((count, 2), np.int64),
     }
     with writing(path, plans) as writer:
         for position, case in enumerate(cases):
             pair = dataset.load(case)
-            image = preprocess(pair.image, config).resized
+            target = square(pair.mask, size, config.fit, is_mask=not are_images)
             writer.append(
-                images=image[None] if image.ndim == 2 else image.transpose(2, 0, 1),
-                masks=square(pair.mask, size, config.fit, is_mask=True),
-                sizes=np.array(pair.mask.shape),
+                images=_planes(preprocess(pair.image, config).resized),
+                masks=_planes(target) if are_images else target,
+                sizes=np.array(pair.mask.shape[:2]),
             )
             if on_progress is not None:
                 on_progress(position + 1, count)
+
+
+def _planes(image: NDArray[Any]) -> NDArray[Any]:
+    """(S, S) or (S, S, C) as (C, S, S)."""
+    return image[None] if image.ndim == 2 else image.transpose(2, 0, 1)

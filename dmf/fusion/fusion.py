@@ -315,13 +315,13 @@ class Fusion(KeepsPrecision, nn.Module):
         return terms, seen.finite, seen
 
     def _learn(self, weighting: Weighting, given: Given, terms: Tensor, finite: Flag, seen: Seen | None) -> Combined:
-        history, logits = self.history, given.logits
+        history, output = self.history, given.output
         if seen is None:
             values, present = terms.detach() if self.detach_weights else terms, given.present
         else:
             values, present = seen.values, seen.present if weighting.takes_absent else None
         window = history.push(values, finite, present)
-        state = StepState(self.step, terms, window, history.count, finite, logits, self._watched, present, seen)
+        state = StepState(self.step, terms, window, history.count, finite, output, self._watched, present, seen)
         combined = expect_combined(weighting, weighting(state))
         if not isinstance(finite, bool):
             self.skipped = self.skipped + ~finite

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from dmf.errors import ConfigError
-from dmf.losses import Parts
 from dmf.registry import unknown
+from dmf.terms import Parts
 from dmf.weighting.host import can_read
 
 Several = Sequence[Tensor | None] | Mapping[str, Tensor | None]
@@ -28,14 +28,14 @@ class Given(NamedTuple):
     Attributes:
         terms: (K,), of a floating-point type of at least 32 bits; 0 without gradient for one that is absent.
         auxiliary: () or None.
-        logits: What they were computed from, or None.
+        output: What they were computed from, or None.
         present: (K,) bool on their device; None if all are there.
         is_empty: Whether the host knows that none is there.
     """
 
     terms: Tensor
     auxiliary: Tensor | None = None
-    logits: Tensor | None = None
+    output: Tensor | None = None
     present: Tensor | None = None
     is_empty: bool = False
 
@@ -70,7 +70,7 @@ def taken(losses: Losses, count: int) -> Given | None:
         ConfigError: If they are not K scalars.
     """
     if isinstance(losses, Parts):
-        return Given(_checked(losses.terms, count), losses.auxiliary, losses.logits)
+        return Given(_checked(losses.terms, count), losses.auxiliary, losses.output)
     return Given(_checked(losses, count)) if isinstance(losses, Tensor) else None
 
 

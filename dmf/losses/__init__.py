@@ -4,6 +4,7 @@ To add one: a file here, a line in :data:`LOSSES`, a test of its value by hand, 
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from dmf.config import FusionConfig
 from dmf.errors import ConfigError, UnknownNameError
@@ -19,6 +20,7 @@ from dmf.losses.prediction import Prediction
 from dmf.losses.tversky import Tversky
 from dmf.records import IGNORE
 from dmf.registry import Registry, unknown
+from dmf.terms import Loss as _GeneralLoss
 
 __all__ = [
     "LOSSES",
@@ -37,7 +39,7 @@ __all__ = [
     "build_loss",
 ]
 
-LOSSES: Registry[Loss] = Registry(
+LOSSES: Registry[_GeneralLoss[Any]] = Registry(
     "loss",
     {
         "ce": CrossEntropy,

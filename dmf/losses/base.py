@@ -1,44 +1,27 @@
-"""What every loss of ours is: a module from the shared statistics of one step to a scalar."""
+"""What every loss of segmentation is, and what several of them need."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from dmf.config import DEFAULT_TASK, FusionConfig
 from dmf.errors import ConfigError
 from dmf.losses.prediction import Prediction
+from dmf.terms.base import Loss as GeneralLoss
+from dmf.terms.base import require_non_negative
+
+__all__ = ["Loss", "class_weights_of", "require_non_negative"]
 
 
-class Loss(nn.Module, ABC):
+class Loss(GeneralLoss[Prediction]):
     """A loss computed from a :class:`Prediction`.
 
     Shape:
         - returns: (), float32 or float64.
 
     Attributes:
-        task: The task it belongs to: a loss of a plug-in joins those of this one.
         uses_counts: Whether the value comes from per-class counts; it then has no gradient with ``counts="hard"``.
     """
-
-    task: ClassVar[str] = DEFAULT_TASK
-    uses_counts: ClassVar[bool] = False
-
-    @abstractmethod
-    def forward(self, prediction: Prediction) -> Tensor:
-        """The loss of one step."""
-
-    @classmethod
-    def from_config(cls, config: FusionConfig, class_ratios: Sequence[float] | None = None) -> Self:
-        """Build the loss with the options it takes from ``config``.
-
-        Args:
-            config: Where its options stand.
-            class_ratios: Share of each class in the pixels of the training set, for losses that use it.
-        """
-        return cls()
 
 
 def class_weights_of(weights: Sequence[float] | None) -> Tensor | None:
@@ -53,14 +36,3 @@ def class_weights_of(weights: Sequence[float] | None) -> Tensor | None:
     if found.ndim != 1 or not (found >= 0).all() or not found.isfinite().all() or not found.any():
         raise ConfigError(f"`class_weights` must be one number of at least 0 per class, not all 0, got {weights}.")
     return found
-
-
-def require_non_negative(**options: float) -> None:
-    """Refuse an option that is negative or not finite.
-
-    Raises:
-        ConfigError: Naming the option and its value.
-    """
-    for name, value in options.items():
-        if not 0 <= value < float("inf"):
-            raise ConfigError(f"`{name}` must be a number of at least 0, got {value}.")

@@ -5,16 +5,17 @@ from typing import Any, Literal, TypeAlias
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from dmf.errors import ConfigError
 from dmf.records import IGNORE
+from dmf.terms import Prediction as GeneralPrediction
 
 Counts: TypeAlias = Literal["soft", "hard"]
 Activation: TypeAlias = Literal["softmax", "sigmoid"]
 
 
-class Prediction:
+class Prediction(GeneralPrediction):
     r"""Shared statistics of one step, computed when first asked for and then kept.
 
     .. math:: TP_c = \sum p_c y_c, \quad FP_c = \sum p_c (1 - y_c), \quad FN_c = \sum (1 - p_c) y_c
@@ -66,15 +67,38 @@ class Prediction:
     ) -> None:
         _validate(logits, target, counts, ignore, activation)
         # One memory layout for all that follows: mixing channels-last logits with other layouts costs more than a copy.
-        self.logits = (logits if logits.dtype == torch.float64 else logits.float()).contiguous()
-        self.target = target
+        super().__init__((logits if logits.dtype == torch.float64 else logits.float()).contiguous(), target)
         self.counts = counts
         self.activation = activation
         self.is_soft = target.ndim == logits.ndim
         self.void = None if ignore is None else _where_void(target, ignore, logits.ndim - 1)
         if self.void is not None:
             # Not multiplied by 0, which would leave NaN; and so no gradient passes.
-            self.logits = self.logits.masked_fill(self.void[:, None], 0)
+            self.output = self.output.masked_fill(self.void[:, None], 0)
+
+    @property
+    def logits(self) -> Tensor:
+        """(B, C, H, W) raw scores of the network, float32 at least, 0 at void pixels."""
+        return self.output
+
+    def target_for(self, name: str, loss: nn.Module) -> Tensor:
+        """The target, with void pixels as a loss of another library knows them.
+
+        Raises:
+            ConfigError: If it would count them.
+        """
+        if self.void is None:
+            return self.target
+        index = getattr(loss, "ignore_index", None)
+        if isinstance(index, int) and not self.is_soft:
+            return self.target.masked_fill(self.void, index)
+        if self.void.device.type == "cpu":  # elsewhere it is not known whether there are any
+            raise ConfigError(
+                f"Loss {name!r} ({type(loss).__name__}) has no `ignore_index`, so it would count the void pixels of "
+                "this target. Give it one, or take a loss that leaves pixels out.",
+                field="terms",
+            )
+        return self.target
 
     @property
     def classes(self) -> int:

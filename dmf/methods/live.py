@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from dmf.fusion import Fused, Fusion
-from dmf.losses import Parts
+from dmf.terms import Parts
 
 PIXELS = (1, 2, 3, 3)  # of the logits: one image of 3 x 3 pixels with two classes
 

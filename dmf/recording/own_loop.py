@@ -17,12 +17,12 @@ from torch.optim import Optimizer
 
 from dmf.errors import ConfigError, DMFError, RunFinishedError, StoreError
 from dmf.fusion import Fused, Fusion
-from dmf.losses import Parts
 from dmf.recording import pictures
 from dmf.recording.describing import experiment_config, metrics_config, refuse_other_settings, run_config
 from dmf.records import Command, EpochMetrics, Event, RunState, Sample, Split, StateChange
 from dmf.runs import RunRow, RunStore, StoreCommands, StoreSink, new_owner
 from dmf.runs.managing import EXPERIMENT_ID, checked_name, checked_tags
+from dmf.terms import Parts
 from dmf.training.environment import environment
 from dmf.training.gradients import GradientProbe, measured_columns
 from dmf.training.lockstep import DRAIN_EVERY, IDLE

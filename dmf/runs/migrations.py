@@ -7,7 +7,21 @@ that stands here is never edited, because stores that it already changed are out
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from sqlalchemy import Boolean, Column, Connection, Float, String, column, false, inspect, select, table, text, update
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Float,
+    String,
+    Text,
+    column,
+    false,
+    inspect,
+    select,
+    table,
+    text,
+    update,
+)
 from sqlalchemy.schema import CreateColumn
 
 from dmf.errors import StoreError
@@ -59,7 +73,14 @@ def _owners_are_watched(connection: Connection) -> None:
         connection.execute(text(f"ALTER TABLE {name} ADD COLUMN {described}"))
 
 
-MIGRATIONS: tuple[Migration, ...] = (_queue_in_the_store, _runs_are_managed, _owners_are_watched)
+def _scores_have_names(connection: Connection) -> None:
+    """Cases have scores of any name beside their counts, and what a picture scored is no longer called Dice."""
+    scores = CreateColumn(Column("scores", Text)).compile(dialect=connection.dialect)
+    connection.execute(text(f"ALTER TABLE case_scores ADD COLUMN {scores}"))
+    connection.execute(text("ALTER TABLE samples RENAME COLUMN dice TO score"))
+
+
+MIGRATIONS: tuple[Migration, ...] = (_queue_in_the_store, _runs_are_managed, _owners_are_watched, _scores_have_names)
 
 
 def schema_version(connection: Connection, where: str) -> int | None:

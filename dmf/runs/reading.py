@@ -62,8 +62,9 @@ def case_scores_of(connection: Connection, run: str, split: str) -> list[CaseSco
             epoch=row.epoch,
             split=row.split,
             cases=tuple(row.cases),
-            counts=np.frombuffer(row.counts, "<i8").reshape(len(row.cases), row.classes, 3),
+            counts=np.frombuffer(row.counts, "<i8").reshape(len(row.cases), row.classes, 3) if row.classes else None,
             sizes=np.frombuffer(row.sizes, "<i8").reshape(len(row.cases), 2),
+            scores={name: np.array(values, np.float64) for name, values in (row.scores or {}).items()},
         )
         for row in connection.execute(query)
     ]

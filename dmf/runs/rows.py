@@ -125,4 +125,4 @@ class SampleRow:
     epoch: int
     step: int
     kind: Literal["image", "truth", "prediction"]
-    dice: float | None
+    score: float | None

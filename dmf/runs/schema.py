@@ -124,9 +124,10 @@ case_scores = Table(
     Column("epoch", Integer, primary_key=True, autoincrement=False),
     Column("split", String, primary_key=True),
     Column("cases", Json, nullable=False),
-    Column("classes", Integer, nullable=False),
+    Column("classes", Integer, nullable=False),  # 0 where there are no counts
     Column("sizes", LargeBinary, nullable=False),  # (cases, 2) int64, little endian
     Column("counts", LargeBinary, nullable=False),  # (cases, classes, 3) int64, little endian
+    Column("scores", Json),  # name to one number per case; null: none but what follows from the counts
 )
 
 samples = Table(
@@ -139,7 +140,7 @@ samples = Table(
     Column("epoch", Integer, nullable=False),
     Column("step", Integer, nullable=False),
     Column("kind", String, nullable=False),
-    Column("dice", Float(53)),
+    Column("score", Float(53)),
     Column("png", LargeBinary, nullable=False),
     Index("samples_by_key", "experiment", "run", "epoch", "case", "kind"),
     sqlite_autoincrement=True,  # a reader keeps pictures by their ids

@@ -190,7 +190,8 @@ def _bytes_of(record: Record) -> int:
         case Sample():
             return RECORD_BYTES + len(record.png)
         case CaseScores():
-            return RECORD_BYTES + record.counts.nbytes + record.sizes.nbytes
+            arrays = (record.sizes, *(() if record.counts is None else (record.counts,)), *record.scores.values())
+            return RECORD_BYTES + sum(int(array.nbytes) for array in arrays)
         case _:
             return RECORD_BYTES
 

@@ -158,12 +158,17 @@ def _write_metrics(connection: Connection, record: EpochMetrics) -> None:
 
 def _write_scores(connection: Connection, record: CaseScores) -> None:
     table = case_scores
-    counts = np.asarray(record.counts)
-    if counts.ndim != 3 or counts.shape[::2] != (len(record.cases), 3) or record.sizes.shape != (len(record.cases), 2):
+    cases = len(record.cases)
+    counts = np.empty((cases, 0, 3), np.int64) if record.counts is None else np.asarray(record.counts)
+    if counts.ndim != 3 or counts.shape[::2] != (cases, 3) or record.sizes.shape != (cases, 2):
         raise ValueError(
-            f"`counts` must have shape ({len(record.cases)}, classes, 3) and `sizes` ({len(record.cases)}, 2), "
+            f"`counts` must have shape ({cases}, classes, 3) and `sizes` ({cases}, 2), "
             f"got {counts.shape} and {record.sizes.shape}."
         )
+    scores = {name: np.asarray(values, np.float64) for name, values in record.scores.items()}
+    for name, values in scores.items():
+        if values.shape != (cases,):
+            raise ValueError(f"Score {name!r} must be one number for each of {cases} cases, got {values.shape}.")
     key = {"run": record.run, "epoch": record.epoch, "split": record.split}
     connection.execute(delete(table).where(*(table.c[name] == value for name, value in key.items())))
     content = {
@@ -171,6 +176,7 @@ def _write_scores(connection: Connection, record: CaseScores) -> None:
         "classes": counts.shape[1],
         "counts": counts.astype("<i8").tobytes(),
         "sizes": record.sizes.astype("<i8").tobytes(),
+        "scores": {name: values.tolist() for name, values in scores.items()} or None,
     }
     connection.execute(table.insert(), key | content)
 
@@ -186,7 +192,7 @@ def _write_sample(connection: Connection, record: Sample) -> None:
     }
     # Column == None reads IS NULL, which pictures shared by all runs need.
     connection.execute(delete(table).where(*(table.c[name] == value for name, value in key.items())))
-    connection.execute(table.insert(), key | {"step": record.step, "dice": record.dice, "png": record.png})
+    connection.execute(table.insert(), key | {"step": record.step, "score": record.score, "png": record.png})
 
 
 def add_event(connection: Connection, record: Event, attempt: int) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # they need torch
 
     from dmf.data import Dataset, PreparedData
     from dmf.data.batches import Batch
-    from dmf.losses import Loss
+    from dmf.terms import Loss
 
 Predict: TypeAlias = "Callable[[Tensor], Tensor]"
 """A network in evaluation mode, without gradient: inputs (B, C, H, W) to outputs (B, O, H, W)."""
@@ -93,7 +93,7 @@ class Task(ABC):
 
     @classmethod
     @abstractmethod
-    def losses(cls) -> "Registry[Loss]":
+    def losses(cls) -> "Registry[Loss[Any]]":
         """The losses that it allows, as terms and as auxiliary loss. Those of plug-ins join this registry."""
 
     @classmethod

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 def predictor(model: nn.Module, autocast: Callable[[], torch.autocast]) -> Callable[[Tensor], Tensor]:
-    """A function from images (B, C, H, W) to logits of ``model`` in evaluation mode, without gradient."""
+    """A function from images (B, C, H, W) to outputs of ``model`` in evaluation mode, without gradient."""
 
     @torch.no_grad()
     def predict(images: Tensor) -> Tensor:
@@ -15,9 +15,9 @@ def predictor(model: nn.Module, autocast: Callable[[], torch.autocast]) -> Calla
         model.eval()
         try:
             with autocast():
-                logits: Tensor = model(images)
+                output: Tensor = model(images)
         finally:
             model.train(was_training)
-        return logits
+        return output
 
     return predict

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from dmf.errors import ConfigError
 from dmf.fusion import Fused
-from dmf.losses import Parts
 from dmf.registry import unknown
+from dmf.terms import Parts
 from dmf.weighting import gradients, gramian
 from dmf.weighting.gradient import PLACES
 from dmf.weighting.host import statistics_dtype
@@ -82,21 +82,21 @@ class GradientProbe:
 
     def measure(self, parts: Parts, fused: Fused) -> Tensor:
         """A measurement at this step, whatever its number; see :meth:`__call__`."""
-        if self.at == "logits" and parts.logits is None:
+        if self.at == "logits" and parts.output is None:
             raise ConfigError(
                 "Gradients at the logits cannot be measured: the losses came without the network's output. Return "
-                "`Parts(terms, auxiliary, logits)` from the bank, or measure at the parameters.",
+                "`Parts(terms, auxiliary, output)` from the bank, or measure at the parameters.",
                 "gradients",
             )
-        if self.at == "logits" and parts.logits is not None and not parts.logits.requires_grad:
+        if self.at == "logits" and parts.output is not None and not parts.output.requires_grad:
             raise ConfigError(
                 "Gradients at the logits cannot be measured: the network's output carries no gradient. Compute it in "
                 "training, outside `torch.no_grad()`.",
                 "gradients",
             )
-        inputs = self._parameters if parts.logits is None or self.at == "parameters" else (parts.logits,)
+        inputs = self._parameters if parts.output is None or self.at == "parameters" else (parts.output,)
         losses = [parts.terms] if parts.auxiliary is None else [parts.terms, parts.auxiliary]
-        rows = gradients(torch.cat([loss.reshape(-1) for loss in losses]), inputs, parts.logits)
+        rows = gradients(torch.cat([loss.reshape(-1) for loss in losses]), inputs, parts.output)
         dtype = statistics_dtype(parts.terms.device)
         products = gramian(rows, dtype)
         norms = products.diagonal().sqrt()

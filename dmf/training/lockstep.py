@@ -61,7 +61,7 @@ class Lane:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A network on the validation split: its scores, and the picture and Dice of each sample."""
+    """A network on the validation split: its scores, and the picture and score of each sample."""
 
     evaluation: "Evaluation"
     pictures: list[tuple[bytes, float | None]]
@@ -287,9 +287,9 @@ class Lockstep:
             # All runs start from the same network, so it is judged once. It is shown but never chosen.
             judged = self._untrained = self._untrained or self._judge(run)
         self._write_scores(run, epoch, "validation", judged.evaluation)
-        for sample, (png, dice) in zip(self._samples, judged.pictures, strict=True):
+        for sample, (png, score) in zip(self._samples, judged.pictures, strict=True):
             self._sink.write(
-                Sample(self._plan.experiment, run.id, sample.case, epoch, run.step, "prediction", png, dice)
+                Sample(self._plan.experiment, run.id, sample.case, epoch, run.step, "prediction", png, score)
             )
         metric = self._task.metric_info(self._task.headline)
         if epoch > 0 and run.score(epoch, judged.evaluation.metrics[self._task.headline], metric.is_better):
@@ -326,7 +326,7 @@ class Lockstep:
         if split != "train" and evaluation.counts is not None:
             cases = tuple(self._feed.case_id(position) for position in evaluation.index)
             sizes = self._feed.original_sizes(evaluation.index)
-            self._sink.write(CaseScores(run.id, epoch, split, cases, evaluation.counts, sizes))
+            self._sink.write(CaseScores(run.id, epoch, split, cases, evaluation.counts, sizes, evaluation.scores))
 
     def _save(self, lane: Lane) -> None:
         lane.saved_at = time.monotonic()

@@ -96,8 +96,8 @@ class TrainingRun:
         with self._random.active():
             restore_where = self._buffers.save()
             with self._numerics.autocast():
-                logits = self.model(batch.input)  # (B, C, H, W)
-            parts = self.bank(logits, batch.target)
+                output = self.model(batch.input)  # (B, O, H, W)
+            parts = self.bank(output, batch.target)
             fused: Fused = self.fusion(parts)
             measured = None if self._probe is None else self._probe(self.step, parts, fused)
             self.optimizer.zero_grad()
@@ -118,8 +118,8 @@ class TrainingRun:
         restore_where = self._buffers.save()
         with self._random.repeated():  # the same units drop out, so that only the step makes a difference
             with self._numerics.autocast():
-                logits = self.model(batch.input)
-            self.fusion.after_step(self.bank(logits, batch.target))
+                output = self.model(batch.input)
+            self.fusion.after_step(self.bank(output, batch.target))
         restore_where(torch.ones((), dtype=torch.bool, device=self._numerics.device))
 
     def change(self, change: SettingChange) -> None:

@@ -33,7 +33,7 @@ class StepState:
         filled: How many of the last columns hold values: () int64, or an integer where the host knows it for free; (K,)
             once losses were absent.
         finite: Whether this step's losses are all finite: () bool, or a Python one where the host knows it for free.
-        logits: The network's output that the losses were computed from, with gradient; None where it is not known.
+        output: The network's output that the losses were computed from, with gradient; None where it is not known.
         parameters: What the losses are minimised over, with gradient; empty where it is not known.
         present: (K,) bool, the losses that this step has; None if it has all.
         seen: What several processes or micro-batches have seen of the losses; None where there is one of each.
@@ -44,7 +44,7 @@ class StepState:
     window: Tensor
     filled: Count
     finite: Flag
-    logits: Tensor | None = None
+    output: Tensor | None = None
     parameters: tuple[Tensor, ...] = ()
     present: Tensor | None = None
     seen: Seen | None = None

@@ -159,7 +159,7 @@ class GradientWeighting(Weighting):
         Raises:
             ConfigError: If it is not known.
         """
-        known = state.parameters if self.gradient_of == "parameters" else (state.logits,)
+        known = state.parameters if self.gradient_of == "parameters" else (state.output,)
         found = tuple(tensor for tensor in known if tensor is not None and tensor.requires_grad)
         if any(hasattr(tensor, "placements") for tensor in found):  # a DTensor: each process holds a part of it
             raise ConfigError(
@@ -177,7 +177,7 @@ class GradientWeighting(Weighting):
             )
         raise ConfigError(
             f"{type(self).__name__} looks at gradients at the output of the network, which was not passed. Call the "
-            "Fusion with what a LossBank returns, or with `Parts(terms, logits=logits)`, undetached.",
+            "Fusion with what a LossBank returns, or with `Parts(terms, output=output)`, undetached.",
             "weighting",
         )
 
@@ -191,7 +191,7 @@ class GradientWeighting(Weighting):
 
     def rows(self, state: StepState, inputs: Sequence[Tensor]) -> Gradients:
         """The losses' gradients at ``inputs``; those at weights are means over all processes and micro-batches."""
-        rows = gradients(state.terms, inputs, state.logits, can_wait=self.host_sync)
+        rows = gradients(state.terms, inputs, state.output, can_wait=self.host_sync)
         if state.seen is None or self.gradient_of == "logits":
             return rows
         return state.seen.pool.rows(rows)

@@ -164,7 +164,7 @@ def test_a_dataclass_and_its_own_constants_work_in_a_plugin(plugin):
             "class W(FixedWeighting): options = ('speed', 'weights')\nWEIGHTINGS = {'x': W}\n",
             r"must be fields of dmf\.config\.FusionConfig, and 'speed' is none",
         ),
-        ("LOSSES = {'x': dict}\n", r"loss 'x' must be a class derived from dmf\.losses\.Loss, got dict"),
+        ("LOSSES = {'x': dict}\n", r"loss 'x' must be a class derived from dmf\.terms\.Loss, got dict"),
         (
             "MODELS = {'x': 3}\n",
             r"model 'x' must be a function \(config, in_channels, classes, image_size\) .* got int",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # they need torch
 
     from dmf.data import Dataset, PreparedData
     from dmf.data.batches import Batch
-    from dmf.losses import Loss
+    from dmf.terms import Loss
 
 
 class Segmentation(Task):
@@ -59,7 +59,7 @@ class Segmentation(Task):
         self.ratios: tuple[float, ...] = (1 / len(self.class_names),) * len(self.class_names)
 
     @classmethod
-    def losses(cls) -> "Registry[Loss]":
+    def losses(cls) -> "Registry[Loss[Any]]":
         from dmf.losses import LOSSES
 
         return LOSSES
@@ -93,7 +93,7 @@ class Segmentation(Task):
     def learn(self, data: "PreparedData", training: NDArray[np.int64]) -> None:
         from dmf.data import class_ratios
 
-        self.ratios = tuple(class_ratios(data.masks, len(self.class_names), training).tolist())
+        self.ratios = tuple(class_ratios(data.targets, len(self.class_names), training).tolist())
 
     def evaluate(self, predict: Predict, batches: "Iterable[Batch]") -> Evaluation:
         from dmf.tasks.segmentation.evaluation import evaluate
@@ -127,7 +127,7 @@ class Segmentation(Task):
         seen: set[int] = set()
         first = []
         for position in positions:
-            classes = set(np.bincount(data.masks[position].ravel()).nonzero()[0].tolist()) - {IGNORE}
+            classes = set(np.bincount(data.targets[position].ravel()).nonzero()[0].tolist()) - {IGNORE}
             if not classes <= seen:
                 first.append(position)
                 seen |= classes

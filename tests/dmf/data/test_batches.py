@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,7 @@ def data() -> PreparedData:
     number = np.arange(10, dtype=np.uint8)
     return PreparedData(
         images=np.broadcast_to(number[:, None, None, None], (10, 3, 4, 4)).copy(),
-        masks=np.broadcast_to((number % 2)[:, None, None], (10, 4, 4)).copy(),
+        targets=np.broadcast_to((number % 2)[:, None, None], (10, 4, 4)).copy(),
         cases=tuple(Case(f"c{n}", "benign") for n in number),
         sizes=np.full((10, 2), 4),
         class_names=("background", "lesion"),
@@ -32,6 +34,27 @@ def test_a_batch_holds_scaled_images_class_numbers_and_positions(data: PreparedD
     assert batch.target.dtype == torch.int64
     assert batch.target[:, 0, 0].tolist() == [1, 0]
     assert batch.index.tolist() == [5, 2]
+
+
+@pytest.mark.parametrize(("kind", "white"), [(np.uint8, 255.0), (np.uint16, 40_000.0), (np.float32, 2.5)])
+def test_targets_that_are_images_come_on_their_own_scale(data: PreparedData, kind: type, white: float) -> None:
+    values = np.array([0, 1, 200], np.float64) / 200 * white
+    images = np.broadcast_to(values[:, None, None, None], (3, 2, 4, 4)).astype(kind)
+    paired = dataclasses.replace(data, images=images, targets=images[:, :1], white=white, target_white=2 * white)
+    batch = DeviceData(paired).batch(torch.tensor([2, 1, 0]))
+    assert batch.input.dtype == batch.target.dtype == torch.float32
+    assert batch.target.shape == (3, 1, 4, 4)
+    stored = torch.from_numpy(images[::-1, 0, 0, 0].astype(np.float64))
+    torch.testing.assert_close(batch.input[:, 1, 2, 3].double(), stored / white, rtol=1e-6, atol=0)
+    torch.testing.assert_close(batch.target[:, 0, 2, 3].double(), stored / white / 2, rtol=1e-6, atol=0)
+    assert batch.input[0].max() == 1  # 40,000 is beyond what int16 holds
+
+
+def test_batches_leave_float_images_as_they_are(data: PreparedData) -> None:
+    images = np.full((2, 1, 4, 4), 3.0, np.float32)
+    paired = DeviceData(dataclasses.replace(data, images=images, targets=images, white=2.0, target_white=2.0))
+    for _ in range(2):
+        assert paired.batch(torch.tensor([0])).target.unique().tolist() == [1.5]
 
 
 def test_inputs_lie_in_memory_as_asked(data: PreparedData) -> None:

@@ -113,7 +113,7 @@ def test_a_picture_elsewhere_below_the_root_is_found_unless_there_are_two(drawn)
 
 def test_it_trains_as_any_dataset(drawn):
     data = prepare(drawn(), DataConfig(dataset=drawn().name, image_size=16))
-    assert (data.images.shape, data.masks.max()) == ((2, 1, 16, 16), 2)
+    assert (data.images.shape, data.targets.max()) == ((2, 1, 16, 16), 2)
 
 
 @pytest.mark.parametrize("name", ["coco", "labelme", "cvat", "ddti"])

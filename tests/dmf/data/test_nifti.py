@@ -252,7 +252,7 @@ def test_a_damaged_volume_is_one_problem_not_one_for_each_slice(volumes: Callabl
 
 def test_prepared_slices_equal_what_was_drawn(volumes: Callable[..., Path]) -> None:
     data = prepare(Volumes(volumes()), DataConfig(dataset="nifti", image_size=40))
-    assert data.masks.sum() == 3 * 12 * 4 * 5  # 10 x 8 pixels stretched to 40 x 40
+    assert data.targets.sum() == 3 * 12 * 4 * 5  # 10 x 8 pixels stretched to 40 x 40
     assert data.sizes.tolist() == [[10, 8]] * 18
 
 

@@ -45,7 +45,7 @@ def test_prepared_scans_equal_an_independent_computation(shared: Callable[[str],
         masks = [grey(file) > 127 for file in folder.glob(f"{stem}_mask*.png")]
         lesion = np.any(masks, axis=0)
         assert tuple(data.sizes[n]) == lesion.shape
-        np.testing.assert_array_equal(data.masks[n], nearest(lesion, SIDE), err_msg=case.id)
+        np.testing.assert_array_equal(data.targets[n], nearest(lesion, SIDE), err_msg=case.id)
         image = grey(case.image).astype(float)
         if min(image.shape) >= SIDE:  # smaller ones are enlarged, by another rule
             np.testing.assert_allclose(data.images[n, 0], area(image, SIDE), atol=1.01, err_msg=case.id)

@@ -22,8 +22,8 @@ def cached(home: Path) -> list[Path]:
 def test_prepared_data_has_one_shape(counting: type[Dataset]) -> None:
     data = prepare(counting(), SMALL)
     assert data.images.shape == (6, 1, 16, 16)
-    assert data.masks.shape == (6, 16, 16)
-    assert data.images.dtype == data.masks.dtype == np.uint8
+    assert data.targets.shape == (6, 16, 16)
+    assert data.images.dtype == data.targets.dtype == np.uint8
     assert data.sizes.tolist() == [[8, 12]] * 6
     assert data.class_names == ("background", "lesion")
     assert [case.id for case in data.cases] == [f"c{n}" for n in range(6)]
@@ -38,7 +38,7 @@ def test_the_second_time_nothing_is_computed(counting: type[Dataset], home: Path
     second = prepare(again, SMALL, on_progress=lambda *_: pytest.fail("computed again"))
     assert again.loads == 0
     assert np.array_equal(first.images, second.images)
-    assert np.array_equal(first.masks, second.masks)
+    assert np.array_equal(first.targets, second.targets)
     assert np.array_equal(first.sizes, second.sizes)
     assert first.cases == second.cases
     assert len(cached(home)) == 1
@@ -79,8 +79,8 @@ def test_a_changed_file_is_prepared_again(fake_busi: Path) -> None:
     mask = fake_busi / "benign" / "benign (1)_mask.png"
     mask.write_bytes((fake_busi / "normal" / "normal (1)_mask.png").read_bytes())
     after = prepare(Busi(fake_busi), config)
-    assert before.masks[0].any()
-    assert not after.masks[0].any()
+    assert before.targets[0].any()
+    assert not after.targets[0].any()
 
 
 def test_the_same_files_elsewhere_do_not_share_a_cache(counting: type[Dataset]) -> None:
@@ -140,7 +140,7 @@ def test_two_processes_may_prepare_the_same_data_at_once(home: Path) -> None:
 def test_a_cache_of_an_older_version_is_still_read(counting: type[Dataset], home: Path) -> None:
     first = prepare(counting(), SMALL)
     (path,) = cached(home)
-    arrays = {"images": first.images + 1, "masks": first.masks, "sizes": first.sizes}
+    arrays = {"images": first.images + 1, "masks": first.targets, "sizes": first.sizes}
     np.savez(path, **arrays)  # how they were written
     again = prepare(counting(), SMALL, on_progress=lambda *_: pytest.fail("computed again"))
     assert np.array_equal(again.images, first.images + 1)
@@ -160,7 +160,7 @@ def test_the_filter_is_applied_before_resizing() -> None:
     plain = prepare(Phantom(images=1), DataConfig())
     smooth = prepare(Phantom(images=1), DataConfig(filter=True))
     assert smooth.images.astype(float).std() < plain.images.astype(float).std()
-    assert np.array_equal(smooth.masks, plain.masks)
+    assert np.array_equal(smooth.targets, plain.targets)
 
 
 def test_a_larger_limit_keeps_what_a_smaller_one_chose() -> None:

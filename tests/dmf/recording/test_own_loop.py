@@ -206,7 +206,7 @@ def test_scores_and_pictures_are_kept_with_the_steps_before_them(store, fused):
         {"epoch": 1, "step": 3, "split": "validation", "images": 7, "metric": "cb_dice", "value": 0.75},
         {"epoch": 1, "step": 3, "split": "validation", "images": 7, "metric": "my score", "value": 12},
     ]
-    pictures = [(row.run, row.kind, row.epoch, row.step, row.dice) for row in store.samples(run.experiment)]
+    pictures = [(row.run, row.kind, row.epoch, row.step, row.score) for row in store.samples(run.experiment)]
     assert pictures == [
         (None, "image", 0, 0, None),
         (None, "truth", 0, 0, None),

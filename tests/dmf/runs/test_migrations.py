@@ -146,7 +146,7 @@ def test_experiments_of_version_1_are_in_the_order_of_their_making_and_new_ones_
     store.close()
 
 
-@pytest.mark.parametrize("version", ["v1", "v2", "v3"])
+@pytest.mark.parametrize("version", ["v1", "v2", "v3", "v4"])
 def test_a_migrated_store_has_the_tables_of_a_new_one(version, tmp_path):
     def described(file):
         engine = create_engine(f"sqlite:///{file}")
@@ -240,6 +240,12 @@ def test_a_database_server_gets_the_same_migration_in_its_own_words():
     said.clear()
     migrations._owners_are_watched(engine)
     assert said == ["ALTER TABLE runs ADD COLUMN silent FLOAT(53)", "ALTER TABLE artifacts ADD COLUMN sha256 VARCHAR"]
+    said.clear()
+    migrations._scores_have_names(engine)
+    assert said == [
+        "ALTER TABLE case_scores ADD COLUMN scores TEXT",
+        "ALTER TABLE samples RENAME COLUMN dice TO score",
+    ]
 
 
 def test_an_old_store_that_cannot_be_written_says_so(version_1):
@@ -323,4 +329,35 @@ def test_a_store_of_version_3_opens_and_what_was_killed_under_it_can_be_taken_ov
     files = store.artifacts(finished[0].id)
     assert {file.kind for file in files} >= {"checkpoint_last", "checkpoint_best", "probabilities_best"}
     assert {file.sha256 for file in files} == {None}
+    store.close()
+
+
+# From version 4
+
+
+def test_a_store_of_version_4_keeps_its_counts_and_what_its_pictures_scored(tmp_path):
+    file = shutil.copy(STORES / "v4" / "runs.sqlite", tmp_path / "runs.sqlite")
+    engine = create_engine(f"sqlite:///{file}")
+    with engine.connect() as connection:
+        before = dict(connection.execute(text("SELECT id, dice FROM samples")).all())
+        counts = connection.scalars(text("SELECT counts FROM case_scores ORDER BY run, epoch, split")).all()
+    engine.dispose()
+    assert any(score is not None for score in before.values())
+
+    store = RunStore(file)
+    assert version(store) == int(NEWEST)
+    experiments = store.experiments()
+    assert [row.name for row in experiments] == ["Stopped by version 4", "Finished by version 4"]
+    pictures = [picture for row in experiments for picture in store.samples(row.id)]
+    assert {picture.id: picture.score for picture in pictures} == before
+    assert {row.task for row in experiments} == {"segmentation"}
+    kept = [
+        scores
+        for run in sorted(store.runs(), key=lambda run: run.id)
+        for split in ("test", "validation")
+        for scores in store.case_scores(run.id, split)
+    ]
+    kept.sort(key=lambda scores: (scores.run, scores.epoch, scores.split))
+    assert [scores.counts.astype("<i8").tobytes() for scores in kept] == counts
+    assert all(scores.scores == {} for scores in kept)
     store.close()

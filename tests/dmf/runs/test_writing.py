@@ -69,6 +69,23 @@ def test_case_scores_come_back_as_they_were(store, run):
     np.testing.assert_array_equal(first.sizes, [[480, 640], [471, 562]])
 
 
+def test_scores_of_cases_without_counts_come_back_as_they_were(store, run):
+    named = {"psnr": np.array([31.25, np.nan]), "rmse": np.array([0.1, 0.25])}
+    store.write([dataclasses.replace(scores(run, 1), counts=None, scores=named)], "me")
+    (back,) = store.case_scores(run, "validation")
+    assert back.counts is None
+    assert back.cases == ("a", "b")
+    assert back.scores.keys() == named.keys()
+    for name, values in named.items():
+        np.testing.assert_array_equal(back.scores[name], values)
+
+
+def test_scores_that_are_not_one_for_each_case_are_refused(store, run):
+    wrong = dataclasses.replace(scores(run, 1), scores={"psnr": np.zeros(3)})
+    with pytest.raises(ValueError, match=r"Score 'psnr' must be one number for each of 2 cases, got \(3,\)"):
+        store.write([wrong], "me")
+
+
 def test_case_scores_of_a_wrong_shape_are_refused(store, run):
     wrong = dataclasses.replace(scores(run, 1), counts=np.zeros((3, 2, 3), np.int64))
     with pytest.raises(ValueError, match=r"`counts` must have shape \(2, classes, 3\)"):
@@ -86,8 +103,8 @@ def test_samples_are_listed_without_their_bytes(store, experiment, run):
 
     image, prediction = store.samples(experiment.id)
 
-    assert (image.kind, image.run, image.dice) == ("image", None, None)
-    assert (prediction.kind, prediction.run, prediction.dice) == ("prediction", run, 0.5)
+    assert (image.kind, image.run, image.score) == ("image", None, None)
+    assert (prediction.kind, prediction.run, prediction.score) == ("prediction", run, 0.5)
     assert store.sample_png(image.id) == b"image"
     assert store.sample_pngs([prediction.id, image.id]) == {prediction.id: b"prediction", image.id: b"image"}
 
@@ -112,7 +129,7 @@ def test_what_is_written_again_replaces_the_first(store, experiment, run):
 
     assert store.epoch_metrics([run])["value"].tolist() == [0.2]
     assert len(store.case_scores(run, "validation")) == 1
-    assert [row.dice for row in store.samples(experiment.id)] == [None, 0.2]
+    assert [row.score for row in store.samples(experiment.id)] == [None, 0.2]
     assert store.artifacts(run) == [Artifact(run, "checkpoint_last", 1, 2, "last.safetensors", 3)]
 
 

@@ -98,7 +98,7 @@ def test_images_truths_and_guesses_of_the_untrained_network_are_kept_before_the_
     assert {sample.epoch for sample in early} == {0}
     assert all(sample.png.startswith(b"\x89PNG") for sample in early)
     predictions = [sample for sample in early if sample.kind == "prediction"]
-    assert all(0 <= sample.dice <= 1 for sample in predictions)
+    assert all(0 <= sample.score <= 1 for sample in predictions)
 
 
 def test_validation_is_scored_each_epoch_and_test_once_at_the_best_one(race, tiny):

@@ -100,7 +100,7 @@ def _files(store, run_id):
 def _pictures(store, id):
     label = {run.id: run.label for run in store.experiment(id).runs}
     return {
-        (label.get(row.run), row.epoch, row.step, row.case, row.kind, row.dice): store.sample_png(row.id)
+        (label.get(row.run), row.epoch, row.step, row.case, row.kind, row.score): store.sample_png(row.id)
         for row in store.samples(id)
     }
 
@@ -259,7 +259,7 @@ def test_a_run_whose_checkpoint_cannot_be_written_fails_alone_and_goes_on_once_i
                 return own(path, tensors, progress, fingerprint)
         return own(path, tensors, progress, fingerprint)
 
-    def best_now(self, epoch, value):
+    def best_now(self, epoch, value, is_better):
         self.progress = replace(self.progress, best_epoch=epoch, best_score=value)
         return True
 
@@ -289,7 +289,9 @@ def test_a_run_whose_best_network_is_gone_at_the_end_fails_alone_with_a_clear_me
     # The first epoch is the best one, so that its network is asked for at the end.
     scores = {1: 0.9}
     own = TrainingRun.score
-    monkeypatch.setattr(TrainingRun, "score", lambda self, epoch, value: own(self, epoch, scores.get(epoch, 0.1)))
+    monkeypatch.setattr(
+        TrainingRun, "score", lambda self, epoch, value, better: own(self, epoch, scores.get(epoch, 0.1), better)
+    )
 
     def at(now, job):
         if now == 9:
@@ -308,7 +310,7 @@ def test_a_run_whose_best_network_is_gone_at_the_end_fails_alone_with_a_clear_me
 STORES = Path(__file__).parents[2] / "data" / "stores"
 
 
-@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize("version", ["v1", "v2", "v4"])
 def test_a_run_of_a_store_of_an_earlier_version_goes_on_from_its_checkpoint(home, tmp_path, version):
     shutil.copytree(STORES / version, tmp_path / version)
     store = RunStore(tmp_path / version / "runs.sqlite")

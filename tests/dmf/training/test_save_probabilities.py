@@ -54,7 +54,7 @@ def counts_of(file, truths):
 @pytest.fixture
 def truths(tiny):
     data = build.build_workbench(tiny()).data
-    return {case.id: mask for case, mask in zip(data.cases, data.masks, strict=True)}
+    return {case.id: mask for case, mask in zip(data.cases, data.targets, strict=True)}
 
 
 def test_best_and_last_are_kept_and_are_those_networks(race, tiny, best_at):

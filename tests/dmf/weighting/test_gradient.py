@@ -83,7 +83,7 @@ def test_a_fusion_that_does_not_know_the_network_is_told_how_to(kind: Any) -> No
     terms = leaf(1.0, 2.0)
     with pytest.raises(ConfigError, match=r"Call `fusion\.watch\(model\.parameters\(\)\)` once, or choose gradient_of"):
         Fusion(kind(2))(terms)
-    with pytest.raises(ConfigError, match=r"what a LossBank returns, or with `Parts\(terms, logits=logits\)`"):
+    with pytest.raises(ConfigError, match=r"what a LossBank returns, or with `Parts\(terms, output=output\)`"):
         Fusion(kind(2, gradient_of="logits"))(terms)
     with pytest.raises(ConfigError, match="undetached"):
         Fusion(kind(2, gradient_of="logits"))(Parts(terms, logits=torch.ones(2)))

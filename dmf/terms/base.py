@@ -1,0 +1,53 @@
+"""What every loss of ours is: a module from what a step's losses share to a scalar."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, Generic, Self, TypeVar
+
+from torch import Tensor, nn
+
+from dmf.config import DEFAULT_TASK, FusionConfig
+from dmf.errors import ConfigError
+from dmf.terms.prediction import Prediction
+
+P = TypeVar("P", bound=Prediction)
+
+
+class Loss(nn.Module, ABC, Generic[P]):
+    """A loss computed from the :class:`Prediction` of its task.
+
+    Shape:
+        - returns: (), float32 or float64.
+
+    Attributes:
+        task: The task it belongs to: a loss of a plug-in joins those of this one.
+        uses_counts: Whether the value comes from per-class counts; it then has no gradient with ``counts="hard"``.
+    """
+
+    task: ClassVar[str] = DEFAULT_TASK
+    uses_counts: ClassVar[bool] = False
+
+    @abstractmethod
+    def forward(self, prediction: P) -> Tensor:
+        """The loss of one step."""
+
+    @classmethod
+    def from_config(cls, config: FusionConfig, class_ratios: Sequence[float] | None = None) -> Self:
+        """Build the loss with the options it takes from ``config``.
+
+        Args:
+            config: Where its options stand.
+            class_ratios: Share of each class in the pixels of the training set, for losses that use it.
+        """
+        return cls()
+
+
+def require_non_negative(**options: float) -> None:
+    """Refuse an option that is negative or not finite.
+
+    Raises:
+        ConfigError: Naming the option and its value.
+    """
+    for name, value in options.items():
+        if not 0 <= value < float("inf"):
+            raise ConfigError(f"`{name}` must be a number of at least 0, got {value}.")
