@@ -3,9 +3,10 @@
 import re
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import streamlit as st
+
+from dmf.config import ExperimentConfig
 
 HOME, TRAIN, COMPARE, INSPECT = "pages/home.py", "pages/train.py", "pages/compare.py", "pages/inspect.py"
 LAB, TOUR = "pages/lab.py", "pages/tour.py"
@@ -110,7 +111,7 @@ def choose_case(case: str) -> None:
     st.query_params[CASE] = case
 
 
-def start_once(config: Any, start: Callable[[Any], str]) -> str:
+def start_once(config: ExperimentConfig, start: Callable[[ExperimentConfig], str]) -> str:
     """Start an experiment; returns its id. Further clicks on a button that seems not to answer start nothing more.
 
     Args:

@@ -93,10 +93,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "dmf.__main__": {"dmf.cli"},
     "app.charts": set(),
-    "app.components": {"app.charts", "app.state", "app.theme"},
+    # Plain data to be shown: pages and components name them, access makes them.
+    "app.views": {"dmf.runs", "dmf.analysis", "dmf.replay", "dmf.data", "dmf.metrics"},
+    "app.components": {"app.views", "app.charts", "app.state", "app.theme"},
     "app.state": {"app.charts", "app.components", "app.theme"},
     "app.theme": {"app.charts", "app.components", "app.state"},
     "app.access": {
+        "app.views",
         *("dmf.runs", "dmf.analysis", "dmf.replay", "dmf.jobs", "dmf.build", "dmf.metrics"),
         "dmf.examples",
         "dmf.methods",
@@ -105,7 +108,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "dmf.importing",
         "dmf.trained",
     },
-    "app.pages": {"app.access", "app.components", "app.charts", "app.state"},
+    "app.pages": {"app.access", "app.views", "app.components", "app.charts", "app.state"},
     "app.__main__": set(),
     "app.main": {"app.access", "app.components", "app.charts", "app.state", "app.theme", "app.pages"},
 }
@@ -135,6 +138,7 @@ NEVER: dict[str, set[str]] = {
     "dmf.analysis": {"torch", "streamlit"},
     "dmf": {"streamlit"},
     "app.charts": {"torch", "streamlit"},
+    "app.views": {"streamlit"},
     "app": {"torch", "sqlalchemy"},
 }
 

@@ -3,10 +3,8 @@
 Torch is imported only inside functions: a page that only looks opens without it.
 """
 
-from app.access.checking import Checked, Choices, check, choices, prepare_ahead
+from app.access.checking import check, choices, prepare_ahead
 from app.access.comparing import (
-    ComparedRun,
-    Results,
     absent_words_of,
     all_runs,
     band_of,
@@ -25,13 +23,6 @@ from app.access.comparing import (
     what_differs,
 )
 from app.access.datasets import (
-    Facts,
-    ImportedDataset,
-    Picture,
-    Preview,
-    Question,
-    Source,
-    Split,
     bring_archive,
     bring_folder,
     cases,
@@ -53,8 +44,6 @@ from app.access.datasets import (
 from app.access.explaining import explanation
 from app.access.exporting import run_data, run_file
 from app.access.inspecting import (
-    InspectedRun,
-    Which,
     bring_predictions,
     case_table,
     inspected_runs,
@@ -65,8 +54,6 @@ from app.access.inspecting import (
 )
 from app.access.lab import (
     PERTURBATIONS,
-    History,
-    Synthetic,
     evenness,
     lab_runs,
     lab_shapes,
@@ -86,65 +73,22 @@ from app.access.lab import (
     uploaded_history,
     weights_csv,
 )
-from app.access.live_settings import SettingsChanged, change_settings
+from app.access.live_settings import change_settings
 from app.access.methods import methods_table
-from app.access.playing import ComparedPlayback, PlayedRuns, compared_playback, playback
+from app.access.playing import ComparedPlayback, compared_playback, playback
 from app.access.plugins import load_plugins, plugins_to_replay, run_plugin, unloaded_plugins
 from app.access.predict_image import try_network
-from app.access.queueing import Entry, cancel, move, queue
-from app.access.reading import (
-    Snapshot,
-    absent_words,
-    active,
-    follow,
-    metric_info,
-    only_examples,
-    overview,
-    pictures,
-    store,
-)
+from app.access.queueing import cancel, move, queue
+from app.access.reading import absent_words, active, follow, metric_info, only_examples, overview, pictures, store
 from app.access.steering import command, manager, owner_in_words, start, trouble
 from app.access.tour import scene_pictures, scene_playback, take_scene
-from app.access.viewing import (
-    CaseView,
-    Growth,
-    Prediction,
-    case_numbers,
-    contact_sheet,
-    grown_cases,
-    growth,
-    growth_gif,
-    kept_picture,
-    view_case,
-)
+from app.access.viewing import case_numbers, contact_sheet, grown_cases, growth, growth_gif, kept_picture, view_case
 from dmf.analysis.weight_path import path_of
 from dmf.replay import replayable_methods
 
 __all__ = [
     "PERTURBATIONS",
-    "CaseView",
-    "Checked",
-    "Choices",
     "ComparedPlayback",
-    "ComparedRun",
-    "Entry",
-    "Facts",
-    "Growth",
-    "History",
-    "ImportedDataset",
-    "InspectedRun",
-    "Picture",
-    "PlayedRuns",
-    "Prediction",
-    "Preview",
-    "Question",
-    "Results",
-    "SettingsChanged",
-    "Snapshot",
-    "Source",
-    "Split",
-    "Synthetic",
-    "Which",
     "absent_words",
     "absent_words_of",
     "active",

@@ -4,32 +4,18 @@ import re
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
 from pydantic import ValidationError
 
 from app.access.plugins import added
+from app.views import Checked, Choices
 from dmf import config_text
 from dmf.config import DataConfig, ExperimentConfig, FusionConfig, RunConfig, TrainingConfig
 from dmf.config_text import SECTIONS
 from dmf.errors import ConfigError, DataError, DMFError
 from dmf.plugins import loaded
-
-
-@dataclass(frozen=True)
-class Choices:
-    """Names the form offers, by field; ``options`` are those of each dataset at their defaults, with its title.
-
-    Attributes:
-        added: Those of plug-ins, for fields whose menu is short.
-    """
-
-    names: dict[str, tuple[str, ...]]
-    options: dict[str, dict[str, Any]]
-    titles: dict[str, str]
-    added: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def choices() -> Choices:
@@ -68,25 +54,6 @@ def _prepare_ahead() -> threading.Thread:
     thread = threading.Thread(target=prepare, name="dmf-prepare-ahead", daemon=False)
     thread.start()
     return thread
-
-
-@dataclass(frozen=True)
-class Checked:
-    """What a filled form comes to.
-
-    Attributes:
-        config: What would be trained; None if something cannot work.
-        problems: Field to what is wrong with it; None for what no single field is to blame for.
-        rows: Run, counted from 0, to the field to blame (if any) and what is wrong.
-        notes: Run, counted from 0, to what is worth knowing about it.
-        images: Images of each split, and ``steps_per_epoch``; empty while unknown.
-    """
-
-    config: ExperimentConfig | None = None
-    problems: dict[str | None, str] = field(default_factory=dict)
-    rows: dict[int, tuple[str | None, str]] = field(default_factory=dict)
-    notes: dict[int, str] = field(default_factory=dict)
-    images: dict[str, int] = field(default_factory=dict)
 
 
 def check(values: Mapping[str, Any], runs: Sequence[str], name: str) -> Checked:

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,10 @@ import pandas as pd
 import streamlit as st
 
 from app.access.reading import absent_words, metric_info, store
+from app.views import ComparedRun, NamedMetric, Results
 from dmf.analysis.behaviour import Behaviour, weight_behaviour
 from dmf.analysis.best import headline_of
-from dmf.analysis.comparison import Comparison, compare
+from dmf.analysis.comparison import compare
 from dmf.analysis.differences import FlatConfig, differences, flat_config, in_order
 from dmf.analysis.grouping import Band, band, common_grid, group_runs
 from dmf.analysis.listing import run_table
@@ -25,33 +25,6 @@ from dmf.metrics.info import BEFORE_STORED
 from dmf.metrics.per_image import image_scores
 from dmf.records import CaseScores
 from dmf.runs import EventRow, ExperimentRow, RunRow, RunStore
-
-
-@dataclass(frozen=True)
-class ComparedRun:
-    """A chosen run as of now.
-
-    Attributes:
-        live: What it recorded, in memory.
-        steps_per_epoch: Optimizer steps in one epoch; 1 where nobody recorded it.
-        config: All of its settings, as ``section.field`` to value.
-    """
-
-    run: RunRow
-    experiment: ExperimentRow
-    live: LiveRun
-    steps_per_epoch: int
-    config: FlatConfig
-
-    @property
-    def id(self) -> str:
-        """Of the run."""
-        return self.run.id
-
-    @property
-    def origin(self) -> float:
-        """Unix time that counts as 0 s: its first step."""
-        return self.live.started or self.run.created
 
 
 def all_runs(archived: bool = False) -> pd.DataFrame:
@@ -155,33 +128,10 @@ def what_differs(configs: Mapping[str, FlatConfig]) -> pd.DataFrame:
     return differences(configs)
 
 
-@dataclass(frozen=True)
-class NamedMetric:
-    """A metric and how it is to be read."""
-
-    name: str
-    title: str
-    sentence: str
-    range: tuple[float, float] | None = None
-
-
 def named_metric(name: str, runs: Sequence[ComparedRun] = ()) -> NamedMetric:
     """How a metric of these runs is to be read."""
     about = metric_info(name, [run.experiment for run in runs])
     return NamedMetric(name, about.title, about.sentence, about.range)
-
-
-@dataclass(frozen=True)
-class Results:
-    """What came out, per group of runs.
-
-    Attributes:
-        summary: Mean and spread of every metric, see :func:`dmf.analysis.summary.summary_table`.
-        comparisons: Metric to what may be concluded from it; only metrics that can be tested.
-    """
-
-    summary: pd.DataFrame
-    comparisons: dict[str, Comparison]
 
 
 def groups_of(configs: Mapping[str, FlatConfig], fields: Sequence[str]) -> dict[tuple[Any, ...], tuple[str, ...]]:
@@ -264,7 +214,7 @@ def _last_scores(store: RunStore, id: str) -> CaseScores | None:
 
 
 def _per_image(run: ComparedRun, scores: CaseScores | None) -> ScoredRun:
-    if scores is None:
+    if scores is None or scores.counts is None:
         return ScoredRun(run.id, run.config, (), np.empty(0))
     absent = run.config.get("training.absent", BEFORE_STORED)
     return ScoredRun(run.id, run.config, scores.cases, image_scores(scores.counts, "lesion_dice", absent))

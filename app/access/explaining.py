@@ -28,7 +28,7 @@ def explanation(
         ConfigError: If there is no such step, or the method cannot be explained.
         DataError: If the losses do not fit the configuration.
     """
-    content = hashlib.blake2b(np.ascontiguousarray(losses, dtype=np.float64)).hexdigest()
+    content = hashlib.blake2b(np.ascontiguousarray(losses, dtype=np.float64).data).hexdigest()
     said = f"{losses.shape} {config.model_dump_json()} {changes}"
     return _explainer(losses, content, said, config, tuple(changes)).at(step)
 

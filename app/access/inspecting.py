@@ -2,58 +2,21 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
 
 from app.access.reading import store
+from app.views import InspectedRun, Which
 from dmf.analysis import inspection
 from dmf.errors import DMFError, RunNotFoundError
 from dmf.metrics.calibration import Reliability
-from dmf.metrics.info import BEFORE_STORED
 from dmf.probabilities import Probabilities
-from dmf.runs import ExperimentRow, RunRow, RunStore
+from dmf.runs import RunRow, RunStore
 
 if TYPE_CHECKING:
-    from dmf.build import Original
-
-Which = Literal["best", "last"]
-
-
-@dataclass(frozen=True)
-class InspectedRun:
-    """A chosen run.
-
-    Attributes:
-        classes: Names of the classes but the background.
-        has_network: Whether a network of it is kept here.
-    """
-
-    run: RunRow
-    experiment: ExperimentRow
-    classes: tuple[str, ...]
-    has_network: bool
-
-    @property
-    def id(self) -> str:
-        """Of the run."""
-        return self.run.id
-
-    def setting(self, section: str, name: str, default: Any = None) -> Any:
-        """A setting of its experiment; ``default`` where nobody recorded it."""
-        return (self.experiment.config.get(section) or {}).get(name, default)
-
-    @property
-    def fit(self) -> Literal["stretch", "pad"]:
-        """How images were made square."""
-        return "pad" if self.setting("data", "fit") == "pad" else "stretch"
-
-    @property
-    def absent(self) -> str:
-        """What a class scores that is in neither truth nor prediction."""
-        return str(self.setting("training", "absent", BEFORE_STORED))
+    from dmf.data.original import Original
 
 
 def inspected_runs(ids: Sequence[str]) -> tuple[list[InspectedRun], list[str]]:
@@ -83,7 +46,7 @@ def _classes(here: RunStore, run: RunRow) -> tuple[str, ...]:
             return tuple(event.data["class_names"][1:])
     for split in ("test", "validation"):
         scores = here.case_scores(run.id, split)
-        if scores:
+        if scores and scores[-1].counts is not None:
             count = scores[-1].counts.shape[1] - 1
             return ("lesion",) if count == 1 else tuple(f"class {number + 1}" for number in range(count))
     return ("lesion",)

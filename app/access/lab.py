@@ -3,7 +3,7 @@
 import hashlib
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from app.access.comparing import all_runs
 from app.access.reading import store
-from dmf.analysis.near_uniform import NearUniform, Spread, near_uniform, spread
+from app.views import Evenness, History, Weights
+from dmf.analysis.near_uniform import near_uniform, spread
 from dmf.config import FusionConfig
 from dmf.config_text import build, parse_run, run_changes
 from dmf.errors import ConfigError, DataError
@@ -42,42 +43,6 @@ PERTURBATIONS = KINDS
 MOST_STEPS = 100_000  # of a history; of a longer one the last are taken
 MOST_LOSSES = 6
 MOST_SWEPT = 400_000  # steps replayed for one heat map, over all values
-Weights = NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class History:
-    """Losses to try methods on.
-
-    Attributes:
-        key: What it is, for caches: the same key stands for the same numbers.
-        title: What it is called.
-        names: The K losses.
-        losses: (S, K), NaN where a loss was not finite.
-        settings: Fields of ``FusionConfig`` that a method has unless it says otherwise.
-        first: Step of the first row.
-        note: What is to be said of it.
-        recorded: (S, K) weights that the run had; None unless it is one.
-        changes: Changes made while the run trained, counted from the first row.
-        is_active: More may follow.
-    """
-
-    key: str
-    title: str
-    names: tuple[str, ...]
-    losses: NDArray[np.float64]
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    first: int = 0
-    note: str = ""
-    recorded: Weights | None = None
-    changes: tuple[SettingChange, ...] = ()
-    is_active: bool = False
-
-    @property
-    def base(self) -> FusionConfig:
-        """What a method has unless it says otherwise."""
-        found: FusionConfig = build(FusionConfig, {**self.settings, "terms": self.names})
-        return found
 
 
 def not_replayed(method: str, title: str) -> str:
@@ -116,11 +81,7 @@ def never_learned(history: History, titles: Mapping[str, str]) -> str:
     finite = np.isfinite(history.losses)
     if finite.all(axis=1).any():
         return ""
-    lost = [
-        titles.get(name, name)
-        for name, any_finite in zip(history.names, finite.any(axis=0), strict=True)
-        if not any_finite
-    ]
+    lost = [titles.get(name, name) for name, own in zip(history.names, finite.T, strict=True) if not own.any()]
     if not lost:
         why = "At no step are all losses finite"
     elif len(lost) == 1:
@@ -339,14 +300,6 @@ def _swept(
     _history: History, key: str, said: str, _config: FusionConfig, parameter: str, value: float, skipped: int
 ) -> Sensitivity:
     return sweep(_history.losses[skipped:], _config, parameter, [value])
-
-
-@dataclass(frozen=True)
-class Evenness:
-    """How even the weights of a method are, by construction and as they were."""
-
-    near_uniform: NearUniform | None
-    spread: Spread | None
 
 
 def evenness(config: FusionConfig, weights: Weights) -> Evenness:

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 from app.access.checking import _plainly
 from app.access.reading import follow, store
+from app.views import SettingsChanged
 from dmf.config import FusionConfig
 from dmf.errors import ConfigError
 from dmf.live_settings import Settings
@@ -16,23 +16,6 @@ ANSWER_SECONDS = 1.5  # how long a click waits to hear at which step a change to
 OF_AUXILIARY = ("gamma", "decay_rate")
 
 Value = float | str
-
-
-@dataclass(frozen=True)
-class SettingsChanged:
-    """What came of a request to change settings.
-
-    Attributes:
-        problems: SettingChange to why its value cannot work; nothing was asked of anyone then.
-        asked: SettingChanges that were asked for; empty if the runs stand there already, or have ended.
-        events: Of kind "knob" or "refused", one per run and change that has been answered.
-        unanswered: SettingChanges that some run has not answered yet; it will, before its next step.
-    """
-
-    problems: dict[str, str] = field(default_factory=dict)
-    asked: tuple[str, ...] = ()
-    events: tuple[EventRow, ...] = ()
-    unanswered: tuple[str, ...] = ()
 
 
 def change_settings(experiment_id: str, run_ids: Sequence[str], values: Mapping[str, Value]) -> SettingsChanged:

@@ -1,15 +1,13 @@
 """Pictures as arrays, and where an image lies in what a network makes of it."""
 
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
 
+from app.views import Fit, Window
 from dmf.data.filtering import square
 from dmf.probabilities import Pixels
-
-Fit = Literal["stretch", "pad"]
-Window = tuple[float, float, float, float]
 
 
 def truth_at(truth: Pixels, size: tuple[int, int], fit: Fit) -> Pixels:

@@ -1,12 +1,12 @@
 """What pages play again: experiments, and runs that are compared."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pandas as pd
 
-from app.access.comparing import ComparedRun
-from app.access.reading import Snapshot, follow, store
+from app.access.reading import follow, store
+from app.views import ComparedRun, PlayedRuns, Snapshot
 from dmf.analysis.playback import Playback
 
 
@@ -18,20 +18,6 @@ def playback(experiment_id: str) -> Playback:
         StoreError: If the store cannot be read.
     """
     return Playback(store(), follow(experiment_id))
-
-
-@dataclass(frozen=True)
-class PlayedRuns:
-    """Compared runs at one moment of their training.
-
-    Attributes:
-        metrics: Rows as ``RunStore.epoch_metrics`` gives them.
-        snapshots: Each experiment that a run is of, with these runs only.
-    """
-
-    runs: list[ComparedRun]
-    metrics: pd.DataFrame
-    snapshots: list[Snapshot]
 
 
 class ComparedPlayback:

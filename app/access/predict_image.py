@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app.access.inspecting import InspectedRun, stamp_of
-from app.access.pixels import Window, plain, window_of
+from app.access.inspecting import stamp_of
+from app.access.pixels import plain, window_of
 from app.access.reading import store
+from app.views import InspectedRun, Window
 from dmf.data.decode import Picture, decode
 from dmf.data.files import as_rgb
 from dmf.data.headers import read_header

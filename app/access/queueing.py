@@ -1,35 +1,15 @@
 """Everything that trains or waits, whoever owns it, and the places of what waits here."""
 
-from dataclasses import dataclass
-
 from app.access.reading import store
 from app.access.steering import owner_in_words
+from app.views import QueueEntry
 from dmf.records import RunState
 from dmf.runs import ExperimentRow
 
 THIS = "this dashboard"
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One experiment that trains, is paused or waits.
-
-    Attributes:
-        device: As it was asked for: ``auto`` is chosen where it trains.
-        owner: Who has it, in words; empty while nobody has claimed it.
-        is_queued: Whether all of it still waits.
-        can_go_earlier, can_go_later: Whether another one that waits here is before or after it.
-    """
-
-    experiment: ExperimentRow
-    device: str
-    owner: str
-    is_queued: bool
-    can_go_earlier: bool = False
-    can_go_later: bool = False
-
-
-def queue() -> list[Entry]:
+def queue() -> list[QueueEntry]:
     """What trains, then what waits, in order.
 
     Raises:
@@ -41,7 +21,7 @@ def queue() -> list[Entry]:
     for experiment in found:
         place = mine.index(experiment.id) if experiment.id in mine else None
         entries.append(
-            Entry(
+            QueueEntry(
                 experiment,
                 device=_device(experiment),
                 owner=_owner(experiment),

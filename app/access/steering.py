@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from app.access.reading import store
 from dmf.config import ExperimentConfig
 from dmf.errors import RunFinishedError
-from dmf.records import RunState, SettingChange
+from dmf.records import CommandName, RunState, SettingChange
 from dmf.runs import ExperimentRow, RunRow
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def start(config: ExperimentConfig, changes: Mapping[str, Sequence[SettingChange
     return manager().launch(config, changes)
 
 
-def command(experiment_id: str, word: str) -> bool:
+def command(experiment_id: str, word: CommandName) -> bool:
     """Pause, resume, step or stop every run of an experiment that can, wherever it trains; resume starts ended ones.
 
     Returns:

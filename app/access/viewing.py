@@ -2,95 +2,28 @@
 
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.access.inspecting import InspectedRun, Which, original_of, probabilities_of, stamp_of
-from app.access.pixels import Window, decode, decode_labels, inside, truth_at, window_of
+from app.access.inspecting import original_of, probabilities_of, stamp_of
+from app.access.pixels import decode, decode_labels, inside, truth_at, window_of
 from app.access.predict_image import network_sees
 from app.access.reading import pictures, store
+from app.views import CaseView, Growth, InspectedRun, Prediction, Which
 from dmf.analysis import inspection, sheet
+from dmf.data.original import Original
 from dmf.errors import DataError, DMFError
 from dmf.metrics.boundary import restore
 from dmf.probabilities import Pixels, found
 from dmf.records import IGNORE
 from dmf.runs import RunStore, SampleRow
 
-if TYPE_CHECKING:
-    from dmf.build import Original
-
 COMPUTED = "computed just now by its best network"
 ANOTHER = "another image has this name in its dataset"
 GIF_SIDE, GIF_PACE = 224, 350  # px, ms
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """What one run says of a case.
-
-    Attributes:
-        probabilities: (C-1, H, W), 255 times the probability of each class but the background; None where not kept.
-        labels: (H, W) class numbers of a kept sample, where there are no probabilities.
-        truth: (H, W) class numbers in the pixels of the prediction; 255 where void, as everywhere here.
-        window: Left, top, width and height of the image within these pixels; None for all of it.
-        note: Why something is missing, or what it is instead.
-    """
-
-    run: str
-    probabilities: Pixels | None = None
-    labels: Pixels | None = None
-    truth: Pixels | None = None
-    window: Window | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class CaseView:
-    """A case with what is predicted there.
-
-    Attributes:
-        image: (H, W) or (H, W, 3) at its original size, or as the network saw it where only that was kept.
-        truth: (H, W) class numbers.
-        spacing: Height and width of a pixel in mm, where known.
-        is_original: Whether image and truth are at their original size.
-        classes: Names of the classes but the background.
-        absent: What a class scores that is in neither truth nor prediction.
-        note: What is missing, and the way out.
-    """
-
-    case: str
-    label: str
-    image: Pixels | None
-    truth: Pixels | None
-    spacing: tuple[float, float] | None
-    is_original: bool
-    classes: tuple[str, ...]
-    absent: str
-    predictions: tuple[Prediction, ...]
-    note: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class Growth:
-    """A case over a training, as the network sees it.
-
-    Attributes:
-        image: (S, S) or (S, S, 3).
-        truth: (S, S) class numbers.
-        labels: Run to epoch to the predicted class numbers (S, S).
-        classes: Names of the classes but the background.
-        absent: What a class scores that is in neither truth nor prediction.
-    """
-
-    image: Pixels
-    truth: Pixels
-    labels: dict[str, dict[int, Pixels]]
-    classes: tuple[str, ...]
-    absent: str
 
 
 def view_case(runs: Sequence[InspectedRun], case: str, which: Which, *, compute: bool = False) -> CaseView:
@@ -109,16 +42,11 @@ def view_case(runs: Sequence[InspectedRun], case: str, which: Which, *, compute:
         StoreError: If the store cannot be read.
     """
     originals, problem = _originals(runs, case)
-    first = next((run for run in runs if run.id in originals), None)
-    if first is not None:
-        original = originals[first.id]
-        image, truth, label, spacing, note = original.image, original.truth, original.label, original.spacing, ""
-    else:
-        first, image, truth = _sampled(runs, case)
-        label = spacing = None
-        note = problem
-        if image is not None:
-            note = f"The original image cannot be shown, so this is the sample that was kept. {problem}"
+    first, image, truth = _shown(runs, case, originals)
+    shown = originals.get(first.id)
+    note = "" if shown is not None else problem
+    if shown is None and image is not None:
+        note = f"The original image cannot be shown, so this is the sample that was kept. {problem}"
     predictions = []
     for run in runs:
         own = originals.get(run.id)
@@ -129,12 +57,30 @@ def view_case(runs: Sequence[InspectedRun], case: str, which: Which, *, compute:
         else:
             predictions.append(_kept(run, case, which, truth))
     return CaseView(
-        *(case, label or "", image, truth, spacing, bool(originals)),
-        *(first.classes, first.absent, tuple(predictions), note),
+        case,
+        label="" if shown is None else shown.label or "",
+        image=image,
+        truth=truth,
+        spacing=None if shown is None else shown.spacing,
+        is_original=bool(originals),
+        classes=first.classes,
+        absent=first.absent,
+        predictions=tuple(predictions),
+        note=note,
     )
 
 
-def _originals(runs: Sequence[InspectedRun], case: str) -> tuple[dict[str, "Original"], str]:
+def _shown(
+    runs: Sequence[InspectedRun], case: str, originals: Mapping[str, Original]
+) -> tuple[InspectedRun, Pixels | None, Pixels | None]:
+    """Whose image and truth are shown, and these: the first that lies in a dataset here, else one that was kept."""
+    for run in runs:
+        if run.id in originals:
+            return run, originals[run.id].image, originals[run.id].truth
+    return _sampled(runs, case)
+
+
+def _originals(runs: Sequence[InspectedRun], case: str) -> tuple[dict[str, Original], str]:
     """By run; and why some are missing."""
     here, problem = {}, ""
     for run in runs:
@@ -155,7 +101,7 @@ def _sampled(runs: Sequence[InspectedRun], case: str) -> tuple[InspectedRun, Pix
     return runs[0], None, None
 
 
-def _is_same(original: "Original", image: Pixels | None, truth: Pixels | None) -> bool:
+def _is_same(original: Original, image: Pixels | None, truth: Pixels | None) -> bool:
     if image is None or truth is None:
         return False
     return np.array_equal(original.image, image) and np.array_equal(original.truth, truth)
@@ -219,7 +165,7 @@ def _last_scores(run: InspectedRun, split: str) -> list[Any]:
     return store().case_scores(run.id, split)[-1:]
 
 
-def _computed(run: InspectedRun, original: "Original") -> Prediction:
+def _computed(run: InspectedRun, original: Original) -> Prediction:
     try:
         return _placed(run, original.truth, maps=network_sees(run, original.image), note=COMPUTED)
     except DMFError as error:
@@ -236,8 +182,14 @@ def case_numbers(
     """
     rows = []
     for run, prediction in zip(runs, view.predictions, strict=True):
-        if view.is_original and prediction.probabilities is not None:
-            measured = inspection.case_numbers(prediction.probabilities, view, run.fit, threshold, run.absent)
+        if view.is_original and not (view.image is None or view.truth is None) and prediction.probabilities is not None:
+            measured = inspection.case_numbers(
+                prediction.probabilities,
+                Original(view.image, view.truth, view.spacing, None),
+                run.fit,
+                threshold,
+                run.absent,
+            )
             rows.append({"run": titles[run.id], **vars(measured)})
     return pd.DataFrame(rows)
 
@@ -292,7 +244,9 @@ def growth(runs: Sequence[InspectedRun], case: str) -> Growth:
     grown: dict[str, dict[int, Pixels]] = {}
     for run in runs:
         _, own_image, own_truth = _sampled([run], case)
-        if run.classes == first.classes and np.array_equal(own_image, image) and np.array_equal(own_truth, truth):
+        if own_image is None or own_truth is None or run.classes != first.classes:
+            continue
+        if np.array_equal(own_image, image) and np.array_equal(own_truth, truth):
             rows = [row for row in _samples(run, case) if row.run == run.id]
             pngs = pictures([row.id for row in rows])
             grown[run.id] = {row.epoch: decode_labels(pngs[row.id]) for row in rows}
@@ -341,8 +295,7 @@ def contact_sheet(
         for run, prediction in zip(runs, view.predictions, strict=True):
             labels = _labels(prediction)
             size = view.truth.shape
-            fitting = labels is None or labels.shape == size
-            masks.append(labels if fitting else restore(labels, size, run.fit))
+            masks.append(labels if labels is None or labels.shape == size else restore(labels, size, run.fit))
             scores.append(_dice(view.truth, masks[-1]))
         rows.append((case, view.image, view.truth, masks))
         dice.append(scores)

@@ -16,7 +16,7 @@ def score_histogram(frame: pd.DataFrame, title: str, color: str) -> alt.Chart:
         color: ``#rrggbb``.
     """
     brush = alt.selection_interval(name=BRUSH, encodings=["x"])
-    return (
+    chart: alt.Chart = (
         alt.Chart(frame)
         .mark_bar(color=color, binSpacing=1)
         .encode(
@@ -33,6 +33,7 @@ def score_histogram(frame: pd.DataFrame, title: str, color: str) -> alt.Chart:
         .add_params(brush)
         .properties(height=120)
     )
+    return chart
 
 
 def reliability_chart(frame: pd.DataFrame, colors: dict[str, str]) -> alt.LayerChart:
@@ -65,4 +66,4 @@ def reliability_chart(frame: pd.DataFrame, colors: dict[str, str]) -> alt.LayerC
             ],
         )
     )
-    return alt.layer(ideal, lines).properties(height=380)
+    return alt.LayerChart(layer=[ideal, lines]).properties(height=380)

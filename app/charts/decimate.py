@@ -9,6 +9,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 from tsdownsample import LTTBDownsampler, MinMaxDownsampler
 
+_MINMAX, _LTTB = MinMaxDownsampler(), LTTBDownsampler()  # type: ignore[no-untyped-call]
+
 
 def decimate(x: ArrayLike, y: ArrayLike, points: int = 1000) -> NDArray[np.int64]:
     """Choose which points to draw so that the line looks the same.
@@ -49,14 +51,15 @@ def _spread(x: NDArray[np.float64], y: NDArray[np.float64], points: int) -> NDAr
     extra = points // 10
     candidates = np.arange(len(x))
     if len(x) > 4 * points:
-        extremes = np.asarray(MinMaxDownsampler().downsample(x, y, n_out=4 * points), dtype=np.int64)
+        extremes = np.asarray(_MINMAX.downsample(x, y, n_out=4 * points), dtype=np.int64)
         candidates = np.unique(np.concatenate([[0], extremes, [len(x) - 1]]))
     x, y = np.ascontiguousarray(x[candidates]), np.ascontiguousarray(y[candidates])
-    line = np.asarray(LTTBDownsampler().downsample(x, y, n_out=points - extra), dtype=np.int64)
+    line = np.asarray(_LTTB.downsample(x, y, n_out=points - extra), dtype=np.int64)
     height = np.abs(y - np.median(sliding_window_view(np.pad(y, 2, mode="edge"), 5), axis=-1))
     height[line] = -1
     spikes = np.argsort(height)[len(height) - extra :]
-    return candidates[np.sort(np.concatenate([line, spikes]))]
+    chosen: NDArray[np.int64] = candidates[np.sort(np.concatenate([line, spikes]))]
+    return chosen
 
 
 def _longest_gaps(finite: NDArray[np.bool_], count: int) -> NDArray[np.int64]:

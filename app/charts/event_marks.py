@@ -25,11 +25,16 @@ Name = Callable[[str], str]
 class Event(Protocol):
     """What happened to a run at a step."""
 
-    run: str
-    step: int
-    kind: str
-    data: dict[str, Any]
-    time: float
+    @property
+    def run(self) -> str: ...
+    @property
+    def step(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def data(self) -> Mapping[str, Any]: ...
+    @property
+    def time(self) -> float: ...
 
 
 def event_marks(

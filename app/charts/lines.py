@@ -121,7 +121,7 @@ def thin(
     """Positions of at most about ``points`` points that look like the line; inside a window as many again."""
     if window is None:
         return decimate(x, y, points)
-    first, last = np.searchsorted(x, window[0]), np.searchsorted(x, window[1], side="right")
+    first, last = int(np.searchsorted(x, window[0])), int(np.searchsorted(x, window[1], side="right"))
     around = max(8, points // 4)
     parts = [(0, first, around), (first, last, points), (last, len(x), around)]
     return np.concatenate([decimate(x[a:b], y[a:b], most) + a for a, b, most in parts])

@@ -14,13 +14,20 @@ from app.charts.words import as_text
 class Drawn(Protocol):
     """A line of the live chart; see ``app.components.live_chart.Series``."""
 
-    name: str
-    x: np.ndarray
-    y: np.ndarray
-    color: str | tuple[str, str]
-    dash: tuple[int, ...]
-    width: float
-    band_to: str
+    @property
+    def name(self) -> str: ...
+    @property
+    def x(self) -> np.ndarray: ...
+    @property
+    def y(self) -> np.ndarray: ...
+    @property
+    def color(self) -> str | tuple[str, str]: ...
+    @property
+    def dash(self) -> tuple[int, ...]: ...
+    @property
+    def width(self) -> float: ...
+    @property
+    def band_to(self) -> str: ...
 
 
 def twin(lines: Sequence[Drawn], *, title: str, x_label: str, y_label: str, log_y: bool = False) -> go.Figure:

@@ -27,7 +27,7 @@ def axis(key: str, **kept: Any) -> Axis:
 
 def smoothing(key: str, **kept: Any) -> float:
     """Share of the average kept at each step."""
-    return st.select_slider(
+    chosen: float = st.select_slider(
         "Smoothing",
         SMOOTHINGS,
         key=key,
@@ -36,6 +36,7 @@ def smoothing(key: str, **kept: Any) -> float:
         help="Exponential: the share of the average that is kept at each step.",
         **kept,
     )
+    return chosen
 
 
 def log_y(key: str, **kept: Any) -> bool:

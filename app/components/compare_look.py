@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import streamlit as st
 
 from app.charts.lines import Axis, View
 from app.components import chart_options
 from app.components.race import AUXILIARY, LOSSES, TERMS, WEIGHTS
+from app.views import ComparedRun, NamedMetric
 
 LAYOUTS = {"Overlaid": "overlaid", "One per loss": "loss", "One per run": "run"}
 SCORE = "score"
@@ -52,23 +52,6 @@ PANELS = {
 }
 
 
-class Compared(Protocol):
-    """A chosen run; see ``app.access.ComparedRun``."""
-
-    run: Any
-    experiment: Any
-    live: Any
-    steps_per_epoch: int
-
-    @property
-    def id(self) -> str:
-        """Of the run."""
-
-    @property
-    def origin(self) -> float:
-        """Unix time of 0 s."""
-
-
 @dataclass(frozen=True)
 class Look:
     """How the reader wants the charts."""
@@ -79,12 +62,12 @@ class Look:
     layout: str = "overlaid"
     panels: tuple[str, ...] = ("Weights", "Losses")
 
-    def view(self, run: Compared) -> View:
+    def view(self, run: ComparedRun) -> View:
         """How x counts for a run: each has epochs of its own, and time from its own first step."""
         return View(self.axis, run.steps_per_epoch, run.origin, self.smoothing)
 
 
-def look(metrics: Sequence[str], named_metric: Callable[[str], Any]) -> tuple[Look, str]:
+def look(metrics: Sequence[str], named_metric: Callable[[str], NamedMetric]) -> tuple[Look, str]:
     """The row of choices above the charts, which the URL carries; the look, and the metric of the validation score.
 
     Args:

@@ -1,6 +1,6 @@
 """Chosen runs as charts that share one x: every run a line, or every group of runs a mean line with a band."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -12,7 +12,7 @@ import streamlit as st
 from app.charts.lines import AXIS_LABELS, Happening, Source, View, Window, draw, honest
 from app.charts.twin import twin
 from app.components import near_uniform
-from app.components.compare_look import PANELS, SCORE, Compared, Look, Panel
+from app.components.compare_look import PANELS, SCORE, Look, Panel
 from app.components.fields import named, run_title
 from app.components.gradients import (
     BELOW_ZERO,
@@ -33,8 +33,10 @@ from app.components.live_chart import Mark, Series, live_chart
 from app.components.page_style import sentence_of
 from app.components.race import AUXILIARY, TERMS, ZERO, zero_line, zoom_of
 from app.theme import AUXILIARY_COLOR, DASHES, TERM_COLORS, Color, Dash, run_dashes, term_colors
+from app.views import ComparedRun, InspectedRun, NamedMetric
 
 SCOPE = "compare"
+NONE = NamedMetric("", "", "")  # where no score is drawn
 FULL_STEPS = 100_000  # of a longer run only the extremes are taken together
 EXTREMES = "; made from the lowest and highest points of each stretch, as runs have more than 100,000 steps"
 
@@ -46,27 +48,28 @@ class _Item:
     owner: str
     term: str
     column: str
-    runs: tuple[Compared, ...]
+    runs: tuple[ComparedRun, ...]
 
     @property
     def name(self) -> str:
         return f"{named(self.term)} · {self.owner}" if self.term else self.owner
 
 
-def titles_of(runs: Sequence[Compared]) -> dict[str, str]:
+def titles_of(runs: Sequence[ComparedRun | InspectedRun]) -> dict[str, str]:
     """Run id to a title that no other chosen run has: its label, with its experiment or its id where needed."""
     said = {run.id: run_title(run.run.label) for run in runs}
-    for more in (lambda run: run.experiment.name, lambda run: run.id):
+    names: Callable[[ComparedRun | InspectedRun], str] = lambda run: run.experiment.name  # noqa: E731
+    for more in (names, lambda run: run.id):
         often = {title for title in said.values() if list(said.values()).count(title) > 1}
         said = {run.id: f"{said[run.id]} · {more(run)}" if said[run.id] in often else said[run.id] for run in runs}
     return said
 
 
 def charts(
-    runs: Sequence[Compared],
+    runs: Sequence[ComparedRun],
     look: Look,
     metrics: pd.DataFrame,
-    metric: Any,
+    metric: NamedMetric,
     groups: Groups | None = None,
     *,
     happened: Mapping[str, Sequence[Happening]] | None = None,
@@ -99,7 +102,7 @@ def charts(
 
 
 def gradient_charts(
-    runs: Sequence[Compared],
+    runs: Sequence[ComparedRun],
     look: Look,
     groups: Groups | None = None,
     *,
@@ -118,7 +121,7 @@ def gradient_charts(
             st.caption(HOW_TO_MEASURE)
             return
         heading(run.experiment.config for run in runs if run.live.has_gradients)
-        drawn = _Drawn(runs, look, pd.DataFrame(), None, groups, happened=happened or {})
+        drawn = _Drawn(runs, look, pd.DataFrame(), NONE, groups, happened=happened or {})
         wanted = [(panel, part, items) for panel in MEASURES for part, items in drawn.charts(panel)]
         beside = len(MEASURES) if look.layout == "overlaid" else 2
         for first in range(0, len(wanted), beside):
@@ -128,7 +131,11 @@ def gradient_charts(
 
 
 def figures(
-    runs: Sequence[Compared], look: Look, metrics: pd.DataFrame, metric: Any, groups: Groups | None = None
+    runs: Sequence[ComparedRun],
+    look: Look,
+    metrics: pd.DataFrame,
+    metric: NamedMetric,
+    groups: Groups | None = None,
 ) -> dict[str, Any]:
     """The same charts by title, as figures to be saved; takes what :func:`charts` takes."""
     drawn = _Drawn(runs, look, metrics, metric, groups, happened={})
@@ -151,10 +158,10 @@ class _Drawn:
 
     def __init__(
         self,
-        runs: Sequence[Compared],
+        runs: Sequence[ComparedRun],
         look: Look,
         metrics: pd.DataFrame,
-        metric: Any,
+        metric: NamedMetric,
         groups: Groups | None,
         *,
         happened: Mapping[str, Sequence[Happening]],
@@ -213,9 +220,9 @@ class _Drawn:
                 made.append(_Item(owner, term, f"{panel.column}_{term}", with_it))
         return made
 
-    def measured(self, panel: Panel, owner: str, runs: Sequence[Compared]) -> list[_Item]:
+    def measured(self, panel: Panel, owner: str, runs: Sequence[ComparedRun]) -> list[_Item]:
         """Of the runs of an owner that measured gradients; each item is called as the losses it is of."""
-        members: dict[tuple[str, str], list[Compared]] = {}
+        members: dict[tuple[str, str], list[ComparedRun]] = {}
         for run in runs:
             if run.live.has_gradients:
                 for column, of in columns(panel, run.live.terms, auxiliary=_has_auxiliary(run)).items():
@@ -297,7 +304,7 @@ class _Drawn:
             lines
         )
 
-    def score(self, run: Compared) -> tuple[np.ndarray, np.ndarray]:
+    def score(self, run: ComparedRun) -> tuple[np.ndarray, np.ndarray]:
         rows = self.scores.get(run.id)
         if rows is None:
             return np.empty(0), np.empty(0)
@@ -344,7 +351,7 @@ def run_colors(titles: Sequence[str]) -> dict[str, tuple[Color, Dash]]:
     }
 
 
-def whole(run: Compared, column: str, view: View) -> tuple[np.ndarray, np.ndarray]:
+def whole(run: ComparedRun, column: str, view: View) -> tuple[np.ndarray, np.ndarray]:
     """A column of a run at every step; of a run of more than 100,000 steps, its extremes."""
     return run.live.trace(
         column,
@@ -362,5 +369,5 @@ def _rising(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return x[kept], y[kept]
 
 
-def _has_auxiliary(run: Compared) -> bool:
-    return run.run.config.get("auxiliary", "none") != "none"
+def _has_auxiliary(run: ComparedRun) -> bool:
+    return bool(run.run.config.get("auxiliary", "none") != "none")

@@ -2,21 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from app.charts.event_marks import event_marks
 from app.charts.lines import Happening, View
-from app.components.compare_look import Compared, Look
+from app.components.compare_look import Look
 from app.components.fields import method_title
+from app.views import ComparedRun, EventRow
 
 MOST_MARKED = 4  # runs whose events are drawn; more of them would hide the lines
 
 
 def marks_of(
-    runs: Sequence[Compared], titles: Mapping[str, str], events: Sequence[Any], look: Look
+    runs: Sequence[ComparedRun], titles: Mapping[str, str], events: Sequence[EventRow], look: Look
 ) -> dict[str, list[Happening]]:
     """Run id to its marks; none where there are too many runs."""
     if len(runs) > MOST_MARKED:
@@ -24,7 +24,7 @@ def marks_of(
     return {run.id: _happened(run, titles[run.id], events, look.view(run), tell=len(runs) > 1) for run in runs}
 
 
-def events_list(runs: Sequence[Compared], titles: Mapping[str, str], events: Sequence[Any]) -> None:
+def events_list(runs: Sequence[ComparedRun], titles: Mapping[str, str], events: Sequence[EventRow]) -> None:
     """All of it as a table, behind a bar."""
     rows = [
         {"Run": titles[run.id], "Step": int(mark.x), "What happened": mark.text}
@@ -44,7 +44,7 @@ def events_list(runs: Sequence[Compared], titles: Mapping[str, str], events: Seq
             st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")
 
 
-def _happened(run: Compared, title: str, events: Sequence[Any], view: View, *, tell: bool) -> list[Happening]:
+def _happened(run: ComparedRun, title: str, events: Sequence[EventRow], view: View, *, tell: bool) -> list[Happening]:
     own = [event for event in events if event.run == run.id]
     place = run.run.config.get("gradient_of")
     found = event_marks(own, {run.id: title}, view, name=lambda word: method_title(word, place), end=run.live.ended)

@@ -2,13 +2,14 @@
 
 import html
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from app.components.fields import label, named
 from app.components.page_style import number
+from app.views import Behaviour, Comparison, NamedMetric, Results
 from dmf.config_text import to_text
 
 
@@ -60,13 +61,13 @@ def group_name(fields: Sequence[str], values: Sequence[Any]) -> str:
     )
 
 
-def results_html(results: Any, groups: Sequence[str], baseline: str, info: Any) -> str:
+def results_html(results: Results, groups: Sequence[str], baseline: str, info: Callable[[str], NamedMetric]) -> str:
     """Every test metric of every group as mean ± spread, with the difference to the baseline.
 
     Bold is what cannot be told apart from the best, where that can be tested.
 
     Args:
-        results: See ``app.access.Results``.
+        results: What came out.
         groups: Names of the groups, in order.
         baseline: Which of them the others are held against.
         info: Metric to its title and sentence.
@@ -104,7 +105,7 @@ def results_html(results: Any, groups: Sequence[str], baseline: str, info: Any) 
     return table_html([*headings, *((info(name).title, info(name).sentence) for name in names)], rows, "Results")
 
 
-def comparison_html(found: Any, baseline: str) -> str:
+def comparison_html(found: Comparison, baseline: str) -> str:
     """What a test says of one metric, a line per group; see ``dmf.analysis.comparison.Comparison``."""
     rows = []
     for row in found.table.itertuples():
@@ -138,11 +139,11 @@ COMPARED = (
 )
 
 
-def behaviour_html(found: Mapping[str, Any]) -> str:
+def behaviour_html(found: Mapping[str, Behaviour]) -> str:
     """How the weights of each run behaved; see ``dmf.analysis.behaviour.Behaviour``."""
     rows = []
     for title, said in found.items():
-        taken = "never" if said.first_taken is None else f"step {said.first_taken:,} ({named(said.taken_by)})"
+        taken = "never" if said.first_taken is None else f"step {said.first_taken:,} ({named(said.taken_by or '')})"
         rows.append(
             [
                 html.escape(title),
@@ -170,7 +171,7 @@ BEHAVIOUR = (
 )
 
 
-def redundant_sentences(found: Mapping[str, Any]) -> list[str]:
+def redundant_sentences(found: Mapping[str, Behaviour]) -> list[str]:
     """Losses that say the same, one sentence each; runs that agree share one."""
     said: dict[tuple[str, str, str], list[tuple[str, float]]] = {}
     for title, behaviour in found.items():
@@ -191,7 +192,7 @@ def _by_term(terms: Sequence[str], values: Any, style: str = ".2f") -> str:
     )
 
 
-def behaviour_frame(found: Mapping[str, Any]) -> pd.DataFrame:
+def behaviour_frame(found: Mapping[str, Behaviour]) -> pd.DataFrame:
     """The same numbers, a row per run and loss."""
     rows = [
         {

@@ -1,12 +1,12 @@
 """What was trained, to be copied: as a command, as Python, as a loop of one's own."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import streamlit as st
 
 from app.components.fields import run_title
 from app.components.page_style import sentence_of
+from app.views import ComparedRun, EventRow, ExperimentRow
 from dmf.config import ExperimentConfig
 from dmf.config_text import build
 from dmf.errors import ConfigError
@@ -18,7 +18,7 @@ RACE = "The whole race"
 RECORDED = "It was recorded by its own program; only that program can train the same again."
 
 
-def copying(experiment: Any, events: Sequence[Any]) -> None:
+def copying(experiment: ExperimentRow, events: Sequence[EventRow]) -> None:
     """A button "Copy" with everything that trains this experiment, or one of its runs, again.
 
     Args:
@@ -53,11 +53,11 @@ def _recipes(id: str, config: ExperimentConfig, changes: SettingChanges) -> None
     _shown(id, config, chosen or None, changes)
 
 
-def copying_run(runs: Sequence[Any], titles: Mapping[str, str], events: Sequence[Any]) -> None:
+def copying_run(runs: Sequence[ComparedRun], titles: Mapping[str, str], events: Sequence[EventRow]) -> None:
     """A bar with what trains one of some chosen runs again, whatever race each is of.
 
     Args:
-        runs: What is chosen; see ``app.access.ComparedRun``.
+        runs: What is chosen.
         titles: Run id to its title.
         events: Events of the runs.
     """
@@ -99,13 +99,13 @@ def _shown(id: str, config: ExperimentConfig, run: str | None, changes: SettingC
 
 
 def _command(id: str, config: ExperimentConfig, run: str | None, changes: SettingChanges) -> None:
-    changes = as_events(config, changes, run)
-    st.code(as_command(config, run=run, events=EVENTS_FILE if changes else None), language="bash", wrap_lines=True)
-    if changes:
+    events = as_events(config, changes, run)
+    st.code(as_command(config, run=run, events=EVENTS_FILE if events else None), language="bash", wrap_lines=True)
+    if events:
         st.caption(f"Settings were changed while it trained: put {EVENTS_FILE} into the folder that you run it in.")
         st.download_button(
             f"Download {EVENTS_FILE}",
-            changes,
+            events,
             EVENTS_FILE,
             "application/json",
             key=f"copy-events-{id}",
@@ -120,7 +120,7 @@ def _told(part: Callable[[], None]) -> None:
         st.caption(sentence_of(error))
 
 
-def _config(experiment: Any, events: Sequence[Any]) -> ExperimentConfig:
+def _config(experiment: ExperimentRow, events: Sequence[EventRow]) -> ExperimentConfig:
     """The configuration as stored; each run as its own row has it, with the plug-ins that it turned to later."""
     runs = [{"label": run.label, "fusion": run.config} for run in experiment.runs]
     config: ExperimentConfig = build(ExperimentConfig, experiment.config | {"runs": runs})

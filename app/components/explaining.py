@@ -15,11 +15,12 @@ from app.components.fields import named
 from app.components.page_style import mode, plain, sentence_of
 from app.state import EXPLAIN, STEP
 from app.theme import BACKGROUND, TEXT, term_colors
+from app.views import Explanation
 from dmf.config import FusionConfig
 from dmf.errors import DMFError
 from dmf.records import SettingChange
 
-Explain = Callable[[NDArray[np.floating[Any]], FusionConfig, int, Sequence[SettingChange]], Any]
+Explain = Callable[[NDArray[np.floating[Any]], FusionConfig, int, Sequence[SettingChange]], Explanation]
 
 FAR = 10  # steps of the wider buttons
 SOON = 3  # values that leave the window next, which are marked
@@ -142,7 +143,7 @@ def _choice(titles: list[str], low: int, high: int, key: str) -> tuple[str, int]
     return title, step
 
 
-def _headline(explained: Any, title: str, step: int, last: int, first: int) -> str:
+def _headline(explained: Explanation, title: str, step: int, last: int, first: int) -> str:
     method = named(explained.weighting)
     more = [method] * (method != title) + [f"since step {explained.since + first:,}"] * (explained.since > 0)
     told = html.escape(f"{title} ({', '.join(more)})" if more else title)
@@ -152,7 +153,7 @@ def _headline(explained: Any, title: str, step: int, last: int, first: int) -> s
     )
 
 
-def _weights(explained: Any, colors: Mapping[str, str]) -> str:
+def _weights(explained: Explanation, colors: Mapping[str, str]) -> str:
     """A bar per loss with its weight, a mark where it was before, and what this step's own losses did."""
     total = max(float(explained.weights.sum()), float(explained.before.sum())) or 1.0
     rows = []
@@ -175,7 +176,7 @@ def _weights(explained: Any, colors: Mapping[str, str]) -> str:
     return f'<div class="explained weights">{"".join(rows)}<p>{html.escape(told)}</p></div>'
 
 
-def _influence(explained: Any) -> str:
+def _influence(explained: Explanation) -> str:
     moved = explained.influence
     if moved is None:
         return "There is no step before this one to compare with."
@@ -186,7 +187,7 @@ def _influence(explained: Any) -> str:
     return f"This step's own losses moved its weights: {listed}, compared with seeing the losses before once more."
 
 
-def _windows(explained: Any, colors: Mapping[str, str], first: int, key: str) -> None:
+def _windows(explained: Explanation, colors: Mapping[str, str], first: int, key: str) -> None:
     count = explained.steps.size
     if not count:
         return
@@ -223,7 +224,7 @@ def _windows(explained: Any, colors: Mapping[str, str], first: int, key: str) ->
                 )
 
 
-def _panels(explained: Any, loss: int) -> list[Panel]:
+def _panels(explained: Explanation, loss: int) -> list[Panel]:
     """The losses as they are, and as the statistic sees them."""
     panels = [Panel("Loss", explained.window[loss, -MOST:])]
     windows = [stage for stage in explained.stages if stage.is_window]
@@ -241,7 +242,7 @@ def _panels(explained: Any, loss: int) -> list[Panel]:
     return panels
 
 
-def _marks(explained: Any, leaving: NDArray[np.bool_], first: int) -> str:
+def _marks(explained: Explanation, leaving: NDArray[np.bool_], first: int) -> str:
     """What the marks in the charts mean, and which values go next."""
     parts = ["● this step" if explained.finite else "this step is not in the window"]
     if leaving.any():
@@ -259,7 +260,7 @@ def _marks(explained: Any, leaving: NDArray[np.bool_], first: int) -> str:
     return f'<div class="explained marks">{"".join(f"<span>{html.escape(part)}</span>" for part in parts)}</div>'
 
 
-def _stages(explained: Any, colors: Mapping[str, str]) -> None:
+def _stages(explained: Explanation, colors: Mapping[str, str]) -> None:
     stages = explained.stages[:-1]  # the weights themselves stand above
     if not stages:
         return

@@ -2,7 +2,7 @@
 
 import html
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import streamlit as st
 
@@ -13,7 +13,8 @@ from app.components.page_style import sentence_of
 from app.components.preset_menu import preset_menu
 from app.components.runs_table import runs_table
 from app.state import field_key
-from dmf.config import DataConfig, FusionConfig, ModelConfig, TrainingConfig
+from app.views import Checked, Choices
+from dmf.config import DataConfig, ExperimentConfig, FusionConfig, ModelConfig, TrainingConfig
 from dmf.config_text import to_text
 from dmf.errors import DMFError
 
@@ -78,30 +79,11 @@ MORE: dict[str, tuple[type, tuple[str, ...]]] = {
 """Group to its configuration and those of its fields that are not shown at the top."""
 
 
-class Choices(Protocol):
-    """Names to choose from, by field, and the options of each dataset."""
-
-    names: dict[str, tuple[str, ...]]
-    options: dict[str, dict[str, Any]]
-    titles: dict[str, str]
-    added: dict[str, tuple[str, ...]]
-
-
-class Checked(Protocol):
-    """What a filled form comes to; ``config`` is None if something cannot work."""
-
-    config: Any
-    problems: dict[str | None, str]
-    rows: dict[int, tuple[str | None, str]]
-    notes: dict[int, str]
-    images: dict[str, int]
-
-
 Check = Callable[[Mapping[str, Any], Sequence[str], str], Checked]
 
 
 @st.fragment
-def form(choices: Choices, check: Check, start: Callable[[Any], None]) -> None:
+def form(choices: Choices, check: Check, start: Callable[[ExperimentConfig], None]) -> None:
     """Show the form; a click on Start hands a configuration that can work to ``start``, then the page runs again."""
     form_prefill.apply()
     preset_menu()
@@ -188,13 +170,13 @@ def _about(title: str, images: Mapping[str, int]) -> str:
     return f"{title}: {counts} images, {images['steps_per_epoch']} steps per epoch"
 
 
-def _start_button(checked: Checked, slots: Slots, start: Callable[[Any], None]) -> None:
+def _start_button(checked: Checked, slots: Slots, start: Callable[[ExperimentConfig], None]) -> None:
     hidden = [name for name in checked.problems if name in slots and not _is_at_top(name)]
     for name in hidden:
-        sentence = html.escape(in_labels(checked.problems[name]))
-        st.html(f'<p class="problem">Under More, {html.escape(label(str(name)))}: {sentence}</p>')
-    for name, sentence in checked.problems.items():
-        if name not in slots:
+        said = html.escape(in_labels(checked.problems[name]))
+        st.html(f'<p class="problem">Under More, {html.escape(label(str(name)))}: {said}</p>')
+    for blamed, sentence in checked.problems.items():
+        if blamed not in slots:
             st.error(sentence_of(in_labels(sentence)))
     with st.container(key="start"):
         clicked = st.button(
@@ -205,7 +187,7 @@ def _start_button(checked: Checked, slots: Slots, start: Callable[[Any], None]) 
             width="stretch",
             disabled=checked.config is None,
         )
-    if clicked:
+    if clicked and checked.config is not None:
         try:
             start(checked.config)
         except DMFError as error:

@@ -13,6 +13,7 @@ from app.components.fields import named
 from app.components.page_style import sentence_of
 from app.components.race import AUXILIARY, LEGEND_LINE, Race, charts
 from app.theme import TERM_COLORS, Color
+from app.views import LiveRun
 
 HOW_TO_MEASURE = (
     "How hard each loss pulls at the network was not measured. To see it, open More, then Training, before you start, "
@@ -73,7 +74,7 @@ def pair_colors(pairs: Iterable[tuple[str, ...]]) -> dict[str, Color]:
     return {title_of(pair): palette[place % len(palette)] for place, pair in enumerate(dict.fromkeys(pairs))}
 
 
-def lowest_share(lines: Iterable[Any]) -> float:
+def lowest_share(lines: Iterable[np.ndarray]) -> float:
     """Where y begins: at 0, or at -1 where a step made a loss worse."""
     return -1.0 if any((values < 0).any() for values in lines) else 0.0
 
@@ -104,7 +105,7 @@ def without_angle(angles: Mapping[str, bool]) -> str:
     return f"no angle of {', '.join(missing)}: {NO_DIRECTION}" if missing else ""
 
 
-def harmed(lives: Iterable[tuple[str, Any]]) -> str:
+def harmed(lives: Iterable[tuple[str, LiveRun]]) -> str:
     """Which losses the common step makes worse in which run, now or at times; empty where none is known to.
 
     Args:
@@ -137,17 +138,17 @@ def gradient_charts(race: Race) -> None:
                 _chart(race, measure)
 
 
-def _is_measured(race: Race, live: Any) -> bool:
+def _is_measured(race: Race, live: LiveRun) -> bool:
     """Also before the first step."""
     place = race.snapshot.experiment.config.get("training", {}).get("gradients", "off")
     return bool(live.has_gradients or (not live.size and place != "off"))
 
 
 def _chart(race: Race, measure: Panel) -> None:
-    sources: list[Source] = []
+    drawn: list[tuple[LiveRun, Source]] = []
     pairs: list[tuple[str, str]] = []
     angles: dict[str, bool] = {}
-    lives: list[tuple[str, Any]] = []
+    lives: list[tuple[str, LiveRun]] = []
     for run, live in zip(race.snapshot.experiment.runs, race.snapshot.live, strict=True):
         if not _is_measured(race, live):
             continue
@@ -159,17 +160,17 @@ def _chart(race: Race, measure: Panel) -> None:
             Source(live, name, title, title_of(of), f"{title_of(of)} · {title}", points=live.measured(name))
             for name, of in found.items()
         ]
-        sources += own
+        drawn += [(live, source) for source in own]
         if live.size:
             angles[title] = any(source.points for source in own)
     about: dict[str, Any] = {"y_range": measure.y_range, "zero": BELOW_ZERO if measure is COSINE else ""}
     if measure is SHARE:
-        about["y_range"] = (lowest_share(source.data.trace(source.column)[1] for source in sources), 1)
+        about["y_range"] = (lowest_share(live.trace(source.column)[1] for live, source in drawn), 1)
     charts(
         race,
         measure.column,
         measure.title,
-        sources,
+        [source for _, source in drawn],
         y_label=measure.y_label,
         help=measure.help,
         log_y=race.options.log_y and measure.is_loss,

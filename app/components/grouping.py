@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from app.components.comparison_tables import field_title, group_name
+from app.views import Band
 
 Curve = tuple[np.ndarray, np.ndarray]
 
@@ -24,14 +25,14 @@ class Groups:
     """
 
     members: Mapping[str, Sequence[str]]
-    band: Callable[[Sequence[Curve]], Any]
+    band: Callable[[Sequence[Curve]], Band]
 
 
 def grouping(
     titles: Mapping[str, str],
     fields: Sequence[str],
     groups_of: Callable[[list[str]], Mapping[tuple[Any, ...], Sequence[str]]],
-    band_of: Callable[[Sequence[Curve], str], Any],
+    band_of: Callable[[Sequence[Curve], str], Band],
 ) -> tuple[dict[str, tuple[str, ...]], Groups | None]:
     """Choose settings to group by; gives ids of runs by name of their group, and how groups are drawn (None: by run).
 

@@ -2,7 +2,7 @@
 
 import html
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import streamlit as st
 
@@ -10,6 +10,7 @@ from app.charts.event_marks import LIVE_SETTINGS as WORDS
 from app.charts.event_marks import refused, turned
 from app.components.fields import named, run_title
 from app.components.page_style import sentence_of
+from app.views import ExperimentRow, SettingsChanged
 from dmf.errors import DMFError
 from dmf.live_settings import LIVE_SETTINGS
 
@@ -28,16 +29,7 @@ STEPS = {"gamma": 0.1, "decay_rate": 0.01, "lr": 0.0001}
 Value = float | str
 
 
-class Answer(Protocol):
-    """What came of a command; see ``app.access.SettingsChanged``."""
-
-    problems: dict[str, str]
-    asked: tuple[str, ...]
-    events: tuple[Any, ...]
-    unanswered: tuple[str, ...]
-
-
-Turn = Callable[[str, Sequence[str], Mapping[str, Value]], Answer]
+Turn = Callable[[str, Sequence[str], Mapping[str, Value]], SettingsChanged]
 
 
 def place() -> Any:
@@ -46,7 +38,9 @@ def place() -> Any:
 
 
 @st.fragment
-def show(experiment: Any, settings: Sequence[Mapping[str, Value]], methods: Sequence[str], turn: Turn) -> None:
+def show(
+    experiment: ExperimentRow, settings: Sequence[Mapping[str, Value]], methods: Sequence[str], turn: Turn
+) -> None:
     """The live settings of a race that is active. Keep them out of what ticks, so that what is half typed stays.
 
     Args:
@@ -85,7 +79,7 @@ def show(experiment: Any, settings: Sequence[Mapping[str, Value]], methods: Sequ
 
 
 def _applied(
-    experiment: Any, chosen: Sequence[str], wanted: Mapping[str, Value], slots: Mapping[str, Any], turn: Turn
+    experiment: ExperimentRow, chosen: Sequence[str], wanted: Mapping[str, Value], slots: Mapping[str, Any], turn: Turn
 ) -> tuple[bool, list[str]]:
     """Send what was changed; returns whether something is wrong with all of it, and what to say."""
     if not wanted:
@@ -104,7 +98,7 @@ def _applied(
     return False, sentences
 
 
-def outcome(answer: Answer, titles: Mapping[str, str]) -> list[str]:
+def outcome(answer: SettingsChanged, titles: Mapping[str, str]) -> list[str]:
     """What came of a command, in sentences; what several runs answered alike is said once."""
     if not answer.asked:
         return ["Nothing to change: the runs stand there already, or have ended."]
@@ -125,7 +119,7 @@ def outcome(answer: Answer, titles: Mapping[str, str]) -> list[str]:
     return sentences
 
 
-def _targets(experiment: Any) -> list[str]:
+def _targets(experiment: ExperimentRow) -> list[str]:
     """Ids of the runs to change: every active one, or the one chosen."""
     active = {run_title(run.label): run.id for run in experiment.runs if run.state.is_active}
     if len(active) == 1:
@@ -153,8 +147,10 @@ def _field(name: str, present: Sequence[Value], methods: Sequence[str], scope: s
     help = "No run here has an auxiliary loss, so there is nothing to change." if is_off else LIVE_SETTINGS[name]
     about: dict[str, Any] = {"key": key, "help": help, "disabled": is_off, "placeholder": standing}
     if name == "weighting":
-        return st.selectbox(LABELS[name], methods, index=None, format_func=named, **about)
-    return st.number_input(LABELS[name], value=None, step=STEPS[name], format="%g", **about)
+        chosen: str | None = st.selectbox(LABELS[name], methods, index=None, format_func=named, **about)
+        return chosen
+    typed: float | None = st.number_input(LABELS[name], value=None, step=STEPS[name], format="%g", **about)
+    return typed
 
 
 def _text(value: Value) -> str:

@@ -1,12 +1,13 @@
 """What a page says below weights that are nearly equal by construction, and the choice of an axis that fits them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
 from app.components.fields import method_title
+from app.views import LiveRun
 
 FIT = "Fit the weight axis to the data"
 FIT_HELP = "Draw the weights from the lowest to the highest there is, so that small differences can be seen."
@@ -41,7 +42,7 @@ class Nearly:
         return f"{self.method}: weights stay between {low} and {high} here, near {near} by construction"
 
 
-def nearly(configs_and_runs: Iterable[tuple[Any, Any]]) -> list[Nearly]:
+def nearly(configs_and_runs: Iterable[tuple[Mapping[str, Any], LiveRun]]) -> list[Nearly]:
     """Methods that keep their weights nearly equal, each said once.
 
     Args:

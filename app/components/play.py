@@ -46,7 +46,8 @@ class _Played:
     def now(self) -> float:
         """Seconds from its beginning, as of now."""
         gone = 0.0 if self.since is None else (time.monotonic() - self.since) * self.speed
-        return min(self.place + gone, self.source.seconds)
+        end: float = self.source.seconds
+        return min(self.place + gone, end)
 
     def go(self, place: float, *, on: bool) -> None:
         """Be at a place, and go on from there or stay."""

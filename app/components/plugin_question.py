@@ -1,15 +1,15 @@
 """Asks before a file that only the store names is run: looking at a run never runs one."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import streamlit as st
 
 from app.components.page_style import sentence_of
+from dmf.config import PluginConfig
 from dmf.errors import DMFError
 
 
-def plugin_question(plugins: Sequence[Any], run: Callable[[Any], None]) -> None:
+def plugin_question(plugins: Sequence[PluginConfig], run: Callable[[PluginConfig], None]) -> None:
     """Show path and hash of each file, with a button that runs it; nothing where there is none.
 
     Args:

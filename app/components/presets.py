@@ -2,7 +2,6 @@
 
 import html
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
 
 import streamlit as st
 
@@ -11,18 +10,7 @@ from app.components.fields import run_title
 from app.components.page_style import dash_sample, plain
 from app.theme import run_dashes
 from dmf.config import ExperimentConfig
-
-
-class Preset(Protocol):
-    """A race; see :class:`dmf.presets.Preset`."""
-
-    title: str
-    about: str
-    runs: tuple[str, ...]
-    settings: Mapping[str, Any]
-
-    def config(self) -> ExperimentConfig:
-        """The experiment it stands for."""
+from dmf.presets import Preset
 
 
 def presets(offered: Mapping[str, Preset], start: Callable[[Preset], None]) -> None:

@@ -2,25 +2,15 @@
 
 import html
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import streamlit as st
 
 from app.components.page_style import chip, sentence_of
 from app.components.status import summary_state
 from app.state import watch_link
+from app.views import ExperimentRow, QueueEntry
 from dmf.errors import DMFError
-
-
-class Entry(Protocol):
-    """One experiment that trains or waits; see ``app.access.Entry``."""
-
-    experiment: Any
-    device: str
-    owner: str
-    is_queued: bool
-    can_go_earlier: bool
-    can_go_later: bool
 
 
 class Steering(Protocol):
@@ -33,7 +23,7 @@ class Steering(Protocol):
         """Take it out of the queue."""
 
 
-def queue(entries: Sequence[Entry], watched: str, steering: Steering) -> None:
+def queue(entries: Sequence[QueueEntry], watched: str, steering: Steering) -> None:
     """The list "Training and waiting"; nothing where the experiment that is watched is alone.
 
     Args:
@@ -52,7 +42,7 @@ def queue(entries: Sequence[Entry], watched: str, steering: Steering) -> None:
             _row(entry, is_watched=entry.experiment.id == watched, steering=steering)
 
 
-def is_in_line(entries: Sequence[Entry], id: str) -> bool:
+def is_in_line(entries: Sequence[QueueEntry], id: str) -> bool:
     """Whether an experiment waits for another one that trains, or is paused, where it is to train."""
     own = next((entry for entry in entries if entry.experiment.id == id and entry.is_queued), None)
     return own is not None and any(
@@ -60,7 +50,7 @@ def is_in_line(entries: Sequence[Entry], id: str) -> bool:
     )
 
 
-def _row(entry: Entry, *, is_watched: bool, steering: Steering) -> None:
+def _row(entry: QueueEntry, *, is_watched: bool, steering: Steering) -> None:
     id = entry.experiment.id
     with st.container(
         key=f"queue-{id}", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap="small"
@@ -97,12 +87,12 @@ def _tried(action: Callable[[], None]) -> None:
         st.toast(sentence_of(error), icon=":material/error:", duration="long")
 
 
-def _cancel_help(entry: Entry) -> str:
+def _cancel_help(entry: QueueEntry) -> str:
     whose = f"; it belongs to {entry.owner}" if entry.owner and entry.owner != "this dashboard" else ""
     return f"Take it out of the queue{whose}"
 
 
-def _words(entry: Entry, *, is_watched: bool) -> str:
+def _words(entry: QueueEntry, *, is_watched: bool) -> str:
     experiment = entry.experiment
     state = summary_state([run.state for run in experiment.runs])
     name = html.escape(experiment.name)
@@ -117,7 +107,7 @@ def _words(entry: Entry, *, is_watched: bool) -> str:
     return f'<div class="race entry">{link} {chip(state.value)} <span class="muted">{about}</span></div>'
 
 
-def progress(experiment: Any) -> str:
+def progress(experiment: ExperimentRow) -> str:
     """How far it has come: ``"epoch 3 of 20"``; empty before the first."""
     epochs = experiment.config.get("training", {}).get("epochs")
     done = max(run.summary["epoch"] for run in experiment.runs)

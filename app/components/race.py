@@ -13,6 +13,7 @@ from app.components import chart_options, near_uniform
 from app.components.fields import method_title, named, run_title
 from app.components.live_chart import Mark, Series, chart_key, live_chart
 from app.theme import AUXILIARY_COLOR, Color, Dash, run_dashes, term_colors
+from app.views import RunRow, Snapshot
 from dmf.config import SUMMING_WEIGHTINGS
 from dmf.config_text import GRADIENT_WEIGHTINGS
 
@@ -53,7 +54,7 @@ class Race:
         titles: Run id to what the run is called.
     """
 
-    snapshot: Any
+    snapshot: Snapshot
     dashes: tuple[Dash, ...]
     titles: dict[str, str]
     view: View
@@ -90,17 +91,17 @@ class Race:
         ]
 
 
-def dashes_of(snapshot: Any) -> tuple[Dash, ...]:
+def dashes_of(snapshot: Snapshot) -> tuple[Dash, ...]:
     """A dash per run, by the method that it began with: a line must not change its look half way."""
     return tuple(run_dashes([run.config["weighting"] for run in snapshot.experiment.runs]))
 
 
-def titles_of(snapshot: Any) -> dict[str, str]:
+def titles_of(snapshot: Snapshot) -> dict[str, str]:
     """Run id to what the run is called: its label, and its present method where that was changed."""
     titles = {}
     for run in snapshot.experiment.runs:
         method = snapshot.changes(run).get("weighting")
-        now = f", now {method_title(method, run.config.get('gradient_of'))}" if method else ""
+        now = f", now {method_title(str(method), run.config.get('gradient_of'))}" if method else ""
         titles[run.id] = run_title(run.label) + now
     return titles
 
@@ -117,7 +118,7 @@ def options() -> Options:
     return Options(axis, smoothing, log_y, apart == "Apart")
 
 
-def prepared(snapshot: Any, dashes: Sequence[Dash], chosen: Options) -> Race:
+def prepared(snapshot: Snapshot, dashes: Sequence[Dash], chosen: Options) -> Race:
     """Bring together what the charts need."""
     view = View(chosen.axis, snapshot.steps_per_epoch or 1, snapshot.origin, chosen.smoothing)
     labels = {run.id: run_title(run.label) for run in snapshot.experiment.runs}
@@ -224,7 +225,7 @@ def auxiliary_chart(race: Race) -> None:
                 panel()
 
 
-def collecting(snapshot: Any) -> str:
+def collecting(snapshot: Snapshot) -> str:
     """What the weights wait for: ``"collecting 7 of 10 losses, weights uniform until then"``; empty once they move."""
     waiting = [
         (live.collected, live.history_min, run.config["weights"])
@@ -320,7 +321,7 @@ def zoom_of(key: str, scope: str) -> Window | None:
     return (float(zoom[0]), float(zoom[1])) if zoom else None
 
 
-def _runs(race: Race) -> Sequence[Any]:
+def _runs(race: Race) -> Sequence[RunRow]:
     return race.snapshot.experiment.runs
 
 

@@ -2,7 +2,6 @@
 
 import html
 from collections.abc import Sequence
-from typing import Any
 
 import streamlit as st
 
@@ -12,6 +11,7 @@ from app.components.page_style import chip, mode, number, plain, seconds_in_word
 from app.components.sparkline import sparkline
 from app.components.status import summary_state
 from app.theme import run_dashes
+from app.views import ExperimentSummary
 
 SCORE = (
     "CB-Dice is the class-balanced overlap of prediction and truth: 1 is perfect, 0 no overlap. Shown is the best on "
@@ -36,7 +36,7 @@ def missing(id: str) -> None:
     st.error(f"There is no experiment `{named}` in this store. Open one of the recent ones, or start a new one.")
 
 
-def recent(summaries: Sequence[Any], title: str = "Recent experiments", key: str = "recent") -> None:
+def recent(summaries: Sequence[ExperimentSummary], title: str = "Recent experiments", key: str = "recent") -> None:
     """Rows to open in place of this page.
 
     Args:
@@ -53,7 +53,7 @@ def recent(summaries: Sequence[Any], title: str = "Recent experiments", key: str
             _row(summary)
 
 
-def _row(summary: Any) -> None:
+def _row(summary: ExperimentSummary) -> None:
     with st.container(key=f"experiment-{summary.id}", gap=None):
         # The link reaches over the whole row (see home.css), so that it opens wherever it is clicked.
         st.page_link(state.TRAIN, label=plain(summary.name), query_params={state.EXPERIMENT: summary.id})
@@ -73,12 +73,12 @@ def _row(summary: Any) -> None:
         )
 
 
-def score_title(summary: Any) -> str:
+def score_title(summary: ExperimentSummary) -> str:
     """What the scores of an experiment are called."""
     return "CB-Dice" if summary.headline.metric == "cb_dice" else str(summary.headline.metric)
 
 
-def in_words(summary: Any) -> str:
+def in_words(summary: ExperimentSummary) -> str:
     """What the sparkline shows, for those who hear the page."""
     said = [
         f"{run_title(run.label)} {run.best:.3f} at epoch {run.best_epoch}"
@@ -88,7 +88,7 @@ def in_words(summary: Any) -> str:
     return f"Best validation {score_title(summary)} so far: {'; '.join(said)}." if said else "No validation scores yet."
 
 
-def _about(summary: Any) -> str:
+def _about(summary: ExperimentSummary) -> str:
     runs = ", ".join(run_title(run.label) for run in summary.runs)
     runs = runs if len(runs) <= 60 else f"{len(summary.runs)} runs"
     when = " ".join(seconds_in_words(summary.age).split()[:2])
@@ -98,7 +98,7 @@ def _about(summary: Any) -> str:
     return " · ".join(word for word in (f"{when} ago", data, epochs, runs) if word)
 
 
-def _progress(summary: Any) -> str:
+def _progress(summary: ExperimentSummary) -> str:
     """How far it has come, while it goes on."""
     if not summary.is_active:
         return ""
@@ -113,5 +113,5 @@ def _progress(summary: Any) -> str:
     )
 
 
-def _done(summary: Any) -> int:
+def _done(summary: ExperimentSummary) -> int:
     return int(max(run.epoch for run in summary.runs))

@@ -6,13 +6,14 @@ from typing import Any
 import streamlit as st
 
 from app.components.page_style import plain, sentence_of
+from app.views import ComparedRun
 from dmf.errors import DMFError
 
 SAID = "run-editor-said"
 
 
 def run_editor(
-    runs: Sequence[Any],
+    runs: Sequence[ComparedRun],
     titles: Mapping[str, str],
     describe: Callable[..., Any],
     delete: Callable[[list[str]], Any],

@@ -4,7 +4,6 @@ import base64
 import html
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import streamlit as st
 
@@ -12,6 +11,7 @@ from app.charts.overlay import GREY, Color, Pixels, compare, decode, encode, out
 from app.components.page_style import dash_sample, number
 from app.components.race import titles_of
 from app.theme import OVERLAY_COLORS, Dash, class_colors
+from app.views import Snapshot
 
 FOLLOW, EPOCH, LEFT = "follow-newest", "sample-epoch", "sample-epochs-left"
 ECHO = 2.0  # s in which a browser may still send the epoch that it was moved on from
@@ -19,7 +19,7 @@ ECHO = 2.0  # s in which a browser may still send the epoch that it was moved on
 Pictures = Callable[[Sequence[int]], dict[int, bytes]]
 
 
-def samples(snapshot: Any, dashes: Sequence[Dash], pictures: Pictures) -> None:
+def samples(snapshot: Snapshot, dashes: Sequence[Dash], pictures: Pictures) -> None:
     """Image, truth and each run's prediction, with the Dice of each below it.
 
     Args:
@@ -60,7 +60,7 @@ def _stay() -> None:
         st.session_state[FOLLOW] = False
 
 
-def key(snapshot: Any) -> str:
+def key(snapshot: Snapshot) -> str:
     """What the colours mean, as HTML."""
     colors = {"found": "true positive", "made up": "false positive", "missed": "false negative"}
     parts = [
@@ -77,7 +77,7 @@ def key(snapshot: Any) -> str:
 
 
 def gallery(
-    snapshot: Any,
+    snapshot: Snapshot,
     dashes: Sequence[Dash] | None,
     epoch: int,
     opacity: float,

@@ -2,7 +2,6 @@
 
 import html
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,13 +12,14 @@ from app.components.live_chart import Mark, Series, live_chart
 from app.components.page_style import dash_sample, number
 from app.components.race import Race
 from app.theme import Color
+from app.views import ExperimentRow, MetricInfo
 
 HEADLINES = ("lesion_dice", "cb_dice")
 SPLITS = ("validation", "test", "train")
 BEST = ' class="best"'
 NEUTRAL = Color("#1b2430", "#e3e8ef")
 
-Info = Callable[[str], Any]
+Info = Callable[[str], MetricInfo]
 
 
 def ordered(metrics: pd.DataFrame, info: Info) -> list[str]:
@@ -93,7 +93,7 @@ def table_html(race: Race, metrics: pd.DataFrame, names: Sequence[str], info: In
     return f'<div class="race scores"><table>{head}<tbody>{body}</tbody></table></div>'
 
 
-def _heading(name: str, about: Any, absent: str) -> str:
+def _heading(name: str, about: MetricInfo, absent: str) -> str:
     headline = ' class="headline"' if name in HEADLINES else ""
     how = f'<span class="how">{about.pooling}, {html.escape(about.classes)}</span>'
     said = about.sentence if about.pooling == "as recorded" else f"{about.sentence} {absent}"
@@ -135,7 +135,7 @@ def _split(split: str, race: Race, metrics: pd.DataFrame, names: Sequence[str], 
     return "".join(lines)
 
 
-def _tested(experiment: Any) -> str:
+def _tested(experiment: ExperimentRow) -> str:
     if experiment.config.get("training", {}).get("test_at") == "last":
         return "at the last epoch"
     return "at the epoch with the best validation CB-Dice"
@@ -143,7 +143,7 @@ def _tested(experiment: Any) -> str:
 
 def _best(latest: pd.DataFrame, info: Info) -> dict[str, tuple[float, ...]]:
     """Metric to its best value; none where nobody knows which values are better."""
-    best = {}
+    best: dict[str, tuple[float, ...]] = {}
     for metric, values in latest[np.isfinite(latest["value"])].groupby("metric")["value"]:
         about = info(metric)
         if about.better is not None and not about.is_count:

@@ -12,10 +12,11 @@ from app.components.page_style import chip, dash_sample, plain, seconds_in_words
 from app.components.race import titles_of
 from app.state import HOME
 from app.theme import STATE_BADGES, Dash
+from app.views import ExperimentRow, LiveRun, RunRow, Snapshot
 from dmf.errors import DMFError
-from dmf.records import RunState
+from dmf.records import CommandName, RunState
 
-BUTTONS = {
+BUTTONS: dict[CommandName, tuple[str, str, str]] = {
     "pause": ("Pause", ":material/pause:", "All runs wait before their next step, with everything kept."),
     "resume": ("Resume", ":material/play_arrow:", "Go on from where it stands; stopped runs continue exactly."),
     "step": ("Step", ":material/skip_next:", "Take one step, then wait again."),
@@ -34,7 +35,7 @@ def summary_state(states: Sequence[RunState]) -> RunState:
     return min(states, key=lambda state: order.index(state.value))
 
 
-def heading(experiment: Any, command: Callable[[str, str], bool]) -> Any:
+def heading(experiment: ExperimentRow, command: Callable[[str, CommandName], bool]) -> Any:
     """The experiment's name, and the buttons beside it; returns the place after the buttons."""
     with st.container(key="head", horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         with st.container(width="content", gap=None):
@@ -47,7 +48,7 @@ def heading(experiment: Any, command: Callable[[str, str], bool]) -> Any:
         return st.container(horizontal=True, vertical_alignment="center", gap="small", width="content")
 
 
-def buttons(experiment: Any, command: Callable[[str, str], bool], said: Any) -> None:
+def buttons(experiment: ExperimentRow, command: Callable[[str, CommandName], bool], said: Any) -> None:
     """Pause, Resume, Step and Stop; each can be clicked where it means something. Keep them out of what ticks.
 
     Their keys name the experiment they were drawn for, so that no click lands on another one.
@@ -80,7 +81,7 @@ def buttons(experiment: Any, command: Callable[[str, str], bool], said: Any) -> 
 
 
 def status(
-    snapshot: Any, dashes: Sequence[Dash], *, is_in_line: bool = False, owner_in_words: Callable[[str], str] = str
+    snapshot: Snapshot, dashes: Sequence[Dash], *, is_in_line: bool = False, owner_in_words: Callable[[str], str] = str
 ) -> None:
     """Progress of the race: how far, how fast, how long still, and who trains it. ``step N`` comes first.
 
@@ -113,7 +114,7 @@ def status(
         )
 
 
-def skipped(live: Any) -> str:
+def skipped(live: LiveRun) -> str:
     """Steps that changed nothing: ``"3 steps skipped: Dice not finite"``; empty without any."""
     if not live.skipped:
         return ""
@@ -127,7 +128,7 @@ def trouble(sentences: Sequence[str | None]) -> None:
         st.error(sentence_of(sentence), icon=":material/error:")
 
 
-def reasons(experiment: Any) -> None:
+def reasons(experiment: ExperimentRow) -> None:
     """Why runs ended otherwise than planned, in plain words."""
     said: dict[tuple[str, str], list[str]] = {}
     for run in experiment.runs:
@@ -141,7 +142,7 @@ def reasons(experiment: Any) -> None:
         show(f"{whose} {state}: {reason.rstrip('.')}.{hint}", icon=STATE_BADGES[state].icon)
 
 
-def _facts(snapshot: Any, state: RunState, *, is_in_line: bool) -> list[str]:
+def _facts(snapshot: Snapshot, state: RunState, *, is_in_line: bool) -> list[str]:
     facts = []
     total, per_epoch = snapshot.steps_total, snapshot.steps_per_epoch
     runs = snapshot.experiment.runs
@@ -168,7 +169,7 @@ def _facts(snapshot: Any, state: RunState, *, is_in_line: bool) -> list[str]:
     return facts
 
 
-def _run(snapshot: Any, run: Any, live: Any, dash: Dash, title: str, *, is_like_others: bool) -> str:
+def _run(snapshot: Snapshot, run: RunRow, live: LiveRun, dash: Dash, title: str, *, is_like_others: bool) -> str:
     """One run in the line of runs: its dash, its method, what was changed, its state where it is not that of all."""
     changes = snapshot.changes(run)
     about = "The line keeps the dash of the method that it began with." if "weighting" in changes else ""
@@ -184,7 +185,7 @@ def _run(snapshot: Any, run: Any, live: Any, dash: Dash, title: str, *, is_like_
     return f'<span class="run">{" ".join(words)}</span>'
 
 
-def _where(snapshot: Any, owner_in_words: Callable[[str], str]) -> str:
+def _where(snapshot: Snapshot, owner_in_words: Callable[[str], str]) -> str:
     facts, runs = snapshot.facts, snapshot.experiment.runs
     words = []
     if snapshot.experiment.is_imported:

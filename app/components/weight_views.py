@@ -3,21 +3,23 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
 from app.charts.lines import AXIS_LABELS
 from app.charts.parallel import parallel
 from app.charts.ternary import ternary
 from app.charts.twin import twin
-from app.components.compare_look import Compared
 from app.components.compared_charts import SCOPE, run_colors
 from app.components.fields import named
 from app.components.live_chart import Series, live_chart
 from app.components.page_style import mode
 from app.theme import AUXILIARY_COLOR, TEXT, Mode
+from app.views import Behaviour, ComparedRun
 
-Path = Callable[[Any], Any]
+Path = Callable[[ComparedRun], NDArray[np.float64]]
 
 CORNERS = 3  # of a triangle
 ENTROPY, ENTROPY_UNIT = "Entropy of the weights", "Entropy (0 to 1)"
@@ -28,7 +30,7 @@ COORDINATES = "Settings against results"
 LIGHT: Mode = "light"  # what is saved is drawn on white paper
 
 
-def entropy(runs: Sequence[Compared], titles: Mapping[str, str], behaviours: Mapping[str, Any]) -> None:
+def entropy(runs: Sequence[ComparedRun], titles: Mapping[str, str], behaviours: Mapping[str, Behaviour]) -> None:
     """How even the weights of each run were, over its steps."""
     live_chart(
         _entropies(runs, titles, behaviours),
@@ -44,7 +46,7 @@ def entropy(runs: Sequence[Compared], titles: Mapping[str, str], behaviours: Map
     )
 
 
-def triangle(runs: Sequence[Compared], titles: Mapping[str, str], path: Path) -> None:
+def triangle(runs: Sequence[ComparedRun], titles: Mapping[str, str], path: Path) -> None:
     """Where three weights went, for the runs that have the same three; says so where there is none."""
     alike = _alike(runs)
     if not alike:
@@ -65,9 +67,9 @@ def coordinates(together: pd.DataFrame) -> None:
 
 
 def figures(
-    runs: Sequence[Compared],
+    runs: Sequence[ComparedRun],
     titles: Mapping[str, str],
-    behaviours: Mapping[str, Any],
+    behaviours: Mapping[str, Behaviour],
     path: Path,
     together: pd.DataFrame | None,
 ) -> dict[str, Any]:
@@ -95,7 +97,9 @@ def figures(
     return made
 
 
-def _entropies(runs: Sequence[Compared], titles: Mapping[str, str], behaviours: Mapping[str, Any]) -> list[Series]:
+def _entropies(
+    runs: Sequence[ComparedRun], titles: Mapping[str, str], behaviours: Mapping[str, Behaviour]
+) -> list[Series]:
     colors = run_colors(list(titles.values()))
     series = []
     for run in runs:
@@ -105,13 +109,13 @@ def _entropies(runs: Sequence[Compared], titles: Mapping[str, str], behaviours: 
     return series
 
 
-def _alike(runs: Sequence[Compared]) -> list[Compared]:
+def _alike(runs: Sequence[ComparedRun]) -> list[ComparedRun]:
     """The runs that weigh the same three losses as the first run that weighs three."""
     three = [run for run in runs if len(run.live.terms) == CORNERS]
     return [run for run in three if run.live.terms == three[0].live.terms]
 
 
-def _triangle(alike: Sequence[Compared], titles: Mapping[str, str], path: Path, mode: Mode) -> Any:
+def _triangle(alike: Sequence[ComparedRun], titles: Mapping[str, str], path: Path, mode: Mode) -> Any:
     colors = run_colors(list(titles.values()))
     return ternary(
         {titles[run.id]: path(run) for run in alike},

@@ -29,6 +29,7 @@ from app.components.lab.methods import explained
 from app.components.live_chart import chart_engine
 from app.components.page_style import plain, sentence_of, use_style
 from app.components.run_picker import run_picker
+from app.views import ComparedRun, EventRow, PlayedRuns
 from dmf.errors import DMFError
 from dmf.records import RunState
 
@@ -195,7 +196,7 @@ def replay(key: str, ids: list[str], titles: dict[str, str], groups: grouping.Gr
         runs, missing = access.compared_runs(ids)
         if missing or any(run.run.state.is_active for run in runs):
             st.rerun()  # deleted or resumed, here or elsewhere
-        now: access.PlayedRuns = play.play_bar(key, ticks)
+        now: PlayedRuns = play.play_bar(key, ticks)
         events = [event for snapshot in now.snapshots for event in snapshot.events]
         draw(now.runs, now.metrics, names, titles, groups, events=events)
         snapshot = now.snapshots[0]
@@ -219,13 +220,13 @@ def replay(key: str, ids: list[str], titles: dict[str, str], groups: grouping.Gr
 
 
 def draw(
-    runs: list[access.ComparedRun],
+    runs: list[ComparedRun],
     metrics: pd.DataFrame,
     names: list[str],
     titles: dict[str, str],
     groups: grouping.Groups | None,
     *,
-    events: Sequence[Any],
+    events: Sequence[EventRow],
 ) -> None:
     """The choices above the charts, and the charts."""
     named = partial(access.named_metric, runs=runs)
@@ -238,9 +239,7 @@ def draw(
     compared_charts.gradient_charts(runs, chosen, groups, happened=happened)
 
 
-def show_results(
-    runs: list[access.ComparedRun], members: dict[str, tuple[str, ...]]
-) -> dict[str, tuple[pd.DataFrame, str]]:
+def show_results(runs: list[ComparedRun], members: dict[str, tuple[str, ...]]) -> dict[str, tuple[pd.DataFrame, str]]:
     named = partial(access.named_metric, runs=runs)
     st.markdown("#### Results", help="Metrics on the test images, which nothing was chosen by.")
     with st.container(key="results"):
@@ -277,7 +276,7 @@ def show_results(
     }
 
 
-def show_behaviour(runs: list[access.ComparedRun], titles: dict[str, str]) -> dict[str, tuple[pd.DataFrame, str]]:
+def show_behaviour(runs: list[ComparedRun], titles: dict[str, str]) -> dict[str, tuple[pd.DataFrame, str]]:
     st.markdown("#### Weight behaviour", help="What the weights did, in numbers.")
     with st.container(key="behaviour"):
         found = {titles[run.id]: access.behaviour(run) for run in runs}

@@ -1,6 +1,6 @@
 """The Datasets page: what there is to train on, bringing one's own, what happens to images, how cases are split."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from app.components import form_prefill
 from app.components.datasets import bring, card, preview, questions, splits
 from app.components.datasets.waiting import progress_bar
 from app.components.page_style import plain, sentence_of, use_style
+from app.views import Facts, Question, Report, Source
 from dmf.config import DataConfig
 from dmf.errors import DMFError
 
@@ -40,7 +41,7 @@ def show() -> None:
                 told(partial(part, source, facts))
 
 
-def told(part: Any) -> None:
+def told(part: Callable[[], None]) -> None:
     """Show a part of the page, or why it cannot be shown."""
     try:
         part()
@@ -48,7 +49,7 @@ def told(part: Any) -> None:
         st.error(sentence_of(error), icon=":material/error:")
 
 
-def choose() -> access.Source:
+def choose() -> Source:
     """The dataset to show: the URL's, else the one last looked at in this visit, else the first."""
     offered = {source.key: source for source in access.sources()}
     offered |= st.session_state.get(BROUGHT, {})
@@ -61,7 +62,9 @@ def choose() -> access.Source:
             wanted = None
     st.session_state[CHOICE] = wanted or next(iter(offered))
     names = {key: _name(source) for key, source in offered.items()}
-    st.selectbox("Dataset", names, format_func=names.get, key=CHOICE, on_change=_chosen, help="What to look at.")
+    st.selectbox(
+        "Dataset", names, format_func=names.__getitem__, key=CHOICE, on_change=_chosen, help="What to look at."
+    )
     st.session_state[SEEN] = st.session_state[CHOICE]
     return access.with_options(offered[st.session_state[CHOICE]])
 
@@ -70,30 +73,30 @@ def _chosen() -> None:
     st.query_params[state.DATASET] = st.session_state[CHOICE]
 
 
-def _name(source: access.Source) -> str:
+def _name(source: Source) -> str:
     facts = access.facts(source)
     name = facts.title if source.root is None else f"{Path(source.root).name} ({facts.title}, {source.root})"
     return name if facts.is_here else f"{name} – not here yet"
 
 
-def select(source: access.Source) -> None:
+def select(source: Source) -> None:
     """Show a dataset that was just brought, from now on with the options its files ask for."""
     st.session_state.setdefault(BROUGHT, {})[source.key] = source
     st.query_params[state.DATASET] = source.key
 
 
-def train(source: access.Source, settings: Mapping[str, Any]) -> None:
+def train(source: Source, settings: Mapping[str, Any]) -> None:
     """Open the form with this dataset and these settings."""
     form_prefill.put({**source.settings, **settings})
     st.switch_page(state.TRAIN)
 
 
-def seed_of(source: access.Source) -> int:
+def seed_of(source: Source) -> int:
     """The seed chosen for the split, which also decides what is simulated."""
     return int(st.session_state.get("split-seed", 0))
 
 
-def show_card(source: access.Source, facts: access.Facts) -> None:
+def show_card(source: Source, facts: Facts) -> None:
     """What is open is asked first; then what it looks like, and what was found in it."""
     asked = access.questions(source) if facts.is_here else []
     if facts.is_here:
@@ -118,7 +121,7 @@ def show_card(source: access.Source, facts: access.Facts) -> None:
         st.caption("No problems found: every image and mask could be read.")
 
 
-def start(source: access.Source, asked: Sequence[access.Question]) -> None:
+def start(source: Source, asked: Sequence[Question]) -> None:
     """A button that opens the form, and what has to be answered before."""
     must = sum(question.must for question in asked)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -137,7 +140,7 @@ def start(source: access.Source, asked: Sequence[access.Question]) -> None:
             st.caption(f"{len(asked)} {are} open{then if then[0] == ';' else f' {then}'}.")
 
 
-def settle(source: access.Source, answer: str) -> None:
+def settle(source: Source, answer: str) -> None:
     """Read the files as was answered, from now on."""
     try:
         select(access.settle(source, answer))
@@ -145,7 +148,7 @@ def settle(source: access.Source, answer: str) -> None:
         st.session_state[UNKEPT] = str(error)
 
 
-def looked(source: access.Source, seed: int) -> Any:
+def looked(source: Source, seed: int) -> Report | None:
     """What was found in the files; None until someone wants to know, and a button that finds out."""
     report = access.seen(source, seed)
     if report is not None:
@@ -162,7 +165,7 @@ def looked(source: access.Source, seed: int) -> Any:
     return report
 
 
-def show_preview(source: access.Source, facts: access.Facts) -> None:
+def show_preview(source: Source, facts: Facts) -> None:
     if not facts.is_here:
         st.info("This dataset is not here yet; What it holds says how to get it.")
         return
@@ -171,7 +174,7 @@ def show_preview(source: access.Source, facts: access.Facts) -> None:
     preview.preview(names, partial(access.preview, source, seed), partial(train, source))
 
 
-def show_split(source: access.Source, facts: access.Facts) -> None:
+def show_split(source: Source, facts: Facts) -> None:
     if not facts.is_here:
         st.info("This dataset is not here yet; What it holds says how to get it.")
         return

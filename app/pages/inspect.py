@@ -1,8 +1,7 @@
 """The Inspect page: every image of a split, one of them large, and whether what runs believe of it can be trusted."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 import streamlit as st
 
@@ -23,10 +22,12 @@ from app.components.inspect.thumbnails import thumbnail
 from app.components.page_style import plain, sentence_of, use_style
 from app.components.plugin_question import plugin_question
 from app.components.run_picker import run_picker
+from app.views import InspectedRun, Which
 from dmf.errors import DMFError
 
 MOST_RUNS = 8  # beside each other
 SPLITS = ["test", "validation"]
+NETWORKS: tuple[Which, ...] = ("best", "last")
 
 
 def show() -> None:
@@ -37,7 +38,7 @@ def show() -> None:
     told(show_runs)
 
 
-def told(part: Any) -> None:
+def told(part: Callable[[], None]) -> None:
     """Show a part of the page, or why it cannot be shown."""
     try:
         part()
@@ -70,7 +71,7 @@ def show_runs() -> None:
     show_images(runs, titles_of(runs))
 
 
-def show_images(runs: Sequence[access.InspectedRun], titles: dict[str, str]) -> None:
+def show_images(runs: Sequence[InspectedRun], titles: dict[str, str]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="inspect-options"):
         split = st.segmented_control(
             "Images of the split",
@@ -83,7 +84,7 @@ def show_images(runs: Sequence[access.InspectedRun], titles: dict[str, str]) -> 
         )
         which = st.segmented_control(
             "Network of the epoch",
-            ["best", "last"],
+            NETWORKS,
             default="best",
             required=True,
             key="network",
@@ -97,10 +98,10 @@ def show_images(runs: Sequence[access.InspectedRun], titles: dict[str, str]) -> 
         return
     case_detail.missing({titles[run.id]: access.missing_probabilities(run, which) for run in runs})
     case = state.chosen_case()
-    if case not in set(table["case"]):
+    if case is None or case not in set(table["case"]):
         if case is not None:
             case_detail.warn(f"No {split} image of these runs is called {case}; this is the worst of the first run.")
-        case = table[table["run"] == table["run"].iloc[0]].sort_values(["dice", "case"])["case"].iloc[0]
+        case = str(table[table["run"] == table["run"].iloc[0]].sort_values(["dice", "case"])["case"].iloc[0])
     by_id = {run.id: run for run in runs}
 
     def picture(run: str, case: str) -> str:
@@ -113,12 +114,12 @@ def show_images(runs: Sequence[access.InspectedRun], titles: dict[str, str]) -> 
     show_more(runs, titles, list(dict.fromkeys(table.sort_values(["dice", "case"])["case"])), which)
 
 
-def small_picture(run: access.InspectedRun, case: str, which: access.Which) -> str:
+def small_picture(run: InspectedRun, case: str, which: Which) -> str:
     """A case as a data URL; empty where its image is not here."""
     return access.kept_picture(run, case, which, thumbnail)
 
 
-def show_case(runs: Sequence[access.InspectedRun], titles: dict[str, str], case: str, which: access.Which) -> None:
+def show_case(runs: Sequence[InspectedRun], titles: dict[str, str], case: str, which: Which) -> None:
     view = access.view_case(runs, case, which, compute=True)
     name = plain(case if view.label in case else f"{case} ({view.label})")
     with st.container(key="case-heading"):
@@ -134,9 +135,7 @@ def show_case(runs: Sequence[access.InspectedRun], titles: dict[str, str], case:
             case_detail.numbers(rows, settled, view.classes)
 
 
-def show_more(
-    runs: Sequence[access.InspectedRun], titles: dict[str, str], cases: list[str], which: access.Which
-) -> None:
+def show_more(runs: Sequence[InspectedRun], titles: dict[str, str], cases: list[str], which: Which) -> None:
     """What is beyond a single image, each in a tab that is only worked out while it is open."""
     parts = {
         "Over training": lambda: show_growth(runs, titles),
@@ -151,7 +150,7 @@ def show_more(
                 told(part)
 
 
-def show_growth(runs: Sequence[access.InspectedRun], titles: dict[str, str]) -> None:
+def show_growth(runs: Sequence[InspectedRun], titles: dict[str, str]) -> None:
     evolution.show(
         access.grown_cases(runs),
         titles,
@@ -160,7 +159,7 @@ def show_growth(runs: Sequence[access.InspectedRun], titles: dict[str, str]) -> 
     )
 
 
-def show_reliability(runs: Sequence[access.InspectedRun], titles: dict[str, str], which: access.Which) -> None:
+def show_reliability(runs: Sequence[InspectedRun], titles: dict[str, str], which: Which) -> None:
     kept = {run.id: run for run in runs if not access.missing_probabilities(run, which)}
     if not kept:
         case_detail.missing({titles[run.id]: access.missing_probabilities(run, which) for run in runs})
@@ -168,7 +167,7 @@ def show_reliability(runs: Sequence[access.InspectedRun], titles: dict[str, str]
     calibration.show({id: titles[id] for id in kept}, lambda id, margin: access.reliability_of(kept[id], which, margin))
 
 
-def show_own(runs: Sequence[access.InspectedRun], titles: dict[str, str]) -> None:
+def show_own(runs: Sequence[InspectedRun], titles: dict[str, str]) -> None:
     trained = {run.id: run for run in runs if run.has_network}
     if not trained:
         case_detail.warn("No network of the chosen runs is on this machine. Choose a run that was trained here.")

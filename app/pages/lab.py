@@ -14,6 +14,7 @@ from app.components.live_chart import chart_engine
 from app.components.methods_table import methods_table
 from app.components.page_style import use_style
 from app.components.plugin_question import plugin_question
+from app.views import History, Synthetic
 from dmf.errors import DMFError
 
 TICK = 2.0  # s
@@ -61,7 +62,7 @@ def body(ticks: bool) -> None:
         bench.controls(setup.current(), history, drawn, access)
 
 
-def choose(now: setup.Setup) -> access.History | None:
+def choose(now: setup.Setup) -> History | None:
     """The history to look at; None while there is none, which is said."""
     sources.choose_kind(now)
     try:
@@ -77,11 +78,11 @@ def choose(now: setup.Setup) -> access.History | None:
     except DMFError as error:
         st.error(in_words(error, sources.TITLES), icon=":material/error:")
         if now.source == "synthetic":  # the sliders stay, so that it can be mended
-            sources.synthetic_controls(access.Synthetic, now.synthetic)
+            sources.synthetic_controls(Synthetic, now.synthetic)
         return None
 
 
-def chosen_run(now: setup.Setup) -> access.History | None:
+def chosen_run(now: setup.Setup) -> History | None:
     runs = access.lab_runs()
     if not runs and not now.run:  # an archived one is in no list, but its link leads to it
         st.caption("No run has recorded a step yet. Start a race on Home, or draw a history by sliders.")

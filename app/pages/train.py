@@ -13,6 +13,7 @@ from app.components.lab.methods import explained
 from app.components.live_chart import chart_engine
 from app.components.page_style import sentence_of, uncover, use_style
 from app.components.plugin_question import plugin_question
+from app.views import QueueEntry, Snapshot
 from dmf.config import ExperimentConfig
 from dmf.errors import DMFError, RunNotFoundError
 from dmf.records import RunState
@@ -115,7 +116,7 @@ def show_experiment(id: str | None) -> None:
         idle()
 
 
-def show_live(snapshot: access.Snapshot) -> None:
+def show_live(snapshot: Snapshot) -> None:
     """The race, brought up to date by itself while something may change."""
     id, drawn, latest = snapshot.experiment.id, _condition(snapshot), snapshot
 
@@ -145,7 +146,7 @@ def replay(id: str) -> None:
     played()
 
 
-def _condition(snapshot: access.Snapshot) -> object:
+def _condition(snapshot: Snapshot) -> object:
     return snapshot.states, snapshot.settings
 
 
@@ -159,7 +160,7 @@ def show_queue(id: str) -> None:
     ticking()
 
 
-def _queue() -> list[access.Entry]:
+def _queue() -> list[QueueEntry]:
     """Empty where the store cannot be read, which is told beside the experiment."""
     try:
         return access.queue()
@@ -167,7 +168,7 @@ def _queue() -> list[access.Entry]:
         return []
 
 
-def watch(snapshot: access.Snapshot, problem: str | None) -> None:
+def watch(snapshot: Snapshot, problem: str | None) -> None:
     id = snapshot.experiment.id
     dashes = race.dashes_of(snapshot)
     status.trouble([access.trouble(id), problem])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.views import Checked
 from dmf.config import FusionConfig
 from dmf.errors import StoreError
 from dmf.presets import PRESETS
@@ -82,7 +83,7 @@ def test_start_starts_that_race_and_opens_it(store: RunStore, monkeypatch: pytes
 def test_a_race_that_cannot_work_is_refused_in_one_message(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     from app import access
 
-    monkeypatch.setattr(access, "check", lambda *form: access.Checked(problems={"dataset": "No images in data/raw."}))
+    monkeypatch.setattr(access, "check", lambda *form: Checked(problems={"dataset": "No images in data/raw."}))
     test = page()
     test.button(key="start-figure-4").click().run()
     assert [error.value for error in test.error] == [

@@ -10,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
+from app.views import Snapshot
 from dmf.config import FusionConfig
 from dmf.records import EpochMetrics, Event, RunState, Sample, StateChange, TelemetryBlock
 from dmf.runs import RunStore
@@ -442,7 +443,7 @@ def test_trouble_is_told_once_and_what_was_read_stays(store: RunStore) -> None:
     follow = access.follow
     looks: list[str] = []
 
-    def fails_after_the_first(id: str) -> access.Snapshot:
+    def fails_after_the_first(id: str) -> Snapshot:
         looks.append(id)
         if len(looks) > 1:
             raise StoreError(sentence)

@@ -1,13 +1,14 @@
 """Bring data of one's own: a zip, or a folder of this machine."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import streamlit as st
 
 from app.components.datasets import card
 from app.components.datasets.waiting import progress_bar
 from app.components.page_style import plain
+from app.views import ImportedDataset, Problem, Source
 from dmf.errors import DMFError
 from dmf.paths import shortened
 
@@ -25,9 +26,9 @@ LAYOUTS = (
 
 def bring(
     limits: str,
-    unpack: Callable[[BinaryIO, str, Callable[[int, int], None], Sequence[str]], Any],
-    open_folder: Callable[[str], Any],
-    choose: Callable[[Any], None],
+    unpack: Callable[[BinaryIO, str, Callable[[int, int], None], Sequence[str]], ImportedDataset],
+    open_folder: Callable[[str], Source],
+    choose: Callable[[Source], None],
 ) -> None:
     """An upload and a path; what comes of them is chosen at once, what is wrong is told file by file.
 
@@ -55,7 +56,7 @@ def bring(
     _tell()
 
 
-def _archive(limits: str, unpack: Callable[..., Any], choose: Callable[[Any], None]) -> None:
+def _archive(limits: str, unpack: Callable[..., ImportedDataset], choose: Callable[[Source], None]) -> None:
     turn = st.session_state.setdefault(_TURN, 0)
     file = st.file_uploader("Zip", type="zip", key=f"upload-{turn}", help="A refused archive leaves nothing behind.")
     st.caption(f"Limits: {limits}.")
@@ -88,7 +89,7 @@ def _archive(limits: str, unpack: Callable[..., Any], choose: Callable[[Any], No
     st.rerun()
 
 
-def _ask(asked: Sequence[Any]) -> list[str | None]:
+def _ask(asked: Sequence[Problem]) -> list[str | None]:
     """What the names in an archive leave open, and what was chosen so far."""
     answers: list[str | None] = []
     for place, problem in enumerate(asked):
@@ -99,7 +100,7 @@ def _ask(asked: Sequence[Any]) -> list[str | None]:
     return answers
 
 
-def _open(path: str, open_folder: Callable[[str], Any], choose: Callable[[Any], None]) -> None:
+def _open(path: str, open_folder: Callable[[str], Source], choose: Callable[[Source], None]) -> None:
     if not path:
         st.warning("Type the path of a folder first.")
         return

@@ -2,16 +2,16 @@
 
 import html
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from app.components.datasets.pictures import class_key, figure, marked, row
 from app.components.page_style import plain
+from app.views import Facts, Picture, Problem, Report
 
 
-def about(facts: Any) -> None:
+def about(facts: Facts) -> None:
     """Licence, citation, and where it lies or how to get it."""
     if facts.is_here:
         where = f"in {facts.root}" if facts.root else "made by this program, nothing to download"
@@ -26,7 +26,7 @@ def about(facts: Any) -> None:
     st.html(f'<dl class="race facts-of-data">{said}</dl>')
 
 
-def examples(pictures: Sequence[Any], class_names: tuple[str, ...]) -> None:
+def examples(pictures: Sequence[Picture], class_names: tuple[str, ...]) -> None:
     """Some cases with what is marked in them.
 
     Args:
@@ -47,7 +47,7 @@ def examples(pictures: Sequence[Any], class_names: tuple[str, ...]) -> None:
     st.html(class_key(class_names) + row(figures))
 
 
-def holds(report: Any, counts: Mapping[str, Mapping[str, int]]) -> None:
+def holds(report: Report, counts: Mapping[str, Mapping[str, int]]) -> None:
     """Counts, sizes, shares of classes.
 
     Args:
@@ -103,14 +103,14 @@ def holds(report: Any, counts: Mapping[str, Mapping[str, int]]) -> None:
         )
 
 
-def split_words(report: Any) -> str:
+def split_words(report: Report) -> str:
     """How images are split, and what stays together."""
     split = f"Split {report.split}." if report.split else "Split by shares and seed."
     groups = "Each image is split on its own." if report.groups is None else f"{report.groups:,} groups stay together."
     return f"{split} {groups}"
 
 
-def problems(found: Sequence[Any], notes: Sequence[str] = ()) -> None:
+def problems(found: Sequence[Problem], notes: Sequence[str] = ()) -> None:
     """What is wrong, file by file, and what is unusual."""
     if found:
         one = len(found) == 1

@@ -2,14 +2,14 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import streamlit as st
 
 from app.components.page_style import plain
+from app.views import Question
 
 
-def questions(found: Sequence[Any], settle: Callable[[str], None]) -> None:
+def questions(found: Sequence[Question], settle: Callable[[str], None]) -> None:
     """Ask what is open; a choice holds at once.
 
     Args:

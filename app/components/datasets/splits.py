@@ -1,17 +1,18 @@
 """Which case trains, validates and tests, and pictures that look the same."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from app.components.datasets.pictures import figure, marked, row
+from app.views import Finding, Picture
 
 PAIRS = 6  # to a page
 BITS = 255  # of a perceptual hash
 
 
-def case_table(frame: Any) -> None:
+def case_table(frame: pd.DataFrame) -> None:
     """Every case with its label, split and size.
 
     Args:
@@ -45,7 +46,12 @@ def case_table(frame: Any) -> None:
 
 
 def look_alikes(
-    duplicates: Sequence[Any], picture: Callable[[str], Any], classes: int, *, kept_together: bool, given: bool = False
+    duplicates: Sequence[Finding],
+    picture: Callable[[str], Picture],
+    classes: int,
+    *,
+    kept_together: bool,
+    given: bool = False,
 ) -> None:
     """Pairs that look the same, side by side.
 
@@ -92,11 +98,11 @@ def look_alikes(
         )
 
 
-def _page(pairs: Sequence[Any], at: int) -> Sequence[Any]:
+def _page(pairs: Sequence[Finding], at: int) -> Sequence[Finding]:
     return pairs[(at - 1) * PAIRS : at * PAIRS]
 
 
-def _pair(pair: Any, picture: Callable[[str], Any], classes: int) -> str:
+def _pair(pair: Finding, picture: Callable[[str], Picture], classes: int) -> str:
     figures = []
     for case, split in zip((pair.first, pair.second), pair.splits, strict=True):
         drawn = picture(case.id)

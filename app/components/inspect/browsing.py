@@ -84,7 +84,7 @@ def _choices(table: pd.DataFrame, titles: Mapping[str, str]) -> tuple[str, str, 
             run = st.selectbox(
                 "Prediction shown and scored",
                 runs,
-                format_func=titles.get,
+                format_func=titles.__getitem__,
                 key="grid-run",
                 width=300,
                 help="Whose outlines the small pictures show in yellow, and whose scores sort them.",
@@ -136,11 +136,11 @@ def _range(table: pd.DataFrame, score: str) -> tuple[float, float]:
     return low, high
 
 
-def _paging(count: int, pages: int, total: int, state: Any) -> int:
+def _paging(count: int, pages: int, total: int, state: object) -> int:
     if st.session_state.get("grid-state") != state:
         st.session_state["grid-state"] = state
         st.session_state["grid-page"] = 0
-    page = min(st.session_state.get("grid-page", 0), pages - 1)
+    page: int = min(st.session_state.get("grid-page", 0), pages - 1)
 
     def turn(by: int) -> None:
         st.session_state["grid-page"] = min(max(page + by, 0), pages - 1)

@@ -34,7 +34,7 @@ def show(
         run = st.selectbox(
             "Network",
             titles,
-            format_func=titles.get,
+            format_func=titles.__getitem__,
             key="own-run",
             width=300,
             help="The best network of this run looks at your picture, after the same filter and size as in training.",

@@ -16,6 +16,7 @@ from app.components.lab.parameters import lenient
 from app.components.lab.words import in_words
 from app.components.page_style import sentence_of
 from app.state import EXPLAIN, STEP
+from app.views import History, Synthetic
 from dmf.errors import DMFError
 
 PARTS = ("Weights", "Sensitivity", "Explain", "Take away")
@@ -44,12 +45,12 @@ class Bench:
     picture: charts.Picture
 
 
-def bench(now: setup.Setup, history: Any, library: Any, train: Callable[[Sequence[str]], None]) -> Bench:
+def bench(now: setup.Setup, history: History, library: Any, train: Callable[[Sequence[str]], None]) -> Bench:
     """The charts, and what can be made of them.
 
     Args:
         now: What the lab is set to.
-        history: The losses, see ``app.access.History``.
+        history: The losses, see ``app.History``.
         library: What reads and computes: ``app.access``.
         train: Called with methods to be trained, as ``dmf train --run`` reads them.
     """
@@ -141,7 +142,7 @@ def _weights(now: setup.Setup, drawn: Bench, library: Any, *, is_still: bool) ->
         st.caption("No method can be drawn; the reasons stand beside their sliders.")
 
 
-def computed(now: setup.Setup, history: Any, library: Any) -> Bench:
+def computed(now: setup.Setup, history: History, library: Any) -> Bench:
     """The weights of every method that can work, before and after what was changed."""
     offered = library.replayable_methods()
     names, configs, problems = {}, {}, {}
@@ -191,7 +192,7 @@ def computed(now: setup.Setup, history: Any, library: Any) -> Bench:
     return Bench(names, titles, configs, problems, changed, picture)
 
 
-def _as_it_was(history: Any, changed: Any, library: Any) -> charts.Curve:
+def _as_it_was(history: History, changed: Any, library: Any) -> charts.Curve:
     """The run's own method with its own settings, changed where it was changed while it trained."""
     own = library.replayed(changed, history.base, as_it_was=True)
     before = library.replayed(history, history.base, as_it_was=True) if changed is not history else None
@@ -207,10 +208,10 @@ def _listed(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1])] * (len(names) > 1) + [names[-1]])
 
 
-def controls(now: setup.Setup, history: Any, drawn: Bench, library: Any) -> None:
+def controls(now: setup.Setup, history: History, drawn: Bench, library: Any) -> None:
     """Sliders of the source and of every method, and what may be done to the losses."""
     if now.source == "synthetic":
-        sources.synthetic_controls(library.Synthetic, now.synthetic)
+        sources.synthetic_controls(Synthetic, now.synthetic)
     last = history.first + len(history.losses) - 1
     perturbing.perturbing(now, history.names, history.first, last, library.PERTURBATIONS)
     st.markdown(
@@ -276,14 +277,14 @@ def _against(now: setup.Setup, drawn: Bench) -> None:
     )
 
 
-def _notes(history: Any, library: Any) -> list[str]:
+def _notes(history: History, library: Any) -> list[str]:
     found = [history.note] if history.note else []
     if history.recorded is not None:
         found.append(_agreement(history, library))
     return [note for note in found if note]
 
 
-def _agreement(history: Any, library: Any) -> str:
+def _agreement(history: History, library: Any) -> str:
     """How far the replay of the run as it was is from what it recorded."""
     if history.base.weighting not in library.replayable_methods():
         return ""  # which is said beside the choice of replaying it

@@ -224,12 +224,13 @@ class _Style:
 
     def series(self, line: Drawn, x: Any, y: Any) -> Series:
         pair = self.terms[line.term].pair
-        look = {"dash": self.dashes.get(line.owner, ()), "term": named(line.term)}
+        dash, term = self.dashes.get(line.owner, ()), named(line.term)
         name = " · ".join(word for word in (named(line.term), line.owner) if word)
         if line.is_before:
             pair = paled(pair[0], BACKGROUND.light), paled(pair[1], BACKGROUND.dark)
-            return Series(f"{name}, {BEFORE}", x, y, pair, width=1.1, run=f"{BEFORE} (pale)", **look)
-        return Series(name, x, y, pair, run=line.owner if self.has_methods else AFTER * self.is_changed, **look)
+            return Series(f"{name}, {BEFORE}", x, y, pair, dash, 1.1, f"{BEFORE} (pale)", term)
+        run = line.owner if self.has_methods else AFTER * self.is_changed
+        return Series(name, x, y, pair, dash, run=run, term=term)
 
 
 def _triangle(picture: Picture, path: Callable[[Values], Values]) -> None:

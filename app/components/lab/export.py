@@ -10,6 +10,7 @@ import streamlit as st
 
 from app.components.lab import setup
 from app.components.page_style import sentence_of
+from app.views import History
 from dmf.config import FusionConfig
 from dmf.errors import DMFError
 
@@ -18,7 +19,7 @@ LOSSES_FILE = "losses.csv"
 
 def show(
     now: setup.Setup,
-    history: Any,
+    history: History,
     weights: Mapping[str, Any],
     configs: Mapping[str, FusionConfig],
     *,
@@ -101,10 +102,10 @@ def commands(texts: Sequence[str], losses: str) -> list[str]:
             group.append(method)
     made = []
     parts = [(changes, group) for changes, groups in together.items() for group in groups]
-    for place, (changes, group) in enumerate(parts, 1):
+    for place, (shared, group) in enumerate(parts, 1):
         words = ["dmf", "replay", shlex.quote(losses), *(f"--weighting {method}" for method in group)]
         file = "weights.csv" if len(parts) == 1 else f"weights-{place}.csv"
-        made.append(" ".join([*words, *map(_option, changes), "-o", file]))
+        made.append(" ".join([*words, *map(_option, shared), "-o", file]))
     return made
 
 

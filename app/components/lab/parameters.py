@@ -98,7 +98,7 @@ def lenient(base: FusionConfig, changes: Mapping[str, str]) -> FusionConfig:
     found = dict(base)
     for name, text in changes.items():
         with suppress(ValidationError):
-            annotation = FusionConfig.model_fields[name].annotation
+            annotation: Any = FusionConfig.model_fields[name].annotation
             found[name] = TypeAdapter(annotation).validate_python(from_text(FusionConfig, name, text))
     return FusionConfig.model_construct(**found)
 
@@ -161,7 +161,7 @@ def numeric(options: Sequence[str]) -> list[str]:
 
 
 def _control(name: str) -> Control:
-    about = {"name": name, "label": label(name), "help": _help(name)}
+    about: dict[str, Any] = {"name": name, "label": label(name), "help": _help(name)}
     annotation = FusionConfig.model_fields[name].annotation
     if annotation is bool:
         return Control(**about, kind="check")

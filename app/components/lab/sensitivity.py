@@ -12,6 +12,7 @@ from app.components.fields import in_labels, label, named
 from app.components.lab.parameters import RANGES, numeric
 from app.components.page_style import mode, sentence_of
 from app.theme import TEXT
+from app.views import History
 from dmf.config import FusionConfig
 from dmf.errors import DMFError
 
@@ -21,7 +22,7 @@ _ROW, _PARAMETER, _LOSS, _COUNT = (f"lab-sweep-{name}" for name in ("row", "para
 
 
 def sensitivity(
-    history: Any,
+    history: History,
     titles: Mapping[int, str],
     configs: Mapping[int, FusionConfig],
     methods: Mapping[str, Any],
@@ -111,7 +112,7 @@ def spread(first: float | None, last: float | None, count: int, parameter: str) 
     return [first, *(value for value in dict.fromkeys(between) if first < value < last), last]
 
 
-def _computed(history: Any, config: FusionConfig, parameter: str, values: list[float], library: Any) -> Any:
+def _computed(history: History, config: FusionConfig, parameter: str, values: list[float], library: Any) -> Any:
     """The sweep, with a bar if it takes longer than a second."""
     started, place = time.monotonic(), st.empty()
 

@@ -210,9 +210,9 @@ def settings_of(
             losses[place] = dict(kept[place])
     defaults = _shape(kind).model_fields
     for name, value in values.items():
-        place, dot, field = name.partition(".")
-        if dot and int(place) < len(losses) and value != defaults[field].default:
-            losses[int(place)][field] = value
+        at, dot, field = name.partition(".")
+        if dot and int(at) < len(losses) and value != defaults[field].default:
+            losses[int(at)][field] = value
     made = {name: values[name] for name in SHARED if values[name] != kind.model_fields[name].default}
     return made if losses == _first_losses(kind) else made | {"losses": losses}
 

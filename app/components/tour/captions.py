@@ -9,6 +9,7 @@ import streamlit as st
 from app.components.page_style import sentence_of
 from app.components.race import Race
 from app.components.samples import Pictures, gallery, key
+from app.views import Snapshot
 from dmf.config_text import experiment
 from dmf.errors import DMFError
 from dmf.scenes import Scene
@@ -65,9 +66,10 @@ def story(scene: Scene) -> None:
     )
 
 
-def progress(snapshot: Any) -> str:
+def progress(snapshot: Snapshot) -> str:
     """How far the training is that is shown: ``"step 40 of 110"``."""
-    return f"step {min(snapshot.step, snapshot.steps_total)} of {snapshot.steps_total}"
+    total = snapshot.steps_total or snapshot.step  # scenes have ended, so they know it
+    return f"step {min(snapshot.step, total)} of {total}"
 
 
 def pictures(scene: Scene, race: Race, read: Pictures) -> None:

@@ -13,6 +13,7 @@ from app.components.fields import named
 from app.components.live_chart import Mark, Series, live_chart
 from app.components.race import AUXILIARY, LOSSES, TERMS, WEIGHTS, Options, Race, dashes_of, prepared, zoom_of
 from app.theme import DASHES, TEXT, class_colors
+from app.views import RunRow, Snapshot
 from dmf.scenes import Scene
 
 SIZE = 1.5  # size of a chart's words, beside those of other pages
@@ -22,7 +23,7 @@ STROKE, THIN = 3.2, 1.3  # CSS pixels
 Info = Callable[[str], Any]
 
 
-def race_of(scene: Scene, snapshot: Any) -> Race:
+def race_of(scene: Scene, snapshot: Snapshot) -> Race:
     """What the charts of a scene share; the end of its training is marked, so that lines grow towards it."""
     dashes = tuple(DASHES[: len(scene.names)]) if scene.names else dashes_of(snapshot)
     race = prepared(snapshot, dashes, Options())
@@ -30,7 +31,7 @@ def race_of(scene: Scene, snapshot: Any) -> Race:
     return replace(race, marks=(*race.marks, end))
 
 
-def renamed(scene: Scene, snapshot: Any) -> Any:
+def renamed(scene: Scene, snapshot: Snapshot) -> Snapshot:
     """The experiment with its runs called as the scene calls them."""
     if not scene.names:
         return snapshot
@@ -61,8 +62,8 @@ def charts(scene: Scene, race: Race, info: Info) -> None:
             case "classes":
                 runs = range(len(race.snapshot.experiment.runs))
                 panels += [(f"classes-{place}", partial(_classes, scene, race, info, place)) for place in runs]
-    for column, (name, panel) in zip(st.columns(len(panels), gap="medium"), panels, strict=True):
-        with column, st.container(key=f"tour-{name}", gap=None):
+    for column, (key, panel) in zip(st.columns(len(panels), gap="medium"), panels, strict=True):
+        with column, st.container(key=f"tour-{key}", gap=None):
             panel()
 
 
@@ -154,7 +155,7 @@ def _classes(scene: Scene, race: Race, info: Info, place: int) -> None:
     )
 
 
-def _score(race: Race, run: Any, metric: str) -> tuple[np.ndarray, np.ndarray]:
+def _score(race: Race, run: RunRow, metric: str) -> tuple[np.ndarray, np.ndarray]:
     """Steps and validation scores of a run so far."""
     rows = race.snapshot.metrics
     if rows.empty:

@@ -2,9 +2,10 @@
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import streamlit as st
+
+from app.views import Playback, Snapshot
 
 TICK = 0.5  # s
 LASTS = 20.0  # s that a scene takes, however long its training took
@@ -24,7 +25,7 @@ class Played:
     """
 
     name: str
-    source: Any
+    source: Playback
     place: float = HEAD_START
     since: float | None = None
 
@@ -39,7 +40,7 @@ class Played:
         """Whether it moves by itself."""
         return self.since is not None and self.share < 1
 
-    def snapshot(self) -> Any:
+    def snapshot(self) -> Snapshot:
         """The experiment as it stands there."""
         return self.source.at(self.share * self.source.seconds)
 
@@ -58,7 +59,7 @@ def played(name: str) -> Played | None:
     return found if found is not None and found.name == name else None
 
 
-def begin(name: str, source: Any) -> Played:
+def begin(name: str, source: Playback) -> Played:
     """Play a scene from its beginning."""
     begun = Played(name, source, since=time.monotonic())
     st.session_state[_PLAYED] = begun

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from app.access.inspecting import InspectedRun, inspected_runs
+from app.access.inspecting import inspected_runs
+from app.views import InspectedRun
 
 
 @pytest.fixture(autouse=True)

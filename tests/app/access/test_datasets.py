@@ -11,6 +11,7 @@ import pytest
 
 from app import access
 from app.access import datasets
+from app.views import Source
 from dmf.data import LIMITS, ArchiveError, BrokenDataError
 from dmf.errors import DataError, UnknownNameError
 
@@ -69,15 +70,15 @@ def test_every_dataset_is_offered_and_says_whether_it_is_here() -> None:
 def test_facts_hold_what_a_download_that_fails_says() -> None:
     from dmf.data import DATASETS
 
-    facts = access.facts(access.Source("busi"))
+    facts = access.facts(Source("busi"))
     assert facts.how_to_get == DATASETS.build("busi").how_to_get
     assert "dmf data get busi" in facts.how_to_get
     assert facts.root.endswith("raw/busi")
-    assert access.facts(access.Source("phantom")).root == ""
+    assert access.facts(Source("phantom")).root == ""
 
 
-@pytest.mark.parametrize("source", [access.Source("busi"), access.Source("folder", "/scans/a@b")])
-def test_the_url_names_a_dataset_and_its_folder(source: access.Source) -> None:
+@pytest.mark.parametrize("source", [Source("busi"), Source("folder", "/scans/a@b")])
+def test_the_url_names_a_dataset_and_its_folder(source: Source) -> None:
     assert access.find_source(source.key) == source
 
 
@@ -89,16 +90,16 @@ def test_an_unknown_dataset_is_refused() -> None:
 def test_a_folder_is_read_in_place_with_the_options_its_masks_ask_for(own: Make) -> None:
     root = own(marked=2)
     source = access.bring_folder(str(root.parent))  # the folder above will do
-    assert source == access.Source("folder", str(root), (("values", "0:2"),))
+    assert source == Source("folder", str(root), (("values", "0:2"),))
     assert source.settings == {"dataset": "folder", "root": str(root), "dataset_options": {"values": "0:2"}}
     assert access.cases(source) == [str(number) for number in range(10)]
-    assert access.with_options(access.Source("folder", str(root))) == source
+    assert access.with_options(Source("folder", str(root))) == source
 
 
 def test_options_that_cannot_be_guessed_are_left_alone(tmp_path: Path) -> None:
-    source = access.Source("folder", str(tmp_path / "nowhere"))
+    source = Source("folder", str(tmp_path / "nowhere"))
     assert access.with_options(source) == source
-    assert access.with_options(access.Source("busi")) == access.Source("busi")
+    assert access.with_options(Source("busi")) == Source("busi")
 
 
 def test_a_path_that_is_no_folder_is_refused(tmp_path: Path) -> None:
@@ -146,7 +147,7 @@ def test_examples_are_spread_over_the_dataset_and_small(own: Make) -> None:
     (first, last) = access.examples(source, 0, 2)
     assert (first.case, last.case) == ("0", "9")
     assert first.image.shape == first.mask.shape == (30, 40)
-    (drawn,) = access.examples(access.Source("phantom", None, (("images", 24),)), 0, 1)
+    (drawn,) = access.examples(Source("phantom", None, (("images", 24),)), 0, 1)
     assert drawn.image.shape == (128, 128)
 
 
@@ -202,7 +203,7 @@ def test_a_look_at_what_is_broken_says_what_is_wrong(own: Make, tmp_path: Path) 
     report = access.look(source, 0)
     assert [Path(problem.where).name for problem in report.problems] == ["2.png"]
     assert access.seen(source, 0) == report
-    missing = access.Source("folder", str(tmp_path / "nowhere"))
+    missing = Source("folder", str(tmp_path / "nowhere"))
     assert "is missing" in access.look(missing, 0).problems[0].what
     assert access.seen(missing, 0) is None
 
@@ -225,7 +226,7 @@ def test_the_split_tells_of_every_case_and_finds_what_straddles_it(own: Make) ->
 
 
 def test_sizes_of_simulated_images_follow_from_a_look() -> None:
-    source = access.Source("phantom", None, (("images", 12),))
+    source = Source("phantom", None, (("images", 12),))
     access.look(source, 3)
     frame = access.split(source, 3, keep_together=False).cases
     assert set(frame["width"]) == set(frame["height"]) == {128}

@@ -1,7 +1,7 @@
 """What is read of trained runs, and of runs without probabilities."""
 
 from app.access import inspecting
-from app.access.inspecting import InspectedRun
+from app.views import InspectedRun
 from dmf.records import Event
 from dmf.runs import RunStore
 

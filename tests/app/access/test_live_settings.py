@@ -8,6 +8,7 @@ import pytest
 
 from app import access
 from app.access import live_settings
+from app.views import SettingsChanged
 from dmf.config import FusionConfig
 from dmf.records import Event, RunState, StateChange
 from dmf.runs import ExperimentRow
@@ -64,7 +65,7 @@ def test_only_what_differs_is_asked_for_and_the_answers_come_back(experiment, an
         (experiment.runs[0].id, "knob", 3.0)
     ]
     assert turned.unanswered == ()
-    assert access.change_settings(experiment.id, ids(experiment), {"gamma": 3.0}) == access.SettingsChanged()
+    assert access.change_settings(experiment.id, ids(experiment), {"gamma": 3.0}) == SettingsChanged()
 
 
 def test_a_refusal_is_an_answer(experiment, answering) -> None:
@@ -102,11 +103,11 @@ def test_what_is_queued_is_not_waited_for(experiment, monkeypatch) -> None:
 
 def test_runs_that_have_ended_are_left_alone(experiment) -> None:
     access.store().write([StateChange(run, 0, RunState.FINISHED) for run in ids(experiment)], "me")
-    assert access.change_settings(experiment.id, ids(experiment), {"lr": 0.5}) == access.SettingsChanged()
+    assert access.change_settings(experiment.id, ids(experiment), {"lr": 0.5}) == SettingsChanged()
 
 
 def test_a_run_that_ends_between_look_and_click_is_left_alone(experiment, monkeypatch) -> None:
     before = access.follow(experiment.id)
     access.store().write([StateChange(run, 0, RunState.FINISHED) for run in ids(experiment)], "me")
     monkeypatch.setattr(live_settings, "follow", lambda id: before)
-    assert access.change_settings(experiment.id, ids(experiment), {"lr": 0.5}) == access.SettingsChanged()
+    assert access.change_settings(experiment.id, ids(experiment), {"lr": 0.5}) == SettingsChanged()

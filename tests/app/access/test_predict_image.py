@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from app.access import predict_image
-from app.access.inspecting import InspectedRun
+from app.views import InspectedRun
 from dmf.errors import DataError
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.access import inspecting, viewing
-from app.access.inspecting import InspectedRun
+from app.views import InspectedRun
 from dmf.errors import DataError
 from dmf.probabilities import found
 from dmf.runs import RunStore

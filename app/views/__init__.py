@@ -1,0 +1,72 @@
+"""What pages and their components are given to show: plain data, which nobody here reads, computes or changes.
+
+``app.access`` makes it of what the library knows. The library's own rows and findings that are shown as they are have
+their names here as well, so that a component names what it draws, and knows nothing else of the library.
+"""
+
+from app.views.comparing import ComparedRun, NamedMetric, PlayedRuns, Results
+from app.views.datasets import Facts, ImportedDataset, Picture, Preview, Question, Source, Split
+from app.views.inspecting import CaseView, Fit, Growth, InspectedRun, Prediction, Which, Window
+from app.views.lab import Evenness, History, Weights
+from app.views.training import Checked, Choices, QueueEntry, SettingsChanged
+from dmf.analysis.behaviour import Behaviour
+from dmf.analysis.comparison import Comparison
+from dmf.analysis.grouping import Band
+from dmf.analysis.live import LiveRun
+from dmf.analysis.near_uniform import NearUniform, Spread
+from dmf.analysis.overview import ExperimentSummary, RunSummary
+from dmf.analysis.playback import Playback
+from dmf.analysis.progress import Snapshot
+from dmf.data import Finding, Problem, Report
+from dmf.metrics.info import MetricInfo
+from dmf.replay import Explanation, Sensitivity, Synthetic
+from dmf.runs import EventRow, ExperimentRow, RunRow, SampleRow
+
+__all__ = [
+    "Band",
+    "Behaviour",
+    "CaseView",
+    "Checked",
+    "Choices",
+    "ComparedRun",
+    "Comparison",
+    "Evenness",
+    "EventRow",
+    "ExperimentRow",
+    "ExperimentSummary",
+    "Explanation",
+    "Facts",
+    "Finding",
+    "Fit",
+    "Growth",
+    "History",
+    "ImportedDataset",
+    "InspectedRun",
+    "LiveRun",
+    "MetricInfo",
+    "NamedMetric",
+    "NearUniform",
+    "Picture",
+    "Playback",
+    "PlayedRuns",
+    "Prediction",
+    "Preview",
+    "Problem",
+    "Question",
+    "QueueEntry",
+    "Report",
+    "Results",
+    "RunRow",
+    "RunSummary",
+    "SampleRow",
+    "Sensitivity",
+    "SettingsChanged",
+    "Snapshot",
+    "Source",
+    "Split",
+    "Spread",
+    "Synthetic",
+    "Weights",
+    "Which",
+    "Window",
+]
