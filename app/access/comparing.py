@@ -4,26 +4,20 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
 from app.access.reading import absent_words, metric_info, store
 from app.views import ComparedRun, NamedMetric, Results
 from dmf.analysis.behaviour import Behaviour, weight_behaviour
-from dmf.analysis.best import headline_of
-from dmf.analysis.comparison import compare
+from dmf.analysis.comparison import Over
 from dmf.analysis.differences import FlatConfig, differences, flat_config, in_order
+from dmf.analysis.group_results import group_results
 from dmf.analysis.grouping import Band, band, common_grid, group_runs
 from dmf.analysis.listing import run_table
 from dmf.analysis.live import LiveRun
-from dmf.analysis.pairing import ScoredRun
-from dmf.analysis.summary import summary_table
 from dmf.analysis.weight_path import weight_path as read_weight_path
 from dmf.errors import RunNotFoundError
-from dmf.metrics.info import BEFORE_STORED
-from dmf.metrics.per_image import image_scores
-from dmf.records import CaseScores
 from dmf.runs import EventRow, ExperimentRow, RunRow, RunStore
 
 
@@ -150,80 +144,26 @@ def band_of(curves: Sequence[tuple[Any, Any]], spread: str) -> Band:
 
 
 def results(
-    runs: Sequence[ComparedRun], members: Mapping[str, Sequence[str]], baseline: str, over: str = "seeds"
+    runs: Sequence[ComparedRun], members: Mapping[str, Sequence[str]], baseline: str, over: Over = "seeds"
 ) -> Results:
-    """Metrics of groups of runs, and how they compare with one of them on the test images.
-
-    Args:
-        runs: All runs of the groups.
-        members: Name of each group to ids of its runs.
-        baseline: Name of the group that the others are held against.
-        over: Where there are several seeds: a paired t-test over ``seeds``, or a ``bootstrap`` over seeds and images.
-    """
+    """Metrics of groups of runs, and how they compare; see :func:`dmf.analysis.group_results.group_results`."""
     here = store()
     condition = tuple((run.id, run.run.attempt, run.run.state.value, run.run.summary["epoch"]) for run in runs)
     groups = tuple((name, tuple(ids)) for name, ids in members.items())
-    return _results(here, runs, str(here.url), condition, groups, baseline, over)
+    return _results(here, [(run.run, run.experiment) for run in runs], str(here.url), condition, groups, baseline, over)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def _results(
     _store: RunStore,
-    _runs: Sequence[ComparedRun],
+    _runs: Sequence[tuple[RunRow, ExperimentRow]],
     url: str,
-    condition: Any,
+    condition: tuple[object, ...],
     groups: tuple[tuple[str, tuple[str, ...]], ...],
     baseline: str,
-    over: Any,
+    over: Over,
 ) -> Results:
-    members = dict(groups)
-    by_id = {run.id: run for run in _runs}
-    metrics = _store.epoch_metrics(list(by_id))
-    headlines = {run.id: headline_of(run.experiment.config) for run in _runs}
-    summary = summary_table(metrics, members, baseline, headlines=headlines)
-    last = {id: _last_scores(_store, id) for id in by_id}
-    tested = metrics[metrics["split"] == "test"]
-    comparisons = {}
-    for metric in dict.fromkeys([PER_IMAGE, *summary["metric"]]):
-        if metric == PER_IMAGE:
-            scored = {id: _per_image(run, last[id]) for id, run in by_id.items()}
-        else:
-            values = tested[tested["metric"] == metric].set_index("run")["value"].to_dict()
-            scored = {id: _pooled(run, values.get(id)) for id, run in by_id.items()}
-        about = metric_info(metric, [run.experiment for run in _runs])
-        found = compare(
-            {name: [scored[id] for id in ids] for name, ids in members.items()},
-            baseline,
-            metric=about.title,
-            higher_is_better=None if about.better is None else about.better == "higher",
-            over=over,
-        )
-        # A score of the whole split is one number per run: only over seeds is there anything to test.
-        if metric == PER_IMAGE or found.test in ("paired t", "bootstrap"):
-            comparisons[metric] = found
-    return Results(summary, comparisons)
-
-
-PER_IMAGE = "lesion_dice_per_image"
-"""The metric that is the mean of a score which every test image has by itself."""
-
-
-def _last_scores(store: RunStore, id: str) -> CaseScores | None:
-    scores = store.case_scores(id, "test")
-    return scores[-1] if scores else None
-
-
-def _per_image(run: ComparedRun, scores: CaseScores | None) -> ScoredRun:
-    if scores is None or scores.counts is None:
-        return ScoredRun(run.id, run.config, (), np.empty(0))
-    absent = run.config.get("training.absent", BEFORE_STORED)
-    return ScoredRun(run.id, run.config, scores.cases, image_scores(scores.counts, "lesion_dice", absent))
-
-
-def _pooled(run: ComparedRun, value: float | None) -> ScoredRun:
-    if value is None:
-        return ScoredRun(run.id, run.config, (), np.empty(0))
-    return ScoredRun(run.id, run.config, ("all test images",), np.array([value]))
+    return group_results(_store, _runs, dict(groups), baseline, over)
 
 
 def behaviour(run: ComparedRun) -> Behaviour:

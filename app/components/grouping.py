@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from app.components.comparison_tables import field_title, group_name
-from app.views import Band
+from app.views import Band, Over
 
 Curve = tuple[np.ndarray, np.ndarray]
 
@@ -68,7 +68,7 @@ def grouping(
     return members, Groups(members, lambda curves: band_of(curves, SPREADS[spread]))
 
 
-def baseline(members: Sequence[str]) -> tuple[str, str]:
+def baseline(members: Sequence[str]) -> tuple[str, Over]:
     """Choose the baseline, and what is tested where there are several seeds: ``seeds`` or ``bootstrap``."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         name = st.selectbox(

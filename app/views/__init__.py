@@ -4,13 +4,14 @@
 their names here as well, so that a component names what it draws, and knows nothing else of the library.
 """
 
-from app.views.comparing import ComparedRun, NamedMetric, PlayedRuns, Results
+from app.views.comparing import ComparedRun, NamedMetric, PlayedRuns
 from app.views.datasets import Facts, ImportedDataset, Picture, Preview, Question, Source, Split
 from app.views.inspecting import CaseView, Fit, Growth, InspectedRun, Prediction, Which, Window
 from app.views.lab import Evenness, History, Weights
 from app.views.training import Checked, Choices, QueueEntry, SettingsChanged
 from dmf.analysis.behaviour import Behaviour
-from dmf.analysis.comparison import Comparison
+from dmf.analysis.comparison import Comparison, Over
+from dmf.analysis.group_results import Results
 from dmf.analysis.grouping import Band
 from dmf.analysis.live import LiveRun
 from dmf.analysis.near_uniform import NearUniform, Spread
@@ -46,6 +47,7 @@ __all__ = [
     "MetricInfo",
     "NamedMetric",
     "NearUniform",
+    "Over",
     "Picture",
     "Playback",
     "PlayedRuns",

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from dmf.analysis.comparison import Comparison
 from dmf.analysis.differences import FlatConfig
 from dmf.analysis.live import LiveRun
 from dmf.analysis.progress import Snapshot
@@ -46,19 +45,6 @@ class NamedMetric:
     title: str
     sentence: str
     range: tuple[float, float] | None = None
-
-
-@dataclass(frozen=True)
-class Results:
-    """What came out, per group of runs.
-
-    Attributes:
-        summary: Mean and spread of every metric, see :func:`dmf.analysis.summary.summary_table`.
-        comparisons: Metric to what may be concluded from it; only metrics that can be tested.
-    """
-
-    summary: pd.DataFrame
-    comparisons: dict[str, Comparison]
 
 
 @dataclass(frozen=True)

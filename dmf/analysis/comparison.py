@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,8 @@ from dmf.config_text import to_text
 Test = Literal["wilcoxon", "paired t", "bootstrap"]
 
 ALPHA = 0.05
+Over: TypeAlias = Literal["seeds", "bootstrap"]
+
 FEWEST_IMAGES = 6  # with 5 pairs the least two-sided p of a signed-rank test is 2 / 2^5 = 0.0625
 COLUMNS = {
     **{"group": "object", "runs": "int64", "mean": "float64", "spread": "float64", "difference": "float64"},
@@ -82,7 +84,7 @@ def compare(
     *,
     metric: str = "Lesion Dice",
     higher_is_better: bool | None = True,
-    over: Literal["seeds", "bootstrap"] = "seeds",
+    over: Over = "seeds",
     seed: int = 0,
 ) -> Comparison:
     """Compare groups of runs with a baseline, paired over the images or the seeds that all of them have.

@@ -1,0 +1,90 @@
+"""What came out of groups of runs: their metrics, and what may be concluded from them on the test images."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dmf.analysis.best import headline_of
+from dmf.analysis.comparison import Comparison, Over, compare
+from dmf.analysis.differences import FlatConfig, flat_config
+from dmf.analysis.pairing import ScoredRun
+from dmf.analysis.summary import summary_table
+from dmf.metrics.info import BEFORE_STORED, known_metric, told_metrics
+from dmf.metrics.per_image import image_scores
+from dmf.runs import ExperimentRow, RunRow, RunStore
+
+PER_IMAGE = "lesion_dice_per_image"
+"""The metric that is the mean of a score which every test image has by itself."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """What came out, per group of runs.
+
+    Attributes:
+        summary: Mean and spread of every metric, see :func:`dmf.analysis.summary.summary_table`.
+        comparisons: Metric to what may be concluded from it; only metrics that can be tested.
+    """
+
+    summary: pd.DataFrame
+    comparisons: dict[str, Comparison]
+
+
+def group_results(
+    store: RunStore,
+    runs: Sequence[tuple[RunRow, ExperimentRow]],
+    members: Mapping[str, Sequence[str]],
+    baseline: str,
+    over: Over = "seeds",
+) -> Results:
+    """Metrics of groups of runs, and how they compare with one of them.
+
+    Args:
+        store: Where they were recorded.
+        runs: All runs of the groups, each with its experiment.
+        members: Name of each group to ids of its runs.
+        baseline: Name of the group that the others are held against.
+        over: Where there are several seeds: a paired t-test over ``seeds``, or a ``bootstrap`` over seeds and images.
+    """
+    metrics = store.epoch_metrics([run.id for run, _ in runs])
+    headlines = {run.id: headline_of(experiment.config) for run, experiment in runs}
+    summary = summary_table(metrics, members, baseline, headlines=headlines)
+    told = told_metrics(experiment.config for _, experiment in runs)
+    configs = {run.id: flat_config(experiment.config, run.config) for run, experiment in runs}
+    tested = metrics[metrics["split"] == "test"]
+    comparisons = {}
+    for metric in dict.fromkeys([PER_IMAGE, *summary["metric"]]):
+        if metric == PER_IMAGE:
+            scored = {id: _per_image(store, id, config) for id, config in configs.items()}
+        else:
+            values = tested[tested["metric"] == metric].set_index("run")["value"].to_dict()
+            scored = {id: _pooled(id, config, values.get(id)) for id, config in configs.items()}
+        about = known_metric(metric, told)
+        found = compare(
+            {name: [scored[id] for id in ids] for name, ids in members.items()},
+            baseline,
+            metric=about.title,
+            higher_is_better=None if about.better is None else about.better == "higher",
+            over=over,
+        )
+        # A score of the whole split is one number per run: only over seeds is there anything to test.
+        if metric == PER_IMAGE or found.test in ("paired t", "bootstrap"):
+            comparisons[metric] = found
+    return Results(summary, comparisons)
+
+
+def _per_image(store: RunStore, id: str, config: FlatConfig) -> ScoredRun:
+    recorded = store.case_scores(id, "test")
+    if not recorded or recorded[-1].counts is None:
+        return ScoredRun(id, config, (), np.empty(0))
+    absent: Any = config.get("training.absent", BEFORE_STORED)
+    return ScoredRun(id, config, recorded[-1].cases, image_scores(recorded[-1].counts, "lesion_dice", absent))
+
+
+def _pooled(id: str, config: FlatConfig, value: float | None) -> ScoredRun:
+    if value is None:
+        return ScoredRun(id, config, (), np.empty(0))
+    return ScoredRun(id, config, ("all test images",), np.array([value]))
