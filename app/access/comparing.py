@@ -4,8 +4,10 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
 from app.access.reading import absent_words, metric_info, store
 from app.views import ComparedRun, NamedMetric, Results
@@ -177,14 +179,14 @@ def _behaviour(_store: RunStore, url: str, id: str, attempt: int, step: int, ter
     return weight_behaviour(_store.telemetry(id), terms)
 
 
-def weight_path(run: ComparedRun) -> Any:
+def weight_path(run: ComparedRun) -> NDArray[np.float64]:
     """Where the shares of the weights went, (points, K), see :func:`dmf.analysis.weight_path.weight_path`."""
     here = store()
     return _path(here, str(here.url), run.id, run.run.attempt, run.run.summary["step"], run.live.terms)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _path(_store: RunStore, url: str, id: str, attempt: int, step: int, terms: tuple[str, ...]) -> Any:
+def _path(_store: RunStore, url: str, id: str, attempt: int, step: int, terms: tuple[str, ...]) -> NDArray[np.float64]:
     return read_weight_path(_store.telemetry(id), terms)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
@@ -52,7 +52,7 @@ def _classes(here: RunStore, run: RunRow) -> tuple[str, ...]:
     return ("lesion",)
 
 
-def stamp_of(runs: Sequence[InspectedRun]) -> tuple[Any, ...]:
+def stamp_of(runs: Sequence[InspectedRun]) -> tuple[object, ...]:
     """Another one as soon as a run has recorded more."""
     return tuple((run.id, run.run.attempt, run.run.summary["step"], run.run.state.value) for run in runs)
 
@@ -64,7 +64,9 @@ def case_table(runs: Sequence[InspectedRun], split: str) -> pd.DataFrame:
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _case_table(_store: RunStore, url: str, ids: tuple[str, ...], split: str, stamp: Any) -> pd.DataFrame:
+def _case_table(
+    _store: RunStore, url: str, ids: tuple[str, ...], split: str, stamp: tuple[object, ...]
+) -> pd.DataFrame:
     from dmf.build import case_labels
 
     labels = {}
@@ -135,7 +137,7 @@ def reliability_of(run: InspectedRun, which: Which, margin: int | None) -> Relia
 
 @st.cache_data(max_entries=64, show_spinner="Reading the probabilities of all test images…")
 def _reliability(
-    _store: RunStore, _run: InspectedRun, url: str, id: str, which: Which, margin: int | None, stamp: Any
+    _store: RunStore, _run: InspectedRun, url: str, id: str, which: Which, margin: int | None, stamp: tuple[object, ...]
 ) -> Reliability:
     return inspection.reliability_of(_store, id, which, margin, lambda case: original_of(_run, case))
 

@@ -192,7 +192,9 @@ def run_history(id: str) -> History:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _recorded(_store: RunStore, url: str, id: str, attempt: int, latest: int) -> tuple[tuple[str, ...], Any, Any]:
+def _recorded(
+    _store: RunStore, url: str, id: str, attempt: int, latest: int
+) -> tuple[tuple[str, ...], Weights, Weights]:
     return recorded_steps(_store, id, after=latest - MOST_STEPS)
 
 

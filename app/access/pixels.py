@@ -1,7 +1,5 @@
 """Pictures as arrays, and where an image lies in what a network makes of it."""
 
-from typing import Any
-
 import cv2
 import numpy as np
 
@@ -52,7 +50,7 @@ def decode_labels(png: bytes) -> Pixels:
     return np.asarray(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE), np.uint8)
 
 
-def plain(image: Any) -> Pixels:
+def plain(image: Pixels) -> Pixels:
     """(H, W) where the three channels are alike, else as it is."""
     is_grey = bool((image == image[..., :1]).all())
     return np.ascontiguousarray(image[..., 0] if is_grey else image, np.uint8)

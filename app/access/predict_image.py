@@ -1,6 +1,6 @@
 """A trained network looks at pictures."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -52,7 +52,7 @@ def network_sees(run: InspectedRun, image: Pixels) -> Pixels:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the network…")
-def _trained(_run: InspectedRun, id: str, stamp: Any) -> "Trained":
+def _trained(_run: InspectedRun, id: str, stamp: tuple[object, ...]) -> "Trained":
     from dmf.trained import load_trained
 
     return load_trained(store(), id)

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from dmf.data.original import Original
 from dmf.errors import DataError, DMFError
 from dmf.metrics.boundary import restore
 from dmf.probabilities import Pixels, found
-from dmf.records import IGNORE
+from dmf.records import IGNORE, CaseScores
 from dmf.runs import RunStore, SampleRow
 
 COMPUTED = "computed just now by its best network"
@@ -112,12 +112,12 @@ def _samples(run: InspectedRun, case: str) -> list[SampleRow]:
     return [row for row in _all_samples(here, str(here.url), run.experiment.id, _progress(run)) if row.case == case]
 
 
-def _progress(run: InspectedRun) -> Any:
+def _progress(run: InspectedRun) -> tuple[object, ...]:
     return tuple((each.id, each.attempt, each.summary["step"], each.state.value) for each in run.experiment.runs)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _all_samples(_store: RunStore, url: str, experiment: str, progress: Any) -> list[SampleRow]:
+def _all_samples(_store: RunStore, url: str, experiment: str, progress: tuple[object, ...]) -> list[SampleRow]:
     return _store.samples(experiment)
 
 
@@ -161,7 +161,7 @@ def _may_compute(run: InspectedRun, case: str) -> bool:
     return any(case in scores.cases for split in ("test", "validation") for scores in _last_scores(run, split))
 
 
-def _last_scores(run: InspectedRun, split: str) -> list[Any]:
+def _last_scores(run: InspectedRun, split: str) -> list[CaseScores]:
     return store().case_scores(run.id, split)[-1:]
 
 
@@ -208,7 +208,7 @@ def kept_picture(run: InspectedRun, case: str, which: Which, draw: Callable[...,
 
 @st.cache_data(max_entries=4096, show_spinner=False)
 def _small(
-    _run: InspectedRun, _draw: Callable[..., str], url: str, id: str, case: str, which: Which, stamp: Any
+    _run: InspectedRun, _draw: Callable[..., str], url: str, id: str, case: str, which: Which, stamp: tuple[object, ...]
 ) -> str:
     view = view_case([_run], case, which)
     (prediction,) = view.predictions

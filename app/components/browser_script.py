@@ -11,6 +11,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import streamlit as st
+from streamlit.components.v2.types import ComponentRenderer
+
 _IMPORT = re.compile(r'^import \{(\s*\w+(?:\s*,\s*\w+)*,?\s*)\} from "(\.{1,2}/[\w./]+\.js)";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:const|function|class) (\w+))", re.MULTILINE)
 _OTHER = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
@@ -41,6 +44,28 @@ def joined_script(entry: Path, constants: Mapping[str, str] | None = None, libra
             *parts,
             f"//# sourceURL=dmf/{entry.name}\n",
         ]
+    )
+
+
+def engine_and_part(name: str, engine: str, script: str, html: str) -> tuple[ComponentRenderer, ComponentRenderer]:
+    """A component in two: an engine for each page, with the whole script, and what it draws in, whose message is small.
+
+    Args:
+        name: Of the component.
+        engine: Name that the script starts as (``startEngine`` in ``browser/engine.js``).
+        script: Of the engine; see :func:`joined_script`.
+        html: Of what it draws in.
+    """
+    # Waits for the engine, wherever on the page it is mounted first. Small, because it travels with every message.
+    waiting = f"""
+const engine = (globalThis.{engine} ??= {{}});
+engine.ready ??= new Promise((resolve) => {{ engine.start = resolve; }});
+export default async (component) => (await engine.ready)(component);
+"""
+    # Streamlit takes a script for inline text, not a path, because it holds line breaks.
+    return (
+        st.components.v2.component(f"{name}_engine", js=script),
+        st.components.v2.component(name, html=html, js=waiting),
     )
 
 

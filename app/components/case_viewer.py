@@ -14,8 +14,9 @@ from typing import Any, Literal
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
+from streamlit.components.v2.types import ComponentRenderer
 
-from app.components.browser_script import joined_script
+from app.components.browser_script import engine_and_part, joined_script
 from app.theme import OVERLAY_COLORS
 
 Pixels = NDArray[np.uint8]
@@ -135,8 +136,10 @@ def case_viewer(
     return settled(result.get(_SETTLED))
 
 
-def settled(state: Any) -> Settled:
+def settled(state: Mapping[str, Any] | None) -> Settled:
     """What the browser said, as far as it makes sense."""
+    if state is None:
+        return Settled()
     try:
         threshold, number = float(state["threshold"]), int(state["classIndex"])
     except (KeyError, TypeError, ValueError):
@@ -221,20 +224,9 @@ def _rerun_only() -> None:
     """Named as a callback, which is how a component declares a state; the rerun itself delivers it."""
 
 
-# Waits for the engine, wherever on the page it is mounted first. Small, because it travels with every case.
-_VIEWER_SCRIPT = """
-const engine = (globalThis.dmfCaseViewer ??= {});
-engine.ready ??= new Promise((resolve) => { engine.start = resolve; });
-export default async (component) => (await engine.ready)(component);
-"""
-
-
 @cache
-def _components() -> tuple[Any, Any]:
-    """Engine and viewer. Streamlit takes a script for inline text, not a path, because it holds line breaks."""
+def _components() -> tuple[ComponentRenderer, ComponentRenderer]:
+    """Engine and viewer."""
     styles = (_HERE / "case_viewer.css").read_text("utf-8")
     script = joined_script(_HERE / "case_viewer.js", {"STYLES": styles})
-    return (
-        st.components.v2.component("dmf_case_viewer_engine", js=script),
-        st.components.v2.component("dmf_case_viewer", html='<div class="case-viewer"></div>', js=_VIEWER_SCRIPT),
-    )
+    return engine_and_part("dmf_case_viewer", "dmfCaseViewer", script, '<div class="case-viewer"></div>')

@@ -44,7 +44,7 @@ def field_title(field: str) -> str:
     return f"{label(name)}: {option}" if option else label(name)
 
 
-def value_text(value: Any) -> str:
+def value_text(value: object) -> str:
     """A setting in words; a dash where it was not recorded."""
     if value is None or value is pd.NA:
         return "–"
@@ -53,7 +53,7 @@ def value_text(value: Any) -> str:
     return to_text(value)
 
 
-def group_name(fields: Sequence[str], values: Sequence[Any]) -> str:
+def group_name(fields: Sequence[str], values: Sequence[object]) -> str:
     """What a group of runs is called by what they share: ``"MAD · Seed 3"``."""
     return " · ".join(
         value_text(value) if isinstance(value, str) else f"{field_title(field)} {value_text(value)}"

@@ -9,9 +9,10 @@ import pandas as pd
 import streamlit as st
 
 from app.charts.twin import page
+from app.views import ExportFormat
 
 WHOLE = "compared runs"
-FORMATS = {
+FORMATS: dict[str, tuple[ExportFormat, str]] = {
     "CSV": ("csv", "One row per step: each loss, each weight, the auxiliary loss, γ, the total."),
     "Parquet": ("parquet", "The same, smaller and with exact numbers; pandas and others read it."),
     "JSON": ("json", "Everything but pictures: settings, steps, scores of each epoch, events."),
@@ -37,8 +38,8 @@ class Report:
     figures: Mapping[str, Any]
     said: Mapping[str, str]
     runs: Mapping[str, str]
-    run_file: Callable[[Sequence[str], Any], str]
-    run_data: Callable[[Sequence[str], Any], bytes]
+    run_file: Callable[[Sequence[str], ExportFormat], str]
+    run_data: Callable[[Sequence[str], ExportFormat], bytes]
 
 
 def exporting(report: Callable[[], Report]) -> None:
@@ -145,7 +146,7 @@ def csv(table: pd.DataFrame) -> str:
     return str(safe.to_csv(index=has_index))
 
 
-def _text_only(cell: Any) -> Any:
+def _text_only(cell: object) -> object:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 

@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
+from streamlit.components.v2.types import ComponentRenderer
 
-from app.components.browser_script import joined_script
+from app.components.browser_script import engine_and_part, joined_script
 
 _HERE = Path(__file__).parent
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -166,7 +167,7 @@ def live_chart(
         "picks": on_pick is not None,
         "text": text,
     }
-    heard: dict[str, Callable[[], None]] = {"on_zoom_change": _rerun_only}
+    heard: dict[str, Any] = {"on_zoom_change": _rerun_only}
     if on_pick is not None:
         heard["on_picked_change"] = lambda: _picked(own, on_pick)
     result = _components()[1](key=own, data=pack(header, series), height=height, **heard)
@@ -241,21 +242,10 @@ def _rerun_only() -> None:
     """Named as a callback, which is how a component declares a state; the rerun itself delivers the zoom."""
 
 
-# Waits for the engine, wherever on the page it is mounted first. Small, because it travels with every tick.
-_CHART_SCRIPT = """
-const engine = (globalThis.dmfLiveChart ??= {});
-engine.ready ??= new Promise((resolve) => { engine.start = resolve; });
-export default async (component) => (await engine.ready)(component);
-"""
-
-
 @cache
-def _components() -> tuple[Any, Any]:
-    """Engine and chart. Streamlit takes a script for inline text, not a path, because it holds line breaks."""
+def _components() -> tuple[ComponentRenderer, ComponentRenderer]:
+    """Engine and chart."""
     uplot = _HERE / "vendor" / "uplot"
     styles = (uplot / "uPlot.min.css").read_text("utf-8") + (_HERE / "live_chart.css").read_text("utf-8")
     script = joined_script(_HERE / "live_chart.js", {"STYLES": styles}, (uplot / "uPlot.iife.min.js",))
-    return (
-        st.components.v2.component("dmf_live_chart_engine", js=script),
-        st.components.v2.component("dmf_live_chart", html='<div class="live-chart"></div>', js=_CHART_SCRIPT),
-    )
+    return engine_and_part("dmf_live_chart", "dmfLiveChart", script, '<div class="live-chart"></div>')

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app.charts.event_marks import LIVE_SETTINGS as WORDS
 from app.charts.event_marks import refused, turned
@@ -32,7 +33,7 @@ Value = float | str
 Turn = Callable[[str, Sequence[str], Mapping[str, Value]], SettingsChanged]
 
 
-def place() -> Any:
+def place() -> DeltaGenerator:
     """A closed bar, to be filled by :func:`show` once the charts are there."""
     return st.expander("Change while it trains", icon=":material/tune:", key="knobs")
 

@@ -3,12 +3,14 @@
 import html
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from app.theme import BACKGROUND, STATE_BADGES, Dash, Mode
+from dmf.errors import DMFError
 
 _CHIPS = {
     "gray": ("#5b6470", "#a3adb8"),
@@ -88,6 +90,14 @@ def sentence_of(text: object) -> str:
     """
     parts = _CODE.split(str(text))
     return "".join(part if place % 2 else _MARKUP.sub(r"\\\g<0>", part) for place, part in enumerate(parts))
+
+
+def shown_or_told(part: Callable[[], None]) -> None:
+    """Show a part of the page, or why it cannot be shown."""
+    try:
+        part()
+    except DMFError as error:
+        st.error(sentence_of(error), icon=":material/error:")
 
 
 def number(value: float | None, digits: int = 4) -> str:

@@ -15,8 +15,8 @@ SAID = "run-editor-said"
 def run_editor(
     runs: Sequence[ComparedRun],
     titles: Mapping[str, str],
-    describe: Callable[..., Any],
-    delete: Callable[[list[str]], Any],
+    describe: Callable[..., None],
+    delete: Callable[[list[str]], None],
 ) -> None:
     """The bar to change what is said of a run, and to delete some.
 
@@ -68,7 +68,7 @@ def run_editor(
                 _tried(lambda: delete(gone), f"{len(gone)} deleted.")
 
 
-def _tried(action: Callable[[], Any], said: str) -> None:
+def _tried(action: Callable[[], None], said: str) -> None:
     """Do it and show the page anew, or say why it cannot be done."""
     try:
         action()

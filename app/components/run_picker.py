@@ -5,10 +5,10 @@ import math
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.components.v2.types import ComponentRenderer
 
 from app.components.browser_script import joined_script
 from app.components.fields import named, run_title
@@ -84,14 +84,14 @@ def rows_text(table: pd.DataFrame) -> str:
     return json.dumps([[_plain(value) for value in row] for row in rows], separators=(",", ":"))
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, float):
         return round(value, 5) if math.isfinite(value) else None
     return value
 
 
 @cache
-def _component() -> Any:
+def _component() -> ComponentRenderer:
     return st.components.v2.component(
         "dmf_run_picker",
         html='<div class="picker"></div>',

@@ -3,9 +3,9 @@
 import html
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app.components import rows
 from app.components.fields import Slots, complain, in_labels, label, named, widget
@@ -42,7 +42,7 @@ _TEXT, _TEXT_OPEN, _TEXT_WRONG = "runs-text", "runs-text-open", "runs-text-wrong
 class Slot:
     """Where to say what is wrong with one row."""
 
-    def __init__(self, row: int, place: Any, fields: Slots) -> None:
+    def __init__(self, row: int, place: DeltaGenerator, fields: Slots) -> None:
         self.row, self.place, self.fields = row, place, fields
 
     def complain(self, field: str | None, sentence: str) -> None:

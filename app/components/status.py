@@ -2,9 +2,9 @@
 
 import html
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app.charts.event_marks import LIVE_SETTINGS
 from app.components.fields import named, run_title
@@ -35,7 +35,7 @@ def summary_state(states: Sequence[RunState]) -> RunState:
     return min(states, key=lambda state: order.index(state.value))
 
 
-def heading(experiment: ExperimentRow, command: Callable[[str, CommandName], bool]) -> Any:
+def heading(experiment: ExperimentRow, command: Callable[[str, CommandName], bool]) -> DeltaGenerator:
     """The experiment's name, and the buttons beside it; returns the place after the buttons."""
     with st.container(key="head", horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         with st.container(width="content", gap=None):
@@ -48,7 +48,7 @@ def heading(experiment: ExperimentRow, command: Callable[[str, CommandName], boo
         return st.container(horizontal=True, vertical_alignment="center", gap="small", width="content")
 
 
-def buttons(experiment: ExperimentRow, command: Callable[[str, CommandName], bool], said: Any) -> None:
+def buttons(experiment: ExperimentRow, command: Callable[[str, CommandName], bool], said: DeltaGenerator) -> None:
     """Pause, Resume, Step and Stop; each can be clicked where it means something. Keep them out of what ticks.
 
     Their keys name the experiment they were drawn for, so that no click lands on another one.

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
@@ -115,7 +116,7 @@ def _alike(runs: Sequence[ComparedRun]) -> list[ComparedRun]:
     return [run for run in three if run.live.terms == three[0].live.terms]
 
 
-def _triangle(alike: Sequence[ComparedRun], titles: Mapping[str, str], path: Path, mode: Mode) -> Any:
+def _triangle(alike: Sequence[ComparedRun], titles: Mapping[str, str], path: Path, mode: Mode) -> go.Figure:
     colors = run_colors(list(titles.values()))
     return ternary(
         {titles[run.id]: path(run) for run in alike},
@@ -125,5 +126,5 @@ def _triangle(alike: Sequence[ComparedRun], titles: Mapping[str, str], path: Pat
     )
 
 
-def _coordinates(together: pd.DataFrame, mode: Mode) -> Any:
+def _coordinates(together: pd.DataFrame, mode: Mode) -> go.Figure:
     return parallel(together, AUXILIARY_COLOR.of(mode), TEXT.of(mode))

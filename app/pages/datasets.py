@@ -1,6 +1,6 @@
 """The Datasets page: what there is to train on, bringing one's own, what happens to images, how cases are split."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from app import access, state
 from app.components import form_prefill
 from app.components.datasets import bring, card, preview, questions, splits
 from app.components.datasets.waiting import progress_bar
-from app.components.page_style import plain, sentence_of, use_style
+from app.components.page_style import plain, sentence_of, shown_or_told, use_style
 from app.views import Facts, Question, Report, Source
 from dmf.config import DataConfig
 from dmf.errors import DMFError
@@ -38,15 +38,7 @@ def show() -> None:
     for tab, part in ((holds, show_card), (prepared, show_preview), (split, show_split)):
         if tab.open:
             with tab:
-                told(partial(part, source, facts))
-
-
-def told(part: Callable[[], None]) -> None:
-    """Show a part of the page, or why it cannot be shown."""
-    try:
-        part()
-    except DMFError as error:
-        st.error(sentence_of(error), icon=":material/error:")
+                shown_or_told(partial(part, source, facts))
 
 
 def choose() -> Source:
@@ -108,7 +100,7 @@ def show_card(source: Source, facts: Facts) -> None:
     seed = seed_of(source)
     if any(question.must for question in asked) and not access.is_listed(source, seed):
         return
-    told(lambda: card.examples(access.examples(source, seed, EXAMPLES), facts.class_names))
+    shown_or_told(lambda: card.examples(access.examples(source, seed, EXAMPLES), facts.class_names))
     report = looked(source, seed)
     if report is None:
         return

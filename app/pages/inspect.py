@@ -1,6 +1,6 @@
 """The Inspect page: every image of a split, one of them large, and whether what runs believe of it can be trusted."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
@@ -19,11 +19,10 @@ from app.components.inspect import (
     stored,
 )
 from app.components.inspect.thumbnails import thumbnail
-from app.components.page_style import plain, sentence_of, use_style
+from app.components.page_style import plain, shown_or_told, use_style
 from app.components.plugin_question import plugin_question
 from app.components.run_picker import run_picker
 from app.views import InspectedRun, Which
-from dmf.errors import DMFError
 
 MOST_RUNS = 8  # beside each other
 SPLITS = ["test", "validation"]
@@ -35,15 +34,7 @@ def show() -> None:
     use_style("inspect.css")
     case_viewer_engine()
     st.title("Inspect predictions")
-    told(show_runs)
-
-
-def told(part: Callable[[], None]) -> None:
-    """Show a part of the page, or why it cannot be shown."""
-    try:
-        part()
-    except DMFError as error:
-        st.error(sentence_of(error), icon=":material/error:")
+    shown_or_told(show_runs)
 
 
 def show_runs() -> None:
@@ -110,7 +101,7 @@ def show_images(runs: Sequence[InspectedRun], titles: dict[str, str]) -> None:
     st.markdown("#### All images", help="Click one to see it large.")
     with st.container(key="browse"):
         browsing.browse(table, titles, case, state.choose_case, picture)
-    told(partial(show_case, runs, titles, case, which))
+    shown_or_told(partial(show_case, runs, titles, case, which))
     show_more(runs, titles, list(dict.fromkeys(table.sort_values(["dice", "case"])["case"])), which)
 
 
@@ -147,7 +138,7 @@ def show_more(runs: Sequence[InspectedRun], titles: dict[str, str], cases: list[
     for tab, part in zip(st.tabs(list(parts), key="inspect-tabs", on_change="rerun"), parts.values(), strict=True):
         if tab.open:
             with tab:
-                told(part)
+                shown_or_told(part)
 
 
 def show_growth(runs: Sequence[InspectedRun], titles: dict[str, str]) -> None:

@@ -21,7 +21,7 @@ from dmf.analysis.progress import Snapshot
 from dmf.data import Finding, Problem, Report
 from dmf.metrics.info import MetricInfo
 from dmf.replay import Explanation, Sensitivity, Synthetic
-from dmf.runs import EventRow, ExperimentRow, RunRow, SampleRow
+from dmf.runs import EventRow, ExperimentRow, ExportFormat, RunRow, SampleRow
 
 __all__ = [
     "Band",
@@ -36,6 +36,7 @@ __all__ = [
     "ExperimentRow",
     "ExperimentSummary",
     "Explanation",
+    "ExportFormat",
     "Facts",
     "Finding",
     "Fit",

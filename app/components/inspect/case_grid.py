@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
+from streamlit.components.v2.types import ComponentRenderer
 
 from app.components.browser_script import joined_script
 
@@ -42,7 +42,7 @@ def case_grid(cells: Sequence[Cell], chosen: str | None, choose: Callable[[str],
 
 
 @cache
-def _component() -> Any:
+def _component() -> ComponentRenderer:
     return st.components.v2.component(
         "dmf_case_grid",
         html='<div class="cases"></div>',

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import streamlit as st
+from streamlit.components.v2.types import ComponentRenderer
 
 from app.components.browser_script import joined_script
 
@@ -109,7 +110,7 @@ def _plain(group: Group) -> dict[str, Any]:
 
 
 @cache
-def _component() -> Any:
+def _component() -> ComponentRenderer:
     styles = (_HERE / "controls.css").read_text("utf-8")
     return st.components.v2.component(
         "dmf_lab_controls",

@@ -13,14 +13,14 @@ from app.components.fields import named
 from app.components.live_chart import Mark, Series, live_chart
 from app.components.race import AUXILIARY, LOSSES, TERMS, WEIGHTS, Options, Race, dashes_of, prepared, zoom_of
 from app.theme import DASHES, TEXT, class_colors
-from app.views import RunRow, Snapshot
+from app.views import MetricInfo, RunRow, Snapshot
 from dmf.scenes import Scene
 
 SIZE = 1.5  # size of a chart's words, beside those of other pages
 HEIGHT = 345  # CSS pixels: with the sentences above it fits a projector of 720
 STROKE, THIN = 3.2, 1.3  # CSS pixels
 
-Info = Callable[[str], Any]
+Info = Callable[[str], MetricInfo]
 
 
 def race_of(scene: Scene, snapshot: Snapshot) -> Race:
@@ -165,7 +165,7 @@ def _score(race: Race, run: RunRow, metric: str) -> tuple[np.ndarray, np.ndarray
     return own["step"].to_numpy(np.float64), own["value"].to_numpy(np.float64)
 
 
-def _helped(about: Any) -> str:
+def _helped(about: MetricInfo) -> str:
     return f"{about.sentence} Measured on images that the networks do not train on, after every epoch."
 
 
