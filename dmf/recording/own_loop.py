@@ -450,11 +450,7 @@ class Recording:
 
     def _drain(self, live: "_Live") -> None:
         self._drained_at = time.monotonic()
-        block = live.telemetry.drain()
-        if block is not None:
-            live.sink.write(block)
-            for event in live.watch.look(block):
-                live.sink.write(event)
+        live.watch.keep(live.telemetry.drain(), live.sink)
 
     def _change(self, live: "_Live", state: RunState, reason: str = "") -> None:
         self._control.state = state

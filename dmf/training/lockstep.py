@@ -272,11 +272,7 @@ class Lockstep:
             raise NonFiniteLossError(lane.watch.explain(*lane.run.worst_streak))
 
     def _keep_telemetry(self, lane: Lane) -> None:
-        block = lane.run.drain()
-        if block is not None:
-            self._sink.write(block)
-            for event in lane.watch.look(block):
-                self._sink.write(event)
+        lane.watch.keep(lane.run.drain(), self._sink)
 
     def _end_epoch(self, lane: Lane) -> None:
         """Evaluate, keep pictures and checkpoints."""

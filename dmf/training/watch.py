@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dmf.records import Event, TelemetryBlock
+from dmf.records import Event, Sink, TelemetryBlock
 
 
 class Watch:
@@ -23,6 +23,13 @@ class Watch:
         self._flat: set[str] = set()
         self._is_bad = False
         self._culprits: tuple[str, ...] = ()
+
+    def keep(self, block: TelemetryBlock | None, sink: Sink) -> None:
+        """Write what was drained, then what is to be told of it; None where nothing was drained."""
+        if block is not None:
+            sink.write(block)
+            for event in self.look(block):
+                sink.write(event)
 
     def look(self, block: TelemetryBlock) -> Iterator[Event]:
         """Events of a block of telemetry; blocks must come in order."""

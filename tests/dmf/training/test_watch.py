@@ -13,13 +13,17 @@ def watch():
     return Watch("r-1", ("a", "b"), window=3)
 
 
-def look(watch, first_step, *rows):
+def block_of(first_step, *rows):
     """Rows are (a, b) or (a, b, auxiliary)."""
     values = np.ones((len(rows), len(COLUMNS)), dtype=np.float32)
     for row, losses in zip(values, rows, strict=True):
         row[[0, 1, 4][: len(losses)]] = losses
         row[-1] = np.isfinite(losses).all()
-    events = watch.look(TelemetryBlock("r-1", 1, first_step, COLUMNS, values, 0.0, 1.0))
+    return TelemetryBlock("r-1", 1, first_step, COLUMNS, values, 0.0, 1.0)
+
+
+def look(watch, first_step, *rows):
+    events = watch.look(block_of(first_step, *rows))
     return [(event.step, event.kind, event.data) for event in events]
 
 
@@ -73,3 +77,15 @@ def test_a_loss_that_moved_again_may_be_told_again(watch):
 def test_skipped_steps_do_not_count_as_flat(watch):
     events = look(watch, 0, (1, 2), (2, 2), (NAN, 2))
     assert [kind for _, kind, _ in events] == ["skipped"]
+
+
+def test_what_was_drained_is_written_before_what_is_told_of_it(watch):
+    class Written(list):
+        write = list.append
+
+    sink, block = Written(), block_of(5, (1, 2), (NAN, 3))
+    watch.keep(None, sink)
+    assert sink == []
+    watch.keep(block, sink)
+    assert sink[0] is block
+    assert [(event.kind, event.step) for event in sink[1:]] == [("skipped", 6)]
