@@ -79,7 +79,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # A loop of someone's own: it is recorded as training is, without what this program builds from configurations.
     "dmf.recording": {"dmf.fusion", "dmf.terms", "dmf.metrics", "dmf.training", "dmf.runs", "dmf.weighting"},
     "dmf.integrations": {"dmf.fusion", "dmf.recording"},
-    "dmf.studies": {"dmf.build", "dmf.training", "dmf.runs"},
+    "dmf.studies": {"dmf.plugins", "dmf.build", "dmf.training", "dmf.runs", "dmf.jobs", "dmf.analysis"},
     "dmf.examples": {"dmf.runs"},
     "dmf.examples.make": {"dmf.examples", "dmf.jobs", "dmf.runs"},
     "dmf.cli": {
@@ -143,7 +143,7 @@ NEVER: dict[str, set[str]] = {
 }
 
 # Importing these must not import torch, so that pages and listings open at once.
-LIGHT = ("dmf", "dmf.config", "dmf.records", "dmf.runs", "dmf.replay", "dmf.analysis", "dmf.cli")
+LIGHT = ("dmf", "dmf.config", "dmf.records", "dmf.runs", "dmf.replay", "dmf.analysis", "dmf.studies", "dmf.cli")
 
 # Importing these must work where only torch, numpy and pydantic are installed, so what they import may need no more
 # either. (Training reaches OpenCV through tasks and data.)

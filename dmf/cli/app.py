@@ -21,6 +21,7 @@ from dmf.cli.importing import import_folder
 from dmf.cli.replay import replay
 from dmf.cli.runs import examples, export, resume, runs_app
 from dmf.cli.shared import STORE, console, with_plugins
+from dmf.cli.study import study_app
 from dmf.cli.train import train
 from dmf.cores import share_cores
 from dmf.errors import ConfigError, DataError, DMFError, RunNotFoundError, naming_plugins
@@ -46,6 +47,7 @@ app.command("check-method")(check_method)
 app.command("examples")(examples)
 app.add_typer(runs_app, name="runs")
 app.add_typer(data_app, name="data")
+app.add_typer(study_app, name="study")
 
 
 @app.command("app")

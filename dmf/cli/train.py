@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -128,7 +129,7 @@ def run_job(store: "RunStore", job: "Job", *, as_json: bool) -> None:
     console.print(
         f"Experiment [bold]{id}[/] in {escape(store.url.render_as_string())}", highlight=False, soft_wrap=True
     )
-    with _clean_stop(job), _progress(job) as on_step:
+    with clean_stop(job.stop), _progress(job) as on_step:
         job.train(on_step)
     document = experiment_document(store, id)
     failed = [run for run in document["runs"] if run["state"] == "failed"]
@@ -146,14 +147,14 @@ def run_job(store: "RunStore", job: "Job", *, as_json: bool) -> None:
 
 
 @contextmanager
-def _clean_stop(job: "Job") -> Iterator[None]:
+def clean_stop(stop: threading.Event) -> Iterator[None]:
     """The first Ctrl-C, SIGTERM or SIGHUP (a closed terminal) stops the runs and keeps them; a second breaks off."""
 
     def on_signal(number: int, _: object) -> None:
         hung_up = number == getattr(signal, "SIGHUP", None)
-        if job.stop.is_set() and not hung_up:
+        if stop.is_set() and not hung_up:
             raise KeyboardInterrupt
-        job.stop.set()
+        stop.set()
         if hung_up:
             _silence(terminals)
         console.print("Stopping and writing checkpoints…")

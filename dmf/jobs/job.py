@@ -22,6 +22,23 @@ logger = logging.getLogger(__name__)
 OnStep = Callable[[Sequence[TrainingRun]], None]
 
 
+def check_experiment(config: ExperimentConfig, later_weightings: Sequence[str] = ()) -> ExperimentConfig:
+    """``config`` as it is stored: with the plug-ins that it uses, and a folder that is found from anywhere here.
+
+    Args:
+        config: The experiment.
+        later_weightings: Those that its runs turn to while they train.
+
+    Raises:
+        ConfigError: If something cannot work, or a plug-in is not loaded or has changed.
+    """
+    require(config.plugins)
+    build.validate(config)
+    build.numerics(config)
+    plugins = plugins_of(config, later_weightings)
+    return config.model_copy(update={"plugins": plugins, "data": config.data.absolute()})
+
+
 def create_experiment(
     store: RunStore, config: ExperimentConfig, changes: Mapping[str, Sequence[SettingChange]] | None = None
 ) -> ExperimentRow:
@@ -36,16 +53,13 @@ def create_experiment(
         ConfigError: If something cannot work, or a plug-in is not loaded or has changed; nothing is stored then.
         StoreError: If the store refuses.
     """
-    require(config.plugins)
-    build.validate(config)
-    build.numerics(config)
     later_weightings = [
         str(change.value)
         for changes_made in (changes or {}).values()
         for change in changes_made
         if change.field == "weighting"
     ]
-    config = config.model_copy(update={"plugins": plugins_of(config, later_weightings), "data": config.data.absolute()})
+    config = check_experiment(config, later_weightings)
     rows_of = {label: _rows_of(config, label, changes_made) for label, changes_made in (changes or {}).items()}
     experiment = store.create_experiment(
         config.model_dump(mode="json"),

@@ -2,12 +2,13 @@
 
 from dmf.runs.export import ExportFormat, export_run
 from dmf.runs.ownership import new_owner
-from dmf.runs.rows import SILENT_SECONDS, EventRow, ExperimentRow, RunRow, SampleRow, Telemetry
+from dmf.runs.rows import SILENT_SECONDS, CellRow, EventRow, ExperimentRow, RunRow, SampleRow, StudyRow, Telemetry
 from dmf.runs.sink import StoreCommands, StoreSink
 from dmf.runs.store import RunStore
 
 __all__ = [
     "SILENT_SECONDS",
+    "CellRow",
     "EventRow",
     "ExperimentRow",
     "ExportFormat",
@@ -16,6 +17,7 @@ __all__ = [
     "SampleRow",
     "StoreCommands",
     "StoreSink",
+    "StudyRow",
     "Telemetry",
     "export_run",
     "new_owner",

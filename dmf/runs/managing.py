@@ -14,7 +14,18 @@ from dmf.runs.engine import one_at_a_time
 from dmf.runs.lookup import one_experiment, one_run
 from dmf.runs.queueing import next_place
 from dmf.runs.rows import LEASE_SECONDS
-from dmf.runs.schema import artifacts, case_scores, controls, epoch_metrics, events, experiments, meta, runs, samples
+from dmf.runs.schema import (
+    artifacts,
+    case_scores,
+    controls,
+    epoch_metrics,
+    events,
+    experiments,
+    meta,
+    runs,
+    samples,
+    study_cells,
+)
 from dmf.runs.schema import telemetry as telemetry_table
 from dmf.runs.watching import Watch
 from dmf.runs.writing import EMPTY_SUMMARY
@@ -187,4 +198,6 @@ def remove_runs(connection: Connection, ids: Sequence[str], watch: Watch) -> Non
     for experiment in {row.experiment for row in rows}:
         if connection.scalar(select(runs.c.id).where(runs.c.experiment == experiment).limit(1)) is None:
             connection.execute(delete(samples).where(samples.c.experiment == experiment))
+            of_study = study_cells.c.experiment == experiment
+            connection.execute(update(study_cells).where(of_study).values(experiment=None))  # open again
             connection.execute(delete(experiments).where(experiments.c.id == experiment))

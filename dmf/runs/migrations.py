@@ -12,7 +12,12 @@ from sqlalchemy import (
     Column,
     Connection,
     Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
     String,
+    Table,
     Text,
     column,
     false,
@@ -22,7 +27,7 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.schema import CreateColumn
+from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 from dmf.errors import StoreError
 from dmf.runs.engine import one_at_a_time
@@ -80,7 +85,41 @@ def _scores_have_names(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE samples RENAME COLUMN dice TO score"))
 
 
-MIGRATIONS: tuple[Migration, ...] = (_queue_in_the_store, _runs_are_managed, _owners_are_watched, _scores_have_names)
+def _studies_are_planned(connection: Connection) -> None:
+    """Studies and their cells; a cell holds at most one experiment, and an experiment belongs to at most one cell."""
+    tables = MetaData()
+    Table("experiments", tables, Column("id", String, primary_key=True))  # only to be referred to
+    studies = Table(
+        "studies",
+        tables,
+        Column("name", String, primary_key=True),
+        Column("plan", Text, nullable=False),
+        Column("paused", Boolean, nullable=False, server_default=false()),
+        Column("created", Float(53), nullable=False),
+    )
+    cells = Table(
+        "study_cells",
+        tables,
+        Column("study", String, ForeignKey("studies.name"), primary_key=True),
+        Column("key", String, primary_key=True),
+        Column("position", Integer, nullable=False),
+        Column("config", Text, nullable=False),
+        Column("experiment", String, ForeignKey("experiments.id")),
+        Index("study_cells_by_experiment", "experiment", unique=True),
+    )
+    for made in (studies, cells):
+        connection.execute(CreateTable(made))
+        for index in made.indexes:
+            connection.execute(CreateIndex(index))
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    _queue_in_the_store,
+    _runs_are_managed,
+    _owners_are_watched,
+    _scores_have_names,
+    _studies_are_planned,
+)
 
 
 def schema_version(connection: Connection, where: str) -> int | None:

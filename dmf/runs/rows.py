@@ -126,3 +126,49 @@ class SampleRow:
     step: int
     kind: Literal["image", "truth", "prediction"]
     score: float | None
+
+
+@dataclass(frozen=True)
+class StudyRow:
+    """One study: a plan of experiments that was put into the store.
+
+    Attributes:
+        plan: Plain data, see :class:`dmf.studies.StudyPlan`.
+        paused: No further cell of it is begun.
+    """
+
+    name: str
+    plan: dict[str, Any]
+    paused: bool
+    created: float
+
+
+@dataclass(frozen=True)
+class CellRow:
+    """One cell of a study: one experiment on one dataset with one seed.
+
+    Attributes:
+        key: Unique in its study, e.g. ``phantom, seed 0``.
+        config: Plain data of the experiment that it is.
+        experiment: None as long as it was not begun.
+    """
+
+    study: str
+    key: str
+    position: int
+    config: dict[str, Any]
+    experiment: ExperimentRow | None
+
+    @property
+    def state(self) -> RunState | None:
+        """Of its runs the one that matters most; None as long as it was not begun."""
+        if self.experiment is None:
+            return None
+        found = {run.state for run in self.experiment.runs}
+        return next(state for state in _WEIGHTIEST if state in found)
+
+
+_WEIGHTIEST = (
+    *(RunState.RUNNING, RunState.PAUSED, RunState.QUEUED),
+    *(RunState.INTERRUPTED, RunState.STOPPED, RunState.FAILED, RunState.FINISHED),
+)

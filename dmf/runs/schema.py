@@ -185,3 +185,23 @@ artifacts = Table(
     Column("bytes", BigInteger, nullable=False),
     Column("sha256", String),  # of the file; null: not known
 )
+
+studies = Table(
+    "studies",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("plan", Json, nullable=False),
+    Column("paused", Boolean, nullable=False, server_default=false()),  # no further cell is begun
+    Column("created", Float(53), nullable=False),
+)
+
+study_cells = Table(
+    "study_cells",
+    metadata,
+    Column("study", String, ForeignKey("studies.name"), primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("config", Json, nullable=False),
+    Column("experiment", String, ForeignKey("experiments.id")),  # null: not begun
+    Index("study_cells_by_experiment", "experiment", unique=True),
+)

@@ -16,14 +16,14 @@ from dmf.errors import NotOwnerError, StoreError
 from dmf.records import Artifact, Record, RunState
 from dmf.runs import import_store, lookup, managing, ownership, queueing, schema
 from dmf.runs.rows import ExperimentRow, RunRow
-from dmf.runs.store_commands import Commands
 from dmf.runs.store_records import RecordsPart
+from dmf.runs.store_studies import Studies
 from dmf.runs.writing import owned_runs, trim_run, write_artifact
 
 LOOK_SECONDS = 0.25  # how often a heartbeat is looked at while waiting for it to change
 
 
-class RunStore(RecordsPart, Commands):
+class RunStore(RecordsPart, Studies):
     """Opens a store, creating it where there is none, and brings an older one up to date.
 
     Args:

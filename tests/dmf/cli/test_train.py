@@ -293,13 +293,13 @@ def test_a_closed_terminal_stops_cleanly_and_an_ignored_one_does_not(monkeypatch
     monkeypatch.setattr(train_command, "_silence", silenced.append)
     monkeypatch.setattr(os, "isatty", lambda number: number == 2)  # standard output is a file
     job = SimpleNamespace(stop=threading.Event())
-    with train_command._clean_stop(job):
+    with train_command.clean_stop(job.stop):
         os.kill(os.getpid(), signal.SIGHUP)
         assert job.stop.wait(5)
         os.kill(os.getpid(), signal.SIGHUP)  # shells send it twice
     assert silenced == [[2], [2]]
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nohup
-    with train_command._clean_stop(job):
+    with train_command.clean_stop(job.stop):
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     signal.signal(signal.SIGHUP, before)
 

@@ -246,6 +246,12 @@ def test_a_database_server_gets_the_same_migration_in_its_own_words():
         "ALTER TABLE case_scores ADD COLUMN scores TEXT",
         "ALTER TABLE samples RENAME COLUMN dice TO score",
     ]
+    said.clear()
+    migrations._studies_are_planned(engine)
+    assert [statement.split(" (")[0].strip() for statement in said] == [
+        *("CREATE TABLE studies", "CREATE TABLE study_cells"),
+        "CREATE UNIQUE INDEX study_cells_by_experiment ON study_cells",
+    ]
 
 
 def test_an_old_store_that_cannot_be_written_says_so(version_1):

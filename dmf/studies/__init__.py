@@ -1,0 +1,9 @@
+"""Studies: planned repetitions of experiments, engines that train them, and what can be concluded. Opens without torch.
+
+The engines import torch where they train: :mod:`dmf.studies.local`.
+"""
+
+from dmf.studies.built_in import PLANS, find_plan
+from dmf.studies.plan import Axis, Budget, StudyPlan, cells, read_plan
+
+__all__ = ["PLANS", "Axis", "Budget", "StudyPlan", "cells", "find_plan", "read_plan"]

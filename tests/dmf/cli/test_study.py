@@ -1,0 +1,114 @@
+"""``dmf study``: what it plans, trains and tells."""
+
+import signal
+import sys
+import time
+
+import pytest
+
+from dmf.runs import RunStore
+
+PLAN = """
+repeats = 2
+reference = "fixed"
+
+[[axes]]
+field = "weighting"
+values = ["mad", "fixed"]
+
+[base]
+"""
+
+
+@pytest.fixture
+def plan(tmp_path, tiny_texts):
+    """A file with the smallest study that learns."""
+    file = tmp_path / "small.toml"
+    file.write_text(PLAN + "".join(f'{name} = "{value}"\n' for name, value in tiny_texts.items()))
+    return file
+
+
+def test_a_dry_run_tells_cells_time_and_storage_and_keeps_nothing(dmf, plan, home):
+    outcome = dmf("study", "plan", plan, "--json", "--repeats", 3)
+    assert outcome.status == 0
+    document = outcome.json()
+    assert [cell["cell"] for cell in document["cells"]] == [f"phantom, seed {seed}" for seed in range(3)]
+    assert all(cell["runs"] == ["mad", "fixed"] for cell in document["cells"])
+    (seconds,) = {cell["seconds"] for cell in document["cells"]}
+    assert 0 < seconds < 60
+    assert document["seconds"] == pytest.approx(3 * seconds)
+    assert document["bytes"] > 3 * 2 * 10_000  # a network of the smallest kind, twice
+    store = RunStore()
+    assert (store.experiments(), store.studies()) == ([], [])
+    store.close()
+
+
+def test_a_dry_run_without_data_says_what_is_missing(dmf):
+    outcome = dmf("study", "plan", "paper", "--dataset", "busi", "--repeats", 1)
+    assert outcome.status == 0
+    assert "busi, seed 0" in outcome.out
+    assert "Not here: " in outcome.err
+    assert "holds no images. Run `dmf data get busi`" in outcome.err
+    assert "About" not in outcome.out
+
+
+def test_a_dry_run_may_leave_out_the_probe(dmf):
+    document = dmf("study", "plan", "paper", "--no-probe", "--json").json()
+    assert len(document["cells"]) == 30
+    assert (document["seconds"], document["bytes"]) == (None, None)
+
+
+def test_a_study_runs_and_its_state_can_be_asked(dmf, plan):
+    outcome = dmf("study", "run", plan, "--configurations", "mad", "--epochs", 1, "--json")
+    assert outcome.status == 0
+    assert outcome.json()["counts"] == {"finished": 2}
+    status = dmf("study", "status", "small", "--json").json()
+    assert status == outcome.json()
+    (listed,) = dmf("study", "status", "--json").json()
+    assert listed == status
+    said = dmf("study", "status", "small")
+    assert "Study small: 2 cells, 2 finished" in said.out
+    assert status["cells"][0]["experiment"] in said.out
+
+
+def test_the_same_name_with_other_settings_is_refused(dmf, plan):
+    assert dmf("study", "run", plan, "--repeats", 1).status == 0
+    refused = dmf("study", "run", plan, "--repeats", 1, "--epochs", 3)
+    assert refused.status == 2
+    assert "training.epochs 2, not 3" in refused.err
+    assert "--name" in refused.err
+    assert dmf("study", "run", plan, "--repeats", 1, "--epochs", 3, "--name", "longer").status == 0
+
+
+def test_mistakes_are_one_line(dmf, plan):
+    for words, said in [
+        (("run", "papre"), "There is no plan 'papre'"),
+        (("run", plan, "--set", "speed"), "Expected field=value, got 'speed'"),
+        (("run", "paper", "--root", "x"), "`--root` is the folder of one dataset, these are 3."),
+        (("run", plan, "--configurations", "max"), "Unknown configuration 'max'"),
+        (("resume", "nothing"), "No study 'nothing'"),
+        (("status", "nothing"), "Begin one with: dmf study run paper"),
+    ]:
+        outcome = dmf("study", *words)
+        assert outcome.status == 2, words
+        assert said in outcome.err
+    assert "No studies yet" in dmf("study", "status").err
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
+def test_ctrl_c_stops_with_checkpoints_and_resume_goes_on(process, dmf, plan, home):
+    started = process("study", "run", plan, "--epochs", "2000")
+    store = RunStore()
+    end = time.monotonic() + 120
+    while not any(run.summary["epoch"] >= 1 for run in store.runs()):
+        assert time.monotonic() < end
+        assert started.poll() is None, started.communicate()
+        time.sleep(0.1)
+    started.send_signal(signal.SIGINT)
+    out, err = started.communicate(timeout=120)
+    assert started.returncode == 0, err
+    assert "Stopped. Go on with: dmf study resume small" in err
+    assert "1 stopped, 1 waiting" in out
+    assert all(any(file.kind == "checkpoint_last" for file in store.artifacts(run.id)) for run in store.runs())
+    store.close()
