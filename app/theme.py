@@ -143,8 +143,3 @@ def run_dashes(methods: Sequence[str]) -> list[Dash]:
         if index not in taken:
             taken[index] = free.pop(0) if free else DASHES[index % len(DASHES)]
     return [taken[index] for index in range(len(methods))]
-
-
-def plotly_dash(dash: Dash) -> str:
-    """The same dash in plotly's words: ``"8px,4px"``, or ``"solid"``."""
-    return ",".join(f"{length}px" for length in dash) or "solid"

@@ -1,10 +1,9 @@
-"""Fewer points without losing spikes, and smoothing; smoothing comes first, else it would smooth the spikes chosen.
+"""Fewer points without losing spikes.
 
 Pure numpy in, numpy out. Decimation is MinMaxLTTB (Van Der Donckt et al. 2023, https://arxiv.org/abs/2305.00332).
 """
 
 import numpy as np
-import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 from tsdownsample import LTTBDownsampler, MinMaxDownsampler
@@ -68,28 +67,6 @@ def _longest_gaps(finite: NDArray[np.bool_], count: int) -> NDArray[np.int64]:
     starts, ends = np.flatnonzero(edges == -1), np.flatnonzero(edges == 1)
     longest = np.argsort(starts - ends, kind="stable")[:count]
     return starts[longest]
-
-
-def ema(y: ArrayLike, share: float) -> NDArray[np.float64]:
-    r"""Exponential moving average without the pull of its start.
-
-    .. math:: s_t = \frac{\sum_{i \le t} a^{t-i} y_i}{\sum_{i \le t} a^{t-i}}
-
-    where :math:`a` is ``share`` and non-finite values count as absent: they leave the average alone and stay NaN.
-
-    Args:
-        y: (N,)
-        share: Share kept of the average at each step, in [0, 1); 0 returns the values.
-
-    Raises:
-        ValueError: If ``share`` is not in [0, 1).
-    """
-    if not 0 <= share < 1:
-        raise ValueError(f"`share` must be in [0, 1), got {share}.")
-    y = np.asarray(y, dtype=np.float64)
-    present = np.where(np.isfinite(y), y, np.nan)
-    smooth = pd.Series(present).ewm(alpha=1 - share, adjust=True, ignore_na=True).mean().to_numpy()
-    return np.where(np.isfinite(y), smooth, np.nan)
 
 
 def shown_of(shown: int, total: int) -> str:

@@ -116,12 +116,6 @@ def header_of(path: Path) -> Header | None:
         return None
 
 
-def picture_size(content: Content) -> tuple[int, int] | None:
-    """Height and width in pixels as a picture is shown; None where :func:`read_header` knows nothing of it."""
-    header = read_header(content)
-    return None if header is None else header.size
-
-
 def _png(content: Content) -> Header | None:
     width, height, bits, colour = struct.unpack_from(">IIBB", content, 16)
     orientation, depth, has_alpha = 1, None, colour in (4, 6)

@@ -18,7 +18,6 @@ from app.theme import (
     TERM_COLORS,
     TEXT,
     class_colors,
-    plotly_dash,
     run_dashes,
     term_colors,
 )
@@ -171,11 +170,6 @@ def test_runs_are_told_apart_by_dash():
     assert len(set(dashes)) == 4
     assert len(set(run_dashes(["mad"] * len(DASHES)))) == len(DASHES)
     assert len(run_dashes(["mad"] * 30)) == 30
-
-
-def test_dashes_speak_plotly():
-    assert plotly_dash(()) == "solid"
-    assert plotly_dash((8, 4)) == "8px,4px"
 
 
 def test_every_state_has_a_badge():

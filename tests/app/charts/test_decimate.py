@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from app.charts.decimate import decimate, ema, shown_of
+from app.charts.decimate import decimate, shown_of
 
 
 def test_short_lines_stay_whole():
@@ -58,27 +58,6 @@ def test_decimation_refuses_what_it_cannot_do():
         decimate([1], [1], points=4)
     with pytest.raises(ValueError, match=r"one shape \(N,\), got \(2,\) and \(3,\)"):
         decimate([1, 2], [1, 2, 3])
-
-
-def test_ema_is_the_weighted_mean_of_its_past():
-    # a = 0.5: s_0 = 4, s_1 = (0.5*4 + 2) / 1.5 = 8/3, s_2 = (0.25*4 + 0.5*2 + 6) / 1.75 = 8/1.75
-    np.testing.assert_allclose(ema([4, 2, 6], 0.5), [4, 8 / 3, 8 / 1.75])
-
-
-def test_ema_steps_over_missing_values_and_leaves_them_missing():
-    # The value after the hole continues from the one before it.
-    np.testing.assert_allclose(ema([4, np.nan, 2, np.inf, 6], 0.5), [4, np.nan, 8 / 3, np.nan, 8 / 1.75])
-
-
-def test_ema_of_share_zero_is_the_values_and_a_constant_stays():
-    np.testing.assert_array_equal(ema([3, 1, 2], 0), [3, 1, 2])
-    np.testing.assert_allclose(ema(np.full(1000, 0.7), 0.99), 0.7)
-
-
-@pytest.mark.parametrize("share", [-0.1, 1, 1.5])
-def test_ema_refuses_shares_outside_its_range(share):
-    with pytest.raises(ValueError, match=r"`share` must be in \[0, 1\)"):
-        ema([1], share)
 
 
 def test_the_caption_is_honest():

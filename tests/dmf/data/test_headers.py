@@ -4,9 +4,14 @@ import cv2
 import numpy as np
 import pytest
 
-from dmf.data.headers import picture_size
+from dmf.data.headers import read_header
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (37, 91, 3), dtype=np.uint8)
+
+
+def picture_size(content: bytes) -> tuple[int, int] | None:
+    header = read_header(content)
+    return None if header is None else header.size
 
 
 def encoded(suffix: str) -> bytes:
