@@ -20,8 +20,8 @@ from torch.nn.parallel import DistributedDataParallel
 from benchmarks.harness import CannotMeasureError, Pair, Row, milliseconds
 from dmf.config import FusionConfig, ModelConfig
 from dmf.fusion import Fusion
-from dmf.losses import LossBank, build_bank
 from dmf.models import build_model
+from dmf.tasks.segmentation.losses import LossBank, build_bank
 from dmf.weighting import build_weighting
 
 TARGET_DDP = 1.05

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.harness import Row, alternate, milliseconds
-from dmf.losses import CrossEntropy, Focal, LossBank, MeanDice, MeanIoU, Tversky
+from dmf.tasks.segmentation.losses import CrossEntropy, Focal, LossBank, MeanDice, MeanIoU, Tversky
 
 TARGET = 3.0
 

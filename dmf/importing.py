@@ -12,14 +12,14 @@ from dmf.data import BrokenDataError, Case, Folder, Problem
 from dmf.data.bounds import refuse_large_cases
 from dmf.data.folder import suggest_options
 from dmf.errors import ConfigError, DataError
-from dmf.metrics import summarise
-from dmf.metrics.labels import label_counts
-from dmf.metrics.scores import Absent
 from dmf.paths import refuse_impossible, refuse_outside
 from dmf.probabilities import found
 from dmf.records import Artifact, CaseScores, EpochMetrics, Event, Record, RunState, StateChange
 from dmf.runs import RunStore, new_owner
 from dmf.runs.prediction_files import MASKS, SUFFIXES, VOLUMES, match, pictures_hold, read_prediction, split_name
+from dmf.tasks.segmentation.metrics import summarise
+from dmf.tasks.segmentation.metrics.labels import label_counts
+from dmf.tasks.segmentation.metrics.scores import Absent
 
 PREDICTIONS = "predictions"
 LAYOUT = (

@@ -21,6 +21,7 @@ FLOOR = {
     "dmf.cores",
     "dmf.config_text",
     "dmf.live_settings",
+    "dmf.metric_info",
     "dmf.presets",
     "dmf.probabilities",
     "dmf.recipes",
@@ -38,22 +39,34 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app": set(),
     "dmf.data": set(),
     "dmf.models": set(),
-    # Losses in general, and those of segmentation.
+    # Losses in general.
     "dmf.terms": set(),
-    "dmf.losses": {"dmf.terms"},
-    "dmf.metrics": set(),
     "dmf.weighting": set(),
     "dmf.fusion": {"dmf.terms", "dmf.weighting"},
-    "dmf.tasks": {"dmf.terms", "dmf.losses", "dmf.metrics", "dmf.data"},
-    "dmf.training": {"dmf.fusion", "dmf.tasks", "dmf.terms", "dmf.weighting"},
+    # Tasks: what is true of all, then a room for each, which knows no other, then the registry.
+    "dmf.tasks.base": {"dmf.tasks.pictures", "dmf.terms", "dmf.data"},
+    "dmf.tasks.pictures": set(),
+    "dmf.tasks.segmentation.losses": {"dmf.terms"},
+    "dmf.tasks.segmentation.metrics": set(),
+    "dmf.tasks.segmentation": {
+        *("dmf.tasks.base", "dmf.tasks.pictures", "dmf.terms", "dmf.data"),
+        *("dmf.tasks.segmentation.losses", "dmf.tasks.segmentation.metrics"),
+    },
+    "dmf.tasks.synthesis": {"dmf.tasks.base", "dmf.tasks.pictures", "dmf.terms", "dmf.data"},
+    "dmf.tasks": {"dmf.tasks.base", "dmf.tasks.segmentation", "dmf.tasks.synthesis"},
+    "dmf.tasks.feed": {"dmf.data"},
+    # Names under which loops of someone's own import losses and metrics of segmentation.
+    "dmf.losses": {"dmf.terms", "dmf.tasks.segmentation.losses"},
+    "dmf.metrics": {"dmf.tasks.segmentation", "dmf.tasks.segmentation.metrics"},
+    "dmf.training": {"dmf.fusion", "dmf.tasks", "dmf.tasks.feed", "dmf.terms", "dmf.weighting"},
     "dmf.runs": {"dmf.data"},  # predictions made elsewhere are decoded as masks are
     "dmf.replay": {"dmf.weighting", "dmf.runs"},
-    "dmf.analysis": {"dmf.runs", "dmf.metrics"},
+    "dmf.analysis": {"dmf.runs", "dmf.tasks", "dmf.tasks.segmentation.metrics"},
     # Files of someone's own, whose classes join the registries.
     "dmf.plugins": {"dmf.data", "dmf.models", "dmf.terms", "dmf.weighting", "dmf.tasks"},
     "dmf.build": {
         "dmf.plugins",
-        *("dmf.data", "dmf.models", "dmf.losses", "dmf.metrics", "dmf.weighting", "dmf.fusion", "dmf.tasks"),
+        *("dmf.data", "dmf.models", "dmf.weighting", "dmf.fusion", "dmf.tasks", "dmf.tasks.feed"),
         *("dmf.training", "dmf.runs", "dmf.replay", "dmf.analysis"),
     },
     # What methods promise, and what they do.
@@ -63,7 +76,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "dmf.data",
             "dmf.models",
             "dmf.terms",
-            "dmf.losses",
+            "dmf.tasks.segmentation.losses",
             "dmf.weighting",
             "dmf.fusion",
             "dmf.tasks",
@@ -74,10 +87,12 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("dmf.plugins", "dmf.build", "dmf.data", "dmf.models", "dmf.tasks", "dmf.training", "dmf.runs"),
     },
     # Predictions made elsewhere, scored and recorded as runs.
-    "dmf.importing": {"dmf.data", "dmf.metrics", "dmf.runs"},
+    "dmf.importing": {"dmf.data", "dmf.tasks.segmentation.metrics", "dmf.runs"},
     "dmf.jobs": {"dmf.plugins", "dmf.build", "dmf.training", "dmf.runs"},
     # A loop of someone's own: it is recorded as training is, without what this program builds from configurations.
-    "dmf.recording": {"dmf.fusion", "dmf.terms", "dmf.metrics", "dmf.training", "dmf.runs", "dmf.weighting"},
+    "dmf.recording": {
+        *("dmf.fusion", "dmf.terms", "dmf.tasks.segmentation.metrics", "dmf.training", "dmf.runs", "dmf.weighting"),
+    },
     "dmf.integrations": {"dmf.fusion", "dmf.recording"},
     "dmf.studies": {"dmf.plugins", "dmf.build", "dmf.training", "dmf.runs", "dmf.jobs", "dmf.analysis"},
     "dmf.examples": {"dmf.runs"},
@@ -94,13 +109,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dmf.__main__": {"dmf.cli"},
     "app.charts": set(),
     # Plain data to be shown: pages and components name them, access makes them.
-    "app.views": {"dmf.runs", "dmf.analysis", "dmf.replay", "dmf.data", "dmf.metrics"},
+    "app.views": {"dmf.runs", "dmf.analysis", "dmf.replay", "dmf.data", "dmf.tasks.segmentation.metrics"},
     "app.components": {"app.views", "app.charts", "app.state", "app.theme"},
     "app.state": {"app.charts", "app.components", "app.theme"},
     "app.theme": {"app.charts", "app.components", "app.state"},
     "app.access": {
         "app.views",
-        *("dmf.runs", "dmf.analysis", "dmf.replay", "dmf.jobs", "dmf.build", "dmf.metrics"),
+        *("dmf.runs", "dmf.analysis", "dmf.replay", "dmf.jobs", "dmf.build", "dmf.tasks"),
+        "dmf.tasks.segmentation.metrics",
         "dmf.examples",
         "dmf.methods",
         "dmf.plugins",
@@ -121,6 +137,7 @@ OUTSIDE: dict[str, set[str]] = {
     # they run on any GPU image
     "dmf.terms": {"torch", "numpy", "pydantic"},
     "dmf.losses": {"torch", "numpy", "pydantic"},
+    "dmf.tasks.segmentation.losses": {"torch", "numpy", "pydantic"},
     "dmf.tasks.synthesis": {"torch", "numpy", "pydantic"},
     "dmf.weighting": {"torch", "numpy", "pydantic"},
     "dmf.weighting.aggregators": {"torch", "torchjd"},  # an extra, only once one of its methods is built

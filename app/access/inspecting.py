@@ -11,9 +11,9 @@ from app.access.reading import store
 from app.views import InspectedRun, Which
 from dmf.analysis import inspection
 from dmf.errors import DMFError, RunNotFoundError
-from dmf.metrics.calibration import Reliability
 from dmf.probabilities import Probabilities
 from dmf.runs import RunRow, RunStore
+from dmf.tasks.segmentation.metrics.calibration import Reliability
 
 if TYPE_CHECKING:
     from dmf.data.original import Original

@@ -17,7 +17,7 @@ from dmf.runs import ExperimentRow, RunStore
 from dmf.runs.engine import store_url
 
 if TYPE_CHECKING:
-    from dmf.metrics.info import MetricInfo
+    from dmf.metric_info import MetricInfo
 
 
 def store() -> RunStore:
@@ -98,13 +98,14 @@ def _pictures(_store: RunStore, url: str, ids: tuple[int, ...]) -> dict[int, byt
 
 def absent_words(experiment: ExperimentRow) -> str:
     """What a class scores in an experiment that is in neither truth nor prediction."""
-    from dmf.metrics.info import absent_sentence
+    from dmf.tasks.segmentation.metrics.info import absent_sentence
 
     return absent_sentence((experiment.config.get("training") or {}).get("absent"))
 
 
 def metric_info(name: str, experiments: Iterable[ExperimentRow] = ()) -> "MetricInfo":
     """How a metric is to be read, also one of which the program that recorded these experiments told."""
-    from dmf.metrics.info import known_metric, told_metrics
+    from dmf.metric_info import told_metrics
+    from dmf.tasks import known_metric
 
     return known_metric(name, told_metrics(experiment.config for experiment in experiments))

@@ -16,10 +16,10 @@ from app.views import CaseView, Growth, InspectedRun, Prediction, Which
 from dmf.analysis import inspection, sheet
 from dmf.data.original import Original
 from dmf.errors import DataError, DMFError
-from dmf.metrics.boundary import restore
 from dmf.probabilities import Pixels, found
 from dmf.records import IGNORE, CaseScores
 from dmf.runs import RunStore, SampleRow
+from dmf.tasks.segmentation.metrics.boundary import restore
 
 COMPUTED = "computed just now by its best network"
 ANOTHER = "another image has this name in its dataset"

@@ -78,7 +78,7 @@ def _chart(race: Race, metrics: pd.DataFrame, metric: str, info: Info, *, key: s
         y_label=about.title if about.range is None else f"{about.title} ({about.range[0]:g} to {about.range[1]:g})",
         y_range=about.range,
         marks=[Mark(mark.x, mark.text, mark.kind) for mark in race.marks],
-        note=f"{about.pooling}, {about.classes}" if len(metrics) else "the first scores come before the first training",
+        note=f"{about.pooling}, {about.over}" if len(metrics) else "the first scores come before the first training",
         height=340,
     )
 
@@ -95,7 +95,7 @@ def table_html(race: Race, metrics: pd.DataFrame, names: Sequence[str], info: In
 
 def _heading(name: str, about: MetricInfo, absent: str) -> str:
     headline = ' class="headline"' if name in HEADLINES else ""
-    how = f'<span class="how">{about.pooling}, {html.escape(about.classes)}</span>'
+    how = f'<span class="how">{about.pooling}, {html.escape(about.over)}</span>'
     said = about.sentence if about.pooling == "as recorded" else f"{about.sentence} {absent}"
     title = f'<span class="term" title="{html.escape(said)}">{html.escape(about.title)}</span>'
     return f"<th{headline}>{title} {how}</th>"

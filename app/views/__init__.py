@@ -19,7 +19,7 @@ from dmf.analysis.overview import ExperimentSummary, RunSummary
 from dmf.analysis.playback import Playback
 from dmf.analysis.progress import Snapshot
 from dmf.data import Finding, Problem, Report
-from dmf.metrics.info import MetricInfo
+from dmf.metric_info import MetricInfo
 from dmf.replay import Explanation, Sensitivity, Synthetic
 from dmf.runs import EventRow, ExperimentRow, ExportFormat, RunRow, SampleRow
 

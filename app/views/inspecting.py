@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from dmf.metrics.info import BEFORE_STORED
-from dmf.metrics.scores import Absent
 from dmf.probabilities import Pixels
 from dmf.runs import ExperimentRow, RunRow
+from dmf.tasks.segmentation.metrics.info import BEFORE_STORED
+from dmf.tasks.segmentation.metrics.scores import Absent
 
 Which = Literal["best", "last"]
 Fit = Literal["stretch", "pad"]

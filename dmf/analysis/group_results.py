@@ -12,9 +12,11 @@ from dmf.analysis.comparison import Comparison, Over, compare
 from dmf.analysis.differences import FlatConfig, flat_config
 from dmf.analysis.pairing import ScoredRun
 from dmf.analysis.summary import summary_table
-from dmf.metrics.info import BEFORE_STORED, known_metric, told_metrics
-from dmf.metrics.per_image import image_scores
+from dmf.metric_info import told_metrics
 from dmf.runs import ExperimentRow, RunRow, RunStore
+from dmf.tasks import known_metric
+from dmf.tasks.segmentation.metrics.info import BEFORE_STORED
+from dmf.tasks.segmentation.metrics.per_image import image_scores
 
 PER_IMAGE = "lesion_dice_per_image"
 """The metric that is the mean of a score which every test image has by itself."""

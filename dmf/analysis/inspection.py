@@ -12,15 +12,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dmf.errors import DataError
-from dmf.metrics.boundary import Empty, boundary_distances, restore
-from dmf.metrics.calibration import Reliability, lesion_box, level_reliability
-from dmf.metrics.info import ABSENT_SENTENCES, BEFORE_STORED
-from dmf.metrics.labels import label_counts
-from dmf.metrics.per_image import IMAGE_SCORES, image_scores
-from dmf.metrics.scores import Absent
 from dmf.probabilities import Pixels, Probabilities, found, lesion
 from dmf.records import IGNORE, CaseScores
 from dmf.runs import RunStore
+from dmf.tasks.segmentation.metrics.boundary import Empty, boundary_distances, restore
+from dmf.tasks.segmentation.metrics.calibration import Reliability, lesion_box, level_reliability
+from dmf.tasks.segmentation.metrics.info import ABSENT_SENTENCES, BEFORE_STORED
+from dmf.tasks.segmentation.metrics.labels import label_counts
+from dmf.tasks.segmentation.metrics.per_image import IMAGE_SCORES, image_scores
+from dmf.tasks.segmentation.metrics.scores import Absent
 
 Which = Literal["best", "last"]
 Fit = Literal["stretch", "pad"]
@@ -165,7 +165,8 @@ def reliability_of(
 
     Void pixels are left out.
 
-    The lesion is all classes but the background together. See :func:`dmf.metrics.calibration.reliability`.
+    The lesion is all classes but the background together. See
+    :func:`dmf.tasks.segmentation.metrics.calibration.reliability`.
 
     Args:
         store: Where the run is.

@@ -7,8 +7,8 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from dmf.analysis.best import OURS, Headline, shown_epoch
-from dmf.metrics.info import known_metric
 from dmf.records import Split
+from dmf.tasks import known_metric
 
 COLUMNS = {
     **{"group": "object", "metric": "object", "runs": "int64", "mean": "float64", "sd": "float64"},

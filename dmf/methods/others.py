@@ -8,10 +8,10 @@ from torch import Tensor
 
 from dmf.config import DataConfig, FusionConfig, ModelConfig
 from dmf.data import DATASETS, BrokenDataError, Dataset, build_dataset
-from dmf.losses import Loss, Prediction, build_loss
 from dmf.methods.checks import NotForThisMethodError, require
 from dmf.models import build_model
 from dmf.tasks import find_task
+from dmf.tasks.segmentation.losses import Loss, Prediction, build_loss
 
 CLASSES, SIZE = 2, 64
 

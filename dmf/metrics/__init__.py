@@ -1,16 +1,17 @@
-"""Segmentation metrics from hard counts; never imported by losses.
+"""The metrics of segmentation, by the name that programs of one's own import them under.
 
-Scores need numpy only. What counts tensors needs torch, which is imported when it is first used, so that reading
-results stays light.
+They lie in :mod:`dmf.tasks.segmentation.metrics`. Scores need numpy only; what counts tensors needs torch, which is
+imported when it is first used.
 """
 
 from typing import TYPE_CHECKING, Any
 
-from dmf.metrics.info import METRIC_INFO, MetricInfo, metric_info
-from dmf.metrics.scores import summarise
+from dmf.metric_info import MetricInfo
+from dmf.tasks.segmentation import metrics as _metrics
+from dmf.tasks.segmentation.metrics import METRIC_INFO, metric_info, summarise
 
 if TYPE_CHECKING:
-    from dmf.metrics.confusion import ConfusionCounts, class_counts, multilabel_counts
+    from dmf.tasks.segmentation.metrics import ConfusionCounts, class_counts, multilabel_counts
 
 __all__ = [
     "METRIC_INFO",
@@ -24,8 +25,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("ConfusionCounts", "class_counts", "multilabel_counts"):
-        from dmf.metrics import confusion
-
-        return getattr(confusion, name)
+    if name in __all__:
+        return getattr(_metrics, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

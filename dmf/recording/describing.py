@@ -10,7 +10,7 @@ from dmf.config import DataConfig, FusionConfig, ModelConfig, TrainingConfig
 from dmf.config_text import parse
 from dmf.errors import ConfigError
 from dmf.fusion import Fused, Fusion
-from dmf.metrics.info import METRIC_INFO
+from dmf.tasks.segmentation.metrics.info import METRIC_INFO
 from dmf.weighting import WEIGHTINGS, FAMOWeighting, GramianWeighting, ScalarizingWeighting, TchebycheffWeighting
 
 UNKNOWN = "own"  # the name of a weighting that nobody named

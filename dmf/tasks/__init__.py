@@ -3,11 +3,18 @@
 Adding one is a folder with a subclass of :class:`Task`, and one line in ``TASKS``.
 """
 
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from dmf.config import DEFAULT_TASK
+from dmf.metric_info import MetricInfo, recorded_metric
 from dmf.registry import Registry
 from dmf.tasks.base import Evaluation, SampleCase, Task
 from dmf.tasks.segmentation import Segmentation
 
-__all__ = ["TASKS", "Evaluation", "SampleCase", "Segmentation", "Task", "find_task"]
+__all__ = ["TASKS", "Evaluation", "SampleCase", "Segmentation", "Task", "find_task", "known_metric", "task_named"]
 
 TASKS: Registry[Task] = Registry("task", {"segmentation": Segmentation})
 
@@ -19,3 +26,35 @@ def find_task(name: str) -> type[Task]:
         UnknownNameError: If there is none; lists the names and the closest one.
     """
     return TASKS[name]  # type: ignore[return-value]  # its members are classes
+
+
+def task_named(name: object) -> type[Task]:
+    """The task that a store names; the default one where it is of a plug-in that is not loaded."""
+    return find_task(name if isinstance(name, str) and name in TASKS else DEFAULT_TASK)
+
+
+def known_metric(name: str, stored: Mapping[str, Any] | None = None, task: str | None = None) -> MetricInfo:
+    """How to read a metric, whoever computed it: one of a task, one that its program told of, or what its name says.
+
+    Args:
+        name: Of the metric.
+        stored: What programs told of theirs, see :func:`dmf.metric_info.told_metrics`.
+        task: Whose metric it is; asked first.
+    """
+    for one in dict.fromkeys((task_named(task), *map(find_task, TASKS))):
+        try:
+            return one.metric_info(name)
+        except KeyError:
+            pass
+    about = recorded_metric(name)
+    if stored is None or name not in stored:
+        return about
+    better, low, high = stored[name]["better"], stored[name]["low"], stored[name]["high"]
+    direction = f"{better.capitalize()} is better" if better else "The chosen runs disagree which values are better"
+    return replace(
+        about,
+        better=better,
+        sentence=f"A score that the program of this run computed. {direction}.",
+        low=-math.inf if low is None else low,
+        high=math.inf if high is None else high,
+    )

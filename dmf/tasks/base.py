@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmf.config import ExperimentConfig, FusionConfig
-from dmf.metrics.info import MetricInfo
+from dmf.metric_info import MetricInfo
 from dmf.registry import Registry
 
 if TYPE_CHECKING:  # they need torch

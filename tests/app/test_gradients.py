@@ -9,9 +9,9 @@ from streamlit.testing.v1 import AppTest
 
 from dmf.fusion import Fusion
 from dmf.jobs import Job, create_experiment
-from dmf.losses import CrossEntropy, LossBank, MeanDice
 from dmf.recording import record
 from dmf.runs import ExperimentRow, RunStore
+from dmf.tasks.segmentation.losses import CrossEntropy, LossBank, MeanDice
 from dmf.training import GradientProbe
 from dmf.weighting import MADWeighting
 

@@ -10,7 +10,6 @@ from dmf.config import DataConfig, ExperimentConfig, FusionConfig, PluginConfig,
 from dmf.data import DATASETS, build_dataset
 from dmf.errors import ConfigError
 from dmf.jobs import Job, create_experiment
-from dmf.losses import LOSSES, build_bank
 from dmf.methods import check_method
 from dmf.models import MODELS, build_model
 from dmf.plugins import (
@@ -24,6 +23,7 @@ from dmf.plugins import (
     require,
     short,
 )
+from dmf.tasks.segmentation.losses import LOSSES, build_bank
 from dmf.trained import load_trained
 from dmf.weighting import WEIGHTINGS, build_weighting
 
@@ -59,7 +59,7 @@ FOUR_KINDS = (
     + '''
 import torch
 
-from dmf.losses import Loss
+from dmf.tasks.segmentation.losses import Loss
 from dmf.weighting import FixedWeighting
 
 

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from dmf.data.batches import Batch
-from dmf.metrics import class_counts, summarise
 from dmf.probabilities import LESION
 from dmf.tasks.base import Evaluation, Predict
+from dmf.tasks.segmentation.metrics import class_counts, summarise
 
 Absent: TypeAlias = Literal["one", "zero", "ignore"]
 

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from dmf.config import ExperimentConfig, FusionConfig
 from dmf.errors import ConfigError
-from dmf.metrics import METRIC_INFO, metric_info
-from dmf.metrics.info import MetricInfo
+from dmf.metric_info import MetricInfo
 from dmf.records import IGNORE
 from dmf.registry import Registry
 from dmf.tasks.base import Evaluation, Predict, SampleCase, Task
+from dmf.tasks.segmentation.metrics import METRIC_INFO, metric_info
 
 if TYPE_CHECKING:  # they need torch
     from torch import nn
@@ -60,7 +60,7 @@ class Segmentation(Task):
 
     @classmethod
     def losses(cls) -> "Registry[Loss[Any]]":
-        from dmf.losses import LOSSES
+        from dmf.tasks.segmentation.losses import LOSSES
 
         return LOSSES
 
@@ -86,7 +86,7 @@ class Segmentation(Task):
         return len(self.class_names)
 
     def bank(self, config: FusionConfig) -> "nn.Module":
-        from dmf.losses import build_bank
+        from dmf.tasks.segmentation.losses import build_bank
 
         return build_bank(config, self.ratios, self.ignore)
 

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from app.components.scores import ordered, table_html
-from dmf.metrics.info import absent_sentence, known_metric
+from dmf.tasks import known_metric
+from dmf.tasks.segmentation.metrics.info import absent_sentence
 
 COLUMNS = ["run", "epoch", "step", "split", "images", "metric", "value"]
 

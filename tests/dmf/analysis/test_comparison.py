@@ -8,7 +8,7 @@ from dmf.analysis.differences import flat_config
 from dmf.analysis.pairing import ScoredRun
 from dmf.analysis.statistics import hierarchical_bootstrap, percentile_interval, signed_rank
 from dmf.jobs import Job, create_experiment
-from dmf.metrics.per_image import image_scores
+from dmf.tasks.segmentation.metrics.per_image import image_scores
 
 CONFIG = {"data.dataset": "phantom", "data.image_size": 64}
 ONLY_MODELS = "this speaks of these two trained models only, not of the methods"

@@ -21,10 +21,10 @@ from dmf.analysis.inspection import (
 )
 from dmf.config import ExperimentConfig, TrainingConfig
 from dmf.errors import DataError
-from dmf.metrics.calibration import reliability
 from dmf.probabilities import write_probabilities
 from dmf.records import Artifact, CaseScores
 from dmf.runs import ExperimentRow, RunStore
+from dmf.tasks.segmentation.metrics.calibration import reliability
 
 CASES = ("malignant (2)", "benign (1)")
 SIZES = np.array([[60, 80], [50, 40]])

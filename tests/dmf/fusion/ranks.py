@@ -17,7 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 from dmf.config import FusionConfig
 from dmf.errors import ConfigError
 from dmf.fusion import Fused, Fusion
-from dmf.losses import Parts
+from dmf.tasks.segmentation.losses import Parts
 from dmf.weighting import WEIGHTINGS, build_weighting
 
 STEPS = 8

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from dmf.config import FusionConfig
 from dmf.errors import ConfigError
 from dmf.fusion import Fusion
-from dmf.losses import Parts
 from dmf.methods.live import LiveHistory
+from dmf.tasks.segmentation.losses import Parts
 from dmf.weighting import WEIGHTINGS, FixedWeighting, Weighting, build_weighting, host, step_through
 
 NAMES = ("a", "b", "c")

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from dmf.config import FusionConfig
 from dmf.errors import ConfigError
 from dmf.fusion import Fusion
-from dmf.losses import Parts
 from dmf.schedule import AuxiliarySchedule
+from dmf.tasks.segmentation.losses import Parts
 from dmf.weighting import WEIGHTINGS, FixedWeighting, VarianceWeighting, Weighting, build_weighting
 
 MEMORY = 6

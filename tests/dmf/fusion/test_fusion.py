@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from dmf.errors import ConfigError
 from dmf.fusion import Fusion
-from dmf.losses import Parts
 from dmf.schedule import AuxiliarySchedule
+from dmf.tasks.segmentation.losses import Parts
 from dmf.weighting import Combined, FixedWeighting, StepState, VarianceWeighting
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from dmf.config import FusionConfig
 from dmf.errors import ConfigError
 from dmf.fusion import Fusion
-from dmf.losses import CrossEntropy, Focal, LossBank, MeanDice
+from dmf.tasks.segmentation.losses import CrossEntropy, Focal, LossBank, MeanDice
 from dmf.training.gradients import GradientProbe
 from dmf.weighting import WEIGHTINGS, GradientWeighting, UPGradWeighting, build_weighting
 

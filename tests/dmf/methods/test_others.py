@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from dmf.data import DATASETS, BrokenDataError, Case, Dataset, Phantom, Problem, RawPair
-from dmf.losses import LOSSES, Loss
 from dmf.methods import others
 from dmf.methods.checks import BrokenPromiseError, NotForThisMethodError
 from dmf.models import MODELS
+from dmf.tasks.segmentation.losses import LOSSES, Loss
 
 
 @pytest.fixture(autouse=True)

@@ -5,9 +5,9 @@ from dmf.config import FusionConfig
 from dmf.config_text import parse
 from dmf.errors import ConfigError
 from dmf.fusion import Fusion
-from dmf.losses import Parts
 from dmf.recording.describing import experiment_config, run_config
 from dmf.schedule import AuxiliarySchedule
+from dmf.tasks.segmentation.losses import Parts
 from dmf.weighting import (
     WEIGHTINGS,
     FAMOWeighting,

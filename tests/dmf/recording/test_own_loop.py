@@ -13,11 +13,11 @@ from dmf.config_text import parse
 from dmf.errors import ConfigError, DMFError, RunFinishedError, StoreError
 from dmf.fusion import Fusion
 from dmf.jobs import Job
-from dmf.losses import CrossEntropy, LossBank, MeanDice, Parts
 from dmf.recording import RunStoppedError, record
 from dmf.records import RunState
 from dmf.replay import recorded_losses, replay
 from dmf.runs import ExportFormat, export_run
+from dmf.tasks.segmentation.losses import CrossEntropy, LossBank, MeanDice, Parts
 from dmf.training import GradientProbe
 from dmf.training.telemetry import CAPACITY
 from dmf.weighting import MADWeighting

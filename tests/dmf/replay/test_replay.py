@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from dmf.config import FusionConfig
 from dmf.errors import ConfigError, DataError, UnknownNameError
 from dmf.fusion import Fusion
-from dmf.losses import Parts
 from dmf.records import SettingChange
 from dmf.replay import read_losses, replay
 from dmf.schedule import AuxiliarySchedule
+from dmf.tasks.segmentation.losses import Parts
 from dmf.weighting import WEIGHTINGS, Combined, StepState, Weighting, build_weighting
 
 NOTEBOOK = Path(__file__).parents[2] / "data" / "notebook"

@@ -10,8 +10,8 @@ from dmf import build
 from dmf.config_text import GRADIENT_WEIGHTINGS
 from dmf.errors import ConfigError
 from dmf.fusion import Fused, Fusion
-from dmf.losses import Parts
 from dmf.records import SettingChange
+from dmf.tasks.segmentation.losses import Parts
 from dmf.training.gradients import GradientProbe
 from dmf.training.telemetry import TelemetryBuffer
 from dmf.weighting import FixedWeighting

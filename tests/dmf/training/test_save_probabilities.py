@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from dmf import build
-from dmf.metrics.scores import dice
 from dmf.probabilities import ProbabilityFile, found
 from dmf.records import Artifact, CaseScores, RunState
+from dmf.tasks.segmentation.metrics.scores import dice
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from torchjd.linalg import QuadprogProjector
 
 from dmf.errors import ConfigError
 from dmf.fusion import Fusion
-from dmf.losses import Parts
+from dmf.tasks.segmentation.losses import Parts
 from dmf.weighting import (
     AlignedMTLWeighting,
     DualProjWeighting,

@@ -14,8 +14,8 @@ from torch import Tensor
 from dmf.config import FusionConfig
 from dmf.errors import ConfigError, UnknownNameError
 from dmf.fusion import Fusion
-from dmf.losses import Parts
 from dmf.methods import checks
+from dmf.tasks.segmentation.losses import Parts
 from dmf.weighting import (
     WEIGHTINGS,
     Combined,

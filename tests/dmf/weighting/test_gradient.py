@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from dmf.errors import ConfigError
 from dmf.fusion import Fusion
-from dmf.losses import Parts
+from dmf.tasks.segmentation.losses import Parts
 from dmf.weighting import GradNormWeighting, UPGradWeighting, gradients, gramian
 
 X = torch.tensor([1.0, 2.0], dtype=torch.float64)

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from dmf.errors import ConfigError
 from dmf.fusion import Fusion
-from dmf.losses import Parts
+from dmf.tasks.segmentation.losses import Parts
 from dmf.weighting import GradNormWeighting
 
 PULLS = torch.tensor([[2.0, 1.0], [-0.5, 0.3], [0.1, 0.4]], dtype=torch.float64)

@@ -1,0 +1,101 @@
+"""Segmentation losses: soft, differentiable, from one shared :class:`Prediction` per step.
+
+To add one: a file here, a line in :data:`LOSSES`, a test of its value by hand, of its best and of its worst case.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from dmf.config import FusionConfig
+from dmf.errors import ConfigError, UnknownNameError
+from dmf.records import IGNORE
+from dmf.registry import Registry, unknown
+from dmf.tasks.segmentation.losses.bank import LossBank, Parts
+from dmf.tasks.segmentation.losses.base import Loss
+from dmf.tasks.segmentation.losses.cb_dice import CBDice
+from dmf.tasks.segmentation.losses.ce import CrossEntropy
+from dmf.tasks.segmentation.losses.dice import MeanDice
+from dmf.tasks.segmentation.losses.focal import Focal
+from dmf.tasks.segmentation.losses.iou import MeanIoU
+from dmf.tasks.segmentation.losses.overlap import OverlapLoss
+from dmf.tasks.segmentation.losses.prediction import Prediction
+from dmf.tasks.segmentation.losses.tversky import Tversky
+from dmf.terms import Loss as _GeneralLoss
+
+__all__ = [
+    "LOSSES",
+    "CBDice",
+    "CrossEntropy",
+    "Focal",
+    "Loss",
+    "LossBank",
+    "MeanDice",
+    "MeanIoU",
+    "OverlapLoss",
+    "Parts",
+    "Prediction",
+    "Tversky",
+    "build_bank",
+    "build_loss",
+]
+
+LOSSES: Registry[_GeneralLoss[Any]] = Registry(
+    "loss",
+    {
+        "ce": CrossEntropy,
+        "iou": MeanIoU,
+        "dice": MeanDice,
+        "focal": Focal,
+        "tversky": Tversky,
+        "cb-dice": CBDice,
+    },
+)
+
+
+def build_loss(name: str, config: FusionConfig, class_ratios: Sequence[float] | None = None) -> Loss:
+    """The loss called ``name``, with the options it takes from ``config``.
+
+    Args:
+        name: A name of :data:`LOSSES`.
+        config: Where its options stand.
+        class_ratios: (C,) share of each class in the pixels of the training set; needed for ``cb_ratios="dataset"``.
+
+    Raises:
+        UnknownNameError: If no loss has this name.
+        ConfigError: If its options cannot work.
+    """
+    return _class(name, "terms").from_config(config, class_ratios)
+
+
+def build_bank(
+    config: FusionConfig, class_ratios: Sequence[float] | None = None, ignore: int | None = IGNORE
+) -> LossBank:
+    """The loss terms and the auxiliary loss that ``config`` names.
+
+    Args:
+        config: The fusion.
+        class_ratios: (C,) share of each class in the pixels of the training set; needed for ``cb_ratios="dataset"``.
+        ignore: Value of void pixels in targets; None where there are none.
+
+    Raises:
+        UnknownNameError: If a name is not a loss.
+        ConfigError: If options cannot work, or hard counts would leave every loss without gradient.
+    """
+    auxiliaries = () if config.auxiliary == "none" else (config.auxiliary,)
+    classes = [_class(name, "terms") for name in config.terms]
+    classes += [_class(name, "auxiliary", ("none",)) for name in auxiliaries]
+    if config.loss_counts == "hard" and all(cls.uses_counts for cls in classes):
+        raise ConfigError(
+            f"loss_counts='hard' leaves {', '.join((*config.terms, *auxiliaries))} without gradient, so nothing "
+            "would be learned. Add a term with gradient (ce or focal), or choose loss_counts='soft'.",
+            field="loss_counts",
+        )
+    terms = {name: build_loss(name, config, class_ratios) for name in config.terms}
+    auxiliary = next((build_loss(name, config, class_ratios) for name in auxiliaries), None)
+    return LossBank(terms, auxiliary, config.loss_counts, ignore)
+
+
+def _class(name: str, field: str, others: Sequence[str] = ()) -> type[Loss]:
+    if name not in LOSSES:
+        raise UnknownNameError(unknown("loss", name, dict.fromkeys((*others, *LOSSES))), field)
+    return LOSSES[name]  # type: ignore[return-value]  # its members are classes

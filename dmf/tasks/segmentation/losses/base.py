@@ -1,0 +1,38 @@
+"""What every loss of segmentation is, and what several of them need."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from dmf.errors import ConfigError
+from dmf.tasks.segmentation.losses.prediction import Prediction
+from dmf.terms.base import Loss as GeneralLoss
+from dmf.terms.base import require_non_negative
+
+__all__ = ["Loss", "class_weights_of", "require_non_negative"]
+
+
+class Loss(GeneralLoss[Prediction]):
+    """A loss computed from a :class:`Prediction`.
+
+    Shape:
+        - returns: (), float32 or float64.
+
+    Attributes:
+        uses_counts: Whether the value comes from per-class counts; it then has no gradient with ``counts="hard"``.
+    """
+
+
+def class_weights_of(weights: Sequence[float] | None) -> Tensor | None:
+    """(C,) float64 weights of classes; None where there are none.
+
+    Raises:
+        ConfigError: If one is below 0 or not finite, or all are 0.
+    """
+    if weights is None:
+        return None
+    found = torch.as_tensor(weights, dtype=torch.float64).detach().clone()
+    if found.ndim != 1 or not (found >= 0).all() or not found.isfinite().all() or not found.any():
+        raise ConfigError(f"`class_weights` must be one number of at least 0 per class, not all 0, got {weights}.")
+    return found
