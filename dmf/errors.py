@@ -81,9 +81,9 @@ def reason(error: BaseException) -> str:
     """What to tell of an error: our own text; else its type and text, after file and line of the plug-in it is from."""
     if isinstance(error, DMFError):
         return str(error)
-    said = f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"
+    sentence = f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"
     place = _place(error)
-    return f"Plug-in {place}: {said}" if place else said
+    return f"Plug-in {place}: {sentence}" if place else sentence
 
 
 @contextmanager

@@ -154,14 +154,14 @@ def _files(folder: Path, cases: set[str]) -> tuple[dict[str, Path], list[Problem
     matched = match(folder, cases)
     unread = {split_name(name)[0] for name in matched.unread}
     missing = sorted(case for case in cases - matched.files.keys() if case.rpartition("/")[2] not in unread)
-    said = (
+    problems = (
         (missing, "has no prediction of", "Put a .png or .npy of the same name as the image there for each."),
         (matched.unread, "has predictions of a kind that is not read:", f"Save them as one of {', '.join(SUFFIXES)}."),
         (matched.strange, "has predictions without an image:", "Name them as their images, or remove them."),
         (matched.twice, "has a second prediction of the same image:", "Keep one."),
     )
     return matched.files, [
-        Problem(str(folder), f"{what} {_list(names)}", remedy) for names, what, remedy in said if names
+        Problem(str(folder), f"{what} {_list(names)}", remedy) for names, what, remedy in problems if names
     ]
 
 

@@ -134,8 +134,8 @@ def _read(
 
 def _plainly(field: str | None, sentence: str) -> str:
     plain = sentence.removeprefix(f"{field}: ").replace("input should be", "must be", 1)
-    for stilted, said in _PLAINER.items():
-        plain = plain.replace(stilted, said, 1)
+    for stilted, written in _PLAINER.items():
+        plain = plain.replace(stilted, written, 1)
     return re.sub(r"got '([-+.\w]+)'", r"got \1", plain)  # a number typed in a run comes as text
 
 
@@ -180,11 +180,11 @@ def _rows_to_blame(config: ExperimentConfig, places: Sequence[int]) -> dict[int,
     """Runs that cannot be built while others can; empty where what all share is to blame."""
     from dmf import build
 
-    found: dict[int, tuple[str | None, str]] = {}
+    blamed: dict[int, tuple[str | None, str]] = {}
     for place, run in zip(places, config.runs, strict=False):
         try:
             build.validate(config.model_copy(update={"runs": (run,)}))
         except ConfigError as error:
-            found[place] = error.field, str(error)
-    is_of_a_run = {field for field, _ in found.values()} <= FusionConfig.model_fields.keys()
-    return found if is_of_a_run else {}
+            blamed[place] = error.field, str(error)
+    is_of_a_run = {field for field, _ in blamed.values()} <= FusionConfig.model_fields.keys()
+    return blamed if is_of_a_run else {}

@@ -39,7 +39,7 @@ def compared_runs(ids: Iterable[str]) -> tuple[list[ComparedRun], list[str]]:
         StoreError: If the store cannot be read.
     """
     here = store()
-    found: list[ComparedRun] = []
+    compared: list[ComparedRun] = []
     missing: list[str] = []
     experiments: dict[str, ExperimentRow] = {}
     for id in ids:
@@ -52,12 +52,12 @@ def compared_runs(ids: Iterable[str]) -> tuple[list[ComparedRun], list[str]]:
             run = next((run for run in experiment.runs if run.id == id), None)
             if run is None:
                 raise RunNotFoundError(id)
-            found.append(
+            compared.append(
                 ComparedRun(run, experiment, *kept.refresh(here, run), flat_config(experiment.config, run.config))
             )
         except RunNotFoundError:
             missing.append(id)
-    return found, missing
+    return compared, missing
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -252,13 +252,13 @@ def examples(source: Source, seed: int, count: int) -> list[Picture]:
         BrokenDataError: If there are no cases.
     """
     names = cases(source, seed)
-    found = []
+    pictures = []
     for position in np.unique(np.linspace(0, len(names) - 1, count).round().astype(int)):
         try:
-            found.append(picture(source, seed, names[position]))
+            pictures.append(picture(source, seed, names[position]))
         except DataError:
             continue  # looking at every case tells what is wrong with it
-    return found
+    return pictures
 
 
 def look(source: Source, seed: int, on_progress: Progress | None = None) -> Report:
@@ -417,10 +417,10 @@ def bring_folder(path: str) -> Source:
     if len(listed.files) > LIMITS.files:
         what = f"holds more than {LIMITS.files:,} files"
         raise BrokenDataError([Problem(path, what, "Give the folder of the dataset itself.")])
-    said = answers(Folder.name, base)
-    found = recognise(listed.files, base.name, said, read=lambda file: (base / file).read_bytes())
-    if not isinstance(found, Problem):
-        return with_options(Source(found.dataset, str((base / found.base).absolute())))
-    if found.options:  # asked once it is shown
+    answered = answers(Folder.name, base)
+    layout = recognise(listed.files, base.name, answered, read=lambda file: (base / file).read_bytes())
+    if not isinstance(layout, Problem):
+        return with_options(Source(layout.dataset, str((base / layout.base).absolute())))
+    if layout.options:  # asked once it is shown
         return with_options(Source(Folder.name, str(base.absolute())))
-    raise BrokenDataError([replace(found, where=path), *listed.problems])
+    raise BrokenDataError([replace(layout, where=path), *listed.problems])

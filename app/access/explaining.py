@@ -29,15 +29,15 @@ def explanation(
         DataError: If the losses do not fit the configuration.
     """
     content = hashlib.blake2b(np.ascontiguousarray(losses, dtype=np.float64).data).hexdigest()
-    said = f"{losses.shape} {config.model_dump_json()} {changes}"
-    return _explainer(losses, content, said, config, tuple(changes)).at(step)
+    key = f"{losses.shape} {config.model_dump_json()} {changes}"
+    return _explainer(losses, content, key, config, tuple(changes)).at(step)
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
 def _explainer(
     _losses: NDArray[np.floating[Any]],
     content: str,
-    said: str,
+    key: str,
     _config: FusionConfig,
     _changes: tuple[SettingChange, ...],
 ) -> Explainer:

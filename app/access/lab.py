@@ -115,8 +115,8 @@ def synthetic_config(settings: Mapping[str, Any]) -> Synthetic:
     """
     for loss in settings.get("losses", ()):  # one at a time, so that what is wrong is named, not the list
         build(SyntheticLoss, loss)
-    found: Synthetic = build(Synthetic, settings)
-    return found
+    synthetic: Synthetic = build(Synthetic, settings)
+    return synthetic
 
 
 def synthetic_history(config: Synthetic) -> History:
@@ -211,15 +211,15 @@ def perturbed(history: History, perturbations: Sequence[Mapping[str, Any]]) -> H
         ConfigError: If the settings of a change cannot work.
         DataError: If the history has no such loss.
     """
-    made = [build(Perturbation, each) for each in perturbations]
-    if not made:
+    changes = [build(Perturbation, each) for each in perturbations]
+    if not changes:
         return history
-    said = "".join(each.model_dump_json() for each in made)
-    return replace(history, key=f"{history.key}+{said}", losses=_perturbed(history, history.key, said, made))
+    spec = "".join(each.model_dump_json() for each in changes)
+    return replace(history, key=f"{history.key}+{spec}", losses=_perturbed(history, history.key, spec, changes))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _perturbed(_history: History, key: str, said: str, _made: Sequence[Perturbation]) -> NDArray[np.float64]:
+def _perturbed(_history: History, key: str, spec: str, _made: Sequence[Perturbation]) -> NDArray[np.float64]:
     return perturb(_history.losses, _made)
 
 
@@ -259,7 +259,7 @@ def replayed(history: History, config: FusionConfig, *, as_it_was: bool = False)
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _replayed(
-    _history: History, key: str, said: str, _config: FusionConfig, changes: tuple[SettingChange, ...]
+    _history: History, key: str, spec: str, _config: FusionConfig, changes: tuple[SettingChange, ...]
 ) -> Weights:
     return replay(_history.losses, _config, changes)
 
@@ -287,19 +287,19 @@ def swept(
         ConfigError: If a value cannot work.
     """
     skipped = max(0, len(history.losses) - MOST_SWEPT // len(values))
-    said = config.model_dump_json()
-    made = []
+    spec = config.model_dump_json()
+    sweeps = []
     for done, value in enumerate(values, 1):
-        made.append(_swept(history, history.key, said, config, parameter, value, skipped))
+        sweeps.append(_swept(history, history.key, spec, config, parameter, value, skipped))
         if progress is not None:
             progress(done / len(values))
-    weights = np.concatenate([each.weights for each in made])
-    return replace(made[0], values=tuple(values), weights=weights), skipped
+    weights = np.concatenate([each.weights for each in sweeps])
+    return replace(sweeps[0], values=tuple(values), weights=weights), skipped
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
 def _swept(
-    _history: History, key: str, said: str, _config: FusionConfig, parameter: str, value: float, skipped: int
+    _history: History, key: str, spec: str, _config: FusionConfig, parameter: str, value: float, skipped: int
 ) -> Sensitivity:
     return sweep(_history.losses[skipped:], _config, parameter, [value])
 

@@ -37,14 +37,14 @@ class ComparedPlayback:
     def at(self, seconds: float) -> PlayedRuns:
         """The runs after so many seconds of training."""
         snapshots = [part.at(seconds) for part in self._parts]
-        found = {
+        played = {
             run.id: (run, live)
             for snapshot in snapshots
             for run, live in zip(snapshot.experiment.runs, snapshot.live, strict=True)
         }
         runs = []
         for run in self._runs:
-            row, live = found[run.id]
+            row, live = played[run.id]
             runs.append(replace(run, run=row, live=live))
         known = [snapshot.metrics for snapshot in snapshots if len(snapshot.metrics)]
         return PlayedRuns(runs, pd.concat(known) if known else pd.DataFrame(), snapshots)

@@ -15,10 +15,10 @@ def queue() -> list[QueueEntry]:
     Raises:
         StoreError: If the store cannot be read.
     """
-    found = store().queue()
-    mine = [experiment.id for experiment in found if _is_queued(experiment) and _owner(experiment) == THIS]
+    queued = store().queue()
+    mine = [experiment.id for experiment in queued if _is_queued(experiment) and _owner(experiment) == THIS]
     entries = []
-    for experiment in found:
+    for experiment in queued:
         place = mine.index(experiment.id) if experiment.id in mine else None
         entries.append(
             QueueEntry(

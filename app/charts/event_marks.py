@@ -51,9 +51,9 @@ def event_marks(
     """
     grouped: dict[tuple[int, str, str], list[Event]] = {}
     for event in events:
-        said = _say(event, name)
-        if said and event.run in labels:
-            grouped.setdefault((event.step, *said), []).append(event)
+        words = _say(event, name)
+        if words and event.run in labels:
+            grouped.setdefault((event.step, *words), []).append(event)
     marks = []
     for (step, text, kind), members in list(grouped.items())[-MOST:]:
         runs = list(dict.fromkeys(labels[member.run] for member in members))

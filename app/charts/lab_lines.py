@@ -38,13 +38,13 @@ def thinned(
         window: Steps that the reader has zoomed to, which are shown in more detail.
     """
     points = max(200, min(POINTS, POINTS_PER_CHART // max(1, len(lines))))
-    made, shown, total = [], 0, 0
+    thinned_lines, shown, total = [], 0, 0
     for line in lines:
         x = np.arange(first, first + len(line.y))
         kept = thin(x.astype(np.float64), line.y, points, window)
-        made.append((x[kept], line.y[kept]))
+        thinned_lines.append((x[kept], line.y[kept]))
         shown, total = shown + len(kept), total + len(x)
-    return made, shown_of(shown, total) if shown < total else ""
+    return thinned_lines, shown_of(shown, total) if shown < total else ""
 
 
 def paled(color: str, background: str, share: float = 0.45) -> str:

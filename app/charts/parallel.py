@@ -28,12 +28,12 @@ def parallel(table: pd.DataFrame, color: str, text: str) -> go.Figure:
         if len(column) and numbers.notna().all() and not column.map(lambda value: isinstance(value, bool)).any():
             dimensions.append({"label": as_text(name), "values": numbers.astype(float).tolist()})
             continue
-        said = ["–" if value is None or value is pd.NA else str(value) for value in column]
-        words = sorted(set(said))
+        texts = ["–" if value is None or value is pd.NA else str(value) for value in column]
+        words = sorted(set(texts))
         dimensions.append(
             {
                 "label": as_text(name),
-                "values": [words.index(word) for word in said],
+                "values": [words.index(word) for word in texts],
                 "tickvals": list(range(len(words))),
                 "ticktext": words,
             }

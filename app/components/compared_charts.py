@@ -57,12 +57,14 @@ class _Item:
 
 def titles_of(runs: Sequence[ComparedRun | InspectedRun]) -> dict[str, str]:
     """Run id to a title that no other chosen run has: its label, with its experiment or its id where needed."""
-    said = {run.id: run_title(run.run.label) for run in runs}
+    titles = {run.id: run_title(run.run.label) for run in runs}
     names: Callable[[ComparedRun | InspectedRun], str] = lambda run: run.experiment.name  # noqa: E731
     for more in (names, lambda run: run.id):
-        often = {title for title in said.values() if list(said.values()).count(title) > 1}
-        said = {run.id: f"{said[run.id]} · {more(run)}" if said[run.id] in often else said[run.id] for run in runs}
-    return said
+        often = {title for title in titles.values() if list(titles.values()).count(title) > 1}
+        titles = {
+            run.id: f"{titles[run.id]} · {more(run)}" if titles[run.id] in often else titles[run.id] for run in runs
+        }
+    return titles
 
 
 def charts(
@@ -95,8 +97,10 @@ def charts(
             with place:
                 chart = st.container()  # above the choice of its axis, which is read first
                 if (name, part, items) == wanted[0] and name == "Weights":
-                    said = near_uniform.nearly((run.run.config, run.live) for run in runs if run.id not in switched)
-                    drawn.fits_weights = near_uniform.note(said, key="fit", bind="query-params")
+                    near_equal = near_uniform.nearly(
+                        (run.run.config, run.live) for run in runs if run.id not in switched
+                    )
+                    drawn.fits_weights = near_uniform.note(near_equal, key="fit", bind="query-params")
                 with chart:
                     drawn.chart(PANELS[name], part, items)
 
@@ -201,14 +205,14 @@ class _Drawn:
         return list(parts.items()) or [("", [])]
 
     def items(self, panel: Panel) -> list[_Item]:
-        made = []
+        items = []
         for owner, runs in self.owners.items():
             if panel in MEASURES:
-                made += self.measured(panel, owner, runs)
+                items += self.measured(panel, owner, runs)
                 continue
             if not panel.by_term:
                 with_it = tuple(run for run in runs if panel.column == SCORE or _has_auxiliary(run))
-                made += [_Item(owner, "", panel.column, with_it)] if with_it else []
+                items += [_Item(owner, "", panel.column, with_it)] if with_it else []
                 continue
             terms = list(dict.fromkeys(term for run in runs for term in run.live.terms))
             if panel.column == "share" and any(map(_has_auxiliary, runs)):
@@ -217,8 +221,8 @@ class _Drawn:
                 with_it = tuple(
                     run for run in runs if (term in run.live.terms or (term == AUXILIARY and _has_auxiliary(run)))
                 )
-                made.append(_Item(owner, term, f"{panel.column}_{term}", with_it))
-        return made
+                items.append(_Item(owner, term, f"{panel.column}_{term}", with_it))
+        return items
 
     def measured(self, panel: Panel, owner: str, runs: Sequence[ComparedRun]) -> list[_Item]:
         """Of the runs of an owner that measured gradients; each item is called as the losses it is of."""
@@ -227,7 +231,7 @@ class _Drawn:
             if run.live.has_gradients:
                 for column, of in columns(panel, run.live.terms, auxiliary=_has_auxiliary(run)).items():
                     members.setdefault((column, title_of(of)), []).append(run)
-        return [_Item(owner, title, column, tuple(found)) for (column, title), found in members.items()]
+        return [_Item(owner, title, column, tuple(measured_by)) for (column, title), measured_by in members.items()]
 
     def chart(self, panel: Panel, part: str, items: Sequence[_Item]) -> None:
         axis = self.look.axis
@@ -240,12 +244,12 @@ class _Drawn:
             angles = dict.fromkeys((item.owner for item in items), False)
             for item in items:
                 angles[item.owner] |= any(run.live.measured(item.column) for run in item.runs)
-            if said := without_angle(angles):
-                st.caption(said)
+            if angle_note := without_angle(angles):
+                st.caption(angle_note)
         if panel is SHARE:
             owned = {(item.owner, run.id): run.live for item in items for run in item.runs}
-            if said := harmed((owner, live) for (owner, _), live in owned.items()):
-                st.caption(sentence_of(said))
+            if angle_note := harmed((owner, live) for (owner, _), live in owned.items()):
+                st.caption(sentence_of(angle_note))
         y_range = (lowest_share(line.y for line in series), 1) if panel is SHARE else panel.y_range
         if panel.column == SCORE:
             y_range = self.metric.range
@@ -258,7 +262,7 @@ class _Drawn:
             zoom_group=f"compare-{axis}",
             title=self.title(panel, part),
             help=self.metric.sentence if panel.column == SCORE else panel.help,
-            about={**{named(term): said for term, said in TERMS.items()}, ZERO: BELOW_ZERO},
+            about={**{named(term): angle_note for term, angle_note in TERMS.items()}, ZERO: BELOW_ZERO},
             x_label=AXIS_LABELS[axis],
             y_label=self.y_label(panel),
             y_range=y_range,
@@ -314,20 +318,20 @@ class _Drawn:
 
     def banded(self, items: Sequence[_Item]) -> list[Series]:
         """Mean, upper and lower end of each group's band; a group of one run is its line."""
-        made = []
+        series = []
         for item in items:
             curves = [
                 self.score(run) if item.column == SCORE else whole(run, item.column, self.look.view(run))
                 for run in item.runs
             ]
-            found = self.groups.band([_rising(*curve) for curve in curves])  # type: ignore[union-attr]
-            mean = self.series(item, found.x, found.mean, items)
-            made.append(mean)
-            if np.isfinite(found.low).any():
+            bands = self.groups.band([_rising(*curve) for curve in curves])  # type: ignore[union-attr]
+            mean = self.series(item, bands.x, bands.mean, items)
+            series.append(mean)
+            if np.isfinite(bands.low).any():
                 shared: dict[str, Any] = {"color": mean.color, "width": 0.5, "run": mean.run, "term": mean.term}
-                made.append(Series(f"{item.name}, low", found.x, found.low, **shared))
-                made.append(Series(f"{item.name}, high", found.x, found.high, band_to=f"{item.name}, low", **shared))
-        return made
+                series.append(Series(f"{item.name}, low", bands.x, bands.low, **shared))
+                series.append(Series(f"{item.name}, high", bands.x, bands.high, band_to=f"{item.name}, low", **shared))
+        return series
 
     def series(self, item: _Item, x: np.ndarray, y: np.ndarray, among: Sequence[_Item]) -> Series:
         color, dash = self.style(item, among)

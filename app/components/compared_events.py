@@ -47,6 +47,6 @@ def events_list(runs: Sequence[ComparedRun], titles: Mapping[str, str], events: 
 def _happened(run: ComparedRun, title: str, events: Sequence[EventRow], view: View, *, tell: bool) -> list[Happening]:
     own = [event for event in events if event.run == run.id]
     place = run.run.config.get("gradient_of")
-    found = event_marks(own, {run.id: title}, view, name=lambda word: method_title(word, place), end=run.live.ended)
-    marks = sorted(found, key=lambda mark: mark.x)
+    happened = event_marks(own, {run.id: title}, view, name=lambda word: method_title(word, place), end=run.live.ended)
+    marks = sorted(happened, key=lambda mark: mark.x)
     return [replace(mark, text=f"{mark.text} · {title}") for mark in marks] if tell else marks

@@ -76,14 +76,14 @@ def results_html(results: Results, groups: Sequence[str], baseline: str, info: C
     names = [name for name in dict.fromkeys(summary["metric"]) if "/" not in name]
     bold = {
         (row.group, metric)
-        for metric, found in results.comparisons.items()
-        for row in found.table.itertuples()
-        if row.bold and len(found.table) > 1
+        for metric, comparison in results.comparisons.items()
+        for row in comparison.table.itertuples()
+        if row.bold and len(comparison.table) > 1
     }
     spreads = {
         (row.group, metric): row.spread
-        for metric, found in results.comparisons.items()
-        for row in found.table.itertuples()
+        for metric, comparison in results.comparisons.items()
+        for row in comparison.table.itertuples()
     }
     cells = {(row.group, row.metric): row for row in summary.itertuples()}
     rows = []
@@ -96,25 +96,25 @@ def results_html(results: Results, groups: Sequence[str], baseline: str, info: C
                 line.append("–")
                 continue
             spread = row.sd if row.runs > 1 else spreads.get((group, name), float("nan"))
-            said = f"{number(row.mean)} ± {number(spread, 3)}" if math.isfinite(spread) else number(row.mean)
-            said = f"<b>{said}</b>" if (group, name) in bold else said
+            mean = f"{number(row.mean)} ± {number(spread, 3)}" if math.isfinite(spread) else number(row.mean)
+            mean = f"<b>{mean}</b>" if (group, name) in bold else mean
             known = group != baseline and math.isfinite(row.difference)
-            line.append(f'{said}<span class="how"> {row.difference:+.4f}</span>' if known else said)
+            line.append(f'{mean}<span class="how"> {row.difference:+.4f}</span>' if known else mean)
         rows.append(line)
     headings = [("Group", "A run, or runs that were taken together."), ("Runs", "How many runs have a score.")]
     return table_html([*headings, *((info(name).title, info(name).sentence) for name in names)], rows, "Results")
 
 
-def comparison_html(found: Comparison, baseline: str) -> str:
+def comparison_html(comparison: Comparison, baseline: str) -> str:
     """What a test says of one metric, a line per group; see ``dmf.analysis.comparison.Comparison``."""
     rows = []
-    for row in found.table.itertuples():
+    for row in comparison.table.itertuples():
         own = row.group == baseline
         mean = f"{number(row.mean)} ± {number(row.spread, 3)}"
         rows.append(
             [
                 html.escape(row.group) + (" (baseline)" if own else ""),
-                f"<b>{mean}</b>" if row.bold and len(found.table) > 1 else mean,
+                f"<b>{mean}</b>" if row.bold and len(comparison.table) > 1 else mean,
                 "–" if own else f"{row.difference:+.4f}",
                 "–" if own or math.isnan(row.low) else f"{row.low:.4f} to {row.high:.4f}",
                 "–" if own else "&lt; 0.001" if row.p_holm < 0.001 else f"{row.p_holm:.3f}",
@@ -139,21 +139,27 @@ COMPARED = (
 )
 
 
-def behaviour_html(found: Mapping[str, Behaviour]) -> str:
+def behaviour_html(behaviours: Mapping[str, Behaviour]) -> str:
     """How the weights of each run behaved; see ``dmf.analysis.behaviour.Behaviour``."""
     rows = []
-    for title, said in found.items():
-        taken = "never" if said.first_taken is None else f"step {said.first_taken:,} ({named(said.taken_by or '')})"
+    for title, behaviour in behaviours.items():
+        taken = (
+            "never"
+            if behaviour.first_taken is None
+            else f"step {behaviour.first_taken:,} ({named(behaviour.taken_by or '')})"
+        )
         rows.append(
             [
                 html.escape(title),
-                f"{said.steps:,}",
-                "–" if said.dominant is None else f"{html.escape(named(said.dominant))} {said.dominance:.3f}",
-                _by_term(said.terms, said.mean_shares),
-                number(said.mean_entropy, 3),
-                number(said.restlessness, 5),
-                taken if said.steps else "–",
-                _by_term(said.terms, said.loss_correlation, "+.2f"),
+                f"{behaviour.steps:,}",
+                "–"
+                if behaviour.dominant is None
+                else f"{html.escape(named(behaviour.dominant))} {behaviour.dominance:.3f}",
+                _by_term(behaviour.terms, behaviour.mean_shares),
+                number(behaviour.mean_entropy, 3),
+                number(behaviour.restlessness, 5),
+                taken if behaviour.steps else "–",
+                _by_term(behaviour.terms, behaviour.loss_correlation, "+.2f"),
             ]
         )
     return table_html(BEHAVIOUR, rows, "Weight behaviour")
@@ -171,17 +177,17 @@ BEHAVIOUR = (
 )
 
 
-def redundant_sentences(found: Mapping[str, Behaviour]) -> list[str]:
+def redundant_sentences(behaviours: Mapping[str, Behaviour]) -> list[str]:
     """Losses that say the same, one sentence each; runs that agree share one."""
-    said: dict[tuple[str, str, str], list[tuple[str, float]]] = {}
-    for title, behaviour in found.items():
+    pairs: dict[tuple[str, str, str], list[tuple[str, float]]] = {}
+    for title, behaviour in behaviours.items():
         for pair in behaviour.redundant:
             one, other = map(named, pair.terms)
-            said.setdefault((one, other, pair.reason), []).append((title, pair.correlation))
+            pairs.setdefault((one, other, pair.reason), []).append((title, pair.correlation))
     return [
         f"{one} and {other} move together in {', '.join(title for title, _ in runs)} (rank correlation "
         f"{min(value for _, value in runs):.3f} or more), so one of them is redundant. {reason}".rstrip()
-        for (one, other, reason), runs in said.items()
+        for (one, other, reason), runs in pairs.items()
     ]
 
 
@@ -192,16 +198,28 @@ def _by_term(terms: Sequence[str], values: Any, style: str = ".2f") -> str:
     )
 
 
-def behaviour_frame(found: Mapping[str, Behaviour]) -> pd.DataFrame:
+def behaviour_frame(behaviours: Mapping[str, Behaviour]) -> pd.DataFrame:
     """The same numbers, a row per run and loss."""
     rows = [
         {
-            **{"run": title, "steps": said.steps, "term": term, "mean_share": share, "loss_correlation": correlation},
-            **{"is_dominant": term == said.dominant, "mean_entropy": said.mean_entropy},
-            **{"restlessness": said.restlessness, "first_taken": said.first_taken, "taken_by": said.taken_by},
+            **{
+                "run": title,
+                "steps": behaviour.steps,
+                "term": term,
+                "mean_share": share,
+                "loss_correlation": correlation,
+            },
+            **{"is_dominant": term == behaviour.dominant, "mean_entropy": behaviour.mean_entropy},
+            **{
+                "restlessness": behaviour.restlessness,
+                "first_taken": behaviour.first_taken,
+                "taken_by": behaviour.taken_by,
+            },
         }
-        for title, said in found.items()
-        for term, share, correlation in zip(said.terms, said.mean_shares, said.loss_correlation, strict=True)
+        for title, behaviour in behaviours.items()
+        for term, share, correlation in zip(
+            behaviour.terms, behaviour.mean_shares, behaviour.loss_correlation, strict=True
+        )
     ]
     return pd.DataFrame(rows)
 
@@ -224,9 +242,9 @@ def settings_and_results(differing: pd.DataFrame, titles: Mapping[str, str], sco
             for value in plain
         ]
     for column, title in RESULTS.items():
-        found = by_run[column].reindex(list(titles))
-        if found.notna().any():
-            table[title] = found
+        column_values = by_run[column].reindex(list(titles))
+        if column_values.notna().any():
+            table[title] = column_values
     return table
 
 

@@ -146,10 +146,10 @@ def _choice(titles: list[str], low: int, high: int, key: str) -> tuple[str, int]
 def _headline(explained: Explanation, title: str, step: int, last: int, first: int) -> str:
     method = named(explained.weighting)
     more = [method] * (method != title) + [f"since step {explained.since + first:,}"] * (explained.since > 0)
-    told = html.escape(f"{title} ({', '.join(more)})" if more else title)
+    title_html = html.escape(f"{title} ({', '.join(more)})" if more else title)
     return (
         f'<div class="explained"><p class="headline">Step {step:,} <span class="muted">of {last:,}</span>, '
-        f"{told}</p></div>"
+        f"{title_html}</p></div>"
     )
 
 
@@ -169,11 +169,11 @@ def _weights(explained: Explanation, colors: Mapping[str, str]) -> str:
             f'<u style="left:min({mark:.3f}%, 100% - 2px)"></u></span>'
             f'<span class="number">{_number(weight)}</span></div>'
         )
-    told = _influence(explained)
+    influence = _influence(explained)
     sums = float(explained.weights.sum())
     if abs(sums - 1) > 1e-3:
-        told += f" Its weights sum to {_number(sums)}, not to 1; that sum is a full bar."
-    return f'<div class="explained weights">{"".join(rows)}<p>{html.escape(told)}</p></div>'
+        influence += f" Its weights sum to {_number(sums)}, not to 1; that sum is a full bar."
+    return f'<div class="explained weights">{"".join(rows)}<p>{html.escape(influence)}</p></div>'
 
 
 def _influence(explained: Explanation) -> str:

@@ -47,11 +47,11 @@ def exporting(report: Callable[[], Report]) -> None:
     bar = st.expander("Export tables, charts and the whole comparison", key="export", on_change="rerun")
     if not bar.open:
         return
-    found = report()
+    prepared = report()
     with bar:
         st.caption("Tables, as CSV that any spreadsheet opens.")
         with st.container(horizontal=True):
-            for name, table in found.tables.items():
+            for name, table in prepared.tables.items():
                 st.download_button(
                     name,
                     csv(table),
@@ -61,9 +61,9 @@ def exporting(report: Callable[[], Report]) -> None:
                     icon=":material/table:",
                     on_click="ignore",
                 )
-        _runs(found)
+        _runs(prepared)
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            title = st.selectbox("Chart", list(found.figures), key="export-chart", width=380)
+            title = st.selectbox("Chart", list(prepared.figures), key="export-chart", width=380)
             kind = st.segmented_control(
                 "As",
                 ["PNG", "SVG"],
@@ -72,7 +72,7 @@ def exporting(report: Callable[[], Report]) -> None:
                 key="export-kind",
                 help="What the camera above the chart saves; your browser draws it.",
             )
-            figure = found.figures[title]
+            figure = prepared.figures[title]
             st.download_button(
                 "Chart as HTML",
                 lambda: page(title, [figure]),
@@ -85,7 +85,7 @@ def exporting(report: Callable[[], Report]) -> None:
             )
             st.download_button(
                 "Whole comparison as HTML",
-                lambda: page(WHOLE.capitalize(), pieces(found)),
+                lambda: page(WHOLE.capitalize(), pieces(prepared)),
                 f"{file_name(WHOLE)}.html",
                 "text/html",
                 key="report-html",
@@ -105,15 +105,15 @@ def exporting(report: Callable[[], Report]) -> None:
         )
 
 
-def _runs(found: Report) -> None:
+def _runs(report: Report) -> None:
     """The runs as they were recorded, in one file."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.multiselect(
             "Runs as recorded",
-            list(found.runs),
-            default=list(found.runs),
-            format_func=found.runs.__getitem__,
-            key=f"export-runs-{'-'.join(found.runs)}",
+            list(report.runs),
+            default=list(report.runs),
+            format_func=report.runs.__getitem__,
+            key=f"export-runs-{'-'.join(report.runs)}",
             width=380,
             help="Several runs come as one zip.",
         )
@@ -123,13 +123,13 @@ def _runs(found: Report) -> None:
             default="CSV",
             required=True,
             key="export-format",
-            help=" ".join(f"{name}: {said}" for name, (_, said) in FORMATS.items()),
+            help=" ".join(f"{name}: {explanation}" for name, (_, explanation) in FORMATS.items()),
         )
         format, about = FORMATS[kind]
         st.download_button(
             f"Runs as {kind}",
-            lambda: found.run_data(chosen, format),
-            found.run_file(chosen, format) if chosen else None,
+            lambda: report.run_data(chosen, format),
+            report.run_file(chosen, format) if chosen else None,
             "application/octet-stream",
             key="run-data",
             icon=":material/download:",
@@ -157,5 +157,5 @@ def file_name(title: str) -> str:
 
 def pieces(report: Report) -> list[Any]:
     """Parts of the page in order: what is said, then the charts."""
-    said = [part for heading, text in report.said.items() for part in (f"<h2>{heading}</h2>", text)]
-    return [*said, "<h2>Charts</h2>", *report.figures.values()]
+    sections = [part for heading, text in report.said.items() for part in (f"<h2>{heading}</h2>", text)]
+    return [*sections, "<h2>Charts</h2>", *report.figures.values()]

@@ -64,10 +64,10 @@ def gamma_curve(values: Mapping[str, Any], steps_per_epoch: int | None, runs: Se
     )
     for schedule, group in groups.items():
         if schedule is None:
-            said = "No auxiliary loss."
+            caption = "No auxiliary loss."
         else:
-            said = half_life(schedule, steps_per_epoch, is_per_epoch=values["decay_every"] == "epoch")
-        st.caption(f"{_numbered(group)}: {said[0].lower()}{said[1:].replace(':', '', 1)}" if differ else said)
+            caption = half_life(schedule, steps_per_epoch, is_per_epoch=values["decay_every"] == "epoch")
+        st.caption(f"{_numbered(group)}: {caption[0].lower()}{caption[1:].replace(':', '', 1)}" if differ else caption)
 
 
 def _schedule(settings: Mapping[str, Any], steps_per_epoch: int) -> AuxiliarySchedule | None:

@@ -81,20 +81,20 @@ def lowest_share(lines: Iterable[np.ndarray]) -> float:
 
 def where(configs: Iterable[Mapping[str, Any]]) -> str:
     """Where and how often gradients were measured, by the settings of experiments; empty where these do not say."""
-    found = []
+    places = []
     for config in configs:
         training = config.get("training", {})
         place, every = training.get("gradients", "off"), training.get("gradients_every", 10)
         if place != "off":
-            found.append(f"at the {place}, {'every step' if every == 1 else f'every {every} steps'}")
-    return f"Measured {'; or '.join(dict.fromkeys(found))}." if found else ""
+            places.append(f"at the {place}, {'every step' if every == 1 else f'every {every} steps'}")
+    return f"Measured {'; or '.join(dict.fromkeys(places))}." if places else ""
 
 
 def heading(configs: Iterable[Mapping[str, Any]]) -> None:
     """Above the charts: what they are, and how it was measured."""
     st.markdown("#### Gradients", help=HEADING)
-    if said := where(configs):
-        st.caption(said)
+    if place := where(configs):
+        st.caption(place)
 
 
 def without_angle(angles: Mapping[str, bool]) -> str:
@@ -111,7 +111,7 @@ def harmed(lives: Iterable[tuple[str, LiveRun]]) -> str:
     Args:
         lives: Title of a run, and its telemetry; a run that was measured by an earlier version says nothing here.
     """
-    found = []
+    sentences = []
     for title, live in lives:
         for loss in (*live.terms, AUXILIARY):
             column = f"grad_step_{loss}"
@@ -121,9 +121,9 @@ def harmed(lives: Iterable[tuple[str, LiveRun]]) -> str:
                 continue
             is_now = values[-1] < HARM
             when, cosine = ("at the last measurement", values[-1]) if is_now else ("at times", values.min())
-            said = f"cosine {cosine:.2g}".replace("-", "\N{MINUS SIGN}", 1)
-            found.append(f"{title_of((loss,))} in {title} ({when}, {said})")
-    return f"The common step makes worse: {'; '.join(found)}." if found else ""
+            cosine_text = f"cosine {cosine:.2g}".replace("-", "\N{MINUS SIGN}", 1)
+            sentences.append(f"{title_of((loss,))} in {title} ({when}, {cosine_text})")
+    return f"The common step makes worse: {'; '.join(sentences)}." if sentences else ""
 
 
 def gradient_charts(race: Race) -> None:
@@ -152,13 +152,13 @@ def _chart(race: Race, measure: Panel) -> None:
     for run, live in zip(race.snapshot.experiment.runs, race.snapshot.live, strict=True):
         if not _is_measured(race, live):
             continue
-        found = columns(measure, live.terms, auxiliary=run.config["auxiliary"] != "none")
+        measured = columns(measure, live.terms, auxiliary=run.config["auxiliary"] != "none")
         pairs += combinations(live.terms, 2)
         title = race.titles[run.id]
         lives.append((title, live))
         own = [
             Source(live, name, title, title_of(of), f"{title_of(of)} · {title}", points=live.measured(name))
-            for name, of in found.items()
+            for name, of in measured.items()
         ]
         drawn += [(live, source) for source in own]
         if live.size:
@@ -178,7 +178,7 @@ def _chart(race: Race, measure: Panel) -> None:
         height=340 + LEGEND_LINE,
         **about,
     )
-    if measure is COSINE and (said := without_angle(angles)):
-        st.caption(said)
-    if measure is SHARE and (said := harmed(lives)):
-        st.caption(sentence_of(said))
+    if measure is COSINE and (note := without_angle(angles)):
+        st.caption(note)
+    if measure is SHARE and (note := harmed(lives)):
+        st.caption(sentence_of(note))

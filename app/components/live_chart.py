@@ -152,7 +152,9 @@ def live_chart(
         "zoom": (st.session_state.get(own) or {}).get("zoom"),
         "title": title,
         "help": help,
-        "about": {name: said for name, said in (about or {}).items() if name in {line.term for line in series}},
+        "about": {
+            name: about_term for name, about_term in (about or {}).items() if name in {line.term for line in series}
+        },
         "note": note,
         "xLabel": x_label,
         "yLabel": y_label,

@@ -67,16 +67,16 @@ def show(
                     slots[field] = st.empty()
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             applied = st.form_submit_button("Apply", type="primary", icon=":material/check:")
-            said = st.container()
-    told = f"knobs-told-{experiment.id}"
+            answers = st.container()
+    told_key = f"knobs-told-{experiment.id}"
     if applied:
         wanted = {field: value for field, value in values.items() if value is not None and [value] != present[field]}
-        st.session_state[told] = _applied(experiment, chosen, wanted, slots, turn)
-    problem, sentences = st.session_state.get(told, (False, [EXPLAINED]))
+        st.session_state[told_key] = _applied(experiment, chosen, wanted, slots, turn)
+    problem, sentences = st.session_state.get(told_key, (False, [EXPLAINED]))
     if problem:
-        said.error(sentences[0])
+        answers.error(sentences[0])
     else:
-        said.html(f'<p class="outcome" role="status">{"<br>".join(map(html.escape, sentences))}</p>')
+        answers.html(f'<p class="outcome" role="status">{"<br>".join(map(html.escape, sentences))}</p>')
 
 
 def _applied(

@@ -49,11 +49,11 @@ def nearly(configs_and_runs: Iterable[tuple[Mapping[str, Any], LiveRun]]) -> lis
         configs_and_runs: Configuration of each run, and what was recorded of it: with ``near_uniform`` (``equal``,
             ``reason``; None for other methods) and ``spread`` (``low``, ``high``; None before the first step).
     """
-    found: dict[tuple[str, float, str], list[Any]] = {}
+    nearly_equal: dict[tuple[str, float, str], list[Any]] = {}
     for config, live in configs_and_runs:
         if live.near_uniform is not None:
             title = method_title(config["weighting"], config.get("gradient_of"))
-            spreads = found.setdefault((title, live.near_uniform.equal, live.near_uniform.reason), [])
+            spreads = nearly_equal.setdefault((title, live.near_uniform.equal, live.near_uniform.reason), [])
             spreads += [live.spread] if live.spread is not None else []
     return [
         Nearly(
@@ -63,7 +63,7 @@ def nearly(configs_and_runs: Iterable[tuple[Mapping[str, Any], LiveRun]]) -> lis
             max((each.high for each in spreads), default=None),
             reason,
         )
-        for (title, equal, reason), spreads in found.items()
+        for (title, equal, reason), spreads in nearly_equal.items()
     ]
 
 
@@ -78,11 +78,13 @@ def note(methods: Iterable[Nearly], *, key: str, **kept: Any) -> bool:
     Returns:
         Whether the axis is to fit the data.
     """
-    said = list(methods)
-    if not said:
+    methods_named = list(methods)
+    if not methods_named:
         return False
     with st.container(key=f"{key}-line", gap=None):
-        st.caption(" · ".join(each.sentence for each in said), help="\n\n".join(each.reason for each in said))
+        st.caption(
+            " · ".join(each.sentence for each in methods_named), help="\n\n".join(each.reason for each in methods_named)
+        )
         return st.toggle(FIT, key=key, help=FIT_HELP, **kept)
 
 

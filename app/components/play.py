@@ -90,8 +90,8 @@ def play_button(key: str, source: Callable[[], Any]) -> None:
     if is_played(key):
         st.button("End replay", key=f"play-end-{key}", icon=":material/close:", on_click=_end, help=ENDED)
     elif st.button("Play", key=f"play-{key}", icon=":material/replay:", help=HELP):
-        found = source()
-        played = _Played(key, found, speed=fitting(found.seconds))
+        recorded = source()
+        played = _Played(key, recorded, speed=fitting(recorded.seconds))
         played.go(0.0, on=True)
         st.session_state[_PLAYED] = played
         st.rerun()

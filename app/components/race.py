@@ -74,13 +74,13 @@ class Race:
 
     def sources(self, column: str, *, auxiliary: bool = False) -> list[Source]:
         """A column of each term of each run, such as ``weight``; ``auxiliary`` adds that of the auxiliary loss."""
-        made = []
+        sources = []
         for run, live in zip(self.snapshot.experiment.runs, self.snapshot.live, strict=True):
             own = [AUXILIARY] if auxiliary and run.config["auxiliary"] != "none" else []
             for term in [*live.terms, *own]:
                 title = self.titles[run.id]
-                made.append(Source(live, f"{column}_{term}", title, term, f"{named(term)} · {title}"))
-        return made
+                sources.append(Source(live, f"{column}_{term}", title, term, f"{named(term)} · {title}"))
+        return sources
 
     def of_auxiliary(self, column: str, name: str) -> list[Source]:
         """``auxiliary`` or ``gamma`` of each run that has an auxiliary loss."""
@@ -291,7 +291,7 @@ def _chart(
         key=key,
         scope=race.scope,
         title=title,
-        about={**{_term(term): said for term, said in TERMS.items()}, ZERO: zero},
+        about={**{_term(term): words for term, words in TERMS.items()}, ZERO: zero},
         x_label=AXIS_LABELS[race.view.axis],
         marks=[Mark(mark.x, mark.text, mark.kind) for mark in race.marks],
         note=" · ".join(word for word in (note, honest(lines)) if word),

@@ -80,12 +80,16 @@ def score_title(summary: ExperimentSummary) -> str:
 
 def in_words(summary: ExperimentSummary) -> str:
     """What the sparkline shows, for those who hear the page."""
-    said = [
+    sentences = [
         f"{run_title(run.label)} {run.best:.3f} at epoch {run.best_epoch}"
         for run in summary.runs
         if run.best is not None
     ]
-    return f"Best validation {score_title(summary)} so far: {'; '.join(said)}." if said else "No validation scores yet."
+    return (
+        f"Best validation {score_title(summary)} so far: {'; '.join(sentences)}."
+        if sentences
+        else "No validation scores yet."
+    )
 
 
 def _about(summary: ExperimentSummary) -> str:

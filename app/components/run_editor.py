@@ -68,12 +68,12 @@ def run_editor(
                 _tried(lambda: delete(gone), f"{len(gone)} deleted.")
 
 
-def _tried(action: Callable[[], None], said: str) -> None:
+def _tried(action: Callable[[], None], done: str) -> None:
     """Do it and show the page anew, or say why it cannot be done."""
     try:
         action()
     except DMFError as error:
         st.error(sentence_of(error), icon=":material/error:")
         return
-    st.session_state[SAID] = said
+    st.session_state[SAID] = done
     st.rerun()

@@ -26,7 +26,7 @@ class Curve(Protocol):
 
 
 def sparkline(
-    curves: Sequence[Curve], dashes: Sequence[Dash], epochs: int, said: str, mode: Mode, *, best: Curve | None
+    curves: Sequence[Curve], dashes: Sequence[Dash], epochs: int, description: str, mode: Mode, *, best: Curve | None
 ) -> str:
     """A picture of scores over epochs, as an ``<img>``; a page would strip an ``<svg>`` that stands in its HTML.
 
@@ -34,13 +34,13 @@ def sparkline(
         curves: One per run.
         dashes: One per run.
         epochs: How many are planned: the width stands for all of them.
-        said: What it shows, for those who hear the page.
+        description: What it shows, for those who hear the page.
         mode: Of the page.
         best: Whose best score has a dot.
     """
     picture = base64.b64encode(drawing(curves, dashes, epochs, COLOR.of(mode), best).encode()).decode()
     return (
-        f'<img class="sparkline" width="{WIDTH}" height="{HEIGHT}" alt="{html.escape(said)}" '
+        f'<img class="sparkline" width="{WIDTH}" height="{HEIGHT}" alt="{html.escape(description)}" '
         f'src="data:image/svg+xml;base64,{picture}">'
     )
 

@@ -42,9 +42,9 @@ def heading(experiment: ExperimentRow, command: Callable[[str, CommandName], boo
             st.page_link(HOME, label="All experiments", icon=":material/arrow_back:")
             st.markdown(f"### {plain(experiment.name)}")
         controls = st.container(key="controls", horizontal=True, gap="small", width="content")
-    said = st.container()
+    place = st.container()
     with controls:
-        buttons(experiment, command, said)
+        buttons(experiment, command, place)
         return st.container(horizontal=True, vertical_alignment="center", gap="small", width="content")
 
 
@@ -130,11 +130,11 @@ def trouble(sentences: Sequence[str | None]) -> None:
 
 def reasons(experiment: ExperimentRow) -> None:
     """Why runs ended otherwise than planned, in plain words."""
-    said: dict[tuple[str, str], list[str]] = {}
+    titles_by_reason: dict[tuple[str, str], list[str]] = {}
     for run in experiment.runs:
         if run.state.is_resumable and run.reason:
-            said.setdefault((run.state.value, run.reason), []).append(run_title(run.label))
-    for (state, reason), labels in said.items():
+            titles_by_reason.setdefault((run.state.value, run.reason), []).append(run_title(run.label))
+    for (state, reason), labels in titles_by_reason.items():
         whose = "Every run" if len(labels) == len(experiment.runs) > 1 else ", ".join(labels)
         show = {"failed": st.error, "interrupted": st.warning}.get(state, st.info)
         can_resume = state == "interrupted" and not experiment.is_recorded

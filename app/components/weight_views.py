@@ -83,19 +83,19 @@ def figures(
         path: Gives the path (points, 3) of a run's weights.
         together: Settings and results, a row per run; None where they are not drawn.
     """
-    made = {
+    figures = {
         ENTROPY: twin(
             _entropies(runs, titles, behaviours), title=ENTROPY, x_label=AXIS_LABELS["step"], y_label=ENTROPY_UNIT
         )
     }
     if alike := _alike(runs):
-        made[PATHS] = _triangle(alike, titles, path, LIGHT)
+        figures[PATHS] = _triangle(alike, titles, path, LIGHT)
     if together is not None:
-        made[COORDINATES] = _coordinates(together, LIGHT)
+        figures[COORDINATES] = _coordinates(together, LIGHT)
     for title in (PATHS, COORDINATES):
-        if title in made:
-            made[title].update_layout(title=title, paper_bgcolor="white", margin_t=90)
-    return made
+        if title in figures:
+            figures[title].update_layout(title=title, paper_bgcolor="white", margin_t=90)
+    return figures
 
 
 def _entropies(
@@ -105,8 +105,8 @@ def _entropies(
     series = []
     for run in runs:
         title = titles[run.id]
-        found, (color, dash) = behaviours[title], colors[title]
-        series.append(Series(title, found.entropy_step, found.entropy, color.pair, dash=dash, term=title))
+        behaviour, (color, dash) = behaviours[title], colors[title]
+        series.append(Series(title, behaviour.entropy_step, behaviour.entropy, color.pair, dash=dash, term=title))
     return series
 
 

@@ -136,14 +136,14 @@ def show_chosen(ids: list[str], table: pd.DataFrame) -> None:
             runs, chosen, access.run_metrics(ids), access.named_metric(metric, runs), groups
         )
         differing = access.what_differs(configs)
-        said = {"What differs": comparison_tables.differences_html(differing, titles)}
+        sections = {"What differs": comparison_tables.differences_html(differing, titles)}
         tables = {"What differs": differing.rename(columns=titles), "Settings and results": together}
         behaviours = {titles[run.id]: access.behaviour(run) for run in runs}
         paths = weight_views.figures(runs, titles, behaviours, access.weight_path, together if has_axes else None)
         return exporting.Report(
             tables={**tables, **{name: rows for name, (rows, _) in report.items()}},
             figures={**drawn, **paths},
-            said={**said, **{name: text for name, (_, text) in report.items()}},
+            said={**sections, **{name: text for name, (_, text) in report.items()}},
             runs=titles,
             run_file=access.run_file,
             run_data=access.run_data,
@@ -162,10 +162,10 @@ def delete(ids: list[str]) -> None:
 
 def show_differences(configs: dict[str, dict[str, Any]], titles: dict[str, str]) -> None:
     st.markdown("#### What differs", help="Only those settings that are not the same in all chosen runs.")
-    found = access.what_differs(configs)
+    differences = access.what_differs(configs)
     with st.container(key="differences"):
-        if len(found):
-            st.html(comparison_tables.differences_html(found, titles))
+        if len(differences):
+            st.html(comparison_tables.differences_html(differences, titles))
         else:
             st.caption(
                 "Choose at least two runs." if len(configs) < MOST_ALONE else "These runs have the same settings."
@@ -244,9 +244,9 @@ def show_results(runs: list[ComparedRun], members: dict[str, tuple[str, ...]]) -
     st.markdown("#### Results", help="Metrics on the test images, which nothing was chosen by.")
     with st.container(key="results"):
         first, over = grouping.baseline(list(members))
-        found = access.results(runs, members, first, over)
-        if len(found.summary):
-            st.html(comparison_tables.results_html(found, list(members), first, named))
+        results = access.results(runs, members, first, over)
+        if len(results.summary):
+            st.html(comparison_tables.results_html(results, list(members), first, named))
             st.caption(
                 "Mean ± standard deviation over runs, or over images where there is one; after it, the difference to "
                 "the baseline. Bold is what cannot be told apart from the best; a metric without bold cannot be "
@@ -254,24 +254,24 @@ def show_results(runs: list[ComparedRun], members: dict[str, tuple[str, ...]]) -
             )
         metric = st.selectbox(
             "Metric that is tested",
-            list(found.comparisons),
+            list(results.comparisons),
             format_func=lambda name: named(name).title,
             key="metric",
             width=320,
             help="One number for the whole split can be tested over seeds only, one per image also with a single seed.",
             bind="query-params",
         )
-        tested = found.comparisons[metric]
+        tested = results.comparisons[metric]
         table = comparison_tables.comparison_html(tested, first) if len(tested.table) else ""
         if table:
             st.html(table)
         st.markdown(plain(tested.sentence))
         if tested.family:
             st.caption(plain(tested.family))
-    all_metrics = comparison_tables.results_html(found, list(members), first, named)
+    all_metrics = comparison_tables.results_html(results, list(members), first, named)
     concluded = f"{table}<p>{html.escape(tested.sentence)}</p><p>{html.escape(tested.family)}</p>"
     return {
-        "Results": (found.summary, all_metrics),
+        "Results": (results.summary, all_metrics),
         f"Compared by {named(metric).title}": (tested.table, concluded),
     }
 
@@ -279,18 +279,18 @@ def show_results(runs: list[ComparedRun], members: dict[str, tuple[str, ...]]) -
 def show_behaviour(runs: list[ComparedRun], titles: dict[str, str]) -> dict[str, tuple[pd.DataFrame, str]]:
     st.markdown("#### Weight behaviour", help="What the weights did, in numbers.")
     with st.container(key="behaviour"):
-        found = {titles[run.id]: access.behaviour(run) for run in runs}
-        st.html(comparison_tables.behaviour_html(found))
-        for sentence in comparison_tables.redundant_sentences(found):
+        behaviours = {titles[run.id]: access.behaviour(run) for run in runs}
+        st.html(comparison_tables.behaviour_html(behaviours))
+        for sentence in comparison_tables.redundant_sentences(behaviours):
             st.markdown(f":material/content_copy: {plain(sentence)}")
         left, right = st.columns(2, gap="medium")
         with left:
-            weight_views.entropy(runs, titles, found)
+            weight_views.entropy(runs, titles, behaviours)
         with right:
             weight_views.triangle(runs, titles, access.weight_path)
-    table = comparison_tables.behaviour_html(found)
-    redundant = "".join(f"<p>{html.escape(said)}</p>" for said in comparison_tables.redundant_sentences(found))
-    return {"Weight behaviour": (comparison_tables.behaviour_frame(found), table + redundant)}
+    table = comparison_tables.behaviour_html(behaviours)
+    redundant = "".join(f"<p>{html.escape(said)}</p>" for said in comparison_tables.redundant_sentences(behaviours))
+    return {"Weight behaviour": (comparison_tables.behaviour_frame(behaviours), table + redundant)}
 
 
 def show_parallel(together: pd.DataFrame) -> None:

@@ -192,8 +192,8 @@ def show_split(source: Source, facts: Facts) -> None:
     if not report.is_sound:
         card.problems(report.problems)
         return
-    found = access.split(source, seed, keep_together=together)
-    parts = [f"{sum(labels.values()):,} {name}" for name, labels in found.counts.items()]
+    split = access.split(source, seed, keep_together=together)
+    parts = [f"{sum(labels.values()):,} {name}" for name, labels in split.counts.items()]
     st.markdown(f"**{' · '.join(parts)}**")
     st.caption(plain(card.split_words(report)))
     if st.button(
@@ -206,9 +206,9 @@ def show_split(source: Source, facts: Facts) -> None:
         train(source, {"seed": seed, "duplicates": "group" if together else "keep"})
     picture = partial(access.picture, source, seed)
     splits.look_alikes(
-        found.duplicates, picture, len(facts.class_names), kept_together=together, given=bool(report.split)
+        split.duplicates, picture, len(facts.class_names), kept_together=together, given=bool(report.split)
     )
-    splits.case_table(found.cases)
+    splits.case_table(split.cases)
 
 
 show()

@@ -79,13 +79,15 @@ def show_recent() -> None:
     if access.only_examples():
         examples()
     first = st.session_state.setdefault("recent-from", 0)
-    found = access.overview(ROWS + 1, first)
-    recent.recent([summary for summary in found[:ROWS] if not summary.is_active])
-    if first == 0 and len(found) <= ROWS:
+    summaries = access.overview(ROWS + 1, first)
+    recent.recent([summary for summary in summaries[:ROWS] if not summary.is_active])
+    if first == 0 and len(summaries) <= ROWS:
         return
     with st.container(horizontal=True, key="recent-pages"):
         st.button("Newer", icon=":material/arrow_back:", disabled=first == 0, on_click=turn, args=(-ROWS,))
-        st.button("Older", icon=":material/arrow_forward:", disabled=len(found) <= ROWS, on_click=turn, args=(ROWS,))
+        st.button(
+            "Older", icon=":material/arrow_forward:", disabled=len(summaries) <= ROWS, on_click=turn, args=(ROWS,)
+        )
 
 
 def turn(rows: int) -> None:
@@ -97,8 +99,8 @@ def start(preset: Preset) -> None:
     """Start a race and watch it; if it cannot work, say why."""
     checked = access.check(preset.settings, preset.runs, preset.title)
     if checked.config is None:
-        said = [*checked.problems.values(), *(sentence for _, sentence in checked.rows.values())]
-        st.error(f"“{preset.title}” cannot start: {sentence_of(said[0])}", icon=":material/error:")
+        problems = [*checked.problems.values(), *(sentence for _, sentence in checked.rows.values())]
+        st.error(f"“{preset.title}” cannot start: {sentence_of(problems[0])}", icon=":material/error:")
         return
     try:
         id = state.start_once(checked.config, access.start)

@@ -54,7 +54,7 @@ def group_results(
     metrics = store.epoch_metrics([run.id for run, _ in runs])
     headlines = {run.id: headline_of(experiment.config) for run, experiment in runs}
     summary = summary_table(metrics, members, baseline, headlines=headlines)
-    told = told_metrics(experiment.config for _, experiment in runs)
+    own_metrics = told_metrics(experiment.config for _, experiment in runs)
     configs = {run.id: flat_config(experiment.config, run.config) for run, experiment in runs}
     tested = metrics[metrics["split"] == "test"]
     comparisons = {}
@@ -64,8 +64,8 @@ def group_results(
         else:
             values = tested[tested["metric"] == metric].set_index("run")["value"].to_dict()
             scored = {id: _pooled(id, config, values.get(id)) for id, config in configs.items()}
-        about = known_metric(metric, told)
-        found = compare(
+        about = known_metric(metric, own_metrics)
+        compared = compare(
             {name: [scored[id] for id in ids] for name, ids in members.items()},
             baseline,
             metric=about.title,
@@ -73,8 +73,8 @@ def group_results(
             over=over,
         )
         # A score of the whole split is one number per run: only over seeds is there anything to test.
-        if metric == PER_IMAGE or found.test in ("paired t", "bootstrap"):
-            comparisons[metric] = found
+        if metric == PER_IMAGE or compared.test in ("paired t", "bootstrap"):
+            comparisons[metric] = compared
     return Results(summary, comparisons)
 
 

@@ -32,10 +32,10 @@ def check_method(
     if Path(method).is_dir():
         raise ConfigError(f"{method} is a folder. Give one Python file of your own, or the name of a method.", "method")
     is_file = Path(method).suffix == ".py" or Path(method).is_file()
-    found = []
+    results = []
     for word, called in methods_of(load_plugin(method), name) if is_file else methods_called(method):
         for finding in check_method(word, called):
-            found.append(finding)
+            results.append(finding)
             if not json:
                 title = f"{finding.kind} {finding.name}: {finding.promise}"
                 console.print(f"{MARKS[finding.result]} ", end="")
@@ -45,11 +45,11 @@ def check_method(
                     markup=False,
                     soft_wrap=True,
                 )
-    failed = sum(finding.result == "fail" for finding in found)
+    failed = sum(finding.result == "fail" for finding in results)
     if json:
-        print_json([finding.__dict__ for finding in found])
+        print_json([finding.__dict__ for finding in results])
     else:
-        counts = {result: sum(finding.result == result for finding in found) for result in MARKS}
+        counts = {result: sum(finding.result == result for finding in results) for result in MARKS}
         console.print(f"{counts['pass']} kept, {failed} broken, {counts['skip']} skipped", highlight=False)
     if failed:
         raise typer.Exit(1)

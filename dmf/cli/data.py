@@ -118,8 +118,8 @@ def convert_dataset(
     from dmf.data import build_dataset, convert, identify, suggest
 
     root = Path(folder).expanduser()
-    found = None if dataset else identify(root)
-    name, root = (dataset, root) if found is None else (found.dataset, root / found.base)
+    layout = None if dataset else identify(root)
+    name, root = (dataset, root) if layout is None else (layout.dataset, root / layout.base)
     config = parse(DataConfig, given({"dataset": name, "root": str(root), "dataset_options": dataset_options}))
     options = suggest(config.dataset, root, config.dataset_options)
     built = build_dataset(config.model_copy(update={"dataset_options": options}))

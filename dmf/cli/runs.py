@@ -157,8 +157,8 @@ def examples(store: Annotated[str | None, STORE] = None) -> None:
 
     opened = open_store(store)
     added = add_examples(opened)
-    said = f"Added {', '.join(added)} to" if added else "The example runs are in"
-    console.print(f"{said} {opened.where}", highlight=False, markup=False, soft_wrap=True)
+    sentence = f"Added {', '.join(added)} to" if added else "The example runs are in"
+    console.print(f"{sentence} {opened.where}", highlight=False, markup=False, soft_wrap=True)
 
 
 def export(

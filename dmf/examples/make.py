@@ -55,12 +55,12 @@ def config(epochs: int = EPOCHS) -> ExperimentConfig:
 
 def scenes() -> list[Example]:
     """The scenes of the tour, on the CPU; archived, so that whoever takes one over has no longer lists."""
-    made = []
+    examples = []
     for name, scene in SCENES.items():
         chosen = scene.preset.config()
         on_cpu = chosen.model_copy(update={"training": chosen.training.model_copy(update={"device": "cpu"})})
-        made.append(Example(scene_stem(name), on_cpu, scene.changes, (TAG, TOUR_TAG), is_archived=True))
-    return made
+        examples.append(Example(scene_stem(name), on_cpu, scene.changes, (TAG, TOUR_TAG), is_archived=True))
+    return examples
 
 
 def make(file: Path, examples: Sequence[Example]) -> None:

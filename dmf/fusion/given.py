@@ -168,5 +168,5 @@ def _mask(present: Presence, names: tuple[str, ...] | None, count: int) -> Tenso
 
 def _as_tensor(mask: Tensor | list[bool], device: torch.device) -> Tensor:
     # Without waiting for the device, which a copy of so few numbers would otherwise do.
-    made = mask if isinstance(mask, Tensor) else torch.tensor(mask)
-    return made.to(device=device, dtype=torch.bool, non_blocking=True)
+    tensor = mask if isinstance(mask, Tensor) else torch.tensor(mask)
+    return tensor.to(device=device, dtype=torch.bool, non_blocking=True)

@@ -16,17 +16,17 @@ def checked_names(names: Sequence[str], count: int) -> tuple[str, ...]:
     Raises:
         ConfigError: If there are not K different names, none of them empty.
     """
-    found = tuple(names)
-    if isinstance(names, str) or not all(isinstance(name, str) and name for name in found):
+    checked = tuple(names)
+    if isinstance(names, str) or not all(isinstance(name, str) and name for name in checked):
         raise ConfigError(f"`names` must be texts, one per loss, got {names!r}.", "terms")
-    if len(found) != count:
+    if len(checked) != count:
         raise ConfigError(
-            f"`names` must be {count} names, one per loss, got {len(found)}: {', '.join(found)}.", "terms"
+            f"`names` must be {count} names, one per loss, got {len(checked)}: {', '.join(checked)}.", "terms"
         )
-    twice = [name for name in found if found.count(name) > 1]
+    twice = [name for name in checked if checked.count(name) > 1]
     if twice:
         raise ConfigError(f"Every loss needs a name of its own, got {twice[0]!r} twice.", "terms")
-    return found
+    return checked
 
 
 def place_of(name: str | int, names: tuple[str, ...] | None, count: int) -> int:

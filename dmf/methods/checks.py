@@ -207,11 +207,11 @@ def a_restored_state_goes_on(subject: Subject, at: tuple[int, ...] = (2, 11, 18)
         second = LiveHistory(fusion)
         second.network.data.copy_(network)
         torch.set_rng_state(dice)
-        found = second.run(losses[step:])
-        differs = _first((found != expected[step:]).any(-1))
+        weights = second.run(losses[step:])
+        differs = _first((weights != expected[step:]).any(-1))
         require(
             differs is None,
-            f"restored after {step} steps, the weights differ {differs} steps on: {_row(found, differs)} instead of "
+            f"restored after {step} steps, the weights differ {differs} steps on: {_row(weights, differs)} instead of "
             f"{_row(expected[step:], differs)}. Keep all that is remembered in registered buffers",
         )
 
@@ -318,8 +318,8 @@ def require(holds: bool, sentence: str) -> None:
 
 def _first(where: Tensor) -> int | None:
     """The first row that is True."""
-    found = where.nonzero()
-    return int(found[0]) if len(found) else None
+    positions = where.nonzero()
+    return int(positions[0]) if len(positions) else None
 
 
 def _row(weights: Tensor, step: int | None) -> str:

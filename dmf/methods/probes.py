@@ -141,13 +141,13 @@ def reaction(usual: Tensor, got: Tensor) -> Reaction:
 
     Weights are compared as shares of their sum, because not all have the same sum.
     """
-    expected, found = (weights[:, 0] / weights.sum(-1) for weights in (usual, got))
-    gap = (found - expected).abs()
+    expected, reacted = (weights[:, 0] / weights.sum(-1) for weights in (usual, got))
+    gap = (reacted - expected).abs()
     at = int(gap.argmax())
     still = (gap > gap[at] / 10).nonzero()
     last = int(still[-1]) if len(still) else 0
     back = None if last == len(gap) - 1 else last + 1
-    return Reaction(round(float(expected[at]), 4), round(float(found[at]), 4), at, back)
+    return Reaction(round(float(expected[at]), 4), round(float(reacted[at]), 4), at, back)
 
 
 def cost(name: str) -> float:

@@ -126,5 +126,5 @@ def measured_columns(terms: Sequence[str], *, auxiliary: bool) -> tuple[str, ...
 def _slopes(total: Tensor, losses: Sequence[Tensor]) -> list[Tensor]:
     """Derivative of the total by each loss, flat; 0 by one that carries no gradient."""
     attached = [loss for loss in losses if loss.requires_grad]
-    found = iter(torch.autograd.grad(total, attached, retain_graph=True, allow_unused=True, materialize_grads=True))
-    return [(next(found) if loss.requires_grad else torch.zeros_like(loss)).reshape(-1) for loss in losses]
+    gradients = iter(torch.autograd.grad(total, attached, retain_graph=True, allow_unused=True, materialize_grads=True))
+    return [(next(gradients) if loss.requires_grad else torch.zeros_like(loss)).reshape(-1) for loss in losses]

@@ -51,9 +51,9 @@ class Watch:
     def explain(self, in_row: int, step: int) -> str:
         """Say why a run of non-finite steps fails it; ``step`` is the number of steps taken."""
         names = ", ".join(repr(name) for name in self._culprits)
-        said = f"Loss {names} was" if len(self._culprits) == 1 else f"Losses {names} were"
+        subject = f"Loss {names} was" if len(self._culprits) == 1 else f"Losses {names} were"
         return (
-            f"{said} NaN or infinite for {in_row} steps in a row (from step {step - in_row}). Nothing was "
+            f"{subject} NaN or infinite for {in_row} steps in a row (from step {step - in_row}). Nothing was "
             "learned from them. Lower the learning rate, or look at the loss and the data."
         )
 

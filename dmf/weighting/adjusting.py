@@ -90,7 +90,7 @@ def adjust_all(
     goals = adjust(proposals, start, base=base, total=total)
     last, count, parts = start.tolist(), len(start), []
     for part in goals.split(STEPS_AT_ONCE):
-        values, found = part.flatten().tolist(), []
+        values, adjusted = part.flatten().tolist(), []
         for at in range(0, len(values), count):
             goal = values[at : at + count]
             now = [smoothing * old + (1 - smoothing) * new for old, new in zip(last, goal, strict=True)]
@@ -100,9 +100,9 @@ def adjust_all(
             longest = max(map(abs, way))
             if max_change is not None and longest > max_change:
                 now = [old + step * (max_change / longest) for old, step in zip(last, way, strict=True)]
-            found += now
+            adjusted += now
             last = now
-        parts.append(torch.tensor(found, dtype=proposals.dtype, device=proposals.device).view(part.shape))
+        parts.append(torch.tensor(adjusted, dtype=proposals.dtype, device=proposals.device).view(part.shape))
     return torch.cat(parts)
 
 

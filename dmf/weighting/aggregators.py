@@ -74,8 +74,8 @@ class GramianWeighting(GradientWeighting):
         """Weights (M,) of any sum for the inner products (M, M) of gradients that are not zero, on the host."""
         if self.prefers:
             self._rule.pref_vector = share
-        found: Tensor = self._rule(gramian)
-        return found
+        weights: Tensor = self._rule(gramian)
+        return weights
 
     def forward(self, state: StepState) -> Combined:
         if state.finite is False:
@@ -98,12 +98,12 @@ class GramianWeighting(GradientWeighting):
         if not products.isfinite().all() or not pulls.any():
             return None
         inner = products[pulls][:, pulls]
-        found = self.solve(inner / inner.trace(), functional.proportional(self.share[pulls]), step)
-        total = found.sum()
-        if not found.isfinite().all() or total <= _CANCELLED * found.abs().max():
+        proposal = self.solve(inner / inner.trace(), functional.proportional(self.share[pulls]), step)
+        total = proposal.sum()
+        if not proposal.isfinite().all() or total <= _CANCELLED * proposal.abs().max():
             return None
         weights = torch.zeros_like(products[0])
-        weights[pulls] = found * (self.total / total)
+        weights[pulls] = proposal * (self.total / total)
         return weights
 
 

@@ -312,16 +312,16 @@ class Weighting(KeepsPrecision, nn.Module, ABC):
 
     def rearranged_state(self, state: Mapping[str, Any], places: Sequence[int | None]) -> dict[str, Any]:
         """Tensors of this rule for the losses that were at ``places``; see :meth:`rearrange`."""
-        found = dict(state)
+        state_there = dict(state)
         for name, value in state.items():
             if not isinstance(value, Tensor) or not value.ndim or name in self.shared_state:
                 continue
-            made = rearranged(value, -1, places, like_others=name in self.proportions)
+            moved = rearranged(value, -1, places, like_others=name in self.proportions)
             whole = {"total": self.total, "1": 1.0, "count": float(len(places))}.get(self.proportions.get(name, ""))
             if whole is not None and (name != "weights" or self.keeps_sum):
-                made = functional.proportional(made) * whole
-            found[name] = made
-        return found
+                moved = functional.proportional(moved) * whole
+            state_there[name] = moved
+        return state_there
 
     def _host_tensors(self) -> dict[str, Tensor]:
         """Tensors per loss that are no buffers."""

@@ -61,10 +61,10 @@ def gradients(
 
 
 def _row(loss: Tensor, inputs: Sequence[Tensor], scale: Tensor | None = None) -> tuple[Tensor | None, ...]:
-    found: tuple[Tensor | None, ...] = torch.autograd.grad(
+    gradients: tuple[Tensor | None, ...] = torch.autograd.grad(
         loss, inputs, grad_outputs=scale, retain_graph=True, allow_unused=True
     )
-    return found
+    return gradients
 
 
 def _first_scale(loss: Tensor, output: Tensor | None) -> Tensor:
@@ -81,16 +81,16 @@ def _first_scale(loss: Tensor, output: Tensor | None) -> Tensor:
 
 def _scaled_row(loss: Tensor, inputs: Sequence[Tensor], scale: Tensor, can_wait: bool) -> tuple[Tensor | None, ...]:
     """The gradient with the largest of three scales that no number of it is too large for."""
-    found, fits = _unscaled(loss, inputs, scale)
+    row, fits = _unscaled(loss, inputs, scale)
     for _ in range(2):
         if (can_wait or can_read(fits)) and bool(fits):
             break
         scale = scale / 2.0**_FALLBACK
         smaller, fits_too = _unscaled(loss, inputs, scale)
-        pairs = zip(found, smaller, strict=True)
-        found = tuple(None if old is None or new is None else torch.where(fits, old, new) for old, new in pairs)
+        pairs = zip(row, smaller, strict=True)
+        row = tuple(None if old is None or new is None else torch.where(fits, old, new) for old, new in pairs)
         fits = fits | fits_too
-    return found
+    return row
 
 
 def _unscaled(loss: Tensor, inputs: Sequence[Tensor], scale: Tensor) -> tuple[tuple[Tensor | None, ...], Tensor]:
@@ -160,15 +160,15 @@ class GradientWeighting(Weighting):
             ConfigError: If it is not known.
         """
         known = state.parameters if self.gradient_of == "parameters" else (state.output,)
-        found = tuple(tensor for tensor in known if tensor is not None and tensor.requires_grad)
-        if any(hasattr(tensor, "placements") for tensor in found):  # a DTensor: each process holds a part of it
+        tensors = tuple(tensor for tensor in known if tensor is not None and tensor.requires_grad)
+        if any(hasattr(tensor, "placements") for tensor in tensors):  # a DTensor: each process holds a part of it
             raise ConfigError(
                 f"{type(self).__name__} cannot look at gradients at weights that are sharded over processes (FSDP). "
                 "Choose gradient_of='logits', or a weighting that follows from the losses.",
                 "weighting",
             )
-        if found:
-            return found
+        if tensors:
+            return tensors
         if self.gradient_of == "parameters":
             raise ConfigError(
                 f"{type(self).__name__} looks at gradients at the weights of the network, which this Fusion does not "

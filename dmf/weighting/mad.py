@@ -71,7 +71,7 @@ class MADWeighting(WindowWeighting):
 
     def statistic_stages(self, scaled: Tensor, filled: Count, statistic: Tensor) -> tuple[Stage, ...]:
         deviation = functional.mad(scaled, filled, self.median)
-        found = [
+        stages = [
             stage(
                 "deviation",
                 "Median absolute deviation",
@@ -83,8 +83,8 @@ class MADWeighting(WindowWeighting):
             )
         ]
         if self.floor:
-            found.append(floor_stage("m", deviation.clamp(min=self.floor), self.floor))
-        found.append(
+            stages.append(floor_stage("m", deviation.clamp(min=self.floor), self.floor))
+        stages.append(
             stage(
                 "likelihood",
                 "Likelihood",
@@ -94,4 +94,4 @@ class MADWeighting(WindowWeighting):
                 statistic.exp(),
             )
         )
-        return tuple(found)
+        return tuple(stages)

@@ -23,8 +23,8 @@ class KeepsPrecision(Base):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], *rest: Any, **named: Any) -> Any:
         def careful(tensor: Tensor) -> Tensor:
-            made = fn(tensor)
-            is_cast = made.dtype != tensor.dtype and made.is_floating_point()
-            return tensor.to(made.device) if is_cast and made.dtype.itemsize < LEAST else made
+            applied = fn(tensor)
+            is_cast = applied.dtype != tensor.dtype and applied.is_floating_point()
+            return tensor.to(applied.device) if is_cast and applied.dtype.itemsize < LEAST else applied
 
         return super()._apply(careful, *rest, **named)  # type: ignore[no-untyped-call]

@@ -121,7 +121,7 @@ class SoftAdaptWeighting(WindowWeighting):
         slopes = (recent * self.coefficients).sum(-1)
         normalized, weighted = _VARIANTS[self.softadapt_variant]
         coefficients = ", ".join(f"{value:.4g}" for value in self.coefficients.tolist())
-        found = [
+        stages = [
             stage(
                 "slope",
                 "Slope",
@@ -133,7 +133,7 @@ class SoftAdaptWeighting(WindowWeighting):
         ]
         if normalized:
             signed = self.slope == "reference"
-            found.append(
+            stages.append(
                 stage(
                     "normalised slope",
                     "Normalised slope",
@@ -144,7 +144,7 @@ class SoftAdaptWeighting(WindowWeighting):
                 )
             )
         if weighted:
-            found.append(
+            stages.append(
                 stage(
                     "mean loss",
                     "Mean loss",
@@ -155,7 +155,7 @@ class SoftAdaptWeighting(WindowWeighting):
                 )
             )
         factor, latex = ("f · ", "f_k\\,") if weighted else ("", "")
-        found.append(
+        stages.append(
             stage(
                 "exponential",
                 "Exponential",
@@ -167,4 +167,4 @@ class SoftAdaptWeighting(WindowWeighting):
                 statistic.exp(),
             )
         )
-        return tuple(found)
+        return tuple(stages)

@@ -136,10 +136,10 @@ def adjusting_stages(
     present: Tensor | None = None,
 ) -> tuple[Stage, ...]:
     """What :func:`adjusting.adjust` does to a proposal (K,), one stage for each adjustment that is on."""
-    found: list[Stage] = []
+    stages: list[Stage] = []
     before = {"last step's weight": last}
     if base is not None:
-        found.append(
+        stages.append(
             stage(
                 "base",
                 "Base weights",
@@ -151,7 +151,7 @@ def adjusting_stages(
             )
         )
     if smoothing > 0:
-        found.append(
+        stages.append(
             stage(
                 "smoothing",
                 "Smoothing",
@@ -163,7 +163,7 @@ def adjusting_stages(
             )
         )
     if low > 0 or high < float("inf"):
-        found.append(
+        stages.append(
             stage(
                 "limits",
                 "Floor and ceiling",
@@ -177,7 +177,7 @@ def adjusting_stages(
             )
         )
     if max_change is not None:
-        found.append(
+        stages.append(
             stage(
                 "change",
                 "Limit on the change",
@@ -198,7 +198,7 @@ def adjusting_stages(
                 numbers=before,
             )
         )
-    return tuple(found)
+    return tuple(stages)
 
 
 def _plain(values: Tensor) -> Numbers:

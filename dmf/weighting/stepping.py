@@ -24,11 +24,11 @@ def step_through(weighting: Weighting, losses: Tensor, present: Tensor, history_
     finite = (torch.isfinite(clean).all(-1) & present.any(-1)).tolist()
     whole = present.all(-1).tolist()
     history = LossHistory(weighting.count, history_max, losses.dtype)
-    made = []
+    weights = []
     for step in range(len(losses)):
         here = None if whole[step] else present[step]
         window = history.push(clean[step], finite[step], here)
         if step >= first:
             state = StepState(step, clean[step], window, history.count, finite[step], present=here)
-            made.append(weighting(state).weights)
-    return torch.stack(made) if made else losses.new_zeros(0, weighting.count)
+            weights.append(weighting(state).weights)
+    return torch.stack(weights) if weights else losses.new_zeros(0, weighting.count)

@@ -93,9 +93,9 @@ def _ask(asked: Sequence[Problem]) -> list[str | None]:
     """What the names in an archive leave open, and what was chosen so far."""
     answers: list[str | None] = []
     for place, problem in enumerate(asked):
-        said = plain(f"{problem.where}: {problem.what}. {problem.remedy}")
+        sentence = plain(f"{problem.where}: {problem.what}. {problem.remedy}")
         answers.append(
-            st.radio(said, problem.options, index=None, format_func=plain, key=f"asked-{problem.what}-{place}")
+            st.radio(sentence, problem.options, index=None, format_func=plain, key=f"asked-{problem.what}-{place}")
         )
     return answers
 
@@ -124,10 +124,10 @@ def _keep(kind: str, sentence: str, error: DMFError | None = None, notes: tuple[
 
 
 def _tell() -> None:
-    said = st.session_state.get(_SAID)
-    if said is None:
+    outcome = st.session_state.get(_SAID)
+    if outcome is None:
         return
-    kind, sentence, problems, notes = said
+    kind, sentence, problems, notes = outcome
     with st.container(key="brought-told"):
         if kind == "success":
             st.success(sentence, icon=":material/check:")

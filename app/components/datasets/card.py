@@ -22,8 +22,8 @@ def about(facts: Facts) -> None:
     rows = {"Licence": facts.licence, "Citation": facts.citation, "Classes": ", ".join(facts.class_names)}
     if facts.is_here and facts.root:
         rows["How to get it"] = facts.how_to_get
-    said = "".join(f"<dt>{name}</dt><dd>{html.escape(text)}</dd>" for name, text in rows.items())
-    st.html(f'<dl class="race facts-of-data">{said}</dl>')
+    rows_html = "".join(f"<dt>{name}</dt><dd>{html.escape(text)}</dd>" for name, text in rows.items())
+    st.html(f'<dl class="race facts-of-data">{rows_html}</dl>')
 
 
 def examples(pictures: Sequence[Picture], class_names: tuple[str, ...]) -> None:
@@ -110,12 +110,12 @@ def split_words(report: Report) -> str:
     return f"{split} {groups}"
 
 
-def problems(found: Sequence[Problem], notes: Sequence[str] = ()) -> None:
+def problems(problems: Sequence[Problem], notes: Sequence[str] = ()) -> None:
     """What is wrong, file by file, and what is unusual."""
-    if found:
-        one = len(found) == 1
-        st.error(f"{len(found):,} problem{'' if one else 's'} found.", icon=":material/error:")
-        frame = pd.DataFrame([{"where": each.where, "what": each.what, "way out": each.remedy} for each in found])
+    if problems:
+        one = len(problems) == 1
+        st.error(f"{len(problems):,} problem{'' if one else 's'} found.", icon=":material/error:")
+        frame = pd.DataFrame([{"where": each.where, "what": each.what, "way out": each.remedy} for each in problems])
         st.dataframe(frame, hide_index=True, alt="What is wrong, file by file")
     if notes:
         with st.expander(f"{len(notes):,} remark{'' if len(notes) == 1 else 's'}: unusual, but nothing is wrong"):

@@ -9,20 +9,20 @@ from app.components.page_style import plain
 from app.views import Question
 
 
-def questions(found: Sequence[Question], settle: Callable[[str], None]) -> None:
+def questions(asked: Sequence[Question], settle: Callable[[str], None]) -> None:
     """Ask what is open; a choice holds at once.
 
     Args:
-        found: With ``what``, ``decided`` and the ``options`` to choose from; ``must`` says that nothing works before.
+        asked: With ``what``, ``decided`` and the ``options`` to choose from; ``must`` says that nothing works before.
         settle: Called with the option that was chosen, as typed.
     """
-    if not found:
+    if not asked:
         return
-    one = len(found) == 1
+    one = len(asked) == 1
     with st.container(border=True, key="questions"):
-        title = "One question about these files" if one else f"{len(found)} questions about these files"
+        title = "One question about these files" if one else f"{len(asked)} questions about these files"
         st.markdown(f"##### {title}", help="What you choose is remembered for this folder.")
-        for question in found:
+        for question in asked:
             key = f"question-{hashlib.sha256(question.what.encode()).hexdigest()[:12]}"
             st.markdown(plain(f"{question.what[:1].upper()}{question.what[1:]}."))
             st.radio(

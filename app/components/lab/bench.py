@@ -74,11 +74,11 @@ def bench(now: setup.Setup, history: History, library: Any, train: Callable[[Seq
             _explained(drawn, library)
     if take.open:
         with take:
-            made = {curve.title: curve.weights for curve in drawn.picture.curves}
+            weights_by_title = {curve.title: curve.weights for curve in drawn.picture.curves}
             configs = {drawn.titles[row]: config for row, config in drawn.configs.items()}
             shown = st.session_state.get(f"{_EXPLAIN}-written", ("", ""))
             asked = {EXPLAIN: shown[0], STEP: shown[1]} if shown[0] in configs else {}
-            export.show(now, drawn.changed, made, configs, library=library, train=train, explained=asked)
+            export.show(now, drawn.changed, weights_by_title, configs, library=library, train=train, explained=asked)
     return drawn
 
 
@@ -278,10 +278,10 @@ def _against(now: setup.Setup, drawn: Bench) -> None:
 
 
 def _notes(history: History, library: Any) -> list[str]:
-    found = [history.note] if history.note else []
+    notes = [history.note] if history.note else []
     if history.recorded is not None:
-        found.append(_agreement(history, library))
-    return [note for note in found if note]
+        notes.append(_agreement(history, library))
+    return [note for note in notes if note]
 
 
 def _agreement(history: History, library: Any) -> str:

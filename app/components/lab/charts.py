@@ -184,23 +184,23 @@ def _lines(
     curves: Sequence[Curve] | None = None,
     reference: Curve | None = None,
 ) -> list[Drawn]:
-    made = []
+    lines = []
     for curve in picture.curves if curves is None else curves:
         for name in names:
             at = picture.names.index(name)
             if curve.before is not None:
                 other = 0.0 if reference is None or reference.before is None else reference.before[:, at]
-                made.append(Drawn(curve.title, name, curve.before[:, at] - other, is_before=True))
+                lines.append(Drawn(curve.title, name, curve.before[:, at] - other, is_before=True))
             other = 0.0 if reference is None else reference.weights[:, at]
-            made.append(Drawn(curve.title, name, curve.weights[:, at] - other))
-    return made
+            lines.append(Drawn(curve.title, name, curve.weights[:, at] - other))
+    return lines
 
 
 def _chart(picture: Picture, lines: Sequence[Drawn], key: str, *, note: str = "", height: int, **options: Any) -> None:
-    found, shown = thinned(lines, picture.first, zoom_of(key, SCOPE))
+    drawn, shown = thinned(lines, picture.first, zoom_of(key, SCOPE))
     style = _Style(picture, lines)
     live_chart(
-        [style.series(line, x, y) for line, (x, y) in zip(lines, found, strict=True)],
+        [style.series(line, x, y) for line, (x, y) in zip(lines, drawn, strict=True)],
         key=key,
         scope=SCOPE,
         sync="lab",

@@ -102,11 +102,11 @@ def received(state: Any) -> dict[str, Any] | None:
 
 
 def _plain(group: Group) -> dict[str, Any]:
-    made = asdict(group)
-    for control in made["controls"]:
+    plain = asdict(group)
+    for control in plain["controls"]:
         none = control["none"]
         control["none"] = none and {"text": none[0], "at": none[1]}
-    return made
+    return plain
 
 
 @cache

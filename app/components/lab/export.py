@@ -100,13 +100,13 @@ def commands(texts: Sequence[str], losses: str) -> list[str]:
             groups.append([method])
         else:
             group.append(method)
-    made = []
+    commands = []
     parts = [(changes, group) for changes, groups in together.items() for group in groups]
     for place, (shared, group) in enumerate(parts, 1):
         words = ["dmf", "replay", shlex.quote(losses), *(f"--weighting {method}" for method in group)]
         file = "weights.csv" if len(parts) == 1 else f"weights-{place}.csv"
-        made.append(" ".join([*words, *map(_option, shared), "-o", file]))
-    return made
+        commands.append(" ".join([*words, *map(_option, shared), "-o", file]))
+    return commands
 
 
 def _option(change: str) -> str:
@@ -117,10 +117,10 @@ def _option(change: str) -> str:
     return f"--{flag}={value}" if value.startswith("-") else f"--{flag} {shlex.quote(value)}"
 
 
-def _download(title: str, made: Callable[[], bytes], name: str, help: str, *, disabled: bool = False) -> None:
+def _download(title: str, content: Callable[[], bytes], name: str, help: str, *, disabled: bool = False) -> None:
     st.download_button(
         title,
-        made,
+        content,
         name,
         "application/json" if name.endswith(".json") else "text/csv",
         key=f"lab-file-{name}",

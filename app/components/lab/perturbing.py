@@ -51,7 +51,7 @@ def perturbing(now: setup.Setup, names: Sequence[str], first: int, last: int, ab
             format_func=lambda kind: KINDS[kind][0],
             key=_KIND,
             on_change=_begin,
-            help=" ".join(f"{KINDS[kind][0]}: {said}" for kind, said in about.items()),
+            help=" ".join(f"{KINDS[kind][0]}: {sentence}" for kind, sentence in about.items()),
         )
         title, size, length, height = KINDS[kind]
         st.session_state.setdefault(_LENGTH, length)
@@ -95,9 +95,9 @@ def perturbing(now: setup.Setup, names: Sequence[str], first: int, last: int, ab
             disabled=outside or len(now.perturbations) >= MOST,
             help=about[kind],
         )
-        for place, made in enumerate(now.perturbations):
+        for place, perturbation in enumerate(now.perturbations):
             with st.container(horizontal=True, vertical_alignment="center", key=f"lab-made-{place}"):
-                st.markdown(sentence_of(said(made, names, first)))
+                st.markdown(sentence_of(in_words(perturbation, names, first)))
                 st.button(
                     "",
                     icon=":material/close:",
@@ -111,16 +111,20 @@ def perturbing(now: setup.Setup, names: Sequence[str], first: int, last: int, ab
 
 def marks(perturbations: Sequence[Mapping[str, Any]], names: Sequence[str], first: int, last: int) -> list[Mark]:
     """Where each change begins, and the step that is chosen for the next while the bar is open."""
-    made = [Mark(first + int(each.get("step") or 0), said(each, names, first), "change") for each in perturbations]
+    marks = [Mark(first + int(each.get("step") or 0), in_words(each, names, first), "change") for each in perturbations]
     chosen = st.session_state.get(_STEP)
     if st.session_state.get(_OPEN) and chosen is not None and first <= chosen <= last:
-        made.append(Mark(chosen, "Chosen step"))
-    return made
+        marks.append(Mark(chosen, "Chosen step"))
+    return marks
 
 
-def said(made: Mapping[str, Any], names: Sequence[str], first: int) -> str:
+def in_words(perturbation: Mapping[str, Any], names: Sequence[str], first: int) -> str:
     """A change in words."""
-    kind, loss, length = made.get("kind", "spike"), int(made.get("loss") or 0), made.get("length", 1)
+    kind, loss, length = (
+        perturbation.get("kind", "spike"),
+        int(perturbation.get("loss") or 0),
+        perturbation.get("length", 1),
+    )
     name = named(names[loss]) if 0 <= loss < len(names) else f"loss {loss + 1}"
     what = {
         "spike": "Spike of {size:g} times the typical {name}",
@@ -129,10 +133,10 @@ def said(made: Mapping[str, Any], names: Sequence[str], first: int) -> str:
         "noise": "Noise of {size:g} on {name}",
         "drop": "{name} dropped",
     }.get(kind, "{name} changed")
-    start = first + int(made.get("step") or 0)
+    start = first + int(perturbation.get("step") or 0)
     span = f"from step {start:,}" if length is None else f"at step {start:,}"
     steps = "" if length in (None, 1) else f" for {length:,} steps"
-    return f"{what.format(size=float(made.get('size') or 0.0), name=name)}, {span}{steps}"
+    return f"{what.format(size=float(perturbation.get('size') or 0.0), name=name)}, {span}{steps}"
 
 
 def _begin() -> None:
@@ -143,16 +147,16 @@ def _add(names: Sequence[str], first: int, last: int) -> None:
     held = st.session_state
     if held[_STEP] is None or not first <= held[_STEP] <= last:  # typed just before the click
         return
-    made: dict[str, Any] = {
+    perturbation: dict[str, Any] = {
         "kind": held[_KIND],
         "loss": names.index(held[_LOSS]),
         "step": held[_STEP] - first,
         "length": held[_LENGTH],
     }
     if KINDS[held[_KIND]][1]:
-        made["size"] = held[_SIZE] or 0.0
+        perturbation["size"] = held[_SIZE] or 0.0
     now = setup.current()
-    setup.put(replace(now, perturbations=(*now.perturbations, made)))
+    setup.put(replace(now, perturbations=(*now.perturbations, perturbation)))
 
 
 def _remove(place: int) -> None:

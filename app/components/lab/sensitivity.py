@@ -66,15 +66,15 @@ def sensitivity(
         st.caption("Choose a range: “To” must be above “From”.")
         return
     try:
-        found, skipped = _computed(history, config, parameter, values, library)
+        sensitivities, skipped = _computed(history, config, parameter, values, library)
     except DMFError as error:
         st.error(f"{sentence_of(in_labels(str(error)))} Narrow the range.", icon=":material/error:")
         return
     now = getattr(config, parameter)
     figure = heat_map(
-        found.steps + history.first + skipped,
+        sensitivities.steps + history.first + skipped,
         values,
-        found.weights[:, :, history.names.index(loss)],
+        sensitivities.weights[:, :, history.names.index(loss)],
         parameter=label(parameter),
         loss=named(loss),
         now=None if now is None else float(now),
@@ -84,8 +84,8 @@ def sensitivity(
     parts = [
         "Each row is a replay of the whole history with another value; the dashed line is where the slider stands."
     ]
-    if found.per_column > 1:
-        parts.append(f"Each column is the mean of {found.per_column} steps.")
+    if sensitivities.per_column > 1:
+        parts.append(f"Each column is the mean of {sensitivities.per_column} steps.")
     if skipped:
         parts.append(f"Only the last {len(history.losses) - skipped:,} steps are replayed, to keep this quick.")
     st.caption(" ".join(parts))
@@ -120,9 +120,9 @@ def _computed(history: History, config: FusionConfig, parameter: str, values: li
         if time.monotonic() - started > 1 and share < 1:
             place.progress(share, "Replaying…")
 
-    found = library.swept(history, config, parameter, values, progress)
+    computed = library.swept(history, config, parameter, values, progress)
     place.empty()
-    return found
+    return computed
 
 
 def _range(parameter: str, config: FusionConfig) -> tuple[float, float]:

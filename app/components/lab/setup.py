@@ -66,10 +66,10 @@ class Setup:
 
     def with_methods(self, *texts: str, after: int | None = None) -> "Setup":
         """With more rows, below the row ``after`` or at the end."""
-        made = tuple(Row(self.next_id + place, text) for place, text in enumerate(texts))
+        rows = tuple(Row(self.next_id + place, text) for place, text in enumerate(texts))
         at = next((place + 1 for place, row in enumerate(self.rows) if row.id == after), len(self.rows))
         return replace(
-            self, rows=(*self.rows[:at], *made, *self.rows[at:])[:MOST_METHODS], next_id=self.next_id + len(made)
+            self, rows=(*self.rows[:at], *rows, *self.rows[at:])[:MOST_METHODS], next_id=self.next_id + len(rows)
         )
 
     def without(self, row: int) -> "Setup":
@@ -194,23 +194,23 @@ def _compact(value: Any) -> str:
 
 def _drawn(text: str) -> dict[str, Any]:
     """Settings of a drawn history, as far as their shape goes; whether they can work is for others to say."""
-    found: dict[str, Any] = _read("synthetic", text, dict)
-    losses = found.get("losses", [])
+    drawn: dict[str, Any] = _read("synthetic", text, dict)
+    losses = drawn.get("losses", [])
     is_list = isinstance(losses, list) and all(isinstance(loss, dict) for loss in losses)
-    numbers = [value for name, value in found.items() if name != "losses"]
+    numbers = [value for name, value in drawn.items() if name != "losses"]
     if not is_list or not all(map(_is_number, numbers + [value for loss in losses for value in loss.values()])):
         raise _unclear("synthetic")
-    return found
+    return drawn
 
 
 def _changes(text: str) -> tuple[dict[str, Any], ...]:
-    found = _read("changes", text, list)
-    for change in found:
+    changes = _read("changes", text, list)
+    for change in changes:
         if not isinstance(change, dict) or not isinstance(change.get("kind", ""), str):
             raise _unclear("changes")
         if not all(_is_number(value) for name, value in change.items() if name != "kind"):
             raise _unclear("changes")
-    return tuple(found)
+    return tuple(changes)
 
 
 def _is_number(value: Any) -> bool:

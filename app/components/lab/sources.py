@@ -138,8 +138,8 @@ def choose_file() -> tuple[str, bytes] | None:
     )
     if given is not None:
         st.session_state[UPLOADED] = given.name, given.getvalue()
-    found: tuple[str, bytes] | None = st.session_state.get(UPLOADED)
-    return found
+    uploaded: tuple[str, bytes] | None = st.session_state.get(UPLOADED)
+    return uploaded
 
 
 def shapes_menu(shapes: Mapping[str, Any]) -> None:
@@ -176,19 +176,19 @@ def synthetic_controls(kind: type[BaseModel], settings: Mapping[str, Any]) -> No
     groups = [Group((COUNT, *(model_control(kind, name, SHARED[name]) for name in SHARED)))]
     values["count"] = len(given)
     for place, loss in enumerate(given):
-        made = tuple(
+        shape_controls = tuple(
             model_control(shape, name, ranges[name], name=f"{place}.{name}", title=TITLES[name]) for name in ranges
         )
-        groups.append(Group(made, f"Shape of L{place + 1}", "How this loss goes.", folded=True))
+        groups.append(Group(shape_controls, f"Shape of L{place + 1}", "How this loss goes.", folded=True))
         values |= {f"{place}.{name}": loss.get(name, shape.model_fields[name].default) for name in ranges}
 
     def changed(sent: dict[str, Value], settled: bool) -> None:
         # A loss that is taken away and added again is what it was.
         taken = list(given) + st.session_state.get(_TAKEN_AWAY, [])[len(given) :]
-        made = settings_of(sent, kind, taken)
+        settings = settings_of(sent, kind, taken)
         count = int(sent["count"] or 1)
-        st.session_state[_TAKEN_AWAY] = [*made.get("losses", _first_losses(kind)), *taken[count:]]
-        setup.put(replace(setup.current(), synthetic=made), settled=settled)
+        st.session_state[_TAKEN_AWAY] = [*settings.get("losses", _first_losses(kind)), *taken[count:]]
+        setup.put(replace(setup.current(), synthetic=settings), settled=settled)
 
     with st.container(border=True, key="lab-shape", gap="small"):
         controls(groups, values, changed, key="lab-synthetic")
@@ -213,8 +213,8 @@ def settings_of(
         at, dot, field = name.partition(".")
         if dot and int(at) < len(losses) and value != defaults[field].default:
             losses[int(at)][field] = value
-    made = {name: values[name] for name in SHARED if values[name] != kind.model_fields[name].default}
-    return made if losses == _first_losses(kind) else made | {"losses": losses}
+    settings = {name: values[name] for name in SHARED if values[name] != kind.model_fields[name].default}
+    return settings if losses == _first_losses(kind) else settings | {"losses": losses}
 
 
 def _first_losses(kind: type[BaseModel]) -> list[dict[str, Any]]:
@@ -224,8 +224,8 @@ def _first_losses(kind: type[BaseModel]) -> list[dict[str, Any]]:
 
 def _shape(kind: type[BaseModel]) -> type[BaseModel]:
     """The model of one loss."""
-    found: type[BaseModel] = get_args(kind.model_fields["losses"].annotation)[0]
-    return found
+    shape: type[BaseModel] = get_args(kind.model_fields["losses"].annotation)[0]
+    return shape
 
 
 def _ranges(steps: int) -> dict[str, dict[str, Any]]:

@@ -35,8 +35,8 @@ def in_words(error: DMFError | str, titles: Mapping[str, str] | None = None) -> 
     sentence = _NO_SETTING.sub(r"This link has a setting that is not known here: \1.", str(error))
     field, colon, rest = sentence.partition(": ")
     if colon and field.isidentifier():
-        for said, meant in _MEANT:
-            rest = re.sub(said, meant, rest)
+        for word, meant in _MEANT:
+            rest = re.sub(word, meant, rest)
         title = (titles or {}).get(field) or label(field)
         sentence = f"{title} {rest}" if rest.startswith("must be ") else f"{title}: {rest}"
     return in_labels(sentence)

@@ -113,8 +113,8 @@ def _lines(scene: Scene, race: Race, key: str, title: str, sources: Sequence[Sou
         )
         for line in lines
     ]
-    said = {"Auxiliary" if term == AUXILIARY else named(term): words for term, words in TERMS.items()}
-    _chart(race, key, title, series, about=said, **about)
+    explanations = {"Auxiliary" if term == AUXILIARY else named(term): words for term, words in TERMS.items()}
+    _chart(race, key, title, series, about=explanations, **about)
 
 
 def _scores(scene: Scene, race: Race, info: Info) -> None:

@@ -55,8 +55,8 @@ class Played:
 
 def played(name: str) -> Played | None:
     """The scene that this visitor sees, if it is the one of this name."""
-    found: Played | None = st.session_state.get(_PLAYED)
-    return found if found is not None and found.name == name else None
+    shown: Played | None = st.session_state.get(_PLAYED)
+    return shown if shown is not None and shown.name == name else None
 
 
 def begin(name: str, source: Playback) -> Played:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.components.lab.perturbing import KINDS, said
+from app.components.lab.perturbing import KINDS, in_words
 from dmf.replay import Perturbation
 from dmf.replay.perturb import KINDS as ABOUT
 
@@ -21,7 +21,7 @@ NAMES = ("ce", "dice")
     ],
 )
 def test_a_change_is_said_in_words(change: dict[str, object], words: str) -> None:
-    assert said(change, NAMES, 100) == words
+    assert in_words(change, NAMES, 100) == words
 
 
 def test_every_kind_of_change_is_offered_and_explained() -> None:
