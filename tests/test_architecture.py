@@ -94,7 +94,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("dmf.fusion", "dmf.terms", "dmf.tasks.segmentation.metrics", "dmf.training", "dmf.runs", "dmf.weighting"),
     },
     "dmf.integrations": {"dmf.fusion", "dmf.recording"},
-    "dmf.studies": {"dmf.plugins", "dmf.build", "dmf.training", "dmf.runs", "dmf.jobs", "dmf.analysis"},
+    "dmf.studies": {"dmf.plugins", "dmf.build", "dmf.training", "dmf.runs", "dmf.jobs", "dmf.analysis", "dmf.tasks"},
     "dmf.examples": {"dmf.runs"},
     "dmf.examples.make": {"dmf.examples", "dmf.jobs", "dmf.runs"},
     "dmf.cli": {

@@ -81,8 +81,12 @@ def keep_inputs(output: Path, *inputs: str | Path | None) -> None:
 
 def print_json(document: Any) -> None:
     """One JSON document on standard output, and nothing else."""
-    json.dump(document, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
-    sys.stdout.write("\n")
+    sys.stdout.write(json_text(document))
+
+
+def json_text(document: Any) -> str:
+    """One JSON document with the end of its last line."""
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def may_be_gone(store: "RunStore", row: "RunRow") -> bool:

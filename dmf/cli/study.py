@@ -1,16 +1,19 @@
 """``dmf study plan | run | resume | status | table``: planned repetitions of experiments."""
 
+import sys
 import threading
 from collections.abc import Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from dmf.cli.shared import STORE, console, document, open_store, print_json
+from dmf.cli.shared import STORE, console, document, file_of, json_text, keep_inputs, open_store, print_json
 from dmf.cli.train import clean_stop
 from dmf.errors import ConfigError
 from dmf.studies import PLANS, StudyPlan, cells, find_plan
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from dmf.jobs import Job, OnStep
     from dmf.runs import CellRow, RunStore
     from dmf.studies.progress import StudyProgress
+    from dmf.studies.results import StudyTable
     from dmf.training import TrainingRun
 
 study_app = typer.Typer(
@@ -268,9 +272,62 @@ def _in_words(found: "StudyProgress") -> str:
     return f"Study {escape(found.name)}{' (paused)' if found.paused else ''}: {len(found.cells)} cells, {counts}{left}"
 
 
+@study_app.command("table")
+def table(
+    study: Annotated[str, STUDY],
+    *,
+    format: Annotated[str, typer.Option(help="text, csv, latex, html or json.")] = "text",
+    metric: Annotated[str | None, typer.Option(help="What differences and ranks are of; default Dice.")] = None,
+    published: Annotated[
+        Path | None,
+        typer.Option(help="CSV of published figures to stand beside: dataset,auxiliary,weighting,metric,mean,std."),
+    ] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="File to write; default the terminal.")] = None,
+    store: Annotated[str | None, STORE] = None,
+) -> None:
+    """Say what came out of a study: means over repeats, differences, ranks, and what can be concluded."""
+    from dmf.studies.formats import FORMATS
+    from dmf.studies.published import read_published
+    from dmf.studies.results import study_table, table_document
+
+    if format not in ("text", "json", *FORMATS):
+        raise ConfigError(f"Unknown format {format!r}. Choose one of: text, json, {', '.join(FORMATS)}.", "format")
+    if format == "text" and output is not None:
+        raise ConfigError("Text is for the terminal; choose another `--format` for a file.", "format")
+    opened = open_store(store)
+    figures = None if published is None else read_published(published)
+    found = study_table(opened, study, metric=metric, published=figures)
+    if format == "text":
+        print_table(found)
+        return
+    text = FORMATS[format](found) if format in FORMATS else json_text(table_document(found))
+    if output is None:
+        sys.stdout.write(text)
+        return
+    keep_inputs(output, file_of(opened), published)
+    output.write_text(text, encoding="utf-8")
+    console.print(f"Wrote {output}", highlight=False, markup=False, soft_wrap=True)
+
+
+def print_table(found: "StudyTable") -> None:
+    """The table of a study on standard output, with what belongs to it."""
+    from dmf.studies.formats import cells_of, headings, said
+
+    shown = Table(title=f"Study {escape(found.name)}: test images, mean ± standard deviation over repeats")
+    for heading in headings(found):
+        shown.add_column(heading, overflow="fold")
+    for row in found.rows:
+        shown.add_row(*map(escape, cells_of(found, row)))
+    # Whoever pipes it into another program gets a row a line, however long.
+    (document if document.is_terminal else Console(width=10_000, emoji=False)).print(shown)
+    for sentence in said(found):
+        document.print(sentence, highlight=False, markup=False, soft_wrap=True)
+
+
 def _train(store: "RunStore", study: str, workers: int, *, failed: bool, as_json: bool) -> None:
     from dmf.studies.local import LocalEngine, train_in_processes
     from dmf.studies.progress import progress
+    from dmf.studies.results import study_table, table_document
 
     store.reopen_cells(study, failed=failed)
     console.print(
@@ -284,9 +341,11 @@ def _train(store: "RunStore", study: str, workers: int, *, failed: bool, as_json
             train_in_processes(store, study, workers, stop=stop, on_look=bars.look)
     ended = progress(store, study)
     if as_json:
-        print_json(_status_document(ended))
+        print_json({**_status_document(ended), **table_document(study_table(store, study))})
     else:
         document.print(_in_words(ended), highlight=False, soft_wrap=True)
+        if ended.finished:
+            print_table(study_table(store, study))
     if stop.is_set():
         console.print(f"Stopped. Go on with: dmf study resume {escape(study)}", highlight=False)
     troubles = {

@@ -63,7 +63,8 @@ def test_a_study_runs_and_its_state_can_be_asked(dmf, plan):
     assert outcome.status == 0
     assert outcome.json()["counts"] == {"finished": 2}
     status = dmf("study", "status", "small", "--json").json()
-    assert status == outcome.json()
+    assert status.items() <= outcome.json().items()
+    assert [row["configuration"] for row in outcome.json()["rows"]] == ["mad"]
     (listed,) = dmf("study", "status", "--json").json()
     assert listed == status
     said = dmf("study", "status", "small")
@@ -112,3 +113,19 @@ def test_ctrl_c_stops_with_checkpoints_and_resume_goes_on(process, dmf, plan, ho
     assert "1 stopped, 1 waiting" in out
     assert all(any(file.kind == "checkpoint_last" for file in store.artifacts(run.id)) for run in store.runs())
     store.close()
+
+
+def test_a_run_prints_the_table_which_can_be_written_in_every_format(dmf, plan, tmp_path):
+    said = dmf("study", "run", plan, "--epochs", 1)
+    assert "Study small: test images, mean ± standard deviation over repeats" in said.out
+    assert "With 2 repeats nothing can be said" in said.out
+    document = dmf("study", "table", "small", "--format", "json").json()
+    assert [(row["weighting"], row["repeats"]) for row in document["rows"]] == [("mad", 2), ("fixed", 2)]
+    assert {"mean", "std"} <= document["rows"][0]["dice"].keys()
+    for format, beginning in [("csv", "dataset,"), ("latex", r"\begin{tabular}"), ("html", "<!doctype html>")]:
+        file = tmp_path / f"table.{format}"
+        assert dmf("study", "table", "small", "--format", format, "-o", file).status == 0
+        assert file.read_text().startswith(beginning)
+        assert dmf("study", "table", "small", "--format", format).out == file.read_text()
+    assert "Unknown format 'pdf'" in dmf("study", "table", "small", "--format", "pdf").err
+    assert "Text is for the terminal" in dmf("study", "table", "small", "-o", tmp_path / "x").err

@@ -1,0 +1,296 @@
+"""What came out of a study, as one table: means over repeats, differences, ranks. Opens without torch."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean, stdev
+from typing import Any
+
+import numpy as np
+
+from dmf.analysis.statistics import LEVEL
+from dmf.config import ExperimentConfig
+from dmf.errors import ConfigError
+from dmf.records import RunState
+from dmf.runs import CellRow, RunStore
+from dmf.studies.inference import LEAST_REPEATS, Difference, Ranks, planned_differences, ranks
+from dmf.studies.plan import StudyPlan, places
+from dmf.studies.published import Figure, Figures, impossible
+from dmf.tasks import known_metric, task_named
+
+METRICS = ("dice", "iou", "f1", "precision", "recall", "cb_dice", "lesion_dice")
+"""Columns of a table where a study has them, in this order; else those of its task."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One configuration on one dataset.
+
+    Attributes:
+        scores: Metric to seed to score on the test images.
+        paper: Metric to published figure; empty where there is none.
+    """
+
+    configuration: str
+    auxiliary: str
+    weighting: str
+    dataset: str
+    scores: Mapping[str, Mapping[int, float]]
+    paper: Mapping[str, Figure] = field(default_factory=dict)
+
+    @property
+    def repeats(self) -> int:
+        """Repeats that have come to their end."""
+        return len({seed for scores in self.scores.values() for seed in scores})
+
+    def mean(self, metric: str) -> float:
+        """Mean over repeats; NaN without any."""
+        values = self._values(metric)
+        return fmean(values) if values else math.nan
+
+    def std(self, metric: str) -> float:
+        """Standard deviation over repeats (n - 1); NaN for fewer than two."""
+        values = self._values(metric)
+        return stdev(values) if len(values) > 1 else math.nan
+
+    def _values(self, metric: str) -> list[float]:
+        return [value for value in self.scores.get(metric, {}).values() if math.isfinite(value)]
+
+
+@dataclass(frozen=True)
+class StudyTable:
+    """What came out of a study.
+
+    Attributes:
+        metrics: Columns.
+        metric: The one that differences and ranks are of.
+        rows: By dataset, configurations in the order of the plan.
+        differences: Dataset to configuration to its difference to the reference.
+        ranks: Of all configurations, over all blocks.
+        choices: What was chosen where the paper leaves it open, and whatever else decides the numbers.
+        notes: What a reader must know, as sentences.
+    """
+
+    name: str
+    reference: str
+    metrics: tuple[str, ...]
+    metric: str
+    rows: tuple[Row, ...]
+    differences: Mapping[str, Mapping[str, Difference]]
+    ranks: Ranks
+    choices: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def study_table(
+    store: RunStore, study: str, *, metric: str | None = None, published: Figures | None = None
+) -> StudyTable:
+    """The table of a study, of what has come to its end so far.
+
+    Args:
+        store: Where it is kept.
+        study: Its name.
+        metric: What differences and ranks are of; by default the first column.
+        published: Figures of a paper to stand beside.
+
+    Raises:
+        RunNotFoundError: If no study is called so.
+        ConfigError: If it has no such metric.
+    """
+    plan, found = StudyPlan.model_validate(store.study(study).plan), store.study_cells(study)
+    rows = _rows(plan, found, published or {})
+    there = list(dict.fromkeys(name for row in rows for name in row.scores))
+    wanted = METRICS if any(name in there for name in METRICS) else task_named(plan.base.get("task")).columns
+    metrics = tuple(name for name in wanted if name in there)
+    chosen = metric or (metrics[0] if metrics else METRICS[0])
+    if metrics and chosen not in there:
+        raise ConfigError(f"Study {study!r} has no metric {chosen!r}. Choose one of: {', '.join(metrics)}.", "metric")
+    differences = {}
+    for dataset in dict.fromkeys(row.dataset for row in rows):
+        scores = {row.configuration: row.scores.get(chosen, {}) for row in rows if row.dataset == dataset}
+        if plan.reference in scores:
+            share = _test_share(store, plan, found, dataset)
+            differences[dataset] = planned_differences(scores, plan.reference, share)
+    ranked = _ranks(rows, chosen)
+    return StudyTable(
+        name=study,
+        reference=plan.reference,
+        metrics=metrics,
+        metric=chosen,
+        rows=tuple(rows),
+        differences=differences,
+        ranks=ranked,
+        choices=_choices(plan, found),
+        notes=(*_notes(plan, found, rows, ranked, chosen), *_beside_the_paper(rows, published)),
+    )
+
+
+def _rows(plan: StudyPlan, found: Sequence[CellRow], published: Figures) -> list[Row]:
+    where = places(plan)
+    scores: dict[tuple[str, str], dict[str, dict[int, float]]] = {}
+    methods: dict[str, tuple[str, str]] = {}
+    for cell in found:
+        dataset, seed = where.get(cell.key, (str(cell.config["data"]["dataset"]), cell.config["training"]["seed"]))
+        for run in cell.experiment.runs if cell.experiment is not None else ():
+            name = cell.config["runs"][run.position]["label"]  # a run may be called otherwise by now
+            methods[name] = run.config["auxiliary"], run.config["weighting"]
+            own = scores.setdefault((dataset, name), {})
+            if run.state is RunState.FINISHED:
+                for metric, value in run.summary["metrics"].get("test", {}).items():
+                    own.setdefault(metric, {})[seed] = math.nan if value is None else float(value)
+    titles = [plan.title(dataset) for dataset in plan.datasets]
+    return [
+        Row(name, *methods[name], dataset, scores[dataset, name], published.get((dataset, *methods[name]), {}))
+        for dataset in titles
+        for name, _ in plan.named()
+        if (dataset, name) in scores
+    ]
+
+
+def _test_share(store: RunStore, plan: StudyPlan, found: Sequence[CellRow], dataset: str) -> float:
+    """Test images over training images, as they were split; by the plan's shares where nobody recorded it."""
+    where = places(plan)
+    for cell in found:
+        if where.get(cell.key, ("", 0))[0] == dataset and cell.experiment is not None:
+            for event in store.events([cell.experiment.runs[0].id]):
+                if event.kind == "prepared":
+                    images = event.data["images"]
+                    return float(images["test"]) / float(images["train"])
+            shares = cell.config["data"]["split"]
+            return float(shares[2]) / float(shares[0])
+    raise AssertionError(f"nothing of {dataset} was begun, so it has no rows")
+
+
+def _ranks(rows: Sequence[Row], metric: str) -> Ranks:
+    names = list(dict.fromkeys(row.configuration for row in rows))
+    by_block: dict[str, dict[str, float]] = {}
+    for row in rows:
+        for seed, value in row.scores.get(metric, {}).items():
+            by_block.setdefault(f"{row.dataset}, seed {seed}", {})[row.configuration] = value
+    table = np.array([[block.get(name, math.nan) for name in names] for block in by_block.values()], np.float64)
+    lower = known_metric(metric).better == "lower"
+    return ranks(names, list(by_block), table.reshape(len(by_block), len(names)), lower=lower)
+
+
+def _choices(plan: StudyPlan, found: Sequence[CellRow]) -> dict[str, str]:
+    """What decides the numbers and the paper does not say."""
+    if not found:
+        return {}
+    config = ExperimentConfig.model_validate(found[0].config)
+    fusion, data, training = config.runs[0].fusion, config.data, config.training
+    filtered = (
+        f"diameter {data.filter_diameter}, sigmas {data.filter_sigma_space:g} and {data.filter_sigma_intensity:g}"
+    )
+    return {
+        "mode": plan.mode,
+        "fixed weights": "equal" if fusion.weights is None else ":".join(f"{one:g}" for one in fusion.weights),
+        "losses": f"{', '.join(fusion.terms)}; gamma_0 {fusion.gamma:g}, decay {fusion.decay_rate:g} per "
+        f"{fusion.decay_every}; Tversky {fusion.fp_weight:g} on false positives and {fusion.fn_weight:g} on false "
+        f"negatives; Focal gamma {fusion.focal_gamma:g}, alpha {fusion.focal_alpha:g}",
+        "history": f"{fusion.history_min} to {fusion.history_max} steps",
+        "training": f"{training.epochs} epochs, batch {training.batch_size}, lr {training.lr:g}, tested at the "
+        f"{training.test_at} epoch",
+        "images": f"{data.image_size} pixels, {data.fit}, filter {filtered if data.filter else 'off'}, duplicates: "
+        f"{data.duplicates}",
+        "metrics": f"pooled over the test images, an absent class: {training.absent}",
+    }
+
+
+def _notes(plan: StudyPlan, found: Sequence[CellRow], rows: Sequence[Row], ranked: Ranks, metric: str) -> list[str]:
+    notes = []
+    left = sum(cell.state is not RunState.FINISHED for cell in found)
+    if left:
+        notes.append(f"{left} of {len(found)} cells have not come to their end; the table is of what has.")
+    repeats = min((row.repeats for row in rows), default=0)
+    if plan.reference and repeats < LEAST_REPEATS:
+        notes.append(
+            f"With {repeats} repeats nothing can be said about whether differences to {plan.reference} are more than "
+            f"chance; it takes at least {LEAST_REPEATS}."
+        )
+    elif plan.reference:
+        notes.append(
+            f"Differences of {metric} to {plan.reference} within each repeat: corrected t-test of Nadeau and Bengio, "
+            "because repeats share cases, then Holm's correction over the configurations of a dataset; intervals of "
+            f"{LEVEL:.0%} are not corrected for their number."
+        )
+    if len(ranked.blocks) >= 2 and len(ranked.mean) >= 2:
+        notes.append(
+            f"Ranks are within {len(ranked.blocks)} blocks, each a dataset and a seed. They describe: blocks of one "
+            "dataset share their cases, so they are no independent sample."
+        )
+    return notes
+
+
+def _beside_the_paper(rows: Sequence[Row], published: Figures | None) -> list[str]:
+    if published is None:
+        return []
+    notes = [f"Of the published figures: {sentence}" for sentence in impossible(published)]
+    apart = []
+    for row in rows:
+        for metric, figure in row.paper.items():
+            spread = math.hypot(figure.std or 0.0, row.std(metric) if math.isfinite(row.std(metric)) else 0.0)
+            if abs(row.mean(metric) - figure.mean) > 2 * spread:
+                apart.append(
+                    f"{row.dataset}, {row.configuration}: {metric} {row.mean(metric):.3f} here, {figure.mean:.3f} there"
+                )
+    if apart:
+        notes.append(
+            "Further from the published figure than twice both standard deviations: "
+            + "; ".join(apart)
+            + ". Likely reasons are what the paper leaves open (see the choices above), soft losses in place of hard "
+            "counts, and other splits."
+        )
+    return notes
+
+
+def table_document(table: StudyTable) -> dict[str, Any]:
+    """The table as plain data for JSON; a number that there is not is None."""
+    return {
+        "study": table.name,
+        "rows": [
+            {
+                "configuration": row.configuration,
+                "auxiliary": row.auxiliary,
+                "weighting": row.weighting,
+                "dataset": row.dataset,
+                "repeats": row.repeats,
+                **{
+                    metric: {
+                        "mean": _number(row.mean(metric)),
+                        "std": _number(row.std(metric)),
+                        "values": {str(seed): _number(value) for seed, value in row.scores.get(metric, {}).items()},
+                    }
+                    for metric in table.metrics
+                },
+                "paper": {m: {"mean": figure.mean, "std": figure.std} for m, figure in row.paper.items()} or None,
+            }
+            for row in table.rows
+        ],
+        "metric": table.metric,
+        "reference": table.reference or None,
+        "differences": [
+            {
+                "dataset": dataset,
+                "configuration": name,
+                **{key: _number(value) for key, value in vars(one).items()},
+            }
+            for dataset, by_name in table.differences.items()
+            for name, one in by_name.items()
+        ],
+        "ranks": {
+            "mean": table.ranks.mean,
+            "blocks": list(table.ranks.blocks),
+            "friedman": _number(table.ranks.friedman),
+            "p": _number(table.ranks.p) if _enough(table) else None,
+        },
+        "choices": dict(table.choices),
+        "notes": list(table.notes),
+    }
+
+
+def _enough(table: StudyTable) -> bool:
+    return min((row.repeats for row in table.rows), default=0) >= LEAST_REPEATS
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

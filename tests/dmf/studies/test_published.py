@@ -1,0 +1,55 @@
+"""Published figures: read, and checked for what no images can have."""
+
+import numpy as np
+import pytest
+
+from dmf.errors import ConfigError
+from dmf.studies.published import Figure, impossible, iou_range, read_published
+
+HEAD = "dataset,auxiliary,weighting,metric,mean,std\n"
+
+
+def test_figures_are_read_with_and_without_a_deviation(tmp_path):
+    file = tmp_path / "paper.csv"
+    file.write_text(f"{HEAD}busi,tversky,mad,dice,0.81,0.02\nbusi,tversky,mad,iou,0.70,\n")
+    assert read_published(file) == {("busi", "tversky", "mad"): {"dice": Figure(0.81, 0.02), "iou": Figure(0.70, None)}}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("dataset,metric\nbusi,dice\n", r"needs the columns dataset,auxiliary,.*, got dataset,metric"),
+        (f"{HEAD}busi,none,mad,dice,much,\n", r"line 2: could not convert string to float: 'much'"),
+        (f"{HEAD}busi,none,mad,dice,81.0,\n", r"line 2: means lie in 0..1, got 81"),
+    ],
+)
+def test_a_file_that_is_not_as_it_should_be_says_where(tmp_path, text, message):
+    file = tmp_path / "paper.csv"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        read_published(file)
+    with pytest.raises(ConfigError, match="No such file"):
+        read_published(tmp_path / "none.csv")
+
+
+def test_no_images_leave_the_range_of_the_mean_iou():
+    dice = np.random.default_rng(0).beta([[0.3], [2.0]], [[0.3], [0.7]], (2, 1000))
+    for images in dice:
+        low, high = iou_range(images.mean())
+        assert low <= (images / (2 - images)).mean() <= high
+    # Both ends are reached: all alike, and all or nothing.
+    assert iou_range(0.8)[0] == pytest.approx(0.8 / 1.2)
+    assert iou_range(np.mean([0, 1]))[1] == np.mean([0, 1])
+
+
+def test_a_mean_iou_above_the_mean_dice_or_too_far_below_is_told():
+    figures = {
+        ("busi", "none", "mad"): {"dice": Figure(0.8, None), "iou": Figure(0.81, None)},
+        ("busi", "none", "fixed"): {"dice": Figure(0.8, None), "iou": Figure(0.60, None)},
+        ("busi", "none", "variance"): {"dice": Figure(0.8, None), "iou": Figure(0.70, None)},
+        ("busi", "none", "bayesian"): {"dice": Figure(0.8, None)},
+    }
+    first, second = impossible(figures)
+    assert "busi, none/mad: a mean IoU of 0.81 is printed beside a mean Dice of 0.8" in first
+    assert "busi, none/fixed: a mean IoU of 0.6" in second
+    assert "between 0.6667 and 0.8000" in second
