@@ -55,7 +55,7 @@ def test_every_name_of_the_code_that_a_page_tells_of_exists(page: Path) -> None:
     assert not [name for name in names if not exists(name)]
     files = re.findall(r"`((?:dmf|app|tests|docs|benchmarks)/[\w./-]*)`", text)
     assert files
-    assert not [file for file in files if not (DOCS.parent / re.sub(r"\bx\..*", "", file)).exists()]
+    assert not [file for file in files if not (DOCS.parent / re.sub(r"\bx\b.*", "", file)).exists()]
 
 
 def exists(name: str) -> bool:
