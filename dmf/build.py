@@ -78,10 +78,11 @@ def choices(task: str = DEFAULT_TASK) -> dict[str, tuple[str, ...]]:
     Raises:
         UnknownNameError: If no task has this name.
     """
-    losses = tuple(find_task(task).losses())
+    chosen = find_task(task)
+    losses = tuple(chosen.losses())
     return {
         "task": tuple(TASKS),
-        "dataset": tuple(DATASETS),
+        "dataset": tuple(name for name in DATASETS if offers(name) == chosen.target),
         "model": tuple(MODELS),
         "terms": losses,
         "weighting": tuple(WEIGHTINGS),

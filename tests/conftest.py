@@ -170,13 +170,38 @@ def tiny_texts():
     }
 
 
+TASK_TEXTS = {
+    "segmentation": {},
+    "synthesis": {
+        "task": "synthesis",
+        "dataset": "contrast",
+        "dataset_options": "subjects=8,slices=3",  # 18 training images of 6 subjects: 4 batches of 4
+        "terms": "l1,ssim,gradient",
+        "auxiliary": "l2",
+    },
+}
+"""Settings, as typed, of a tiny training of each task, where they are not those of segmentation."""
+
+
+@pytest.fixture(scope="session")
+def task_texts():
+    """Settings, as typed, of a tiny training of each task, where they are not those of segmentation."""
+    return TASK_TEXTS
+
+
 @pytest.fixture
-def tiny(home, tiny_texts):
+def task(request):
+    """The task of a test that is run for each with ``@pytest.mark.parametrize("task", TASKS, indirect=True)``."""
+    return getattr(request, "param", "segmentation")
+
+
+@pytest.fixture
+def tiny(home, tiny_texts, task):
     """Makes a tiny experiment from runs as typed after ``--run``, e.g. ``tiny("mad", "fixed,weights=1:0:0")``."""
     from dmf.config_text import experiment
 
     def make(*runs, **texts):
-        return experiment(tiny_texts | texts, runs=runs or ("mad",))
+        return experiment(tiny_texts | TASK_TEXTS[task] | texts, runs=runs or ("mad",))
 
     return make
 

@@ -59,9 +59,16 @@ def limits() -> str:
 
 
 def sources() -> list[Source]:
-    """Every dataset by name, then the folders that were uploaded."""
+    """Every dataset of images with classes by name, then the folders that were uploaded."""
     _sweep()
-    return [*(Source(name) for name in DATASETS), *(Source(Folder.name, str(root)) for root in uploaded())]
+    return [
+        *(Source(name) for name in DATASETS if _has_classes(name)),
+        *(Source(Folder.name, str(root)) for root in uploaded()),
+    ]
+
+
+def _has_classes(name: str) -> bool:
+    return str(DATASETS[name].target) == "classes"  # type: ignore[attr-defined]  # its members are classes
 
 
 @st.cache_resource(show_spinner=False)

@@ -108,4 +108,6 @@ def metric_info(name: str, experiments: Iterable[ExperimentRow] = ()) -> "Metric
     from dmf.metric_info import told_metrics
     from dmf.tasks import known_metric
 
-    return known_metric(name, told_metrics(experiment.config for experiment in experiments))
+    told = list(experiments)
+    task = told[0].task if told else None
+    return known_metric(name, told_metrics(experiment.config for experiment in told), task)

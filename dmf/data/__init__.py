@@ -16,6 +16,7 @@ from dmf.data.busc import Busc
 from dmf.data.busi import Busi
 from dmf.data.check import Report, check
 from dmf.data.coco import Coco
+from dmf.data.contrast import Contrast
 from dmf.data.convert import Converted, convert
 from dmf.data.cvat import Cvat
 from dmf.data.ddti import Ddti
@@ -50,6 +51,7 @@ __all__ = [
     "Card",
     "Case",
     "Coco",
+    "Contrast",
     "Converted",
     "Cvat",
     "Dataset",
@@ -102,6 +104,7 @@ DATASETS: Registry[Dataset] = Registry(
     {
         "phantom": Phantom,
         "phantom-4": Phantom4,
+        "contrast": Contrast,
         "busi": Busi,
         "busc": Busc,
         "bus_synthetic": BusSynthetic,

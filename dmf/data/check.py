@@ -4,8 +4,10 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dmf.data.base import NO_MASK, NO_MASKS_FOR, BrokenDataError, Case, Dataset, Doubt, Problem
 from dmf.data.bounds import refuse_large_cases
@@ -73,7 +75,7 @@ class Report:
         if self.depths:
             seen = "grey" if self.channels == 1 else f"{self.channels} channels"
             lines.append(f"  stored as: {counted(self.depths)}; read as {seen}")
-        if self.heights:
+        if self.class_shares and self.heights:
             for what, shares in (("pixels", self.class_shares), ("images", self.class_images)):
                 named = ", ".join(f"{name} {_percent(share)}" for name, share in shares.items())
                 lines.append(f"  share of {what}: {named}")
@@ -133,13 +135,14 @@ def check(dataset: Dataset, *, on_progress: Callable[[int, int], None] | None = 
             single += [problem for problem in error.problems if problem.what != NO_MASK]
             continue
         notes += pair.notes
-        if (colour := nearly_blank(pair.image)) is not None:
+        if (colour := nearly_blank(_eight_bits(pair.image, dataset.white))) is not None:
             blank.setdefault(colour, []).append(case.id)
-        sizes.append(pair.mask.shape)
-        counts = np.bincount(pair.mask.ravel(), minlength=classes)[:classes]  # without those of no class
-        pixels += counts
-        images += counts > 0
-        void += pair.mask.size - int(counts.sum())
+        sizes.append(pair.mask.shape[:2])
+        if dataset.target == "classes":
+            counts = np.bincount(pair.mask.ravel(), minlength=classes)[:classes]  # without those of no class
+            pixels += counts
+            images += counts > 0
+            void += pair.mask.size - int(counts.sum())
         depths.update(_stored(case))
         content = hashlib.sha256(repr(pair.image.shape).encode() + pair.image.tobytes()).digest()
         by_content.setdefault(content, []).append(case.id)
@@ -173,6 +176,11 @@ def check(dataset: Dataset, *, on_progress: Callable[[int, int], None] | None = 
         len(named) + sum(case.group is None for case in cases) if named else None,
         dataset.given_split(),
     )
+
+
+def _eight_bits(image: NDArray[Any], white: float) -> NDArray[np.uint8]:
+    """An image whose white is at ``white``, with it at 255."""
+    return image if image.dtype == np.uint8 else np.asarray(np.clip(image / white * 255, 0, 255), dtype=np.uint8)
 
 
 def _stored(case: Case) -> list[str]:

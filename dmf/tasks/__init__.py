@@ -13,10 +13,21 @@ from dmf.metric_info import MetricInfo, recorded_metric
 from dmf.registry import Registry
 from dmf.tasks.base import Evaluation, SampleCase, Task
 from dmf.tasks.segmentation import Segmentation
+from dmf.tasks.synthesis import Synthesis
 
-__all__ = ["TASKS", "Evaluation", "SampleCase", "Segmentation", "Task", "find_task", "known_metric", "task_named"]
+__all__ = [
+    "TASKS",
+    "Evaluation",
+    "SampleCase",
+    "Segmentation",
+    "Synthesis",
+    "Task",
+    "find_task",
+    "known_metric",
+    "task_named",
+]
 
-TASKS: Registry[Task] = Registry("task", {"segmentation": Segmentation})
+TASKS: Registry[Task] = Registry("task", {"segmentation": Segmentation, "synthesis": Synthesis})
 
 
 def find_task(name: str) -> type[Task]:
@@ -39,9 +50,12 @@ def known_metric(name: str, stored: Mapping[str, Any] | None = None, task: str |
     Args:
         name: Of the metric.
         stored: What programs told of theirs, see :func:`dmf.metric_info.told_metrics`.
-        task: Whose metric it is; asked first.
+        task: Whose metric it is; asked first. Other tasks have metrics of the same names as programs of someone's own,
+            so they are asked only where neither is known.
     """
-    for one in dict.fromkeys((task_named(task), *map(find_task, TASKS))):
+    is_known = task is not None or (stored is not None and name in stored)
+    others: list[type[Task]] = [] if is_known else [find_task(other) for other in TASKS]
+    for one in dict.fromkeys((task_named(task), *others)):
         try:
             return one.metric_info(name)
         except KeyError:

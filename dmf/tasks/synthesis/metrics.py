@@ -6,7 +6,6 @@ figures of one run have one, and it is said beside them.
 
 import math
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -14,14 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dmf.errors import ConfigError
+from dmf.tasks.synthesis.info import HIGHEST_PSNR, METRICS
 from dmf.tasks.synthesis.structure import Window, moments, similarity
 
-Metric: TypeAlias = Literal["psnr", "ssim", "rmse", "mae", "nmse"]
-METRICS: tuple[Metric, ...] = ("psnr", "ssim", "rmse", "mae", "nmse")
-
-HIGHEST_PSNR = (
-    100.0  # dB: an error of 1e-5 of the range. That of an exact copy is infinite, and no mean would survive it
-)
 SMALL_WINDOWS = (11, 9, 7, 5, 3)
 
 
@@ -76,7 +70,7 @@ def summarise(scores: NDArray[np.float64], subjects: Sequence[str] = ()) -> dict
 
     Returns:
         The name of each metric to its mean over images, ``psnr_by_subject`` and so on to that over subjects, each NaN
-        where nothing is left; ``images`` and ``subjects``, how many there are.
+        where nothing is left; ``images``, how many there are.
 
     Raises:
         ValueError: If ``subjects`` names another number of images.
@@ -92,7 +86,7 @@ def summarise(scores: NDArray[np.float64], subjects: Sequence[str] = ()) -> dict
         totals = np.bincount(places[there], weights=values[there], minlength=members)
         found[metric] = _mean(values[there])
         found[f"{metric}_by_subject"] = _mean(totals[counts > 0] / counts[counts > 0])
-    return {**found, "images": float(len(scores)), "subjects": float(members)}
+    return {**found, "images": float(len(scores))}
 
 
 def _mean(values: NDArray[np.float64]) -> float:

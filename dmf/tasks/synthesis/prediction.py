@@ -8,9 +8,10 @@ from torch import Tensor
 
 from dmf.errors import ConfigError
 from dmf.tasks.synthesis.structure import Moments, Window, moments
+from dmf.terms import Prediction
 
 
-class SynthesisPrediction:
+class SynthesisPrediction(Prediction):
     """Shared statistics of one step, computed when first asked for and then kept.
 
     Everything is float32 at least: outputs of less precision are promoted. Nothing here copies from the device to the
@@ -31,8 +32,7 @@ class SynthesisPrediction:
         _validate(output, target)
         dtype = torch.float64 if output.dtype == torch.float64 else torch.float32
         # One memory layout for all that follows: mixing channels-last with others costs more than a copy.
-        self.output = output.to(dtype).contiguous()
-        self.target = target.detach().to(dtype).contiguous()
+        super().__init__(output.to(dtype).contiguous(), target.detach().to(dtype).contiguous())
         self._pyramid = [(self.output, self.target)]
         self._differences: dict[int, tuple[Tensor, Tensor, Tensor, Tensor]] = {}
         self._moments: dict[tuple[Window, int], Moments] = {}

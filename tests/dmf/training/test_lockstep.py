@@ -11,7 +11,7 @@ from torch import nn
 from dmf import build
 from dmf.records import Artifact, CaseScores, Command, EpochMetrics, Event, RunState, Sample, SettingChange, StateChange
 from dmf.replay import replay
-from dmf.tasks import Segmentation
+from dmf.tasks import TASKS, Segmentation
 from dmf.training import lockstep
 from dmf.training.run import TrainingRun
 
@@ -40,6 +40,7 @@ class Script:
         ]
 
 
+@pytest.mark.parametrize("task", TASKS, indirect=True)
 def test_each_run_of_a_race_equals_the_same_run_alone_bit_for_bit(race, tiny, assert_same_bits):
     together = race(tiny(*RUNS))
     assert tuple(together.runs) == LABELS
@@ -51,6 +52,18 @@ def test_each_run_of_a_race_equals_the_same_run_alone_bit_for_bit(race, tiny, as
             assert together.sink.of(kind, label) == alone.sink.of(kind, label)
 
 
+@pytest.mark.parametrize("task", TASKS, indirect=True)
+@pytest.mark.parametrize("weighting", ["cov", "mad"])
+def test_weights_of_a_run_are_those_that_replay_makes_of_its_losses(race, tiny, weighting):
+    config = tiny(f"{weighting},auxiliary=none")
+    result = race(config)
+    table = result.telemetry(config.runs[0].label)
+    losses, weights = table[:, :3], table[:, 3:6]
+    np.testing.assert_allclose(replay(losses, config.runs[0].fusion), weights, atol=1e-6)
+    assert np.ptp(weights, axis=0).max() > 0.01  # they moved
+
+
+@pytest.mark.parametrize("task", TASKS, indirect=True)
 def test_weights_move_and_differ_between_the_methods(race, tiny):
     result = race(tiny(*RUNS))
     weights = [result.telemetry(label)[-1, 3:6] for label in LABELS]

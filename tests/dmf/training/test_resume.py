@@ -15,13 +15,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from dmf import config_text
 from dmf.config import ExperimentConfig
 from dmf.errors import StoreError
 from dmf.jobs import Job, create_experiment
 from dmf.live_settings import changes_of
 from dmf.records import RunState
 from dmf.runs import RunStore
+from dmf.tasks import TASKS
 from dmf.training import checkpoint, lockstep
 from dmf.training.run import TrainingRun
 
@@ -52,20 +52,27 @@ def train():
 
 
 @pytest.fixture(scope="session")
-def uninterrupted(data_folder, tiny_texts, tmp_path_factory):
-    """The same race without any interruption, trained once for all tests."""
+def uninterrupted(data_folder, tmp_path_factory):
+    """The same race without any interruption, trained once for all tests of a task."""
     store = RunStore(tmp_path_factory.mktemp("uninterrupted") / "runs.sqlite")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DMF_HOME", str(data_folder))
-        whole = create_experiment(store, config_text.experiment(tiny_texts | {"epochs": str(EPOCHS)}, runs=RACE))
-        Job(store, whole, "owner of the whole").train()
-    yield store, whole.id
+    trained = {}
+
+    def train(config):
+        if config.task not in trained:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("DMF_HOME", str(data_folder))
+                whole = create_experiment(store, config)
+                Job(store, whole, "owner of the whole").train()
+            trained[config.task] = whole.id
+        return store, trained[config.task]
+
+    yield train
     store.close()
 
 
 @pytest.fixture
-def assert_same_outcome(uninterrupted):
-    return lambda store, experiment_id: _assert_same_outcome(store, experiment_id, *uninterrupted)
+def assert_same_outcome(uninterrupted, config):
+    return lambda store, experiment_id: _assert_same_outcome(store, experiment_id, *uninterrupted(config))
 
 
 def _assert_same_outcome(store, experiment_id, whole_store, whole_id):
@@ -86,6 +93,9 @@ def _assert_same_outcome(store, experiment_id, whole_store, whole_id):
             assert [(row.epoch, row.cases) for row in scores] == [(row.epoch, row.cases) for row in expected_scores]
             for row, expected_row in zip(scores, expected_scores, strict=True):
                 np.testing.assert_array_equal(row.counts, expected_row.counts)
+                assert row.scores.keys() == expected_row.scores.keys()
+                for name, values in expected_row.scores.items():
+                    np.testing.assert_array_equal(row.scores[name], values)
         assert _files(store, run.id).keys() == _files(whole_store, whole.id).keys()
         for name, tensors in _files(store, run.id).items():
             for tensor_name, tensor in _files(whole_store, whole.id)[name].items():
@@ -105,6 +115,7 @@ def _pictures(store, id):
     }
 
 
+@pytest.mark.parametrize("task", TASKS, indirect=True)
 @pytest.mark.parametrize("step", [1, 4, 6, 11])  # within an epoch, at the end of one, with and without moved weights
 def test_a_stopped_race_goes_on_bit_for_bit(store, config, train, assert_same_outcome, step):
     id = train(store, config, at=lambda now, job: now >= step and job.stop.set())
@@ -123,6 +134,7 @@ def test_a_race_stopped_again_and_again_goes_on_bit_for_bit(store, config, train
     assert_same_outcome(store, id)
 
 
+@pytest.mark.parametrize("task", TASKS, indirect=True)
 @pytest.mark.parametrize(("step", "drain_every"), [(2, 0.0), (5, 60.0), (8, 0.0), (10, 0.0)])
 def test_a_race_whose_process_died_goes_on_bit_for_bit_without_gap_or_duplicate(  # noqa: PLR0917
     store, config, train, assert_same_outcome, monkeypatch, step, drain_every

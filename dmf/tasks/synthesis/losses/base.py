@@ -1,23 +1,20 @@
 """What every loss of image synthesis is: a module from the shared statistics of one step to a scalar."""
 
-from abc import ABC, abstractmethod
-
-from torch import Tensor, nn
+from typing import ClassVar
 
 from dmf.errors import ConfigError
 from dmf.tasks.synthesis.prediction import SynthesisPrediction
+from dmf.terms import Loss
 
 
-class SynthesisLoss(nn.Module, ABC):
+class SynthesisLoss(Loss[SynthesisPrediction]):
     """A loss computed from a :class:`SynthesisPrediction`.
 
     Shape:
         - returns: (), float32 or float64.
     """
 
-    @abstractmethod
-    def forward(self, prediction: SynthesisPrediction) -> Tensor:
-        """The loss of one step."""
+    task: ClassVar[str] = "synthesis"
 
 
 def require_positive(**options: float) -> None:

@@ -1,0 +1,51 @@
+"""Every page opens where runs of image synthesis are, alone and beside others."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dmf.config_text import experiment
+from dmf.runs import RunStore
+
+
+@pytest.fixture
+def synthesis(store: RunStore, home: Path, tiny_texts: dict[str, str], task_texts: dict[str, dict[str, str]]) -> str:
+    """The id of a trained experiment with a run of CoV and one of equal weights."""
+    from dmf.jobs import Job, create_experiment
+
+    texts = tiny_texts | task_texts["synthesis"]
+    made = create_experiment(store, experiment(texts, runs=("cov", "fixed"), name="late from early"))
+    Job(store, made, "test").train()
+    return made.id
+
+
+def said(test: AppTest) -> str:
+    kinds = ("html", "caption", "markdown", "warning", "info", "error")
+    return " ".join(str(element.value) for kind in kinds for element in test.get(kind))
+
+
+def test_every_page_opens(store: RunStore, synthesis: str, visit: Callable[..., AppTest]) -> None:
+    runs = "~".join(run.id for run in store.experiment(synthesis).runs)
+    for name, query in (
+        ("home", {}),
+        ("train", {"experiment": synthesis}),
+        ("compare", {"runs": runs}),
+        ("inspect", {"runs": runs}),
+        ("lab", {}),
+        ("datasets", {}),
+    ):
+        test = visit(name, **query)
+        assert not test.error, (name, [error.value for error in test.error])
+
+
+def test_the_live_page_shows_its_scores(synthesis: str, visit: Callable[..., AppTest]) -> None:
+    shown = said(visit("train", experiment=synthesis)).lower()
+    for metric in ("psnr", "ssim", "rmse"):
+        assert f">{metric}" in shown
+
+
+def test_the_form_offers_only_datasets_of_its_task(visit: Callable[..., AppTest]) -> None:
+    offered = next(box for box in visit("train").selectbox if "phantom" in str(box.value))
+    assert not any("contrast" in option for option in offered.options)
