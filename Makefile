@@ -1,4 +1,4 @@
-# make app, make test, make test-fast, make check, make bench, make bench-peers, make test-integrations, make screenshots, make methods, make examples, make docs: each sets up what it needs, once.
+# make app, make test, make test-fast, make check, make bench, make bench-peers, make test-integrations, make test-scale, make screenshots, make methods, make examples, make docs: each sets up what it needs, once.
 #   ARGS='-k mad'    of make test: more words for pytest
 #   WORKERS=2        processes that test at the same time, one thread each (all tests in a browser in one of them)
 #   TORCH_INDEX=URL  take torch from this index first, e.g. PyTorch's CPU-only one (the default CUDA build is about 6 GB)
@@ -13,7 +13,7 @@ DENO = DENO_DIR=build/deno DENO_NO_UPDATE_CHECK=1 $(BIN)/deno
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8
 TORCH := $(shell grep -E '^torch(vision)?==' requirements.txt)
 
-.PHONY: app test test-fast check format bench bench-peers test-integrations screenshots methods examples docs clean
+.PHONY: app test test-fast check format bench bench-peers test-integrations test-scale screenshots methods examples docs clean
 
 app: $(VENV)/ready
 	$(BIN)/dmf app --port $(PORT)
@@ -52,6 +52,14 @@ test-integrations: $(VENV)/ready
 	  > $$(echo build/integrations-venv/lib/python3*/site-packages)/ours.pth
 	$(BIN)/python -m pip --python build/integrations-venv/bin/python install -r tests/dmf/integrations/requirements.txt
 	PYTHONPATH=. build/integrations-venv/bin/python -m pytest -W ignore tests/dmf/integrations
+
+# Studies on a real Ray cluster and stores on a real server, in build/scale-venv over the packages of ours.
+test-scale: $(VENV)/ready
+	$(BIN)/python -m venv --without-pip build/scale-venv
+	$(BIN)/python -c 'import sys; print(*(p for p in sys.path if p.endswith("site-packages")), sep="\n")' \
+	  > $$(echo build/scale-venv/lib/python3*/site-packages)/ours.pth
+	$(BIN)/python -m pip --python build/scale-venv/bin/python install -r tests/dmf/studies/scale/requirements.txt
+	PYTHONPATH=. build/scale-venv/bin/python -m pytest -W ignore -n 0 tests/dmf/studies/scale tests/dmf/runs/test_studies.py
 
 screenshots: $(VENV)/ready
 	$(BIN)/python -m pytest -q tests/browser/screenshots.py

@@ -22,6 +22,7 @@ PAGES = [
     st.Page("pages/train.py", title="Train", icon=":material/model_training:", url_path="train"),
     st.Page("pages/datasets.py", title="Datasets", icon=":material/photo_library:", url_path="datasets"),
     st.Page("pages/compare.py", title="Compare", icon=":material/compare_arrows:", url_path="compare"),
+    st.Page("pages/study.py", title="Studies", icon=":material/grid_on:", url_path="study"),
     st.Page("pages/inspect.py", title="Inspect", icon=":material/image_search:", url_path="inspect"),
     st.Page("pages/lab.py", title="Weighting lab", icon=":material/science:", url_path="lab"),
 ]

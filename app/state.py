@@ -17,6 +17,7 @@ PRESET = "preset"  # in the URL: train?preset=NAME
 DATASET = "dataset"  # in the URL: datasets?dataset=NAME, or NAME@FOLDER
 RUNS = "runs"  # in the URL: compare?runs=ID,ID
 RUN = "run"  # in the URL: lab?run=ID
+STUDY = "study"  # in the URL: study?study=NAME
 SCENE = "scene"  # in the URL: tour?scene=2
 CASE = "case"  # in the URL: inspect?runs=ID,ID&case=NAME
 EXPLAIN, STEP = "explain", "step"  # in the URL: lab?run=ID&explain=TITLE OF A METHOD&step=N
@@ -98,6 +99,16 @@ def choose_runs(ids: Iterable[str]) -> None:
         st.query_params[RUNS] = ",".join(chosen)
     else:
         st.query_params.pop(RUNS, None)
+
+
+def chosen_study() -> str | None:
+    """The study that the URL names; None without one."""
+    return st.query_params.get(STUDY)
+
+
+def choose_study(name: str) -> None:
+    """Put a study into the URL."""
+    st.query_params[STUDY] = name
 
 
 def chosen_case() -> str | None:

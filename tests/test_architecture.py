@@ -115,6 +115,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.theme": {"app.charts", "app.components", "app.state"},
     "app.access": {
         "app.views",
+        "dmf.studies",
         *("dmf.runs", "dmf.analysis", "dmf.replay", "dmf.jobs", "dmf.build", "dmf.tasks"),
         "dmf.tasks.segmentation.metrics",
         "dmf.examples",

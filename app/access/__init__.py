@@ -81,6 +81,7 @@ from app.access.predict_image import try_network
 from app.access.queueing import cancel, move, queue
 from app.access.reading import absent_words, active, follow, metric_info, only_examples, overview, pictures, store
 from app.access.steering import command, manager, owner_in_words, start, trouble
+from app.access.studies import pause_study, study_names, study_results, study_view, train_study
 from app.access.tour import scene_pictures, scene_playback, take_scene
 from app.access.viewing import case_numbers, contact_sheet, grown_cases, growth, growth_gif, kept_picture, view_case
 from dmf.analysis.weight_path import path_of
@@ -148,6 +149,7 @@ __all__ = [
     "overview",
     "owner_in_words",
     "path_of",
+    "pause_study",
     "perturbed",
     "picture",
     "pictures",
@@ -177,10 +179,14 @@ __all__ = [
     "start",
     "store",
     "stored_megabytes",
+    "study_names",
+    "study_results",
+    "study_view",
     "swept",
     "synthetic_config",
     "synthetic_history",
     "take_scene",
+    "train_study",
     "trouble",
     "try_network",
     "unloaded_plugins",

@@ -8,6 +8,7 @@ from app.views.comparing import ComparedRun, NamedMetric, PlayedRuns
 from app.views.datasets import Facts, ImportedDataset, Picture, Preview, Question, Source, Split
 from app.views.inspecting import CaseView, Fit, Growth, InspectedRun, Prediction, Which, Window
 from app.views.lab import Evenness, History, Weights
+from app.views.study import StudyResults, StudyView
 from app.views.training import Checked, Choices, QueueEntry, SettingsChanged
 from dmf.analysis.behaviour import Behaviour
 from dmf.analysis.comparison import Comparison, Over
@@ -68,6 +69,8 @@ __all__ = [
     "Source",
     "Split",
     "Spread",
+    "StudyResults",
+    "StudyView",
     "Synthetic",
     "Weights",
     "Which",

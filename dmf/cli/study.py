@@ -2,10 +2,10 @@
 
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 from rich.console import Console
@@ -16,6 +16,7 @@ from rich.table import Table
 from dmf.cli.shared import STORE, console, document, file_of, json_text, keep_inputs, open_store, print_json
 from dmf.cli.train import clean_stop
 from dmf.errors import ConfigError
+from dmf.registry import unknown
 from dmf.studies import PLANS, StudyPlan, cells, find_plan
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ CONFIGURATIONS = typer.Option(help="Only these of the plan's configurations, wit
 SET = typer.Option("--set", help="Any other setting of `dmf train` for all cells, as field=value; may be given again.")
 MODE = typer.Option(help="paper, or notebook: compute losses and weights as the authors' notebook does.")
 WORKERS = typer.Option(help="How many processes train cells at the same time.", min=1, max=64)
+ENGINE = typer.Option(help="local, or ray: on a Ray cluster, one cell to a task; needs dmf[scale].")
+ADDRESS = typer.Option(help="Of the Ray cluster: auto, or HOST:PORT of its head.")
+GPUS = typer.Option(help="GPUs that a task on a Ray cluster asks for; a fraction where several share one.", min=0)
 JSON = typer.Option("--json", help="Print one JSON document and nothing else.")
 
 
@@ -178,6 +182,9 @@ def run(
     settings: Annotated[list[str] | None, SET] = None,
     mode: Annotated[str | None, MODE] = None,
     workers: Annotated[int, WORKERS] = 1,
+    engine: Annotated[str, ENGINE] = "local",
+    address: Annotated[str, ADDRESS] = "auto",
+    gpus: Annotated[float, GPUS] = 0,
     store: Annotated[str | None, STORE] = None,
     json: Annotated[bool, JSON] = False,
 ) -> None:
@@ -200,19 +207,24 @@ def run(
     from dmf.studies.storing import store_plan
 
     opened = open_store(store)
+    train = _engine(engine, workers, address, gpus)
     store_plan(opened, chosen)
-    _train(opened, chosen.name, workers, failed=False, as_json=json)
+    _train(opened, chosen.name, train, failed=False, as_json=json)
 
 
 @study_app.command("resume")
 def resume(
     study: Annotated[str, STUDY],
+    *,
     workers: Annotated[int, WORKERS] = 1,
+    engine: Annotated[str, ENGINE] = "local",
+    address: Annotated[str, ADDRESS] = "auto",
+    gpus: Annotated[float, GPUS] = 0,
     store: Annotated[str | None, STORE] = None,
     json: Annotated[bool, JSON] = False,
 ) -> None:
     """Go on with a study: what was stopped, interrupted or failed continues from its checkpoint, then what waits."""
-    _train(open_store(store), study, workers, failed=True, as_json=json)
+    _train(open_store(store), study, _engine(engine, workers, address, gpus), failed=True, as_json=json)
 
 
 @study_app.command("status")
@@ -324,8 +336,37 @@ def print_table(found: "StudyTable") -> None:
         document.print(sentence, highlight=False, markup=False, soft_wrap=True)
 
 
-def _train(store: "RunStore", study: str, workers: int, *, failed: bool, as_json: bool) -> None:
-    from dmf.studies.local import LocalEngine, train_in_processes
+Engine: TypeAlias = "Callable[[RunStore, str, threading.Event, _Bars], None]"
+"""Trains a study of a store until nothing is left or the event is set, and keeps the bars up to date."""
+
+
+def _engine(name: str, workers: int, address: str, gpus: float) -> Engine:
+    """The engine that was asked for.
+
+    Raises:
+        ConfigError: If there is none of this name.
+    """
+
+    def here(store: "RunStore", study: str, stop: threading.Event, bars: "_Bars") -> None:
+        from dmf.studies.local import LocalEngine, train_in_processes
+
+        if workers == 1:
+            LocalEngine(store, study, stop=stop, on_cell=bars.on_cell).run()
+        else:
+            train_in_processes(store, study, workers, stop=stop, on_look=bars.look)
+
+    def cluster(store: "RunStore", study: str, stop: threading.Event, bars: "_Bars") -> None:
+        from dmf.studies.cluster import train_on_cluster
+
+        train_on_cluster(store, study, address, stop=stop, gpus=gpus, on_look=bars.look)
+
+    engines: dict[str, Engine] = {"local": here, "ray": cluster}
+    if name not in engines:
+        raise ConfigError(unknown("engine", name, engines), "engine")
+    return engines[name]
+
+
+def _train(store: "RunStore", study: str, train: Engine, *, failed: bool, as_json: bool) -> None:
     from dmf.studies.progress import progress
     from dmf.studies.results import study_table, table_document
 
@@ -335,10 +376,7 @@ def _train(store: "RunStore", study: str, workers: int, *, failed: bool, as_json
     )
     stop = threading.Event()
     with clean_stop(stop), _progress(store, study) as bars:
-        if workers == 1:
-            LocalEngine(store, study, stop=stop, on_cell=bars.on_cell).run()
-        else:
-            train_in_processes(store, study, workers, stop=stop, on_look=bars.look)
+        train(store, study, stop, bars)
     ended = progress(store, study)
     if as_json:
         print_json({**_status_document(ended), **table_document(study_table(store, study))})

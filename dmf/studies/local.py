@@ -53,19 +53,24 @@ class LocalEngine:
         self._on_cell = on_cell
         self._plan = StudyPlan.model_validate(store.study(study).plan)
 
-    def run(self) -> None:
+    def run(self, most: int | None = None) -> None:
         """Train until every cell has ended, the budget is spent, or it is stopped. Waits for what others train.
+
+        Args:
+            most: End after so many cells as well.
 
         Raises:
             ConfigError: If a plug-in that a cell uses is not loaded.
         """
-        while not self.stop.is_set():
+        trained = 0
+        while not self.stop.is_set() and trained != most:
             try:
                 job, cell = self._next()
                 if job is not None and cell is not None:
+                    trained += 1
                     self._train(job, cell)
                     continue
-                if not self._is_anything_left():
+                if not is_anything_left(self.store, self.study):
                     return
             except StoreError:  # a server that restarts, another who was first, a file that is locked for long
                 pass
@@ -113,16 +118,16 @@ class LocalEngine:
             ended.set()
             watcher.join()
 
-    def _is_anything_left(self) -> bool:
-        found = self.store.study_cells(self.study)
-        if self.store.study(self.study).paused:
-            return any(cell.state is None or cell.state.is_active for cell in found)
-        over = is_spent(self._plan.budget, found)
-        return any(
-            (cell.state is None and not over)
-            or (cell.state is not None and (cell.state.is_active or cell.state is RunState.INTERRUPTED))
-            for cell in found
-        )
+
+def is_anything_left(store: RunStore, study: str) -> bool:
+    """Whether a cell trains, can be continued, or may still be begun."""
+    row, found = store.study(study), store.study_cells(study)
+    if row.paused:
+        return any(cell.state is None or cell.state.is_active for cell in found)
+    over = is_spent(StudyPlan.model_validate(row.plan).budget, found)
+    return any(
+        not over if cell.state is None else cell.state.is_active or cell.state is RunState.INTERRUPTED for cell in found
+    )
 
 
 def is_spent(budget: Budget, found: Sequence[CellRow]) -> bool:
@@ -150,13 +155,13 @@ def train_in_processes(
     """
     url = store.url.render_as_string(hide_password=False)
     running = [_worker(url, study) for _ in range(workers)]
-    deaths, ended = 0, _ended(store, study)
+    deaths, ended = 0, finished_cells(store, study)
     try:
         while running and not stop.is_set():
             stop.wait(LOOK_SECONDS)
             if on_look is not None:
                 on_look()
-            now = _ended(store, study)
+            now = finished_cells(store, study)
             deaths, ended = (0, now) if now > ended else (deaths, ended)
             for process in [process for process in running if process.poll() is not None]:
                 running.remove(process)
@@ -179,7 +184,8 @@ def train_in_processes(
             _let_go(process)
 
 
-def _ended(store: RunStore, study: str) -> int:
+def finished_cells(store: RunStore, study: str) -> int:
+    """How many cells have come to their end; 0 while the store cannot be read."""
     try:
         return sum(cell.state is RunState.FINISHED for cell in store.study_cells(study))
     except StoreError:

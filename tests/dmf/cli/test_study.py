@@ -96,6 +96,16 @@ def test_mistakes_are_one_line(dmf, plan):
     assert "No studies yet" in dmf("study", "status").err
 
 
+def test_another_engine_is_refused_and_ray_says_how_to_get_it(dmf, plan, monkeypatch):
+    refused = dmf("study", "run", plan, "--engine", "rai")
+    assert refused.status == 2
+    assert "Unknown engine 'rai'. Choose one of: local, ray. Did you mean 'ray'?" in refused.err
+    monkeypatch.setitem(sys.modules, "ray", None)
+    missing = dmf("study", "run", plan, "--engine", "ray")
+    assert missing.status == 2
+    assert "The engine ray needs Ray: pip install 'dmf[scale]'" in missing.err
+
+
 @pytest.mark.processes
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
 def test_ctrl_c_stops_with_checkpoints_and_resume_goes_on(process, dmf, plan, home):

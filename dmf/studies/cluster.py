@@ -1,0 +1,148 @@
+"""Cells of a study trained on a Ray cluster, through a store that all of its nodes reach.
+
+Needs the extra ``dmf[scale]``; see docs/scale.md.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from dmf.errors import ConfigError, StoreError
+from dmf.runs import RunStore
+from dmf.studies.local import MOST_DEATHS, LocalEngine, finished_cells, is_anything_left
+
+LOOK_SECONDS = 1.0  # how often the driver looks at its tasks, and a task whether it is to stop
+_PASSED_ON = ("DMF_HOME", "DMF_ARTIFACTS", "DMF_PLUGINS", "PYTHONPATH", "GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+
+
+class Flag:
+    """Whether the tasks of a driver are to stop: an actor of Ray, which ends with its driver."""
+
+    def __init__(self) -> None:
+        self._is_up = False
+
+    def raise_it(self) -> None:
+        """Have all tasks stop."""
+        self._is_up = True
+
+    def is_up(self) -> bool:
+        """Whether they are to."""
+        return self._is_up
+
+
+def train_on_cluster(
+    store: RunStore,
+    study: str,
+    address: str,
+    *,
+    stop: threading.Event,
+    cpus: float = 1,
+    gpus: float = 0,
+    on_look: Callable[[], None] | None = None,
+) -> None:
+    """Train the cells of a study as tasks of a Ray cluster, one cell to a task, as many at once as fit.
+
+    A task whose worker or node dies is put again, and goes on from the checkpoint of the cell. When this process ends,
+    however that happens, its tasks end too.
+
+    Args:
+        store: Where the study is kept: a server, or a file in a folder that all nodes see.
+        study: Its name.
+        address: Of the cluster, as Ray takes it: ``auto``, or ``HOST:PORT`` of its head.
+        stop: Once set, all tasks stop with a checkpoint.
+        cpus: What a task asks for.
+        gpus: What a task asks for; a fraction where several are to share one.
+        on_look: Called about once a second.
+
+    Raises:
+        ConfigError: If Ray is not installed, or there is no cluster at the address.
+        StoreError: If tasks die again and again without a cell that comes to its end.
+    """
+    try:
+        import ray
+    except ImportError as error:
+        raise ConfigError("The engine ray needs Ray: pip install 'dmf[scale]'", "engine") from error
+
+    url = str(store.file.absolute()) if store.file else store.url.render_as_string(hide_password=False)
+    variables = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | {"DMF_STORE": url}
+    heard = signal.getsignal(signal.SIGTERM)
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level="ERROR", runtime_env={"env_vars": variables})
+    except (ConnectionError, ValueError) as error:
+        raise ConfigError(f"There is no Ray cluster at {address!r}. Start one: ray start --head", "address") from error
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, heard)  # Ray's own would leave at once, without stopping anything
+    try:
+        # Ray would begin a task whose worker died three times more without a word: we count instead. A worker is used
+        # once, because what one cell leaves in its memory is not another's.
+        task = ray.remote(max_retries=0, max_calls=1, num_cpus=cpus, num_gpus=gpus)(_train_one)
+        flag = ray.remote(num_cpus=0)(Flag).remote()
+        running: list[Any] = []
+        deaths, ended = 0, finished_cells(store, study)
+        while not stop.is_set() and (running or _is_left(store, study)):
+            there = ray.cluster_resources()
+            fitting = [there.get(kind, 0) / wanted for kind, wanted in (("CPU", cpus), ("GPU", gpus)) if wanted]
+            if _is_left(store, study):
+                running += [task.remote(study, flag) for _ in range(max(1, int(min(fitting))) - len(running))]
+            done, running = ray.wait(running, timeout=LOOK_SECONDS)
+            if on_look is not None:
+                on_look()
+            now = finished_cells(store, study)
+            deaths, ended = (0, now) if now > ended else (deaths, ended)
+            for each in done:
+                try:
+                    ray.get(each)
+                except (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError) as error:
+                    deaths += 1
+                    if deaths > MOST_DEATHS * max(1, int(min(fitting))):
+                        raise StoreError(
+                            f"Tasks of study {study!r} died {deaths} times without finishing a cell: {error}"
+                        ) from error
+                except ray.exceptions.RayTaskError as error:
+                    raise StoreError(f"A task of study {study!r} failed: {error.cause}") from error
+        ray.get(flag.raise_it.remote())
+        if running:
+            ray.wait(running, num_returns=len(running))
+    finally:
+        ray.shutdown()
+
+
+def _is_left(store: RunStore, study: str) -> bool:
+    with suppress(StoreError):
+        return is_anything_left(store, study)
+    return True  # a server that restarts
+
+
+def _train_one(study: str, flag: Any) -> None:
+    """What a task does: it trains one cell, or finds that none is left."""
+    import ray
+
+    from dmf.cores import share_cores
+    from dmf.plugins import load_plugins
+
+    share_cores()
+    stop, ended = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(LOOK_SECONDS):
+            try:
+                up = ray.get(flag.is_up.remote())
+            except ray.exceptions.RayError:  # the driver has ended, and its flag with it
+                up = True
+            if up:
+                stop.set()
+                return
+
+    watcher = threading.Thread(target=watch, name="dmf-study-flag", daemon=True)
+    watcher.start()
+    load_plugins(())
+    store = RunStore()
+    try:
+        LocalEngine(store, study, stop=stop, kind="dmf study task").run(most=1)
+    finally:
+        ended.set()
+        watcher.join()
+        store.close()
