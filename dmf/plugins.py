@@ -31,7 +31,19 @@ WORDS = ("TASKS", "WEIGHTINGS", "LOSSES", "MODELS", "DATASETS")
 
 RESERVED = ("none", "auto")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,39}")
-_ABOUT_TASK = ("title", "about", "headline", "metrics", "columns", "case_score", "target", "dataset", "terms")
+_ABOUT_TASK = (
+    "title",
+    "about",
+    "headline",
+    "metrics",
+    "columns",
+    "case_score",
+    "case_title",
+    "case_mean",
+    "target",
+    "dataset",
+    "terms",
+)
 _ABOUT_DATASET = ("title", "class_names", "how_to_get", "licence", "citation")
 
 

@@ -79,7 +79,18 @@ from app.access.playing import ComparedPlayback, compared_playback, playback
 from app.access.plugins import load_plugins, plugins_to_replay, run_plugin, unloaded_plugins
 from app.access.predict_image import try_network
 from app.access.queueing import cancel, move, queue
-from app.access.reading import absent_words, active, follow, metric_info, only_examples, overview, pictures, store
+from app.access.reading import (
+    active,
+    first_metrics,
+    follow,
+    headline_title,
+    metric_info,
+    only_examples,
+    overview,
+    pictures,
+    score_note,
+    store,
+)
 from app.access.steering import command, manager, owner_in_words, start, trouble
 from app.access.studies import pause_study, study_names, study_results, study_view, train_study
 from app.access.tour import scene_pictures, scene_playback, take_scene
@@ -90,7 +101,6 @@ from dmf.replay import replayable_methods
 __all__ = [
     "PERTURBATIONS",
     "ComparedPlayback",
-    "absent_words",
     "absent_words_of",
     "active",
     "all_runs",
@@ -118,11 +128,13 @@ __all__ = [
     "facts",
     "fields_of",
     "find_source",
+    "first_metrics",
     "follow",
     "groups_of",
     "grown_cases",
     "growth",
     "growth_gif",
+    "headline_title",
     "inspected_runs",
     "is_listed",
     "kept_limits",
@@ -172,6 +184,7 @@ __all__ = [
     "run_settings",
     "scene_pictures",
     "scene_playback",
+    "score_note",
     "seen",
     "settle",
     "sources",

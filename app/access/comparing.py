@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from app.access.reading import absent_words, metric_info, store
+from app.access.reading import metric_info, score_note, store
 from app.views import ComparedRun, NamedMetric, Results
 from dmf.analysis.behaviour import Behaviour, weight_behaviour
 from dmf.analysis.comparison import Over
@@ -97,7 +97,7 @@ def run_metrics(ids: Sequence[str]) -> pd.DataFrame:
 def absent_words_of(runs: Sequence[ComparedRun]) -> str:
     """What a class scores in these runs that is in neither truth nor prediction; empty of programs of someone's own."""
     ours = [run for run in runs if run.experiment.is_imported or not run.experiment.is_recorded]
-    said = {run.id: absent_words(run.experiment) for run in ours}
+    said = {run.id: score_note(run.experiment) for run in ours}
     if len(set(said.values())) < 2:
         return next(iter(said.values()), "")
     groups = [

@@ -96,11 +96,25 @@ def _pictures(_store: RunStore, url: str, ids: tuple[int, ...]) -> dict[int, byt
     return _store.sample_pngs(ids)
 
 
-def absent_words(experiment: ExperimentRow) -> str:
-    """What a class scores in an experiment that is in neither truth nor prediction."""
-    from dmf.tasks.segmentation.metrics.info import absent_sentence
+def score_note(experiment: ExperimentRow) -> str:
+    """What the settings of an experiment do to its scores, in words; empty where nothing has to be said."""
+    from dmf.tasks import task_named
 
-    return absent_sentence((experiment.config.get("training") or {}).get("absent"))
+    return task_named(experiment.task).score_note(experiment.config.get("training") or {})
+
+
+def first_metrics(experiment: ExperimentRow) -> tuple[str, ...]:
+    """The metrics that stand first in an experiment's tables, by its task."""
+    from dmf.tasks import task_named
+
+    return task_named(experiment.task).columns[:2]
+
+
+def headline_title(experiment: ExperimentRow) -> str:
+    """What the metric is called that decides the best epoch of an experiment."""
+    from dmf.analysis.best import headline_of
+
+    return headline_of(experiment.config).title
 
 
 def metric_info(name: str, experiments: Iterable[ExperimentRow] = ()) -> "MetricInfo":

@@ -75,7 +75,7 @@ def _row(summary: ExperimentSummary) -> None:
 
 def score_title(summary: ExperimentSummary) -> str:
     """What the scores of an experiment are called."""
-    return "CB-Dice" if summary.headline.metric == "cb_dice" else str(summary.headline.metric)
+    return summary.headline.title
 
 
 def in_words(summary: ExperimentSummary) -> str:

@@ -20,7 +20,7 @@ Pictures = Callable[[Sequence[int]], dict[int, bytes]]
 
 
 def samples(snapshot: Snapshot, dashes: Sequence[Dash], pictures: Pictures) -> None:
-    """Image, truth and each run's prediction, with the Dice of each below it.
+    """Image, truth and each run's prediction, with what each scores below it.
 
     Args:
         snapshot: The experiment as of now.
@@ -95,7 +95,7 @@ def gallery(
         opacity: Of the colours, 0..1.
         pictures: Gives PNGs by sample id.
         most: Cases that are shown; all when not given.
-        scored: Write the Dice of each prediction below it.
+        scored: Write what each prediction scores below it.
     """
     rows, runs, titles = snapshot.samples, snapshot.experiment.runs, titles_of(snapshot)
     shared = {(row.kind, row.case): row for row in rows if row.run is None}
@@ -104,6 +104,7 @@ def gallery(
     cases = [case for kind, case in shared if kind == "image" and ("truth", case) in shared][:most]
     needed = [row for row in (*shared.values(), *predicted.values()) if row.case in cases]
     pngs = pictures([row.id for row in needed])
+    are_classes, title = snapshot.are_classes, snapshot.score_title
     classes = len(snapshot.facts.get("class_names", ("background", "lesion")))
     cells = ['<div class="head">Image</div>', '<div class="head">Truth</div>']
     lines = [dash_sample(dash) for dash in dashes] if dashes is not None else [""] * len(runs)
@@ -114,17 +115,18 @@ def gallery(
         image, truth = pngs[shared["image", case].id], pngs[shared["truth", case].id]
         name = html.escape(case)
         cells.append(_figure(image, f"Image {name}", name))
-        cells.append(_figure(_truth(image, truth, classes, opacity), f"Truth of {name}", "ground truth"))
+        shown = _truth(image, truth, classes, opacity) if are_classes else truth
+        cells.append(_figure(shown, f"Truth of {name}", "ground truth"))
         for run in runs:
             row = predicted.get((run.id, case))
             if row is None:
                 cells.append('<figure><div class="none">not reached yet</div></figure>')
                 continue
-            picture = _prediction(image, truth, pngs[row.id], opacity)
-            dice = number(row.score, 3)
-            words = f"Prediction of {html.escape(titles[run.id])} for {name} at epoch {row.epoch}, Dice {dice}"
+            picture = _prediction(image, truth, pngs[row.id], opacity) if are_classes else pngs[row.id]
+            score = number(row.score, 3)
+            words = f"Prediction of {html.escape(titles[run.id])} for {name} at epoch {row.epoch}, {title} {score}"
             when = "" if row.epoch == epoch else f" · epoch {row.epoch}"
-            caption = f"Dice <b>{dice}</b>{when}" if scored else f"epoch {row.epoch}"
+            caption = f"{title} <b>{score}</b>{when}" if scored else f"epoch {row.epoch}"
             cells.append(_figure(picture, words, caption, of=titles[run.id]))
     st.html(f'<div class="race gallery" style="--columns:{2 + len(runs)}">{"".join(cells)}</div>')
 

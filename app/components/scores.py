@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,6 @@ from app.components.race import Race
 from app.theme import Color
 from app.views import ExperimentRow, MetricInfo
 
-HEADLINES = ("lesion_dice", "cb_dice")
 SPLITS = ("validation", "test", "train")
 BEST = ' class="best"'
 NEUTRAL = Color("#1b2430", "#e3e8ef")
@@ -22,24 +22,41 @@ NEUTRAL = Color("#1b2430", "#e3e8ef")
 Info = Callable[[str], MetricInfo]
 
 
-def ordered(metrics: pd.DataFrame, info: Info) -> list[str]:
-    """Metric names: lesion Dice and CB-Dice first, then the others, those of a single class last; no image counts."""
-    names = list(dict.fromkeys(metrics["metric"])) if len(metrics) else list(HEADLINES)
-    names = [name for name in names if not info(name).is_count]  # they stand beside the metrics they belong to
-    rank = {name: index for index, name in enumerate(HEADLINES)}
+@dataclass(frozen=True)
+class ScoreWords:
+    """How the scores of an experiment are told.
+
+    Attributes:
+        info: How a metric is to be read.
+        note: What the settings of the experiment do to its scores.
+        first: Metrics that stand first.
+        headline: What the metric is called that decides the best epoch.
+    """
+
+    info: Info
+    note: str
+    first: Sequence[str]
+    headline: str
+
+
+def ordered(metrics: pd.DataFrame, words: ScoreWords) -> list[str]:
+    """Metric names: those that stand first, then the others, those of a single class last; no image counts."""
+    names = list(dict.fromkeys(metrics["metric"])) if len(metrics) else list(words.first)
+    names = [name for name in names if not words.info(name).is_count]  # they stand beside the metrics they belong to
+    rank = {name: index for index, name in enumerate(words.first)}
     return sorted(names, key=lambda name: ("/" in name, rank.get(name, len(rank)), name))
 
 
-def scores(race: Race, info: Info, absent: str) -> None:
+def scores(race: Race, words: ScoreWords) -> None:
     """Two chosen metrics over the epochs, and all of them in a table.
 
     Args:
         race: The runs.
-        info: How a metric is to be read.
-        absent: What a class scores that is in neither truth nor prediction, in words.
+        words: How they are told.
     """
     metrics: pd.DataFrame = race.snapshot.metrics
-    names = ordered(metrics, info)
+    info = words.info
+    names = ordered(metrics, words)
     with st.container(key="metrics-chart"):
         for index, place in enumerate(st.columns(2, gap="medium")):
             with place:
@@ -55,7 +72,7 @@ def scores(race: Race, info: Info, absent: str) -> None:
     with st.container(key="metrics-table"):
         by_class = st.toggle("Each class by itself", key="by-class", persist_state="session")
         shown = [name for name in names if by_class or "/" not in name]
-        st.html(table_html(race, metrics, shown, info, absent))
+        st.html(table_html(race, metrics, shown, words))
 
 
 def _chart(race: Race, metrics: pd.DataFrame, metric: str, info: Info, *, key: str) -> None:
@@ -83,25 +100,27 @@ def _chart(race: Race, metrics: pd.DataFrame, metric: str, info: Info, *, key: s
     )
 
 
-def table_html(race: Race, metrics: pd.DataFrame, names: Sequence[str], info: Info, absent: str) -> str:
+def table_html(race: Race, metrics: pd.DataFrame, names: Sequence[str], words: ScoreWords) -> str:
     """Scores of each split at its latest epoch: runs down, metrics across; the best of each column stands out."""
-    head = "".join(_heading(name, info(name), absent) for name in names)
-    body = "".join(_split(split, race, metrics, names, info) for split in SPLITS) if len(metrics) else ""
+    head = "".join(_heading(name, words) for name in names)
+    body = "".join(_split(split, race, metrics, names, words) for split in SPLITS) if len(metrics) else ""
     if not body:
         body = f'<tr><td class="muted" colspan="{len(names) + 1}">No scores yet.</td></tr>'
     head = f"<thead><tr><th>Split and run</th>{head}</tr></thead>"
     return f'<div class="race scores"><table>{head}<tbody>{body}</tbody></table></div>'
 
 
-def _heading(name: str, about: MetricInfo, absent: str) -> str:
-    headline = ' class="headline"' if name in HEADLINES else ""
+def _heading(name: str, words: ScoreWords) -> str:
+    about = words.info(name)
+    headline = ' class="headline"' if name in words.first else ""
     how = f'<span class="how">{about.pooling}, {html.escape(about.over)}</span>'
-    said = about.sentence if about.pooling == "as recorded" else f"{about.sentence} {absent}"
+    said = about.sentence if about.pooling == "as recorded" else f"{about.sentence} {words.note}"
     title = f'<span class="term" title="{html.escape(said)}">{html.escape(about.title)}</span>'
     return f"<th{headline}>{title} {how}</th>"
 
 
-def _split(split: str, race: Race, metrics: pd.DataFrame, names: Sequence[str], info: Info) -> str:
+def _split(split: str, race: Race, metrics: pd.DataFrame, names: Sequence[str], words: ScoreWords) -> str:
+    info = words.info
     rows = metrics[metrics["split"] == split]
     if rows.empty:
         return ""
@@ -113,7 +132,7 @@ def _split(split: str, race: Race, metrics: pd.DataFrame, names: Sequence[str], 
     when = (
         ""
         if split == "validation" or race.snapshot.experiment.is_recorded
-        else f", {_tested(race.snapshot.experiment)}"
+        else f", {_tested(race.snapshot.experiment, words.headline)}"
     )
     lines = [
         f'<tr class="split"><th colspan="{len(names) + 1}">{split.capitalize()}{f", {images} images" if images else ""}'
@@ -135,10 +154,10 @@ def _split(split: str, race: Race, metrics: pd.DataFrame, names: Sequence[str], 
     return "".join(lines)
 
 
-def _tested(experiment: ExperimentRow) -> str:
+def _tested(experiment: ExperimentRow, headline: str) -> str:
     if experiment.config.get("training", {}).get("test_at") == "last":
         return "at the last epoch"
-    return "at the epoch with the best validation CB-Dice"
+    return f"at the epoch with the best validation {headline}"
 
 
 def _best(latest: pd.DataFrame, info: Info) -> dict[str, tuple[float, ...]]:

@@ -185,7 +185,13 @@ def watch(snapshot: Snapshot, problem: str | None) -> None:
     race.auxiliary_chart(drawn)
     gradients.gradient_charts(drawn)
     experiment = drawn.snapshot.experiment
-    scores.scores(drawn, partial(access.metric_info, experiments=[experiment]), access.absent_words(experiment))
+    words = scores.ScoreWords(
+        info=partial(access.metric_info, experiments=[experiment]),
+        note=access.score_note(experiment),
+        first=access.first_metrics(experiment),
+        headline=access.headline_title(experiment),
+    )
+    scores.scores(drawn, words)
     try:
         samples.samples(snapshot, dashes, access.pictures)
     except DMFError as error:

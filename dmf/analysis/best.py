@@ -7,7 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-HEADLINE = "cb_dice"  # on the validation images it decides which epoch is the best one, here as in training
+from dmf.tasks import known_metric, task_named
+
+HEADLINE = task_named(None).headline  # of whatever names no task
 
 
 @dataclass(frozen=True)
@@ -21,19 +23,25 @@ class Headline:
         """The higher, the better."""
         return -score if self.lower_is_better else score
 
+    @property
+    def title(self) -> str:
+        """What the metric is called."""
+        return known_metric(self.metric).title
+
 
 OURS = Headline()
 
 
 def headline_of(config: Mapping[str, Any]) -> Headline:
-    """What decides in an experiment: the first metric that the program of someone's own told of, else ours.
+    """What decides in an experiment: the first metric that the program of someone's own told of, else its task's.
 
     Args:
         config: Of the experiment.
     """
     for name, about in (config.get("metrics") or {}).items():
         return Headline(name, about["better"] == "lower")
-    return OURS
+    task = task_named(config.get("task"))
+    return Headline(task.headline, task.metric_info(task.headline).better == "lower")
 
 
 def best_point(points: Iterable[tuple[int, float]], headline: Headline = OURS) -> tuple[int, float] | None:

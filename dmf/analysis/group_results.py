@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,12 +13,7 @@ from dmf.analysis.pairing import ScoredRun
 from dmf.analysis.summary import summary_table
 from dmf.metric_info import told_metrics
 from dmf.runs import ExperimentRow, RunRow, RunStore
-from dmf.tasks import known_metric
-from dmf.tasks.segmentation.metrics.info import BEFORE_STORED
-from dmf.tasks.segmentation.metrics.per_image import image_scores
-
-PER_IMAGE = "lesion_dice_per_image"
-"""The metric that is the mean of a score which every test image has by itself."""
+from dmf.tasks import known_metric, task_named
 
 
 @dataclass(frozen=True)
@@ -57,10 +51,14 @@ def group_results(
     own_metrics = told_metrics(experiment.config for _, experiment in runs)
     configs = {run.id: flat_config(experiment.config, run.config) for run, experiment in runs}
     tested = metrics[metrics["split"] == "test"]
+    by_case = {run.id: _by_case(store, run.id, configs[run.id], experiment) for run, experiment in runs}
+    of_cases = dict.fromkeys(task_named(experiment.task).case_mean for _, experiment in runs)
+    of_cases |= dict.fromkeys(metric for scores in by_case.values() for metric in scores)
     comparisons = {}
-    for metric in dict.fromkeys([PER_IMAGE, *summary["metric"]]):
-        if metric == PER_IMAGE:
-            scored = {id: _per_image(store, id, config) for id, config in configs.items()}
+    for metric in dict.fromkeys([*of_cases, *summary["metric"]]):
+        if metric in of_cases:
+            nothing = {id: ScoredRun(id, config, (), np.empty(0)) for id, config in configs.items()}
+            scored = {id: by_case[id].get(metric, none) for id, none in nothing.items()}
         else:
             values = tested[tested["metric"] == metric].set_index("run")["value"].to_dict()
             scored = {id: _pooled(id, config, values.get(id)) for id, config in configs.items()}
@@ -73,17 +71,18 @@ def group_results(
             over=over,
         )
         # A score of the whole split is one number per run: only over seeds is there anything to test.
-        if metric == PER_IMAGE or compared.test in ("paired t", "bootstrap"):
+        if metric in of_cases or compared.test in ("paired t", "bootstrap"):
             comparisons[metric] = compared
     return Results(summary, comparisons)
 
 
-def _per_image(store: RunStore, id: str, config: FlatConfig) -> ScoredRun:
+def _by_case(store: RunStore, id: str, config: FlatConfig, experiment: ExperimentRow) -> dict[str, ScoredRun]:
+    """What a run scored on each test image, by the metric that is its mean."""
     recorded = store.case_scores(id, "test")
-    if not recorded or recorded[-1].counts is None:
-        return ScoredRun(id, config, (), np.empty(0))
-    absent: Any = config.get("training.absent", BEFORE_STORED)
-    return ScoredRun(id, config, recorded[-1].cases, image_scores(recorded[-1].counts, "lesion_dice", absent))
+    if not recorded:
+        return {}
+    scores = task_named(experiment.task).scores_of_cases(recorded[-1], config)
+    return {metric: ScoredRun(id, config, recorded[-1].cases, values) for metric, values in scores.items()}
 
 
 def _pooled(id: str, config: FlatConfig, value: float | None) -> ScoredRun:

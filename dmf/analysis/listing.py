@@ -8,10 +8,10 @@ import pandas as pd
 
 from dmf.analysis.best import HEADLINE, OURS, headline_of
 from dmf.runs import ExperimentRow, RunRow, RunStore
+from dmf.tasks import TASKS, find_task
 
 Best: TypeAlias = dict[tuple[str, str, str], float]  # run, split and metric to its value at the best epoch
 
-METRICS = ("cb_dice", "lesion_dice")
 COLUMNS = {
     **{"run": "object", "experiment": "object", "name": "object", "label": "object", "dataset": "object"},
     **{"method": "object", "auxiliary": "object", "seed": "object", "state": "object", "epoch": "int64"},
@@ -21,7 +21,7 @@ COLUMNS = {
 
 
 def run_table(
-    store: RunStore, metrics: Sequence[str] = METRICS, limit: int = 10_000, *, archived: bool = False
+    store: RunStore, metrics: Sequence[str] | None = None, limit: int = 10_000, *, archived: bool = False
 ) -> pd.DataFrame:
     """One row per run, newest experiment first, within one in their order. A few queries, however many runs.
 
@@ -38,13 +38,15 @@ def run_table(
 
     Args:
         store: Where the runs are.
-        metrics: Names of metrics, each one column for validation and one for test.
+        metrics: Names of metrics, each one column for validation and one for test; default those of every task that
+            stand first, its headline before the others.
         limit: Most experiments.
         archived: Also runs that are archived.
 
     Raises:
         StoreError: If the store cannot be read.
     """
+    metrics = listed_metrics() if metrics is None else metrics
     experiments = store.experiments(limit, archived=archived)
     others = {
         run.id: (decides.metric, decides.lower_is_better)
@@ -59,6 +61,12 @@ def run_table(
     rows = [_row(experiment, run, metrics, best) for experiment in experiments for run in experiment.runs]
     scores = {f"{split}_{metric}": "float64" for split in ("validation", "test") for metric in metrics}
     return pd.DataFrame(rows, columns=[*COLUMNS, *scores]).astype(COLUMNS | scores)
+
+
+def listed_metrics() -> tuple[str, ...]:
+    """Metrics of every task that a table of all runs shows: its headline, and what stands beside it."""
+    tasks = [find_task(name) for name in TASKS]
+    return tuple(dict.fromkeys(name for task in tasks for name in (task.headline, *task.columns[:2])))
 
 
 def _row(experiment: ExperimentRow, run: RunRow, metrics: Sequence[str], best: Best) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from dmf.config import TrainingConfig
 from dmf.live_settings import LIVE_SETTINGS
 from dmf.records import RunState
 from dmf.runs import EventRow, ExperimentRow, RunRow, RunStore, SampleRow
+from dmf.tasks import task_named
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,16 @@ class Snapshot:
     def is_active(self) -> bool:
         """Whether anything may still change by itself."""
         return any(run.state.is_active for run in self.experiment.runs)
+
+    @property
+    def are_classes(self) -> bool:
+        """Whether pictures of truth and prediction hold the class of each pixel; else they are images."""
+        return task_named(self.experiment.task).target == "classes"
+
+    @property
+    def score_title(self) -> str:
+        """What the score of a picture is called."""
+        return task_named(self.experiment.task).case_title
 
     @property
     def states(self) -> tuple[RunState, ...]:

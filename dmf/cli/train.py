@@ -136,7 +136,7 @@ def run_job(store: "RunStore", job: "Job", *, as_json: bool) -> None:
     if as_json:
         print_json(document)
     else:
-        console.print(_results(document))
+        console.print(_results(document, job.config.task))
     for reason in dict.fromkeys(run["reason"] for run in failed):  # what stops all is said once
         labels = ", ".join(run["label"] for run in failed if run["reason"] == reason)
         console.print(f"[bold red]{escape(labels)} failed:[/] {escape(reason)}", highlight=False, soft_wrap=True)
@@ -188,34 +188,42 @@ def _progress(job: "Job") -> Iterator[Any]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[score]}"),
     )
+    from dmf.analysis.best import headline_of
+
+    title = headline_of({"task": job.config.task}).title
     with Progress(*columns, console=console) as progress:
         bars = {run.id: progress.add_task(run.label, total=None, score="preparing data") for run in job.runs}
 
         def on_step(runs: "Sequence[TrainingRun]") -> None:
             for run in runs:
                 best = run.progress.best_score
-                score = "" if best is None else f"validation CB-Dice {best:.3f} (best, epoch {run.progress.best_epoch})"
+                at = run.progress.best_epoch
+                score = "" if best is None else f"validation {title} {best:.3f} (best, epoch {at})"
                 progress.update(bars[run.id], completed=run.step, total=job.steps_total, score=score)
 
         yield on_step
 
 
-def _results(document: dict[str, Any]) -> Table:
+def _results(document: dict[str, Any], task_name: str) -> Table:
+    from dmf.tasks import task_named
+
+    task = task_named(task_name)
+    titles = [task.metric_info(name).title for name in task.columns]
     table = Table(title=f"Experiment {document['experiment']}: pooled over the split, at the tested epoch")
-    for heading in ("run", "state", "steps", "weights", "epoch", "split", "lesion Dice", "CB-Dice", "IoU", "F1"):
+    for heading in ("run", "state", "steps", "weights", "epoch", "split", *titles):
         table.add_column(heading)
     for run in document["runs"]:
         first = True
         for split in ("validation", "test"):
             metrics = run[split]
             if metrics:
-                values = [_number(metrics.get(key)) for key in ("lesion_dice", "cb_dice", "iou", "f1")]
+                values = [_number(metrics.get(key)) for key in task.columns]
                 weights = " ".join(_number(weight) for weight in run["weights"])
                 head = [run["label"], run["state"], str(run["steps"]), weights] if first else [""] * 4
                 table.add_row(*map(escape, head), str(run["epoch"]), split, *values)
                 first = False
         if first:
-            table.add_row(escape(run["label"]), run["state"], str(run["steps"]), *[""] * 7)
+            table.add_row(escape(run["label"]), run["state"], str(run["steps"]), *[""] * (3 + len(titles)))
     return table
 
 

@@ -78,7 +78,7 @@ class RecordsPart(Database):
             return reading.epoch_metrics(connection, run_ids, metrics, split, since)
 
     def best_metrics(
-        self, metrics: Sequence[str], headline: str = "cb_dice", others: Mapping[str, tuple[str, bool]] | None = None
+        self, metrics: Sequence[str], headline: str, others: Mapping[str, tuple[str, bool]] | None = None
     ) -> pd.DataFrame:
         """Validation and test metrics of every run at its best epoch: run, epoch, split, metric, value.
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from dmf.config import ExperimentConfig, FusionConfig
 from dmf.metric_info import MetricInfo
+from dmf.records import CaseScores
 from dmf.registry import Registry
 
 if TYPE_CHECKING:  # they need torch
@@ -69,6 +70,8 @@ class Task(ABC):
         metrics: Every metric there is but those of a single class, by name: title, unit, range, direction, over what.
         columns: Metrics of a table of runs, in its order; the headline is among them.
         case_score: Metric of ``metrics`` that a single image has too, as which a picture's score is shown.
+        case_title: What that score is called below a picture.
+        case_mean: Metric that is the mean of a score which each case has by itself, by which runs are compared first.
         target: What a dataset must offer: the class of every pixel (``classes``), or an image (``image``).
         keeps: What is kept of every test image for inspection: ``probabilities``, ``images`` or ``nothing``.
         dataset: Dataset that is chosen where nobody chooses.
@@ -84,6 +87,8 @@ class Task(ABC):
     metrics: ClassVar[Mapping[str, MetricInfo]]
     columns: ClassVar[tuple[str, ...]]
     case_score: ClassVar[str]
+    case_title: ClassVar[str]
+    case_mean: ClassVar[str]
     target: ClassVar[Literal["classes", "image"]]
     keeps: ClassVar[Literal["probabilities", "images", "nothing"]] = "nothing"
     dataset: ClassVar[str]
@@ -104,6 +109,21 @@ class Task(ABC):
             KeyError: If there is no such metric.
         """
         return cls.metrics[name]
+
+    @classmethod
+    def score_note(cls, training: Mapping[str, Any]) -> str:
+        """What settings of the training do to its scores, in a sentence; empty where nothing has to be said."""
+        return ""
+
+    @classmethod
+    def scores_of_cases(cls, scores: CaseScores, settings: Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
+        """What each case scored, by the metric that is its mean over cases, for tests between runs.
+
+        Args:
+            scores: As they were stored.
+            settings: ``section.field`` to value of the run.
+        """
+        return dict(scores.scores)
 
     @classmethod
     @abstractmethod

@@ -319,7 +319,7 @@ class Lockstep:
     def _write_scores(self, run: TrainingRun, epoch: int, split: Split, evaluation: "Evaluation") -> None:
         images = len(evaluation.index)
         self._sink.write(EpochMetrics(run.id, epoch, run.step, split, images, evaluation.metrics))
-        if split != "train" and evaluation.counts is not None:
+        if split != "train":
             cases = tuple(self._feed.case_id(position) for position in evaluation.index)
             sizes = self._feed.original_sizes(evaluation.index)
             self._sink.write(CaseScores(run.id, epoch, split, cases, evaluation.counts, sizes, evaluation.scores))

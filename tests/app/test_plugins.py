@@ -17,7 +17,7 @@ from dmf.runs import RunStore
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
 
 LOSS = """
-from dmf.tasks.segmentation.losses import Loss
+from dmf.losses import Loss
 
 
 class Brier(Loss):

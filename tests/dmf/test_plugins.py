@@ -59,7 +59,7 @@ FOUR_KINDS = (
     + '''
 import torch
 
-from dmf.tasks.segmentation.losses import Loss
+from dmf.losses import Loss
 from dmf.weighting import FixedWeighting
 
 

@@ -1,6 +1,6 @@
 """Segmentation: one class per pixel."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 from dmf.config import ExperimentConfig, FusionConfig
 from dmf.errors import ConfigError
 from dmf.metric_info import MetricInfo
-from dmf.records import IGNORE
+from dmf.records import IGNORE, CaseScores
 from dmf.registry import Registry
 from dmf.tasks.base import Evaluation, Predict, SampleCase, Task
 from dmf.tasks.segmentation.metrics import METRIC_INFO, metric_info
+from dmf.tasks.segmentation.metrics.info import BEFORE_STORED, absent_sentence
+from dmf.tasks.segmentation.metrics.per_image import image_scores
 
 if TYPE_CHECKING:  # they need torch
     from torch import nn
@@ -39,8 +41,10 @@ class Segmentation(Task):
     about: ClassVar[str] = "Which class each pixel of an image belongs to."
     headline: ClassVar[str] = "cb_dice"  # as in the paper
     metrics = METRIC_INFO
-    columns: ClassVar[tuple[str, ...]] = ("cb_dice", "lesion_dice", "dice", "iou", "f1")
+    columns: ClassVar[tuple[str, ...]] = ("lesion_dice", "cb_dice", "iou", "f1")
     case_score: ClassVar[str] = "lesion_dice"
+    case_title: ClassVar[str] = "Dice"
+    case_mean: ClassVar[str] = "lesion_dice_per_image"
     target = "classes"
     keeps = "probabilities"
     dataset: ClassVar[str] = "phantom"
@@ -72,6 +76,17 @@ class Segmentation(Task):
             KeyError: If there is no such metric.
         """
         return metric_info(name)
+
+    @classmethod
+    def score_note(cls, training: Mapping[str, Any]) -> str:
+        return absent_sentence(training.get("absent"))
+
+    @classmethod
+    def scores_of_cases(cls, scores: CaseScores, settings: Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
+        if scores.counts is None:
+            return dict(scores.scores)
+        absent: Any = settings.get("training.absent", BEFORE_STORED)
+        return {cls.case_mean: image_scores(scores.counts, "lesion_dice", absent), **scores.scores}
 
     @classmethod
     def of(cls, dataset: "Dataset", config: ExperimentConfig) -> Self:

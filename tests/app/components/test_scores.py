@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from app.components.scores import ordered, table_html
+from app.components.scores import ScoreWords, ordered, table_html
 from dmf.tasks import known_metric
 from dmf.tasks.segmentation.metrics.info import absent_sentence
 
@@ -27,7 +27,8 @@ def rows(metric, *values, images=9):
 
 def table(*metrics, absent=""):
     frame = pd.DataFrame([row for each in metrics for row in each], columns=COLUMNS)
-    return table_html(race(), frame, ordered(frame, known_metric), known_metric, absent)
+    words = ScoreWords(known_metric, absent, ("lesion_dice", "cb_dice"), "CB-Dice")
+    return table_html(race(), frame, ordered(frame, words), words)
 
 
 def best(html):

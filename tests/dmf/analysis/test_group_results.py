@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dmf.analysis.group_results import PER_IMAGE, group_results
+from dmf.analysis.group_results import group_results
 from dmf.records import CaseScores, EpochMetrics
 from dmf.runs import ExperimentRow, RunStore
 
@@ -16,7 +16,7 @@ def score(store: RunStore, run: str, hits: int) -> None:
     lesion = np.stack([found, 0 * found, 100 - found], 1)
     rest = np.stack([0 * found + 900, 100 - found, 0 * found], 1)
     dice = float((2 * found / (found + 100)).mean())
-    values = {"cb_dice": dice, PER_IMAGE: dice}
+    values = {"cb_dice": dice, "lesion_dice_per_image": dice}
     counts = np.stack([rest, lesion], 1).astype(np.int64)
     store.write(
         [
@@ -33,9 +33,12 @@ def test_one_seed_is_tested_image_by_image(store: RunStore, experiment: Experime
     score(store, mad.id, 70)
     pairs = [(variance, experiment), (mad, experiment)]
     results = group_results(store, pairs, {"variance": [variance.id], "mad": [mad.id]}, "variance")
-    assert set(results.summary["metric"]) == {"cb_dice", PER_IMAGE}
-    assert list(results.comparisons) == [PER_IMAGE]  # a score of the whole split cannot be tested with one seed
-    table = results.comparisons[PER_IMAGE].table.set_index("group")
+    assert set(results.summary["metric"]) == {"cb_dice", "lesion_dice_per_image"}
+    # A score of the whole split cannot be tested with one seed.
+    assert list(results.comparisons) == [
+        "lesion_dice_per_image"
+    ]  # a score of the whole split cannot be tested with one seed
+    table = results.comparisons["lesion_dice_per_image"].table.set_index("group")
     # Dice of an image is 2 f / (f + 100) with f found pixels: 50..57 against 70..77.
     expected = np.mean([2 * found / (found + 100) for found in range(70, 78)])
     assert table.loc["mad", "mean"] == pytest.approx(expected)
@@ -48,5 +51,5 @@ def test_runs_without_scores_are_said_to_have_none(store: RunStore, experiment: 
     pairs = [(run, experiment) for run in experiment.runs]
     results = group_results(store, pairs, {run.label: [run.id] for run in experiment.runs}, experiment.runs[0].label)
     assert results.summary.empty
-    assert results.comparisons[PER_IMAGE].table.empty
-    assert results.comparisons[PER_IMAGE].sentence
+    assert results.comparisons["lesion_dice_per_image"].table.empty
+    assert results.comparisons["lesion_dice_per_image"].sentence

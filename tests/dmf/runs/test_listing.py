@@ -29,7 +29,7 @@ def test_metrics_at_the_best_epoch_of_every_run(store, experiment, run):
         ],
         "me",
     )
-    frame = store.best_metrics(["cb_dice", "iou"])
+    frame = store.best_metrics(["cb_dice", "iou"], "cb_dice")
     assert [tuple(row) for row in frame.itertuples(index=False)] == [
         (run, 2, "test", "cb_dice", 0.7),
         (run, 2, "validation", "cb_dice", 0.2),
@@ -42,11 +42,11 @@ def test_metrics_at_the_best_epoch_of_every_run(store, experiment, run):
 
 def test_a_value_that_is_no_number_comes_back_as_such(store, run):
     store.write([judge(run, 1, "validation", cb_dice=math.nan), best(run, 1)], "me")
-    assert math.isnan(store.best_metrics(["cb_dice"])["value"].item())
+    assert math.isnan(store.best_metrics(["cb_dice"], "cb_dice")["value"].item())
 
 
 def test_without_runs_the_frame_is_empty_and_has_its_types(store):
-    frame = store.best_metrics(["cb_dice"])
+    frame = store.best_metrics(["cb_dice"], "cb_dice")
     assert frame.dtypes.astype(str)[["epoch", "value"]].to_dict() == {"epoch": "int64", "value": "float64"}
     assert list(frame.columns) == ["run", "epoch", "split", "metric", "value"]
 
