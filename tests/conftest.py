@@ -226,6 +226,115 @@ WEIGHTINGS = {"height": HeightWeighting}
 '''
 
 
+INVERT = """
+import numpy as np
+import torch
+
+from dmf.data import Case, Dataset, RawPair
+from dmf.metric_info import MetricInfo
+from dmf.registry import Registry
+from dmf.tasks import Evaluation, Task
+from dmf.tasks.pictures import encode_image
+from dmf.terms import Loss, LossBank
+
+
+class Absolute(Loss):
+    def forward(self, prediction):
+        return (prediction.output - prediction.target).abs().mean()
+
+
+class Square(Loss):
+    def forward(self, prediction):
+        return (prediction.output - prediction.target).square().mean()
+
+
+LOSSES_OF_IT = Registry("loss", {"absolute": Absolute, "square": Square})
+
+
+class Invert(Task):
+    name = "invert"
+    title = "Inversion"
+    about = "The negative of an image."
+    headline = "distance"
+    metrics = {
+        "distance": MetricInfo("Distance", "per image", "all pixels", "Mean absolute difference.", better="lower"),
+    }
+    columns = ("distance",)
+    case_score = "distance"
+    case_title = "Distance"
+    case_mean = "distance"
+    target = "image"
+    dataset = "gradients"
+    terms = ("absolute", "square")
+
+    def __init__(self, channels):
+        self.channels = channels
+
+    @classmethod
+    def losses(cls):
+        return LOSSES_OF_IT
+
+    @classmethod
+    def of(cls, dataset, config):
+        return cls(dataset.target_channels)
+
+    @property
+    def output_channels(self):
+        return self.channels
+
+    def bank(self, config):
+        return LossBank({name: LOSSES_OF_IT.build(name) for name in config.terms})
+
+    def evaluate(self, predict, batches):
+        pairs = [(self.distances(predict, batch), batch.index) for batch in batches]
+        distances = torch.cat([one for one, _ in pairs]).double().numpy()
+        index = torch.cat([positions for _, positions in pairs]).numpy()
+        return Evaluation({"distance": float(distances.mean())}, index, scores={"distance": distances})
+
+    def distances(self, predict, batch):
+        return (predict(batch.input) - batch.target).abs().mean((1, 2, 3))
+
+    def target_png(self, sample):
+        return encode_image(sample.batch.target[0])
+
+    def predict_png(self, predict, sample):
+        image = predict(sample.batch.input)[0].clamp(0, 1)
+        return encode_image(image), float(self.distances(predict, sample.batch)[0])
+
+
+class Gradients(Dataset):
+    name = "gradients"
+    title = "Grey ramps"
+    target = "image"
+    pixel_type = np.uint16
+    white = 1000.0
+    target_white = 1000.0
+    class_names = ()
+    needs_download = False
+    how_to_get = "Nothing to get."
+    licence = "none"
+    citation = "none"
+
+    def cases(self):
+        return [Case(f"ramp-{number:02}", "ramp") for number in range(12)]
+
+    def load(self, case):
+        slope = int(case.id[-2:]) + 1
+        image = np.broadcast_to(np.arange(20, dtype=np.uint16) * slope, (20, 20)).copy()
+        return RawPair(image, 1000 - image)
+
+
+TASKS = {"invert": Invert}
+DATASETS = {"gradients": Gradients}
+"""
+
+
+@pytest.fixture
+def invert():
+    """The text of a plug-in with a task of its own: the negative of an image, by two losses, judged by a distance."""
+    return INVERT
+
+
 @pytest.fixture
 def plugin(tmp_path, monkeypatch):
     """Writes a plug-in, by default one with the weighting "height"; what plug-ins add is gone after the test."""

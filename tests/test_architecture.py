@@ -104,6 +104,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("dmf.jobs", "dmf.studies", "dmf.build", "dmf.replay", "dmf.analysis", "dmf.runs", "dmf.data"),
         "dmf.importing",
         "dmf.training",  # names a TrainingRun in annotations
+        "dmf.tasks",  # which metrics a table of results shows
         "app",  # to find the script of the dashboard
     },
     "dmf.__main__": {"dmf.cli"},

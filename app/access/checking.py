@@ -12,27 +12,29 @@ from pydantic import ValidationError
 from app.access.plugins import added
 from app.views import Checked, Choices
 from dmf import config_text
-from dmf.config import DataConfig, ExperimentConfig, FusionConfig, RunConfig, TrainingConfig
+from dmf.config import DEFAULT_TASK, DataConfig, ExperimentConfig, FusionConfig, RunConfig, TrainingConfig
 from dmf.config_text import SECTIONS
 from dmf.errors import ConfigError, DataError, DMFError
 from dmf.plugins import loaded
 
 
-def choices() -> Choices:
-    """What can be chosen here."""
-    return _choices(tuple(plugin.sha256 for plugin in loaded()))
+def choices(task: str = DEFAULT_TASK) -> Choices:
+    """What can be chosen here for a task."""
+    return _choices(tuple(plugin.sha256 for plugin in loaded()), task)
 
 
 @st.cache_resource(show_spinner=False)
-def _choices(plugins: tuple[str, ...]) -> Choices:
+def _choices(plugins: tuple[str, ...], task: str) -> Choices:
     from dmf import build
 
-    names = build.choices()
+    names = build.choices(task)
     return Choices(
         names={**names, "device": build.devices()},
         options={name: build.dataset_options(name) for name in names["dataset"]},
         titles={name: build.dataset_title(name) for name in names["dataset"]},
         added=added(),
+        task=task,
+        first=build.task_defaults(task),
     )
 
 

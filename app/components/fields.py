@@ -16,6 +16,8 @@ from app.state import field_key
 from dmf.config_text import GRADIENT_WEIGHTINGS, SECTIONS, to_text
 
 NAMES = {
+    "segmentation": "Segmentation",
+    "synthesis": "Image synthesis",
     "ce": "Cross-entropy",
     "iou": "IoU",
     "dice": "Dice",
@@ -49,6 +51,7 @@ NAMES = {
 _AT_LOGITS = "gradient_of=logits"
 
 LABELS = {
+    "task": "Task",
     "dataset": "Dataset",
     "weighting": "Weighting method",
     "terms": "Loss terms",

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
+from pydantic import BaseModel
 
 from app.components import form_prefill
 from app.components.fields import Slots, complain, field, in_labels, label, widget
@@ -14,7 +15,7 @@ from app.components.preset_menu import preset_menu
 from app.components.runs_table import runs_table
 from app.state import field_key
 from app.views import Checked, Choices
-from dmf.config import DataConfig, ExperimentConfig, FusionConfig, ModelConfig, TrainingConfig
+from dmf.config import DEFAULT_TASK, DataConfig, ExperimentConfig, FusionConfig, ModelConfig, TrainingConfig
 from dmf.config_text import to_text
 from dmf.errors import DMFError
 
@@ -83,17 +84,28 @@ Check = Callable[[Mapping[str, Any], Sequence[str], str], Checked]
 
 
 @st.fragment
-def form(choices: Choices, check: Check, start: Callable[[ExperimentConfig], None]) -> None:
-    """Show the form; a click on Start hands a configuration that can work to ``start``, then the page runs again."""
+def form(choices: Callable[[str], Choices], check: Check, start: Callable[[ExperimentConfig], None]) -> None:
+    """Show the form; a click on Start hands a configuration that can work to ``start``, then the page runs again.
+
+    Args:
+        choices: What can be chosen, by the task.
+        check: Looks at what was chosen.
+        start: Trains it.
+    """
     form_prefill.apply()
     preset_menu()
     slots: Slots = {}
-    names = choices.names
-    dataset = field(DataConfig, "dataset", slots, names["dataset"])
+    offered = choices(DEFAULT_TASK)
+    values: dict[str, Any] = {}
+    if len(offered.names["task"]) > 1:
+        values["task"] = field(ExperimentConfig, "task", slots, offered.names["task"])
+        offered = choices(values["task"])
+    names = offered.names
+    dataset = values["dataset"] = _of_task(DataConfig, "dataset", slots, offered, names["dataset"])
     about_data = st.empty()
-    values: dict[str, Any] = {"dataset": dataset}
-    values["terms"] = field(FusionConfig, "terms", slots, names["terms"])
-    values["auxiliary"] = field(FusionConfig, "auxiliary", slots, (*AUXILIARIES, *choices.added.get("auxiliary", ())))
+    values["terms"] = _of_task(FusionConfig, "terms", slots, offered, names["terms"])
+    auxiliaries = names["auxiliary"] if offered.first else (*AUXILIARIES, *offered.added.get("auxiliary", ()))
+    values["auxiliary"] = _of_task(FusionConfig, "auxiliary", slots, offered, auxiliaries)
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
         values["gamma"] = field(FusionConfig, "gamma", slots)
@@ -109,7 +121,7 @@ def form(choices: Choices, check: Check, start: Callable[[ExperimentConfig], Non
     values["device"] = field(TrainingConfig, "device", slots, names["device"])
     runs, places = runs_table(names)
     with st.expander("More"):
-        more, name = _more(dataset, choices, slots)
+        more, name = _more(dataset, offered, slots)
     values |= more
     checked = check(values, runs, name)
     complain(slots, checked.problems)
@@ -118,11 +130,22 @@ def form(choices: Choices, check: Check, start: Callable[[ExperimentConfig], Non
             place.complain(*checked.rows[index])
         elif index in checked.notes:
             place.note(checked.notes[index])
-    about_data.caption(_about(choices.titles.get(dataset, ""), checked.images))
+    about_data.caption(_about(offered.titles.get(dataset, ""), checked.images))
     with curve:
         fusions = [run.fusion.model_dump() for run in checked.config.runs] if checked.config is not None else []
         gamma_curve(values, checked.images.get("steps_per_epoch"), fusions)
     _start_button(checked, slots, start)
+
+
+def _of_task(model: type[BaseModel], name: str, slots: Slots, offered: Choices, options: Sequence[str]) -> Any:
+    """A field whose names are the task's; another task than the usual one has a choice of its own, kept beside it."""
+    if not offered.first:
+        return field(model, name, slots, options)
+    about = model.model_fields[name]
+    key = field_key(f"{offered.task}-{name}")
+    value = widget(name, about.annotation, offered.first[name], about.description or "", options, key=key)
+    slots[name] = st.empty()
+    return value
 
 
 def _in_pairs(model: type, names: Sequence[str], slots: Slots) -> dict[str, Any]:

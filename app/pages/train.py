@@ -36,7 +36,7 @@ def show() -> None:
     with st.sidebar:
         st.subheader("New experiment")
         access.prepare_ahead()
-        form(access.choices(), access.check, start)
+        form(access.choices, access.check, start)
         if st.session_state.pop(STARTED, False):
             uncover()
     state.keep_address(watched)

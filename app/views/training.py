@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from dmf.config import ExperimentConfig
+from dmf.config import DEFAULT_TASK, ExperimentConfig
 from dmf.runs import EventRow, ExperimentRow
 
 
@@ -13,12 +13,16 @@ class Choices:
 
     Attributes:
         added: Those of plug-ins, for fields whose menu is short.
+        task: Whose names they are.
+        first: What is chosen at first where the task has other defaults than the configuration; else empty.
     """
 
     names: dict[str, tuple[str, ...]]
     options: dict[str, dict[str, Any]]
     titles: dict[str, str]
     added: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    task: str = DEFAULT_TASK
+    first: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

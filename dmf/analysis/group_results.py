@@ -62,7 +62,7 @@ def group_results(
         else:
             values = tested[tested["metric"] == metric].set_index("run")["value"].to_dict()
             scored = {id: _pooled(id, config, values.get(id)) for id, config in configs.items()}
-        about = known_metric(metric, own_metrics)
+        about = known_metric(metric, own_metrics, runs[0][1].task if runs else None)
         compared = compare(
             {name: [scored[id] for id in ids] for name, ids in members.items()},
             baseline,

@@ -196,3 +196,26 @@ def test_a_run_whose_plugin_changed_cannot_be_resumed_from_the_page(store: RunSt
     file.write_text(file.read_text() + "# changed\n")
     with pytest.raises(ConfigError, match="has changed since this run was made with it"):
         access.command(experiment.id, "resume")
+
+
+def test_a_task_of_a_plugin_is_the_first_choice_and_has_its_own_losses_and_datasets(
+    store: RunStore, plugin, invert: str, monkeypatch, visit: Any
+) -> None:
+    monkeypatch.setenv("DMF_PLUGINS", str(plugin(invert)))
+    test = visit("train")
+    task = test.selectbox(key="form-task")
+    assert task.value == "segmentation"
+    assert task.options[-1] == "invert"
+    task.select("invert").run()
+    assert test.selectbox(key="form-invert-dataset").options == ["gradients"]
+    assert test.multiselect(key="form-invert-terms").value == ["absolute", "square"]
+    assert test.selectbox(key="form-invert-auxiliary").value == "none"
+    for name, value in {"image_size": 16, "epochs": 1, "batch_size": 2, "filters": 2}.items():
+        test.number_input(key=f"form-{name}").set_value(value)
+    test.run()
+    assert not test.error, [error.value for error in test.error]
+    test.button(key="start-training").click().run()
+    assert not test.exception
+    experiment = store.experiment(store.runs(limit=1)[0].experiment)
+    assert (experiment.task, experiment.config["data"]["dataset"]) == ("invert", "gradients")
+    assert experiment.runs[0].config["terms"] == ["absolute", "square"]

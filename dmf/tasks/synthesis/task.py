@@ -46,6 +46,8 @@ class Synthesis(Task):
     metrics = METRIC_INFO
     columns: ClassVar[tuple[str, ...]] = METRICS
     case_score: ClassVar[str] = "psnr"
+    case_title: ClassVar[str] = "PSNR"
+    case_mean: ClassVar[str] = "psnr"
     target = "image"
     dataset: ClassVar[str] = "contrast"
     terms: ClassVar[tuple[str, ...]] = ("l1", "ssim", "gradient")

@@ -2,6 +2,7 @@
 
 import math
 import re
+from functools import partial
 from types import SimpleNamespace
 
 import pandas as pd
@@ -27,7 +28,7 @@ def rows(metric, *values, images=9):
 
 def table(*metrics, absent=""):
     frame = pd.DataFrame([row for each in metrics for row in each], columns=COLUMNS)
-    words = ScoreWords(known_metric, absent, ("lesion_dice", "cb_dice"), "CB-Dice")
+    words = ScoreWords(partial(known_metric, task="segmentation"), absent, ("lesion_dice", "cb_dice"), "CB-Dice")
     return table_html(race(), frame, ordered(frame, words), words)
 
 
