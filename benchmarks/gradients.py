@@ -7,8 +7,8 @@ from pathlib import Path
 from benchmarks.harness import Pair, Row, milliseconds, seconds
 from dmf.build import Workbench, build_workbench
 from dmf.config import DataConfig, ExperimentConfig, FusionConfig, ModelConfig, RunConfig, TrainingConfig
-from dmf.config_text import GRADIENT_WEIGHTINGS
 from dmf.training import TrainingRun
+from dmf.weighting import WEIGHTINGS
 
 EVERY = 10  # steps from one measurement to the next
 WARM_UP = 1  # rounds that are not counted
@@ -37,7 +37,7 @@ def measuring(quick: bool, folder: Path) -> list[Row]:
 def methods(quick: bool, folder: Path) -> list[Row]:
     """A step of each method that looks at gradients beside one of a method that does not."""
     fusions = {"variance": FusionConfig(weighting="variance")}
-    for name in GRADIENT_WEIGHTINGS:
+    for name in (name for name in WEIGHTINGS if WEIGHTINGS[name].watches):
         fusions[name] = FusionConfig(weighting=name)
         fusions[f"{name}, logit space"] = FusionConfig(weighting=name, gradient_of="logits")
     config = _config(quick, fusions)

@@ -1,14 +1,14 @@
 """From configuration to objects: the only place that knows every registry."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel
 
 from dmf.config import DEFAULT_TASK, DataConfig, ExperimentConfig, FusionConfig, PluginConfig, RunConfig
 from dmf.config_text import build as from_plain
@@ -37,39 +37,6 @@ TARGETS = {"classes": "class of every pixel", "image": "image to be made"}
 DATA_FIELDS = ("dataset", "root", "dataset_options")  # what tells where a case lies
 
 SAMPLES = 4  # validation images whose predictions are shown
-
-SINCE: dict[str, tuple[str, ...]] = {
-    "data": ("duplicates",),
-    "model": (),
-    "training": ("keep_probabilities", "probabilities_mb", "gradients", "gradients_every"),
-    "fusion": (
-        "cov_mean",
-        "cov_decay",
-        "cov_variance",
-        "softadapt_variant",
-        "beta",
-        "window",
-        "slope",
-        "temperature",
-        "block_steps",
-        "weight_seed",
-        "mu",
-        "ideal",
-        "max_change",
-        "base_weights",
-        "famo_lr",
-        "famo_decay",
-        "lower_bounds",
-        "weights_lr",
-        "uncertainty_form",
-        "uncertainty_start",
-        "gradnorm_alpha",
-        "gradnorm_lr",
-        "gradient_of",
-    ),
-}
-"""Fields by section that were added after checkpoints were first written. At its default such a field means what the
-program did before it, so it is left out of the fingerprint, and the checkpoints of then stay valid."""
 
 
 def choices(task: str = DEFAULT_TASK) -> dict[str, tuple[str, ...]]:
@@ -317,27 +284,21 @@ def environment(config: ExperimentConfig) -> dict[str, Any]:
 def fingerprint(config: ExperimentConfig, run: RunConfig) -> str:
     """Identifies everything that decides the result of a run, so that no checkpoint is continued under another.
 
-    Of plug-ins it is what they hold that counts, not where they lie.
+    It is that of what differs from the defaults, so an option that is new changes none. Of plug-ins it is what they
+    hold that counts, not where they lie.
     """
-    hashes = sorted(plugin.sha256 for plugin in config.plugins)
-    decisive = config.model_copy(
-        update={
-            "name": "",
-            "runs": (run.model_copy(update={"label": ""}),),
-            "plugins": tuple(PluginConfig(path="", sha256=sha256) for sha256 in hashes),
-        }
-    )
-    late: Any = {name: _at_default(getattr(config, name), fields) for name, fields in SINCE.items() if name != "fusion"}
-    late["runs"] = {0: {"fusion": _at_default(run.fusion, SINCE["fusion"])}}
-    late |= dict.fromkeys(_at_default(config, ("task", "task_options")), True)
-    if not hashes:
-        late["plugins"] = True
-    return hashlib.sha256(decisive.model_dump_json(exclude=late).encode()).hexdigest()
-
-
-def _at_default(config: BaseModel, fields: Iterable[str]) -> set[str]:
-    known = type(config).model_fields
-    return {name for name in fields if getattr(config, name) == known[name].get_default(call_default_factory=True)}
+    decisive = {
+        name: section.model_dump(mode="json", exclude_defaults=True)
+        for name, section in (
+            ("data", config.data),
+            ("model", config.model),
+            ("training", config.training),
+            ("fusion", run.fusion.model_copy(update={"spare": {}})),
+        )
+    }
+    decisive["task"] = {"name": config.task, **config.task_options}
+    decisive["plugins"] = {"sha256": sorted(plugin.sha256 for plugin in config.plugins)}
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -351,8 +312,14 @@ class Workbench:
     samples: tuple[SampleCase, ...]
     numerics: Numerics
 
-    def run(self, id: str, config: RunConfig, folder: Path) -> TrainingRun:
+    def run(self, id: str, config: RunConfig, folder: Path, former: str = "") -> TrainingRun:
         """A fresh run; its network starts from the same weights as every other's.
+
+        Args:
+            id: What the store calls it.
+            config: What it has of its own.
+            folder: Where its checkpoints lie.
+            former: Fingerprint that an earlier version of this program gave to it, see :mod:`dmf.former`.
 
         Raises:
             ConfigError: If something does not fit.
@@ -375,11 +342,12 @@ class Workbench:
             seed=derive(seed, "run"),
             folder=folder,
             fingerprint=fingerprint(self.config, config),
+            former=former,
             probe=None
             if training.gradients == "off"
             else GradientProbe(
-                config.fusion.terms,
-                auxiliary=config.fusion.auxiliary != "none",
+                config.fusion.term_names,
+                auxiliary=config.fusion.auxiliary.name != "none",
                 at=training.gradients,
                 every=training.gradients_every,
                 parameters=model.parameters(),

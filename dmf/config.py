@@ -3,31 +3,21 @@
 Field descriptions are the one source of the help texts: command line, page tooltips and docs show them.
 """
 
-import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+from pydantic_core import to_jsonable_python as to_jsonable
 
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(ge=0, lt=1)]
-
-SUMMING_WEIGHTINGS = (
-    *("variance", "mad", "bayesian", "cov", "softadapt", "dwa", "random"),
-    *("famo", "gradnorm", "upgrad", "mgda", "pcgrad", "dualproj"),
-)
-"""Weightings whose weights always have the same sum, so that limits of the weights must leave room for it."""
+from dmf import declared
+from dmf.errors import UnknownNameError
+from dmf.options import Choice, Fraction, FrozenConfig, NonNegative, Options, Positive, default_of, slider
+from dmf.registry import unknown
+from dmf.words import distribute, gather, in_places, kind_of, numbered, value_of
 
 DEFAULT_TASK = "segmentation"
 """The task of whatever does not name one: all that was made before there were others."""
-
-
-class FrozenConfig(BaseModel):
-    """Immutable; unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class DataConfig(FrozenConfig):
@@ -154,116 +144,37 @@ class TrainingConfig(FrozenConfig):
 
 
 class FusionConfig(FrozenConfig):
-    """How one run combines its losses. Runs of an experiment may differ in anything here."""
+    """How one run combines its losses. Runs of an experiment may differ in anything here.
 
-    terms: tuple[str, ...] = Field(
-        ("ce", "iou", "dice"),
+    A loss or weighting stands here as a :class:`dmf.options.Choice`: its name with the options that differ from its
+    defaults. Options may also be given, and are read, by their words, such as ``cov_decay`` for the ``decay`` of cov: a
+    word counts for every chosen method that has it, ``<place>.<option>`` for one alone, where the place is
+    ``weighting``, ``auxiliary`` or a name of :attr:`term_names`. Words of methods that are not chosen are kept for when
+    a run turns to one that has them.
+    """
+
+    terms: tuple[Choice, ...] = Field(
+        (Choice(name="ce"), Choice(name="iou"), Choice(name="dice")),
         min_length=1,
         max_length=6,
         description="The losses L1..LK that are added up, each with a weight of its own.",
     )
-    weighting: str = Field("variance", description="The rule that sets the weights W1..WK.")
-    weights: tuple[NonNegative, ...] | None = Field(
-        None, description="Fixed weights, or the weights an adaptive rule starts from; equal when not given."
-    )
-    history_min: int = Field(10, ge=2, description="Steps whose losses are collected before the weights first move.")
-    history_max: int = Field(100, ge=2, le=100_000, description="How many of the latest steps' losses are remembered.")
-    symlog: bool = Field(True, description="Dampen outliers: pass each loss history through sign(x) log(1+|x|) first.")
-    minmax: bool = Field(True, description="Then stretch each history to 0..1, so that only its shape counts.")
-    eps: Positive = Field(1e-7, description="Tiny number added where min-max scaling and 1/MAD would divide by zero.")
-    floor: NonNegative | None = Field(
-        None,
-        description="Least spread a loss counts with; default 1e-6 for variance, 1e-3 for MAD and Bayesian.",
-    )
-    median: Literal["true", "notebook"] = Field(
-        "true", description="The true median, or the notebook's, which swaps the even and the odd case."
-    )
-    prior: Literal["tempered", "fixed", "compound"] = Field(
-        "tempered",
-        description="Bayesian: a tempered prior forgets slowly, a fixed one never moves (uniform: equal to MAD), "
-        "a compound one (the notebook) never forgets.",
-    )
-    prior_weights: tuple[Positive, ...] | None = Field(
-        None, description="Bayesian: how much each loss counts before any history; equal when not given."
-    )
-    rho: Fraction = Field(0.9, description="Memory of the tempered prior: 0 is fixed, towards 1 is compound.")
-    weight_min: NonNegative = Field(0.0, description="No weight falls below this.")
-    weight_max: Positive | None = Field(None, description="No weight rises above this.")
-    smoothing: Fraction = Field(
-        0.0, description="How calmly weights move: the share of the last step's weights that is kept."
-    )
-    max_change: Positive | None = Field(None, description="No weight moves further than this in one step.")
-    base_weights: tuple[Positive, ...] | None = Field(
-        None,
-        description="How much each loss counts whatever the rule says: its weights are multiplied by these, then "
-        "brought back to their sum; equal when not given.",
-    )
-    sum_to: Literal["1", "K"] = Field("1", description="What the weights sum to: 1, or the number of losses K.")
-    cov_mean: Literal["full", "decay"] = Field(
-        "full", description="CoV: compare each loss with its mean of all steps so far (full), or with one that forgets."
-    )
-    cov_decay: Fraction = Field(
-        0.9, description="CoV: share of the old mean that a mean which forgets keeps at each step."
-    )
-    cov_variance: Literal["corrected", "reference"] = Field(
-        "corrected",
-        description="CoV: a variance that forgets as its mean does, or that of the authors' code, which never does.",
-    )
-    softadapt_variant: Literal["normalized", "original", "loss-weighted", "both"] = Field(
-        "normalized",
-        description="SoftAdapt: plain slopes (original), slopes as shares of their sum, weights times the mean loss, "
-        "or both.",
-    )
-    beta: Finite = Field(
-        0.1, description="SoftAdapt: how much slopes count; above 0 favours losses that rise or fall least."
-    )
-    window: int = Field(5, ge=2, le=100_000, description="SoftAdapt: steps over which the slope of a loss is taken.")
-    slope: Literal["backward", "least-squares", "reference"] = Field(
-        "backward",
-        description="SoftAdapt: slope at the newest loss, of a straight line through all (calmer), or as in the "
-        "authors' package.",
-    )
-    temperature: Positive = Field(2.0, description="DWA: smaller temperatures part the weights more.")
-    block_steps: int = Field(
-        20, ge=1, le=100_000, description="DWA: steps of a block, over which losses are averaged; e.g. an epoch's."
-    )
-    weight_seed: int = Field(
-        0, ge=0, le=2**31 - 1, description="Random: decides the weights; the same number draws the same at every step."
-    )
-    mu: Positive = Field(
-        0.1, description="Tchebycheff: smoothness of the maximum; smaller gives the worst loss all the weight."
-    )
-    ideal: tuple[Finite, ...] | None = Field(
-        None, description="Tchebycheff: the best value each loss could reach; 0 when not given."
-    )
-    famo_lr: Positive = Field(0.025, description="FAMO: how fast its weights move, the step of their own Adam.")
-    famo_decay: NonNegative = Field(1e-3, description="FAMO: pull of its weights back to equal ones (weight decay).")
-    lower_bounds: tuple[Finite, ...] | None = Field(
-        None, description="FAMO: a value each loss never falls below; 0 when not given."
-    )
-    weights_lr: Positive | None = Field(
-        None, description="Learned weights (uncertainty, IMTL-L): their learning rate; the network's when not given."
-    )
-    uncertainty_form: Literal["regression", "classification"] = Field(
-        "regression", description="Uncertainty: the likelihood, with or without 1/2 before the precision."
-    )
-    uncertainty_start: Finite = Field(
-        0.0, ge=-10, le=10, description="Uncertainty: log of the variance that each loss starts with."
-    )
-    gradnorm_alpha: Finite = Field(
-        1.5, description="GradNorm: how strongly losses that fall slowly are pushed; 0 only evens out the gradients."
-    )
-    gradnorm_lr: Positive = Field(0.025, description="GradNorm: how fast its weights move, the step of their own Adam.")
-    gradient_of: Literal["parameters", "logits"] = Field(
-        "parameters",
-        description="Gradient methods: compare the losses' pulls at the network's weights (as published), or at its "
-        "output (logits): cheap, but another method.",
+    weighting: Choice = Field(Choice(name="variance"), description="The rule that sets the weights W1..WK.")
+    history_max: int = Field(
+        100,
+        ge=2,
+        le=100_000,
+        title="History, most",
+        description="How many of the latest steps' losses are remembered.",
+        json_schema_extra=slider(2, 2000, integer=True),
     )
     detach_weights: bool = Field(
         True,
         description="Take weights as constants in the gradient; false is the notebook, which differentiates them.",
     )
-    auxiliary: str = Field("cb-dice", description="Extra loss that helps early and fades; none leaves it out.")
+    auxiliary: Choice = Field(
+        Choice(name="cb-dice"), description="Extra loss that helps early and fades; none leaves it out."
+    )
     gamma: NonNegative = Field(1.0, le=1e6, description="Weight of the auxiliary loss at the start, gamma_0.")
     schedule: Literal["exponential", "linear", "cosine", "constant"] = Field(
         "exponential",
@@ -277,20 +188,9 @@ class FusionConfig(FrozenConfig):
         "soft",
         description="Overlaps counted from probabilities (soft), or from labels (hard, the notebook: no gradient).",
     )
-    smooth: NonNegative = Field(
-        1e-6, description="Added above and below the line of overlap ratios, so that empty ones are defined, in pixels."
-    )
-    fp_weight: NonNegative = Field(0.3, description="Tversky: penalty of a false positive (the notebook: 0.7).")
-    fn_weight: NonNegative = Field(0.7, description="Tversky: penalty of a false negative (the notebook: 0.3).")
-    focal_gamma: NonNegative = Field(2.0, description="Focal: how strongly easy pixels are discounted.")
-    focal_alpha: Positive = Field(0.25, description="Focal: overall factor.")
-    cb_weights: Literal["complement", "inverse"] = Field(
-        "complement",
-        description="CB-Dice: weight of a class, 1 - its share of pixels (paper) or 1 / share (notebook).",
-    )
-    cb_ratios: Literal["image", "batch", "dataset"] = Field(
-        "image",
-        description="CB-Dice: shares of pixels in each image (paper), the batch (notebook) or the training set.",
+    spare: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Options of methods that are not chosen, by their word: a method that a run turns to has them.",
     )
 
     @field_validator("decay_every", mode="before")
@@ -302,40 +202,111 @@ class FusionConfig(FrozenConfig):
             raise ValueError(f"expected epoch, or a number of steps of at least 1, got {value!r}")
         return value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _options_to_their_methods(cls, data: Any) -> Any:
+        return distribute(data, cls.model_fields) if isinstance(data, Mapping) else data
+
     @model_validator(mode="after")
     def _settings_fit_together(self) -> Self:
-        count = len(self.terms)
-        if len(set(self.terms)) < count:
-            raise ValueError(f"terms: each loss may appear once, got {':'.join(self.terms)}")
-        for name in ("weights", "prior_weights", "base_weights", "ideal", "lower_bounds"):
-            values = getattr(self, name)
-            if values is not None and len(values) != count:
-                raise ValueError(f"{name}: expected {count} numbers, one per loss term, got {len(values)}")
-            if values is not None and not math.isfinite(sum(values)):
-                raise ValueError(f"{name}: too large to be added up; only their shares matter")
-        if self.weights is not None and not any(self.weights):
-            raise ValueError("weights: at least one must be above 0")
-        if self.history_min > self.history_max:
+        twice = sorted({term.text for term in self.terms if self.terms.count(term) > 1})
+        if twice:
             raise ValueError(
-                f"history_min: {self.history_min} is above history_max ({self.history_max}), so the weights would "
-                "never move; lower it or raise history_max"
+                f"terms: each loss may appear once, got {':'.join(term.text for term in self.terms)}; give one of them "
+                "other options"
             )
-        if self.weighting == "softadapt" and self.window > self.history_max:
-            raise ValueError(
-                f"window: {self.window} is above history_max ({self.history_max}), so the weights would never move; "
-                "lower it or raise history_max"
-            )
-        if self.weighting in SUMMING_WEIGHTINGS:  # of others limits clamp each weight by itself
-            total = 1 if self.sum_to == "1" else count
-            if self.weight_min * count > total:
-                raise ValueError(f"weight_min: {count} weights of at least {self.weight_min:g} cannot sum to {total}")
-            if self.weight_max is not None and self.weight_max * count < total:
-                raise ValueError(f"weight_max: {count} weights of at most {self.weight_max:g} cannot sum to {total}")
-        if self.weight_max is not None and self.weight_min > self.weight_max:
-            raise ValueError(f"weight_min: {self.weight_min:g} is above weight_max ({self.weight_max:g})")
-        if self.fp_weight + self.fn_weight == 0:
-            raise ValueError("fp_weight: fp_weight and fn_weight cannot both be 0")
+        for place, choice in self.places.items():
+            if options := declared.options(kind_of(place), choice):
+                options.check(
+                    len(self.terms), self.history_max, sums=place == "weighting" and declared.sums(choice.name)
+                )
         return self
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both combine the losses alike; what is spare does not count."""
+        if not isinstance(other, FusionConfig):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in type(self).model_fields if name != "spare")
+
+    def __hash__(self) -> int:
+        return hash(tuple(getattr(self, name) for name in type(self).model_fields if name != "spare"))
+
+    @property
+    def term_names(self) -> tuple[str, ...]:
+        """What each loss is called in columns and charts: its name, the second of the same name ``tversky-2``."""
+        return numbered([term.name for term in self.terms])
+
+    @property
+    def places(self) -> dict[str, Choice]:
+        """Every method that is chosen, by its place."""
+        places = in_places(self.terms, self.weighting, self.auxiliary)
+        return {place: choice for place, choice in places.items() if choice.name != "none"}
+
+    def options(self, place: str) -> Options:
+        """All options of the method at a place, at their default where nothing else is chosen.
+
+        Raises:
+            UnknownNameError: If the method is not known here.
+        """
+        kind, choice = kind_of(place), self.places[place]
+        found = declared.options(kind, choice)
+        if found is None:
+            raise UnknownNameError(unknown(kind, choice.name, declared.registry(kind)), kind)
+        return found
+
+    def flat(self, *, changed: bool = False, spare: bool = True) -> dict[str, Any]:
+        """Everything by one word, from which the same configuration is read again.
+
+        Methods stand by their name alone, ``terms`` as :attr:`term_names`. Where methods that share a word differ in
+        it, it is ``<place>.<option>`` for each.
+
+        Args:
+            changed: Only what differs from the default.
+            spare: Also options of methods that are not chosen.
+        """
+        found: dict[str, Any] = {
+            "terms": self.term_names,
+            "weighting": self.weighting.name,
+            "auxiliary": self.auxiliary.name,
+        }
+        own = {name: getattr(self, name) for name in type(self).model_fields if name not in (*found, "spare")}
+        if changed:
+            own = {name: value for name, value in own.items() if value != type(self).model_fields[name].default}
+            found = {
+                name: value
+                for name, value in found.items()
+                if getattr(self, name) != type(self).model_fields[name].default
+            }
+        return (
+            found
+            | own
+            | gather(self.places, own_fields=type(self).model_fields, changed=changed)
+            | (self.spare if spare else {})
+        )
+
+    def recorded(self) -> dict[str, Any]:
+        """:meth:`flat` as plain data to be stored, with every option of every method that comes with the program.
+
+        What was not chosen stands at its default, so that runs of other methods, and of earlier versions, have the
+        same fields, and a default that changes later does not change what is known of a run.
+        """
+        others = {word: default_of(about.info) for word, about in declared.words().items() if about.is_built_in}
+        flat = self.flat()
+        given = {key.rpartition(".")[2] for key in flat if "." in key}
+        found: dict[str, Any] = to_jsonable({word: value for word, value in others.items() if word not in given} | flat)
+        return found
+
+    def replace(self, **words: Any) -> Self:
+        """The same with other values, by field or word. Another method keeps the options that it shares by name."""
+        return type(self).model_validate(self.flat(changed=True) | words)
+
+    if not TYPE_CHECKING:  # a wrong name of a field stays an error to whoever checks types
+
+        def __getattr__(self, word: str) -> Any:
+            """An option by its word: that of the chosen methods, else the default of the first that has it."""
+            if word.startswith("_"):
+                return super().__getattr__(word)
+            return self.spare[word] if word in self.spare else value_of(self.places, word)
 
 
 class RunConfig(FrozenConfig):

@@ -1,15 +1,17 @@
 """Configuration as people type it: one text per field, and a short form for the runs of a race."""
 
 import re
-import types
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Union, get_args, get_origin
+from typing import Any, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
+from dmf import declared
 from dmf.config import DataConfig, ExperimentConfig, FusionConfig, ModelConfig, RunConfig, TrainingConfig
 from dmf.errors import ConfigError
+from dmf.options import Choice, kinds_of, read_value, write_value
 from dmf.registry import unknown
 
 SECTIONS: dict[str, type[BaseModel]] = {
@@ -24,45 +26,53 @@ LONGEST = 80  # characters of a value that a message repeats
 
 DEFAULT_WEIGHTINGS = ("variance", "mad", "bayesian")
 
-GRADIENT_WEIGHTINGS = ("gradnorm", "upgrad", "mgda", "pcgrad", "imtl-g", "aligned-mtl", "dualproj")
-"""Weightings that look at gradients. At the logits they are other methods than the published ones."""
+
+def field_info(model: type[BaseModel], name: str) -> FieldInfo:
+    """What is known of a field; of a fusion also of any option of a method, by its word.
+
+    Raises:
+        KeyError: If there is none of this name.
+    """
+    fields = model.model_fields
+    if name in fields or model is not FusionConfig:
+        return fields[name]
+    return declared.words()[name.rpartition(".")[2]].info
+
+
+def names_of(model: type[BaseModel]) -> tuple[str, ...]:
+    """What may be set by name: the fields of a model; of a fusion also every option of a method, by its word."""
+    if model is not FusionConfig:
+        return tuple(model.model_fields)
+    return (*(name for name in model.model_fields if name != "spare"), *declared.words())
 
 
 def is_flag(model: type[BaseModel], name: str) -> bool:
     """Whether a field is a plain yes or no."""
-    return model.model_fields[name].annotation is bool
+    return field_info(model, name).annotation is bool
 
 
 def from_text(model: type[BaseModel], name: str, text: str) -> Any:
-    """What a typed text means for a field: lists split at commas or colons, ``none`` where a field may be empty."""
-    annotation = model.model_fields[name].annotation
-    options = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
-    if type(None) in options and text.strip().lower() in ("", "none"):
-        return None
-    if any(get_origin(option) is tuple for option in options):
-        return tuple(part.strip() for part in text.replace(":", ",").split(",") if part.strip())
-    if any(get_origin(option) is dict for option in options):
+    """What a typed text means for a field: lists split at commas or colons, ``none`` where a field may be empty.
+
+    Losses with options are split at semicolons: ``ce;tversky,fn_weight=0.8``.
+    """
+    annotation = field_info(model, name).annotation
+    if name == "terms" and (";" in text or "=" in text):
+        return tuple(part.strip() for part in text.split(";") if part.strip())
+    if any(get_origin(kind) is dict for kind in kinds_of(annotation)):
         # A comma before a number is part of a value, such as a colour: no option is called by a number.
         pairs = (_pair(part, name) for part in re.split(r",(?!\s*\d)", text) if part.strip())
         return {key: _scalar(value) for key, value in pairs}
-    return text.strip()
+    return read_value(annotation, text)
 
 
 def to_text(value: Any) -> str:
     """The text that :func:`from_text` reads back as ``value``."""
-    match value:
-        case None:
-            return "none"
-        case bool():
-            return str(value).lower()
-        case tuple() | list():
-            return ":".join(to_text(part) for part in value)
-        case dict():
-            return ",".join(f"{key}={to_text(part)}" for key, part in value.items())
-        case float():
-            return repr(value)
-        case _:
-            return str(value)
+    if isinstance(value, Choice):
+        return value.text
+    if isinstance(value, tuple) and any(isinstance(part, Choice) for part in value):
+        return (";" if any(part.options for part in value) else ":").join(part.text for part in value)
+    return write_value(value)
 
 
 def parse(model: type[BaseModel], texts: Mapping[str, Any]) -> Any:
@@ -72,6 +82,7 @@ def parse(model: type[BaseModel], texts: Mapping[str, Any]) -> Any:
         ConfigError: With one clear line, and the field to blame.
     """
     known = model.model_fields
+    # Options of methods are read where it is known of which method they are.
     values = {
         name: from_text(model, name, value) if isinstance(value, str) and name in known else value
         for name, value in texts.items()
@@ -107,12 +118,14 @@ def problems(error: ValidationError) -> list[tuple[str | None, str]]:
 
 
 def run_changes(text: str) -> dict[str, str]:
-    """Field to text, in the order they are written, for a run such as ``bayesian,prior=compound``.
+    """Field or word to text, in the order they are written, for a run such as ``bayesian,prior=compound``.
+
+    An option of the weighting may be called by its name: ``cov,decay=0.8`` is ``cov,cov_decay=0.8``.
 
     Raises:
         ConfigError: For an unknown field, or a field without value.
     """
-    first, *rest = [part.strip() for part in text.split(",") if part.strip()] or [""]
+    first, *rest = _run_parts(text) or [""]
     pairs = [_pair(part, "run") for part in rest]
     if "=" in first:
         pairs.insert(0, _pair(first, "run"))
@@ -120,49 +133,129 @@ def run_changes(text: str) -> dict[str, str]:
         pairs.insert(0, ("weighting", first))
     if not pairs:
         raise ConfigError("A run needs a weighting, e.g. --run 'bayesian,prior=compound'.", "run")
-    changes = {}
-    for key, value in pairs:
-        name = key.replace("-", "_")
-        if name not in FusionConfig.model_fields:
-            raise ConfigError(unknown("field of a run", key, FusionConfig.model_fields), "run")
-        changes[name] = value
-    return changes
+    method = next((value for key, value in pairs if key == "weighting"), "")
+    return {_word(key.replace("-", "_") if "." not in key else key, key, method): value for key, value in pairs}
 
 
-def parse_run(base: FusionConfig, text: str) -> RunConfig:
+def _run_parts(text: str) -> list[str]:
+    """What commas part; those before the last semicolon belong to the losses, which are parted by semicolons."""
+    parts: list[str] = []
+    raw = [part.strip() for part in text.split(",") if part.strip()]
+    last = max((place for place, part in enumerate(raw) if ";" in part), default=-1)
+    first = next((place for place, part in enumerate(raw) if part.partition("=")[0].strip() == "terms"), last + 1)
+    for place, part in enumerate(raw):
+        if first < place <= last:
+            parts[-1] += f",{part}"
+        else:
+            parts.append(part)
+    return parts
+
+
+def _word(name: str, typed: str, weighting: str) -> str:
+    """The field or word that somebody typed in a run.
+
+    Raises:
+        ConfigError: If there is none of this name.
+    """
+    if name in FusionConfig.model_fields:
+        return name
+    own = declared.options_model("weighting", weighting) if weighting else None
+    if own is not None and name in own.model_fields:
+        word = own.words()[name]
+        return f"weighting.{word}" if word in FusionConfig.model_fields else word
+    known = declared.words()
+    if name.rpartition(".")[2] not in known and (own is not None or not weighting):
+        fields = {**FusionConfig.model_fields, **known, **(own.words() if own is not None else {})}
+        raise ConfigError(unknown("field of a run", typed, fields), "run")
+    return name
+
+
+def parse_run(base: FusionConfig | Mapping[str, Any], text: str) -> RunConfig:
     """One run of a race: ``weighting`` then any ``field=value`` of the fusion, e.g. ``bayesian,prior=compound``.
 
     Inside a run lists are written with colons (``weights=1:0:0``), because commas part the fields.
 
+    Args:
+        base: What the run has where the text says nothing; the values of a fusion by field or word.
+        text: The run.
+
     Raises:
-        ConfigError: For an unknown field, a field without value, or a value that cannot work.
+        ConfigError: For an unknown field, a field without value, an option that none of its methods has, or a value
+            that cannot work.
     """
-    return _run(base.model_dump(), run_changes(text))
+    common = base.flat(changed=True) if isinstance(base, FusionConfig) else base
+    changes = run_changes(text)
+    run = _run(common, changes)
+    refuse_idle(changes, [run.fusion])
+    return run
 
 
 def _run(common: Mapping[str, Any], changes: Mapping[str, str]) -> RunConfig:
-    fusion = parse(FusionConfig, {**common, **changes})
+    kept = {name: value for name, value in common.items() if name.rpartition(".")[2] not in changes}
+    fusion: FusionConfig = parse(FusionConfig, {**kept, **changes})
     return RunConfig(label=_label(fusion, changes), fusion=fusion)
+
+
+def refuse_idle(words: Iterable[str], fusions: Sequence[FusionConfig]) -> None:
+    """Refuse options that none of the methods of any run has.
+
+    Raises:
+        ConfigError: That says which methods have it.
+    """
+    asked = [word for word in words if word not in FusionConfig.model_fields]
+    if not asked or any(None in map(_model_at, fusion.places.items()) for fusion in fusions):
+        return  # of a method that is not known nobody knows the options
+    had = {
+        name
+        for fusion in fusions
+        for place, choice in fusion.places.items()
+        for option, word in _model_at((place, choice)).words().items()
+        for name in (word, f"{place}.{word}", f"{place}.{option}")
+    }
+    for word in asked:
+        if word not in had:
+            having = declared.words().get(word.rpartition(".")[2])
+            methods = f" {', '.join(having.methods)} {_has(having.methods)}." if having else ""
+            chosen = dict.fromkeys(choice.name for fusion in fusions for choice in fusion.places.values())
+            raise ConfigError(f"{word}: none of {', '.join(chosen)} has this option.{methods}", word)
+
+
+def _has(methods: Sequence[str]) -> str:
+    return "has it" if len(methods) == 1 else "have it"
+
+
+def _model_at(item: tuple[str, Choice]) -> Any:
+    place, choice = item
+    return declared.options_model("weighting" if place == "weighting" else "loss", choice.name)
 
 
 def _label(fusion: FusionConfig, changes: Mapping[str, str]) -> str:
     """The method, and what a run has of its own; and whatever makes it another method than its name says."""
     said = {name: value for name, value in changes.items() if name != "weighting"}
-    if fusion.weighting in GRADIENT_WEIGHTINGS and fusion.gradient_of == "logits":
+    if fusion.weighting.options.get("gradient_of") == "logits":
         said["gradient_of"] = "logits"
-    return " ".join([fusion.weighting, *(f"{name}={value}" for name, value in said.items())])
+    return " ".join([fusion.weighting.name, *(f"{name}={value}" for name, value in said.items())])
 
 
 def experiment(
-    texts: Mapping[str, Any], *, weightings: Sequence[str] = (), runs: Iterable[str] = (), name: str = ""
+    texts: Mapping[str, Any],
+    *,
+    weightings: Sequence[str] = (),
+    runs: Iterable[str] = (),
+    name: str = "",
+    typed: Collection[str] | None = None,
 ) -> ExperimentConfig:
     """A whole experiment from typed texts: one run per weighting, then the runs written out.
 
     Args:
-        texts: Field name to text, for any fields of data, model, training and fusion, and the task and its options.
+        texts: Field name or word to text, for any fields of data, model, training and fusion, and the task and its
+            options.
         weightings: One run each with the common fusion; the three of the paper when neither these nor runs are given.
+            As runs are written, so that one may have options: ``cov,decay=0.8``.
         runs: Runs as :func:`parse_run` reads them.
         name: Name of the experiment.
+        typed: Those of ``texts`` that somebody typed, so that each must be an option of some method of some run, as
+            each of a run must be of one of its methods. None to take options that no method has.
 
     Raises:
         ConfigError: With one clear line, and the field to blame.
@@ -178,14 +271,19 @@ def experiment(
         if field in texts
     }
     # Of each run as a whole: what cannot work with one weighting may well with another.
-    common = {field: texts[field] for field in FusionConfig.model_fields if field in texts}
+    elsewhere = {field for model in SECTIONS.values() if model is not FusionConfig for field in model.model_fields}
+    common = {field: text for field, text in texts.items() if field not in elsewhere and field not in of_task}
     written = [run_changes(run) for run in runs]
     chosen = list(weightings) or ([] if written else list(DEFAULT_WEIGHTINGS))
-    raced = [_run(common, {"weighting": word}) for word in chosen]
+    raced = [_run(common, run_changes(word)) for word in chosen]
     config: ExperimentConfig = build(
         ExperimentConfig,
         {"name": name, **of_task, **parts, "runs": (*raced, *(_run(common, changes) for changes in written))},
     )
+    if typed is not None:
+        refuse_idle([word for word in common if word in typed], [run.fusion for run in config.runs])
+        for changes, run in zip(written, config.runs[len(raced) :], strict=True):
+            refuse_idle(changes, [run.fusion])
     return config
 
 

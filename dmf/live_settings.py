@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from dmf.config import FusionConfig, PluginConfig, TrainingConfig
 from dmf.config_text import parse, shorten
 from dmf.errors import ConfigError
+from dmf.options import Choice
 from dmf.records import SettingChange
 from dmf.registry import unknown
 
@@ -43,16 +44,22 @@ class Settings:
             raise ConfigError(unknown("live setting", field, LIVE_SETTINGS), field)
         if isinstance(value, bool):
             raise ConfigError(f"{field}: expected a {_kind(field)}, got {value}.", field)
-        if field in _OF_THE_AUXILIARY_LOSS and self.fusion.auxiliary == "none":
+        if field in _OF_THE_AUXILIARY_LOSS and self.fusion.auxiliary.name == "none":
             raise ConfigError(f"{field}: this run has no auxiliary loss, so there is nothing to turn.", field)
         if field == "lr":
             return Settings(parse(TrainingConfig, {"lr": value}).lr, self.fusion)
-        return Settings(self.lr, parse(FusionConfig, self.fusion.model_dump() | {field: value}))
+        return Settings(self.lr, parse(FusionConfig, self.fusion.flat(changed=True) | {field: value}))
 
     def value(self, field: str) -> float | str:
         """What one live setting stands at."""
-        found: float | str = self.lr if field == "lr" else getattr(self.fusion, field)
+        if field == "weighting":
+            return self.fusion.weighting.name
+        found: float = self.lr if field == "lr" else getattr(self.fusion, field)
         return found
+
+    def stored(self, field: str, asked: float | str) -> float | str:
+        """What is stored of a change to ``asked`` that led here: a method with the options that were asked for."""
+        return Choice.model_validate(asked).text if field == "weighting" else self.value(field)
 
     def after(self, changes: Iterable[SettingChange]) -> "Settings":
         """The settings after several changes, in the order given.

@@ -21,8 +21,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from dmf.config import DEFAULT_TASK, ExperimentConfig, FusionConfig, PluginConfig
+from dmf import declared
+from dmf.config import DEFAULT_TASK, ExperimentConfig, PluginConfig
 from dmf.errors import PLUGIN_MODULE, ConfigError, reason
+from dmf.options import Options
 from dmf.paths import plugin_files
 from dmf.registry import Registry
 
@@ -171,8 +173,8 @@ def plugins_of(config: ExperimentConfig, weightings: Iterable[str] = ()) -> tupl
     """
     return plugins_with(
         {
-            "WEIGHTINGS": {*(run.fusion.weighting for run in config.runs), *weightings},
-            "LOSSES": {name for run in config.runs for name in (*run.fusion.terms, run.fusion.auxiliary)},
+            "WEIGHTINGS": {*(run.fusion.weighting.name for run in config.runs), *weightings},
+            "LOSSES": {loss.name for run in config.runs for loss in (*run.fusion.terms, run.fusion.auxiliary)},
             "MODELS": {config.model.model},
             "DATASETS": {config.data.dataset},
             "TASKS": {config.task},
@@ -314,12 +316,7 @@ def _wrong_member(word: str, name: str, member: Any) -> Iterator[str]:
             from dmf.weighting import Weighting
 
             yield from _wrong_class(name, member, Weighting, "weighting")
-            unknown = sorted(set(getattr(member, "options", ())) - FusionConfig.model_fields.keys())
-            if unknown:
-                yield (
-                    f"the options of weighting {name!r} must be fields of dmf.config.FusionConfig, and "
-                    f"{', '.join(map(repr, unknown))} is none. A number of your own can be a constant in the file."
-                )
+            yield from _wrong_options(name, member, "weighting")
         case "TASKS":
             from dmf.tasks import Task
 
@@ -329,6 +326,7 @@ def _wrong_member(word: str, name: str, member: Any) -> Iterator[str]:
             from dmf.terms import Loss
 
             yield from _wrong_class(name, member, Loss, "loss")
+            yield from _wrong_options(name, member, "loss")
         case "DATASETS":
             from dmf.data import Dataset
 
@@ -359,6 +357,31 @@ def _says_too_little(name: str, member: Any, kind: str, about: tuple[str, ...]) 
         yield f"{kind} {name!r} must say so itself: give the class name = {name!r}."
     if missing:
         yield f"{kind} {name!r} must say more about itself: give the class {', '.join(missing)}."
+
+
+def _wrong_options(name: str, member: Any, kind: declared.Kind) -> Iterator[str]:
+    """Why what a method declares of its options cannot be."""
+    from dmf.weighting.options import StartOptions
+
+    base = StartOptions if kind == "weighting" else Options
+    model = getattr(member, "declares", base)
+    if not (isinstance(model, type) and issubclass(model, base)):
+        yield (
+            f"{kind} {name!r} must declare its options as a class derived from {base.__module__}.{base.__name__}, got "
+            f"{model!r}."
+        )
+        return
+    for option, info in model.model_fields.items():
+        if not info.description:
+            yield f"option {option!r} of {kind} {name!r} must say what it is: give its Field a description."
+    named = vars(member).get("options") if isinstance(member, type) else None
+    known = {*declared.words(kind), *model.words().values()}
+    unknown = sorted(set(named) - known) if isinstance(named, tuple) else []
+    if unknown:
+        yield (
+            f"the options of weighting {name!r} must be those of another, and {', '.join(map(repr, unknown))} is none. "
+            "Declare your own, see docs/adding-a-method.md."
+        )
 
 
 def _wrong_class(name: str, member: Any, base: type, kind: str) -> Iterator[str]:

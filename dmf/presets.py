@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dmf.config import NOTEBOOK, ExperimentConfig
-from dmf.config_text import experiment
+from dmf.config import NOTEBOOK, DataConfig, ExperimentConfig, TrainingConfig
+from dmf.config_text import experiment, parse
 from dmf.errors import UnknownNameError
 from dmf.registry import unknown
 
@@ -25,6 +25,20 @@ class Preset:
     about: str
     runs: tuple[str, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What its runs are called, as ``dmf train`` would; found without loading any method."""
+        return tuple(text.replace(",", " ") for text in self.runs)
+
+    @property
+    def shared(self) -> tuple[DataConfig, TrainingConfig]:
+        """What its runs share of data and training."""
+        data, training = (
+            parse(model, {name: self.settings[name] for name in model.model_fields if name in self.settings})
+            for model in (DataConfig, TrainingConfig)
+        )
+        return data, training
 
     def config(self) -> ExperimentConfig:
         """The experiment it stands for; everything else at its default."""

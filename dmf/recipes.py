@@ -9,28 +9,18 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from dmf.config import SUMMING_WEIGHTINGS, ExperimentConfig, FusionConfig, RunConfig
-from dmf.config_text import DEFAULT_WEIGHTINGS, GRADIENT_WEIGHTINGS, SECTIONS, experiment, is_flag, parse_run, to_text
+from dmf import declared
+from dmf.config import ExperimentConfig, FusionConfig, RunConfig
+from dmf.config_text import DEFAULT_WEIGHTINGS, SECTIONS, experiment, field_info, is_flag, parse_run, to_text
 from dmf.errors import ConfigError
 from dmf.live_settings import events_text
+from dmf.options import default_of, same, write_value
 from dmf.records import SettingChange
 
 SettingChanges = Mapping[str, Sequence[SettingChange]]
 """Settings changed while runs trained, by the label of the run."""
 
 WIDTH = 88  # characters of a line; fits a terminal and a slide
-
-# Weightings for which a loop of one's own has a line more.
-_LEARNED = ("uncertainty", "imtl-l")
-_LOOKS_TWICE = ("famo",)
-# All that come with the program. One of someone's own may need any of these lines; those that it does not, do nothing.
-BUILT_IN = {
-    *SUMMING_WEIGHTINGS,
-    *GRADIENT_WEIGHTINGS,
-    *_LEARNED,
-    *_LOOKS_TWICE,
-    *("fixed", "geometric", "tchebycheff"),
-}
 
 
 def as_command(config: ExperimentConfig, *, run: str | None = None, events: str | None = None) -> str:
@@ -48,7 +38,7 @@ def as_command(config: ExperimentConfig, *, run: str | None = None, events: str 
         ConfigError: If there is no such run, or a value cannot be typed (e.g. a folder whose name ends in a space).
     """
     chosen = _alone(config, run)
-    typed = _typed(chosen)
+    typed = _typed(chosen, spare=events is not None)
     _check(chosen, typed)
     words = [_option(name, text) for name, text in typed.texts.items()]
     words += [f"--weighting {shlex.quote(word)}" for word in typed.weightings]
@@ -130,8 +120,8 @@ def as_loop(config: ExperimentConfig, run: str) -> str:
     """
     (chosen,) = _alone(config, run).runs
     size, batch = config.data.image_size, config.training.batch_size
-    fusion = _call("FusionConfig", _literals(_changed(chosen.fusion)), len("config = "), indent="")
-    shares = ", class_ratios=[0.9, 0.1]" if chosen.fusion.cb_ratios == "dataset" else ""
+    fusion = _call("FusionConfig", _literals(_words(chosen.fusion)), len("config = "), indent="")
+    shares = ", class_ratios=[0.9, 0.1]" if "dataset" in chosen.fusion.flat().values() else ""
     note = "  # shares of your classes in the training pixels" if shares else ""
     return (
         "import torch\n\n"
@@ -162,10 +152,10 @@ def as_loop(config: ExperimentConfig, run: str) -> str:
 
 
 def _before_the_loop(fusion: FusionConfig) -> str:
-    is_own, lines = fusion.weighting not in BUILT_IN, ""
-    if fusion.weighting in _LEARNED or is_own:
+    lines = ""
+    if _may(fusion, "joins"):
         lines += "fusion.join(optimizer)  # which trains what the weighting learns, without weight decay\n"
-    if (fusion.weighting in GRADIENT_WEIGHTINGS or is_own) and fusion.gradient_of == "parameters":
+    if _may(fusion, "watches") and fusion.flat().get("gradient_of", "parameters") == "parameters":
         lines += "fusion.watch(model.parameters())  # where the weighting looks at gradients\n"
     return lines
 
@@ -175,11 +165,17 @@ def _after_a_step(fusion: FusionConfig) -> str:
         "        with torch.no_grad():  # the same batch once more: what the step did to its losses\n"
         "            fusion.after_step(bank(model(images), masks))\n"
     )
-    if fusion.weighting in _LOOKS_TWICE:
-        return look
-    if fusion.weighting in BUILT_IN:
+    if not _may(fusion, "looks_twice"):
         return ""
+    if declared.method("weighting", fusion.weighting.name) is not None:
+        return look
     return f"        if fusion.weighting.looks_twice:\n{textwrap.indent(look, '    ')}"
+
+
+def _may(fusion: FusionConfig, fact: str) -> bool:
+    """Whether its weighting needs a line of the loop; one that is not known here may, and does nothing if not."""
+    found = declared.method("weighting", fusion.weighting.name)
+    return found is None or bool(getattr(found, fact))
 
 
 def _alone(config: ExperimentConfig, run: str | None) -> ExperimentConfig:
@@ -199,24 +195,53 @@ def _changed(model: BaseModel) -> dict[str, Any]:
     return {name: value for name in defaults if (value := getattr(model, name)) != defaults[name]}
 
 
+def _words(fusion: FusionConfig) -> dict[str, Any]:
+    """What differs from the defaults, as arguments; options of one of several methods stand behind its name."""
+    flat = fusion.flat(changed=True, spare=False)
+    own = dict.fromkeys(fusion.places, "")
+    for key in [key for key in flat if "." in key]:
+        place, _, word = key.partition(".")
+        own[place] += f",{word}={write_value(flat.pop(key))}"
+    if any(own.values()):
+        places = fusion.places
+        losses = [place for place in places if place not in ("weighting", "auxiliary")]
+        texts = {place: places[place].name + own[place] for place in places}
+        flat |= {"terms": tuple(texts[place] for place in losses)}
+        flat |= {place: texts[place] for place in ("weighting", "auxiliary") if own.get(place)}
+    return flat
+
+
 # As a command
 
 
-def _common(runs: Sequence[RunConfig]) -> FusionConfig:
-    """The settings that most runs share, field by field, leaving out runs whose label names the field."""
-    default = FusionConfig()
-    values = {}
-    for name in (name for name in FusionConfig.model_fields if name != "weighting"):
-        counted = Counter(getattr(one.fusion, name) for one in runs if name not in _named(one))
+def _common(runs: Sequence[RunConfig], *, spare: bool) -> dict[str, Any]:
+    """What differs from the defaults in most runs, word by word, leaving out runs whose label names the word.
+
+    An option of a method of someone's own, or of one of two alike, is left to the runs: no option of the command is
+    called so. What is ``spare`` counts where runs turn to other methods.
+    """
+    flats = [one.fusion.flat(spare=spare) for one in runs]
+    known = {word for word, about in declared.words().items() if about.is_built_in} | FusionConfig.model_fields.keys()
+    values: dict[str, Any] = {}
+    for name in dict.fromkeys(name for flat in flats for name in flat if name != "weighting" and name in known):
+        counted = Counter(
+            flat[name] for one, flat in zip(runs, flats, strict=True) if name in flat and name not in _named(one)
+        )
         most = max(counted.values(), default=0)
         common = [value for value, count in counted.items() if count == most]
-        own = getattr(default, name)
-        values[name] = own if own in common or not common else common[0]
-    # Field by field they need not fit together, e.g. one run's history_min with another's history_max.
-    try:
-        return FusionConfig(**values)
-    except ValueError:
-        return runs[0].fusion.model_copy(update={"weighting": default.weighting})
+        if common and _default(name) not in common:
+            values[name] = common[0]
+    return values
+
+
+def _default(word: str) -> Any:
+    """What a word stands at where nothing is said, as :meth:`FusionConfig.flat` has it."""
+    plain = FusionConfig()
+    if word == "terms":
+        return plain.term_names
+    if word == "auxiliary":
+        return plain.auxiliary.name
+    return default_of(field_info(FusionConfig, word))
 
 
 def _named(run: RunConfig) -> set[str]:
@@ -224,7 +249,7 @@ def _named(run: RunConfig) -> set[str]:
     return {word.partition("=")[0].replace("-", "_") for word in run.label.split(" ")[1:]}
 
 
-def _run_text(base: FusionConfig, run: RunConfig) -> str:
+def _run_text(base: Mapping[str, Any], run: RunConfig) -> str:
     """What follows ``--run``: as the label has it where that comes to the same, else what differs from ``base``."""
     said = run.label.replace(" ", ",")
     try:
@@ -232,9 +257,14 @@ def _run_text(base: FusionConfig, run: RunConfig) -> str:
             return said
     except ConfigError:
         pass  # a label somebody made up
-    names = [name for name in FusionConfig.model_fields if name != "weighting"]
-    differing = [name for name in names if getattr(run.fusion, name) != getattr(base, name)]
-    return ",".join([run.fusion.weighting, *(f"{name}={to_text(getattr(run.fusion, name))}" for name in differing)])
+    differing = run.fusion.flat(changed=True, spare=False)
+    for name, value in run.fusion.flat(spare=False).items():  # also what is at its default here and not in the others
+        if name in base and not same(value, base[name]):
+            differing[name] = value
+        elif name in base:
+            differing.pop(name, None)
+    differing.pop("weighting", None)
+    return ",".join([run.fusion.weighting.name, *(f"{name}={to_text(value)}" for name, value in differing.items())])
 
 
 @dataclass(frozen=True)
@@ -246,10 +276,10 @@ class _Typed:
     runs: list[str]
 
 
-def _typed(config: ExperimentConfig) -> _Typed:
-    base = _common(config.runs)
+def _typed(config: ExperimentConfig, *, spare: bool = False) -> _Typed:
+    base = _common(config.runs, spare=spare)
     written = [_run_text(base, one) for one in config.runs]
-    needs_run = [text != one.fusion.weighting for text, one in zip(written, config.runs, strict=True)]
+    needs_run = [text != one.fusion.weighting.name for text, one in zip(written, config.runs, strict=True)]
     leading = [*needs_run, True].index(True)
     weightings, runs = written[:leading], written[leading:]
     if not runs and tuple(weightings) == DEFAULT_WEIGHTINGS:
@@ -257,14 +287,14 @@ def _typed(config: ExperimentConfig) -> _Typed:
     return _Typed(_texts(config, base), weightings, runs)
 
 
-def _texts(config: ExperimentConfig, base: FusionConfig) -> dict[str, Any]:
+def _texts(config: ExperimentConfig, base: Mapping[str, Any]) -> dict[str, Any]:
     """Option to typed text, or to yes and no, for what differs from the defaults."""
-    parts = {"data": config.data, "model": config.model, "training": config.training, "fusion": base}
-    found: dict[str, Any] = {}
-    for section, model in SECTIONS.items():
-        for name, value in _changed(parts[section]).items():
-            found[name] = value if is_flag(model, name) else to_text(value)
-    return found
+    parts = {name: _changed(getattr(config, name)) for name in SECTIONS if name != "fusion"} | {"fusion": base}
+    return {
+        name: value if is_flag(model, name) else to_text(value)
+        for section, model in SECTIONS.items()
+        for name, value in parts[section].items()
+    }
 
 
 def _check(config: ExperimentConfig, typed: _Typed) -> ExperimentConfig:
@@ -276,7 +306,7 @@ def _check(config: ExperimentConfig, typed: _Typed) -> ExperimentConfig:
             if name != "fusion"
             else [(a.fusion, b.fusion) for a, b in zip(config.runs, read.runs, strict=True)]
         )
-        for field in model.model_fields:
+        for field in model.model_fields.keys() - {"spare"}:
             for meant, got in pairs:
                 if getattr(meant, field) != getattr(got, field):
                     raise ConfigError(
@@ -314,7 +344,7 @@ def _literals(values: Mapping[str, Any]) -> dict[str, str]:
 def _runs(runs: Sequence[RunConfig]) -> str:
     calls = []
     for one in runs:
-        fusion = _call("FusionConfig", _literals({"weighting": one.fusion.weighting} | _changed(one.fusion)), 0)
+        fusion = _call("FusionConfig", _literals({"weighting": one.fusion.weighting.name} | _words(one.fusion)), 0)
         calls.append(_call("RunConfig", {"label": repr(one.label), "fusion": fusion}, 8))
     return "(\n" + "".join(textwrap.indent(f"{call},\n", "    ") for call in calls) + ")"
 

@@ -8,13 +8,14 @@ import torch
 from numpy.typing import NDArray
 
 from dmf.build import attribute_errors_to, build_network, build_task, fingerprint
-from dmf.config import ExperimentConfig
+from dmf.config import ExperimentConfig, PluginConfig
 from dmf.data import Dataset, build_dataset
 from dmf.data.batches import Batch
 from dmf.data.decode import Picture
 from dmf.data.files import as_grey, as_rgb
 from dmf.data.filtering import preprocess
 from dmf.errors import CheckpointError
+from dmf.former import former_fingerprint
 from dmf.plugins import require
 from dmf.runs import RunStore
 from dmf.tasks import Task
@@ -92,11 +93,13 @@ def load_trained(store: RunStore, run_id: str) -> Trained:
     kept = files.get("checkpoint_best") or files.get("checkpoint_last")
     if experiment.is_recorded or kept is None:
         raise CheckpointError(f"No network of run {row.label!r} is kept here. Choose a run that was trained here.")
+    require(PluginConfig.model_validate(plugin) for plugin in experiment.config.get("plugins") or ())
     config = ExperimentConfig.model_validate(experiment.config)
     run = config.runs[row.position]
     path = store.artifact_folder(run_id) / kept.path
-    require(config.plugins)
-    tensors, _ = checkpoint.load(path, fingerprint(config, run), kept)
+    tensors, _ = checkpoint.load(
+        path, {fingerprint(config, run), former_fingerprint(experiment.config, row.position)}, kept
+    )
     with attribute_errors_to("dataset"):
         dataset = build_dataset(config.data, config.training.seed)
     task = build_task(config, dataset)

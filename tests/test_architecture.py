@@ -20,8 +20,12 @@ FLOOR = {
     "dmf.config",
     "dmf.cores",
     "dmf.config_text",
+    "dmf.declared",
+    "dmf.facts",
+    "dmf.former",
     "dmf.live_settings",
     "dmf.metric_info",
+    "dmf.options",
     "dmf.presets",
     "dmf.probabilities",
     "dmf.recipes",
@@ -30,6 +34,7 @@ FLOOR = {
     "dmf.seeding",
     "dmf.paths",
     "dmf.schedule",
+    "dmf.words",
 }
 
 # What each package or module may import of ours, besides itself and the floor. Nothing else is allowed.
@@ -135,14 +140,14 @@ NOT_EVEN_THE_FLOOR = {"app.charts"}
 # What these may import of the outside world besides the standard library; the longest name that fits decides.
 # Everything not named here may import all.
 OUTSIDE: dict[str, set[str]] = {
-    **{name: {"numpy", "pydantic"} for name in FLOOR},
+    **{name: {"numpy", "pydantic", "pydantic_core"} for name in FLOOR},
     # they run on any GPU image
     "dmf.terms": {"torch", "numpy", "pydantic"},
     "dmf.losses": {"torch", "numpy", "pydantic"},
     "dmf.tasks.segmentation.losses": {"torch", "numpy", "pydantic"},
     "dmf.tasks.synthesis": {"torch", "numpy", "pydantic"},
     "dmf.weighting": {"torch", "numpy", "pydantic"},
-    "dmf.weighting.aggregators": {"torch", "torchjd"},  # an extra, only once one of its methods is built
+    "dmf.weighting.aggregators": {"torch", "pydantic", "torchjd"},  # an extra, only once one of its methods is built
     "dmf.fusion": {"torch", "numpy", "pydantic"},
     "dmf.models.unet": {"torch", "numpy", "pydantic"},
     "dmf.training": {"torch", "numpy", "pydantic"},
@@ -315,7 +320,11 @@ def test_no_module_imports_itself_in_a_circle() -> None:
             "def f():\n    from torch import nn",
             "dmf.runs.store imports torch (line 2); dmf.runs may never",
         ),
-        ("dmf/errors.py", "import torch", "of the outside world dmf.errors may import only ['numpy', 'pydantic']"),
+        (
+            "dmf/errors.py",
+            "import torch",
+            "of the outside world dmf.errors may import only ['numpy', 'pydantic', 'pydantic_core']",
+        ),
         (
             "dmf/errors.py",
             "from dmf.terms import Parts",

@@ -74,7 +74,7 @@ def _check(values: dict[str, Any], runs: tuple[str, ...], name: str) -> Checked:
     problems: dict[str | None, str] = {}
     for model in SECTIONS.values():
         try:
-            config_text.parse(model, {key: values[key] for key in model.model_fields if key in values})
+            config_text.parse(model, {key: values[key] for key in config_text.names_of(model) if key in values})
         except ConfigError as error:
             for blamed, sentence in _blamed(error):
                 problems.setdefault(blamed, _plainly(blamed, sentence))
@@ -110,7 +110,9 @@ def _read(
     Raises:
         ConfigError: If the common settings cannot work.
     """
-    base = config_text.parse(FusionConfig, {key: values[key] for key in FusionConfig.model_fields if key in values})
+    base = config_text.parse(
+        FusionConfig, {key: values[key] for key in config_text.names_of(FusionConfig) if key in values}
+    )
     read: dict[int, RunConfig] = {}
     for index, text in enumerate(runs):
         empty = next((part[:-1] for part in text.split(",") if part.endswith("=")), None)
@@ -188,5 +190,5 @@ def _rows_to_blame(config: ExperimentConfig, places: Sequence[int]) -> dict[int,
             build.validate(config.model_copy(update={"runs": (run,)}))
         except ConfigError as error:
             blamed[place] = error.field, str(error)
-    is_of_a_run = {field for field, _ in blamed.values()} <= FusionConfig.model_fields.keys()
+    is_of_a_run = {field for field, _ in blamed.values()} <= {*config_text.names_of(FusionConfig)}
     return blamed if is_of_a_run else {}

@@ -16,7 +16,7 @@ from app.access.reading import store
 from app.views import Evenness, History, Weights
 from dmf.analysis.near_uniform import near_uniform, spread
 from dmf.config import FusionConfig
-from dmf.config_text import build, parse_run, run_changes
+from dmf.config_text import build, names_of, parse_run, run_changes
 from dmf.errors import ConfigError, DataError
 from dmf.live_settings import changes_of
 from dmf.records import SettingChange
@@ -177,7 +177,7 @@ def run_history(id: str) -> History:
         raise DataError(f"Run {id!r} has {len(names)} losses; the lab takes at most {MOST_LOSSES}.")
     first = max(0, latest + 1 - len(losses))
     try:
-        settings = build(FusionConfig, run.config).model_dump()
+        settings = build(FusionConfig, run.config).flat(changed=True)
     except ConfigError:  # recorded by another program, which weighs in a way of its own
         settings = {}
     # What was turned before the first row counts from its beginning.
@@ -239,7 +239,7 @@ def method_changes(text: str) -> tuple[str, dict[str, str]]:
         ConfigError: If it is not written so.
     """
     changes = run_changes(text)
-    return changes.pop("weighting", FusionConfig().weighting), changes
+    return changes.pop("weighting", FusionConfig().weighting.name), changes
 
 
 def replayed(history: History, config: FusionConfig, *, as_it_was: bool = False) -> Weights:
@@ -311,7 +311,7 @@ def evenness(config: FusionConfig, weights: Weights) -> Evenness:
         config: The method.
         weights: (S, K) what it gave.
     """
-    return Evenness(near_uniform(config.model_dump()), spread(weights))
+    return Evenness(near_uniform(config.flat()), spread(weights))
 
 
 def run_settings(id: str) -> dict[str, Any]:
@@ -327,10 +327,10 @@ def run_settings(id: str) -> dict[str, Any]:
         for section in ("data", "model", "training")
         for name, value in experiment.config.get(section, {}).items()
     }
-    return {**sections, **{name: value for name, value in run.config.items() if name in _SHARED}}
-
-
-_SHARED = frozenset(FusionConfig.model_fields) - {"weighting"}
+    return {
+        **sections,
+        **{name: value for name, value in run.config.items() if name in names_of(FusionConfig) and name != "weighting"},
+    }
 
 
 def weights_csv(names: Sequence[str], weights: Mapping[str, Weights]) -> bytes:

@@ -7,46 +7,19 @@ import html
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin
 
 import streamlit as st
 from pydantic import BaseModel
 
 from app.state import field_key
-from dmf.config_text import GRADIENT_WEIGHTINGS, SECTIONS, to_text
+from dmf import facts
+from dmf.config_text import SECTIONS, field_info, names_of, to_text
+from dmf.options import Choice
 
-NAMES = {
-    "segmentation": "Segmentation",
-    "synthesis": "Image synthesis",
-    "ce": "Cross-entropy",
-    "iou": "IoU",
-    "dice": "Dice",
-    "focal": "Focal",
-    "tversky": "Tversky",
-    "cb-dice": "CB-Dice",
-    "none": "None",
-    "fixed": "Fixed",
-    "variance": "Variance",
-    "mad": "MAD",
-    "bayesian": "Bayesian",
-    "cov": "CoV",
-    "softadapt": "SoftAdapt",
-    "dwa": "DWA",
-    "random": "Random",
-    "geometric": "Geometric",
-    "tchebycheff": "Tchebycheff",
-    "famo": "FAMO",
-    "uncertainty": "Uncertainty",
-    "imtl-l": "IMTL-L",
-    "gradnorm": "GradNorm",
-    "upgrad": "UPGrad",
-    "mgda": "MGDA",
-    "pcgrad": "PCGrad",
-    "imtl-g": "IMTL-G",
-    "aligned-mtl": "Aligned-MTL",
-    "dualproj": "DualProj",
-}
-"""How losses and methods are written for people."""
+NAMES = {"none": "None", "segmentation": "Segmentation", "synthesis": "Image synthesis"}
+"""How what is no method is written for people; methods say it themselves."""
 
 _AT_LOGITS = "gradient_of=logits"
 
@@ -129,8 +102,13 @@ def label(name: str) -> str:
 
 
 def named(name: str) -> str:
-    """How a loss or a method is written for people."""
-    return NAMES.get(name, name)
+    """How a loss or a method is written for people: ``"CoV decay=0.8"`` for ``"cov,decay=0.8"``."""
+    method, _, options = name.partition(",")
+    title = NAMES.get(method) or facts.title(method)
+    twin = re.fullmatch(r"(.+)-(\d+)", method)
+    if title == method and twin:  # the second Tversky of a run
+        title = f"{facts.title(twin[1])} {twin[2]}"
+    return " ".join([title, *options.split(",")]) if options else title
 
 
 def run_title(label: str) -> str:
@@ -145,7 +123,7 @@ def run_title(label: str) -> str:
 
 def method_title(weighting: str, gradient_of: str | None) -> str:
     """How a method is written for people; one whose gradients are not those of its publication says so."""
-    is_other = weighting in GRADIENT_WEIGHTINGS and gradient_of == "logits"
+    is_other = gradient_of == "logits" and facts.is_other_at_logits(weighting)
     return f"{named(weighting)}, logit space" if is_other else named(weighting)
 
 
@@ -162,7 +140,7 @@ def field(model: type[BaseModel], name: str, slots: Slots, options: Sequence[str
         slots: Gets a place for what is wrong.
         options: Names to choose from, for a field that takes one or several.
     """
-    info = model.model_fields[name]
+    info = field_info(model, name)
     default = info.get_default(call_default_factory=True)
     value = widget(name, info.annotation, default, info.description or "", options)
     slots[name] = st.empty()
@@ -220,7 +198,9 @@ def as_held(name: str, annotation: Any, value: Any) -> Any:
     """What session state holds for a value: a text where :func:`widget` lets people type one, a list of terms."""
     kinds = _kinds(annotation)
     if name == "terms":
-        return list(value)
+        return [str(term) for term in value]
+    if isinstance(value, Choice):
+        return value.text
     if annotation is bool or _is_number(kinds) or (_words(kinds) and not _numbers(kinds)):
         return value
     return "" if value is None else in_short(value)
@@ -247,7 +227,7 @@ def in_labels(sentence: str) -> str:
     """A sentence with the form's labels where it names other fields: "History, most" for history_max."""
     sentence = sentence.replace("the root", f"“{label('root')}” (under More)")
     return re.sub(
-        r"\b[a-z]+(?:_[a-z]+)+\b", lambda name: f"“{label(name[0])}”" if name[0] in _FIELDS else name[0], sentence
+        r"\b[a-z]+(?:_[a-z]+)+\b", lambda name: f"“{label(name[0])}”" if name[0] in _fields() else name[0], sentence
     )
 
 
@@ -277,7 +257,11 @@ def _step(default: float | None) -> float:
 
 
 _Union = type(int | None)
-_FIELDS = frozenset(name for model in SECTIONS.values() for name in model.model_fields)
+
+
+@cache
+def _fields() -> frozenset[str]:
+    return frozenset(name for model in SECTIONS.values() for name in names_of(model))
 
 
 def _kinds(annotation: Any) -> tuple[Any, ...]:

@@ -132,7 +132,7 @@ def form(choices: Callable[[str], Choices], check: Check, start: Callable[[Exper
             place.note(checked.notes[index])
     about_data.caption(_about(offered.titles.get(dataset, ""), checked.images))
     with curve:
-        fusions = [run.fusion.model_dump() for run in checked.config.runs] if checked.config is not None else []
+        fusions = [run.fusion.flat() for run in checked.config.runs] if checked.config is not None else []
         gamma_curve(values, checked.images.get("steps_per_epoch"), fusions)
     _start_button(checked, slots, start)
 

@@ -10,7 +10,7 @@ from app.components.fields import as_held
 from app.components.page_style import sentence_of
 from app.state import field_key
 from dmf.config import DataConfig
-from dmf.config_text import SECTIONS
+from dmf.config_text import SECTIONS, field_info, names_of
 from dmf.errors import ConfigError
 
 _CARRIED, _RUNS = "carried-to-form", "carried-runs"
@@ -42,9 +42,9 @@ def apply() -> None:
 
 def _fill(settings: Mapping[str, Any]) -> None:
     for model in SECTIONS.values():
-        for name, info in model.model_fields.items():
+        for name in names_of(model):
             if name in settings and name != "dataset_options":
-                st.session_state[field_key(name)] = as_held(name, info.annotation, settings[name])
+                st.session_state[field_key(name)] = as_held(name, field_info(model, name).annotation, settings[name])
     dataset = settings.get("dataset", DataConfig().dataset)
     for key in [str(key) for key in st.session_state if str(key).startswith(field_key(f"{dataset}-"))]:
         del st.session_state[key]

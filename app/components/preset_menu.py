@@ -7,7 +7,7 @@ from app.components.fields import as_held
 from app.components.page_style import sentence_of
 from app.state import PRESET, field_key
 from dmf.config import FusionConfig
-from dmf.config_text import SECTIONS
+from dmf.config_text import SECTIONS, field_info, names_of
 from dmf.errors import UnknownNameError
 from dmf.presets import PRESETS, find_preset
 
@@ -54,8 +54,8 @@ def apply(name: str) -> None:
         del st.session_state[key]
     for model in SECTIONS.values():
         for field, value in preset.settings.items():
-            if field in model.model_fields:
-                st.session_state[field_key(field)] = as_held(field, model.model_fields[field].annotation, value)
+            if field in names_of(model):
+                st.session_state[field_key(field)] = as_held(field, field_info(model, field).annotation, value)
     st.session_state[field_key("name")] = preset.title
     rows.replace(preset.runs)
     st.session_state[_OPEN] = False
@@ -65,10 +65,10 @@ def _shown() -> str | None:
     """The preset whose runs and settings of fusion the form holds."""
     texts = rows.texts()
     for name, preset in PRESETS.items():
-        fields = FusionConfig.model_fields
+        fields = {field: field_info(FusionConfig, field) for field in names_of(FusionConfig) if field != "weighting"}
         expected = {
-            field: as_held(field, fields[field].annotation, preset.settings.get(field, fields[field].get_default()))
-            for field in rows.FIELDS
+            field: as_held(field, info.annotation, preset.settings.get(field, info.get_default()))
+            for field, info in fields.items()
         }
         if list(preset.runs) == texts and all(rows.common(field) == value for field, value in expected.items()):
             return name

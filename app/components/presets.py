@@ -9,7 +9,6 @@ from app import state
 from app.components.fields import run_title
 from app.components.page_style import dash_sample, plain
 from app.theme import run_dashes
-from dmf.config import ExperimentConfig
 from dmf.presets import Preset
 
 
@@ -31,13 +30,12 @@ def presets(offered: Mapping[str, Preset], start: Callable[[Preset], None]) -> N
 
 
 def _card(name: str, preset: Preset) -> bool:
-    config = preset.config()
-    dashes = run_dashes([run.fusion.weighting for run in config.runs])
+    dashes = run_dashes([label.partition(" ")[0] for label in preset.labels])
     with st.container(key=f"preset-{name}", border=True, height="stretch", gap="small"):
         st.html(
             f'<div class="race card"><h3>{html.escape(preset.title)}</h3><p>{html.escape(preset.about)}</p>'
-            f'<div class="runs">{_runs([run.label for run in config.runs], [dash_sample(dash) for dash in dashes])}'
-            f'</div><div class="muted">{_facts(config)}</div></div>'
+            f'<div class="runs">{_runs(preset.labels, [dash_sample(dash) for dash in dashes])}'
+            f'</div><div class="muted">{_facts(preset)}</div></div>'
         )
         with st.container(horizontal=True, vertical_alignment="center", gap="medium", key=f"preset-buttons-{name}"):
             clicked = st.button(
@@ -62,6 +60,6 @@ def _runs(labels: Sequence[str], samples: Sequence[str]) -> str:
     return "".join(f'<span class="run">{sample}{html.escape(run_title(label))}</span>' for label, sample in pairs)
 
 
-def _facts(config: ExperimentConfig) -> str:
-    data, training = config.data, config.training
-    return html.escape(f"{len(config.runs)} runs · {data.dataset}, {data.image_size} px · {training.epochs} epochs")
+def _facts(preset: Preset) -> str:
+    data, training = preset.shared
+    return html.escape(f"{len(preset.runs)} runs · {data.dataset}, {data.image_size} px · {training.epochs} epochs")

@@ -14,8 +14,8 @@ from app.components.fields import method_title, named, run_title
 from app.components.live_chart import Mark, Series, chart_key, live_chart
 from app.theme import AUXILIARY_COLOR, Color, Dash, run_dashes, term_colors
 from app.views import RunRow, Snapshot
-from dmf.config import SUMMING_WEIGHTINGS
-from dmf.config_text import GRADIENT_WEIGHTINGS
+from dmf.facts import facts
+from dmf.options import Choice
 
 AUXILIARY = "auxiliary"
 ZERO = "Zero"
@@ -160,10 +160,11 @@ def _nearly(race: Race) -> list[near_uniform.Nearly]:
 def _weights_range(race: Race) -> tuple[float | None, float | None]:
     """From 0 to what the weights sum to; as far as they go where a rule, or one taken in between, has other weights."""
     begun = {run.config["weighting"] for run in _runs(race)}
-    turned = {race.snapshot.changes(run).get("weighting") for run in _runs(race)}
-    others = (begun | turned) - {*SUMMING_WEIGHTINGS, "fixed", None}
-    if others:  # of these, rules that look at gradients may give negative weights
-        return None if others.intersection(GRADIENT_WEIGHTINGS) else 0, None
+    turned = {race.snapshot.changes(run).get("weighting") for run in _runs(race)} - {None}
+    others = [facts("weighting", Choice.named(name)) for name in (begun | turned) - {"fixed"}]
+    if not all(about is not None and about.sums for about in others):
+        # Of these, rules that look at gradients may give negative weights.
+        return None if any(about is not None and about.watches and not about.sums for about in others) else 0, None
     return 0, max(1.0 if run.config["sum_to"] == "1" else float(len(run.config["terms"])) for run in _runs(race))
 
 

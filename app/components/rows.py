@@ -11,27 +11,21 @@ import streamlit as st
 
 from app.components.fields import as_held, in_short
 from app.state import field_key
+from dmf import declared
 from dmf.config import FusionConfig
-from dmf.config_text import DEFAULT_WEIGHTINGS, from_text, parse, parse_run, run_changes
+from dmf.config_text import DEFAULT_WEIGHTINGS, field_info, from_text, names_of, parse, parse_run, run_changes
 from dmf.errors import ConfigError, UnknownNameError
+from dmf.options import Choice
 from dmf.registry import unknown
 
 MOST = 64
 """Runs of one experiment, at most."""
 
-FIELDS = (
+FIRST = (
     *("auxiliary", "gamma", "decay_rate", "prior", "history_min", "history_max", "weights", "loss_counts"),
     *("median", "detach_weights", "floor", "cb_weights", "cb_ratios", "minmax", "symlog", "rho"),
-    *("terms", "schedule", "decay_every", "prior_weights", "weight_min", "weight_max", "smoothing", "sum_to", "eps"),
-    *("max_change", "base_weights"),
-    *("cov_mean", "cov_decay", "cov_variance"),
-    *("softadapt_variant", "beta", "window", "slope"),
-    *("temperature", "block_steps", "weight_seed", "mu", "ideal"),
-    *("famo_lr", "famo_decay", "lower_bounds", "weights_lr", "uncertainty_form", "uncertainty_start"),
-    *("gradnorm_alpha", "gradnorm_lr", "gradient_of"),
-    *("smooth", "fp_weight", "fn_weight", "focal_gamma", "focal_alpha"),
 )
-"""Every setting that a run may override, the most telling ones first."""
+"""The most telling settings, which a run's editor offers first."""
 
 _IDS = "form-rows"
 _LAST = "last-row"  # the id given last
@@ -59,9 +53,24 @@ def overridden(row: int) -> list[str]:
     return list(st.session_state.get(key(row, "settings"), ()))
 
 
+def settings(row: int) -> tuple[str, ...]:
+    """Every setting that a row may override: those of all runs, and the options of its method and of its losses."""
+    chosen = [("weighting", method(row))]
+    for name in ("terms", "auxiliary"):
+        held = st.session_state[key(row, name)] if name in overridden(row) else common(name)
+        chosen += [("loss", word) for word in ([held] if isinstance(held, str) else held)]
+    words: dict[str, None] = {}
+    for kind, name in chosen:
+        model = declared.options_model(kind, Choice.named(name))  # type: ignore[arg-type]
+        words |= dict.fromkeys(model.words().values() if model else ())
+    own = [name for name in FusionConfig.model_fields if name not in ("weighting", "spare")]
+    return tuple(sorted([*own, *words], key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST)))
+
+
 def differences(row: int) -> dict[str, str]:
-    """Each overridden setting as text."""
-    return {name: _as_text(name, st.session_state[key(row, name)]) for name in overridden(row)}
+    """Each overridden setting as text; an option of a method that the row no longer has does not count."""
+    known = settings(row)
+    return {name: _as_text(name, st.session_state[key(row, name)]) for name in overridden(row) if name in known}
 
 
 def text(row: int) -> str:
@@ -76,7 +85,7 @@ def texts() -> list[str]:
 
 def common(name: str) -> Any:
     """What the form holds for a setting that all runs share unless they override it."""
-    info = FusionConfig.model_fields[name]
+    info = field_info(FusionConfig, name)
     default = as_held(name, info.annotation, info.get_default())
     return st.session_state.get(field_key(name), default)
 
@@ -109,7 +118,9 @@ def remove(row: int) -> None:
 def follow_choice(row: int) -> None:
     """After another choice of settings: a new one starts at the common value, one no longer chosen is forgotten."""
     chosen = overridden(row)
-    for name in FIELDS:
+    for name in dict.fromkeys((*chosen, *names_of(FusionConfig))):
+        if name == "weighting":
+            continue
         if name in chosen:
             st.session_state.setdefault(key(row, name), _copy(common(name)))
         else:
@@ -146,19 +157,25 @@ def _read(base: FusionConfig, run: str, options: Mapping[str, Sequence[str]]) ->
     fusion = parse_run(base, run).fusion
     for name in ("weighting", "auxiliary", "terms"):
         value = getattr(fusion, name)
-        for word in (value,) if isinstance(value, str) else value:
+        for choice in (value,) if isinstance(value, Choice) else value:
+            word = choice.name
             if name in options and word not in options[name]:
                 kind = {"auxiliary": "auxiliary loss", "terms": "loss"}.get(name, name)
                 raise UnknownNameError(unknown(kind, word, dict.fromkeys(options[name])), name)
     changed = [name for name in run_changes(run) if name != "weighting"]
-    types = FusionConfig.model_fields
-    return fusion.weighting, {name: as_held(name, types[name].annotation, getattr(fusion, name)) for name in changed}
+    flat = fusion.flat()
+    held = {name: flat["terms"] if name == "terms" else getattr(fusion, name) for name in changed}
+    return fusion.weighting.name, {
+        name: as_held(name, field_info(FusionConfig, name).annotation, value) for name, value in held.items()
+    }
 
 
 def _base() -> FusionConfig:
     """The common settings, as far as they can work."""
     try:
-        found: FusionConfig = parse(FusionConfig, {name: common(name) for name in FIELDS})
+        found: FusionConfig = parse(
+            FusionConfig, {name: common(name) for name in names_of(FusionConfig) if name != "weighting"}
+        )
     except ConfigError:
         return FusionConfig()
     return found

@@ -12,7 +12,7 @@ from app.components.fields import Slots, complain, in_labels, label, named, widg
 from app.components.page_style import dash_sample
 from app.theme import Dash, run_dashes
 from dmf.config import FusionConfig
-from dmf.config_text import to_text
+from dmf.config_text import field_info, names_of, to_text
 from dmf.errors import ConfigError
 
 BRIEF = {
@@ -47,7 +47,7 @@ class Slot:
 
     def complain(self, field: str | None, sentence: str) -> None:
         """Say what is wrong under the row, and beside the setting to blame if it is being edited."""
-        if field in FusionConfig.model_fields:
+        if field in names_of(FusionConfig):
             complain(self.fields, {field: sentence})
             sentence = f"{label(str(field))}: {in_labels(sentence)}"
         sentence = in_labels(sentence)
@@ -145,7 +145,7 @@ def _editor(row: int, number: int, options: Mapping[str, Sequence[str]], slots: 
     """Which settings of a row differ, and a widget for each."""
     st.multiselect(
         f"Settings of run {number} that differ",
-        rows.FIELDS,
+        list(dict.fromkeys((*rows.settings(row), *rows.overridden(row)))),
         key=rows.key(row, "settings"),
         format_func=label,
         on_change=rows.follow_choice,
@@ -155,7 +155,7 @@ def _editor(row: int, number: int, options: Mapping[str, Sequence[str]], slots: 
         persist_state="session",
     )
     for name in rows.overridden(row):
-        info = FusionConfig.model_fields[name]
+        info = field_info(FusionConfig, name)
         widget(
             name,
             info.annotation,

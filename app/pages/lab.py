@@ -16,6 +16,7 @@ from app.components.page_style import use_style
 from app.components.plugin_question import plugin_question
 from app.views import History, Synthetic
 from dmf.errors import DMFError
+from dmf.options import Choice
 
 TICK = 2.0  # s
 
@@ -95,10 +96,10 @@ def chosen_run(now: setup.Setup) -> History | None:
     except DMFError:
         sources.choose_run(now, runs)
         raise
-    own = history.base.weighting
+    own = history.base.weighting.name
     reason = access.not_replayed(own, f"Its method, {named(own)},")
     sources.choose_run(now, runs if now.run in runs else {now.run: (history.title, "")} | runs, reason)
-    turned_to = [str(change.value) for change in history.changes if change.field == "weighting"]
+    turned_to = [Choice.named(change.value) for change in history.changes if change.field == "weighting"]
     plugin_question(access.plugins_to_replay(now.run, [own, *turned_to]), access.run_plugin)
     return history
 

@@ -18,6 +18,7 @@ from dmf.cli.checking import check_method
 from dmf.cli.data import data_app
 from dmf.cli.explain import explain
 from dmf.cli.importing import import_folder
+from dmf.cli.options import WithAllOptions, WithMethodOptions
 from dmf.cli.replay import replay
 from dmf.cli.runs import examples, export, resume, runs_app
 from dmf.cli.shared import STORE, console, with_plugins
@@ -37,11 +38,11 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("train")(train)
+app.command("train", cls=WithAllOptions)(train)
 app.command("resume")(resume)
 app.command("import")(import_folder)
-app.command("replay")(replay)
-app.command("explain")(explain)
+app.command("replay", cls=WithMethodOptions)(replay)
+app.command("explain", cls=WithMethodOptions)(explain)
 app.command("export")(export)
 app.command("check-method")(check_method)
 app.command("examples")(examples)

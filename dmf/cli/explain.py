@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from rich.markup import escape
 from rich.table import Table
 
-from dmf.cli.options import with_options
-from dmf.cli.replay import DEFAULT, LOSSES, METHODS, WEIGHTING_OPTIONS, read_history
+from dmf.cli.options import given, of_methods, with_options
+from dmf.cli.replay import DEFAULT, LOSSES, MEMORY, METHODS, read_history
 from dmf.cli.shared import STORE, document, print_json
+from dmf.config_text import refuse_idle
 
 if TYPE_CHECKING:
     from dmf.replay import Explanation
@@ -21,7 +22,9 @@ SOON = 3  # losses that leave the window next, of which the table tells
 
 
 def _explain(
+    context: typer.Context,
     losses: Annotated[str, LOSSES],
+    *,
     step: Annotated[
         int, typer.Option(help="Which step: the row of the file after its header, counted from 0.", metavar="N")
     ],
@@ -37,7 +40,10 @@ def _explain(
     from dmf.replay import explain
 
     history = read_history(losses, store, [weighting] if weighting is not None else ())
-    explained = explain(history.losses, history.config(weighting, settings), step, history.changes)
+    texts = {**settings, **of_methods(context)}
+    config = history.config(weighting, texts)
+    refuse_idle(given(texts), [config])
+    explained = explain(history.losses, config, step, history.changes)
     if json:
         print_json(explained.to_dict())
         return
@@ -93,4 +99,4 @@ def _text(value: float, count: int) -> str:
     return f"{value:.5g}" if count <= FEW else f"{value:.3g}"
 
 
-explain: Callable[..., None] = with_options(_explain, WEIGHTING_OPTIONS)
+explain: Callable[..., None] = with_options(_explain, MEMORY)

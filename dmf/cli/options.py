@@ -1,13 +1,24 @@
-"""Options made from the configuration models: one per field, with its description as help and its default shown."""
+"""Options made from the configuration models: one per field, with its description as help and its default shown.
+
+Those of methods are as many as the methods declare. They are looked up once a command that has them is called, because
+that needs torch, and other commands should not wait for it.
+"""
 
 import inspect
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Annotated, Any
 
 import typer
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from typer.core import TyperCommand
 
-from dmf.config_text import is_flag, to_text
+from dmf import declared
+from dmf.config_text import to_text
+from dmf.options import default_of
+
+_LATE = "dmf.options of methods"
 
 
 def options_of(model: type[BaseModel], panel: str, skip: Sequence[str] = ()) -> list[inspect.Parameter]:
@@ -29,18 +40,69 @@ def with_options(function: Callable[..., None], parameters: Sequence[inspect.Par
     return command
 
 
+class WithMethodOptions(TyperCommand):
+    """A command that also takes every option that weightings declare, by its word; :func:`of_methods` has what came."""
+
+    kinds: tuple[declared.Kind, ...] = ("weighting",)
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Its own options, then those of the methods."""
+        return [*super().get_params(ctx), *_method_options(self.kinds)]
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it with its own options; those of methods are put aside."""
+        ctx.meta[_LATE] = {option.name: ctx.params.pop(option.name) for option in _method_options(self.kinds)}
+        return super().invoke(ctx)
+
+
+class WithAllOptions(WithMethodOptions):
+    """The same for the options of weightings and of losses."""
+
+    kinds = ("weighting", "loss")
+
+
+def of_methods(context: typer.Context) -> dict[str, Any]:
+    """Options of methods that a command was given, by word; None where not."""
+    found: dict[str, Any] = context.meta.get(_LATE, {})
+    return found
+
+
+@cache
+def _method_options(kinds: tuple[declared.Kind, ...]) -> list[Any]:
+    parameters = [
+        _option(word, about.info, f"Options of a {kind}", _whose(about))
+        for kind in kinds
+        for word, about in declared.words(kind).items()
+        if about.is_built_in
+    ]
+    holder = typer.Typer(add_completion=False)
+    holder.command()(with_options(_nothing, parameters))
+    return [option for option in typer.main.get_command(holder).params if option.name != "help"]
+
+
+def _whose(about: declared.Word) -> str:
+    """The methods that have an option, unless most do."""
+    most = len(about.methods) > len(declared.registry(about.kind)) / 2 and about.kind == "weighting"
+    return "" if most else f"{', '.join(about.methods)}: "
+
+
+def _nothing() -> None:
+    pass
+
+
 def _parameter(model: type[BaseModel], name: str, panel: str) -> inspect.Parameter:
-    field = model.model_fields[name]
-    default = field.get_default(call_default_factory=True)
-    shown = to_text(default) or "none"
+    return _option(name, model.model_fields[name], panel)
+
+
+def _option(name: str, field: FieldInfo, panel: str, of: str = "") -> inspect.Parameter:
+    shown = to_text(default_of(field)) or "none"
+    is_flag = field.annotation is bool
     flag = f"--{name.replace('_', '-')}"
-    help = f"{field.description} (default: {shown})"
-    kind: Any
-    if is_flag(model, name):
-        flag, kind = f"{flag}/--no-{flag[2:]}", bool | None
-    else:
-        kind = str | None
-    metavar = None if is_flag(model, name) else name.rsplit("_", maxsplit=1)[-1].upper()
+    help = f"{of}{field.description} (default: {shown})"
+    if is_flag:
+        flag = f"{flag}/--no-{flag[2:]}"
+    kind: Any = bool | None if is_flag else str | None
+    metavar = None if is_flag else name.rsplit("_", maxsplit=1)[-1].upper()
     option = typer.Option(flag, help=help, rich_help_panel=panel, show_default=False, metavar=metavar)
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, option])
 

@@ -9,10 +9,10 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from dmf.cli.options import given, options_of, with_options
+from dmf.cli.options import given, of_methods, options_of, with_options
 from dmf.cli.shared import STORE, console, file_of, keep_inputs, open_store, plugins_of_run, say_yes_to
 from dmf.config import FusionConfig
-from dmf.config_text import parse
+from dmf.config_text import parse, refuse_idle
 from dmf.errors import ConfigError
 from dmf.live_settings import changes_of
 from dmf.paths import refuse_impossible
@@ -25,17 +25,10 @@ LOSSES = typer.Argument(
 METHODS = "fixed, variance, mad, bayesian, cov, softadapt, dwa, random, geometric, tchebycheff, or one of a plug-in."
 DEFAULT = "(default: what the run had, with the changes made while it trained; for a file variance)"
 
-_ABOUT_WEIGHTING = (
-    *("weights", "history_min", "history_max", "symlog", "minmax", "eps", "floor", "median", "prior"),
-    *("prior_weights", "rho", "weight_min", "weight_max", "smoothing", "sum_to"),
-    *("max_change", "base_weights"),
-    *("cov_mean", "cov_decay", "cov_variance"),
-    *("softadapt_variant", "beta", "window", "slope"),
-    *("temperature", "block_steps", "weight_seed", "mu", "ideal"),
+MEMORY = options_of(
+    FusionConfig, "Weighting", skip=[name for name in FusionConfig.model_fields if name != "history_max"]
 )
-WEIGHTING_OPTIONS = options_of(
-    FusionConfig, "Weighting", skip=[name for name in FusionConfig.model_fields if name not in _ABOUT_WEIGHTING]
-)
+"""The option of every weighting that remembers; those of single ones come with :class:`WithMethodOptions`."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +74,7 @@ def read_history(losses: str, store: str | None, methods: Sequence[str]) -> Hist
 
 
 def _replay(
+    context: typer.Context,
     losses: Annotated[str, LOSSES],
     output: Annotated[
         Path, typer.Option("-o", "--output", help="CSV to write: same header, one row of weights per step.")
@@ -107,11 +101,13 @@ def _replay(
         raise ConfigError(f"`--weighting` names a method twice: {', '.join(map(str, methods))}.", "weighting")
     history = read_history(losses, store, weighting or ())
     keep_inputs(output, history.source)
-    configs = [history.config(method, settings) for method in methods]
+    texts = {**settings, **of_methods(context)}
+    configs = [history.config(method, texts) for method in methods]
+    refuse_idle(given(texts), configs)
     weights = np.hstack([replay(history.losses, config, history.changes) for config in configs])
-    names = configs[0].terms
+    names = configs[0].term_names
     if len(configs) > 1:
-        names = tuple(f"{config.weighting}:{term}" for config in configs for term in config.terms)
+        names = tuple(f"{config.weighting.name}:{term}" for config in configs for term in config.term_names)
     try:
         write_weights(output, names, weights)
     except OSError as error:
@@ -121,4 +117,4 @@ def _replay(
     console.print(f"Wrote {rows} of weights to {output}", highlight=False, markup=False, soft_wrap=True)
 
 
-replay: Callable[..., None] = with_options(_replay, WEIGHTING_OPTIONS)
+replay: Callable[..., None] = with_options(_replay, MEMORY)

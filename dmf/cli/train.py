@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from dmf.cli.options import given, options_of, with_options
+from dmf.cli.options import given, of_methods, options_of, with_options
 from dmf.cli.shared import STORE, console, open_store, print_json
 from dmf.config import DEFAULT_TASK
 from dmf.config_text import DEFAULT_WEIGHTINGS, SECTIONS, experiment
@@ -28,21 +28,23 @@ if TYPE_CHECKING:
 
 
 def _train(
+    context: typer.Context,
     *,
     weighting: Annotated[
         list[str] | None,
         typer.Option(
             help="Rule that sets the weights: fixed, variance, mad, bayesian, cov, softadapt, dwa, random, "
             "geometric, tchebycheff, famo, uncertainty, imtl-l, gradnorm, upgrad, mgda, pcgrad, imtl-g, aligned-mtl, "
-            f"dualproj; one run each, trained in lockstep. (default: {', '.join(DEFAULT_WEIGHTINGS)})",
+            "dualproj; with options of its own as 'cov,decay=0.8'. One run each, trained in lockstep. "
+            f"(default: {', '.join(DEFAULT_WEIGHTINGS)})",
             rich_help_panel="Race",
         ),
     ] = None,
     run: Annotated[
         list[str] | None,
         typer.Option(
-            help="One more run with settings of its own: a weighting, then any setting under Fusion, e.g. "
-            "'bayesian,prior=compound,auxiliary=none' or 'fixed,weights=1:0:0'.",
+            help="One more run with settings of its own: a weighting, then any of its options and "
+            "any setting under Fusion, e.g. 'bayesian,prior=compound,auxiliary=none' or 'fixed,weights=1:0:0'.",
             rich_help_panel="Race",
         ),
     ] = None,
@@ -83,7 +85,8 @@ def _train(
 
     Ctrl-C stops cleanly: checkpoints are written and `dmf resume` goes on.
     """
-    texts = given({**settings, "task": task, "task_options": task_options})
+    typed = given({**settings, **of_methods(context), "task": task, "task_options": task_options})
+    texts = typed
     if preset is not None:
         chosen = find_preset(preset)
         texts, name = {**chosen.settings, **texts}, name or chosen.title
@@ -92,7 +95,8 @@ def _train(
         from dmf.build import task_defaults
 
         texts = {**task_defaults(texts["task"]), **texts}
-    config = experiment(texts, weightings=weighting or (), runs=run or (), name=name)
+    typed_words = None if events else typed
+    config = experiment(texts, weightings=weighting or (), runs=run or (), name=name, typed=typed_words)
 
     from dmf.build import estimate_steps
     from dmf.jobs import Job, create_experiment, new_owner
@@ -116,7 +120,7 @@ train = with_options(
     [
         parameter
         for section, model in SECTIONS.items()
-        for parameter in options_of(model, section.capitalize(), skip=("weighting",))
+        for parameter in options_of(model, section.capitalize(), skip=("weighting", "spare"))
     ],
 )
 

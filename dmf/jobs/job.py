@@ -8,9 +8,12 @@ from operator import attrgetter
 from typing import Any
 
 from dmf import build
-from dmf.config import ExperimentConfig
+from dmf.config import ExperimentConfig, PluginConfig
+from dmf.config_text import build as build_plain
 from dmf.errors import CheckpointError, ConfigError, DMFError, NotOwnerError, RunFinishedError, StoreError, reason
+from dmf.former import former_fingerprint
 from dmf.live_settings import Settings, changes_of, plugins_of_changes
+from dmf.options import Choice
 from dmf.plugins import plugins_of, plugins_with, require
 from dmf.records import Event, RunState, SettingChange, StateChange
 from dmf.runs import SILENT_SECONDS, ExperimentRow, RunRow, RunStore, StoreCommands, StoreSink
@@ -54,7 +57,7 @@ def create_experiment(
         StoreError: If the store refuses.
     """
     later_weightings = [
-        str(change.value)
+        Choice.named(change.value)
         for changes_made in (changes or {}).values()
         for change in changes_made
         if change.field == "weighting"
@@ -65,7 +68,7 @@ def create_experiment(
         config.model_dump(mode="json"),
         name=config.name or f"{config.data.dataset}: {', '.join(run.label for run in config.runs)}",
         labels=[run.label for run in config.runs],
-        run_configs=[run.fusion.model_dump(mode="json") for run in config.runs],
+        run_configs=[run.fusion.recorded() for run in config.runs],
         environment=build.environment(config),
         task=config.task,
     )
@@ -92,7 +95,7 @@ def _rows_of(
             build.build_fusion(changed.fusion)
         except ConfigError as error:
             raise ConfigError(f"Run {label!r}, step {change.step}: {error}", "events") from error
-        before, value = settings.value(change.field), changed.value(change.field)
+        before, value = settings.value(change.field), changed.stored(change.field, change.value)
         rows.append((change.step, {"field": change.field, "value": value, "before": before}))
         settings = changed
     return rows
@@ -104,7 +107,7 @@ def _sources(change: SettingChange) -> dict[str, Any]:
     Raises:
         ConfigError: If its file is gone or has changed since it was loaded.
     """
-    plugins = plugins_with({"WEIGHTINGS": {str(change.value)}}) if change.field == "weighting" else ()
+    plugins = plugins_with({"WEIGHTINGS": {Choice.named(change.value)}}) if change.field == "weighting" else ()
     return {"plugins": [plugin.model_dump(mode="json") for plugin in plugins]} if plugins else {}
 
 
@@ -140,6 +143,7 @@ class Job:
                 f"Experiment {experiment.id!r} was recorded by its own program. Only that program can train "
                 "it: start it again there."
             )
+        require(build_plain(PluginConfig, plugin) for plugin in experiment.config.get("plugins") or ())
         self.config = ExperimentConfig.model_validate(experiment.config)
         self.stop = threading.Event()
         self.steps_total: int | None = None  # known once the data are prepared
@@ -233,7 +237,8 @@ class Job:
         runs, scheduled = [], {}
         for row in self._owned():
             config = self.config.runs[row.position]
-            run = workbench.run(row.id, config, self.store.artifact_folder(row.id))
+            former = former_fingerprint(self.experiment.config, row.position)
+            run = workbench.run(row.id, config, self.store.artifact_folder(row.id), former)
             try:
                 scheduled[row.id] = self._continue(run, row, workbench.feed.steps_per_epoch)
             except (CheckpointError, ConfigError) as error:  # the other runs can go on

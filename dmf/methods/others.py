@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dmf.config import DataConfig, FusionConfig, ModelConfig
+from dmf.config import DataConfig, ModelConfig
 from dmf.data import DATASETS, BrokenDataError, Dataset, build_dataset
 from dmf.methods.checks import NotForThisMethodError, require
 from dmf.models import build_model
@@ -20,7 +20,7 @@ CLASSES, SIZE = 2, 64
 
 
 def _loss(name: str) -> Loss:
-    return build_loss(name, FusionConfig(), [1 / CLASSES] * CLASSES)
+    return build_loss(name, class_ratios=[1 / CLASSES] * CLASSES)
 
 
 def _target() -> Tensor:

@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic_core import to_jsonable_python as to_jsonable
 
+from dmf import declared
 from dmf.config import DataConfig, FusionConfig, ModelConfig, TrainingConfig
 from dmf.config_text import parse
 from dmf.errors import ConfigError
@@ -45,10 +47,10 @@ def run_config(
         "history_min": 2,  # the least there is: nobody knows of a rule that waits
         "sum_to": "1" if count == 1 or fused.weights.sum().item() < 1.5 else "K",  # how far up the chart goes
         **({} if fusion is None else _of_fusion(fusion)),
-        **{name: value for name, value in settings.items() if name in FusionConfig.model_fields},
+        **{name: value for name, value in settings.items() if _is_of_a_fusion(name)},
     }
-    config: dict[str, Any] = parse(FusionConfig, known).model_dump(mode="json")
-    return {name: config[name] for name in known}
+    config: dict[str, Any] = to_jsonable(parse(FusionConfig, known).flat())
+    return {name: config.get(name, known[name]) for name in known}
 
 
 def experiment_config(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,9 +69,15 @@ def experiment_config(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
         given = {key: value for key, value in settings.items() if key in model.model_fields}
         checked = parse(model, given).model_dump(mode="json")
         config[section] = {key: checked[key] for key in given}
-    claimed = {*FusionConfig.model_fields, *(key for model in _SHARED.values() for key in model.model_fields)}
-    config["training"] |= {key: _plain(key, value) for key, value in settings.items() if key not in claimed}
+    claimed = {key for model in _SHARED.values() for key in model.model_fields}
+    others = {key: value for key, value in settings.items() if key not in claimed and not _is_of_a_fusion(key)}
+    config["training"] |= {key: _plain(key, value) for key, value in others.items()}
     return config
+
+
+def _is_of_a_fusion(name: str) -> bool:
+    """Whether it is a field of ``FusionConfig`` or the word of an option of a method."""
+    return name in FusionConfig.model_fields or name in declared.words()
 
 
 def metrics_config(metrics: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

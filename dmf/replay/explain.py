@@ -141,8 +141,8 @@ class Explainer:
         reach = weighting.reach(fusion.history_max)
         shown, window = self._shown(step, fusion.history_max if reach is None else reach)
         return Explanation(
-            names=self.config.terms,
-            weighting=fusion.weighting,
+            names=self.config.term_names,
+            weighting=fusion.weighting.name,
             since=first,
             step=step,
             finite=finite,
@@ -230,7 +230,7 @@ class Explainer:
         here = np.ones(len(self.config.terms), dtype=bool) if self._present is None else self._present[step]
         names = [
             name
-            for name, value, is_here in zip(self.config.terms, self.losses[step], here, strict=True)
+            for name, value, is_here in zip(self.config.term_names, self.losses[step], here, strict=True)
             if is_here and not math.isfinite(value)
         ]
         if not names:

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from dmf.config import Finite, FrozenConfig
 from dmf.errors import DataError
+from dmf.options import Finite, FrozenConfig
 
 KINDS = {
     "spike": "Adds so many times the loss's typical value (the median of its sizes) to the steps.",

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from dmf.config import FusionConfig
+from dmf.config import FusionConfig, TrainingConfig
 from dmf.errors import ConfigError, DataError, UnknownNameError, naming_plugins
+from dmf.live_settings import Settings
 from dmf.records import SettingChange
 from dmf.registry import unknown
 from dmf.replay.methods import replayable_methods
@@ -47,13 +48,13 @@ def replay(
     if losses.ndim != 2 or losses.shape[1] != len(config.terms):
         raise DataError(
             f"`losses` must have shape (steps, {len(config.terms)}), got {losses.shape}. Pass one row per step and one "
-            f"column for each of {', '.join(config.terms)}."
+            f"column for each of {', '.join(config.term_names)}."
         )
     history = torch.from_numpy(np.array(losses, dtype=np.float64))
     present = presence(losses)
     took_turns = turns(config, changes, len(losses))
     for _, fusion in took_turns:
-        _refuse_what_needs_more(fusion.weighting)
+        _refuse_what_needs_more(fusion.weighting.name)
     parts = [
         replay_rule(build_weighting(fusion), history[:last], present, fusion.history_max, first)
         for (first, fusion), (last, _) in pairwise([*took_turns, (len(losses), config)])
@@ -88,12 +89,13 @@ def replay_rule(
 
 def turns(config: FusionConfig, changes: Sequence[SettingChange], count: int) -> list[tuple[int, FusionConfig]]:
     """First step and configuration of each rule that had its turn within ``count`` steps, in order."""
-    turns = [(0, config)]
+    found, settings = [(0, config)], Settings(TrainingConfig().lr, config)
     for change in changes:
-        is_change = change.field == "weighting" and change.value != turns[-1][1].weighting
-        if is_change and change.step < count:
-            turns.append((change.step, config.model_copy(update={"weighting": change.value})))
-    return turns
+        if change.field == "weighting":
+            settings = settings.changed(change.field, change.value)
+            if settings.fusion.weighting != found[-1][1].weighting and change.step < count:
+                found.append((change.step, settings.fusion))
+    return found
 
 
 def _refuse_what_needs_more(name: str) -> None:

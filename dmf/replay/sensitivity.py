@@ -58,6 +58,6 @@ def sweep(
     counts = np.diff(np.append(starts, len(losses)))[:, None]
     replays = []
     for value in values:
-        weights = replay(losses, build(FusionConfig, config.model_dump() | {parameter: value}))
+        weights = replay(losses, build(FusionConfig, config.flat(changed=True) | {parameter: value}))
         replays.append(np.add.reduceat(weights, starts, axis=0) / counts)
     return Sensitivity(parameter, tuple(values), starts, per_column, np.stack(replays))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from dmf.config import Finite, FrozenConfig, NonNegative
+from dmf.options import Finite, FrozenConfig, NonNegative
 
 MOST_STEPS = 100_000
 

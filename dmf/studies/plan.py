@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from dmf.config import NOTEBOOK, ExperimentConfig, FrozenConfig, FusionConfig
-from dmf.config_text import SECTIONS, build, experiment, to_text
+from dmf.config import NOTEBOOK, ExperimentConfig, FusionConfig
+from dmf.config_text import SECTIONS, build, experiment, names_of, to_text
 from dmf.errors import ConfigError, UnknownNameError
+from dmf.options import FrozenConfig
 from dmf.registry import unknown
 
 Setting = bool | int | float | str
@@ -166,10 +167,11 @@ def _planned(plan: StudyPlan) -> Iterator[tuple[str, Settings, Settings, dict[st
 
 def _groups(plan: StudyPlan) -> list[tuple[Settings, dict[str, Settings]]]:
     """Settings that runs of a cell share, and by the name of each configuration those that it has alone."""
+    of_run = {*names_of(FusionConfig)}
     groups: dict[str, tuple[Settings, dict[str, Settings]]] = {}
     for name, settings in plan.named():
-        shared = {field: value for field, value in settings.items() if field not in FusionConfig.model_fields}
-        own = {field: value for field, value in settings.items() if field in FusionConfig.model_fields}
+        shared = {field: value for field, value in settings.items() if field not in of_run}
+        own = {field: value for field, value in settings.items() if field in of_run}
         groups.setdefault(_joined("", shared), (shared, {}))[1][name] = own
     return list(groups.values())
 
@@ -194,7 +196,7 @@ def _cell(
 
 
 def _refuse_unknown(settings: Settings) -> None:
-    known = {field: model for model in SECTIONS.values() for field in model.model_fields}
+    known = {field: model for model in SECTIONS.values() for field in names_of(model)}
     for field in settings:
         if field not in known and field not in ("task", "task_options"):
             raise ConfigError(unknown("setting", field, known), field)

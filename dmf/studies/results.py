@@ -178,16 +178,17 @@ def _choices(plan: StudyPlan, found: Sequence[CellRow]) -> dict[str, str]:
         return {}
     config = ExperimentConfig.model_validate(found[0].config)
     fusion, data, training = config.runs[0].fusion, config.data, config.training
+    own = fusion.recorded()
     filtered = (
         f"diameter {data.filter_diameter}, sigmas {data.filter_sigma_space:g} and {data.filter_sigma_intensity:g}"
     )
     return {
         "mode": plan.mode,
-        "fixed weights": "equal" if fusion.weights is None else ":".join(f"{one:g}" for one in fusion.weights),
-        "losses": f"{', '.join(fusion.terms)}; gamma_0 {fusion.gamma:g}, decay {fusion.decay_rate:g} per "
-        f"{fusion.decay_every}; Tversky {fusion.fp_weight:g} on false positives and {fusion.fn_weight:g} on false "
-        f"negatives; Focal gamma {fusion.focal_gamma:g}, alpha {fusion.focal_alpha:g}",
-        "history": f"{fusion.history_min} to {fusion.history_max} steps",
+        "fixed weights": "equal" if own["weights"] is None else ":".join(f"{one:g}" for one in own["weights"]),
+        "losses": f"{', '.join(fusion.term_names)}; gamma_0 {fusion.gamma:g}, decay {fusion.decay_rate:g} per "
+        f"{fusion.decay_every}; Tversky {own['fp_weight']:g} on false positives and {own['fn_weight']:g} on false "
+        f"negatives; Focal gamma {own['focal_gamma']:g}, alpha {own['focal_alpha']:g}",
+        "history": f"{own['history_min']} to {fusion.history_max} steps",
         "training": f"{training.epochs} epochs, batch {training.batch_size}, lr {training.lr:g}, tested at the "
         f"{training.test_at} epoch",
         "images": f"{data.image_size} pixels, {data.fit}, filter {filtered if data.filter else 'off'}, duplicates: "

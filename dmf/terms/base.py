@@ -6,8 +6,9 @@ from typing import ClassVar, Generic, Self, TypeVar
 
 from torch import Tensor, nn
 
-from dmf.config import DEFAULT_TASK, FusionConfig
+from dmf.config import DEFAULT_TASK
 from dmf.errors import ConfigError
+from dmf.options import Options
 from dmf.terms.prediction import Prediction
 
 P = TypeVar("P", bound=Prediction)
@@ -20,10 +21,14 @@ class Loss(nn.Module, ABC, Generic[P]):
         - returns: (), float32 or float64.
 
     Attributes:
+        title: How it is written for people; its name where it says none.
+        declares: Its options. The constructor takes each as a keyword: its alias where it has one, else its name.
         task: The task it belongs to: a loss of a plug-in joins those of this one.
         uses_counts: Whether the value comes from per-class counts; it then has no gradient with ``counts="hard"``.
     """
 
+    title: ClassVar[str] = ""
+    declares: ClassVar[type[Options]] = Options
     task: ClassVar[str] = DEFAULT_TASK
     uses_counts: ClassVar[bool] = False
 
@@ -32,14 +37,14 @@ class Loss(nn.Module, ABC, Generic[P]):
         """The loss of one step."""
 
     @classmethod
-    def from_config(cls, config: FusionConfig, class_ratios: Sequence[float] | None = None) -> Self:
-        """Build the loss with the options it takes from ``config``.
+    def from_options(cls, options: Options, class_ratios: Sequence[float] | None = None) -> Self:
+        """Build the loss.
 
         Args:
-            config: Where its options stand.
+            options: Its options, of the type that it ``declares``.
             class_ratios: Share of each class in the pixels of the training set, for losses that use it.
         """
-        return cls()
+        return cls(**options.by_word)
 
 
 def require_non_negative(**options: float) -> None:

@@ -108,12 +108,14 @@ def read(path: Path, kind: Literal["checkpoint_last", "checkpoint_best"], run: s
         raise CheckpointError(f"Checkpoint {path} cannot be read ({error}). Start a new run.") from error
 
 
-def load(path: Path, fingerprint: str, known: Artifact | None = None) -> tuple[dict[str, Tensor], Progress]:
+def load(
+    path: Path, fingerprints: Collection[str], known: Artifact | None = None
+) -> tuple[dict[str, Tensor], Progress]:
     """Read a checkpoint and check that it holds what was written.
 
     Args:
         path: The file.
-        fingerprint: Of the configuration that it must be of.
+        fingerprints: Of the configuration that it must be of; any one of them will do.
         known: What is recorded of it. The file may have been written later: then who wrote it was killed before it
             could record that.
 
@@ -133,7 +135,7 @@ def load(path: Path, fingerprint: str, known: Artifact | None = None) -> tuple[d
         raise CheckpointError(f"Checkpoint {path} is damaged ({error}). Start a new run.") from error
     if metadata.get("format") != FORMAT:
         raise CheckpointError(f"Checkpoint {path} has format {metadata.get('format')!r}, expected {FORMAT!r}.")
-    if metadata.get("fingerprint") != fingerprint:
+    if metadata.get("fingerprint") not in fingerprints:
         raise CheckpointError(f"Checkpoint {path} was made under another configuration. Start a new run.")
     if "content" in metadata and metadata["content"] != _content_hash(tensors, metadata):  # earlier programs wrote none
         raise CheckpointError(

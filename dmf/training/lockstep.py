@@ -239,7 +239,7 @@ class Lockstep:
             settings = run.settings.changed(name, command.value)
             if settings == run.settings:
                 return
-            change = SettingChange(run.step, name, settings.value(name))
+            change = SettingChange(run.step, name, settings.stored(name, command.value))
             data = {"field": name, "value": change.value, "before": run.settings.value(name)}
             data |= self._told(change) if self._told else {}
             run.change(change)

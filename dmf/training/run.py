@@ -41,6 +41,7 @@ class TrainingRun:
         seed: Of the run's own random state.
         folder: Where its checkpoints go.
         fingerprint: Identifies the configuration; a checkpoint of another one is refused.
+        former: What checkpoints of an earlier version may say in its place.
         probe: Measures the gradients of its losses, if they are to be measured.
     """
 
@@ -57,9 +58,10 @@ class TrainingRun:
         seed: int,
         folder: Path,
         fingerprint: str,
+        former: str = "",
         probe: GradientProbe | None = None,
     ) -> None:
-        self.id, self.label, self.terms = id, label, settings.fusion.terms
+        self.id, self.label, self.terms = id, label, settings.fusion.term_names
         self.settings = settings
         self.fusion = fusion = build_fusion(settings.fusion).watch(model.parameters()).train()
         self.model, self.bank = model.train(), bank.train()
@@ -70,6 +72,7 @@ class TrainingRun:
         self.progress = Progress()
         self.worst_streak = (0, 0)  # most non-finite steps in a row that were drained, and the steps taken by their end
         self.folder, self.fingerprint = folder, fingerprint
+        self._accepted = {fingerprint, former or fingerprint}
         self._numerics, self._build_fusion = numerics, build_fusion
         self._random = RandomState(numerics.device, seed)
         self._buffers = BufferGuard(model)
@@ -193,7 +196,7 @@ class TrainingRun:
             CheckpointError: If it is missing, damaged, of another configuration, or not what is recorded.
             ConfigError: If a change of settings that it names cannot work in this program.
         """
-        tensors, progress = checkpoint.load(self.folder / LAST, self.fingerprint, known)
+        tensors, progress = checkpoint.load(self.folder / LAST, self._accepted, known)
         self._adopt(self.settings.after(progress.changes))
         self.progress = progress
         self.model.load_state_dict(checkpoint.under_prefix("model", tensors))
@@ -207,7 +210,7 @@ class TrainingRun:
         Raises:
             CheckpointError: If its checkpoint is missing, damaged or of another configuration.
         """
-        tensors, _ = checkpoint.load(self.folder / self._best, self.fingerprint)
+        tensors, _ = checkpoint.load(self.folder / self._best, self._accepted)
         self.model.load_state_dict(checkpoint.under_prefix("model", tensors))
 
     @contextmanager
@@ -242,7 +245,7 @@ class TrainingRun:
         network, *learned = self.optimizer.param_groups
         network["lr"] = settings.lr
         for group in learned:
-            group["lr"] = settings.fusion.weights_lr or settings.lr
+            group["lr"] = getattr(self.fusion.weighting, "weights_lr", None) or settings.lr
         self.settings = settings
 
     @property

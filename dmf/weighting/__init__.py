@@ -1,6 +1,6 @@
 """Weightings: rules that set the weights of several losses while a network learns.
 
-To add one: a file here, a line in :data:`WEIGHTINGS`, a test of its value by hand.
+To add one: a file here, which also declares its options, a line in :data:`WEIGHTINGS`, a test of its value by hand.
 """
 
 import torch
@@ -110,7 +110,5 @@ def build_weighting(config: FusionConfig, dtype: torch.dtype = torch.float64) ->
         UnknownNameError: If no weighting has this name.
         ConfigError: If an option does not fit.
     """
-    options = WEIGHTINGS[config.weighting].options  # type: ignore[attr-defined]
-    return WEIGHTINGS.build(
-        config.weighting, len(config.terms), dtype=dtype, **{name: getattr(config, name) for name in options}
-    )
+    options = config.options("weighting")
+    return WEIGHTINGS.build(config.weighting.name, len(config.terms), dtype=dtype, **options.by_word)

@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from dmf.errors import ConfigError
+from dmf.options import slider
 from dmf.seeding import derive
 from dmf.weighting import functional
 from dmf.weighting.base import Combined, StepState
-from dmf.weighting.gradient import GradientWeighting
+from dmf.weighting.gradient import GradientOptions, GradientWeighting
+from dmf.weighting.options import StartOptions
 
 _CANCELLED = 1e-6  # weights whose sum is this small beside the largest have no length to speak of
 
@@ -133,6 +136,7 @@ class UPGradWeighting(ProjectingWeighting):
         Quinton & Rey, Jacobian Descent for Multi-Objective Optimization, arXiv 2406.16232.
     """
 
+    title: ClassVar[str] = "UPGrad"
     aggregator: ClassVar[str] = "UPGradWeighting"
 
 
@@ -146,6 +150,7 @@ class DualProjWeighting(ProjectingWeighting):
         Lopez-Paz & Ranzato, Gradient Episodic Memory, NeurIPS 2017, arXiv 1706.08840, eq. (11).
     """
 
+    title: ClassVar[str] = "DualProj"
     aggregator: ClassVar[str] = "DualProjWeighting"
 
 
@@ -159,7 +164,21 @@ class MGDAWeighting(GramianWeighting):
         Désidéri, C. R. Math. 350 (2012); Sener & Koltun, NeurIPS 2018, arXiv 1810.04650, algorithm 2.
     """
 
+    title: ClassVar[str] = "MGDA"
     aggregator: ClassVar[str] = "MGDAWeighting"
+
+
+class PCGradOptions(GradientOptions):
+    """Options of PCGrad."""
+
+    weight_seed: int = Field(
+        0,
+        ge=0,
+        le=2**31 - 1,
+        title="Seed of the order",
+        description="Decides the order of the losses; the same number draws the same at every step.",
+        json_schema_extra=slider(0, 100, 1),
+    )
 
 
 class PCGradWeighting(GramianWeighting):
@@ -177,7 +196,8 @@ class PCGradWeighting(GramianWeighting):
         Yu et al., Gradient Surgery for Multi-Task Learning, NeurIPS 2020, arXiv 2001.06782, algorithm 1.
     """
 
-    options: ClassVar[tuple[str, ...]] = (*GramianWeighting.options, "weight_seed")
+    title: ClassVar[str] = "PCGrad"
+    declares: ClassVar[type[StartOptions]] = PCGradOptions
     aggregator: ClassVar[str] = "PCGradWeighting"
 
     def __init__(self, count: int, *, weight_seed: int = 0, **options: Any) -> None:
@@ -202,6 +222,7 @@ class IMTLGWeighting(GramianWeighting):
         Liu et al., Towards Impartial Multi-task Learning, ICLR 2021; without the losses' part, IMTL-L.
     """
 
+    title: ClassVar[str] = "IMTL-G"
     aggregator: ClassVar[str] = "IMTLGWeighting"
     simplex: ClassVar[bool] = False
 
@@ -218,6 +239,7 @@ class AlignedMTLWeighting(GramianWeighting):
         Senushkin et al., Independent Component Alignment for Multi-Task Learning, CVPR 2023, arXiv 2305.19000.
     """
 
+    title: ClassVar[str] = "Aligned-MTL"
     aggregator: ClassVar[str] = "AlignedMTLWeighting"
     prefers: ClassVar[bool] = True
     simplex: ClassVar[bool] = False

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from dmf.errors import ConfigError
 from dmf.weighting import adjusting, functional
 from dmf.weighting.host import Count, Flag, choose
+from dmf.weighting.options import StartOptions, WeightingOptions
 from dmf.weighting.places import rearranged
 from dmf.weighting.pooling import Seen
 from dmf.weighting.precision import KeepsPrecision
@@ -88,11 +89,15 @@ class Weighting(KeepsPrecision, nn.Module, ABC):
     adapts, the weights stay where they start, whatever the limits say.
 
     Class attributes:
-        options: Fields of ``FusionConfig`` the constructor takes.
+        title: How it is written for people; its name where it says none.
+        declares: Its options. The constructor takes each as a keyword: its alias where it has one, else its name.
+        options: These keywords; filled in by themselves.
         replayable: The weights follow from loss values alone, so a recorded history can be replayed.
         simplex: The weights are never negative and always have the same sum.
         host_sync: A step waits for the device.
         looks_twice: It wants the losses of every batch again after the optimizer's step, see :meth:`after_step`.
+        joins: It has parameters that an optimizer trains: ``fusion.join(optimizer)``.
+        watches: It looks at gradients: ``fusion.watch(model.parameters())``, unless at those of the logits.
         takes_absent: It knows what to do where ``StepState.present`` says that a loss is absent: weigh the others among
             themselves, and leave what it remembers of that one as it is.
         shared_state: Names of its tensors that hold no entry per loss in their last dimension.
@@ -113,19 +118,26 @@ class Weighting(KeepsPrecision, nn.Module, ABC):
         ConfigError: If the weights do not fit, or an adjustment cannot work.
     """
 
-    options: ClassVar[tuple[str, ...]] = (
-        *("weights", "sum_to", "base_weights", "smoothing", "weight_min", "weight_max", "max_change"),
-    )
+    title: ClassVar[str] = ""
+    declares: ClassVar[type[StartOptions]] = WeightingOptions
+    options: ClassVar[tuple[str, ...]] = tuple(WeightingOptions.words().values())
     replayable: ClassVar[bool] = True
     simplex: ClassVar[bool] = True
     host_sync: ClassVar[bool] = False
     looks_twice: ClassVar[bool] = False
+    joins: ClassVar[bool] = False
+    watches: ClassVar[bool] = False
     takes_absent: ClassVar[bool] = False
     shared_state: ClassVar[frozenset[str]] = frozenset()
     proportions: ClassVar[Mapping[str, str]] = {"weights": "total", "base_weights": "count"}
 
     weights: Tensor
     base_weights: Tensor | None
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        if "options" not in vars(cls):
+            cls.options = tuple(cls.declares.words().values())
 
     def __init__(
         self,

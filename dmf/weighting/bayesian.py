@@ -1,17 +1,20 @@
 """DMF's Bayesian rule, with three kinds of prior."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from dmf.errors import ConfigError
+from dmf.options import Fraction, Positive, slider
 from dmf.registry import unknown
 from dmf.weighting import functional
 from dmf.weighting.base import per_loss
 from dmf.weighting.host import Count, Flag, choose
-from dmf.weighting.mad import MADWeighting
+from dmf.weighting.mad import MADOptions, MADWeighting
+from dmf.weighting.options import StartOptions
 from dmf.weighting.stages import Normalisation, Stage, stage
 
 _PRIORS = {"tempered": 0, "fixed": 0, "compound": 0}
@@ -28,6 +31,27 @@ _NEXT_PRIOR = {
         "It is the last posterior, so that the evidence of all steps multiplies and nothing is forgotten.",
     ),
 }
+
+
+class BayesianOptions(MADOptions):
+    """Options of the Bayesian rule."""
+
+    prior: Literal["tempered", "fixed", "compound"] = Field(
+        "tempered",
+        description="A tempered prior forgets slowly, a fixed one never moves (uniform: equal to MAD), "
+        "a compound one (the notebook) never forgets.",
+    )
+    prior_weights: tuple[Positive, ...] | None = Field(
+        None,
+        description="How much each loss counts before any history; equal when not given.",
+        json_schema_extra=slider(0.01, 1, 0.01, each=1.0),
+    )
+    rho: Fraction = Field(
+        0.9,
+        title="Prior memory ρ",
+        description="Memory of the tempered prior: 0 is fixed, towards 1 is compound.",
+        json_schema_extra=slider(0, 0.999, 0.001, only_if=("prior", "tempered")),
+    )
 
 
 class BayesianWeighting(MADWeighting):
@@ -57,7 +81,8 @@ class BayesianWeighting(MADWeighting):
         Golnari & Diba, arXiv 2410.19745, eq. (7)-(8).
     """
 
-    options: ClassVar[tuple[str, ...]] = (*MADWeighting.options, "prior", "prior_weights", "rho")
+    title: ClassVar[str] = "Bayesian"
+    declares: ClassVar[type[StartOptions]] = BayesianOptions
     proportions: ClassVar[Mapping[str, str]] = {**MADWeighting.proportions, "log_prior": "", "log_initial": ""}
 
     normalisation: ClassVar[Normalisation] = (

@@ -1,21 +1,47 @@
 """CoV-weighting: by the coefficient of variation."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from dmf.errors import ConfigError
+from dmf.options import Fraction, slider
 from dmf.registry import unknown
 from dmf.weighting import functional
 from dmf.weighting.base import StepState
 from dmf.weighting.host import lowest
+from dmf.weighting.options import StartOptions, WeightingOptions
 from dmf.weighting.running import RunningWeighting
 from dmf.weighting.stages import Derivation, normalisation_stage, stage, warming_up
 
 _MEANS = {"full": 0, "decay": 0}
 _VARIANCES = {"corrected": 0, "reference": 0}
+
+
+class CoVOptions(WeightingOptions):
+    """Options of CoV."""
+
+    mean: Literal["full", "decay"] = Field(
+        "full",
+        alias="cov_mean",
+        description="Compare each loss with its mean of all steps so far (full), or with one that forgets.",
+    )
+    decay: Fraction = Field(
+        0.9,
+        alias="cov_decay",
+        title="Memory of the mean",
+        description="Share of the old mean that a mean which forgets keeps at each step.",
+        json_schema_extra=slider(0, 0.999, 0.001, only_if=("mean", "decay")),
+    )
+    variance: Literal["corrected", "reference"] = Field(
+        "corrected",
+        alias="cov_variance",
+        description="A variance that forgets as its mean does, or that of the authors' code, which never does.",
+        json_schema_extra={"only_if": ["mean", "decay"]},
+    )
 
 
 class CoVWeighting(RunningWeighting):
@@ -46,7 +72,8 @@ class CoVWeighting(RunningWeighting):
         Groenendijk, Karaoglu, Gevers & Mensink, WACV 2021, arXiv 2009.01717.
     """
 
-    options: ClassVar[tuple[str, ...]] = (*RunningWeighting.options, "cov_mean", "cov_decay", "cov_variance")
+    title: ClassVar[str] = "CoV"
+    declares: ClassVar[type[StartOptions]] = CoVOptions
     takes_absent: ClassVar[bool] = True
 
     seen: Tensor

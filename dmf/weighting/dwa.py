@@ -4,14 +4,33 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from dmf.errors import ConfigError
+from dmf.options import Positive, slider
 from dmf.weighting import functional
 from dmf.weighting.base import StepState
 from dmf.weighting.host import lowest
+from dmf.weighting.options import StartOptions, WeightingOptions
 from dmf.weighting.running import RunningWeighting
 from dmf.weighting.stages import Derivation, normalisation_stage, stage, warming_up
+
+
+class DWAOptions(WeightingOptions):
+    """Options of DWA."""
+
+    temperature: Positive = Field(
+        2.0, description="Smaller temperatures part the weights more.", json_schema_extra=slider(0.01, 20)
+    )
+    block_steps: int = Field(
+        20,
+        ge=1,
+        le=100_000,
+        title="Steps of a block",
+        description="Steps of a block, over which losses are averaged; e.g. an epoch's.",
+        json_schema_extra=slider(1, 1000, integer=True),
+    )
 
 
 class DWAWeighting(RunningWeighting):
@@ -37,7 +56,8 @@ class DWAWeighting(RunningWeighting):
         Liu, Johns & Davison, CVPR 2019, arXiv 1803.10704.
     """
 
-    options: ClassVar[tuple[str, ...]] = (*RunningWeighting.options, "temperature", "block_steps")
+    title: ClassVar[str] = "DWA"
+    declares: ClassVar[type[StartOptions]] = DWAOptions
     takes_absent: ClassVar[bool] = True
 
     seen: Tensor

@@ -4,16 +4,42 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from dmf.errors import ConfigError
+from dmf.options import Finite, NonNegative, Positive, slider
 from dmf.weighting import functional
 from dmf.weighting.base import Combined, StepState, Weighting
 from dmf.weighting.host import Flag, all_finite, both, can_read, choose
 from dmf.weighting.learned import PATIENCE, Witness
+from dmf.weighting.options import StartOptions, WeightingOptions
 
 TINY = 1e-8  # the reference's
 BETA_1, BETA_2 = 0.9, 0.999  # of Adam, as torch's
+
+
+class FAMOOptions(WeightingOptions):
+    """Options of FAMO."""
+
+    lr: Positive = Field(
+        0.025,
+        alias="famo_lr",
+        title="Learning rate",
+        description="How fast its weights move, the step of their own Adam.",
+    )
+    decay: NonNegative = Field(
+        1e-3,
+        alias="famo_decay",
+        title="Weight decay",
+        description="Pull of its weights back to equal ones (weight decay).",
+    )
+    lower_bounds: tuple[Finite, ...] | None = Field(
+        None,
+        title="Least losses",
+        description="A value each loss never falls below; 0 when not given.",
+        json_schema_extra=slider(-1, 1, 0.01, each=0.0),
+    )
 
 
 class FAMOWeighting(Weighting):
@@ -50,7 +76,8 @@ class FAMOWeighting(Weighting):
         Liu, Feng, Stone & Liu, NeurIPS 2023, arXiv 2306.03792.
     """
 
-    options: ClassVar[tuple[str, ...]] = (*Weighting.options, "famo_lr", "famo_decay", "lower_bounds")
+    title: ClassVar[str] = "FAMO"
+    declares: ClassVar[type[StartOptions]] = FAMOOptions
     replayable: ClassVar[bool] = False
     looks_twice: ClassVar[bool] = True
     takes_absent: ClassVar[bool] = True

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from dmf.weighting.base import Combined, StepState, Weighting, per_loss
+from dmf.weighting.options import StartOptions
 from dmf.weighting.stages import Derivation, stage
 
 
@@ -26,7 +27,8 @@ class FixedWeighting(Weighting):
         ConfigError: If the weights do not fit.
     """
 
-    options: ClassVar[tuple[str, ...]] = ("weights", "sum_to")
+    title: ClassVar[str] = "Fixed"
+    declares: ClassVar[type[StartOptions]] = StartOptions
     simplex: ClassVar[bool] = False
     takes_absent: ClassVar[bool] = True
 

@@ -37,6 +37,7 @@ class GeometricWeighting(ScalarizingWeighting):
         Chennupati et al., CVPR Workshops 2019, arXiv 1904.08492.
     """
 
+    title: ClassVar[str] = "Geometric"
     takes_absent: ClassVar[bool] = True
 
     def advance(self, losses: Tensor, steps: Sequence[int], present: Tensor | None = None) -> Tensor:

@@ -1,15 +1,17 @@
 """Template of the rules that look at the gradient of every loss, and the mathematics that they share."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from dmf.errors import ConfigError
 from dmf.registry import unknown
 from dmf.weighting.base import StepState, Weighting
 from dmf.weighting.host import can_read
+from dmf.weighting.options import StartOptions, WeightingOptions
 
 Gradients = list[tuple[Tensor, ...]]
 
@@ -127,6 +129,17 @@ def gramian(rows: Gradients, dtype: torch.dtype = torch.float64) -> Tensor:
     return total
 
 
+class GradientOptions(WeightingOptions):
+    """Options of the rules that look at gradients."""
+
+    gradient_of: Literal["parameters", "logits"] = Field(
+        "parameters",
+        title="Gradient at",
+        description="Compare the losses' pulls at the network's weights (as published), or at its "
+        "output (logits): cheap, but another method.",
+    )
+
+
 class GradientWeighting(Weighting):
     """Template of the rules that look at gradients. They need more of a step than its losses: see ``gradient_of``.
 
@@ -143,7 +156,8 @@ class GradientWeighting(Weighting):
         ConfigError: If ``gradient_of`` is neither; at a step, if what the losses are differentiated by is not known.
     """
 
-    options: ClassVar[tuple[str, ...]] = (*Weighting.options, "gradient_of")
+    declares: ClassVar[type[StartOptions]] = GradientOptions
+    watches: ClassVar[bool] = True
     replayable: ClassVar[bool] = False
     takes_absent: ClassVar[bool] = True
 

@@ -5,16 +5,36 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from dmf.errors import ConfigError
+from dmf.options import Finite, Positive
 from dmf.weighting import functional
 from dmf.weighting.base import Combined, StepState
-from dmf.weighting.gradient import GradientWeighting
+from dmf.weighting.gradient import GradientOptions, GradientWeighting
 from dmf.weighting.host import choose
+from dmf.weighting.options import StartOptions
 
 _BETAS = (0.9, 0.999)  # of Adam, with its usual guard
 _GUARD = 1e-8
+
+
+class GradNormOptions(GradientOptions):
+    """Options of GradNorm."""
+
+    alpha: Finite = Field(
+        1.5,
+        alias="gradnorm_alpha",
+        title="α",
+        description="How strongly losses that fall slowly are pushed; 0 only evens out the gradients.",
+    )
+    lr: Positive = Field(
+        0.025,
+        alias="gradnorm_lr",
+        title="Learning rate",
+        description="How fast its weights move, the step of their own Adam.",
+    )
 
 
 class GradNormWeighting(GradientWeighting):
@@ -52,7 +72,8 @@ class GradNormWeighting(GradientWeighting):
         Chen et al., ICML 2018, arXiv 1711.02257.
     """
 
-    options: ClassVar[tuple[str, ...]] = (*GradientWeighting.options, "gradnorm_alpha", "gradnorm_lr")
+    title: ClassVar[str] = "GradNorm"
+    declares: ClassVar[type[StartOptions]] = GradNormOptions
     proportions: ClassVar[Mapping[str, str]] = {**GradientWeighting.proportions, "learned": "count"}
 
     learned: Tensor

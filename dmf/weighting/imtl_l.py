@@ -1,5 +1,7 @@
 """IMTL-L: every loss is learned to count the same."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -24,6 +26,8 @@ class IMTLLWeighting(LearnedWeighting):
     Reference:
         Liu et al., Towards Impartial Multi-task Learning, ICLR 2021.
     """
+
+    title: ClassVar[str] = "IMTL-L"
 
     def start(self, factors: Tensor) -> Tensor:
         return torch.log(factors)

@@ -7,16 +7,29 @@ from abc import abstractmethod
 from typing import Any, ClassVar
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from dmf.errors import ConfigError
+from dmf.options import Positive
 from dmf.weighting import functional
 from dmf.weighting.base import Combined, StepState, Weighting
 from dmf.weighting.host import can_read, choose
+from dmf.weighting.options import StartOptions, WeightingOptions
 
 LIMIT = 10.0  # parameters stay within this on either side: weights within e^-10 .. e^10 of where they start
 PATIENCE = 2  # trained steps after which a mistake in someone's own loop is told
+
+
+class LearnedOptions(WeightingOptions):
+    """Options of the rules whose weights are trained."""
+
+    weights_lr: Positive | None = Field(
+        None,
+        title="Learning rate of the weights",
+        description="Learning rate of the weights, which are trained; the network's when not given.",
+    )
 
 
 class LearnedWeighting(Weighting):
@@ -46,8 +59,9 @@ class LearnedWeighting(Weighting):
             gradient, was not.
     """
 
-    options: ClassVar[tuple[str, ...]] = (*Weighting.options, "weights_lr")
+    declares: ClassVar[type[StartOptions]] = LearnedOptions
     replayable: ClassVar[bool] = False
+    joins: ClassVar[bool] = True
     simplex: ClassVar[bool] = False
     takes_absent: ClassVar[bool] = True
 

@@ -2,18 +2,30 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
+from pydantic import Field
 from torch import Tensor
 
 from dmf.errors import ConfigError
 from dmf.registry import unknown
 from dmf.weighting import functional
 from dmf.weighting.host import Count
+from dmf.weighting.options import StartOptions
 from dmf.weighting.stages import Normalisation, Stage, floor_stage, stage
-from dmf.weighting.window import WindowWeighting
+from dmf.weighting.window import WindowOptions, WindowWeighting
 
 _MEDIANS = {"true": 0, "notebook": 0}
+
+
+class MADOptions(WindowOptions):
+    """Options of the MAD rule."""
+
+    median: Literal["true", "notebook"] = Field(
+        "true",
+        description="The true median, or the notebook's, which swaps the even and the odd case.",
+        json_schema_extra={"folded": True},
+    )
 
 
 class MADWeighting(WindowWeighting):
@@ -35,7 +47,8 @@ class MADWeighting(WindowWeighting):
         Golnari & Diba, arXiv 2410.19745, eq. (5)-(6).
     """
 
-    options: ClassVar[tuple[str, ...]] = (*WindowWeighting.options, "median")
+    title: ClassVar[str] = "MAD"
+    declares: ClassVar[type[StartOptions]] = MADOptions
     default_floor: ClassVar[float] = 1e-3
     absent: ClassVar[float] = -math.inf
     normalisation: ClassVar[Normalisation] = (

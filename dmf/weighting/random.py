@@ -4,12 +4,28 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
+from dmf.options import slider
 from dmf.seeding import derive
 from dmf.weighting.base import StepState
+from dmf.weighting.options import StartOptions, WeightingOptions
 from dmf.weighting.running import RunningWeighting
 from dmf.weighting.stages import Derivation, normalisation_stage, stage
+
+
+class RandomOptions(WeightingOptions):
+    """Options of random weights."""
+
+    weight_seed: int = Field(
+        0,
+        ge=0,
+        le=2**31 - 1,
+        title="Seed of the weights",
+        description="Decides the weights; the same number draws the same at every step.",
+        json_schema_extra=slider(0, 100, 1),
+    )
 
 
 class RandomWeighting(RunningWeighting):
@@ -30,7 +46,8 @@ class RandomWeighting(RunningWeighting):
         Lin, Ye, Zhang & Tsang, TMLR 2022, arXiv 2111.10603.
     """
 
-    options: ClassVar[tuple[str, ...]] = (*RunningWeighting.options, "weight_seed")
+    title: ClassVar[str] = "Random"
+    declares: ClassVar[type[StartOptions]] = RandomOptions
     takes_absent: ClassVar[bool] = True
 
     def __init__(self, count: int, *, weight_seed: int = 0, **options: Any) -> None:

@@ -2,16 +2,18 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from dmf.errors import ConfigError
+from dmf.options import Finite, slider
 from dmf.registry import unknown
 from dmf.weighting import functional
-from dmf.weighting.base import Weighting
 from dmf.weighting.host import Count
+from dmf.weighting.options import StartOptions, WeightingOptions
 from dmf.weighting.stages import Normalisation, Stage, stage
 from dmf.weighting.window import WindowWeighting
 
@@ -22,6 +24,42 @@ _VARIANTS = {
     "both": (True, True),
 }
 LONGEST = 9  # steps of a difference; longer ones magnify noise by thousands
+
+
+class SoftAdaptOptions(WeightingOptions):
+    """Options of SoftAdapt."""
+
+    variant: Literal["normalized", "original", "loss-weighted", "both"] = Field(
+        "normalized",
+        alias="softadapt_variant",
+        description="Plain slopes (original), slopes as shares of their sum, weights times the mean loss, or both.",
+    )
+    beta: Finite = Field(
+        0.1,
+        title="β",
+        description="How much slopes count; above 0 favours losses that rise or fall least.",
+        json_schema_extra=slider(-5, 5, 0.01),
+    )
+    window: int = Field(
+        5,
+        ge=2,
+        le=100_000,
+        description="Steps over which the slope of a loss is taken.",
+        json_schema_extra=slider(2, 1000, integer=True),
+    )
+    slope: Literal["backward", "least-squares", "reference"] = Field(
+        "backward",
+        description="Slope at the newest loss, of a straight line through all (calmer), or as in the authors' package.",
+    )
+
+    def check(self, count: int, history_max: int, *, sums: bool = False) -> None:
+        """As :meth:`WeightingOptions.check`; and no slope can be taken over more than is remembered."""
+        super().check(count, history_max, sums=sums)
+        if self.window > history_max:
+            raise ValueError(
+                f"window: {self.window} is above history_max ({history_max}), so the weights would never move; "
+                "lower it or raise history_max"
+            )
 
 
 class SoftAdaptWeighting(WindowWeighting):
@@ -51,10 +89,8 @@ class SoftAdaptWeighting(WindowWeighting):
         Heydari, Thompson & Mehmood, arXiv 1912.12355.
     """
 
-    options: ClassVar[tuple[str, ...]] = (
-        *Weighting.options,
-        *("softadapt_variant", "beta", "window", "slope"),
-    )
+    title: ClassVar[str] = "SoftAdapt"
+    declares: ClassVar[type[StartOptions]] = SoftAdaptOptions
     default_floor: ClassVar[float] = 0.0  # a slope may well be 0
     absent: ClassVar[float] = -math.inf
     shared_state: ClassVar[frozenset[str]] = frozenset({"coefficients"})

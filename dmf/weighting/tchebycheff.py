@@ -4,13 +4,33 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from dmf.errors import ConfigError
+from dmf.options import Finite, Positive, slider
 from dmf.weighting import functional
 from dmf.weighting.base import StepState
+from dmf.weighting.options import StartOptions, WeightingOptions
 from dmf.weighting.running import ScalarizingWeighting
 from dmf.weighting.stages import Derivation, stage
+
+
+class TchebycheffOptions(WeightingOptions):
+    """Options of the smooth Tchebycheff total."""
+
+    mu: Positive = Field(
+        0.1,
+        title="μ",
+        description="Smoothness of the maximum; smaller gives the worst loss all the weight.",
+        json_schema_extra=slider(1e-3, 10),
+    )
+    ideal: tuple[Finite, ...] | None = Field(
+        None,
+        title="Best losses",
+        description="The best value each loss could reach; 0 when not given.",
+        json_schema_extra=slider(-1, 1, 0.01, each=0.0),
+    )
 
 
 class TchebycheffWeighting(ScalarizingWeighting):
@@ -34,7 +54,8 @@ class TchebycheffWeighting(ScalarizingWeighting):
         Lin et al., ICML 2024, arXiv 2402.19078.
     """
 
-    options: ClassVar[tuple[str, ...]] = (*ScalarizingWeighting.options, "mu", "ideal")
+    title: ClassVar[str] = "Tchebycheff"
+    declares: ClassVar[type[StartOptions]] = TchebycheffOptions
     takes_absent: ClassVar[bool] = True
 
     ideal: Tensor

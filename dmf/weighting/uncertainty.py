@@ -1,15 +1,37 @@
 """Homoscedastic uncertainty weighting: every loss has a noise that is learned."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from dmf.errors import ConfigError
+from dmf.options import Finite
 from dmf.registry import unknown
-from dmf.weighting.learned import LIMIT, LearnedWeighting
+from dmf.weighting.learned import LIMIT, LearnedOptions, LearnedWeighting
+from dmf.weighting.options import StartOptions
 
 FORMS = {"regression": 0.5, "classification": 1.0}  # factor of the precision
+
+
+class UncertaintyOptions(LearnedOptions):
+    """Options of uncertainty weighting."""
+
+    form: Literal["regression", "classification"] = Field(
+        "regression",
+        alias="uncertainty_form",
+        title="Likelihood",
+        description="The likelihood, with or without 1/2 before the precision.",
+    )
+    start: Finite = Field(
+        0.0,
+        ge=-10,
+        le=10,
+        alias="uncertainty_start",
+        title="Log variance at the start",
+        description="Log of the variance that each loss starts with.",
+    )
 
 
 class UncertaintyWeighting(LearnedWeighting):
@@ -38,7 +60,8 @@ class UncertaintyWeighting(LearnedWeighting):
         Kendall, Gal & Cipolla, CVPR 2018, arXiv 1705.07115.
     """
 
-    options: ClassVar[tuple[str, ...]] = (*LearnedWeighting.options, "uncertainty_form", "uncertainty_start")
+    title: ClassVar[str] = "Uncertainty"
+    declares: ClassVar[type[StartOptions]] = UncertaintyOptions
 
     def __init__(
         self, count: int, *, uncertainty_form: str = "regression", uncertainty_start: float = 0.0, **options: Any

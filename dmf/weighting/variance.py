@@ -32,6 +32,7 @@ class VarianceWeighting(WindowWeighting):
         Golnari & Diba, arXiv 2410.19745, eq. (3)-(4).
     """
 
+    title: ClassVar[str] = "Variance"
     default_floor: ClassVar[float] = 1e-6
     normalisation: ClassVar[Normalisation] = (
         "w = v / Σ v",

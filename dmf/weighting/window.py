@@ -5,12 +5,15 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from dmf.errors import ConfigError
+from dmf.options import NonNegative, Positive, slider
 from dmf.weighting import functional
 from dmf.weighting.base import Combined, StepState, Weighting
 from dmf.weighting.host import Count, Flag, both, enough, lowest
+from dmf.weighting.options import StartOptions, WeightingOptions
 from dmf.weighting.stages import (
     Derivation,
     Normalisation,
@@ -22,6 +25,51 @@ from dmf.weighting.stages import (
 )
 
 REPLAY_VALUES = 32_768  # window values worked on at once in a replay: few enough for the caches, and for one thread
+
+
+class WindowOptions(WeightingOptions):
+    """Options of every rule that remembers the last steps."""
+
+    history_min: int = Field(
+        10,
+        ge=2,
+        title="History, least",
+        description="Steps whose losses are collected before the weights first move.",
+        json_schema_extra=slider(2, 1000, integer=True),
+    )
+    symlog: bool = Field(
+        True,
+        title="Symmetric logarithm",
+        description="Dampen outliers: pass each loss history through sign(x) log(1+|x|) first.",
+        json_schema_extra={"folded": True},
+    )
+    minmax: bool = Field(
+        True,
+        title="Min-max scaling",
+        description="Then stretch each history to 0..1, so that only its shape counts.",
+        json_schema_extra={"folded": True},
+    )
+    eps: Positive = Field(
+        1e-7,
+        title="Epsilon",
+        description="Tiny number added where min-max scaling and 1/MAD would divide by zero.",
+        json_schema_extra=slider(1e-12, 1e-2, folded=True),
+    )
+    floor: NonNegative | None = Field(
+        None,
+        title="Floor of the spread",
+        description="Least spread a loss counts with; default 1e-6 for variance, 1e-3 for MAD and Bayesian.",
+        json_schema_extra=slider(1e-9, 1.0, none=("default", "low"), folded=True),
+    )
+
+    def check(self, count: int, history_max: int, *, sums: bool = False) -> None:
+        """As :meth:`WeightingOptions.check`; and no more may be collected than is remembered."""
+        super().check(count, history_max, sums=sums)
+        if self.history_min > history_max:
+            raise ValueError(
+                f"history_min: {self.history_min} is above history_max ({history_max}), so the weights would "
+                "never move; lower it or raise history_max"
+            )
 
 
 class WindowWeighting(Weighting):
@@ -42,10 +90,7 @@ class WindowWeighting(Weighting):
             In the unit of the statistic: of the scaled window, squared for the variance.
     """
 
-    options: ClassVar[tuple[str, ...]] = (
-        *Weighting.options,
-        *("history_min", "symlog", "minmax", "eps", "floor"),
-    )
+    declares: ClassVar[type[StartOptions]] = WindowOptions
     takes_absent: ClassVar[bool] = True
     default_floor: ClassVar[float]
     normalisation: ClassVar[Normalisation] = ("w from s", "w = w(s)", "The weights that the rule makes of it.")

@@ -38,7 +38,7 @@ def record(store: RunStore, method: str = "mad", *, label: str = "MAD run", turn
         {"training": {"lr": 0.002}},
         name="Race",
         labels=[label],
-        run_configs=[config.model_dump(mode="json")],
+        run_configs=[config.flat()],
         environment={},
     )
     (run,) = made.runs
@@ -46,7 +46,7 @@ def record(store: RunStore, method: str = "mad", *, label: str = "MAD run", turn
     losses = np.random.default_rng(0).uniform(0.2, 1.0, (STEPS, 3)).astype("f4")
     changes = [SettingChange(30, "weighting", turned)] if turned else []
     weights = replay(losses.astype("f8"), config, changes)
-    columns = (*(f"{kind}_{term}" for kind in ("loss", "weight") for term in config.terms), "finite")
+    columns = (*(f"{kind}_{term}" for kind in ("loss", "weight") for term in config.term_names), "finite")
     values = np.column_stack([losses, weights, np.ones(STEPS)]).astype("f4")
     events = [Event(run.id, 30, "knob", {"field": "weighting", "before": method, "value": turned})] if turned else []
     store.write(
@@ -144,7 +144,7 @@ def test_a_run_whose_method_was_changed_is_offered_as_it_was(store: RunStore, vi
 
 def test_a_run_whose_own_method_needs_more_than_losses_is_replayed_under_others(store: RunStore, visit: Any) -> None:
     id = record(store)
-    config = FusionConfig(weighting="gradnorm").model_dump(mode="json")
+    config = FusionConfig(weighting="gradnorm").flat()
     made = store.create_experiment({}, name="G", labels=["g"], run_configs=[config], environment={})
     store.claim([made.runs[0].id], "test")
     telemetry = store.telemetry(id)

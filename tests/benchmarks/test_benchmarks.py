@@ -9,7 +9,9 @@ from types import ModuleType
 import pytest
 import torch
 
-from dmf.config_text import GRADIENT_WEIGHTINGS
+from dmf.weighting import WEIGHTINGS
+
+WATCHING = [name for name in WEIGHTINGS if WEIGHTINGS[name].watches]  # type: ignore[attr-defined]
 
 pytestmark = pytest.mark.benchmark
 ROOT = Path(__file__).parents[2]
@@ -19,7 +21,12 @@ ROWS = {
     "step": ["training step, bayesian", "training step, bayesian"],
     "gradients": [
         *(f"measured at the {place} every 10 steps" for place in ("logits", "parameters")),
-        *(f"step, {name}{place}" for name in GRADIENT_WEIGHTINGS for place in (" ", ", logit space")),
+        *(
+            f"step, {name}{place}"
+            for name in WEIGHTINGS
+            if WEIGHTINGS[name].watches
+            for place in (" ", ", logit space")
+        ),
     ],
     "fusing": ["step, bayesian, a mask", "step of 4 micro-batches", "step of two processes (DDP, gloo"],
     "lockstep": ["4 runs of 2 steps"],

@@ -97,7 +97,7 @@ def test_a_race_with_overridden_rows_is_built_started_and_seen(
     stored = store.experiment(re.search(r"experiment=(e-[\w-]+)", page.url)[1])
     asked = experiment({}, runs=["mad", "bayesian,prior=compound", "bayesian,prior=compound,gamma=5"]).runs
     assert [run.label for run in stored.runs] == [run.label for run in asked]
-    assert [run.config for run in stored.runs] == [run.fusion.model_dump(mode="json") for run in asked]
+    assert [run.config for run in stored.runs] == [run.fusion.recorded() for run in asked]
     if page.viewport_size == PHONE:
         # The form, which covers the page of a phone, makes way.
         expect(page.get_by_test_id("stExpandSidebarButton")).to_be_visible()

@@ -1,14 +1,12 @@
 """What cannot work is refused with the field to blame, and what decides a result identifies it."""
 
-import hashlib
-
 import pytest
 import torch
 from pydantic import BaseModel
 
-from dmf import build
+from dmf import build, declared
 from dmf.config import DataConfig, FusionConfig, ModelConfig, PluginConfig, RunConfig, TrainingConfig
-from dmf.config_text import experiment
+from dmf.config_text import experiment, field_info
 from dmf.data.phantom import Phantom
 from dmf.errors import ConfigError, DataError
 
@@ -161,7 +159,7 @@ OTHERS = {
 
 
 def other(model: type[BaseModel], name: str):
-    default = model.model_fields[name].get_default(call_default_factory=True)
+    default = field_info(model, name).get_default(call_default_factory=True)
     if name in OTHERS:
         assert OTHERS[name] != default
         return OTHERS[name]
@@ -191,11 +189,15 @@ def test_every_shared_setting_changes_the_fingerprint(section, model, name):
         assert one != another
 
 
-@pytest.mark.parametrize("name", FusionConfig.model_fields)
+@pytest.mark.parametrize("name", [*FusionConfig.model_fields.keys() - {"spare"}, *declared.words()])
 def test_every_setting_of_a_run_changes_its_fingerprint(name):
+    about = declared.words().get(name)
+    chosen = {"weighting" if about.kind == "weighting" else "auxiliary": about.methods[0]} if about else {}
     config = experiment({}, runs=["variance"])
-    run = config.runs[0]
-    changed = RunConfig(label=run.label, fusion=FusionConfig.model_validate({name: other(FusionConfig, name)}))
+    run, changed = (
+        RunConfig(label="r", fusion=FusionConfig.model_validate({**chosen, **own}))
+        for own in ({}, {name: other(FusionConfig, name)})
+    )
     assert build.fingerprint(config, run) != build.fingerprint(config, changed)
 
 
@@ -217,24 +219,13 @@ def test_what_plugins_hold_changes_the_fingerprint_and_where_they_lie_does_not()
     assert made_with(("/x.py", "a")) != made_with()
 
 
-def test_a_setting_that_came_later_is_left_out_of_the_fingerprint_at_its_default(monkeypatch):
-    config = experiment({}, runs=["mad"])
-    shared, own = experiment({"absent": "zero"}, runs=["mad"]), experiment({}, runs=["mad,rho=0.5"])
-    without = config.model_dump_json(
-        exclude={
-            "task": True,
-            "task_options": True,
-            "training": {"absent"},
-            "runs": {0: {"fusion": {"rho"}}},
-            "plugins": True,
-        }
-    )
-    without = without.replace('"label":"mad"', '"label":""')
-    monkeypatch.setattr(build, "SINCE", {"data": (), "model": (), "training": ("absent",), "fusion": ("rho",)})
-    (plain,), *others = (fingerprints(each) for each in (config, shared, own))
-    # As a program wrote it that did not know the two settings; at another value they count.
-    assert plain == hashlib.sha256(without.encode()).hexdigest()
-    assert len({plain, *others[0], *others[1]}) == 3
+def test_what_stands_at_its_default_is_left_out_of_the_fingerprint():
+    said = {"rho": "0.9", "absent": TrainingConfig().absent, "history_max": "100", "terms": "ce:iou:dice"}
+    assert fingerprints(experiment(said, runs=["bayesian"])) == fingerprints(experiment({}, runs=["bayesian"]))
+
+
+def test_an_option_that_no_chosen_method_has_does_not_change_the_fingerprint():
+    assert fingerprints(experiment({"rho": "0.5"}, runs=["mad"])) == fingerprints(experiment({}, runs=["mad"]))
 
 
 def test_every_run_starts_from_the_same_network_and_another_seed_from_another(tiny, tmp_path):
@@ -361,13 +352,3 @@ def test_a_case_of_a_dataset_that_was_not_recorded_cannot_be_read(home):
         build.original_case({"data": {"dataset": "mine"}, "training": {"seed": None}}, "a")
     with pytest.raises(ConfigError, match="dataset_options"):
         build.original_case({"data": {"dataset": "phantom", "dataset_options": 3}}, "a")
-
-
-def test_what_is_kept_at_the_end_came_later_and_leaves_earlier_checkpoints_valid():
-    config = experiment({}, runs=["mad"])
-    late = {section: set(fields) for section, fields in build.SINCE.items() if section != "fusion"}
-    assert late["training"] == {"keep_probabilities", "probabilities_mb", "gradients", "gradients_every"}
-    late |= {"runs": {0: {"fusion": set(build.SINCE["fusion"])}}, "plugins": True, "task": True, "task_options": True}
-    earlier = config.model_dump_json(exclude=late).replace('"label":"mad"', '"label":""')
-    assert "probabilities" not in earlier
-    assert fingerprints(config) == [hashlib.sha256(earlier.encode()).hexdigest()]

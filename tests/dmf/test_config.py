@@ -5,7 +5,6 @@ from pydantic import BaseModel, ValidationError
 
 from dmf.config import (
     NOTEBOOK,
-    SUMMING_WEIGHTINGS,
     DataConfig,
     ExperimentConfig,
     FrozenConfig,
@@ -35,7 +34,7 @@ def test_defaults_are_the_agreed_ones() -> None:
 def test_the_notebook_preset_is_valid_and_names_every_switch() -> None:
     fusion = FusionConfig(weighting="bayesian", **NOTEBOOK)
     assert {name: getattr(fusion, name) for name in NOTEBOOK} == NOTEBOOK
-    assert fusion.model_fields_set == {"weighting", *NOTEBOOK}
+    assert fusion.spare == {"fp_weight": 0.7, "fn_weight": 0.3}  # no Tversky is chosen
 
 
 @pytest.mark.parametrize("cls", EVERY)
@@ -83,10 +82,13 @@ def test_decay_every_takes_epoch_or_a_number_of_steps(given: Any, kept: Any) -> 
     [
         ({"terms": ("ce", "dice", "ce")}, "terms: each loss may appear once, got ce:dice:ce"),
         ({"weights": (1.0,)}, "weights: expected 3 numbers, one per loss term, got 1"),
-        ({"prior_weights": (1.0, 2.0)}, "prior_weights: expected 3 numbers, one per loss term, got 2"),
+        (
+            {"weighting": "bayesian", "prior_weights": (1.0, 2.0)},
+            "prior_weights: expected 3 numbers, one per loss term, got 2",
+        ),
         ({"weights": (0.0, 0.0, 0.0)}, "weights: at least one must be above 0"),
         ({"weights": (1e308, 1e308, 1.0)}, "weights: too large to be added up; only their shares matter"),
-        ({"prior_weights": (1e308, 1e308, 1.0)}, "prior_weights: too large to be added up"),
+        ({"weighting": "bayesian", "prior_weights": (1e308, 1e308, 1.0)}, "prior_weights: too large to be added up"),
         ({"gamma": 1e7}, "gamma\n.*less than or equal to 1000000"),
         ({"decay_every": "\u00b2"}, "expected epoch, or a number of steps"),
         (
@@ -97,7 +99,10 @@ def test_decay_every_takes_epoch_or_a_number_of_steps(given: Any, kept: Any) -> 
         ({"weight_min": 1.1, "sum_to": "K"}, "weight_min: 3 weights of at least 1.1 cannot sum to 3"),
         ({"weight_max": 0.3}, "weight_max: 3 weights of at most 0.3 cannot sum to 1"),
         ({"weight_max": 0.9, "sum_to": "K"}, "weight_max: 3 weights of at most 0.9 cannot sum to 3"),
-        ({"fp_weight": 0.0, "fn_weight": 0.0}, "fp_weight: fp_weight and fn_weight cannot both be 0"),
+        (
+            {"auxiliary": "tversky", "fp_weight": 0.0, "fn_weight": 0.0},
+            "fp_weight: fp_weight and fn_weight cannot both be 0",
+        ),
         ({"decay_every": "batch"}, "decay_every\n.*expected epoch, or a number of steps of at least 1, got 'batch'"),
         ({"decay_every": 0}, "expected epoch, or a number of steps of at least 1, got 0"),
         ({"decay_every": "0"}, "expected epoch, or a number of steps of at least 1, got 0"),
@@ -128,16 +133,12 @@ def test_feasible_weight_limits_are_taken() -> None:
         FusionConfig(sum_to=sum_to, weight_min=low, weight_max=high)
 
 
-@pytest.mark.parametrize("name", [name for name in WEIGHTINGS if name not in SUMMING_WEIGHTINGS])
+@pytest.mark.parametrize("name", [name for name in WEIGHTINGS if not WEIGHTINGS[name].simplex and name != "fixed"])
 def test_weights_of_any_sum_may_have_any_limits(name: str) -> None:
     low, high = FusionConfig(weighting=name, weight_min=0.4), FusionConfig(weighting=name, weight_max=0.2)
     assert build_weighting(low).count == build_weighting(high).count == 3
     with pytest.raises(ValueError, match=r"weight_min: 0.4 is above weight_max \(0.2\)"):
         FusionConfig(weighting=name, weight_min=0.4, weight_max=0.2)
-
-
-def test_weightings_whose_weights_have_one_sum_are_known_without_torch() -> None:
-    assert set(SUMMING_WEIGHTINGS) == {name for name in WEIGHTINGS if WEIGHTINGS[name].simplex}  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

@@ -162,7 +162,7 @@ def test_a_dataclass_and_its_own_constants_work_in_a_plugin(plugin):
         (
             "from dmf.weighting import FixedWeighting\n"
             "class W(FixedWeighting): options = ('speed', 'weights')\nWEIGHTINGS = {'x': W}\n",
-            r"must be fields of dmf\.config\.FusionConfig, and 'speed' is none",
+            r"must be those of another, and 'speed' is none",
         ),
         ("LOSSES = {'x': dict}\n", r"loss 'x' must be a class derived from dmf\.terms\.Loss, got dict"),
         (

@@ -45,7 +45,7 @@ def columns(store: RunStore, run: RunRow, kind: str) -> Any:
 def replayed(store: RunStore, name: str, run: RunRow, **changes: object) -> Any:
     """Weights (S, K) that other settings would have made of the losses of a run."""
     (config,) = (each for each in SCENES[name].preset.config().runs if each.label == run.label)
-    return replay(columns(store, run, "loss"), config.fusion.model_copy(update=changes))
+    return replay(columns(store, run, "loss"), config.fusion.replace(**changes))
 
 
 def decode(png: bytes) -> Any:

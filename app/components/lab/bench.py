@@ -123,7 +123,7 @@ def _weights(now: setup.Setup, drawn: Bench, library: Any, *, is_still: bool) ->
             _against(now, drawn)
     weights = {curve.title: curve.weights for curve in drawn.picture.curves}
     even = (
-        (config.model_dump(), library.evenness(config, weights[drawn.titles[row]]))
+        (config.flat(), library.evenness(config, weights[drawn.titles[row]]))
         for row, config in drawn.configs.items()
         if not is_still  # else that is why they are equal
     )
@@ -171,10 +171,10 @@ def computed(now: setup.Setup, history: History, library: Any) -> Bench:
             curves.append(charts.Curve(titles[row.id], names[row.id], weights, before, is_share))
     if now.source == "run" and history.recorded is not None:
         if now.recorded:
-            own = offered.get(history.base.weighting)
+            own = offered.get(history.base.weighting.name)
             is_share = (own is not None and own.simplex) or _sum_to_one(history.recorded)
             curves.append(charts.Curve(RECORDED, "", history.recorded, is_share=is_share))
-        if now.as_it_was and history.base.weighting in offered:
+        if now.as_it_was and history.base.weighting.name in offered:
             curves.append(_as_it_was(history, changed, library))
     if trouble:
         st.error(sentence_of(trouble))
@@ -196,7 +196,7 @@ def _as_it_was(history: History, changed: Any, library: Any) -> charts.Curve:
     """The run's own method with its own settings, changed where it was changed while it trained."""
     own = library.replayed(changed, history.base, as_it_was=True)
     before = library.replayed(history, history.base, as_it_was=True) if changed is not history else None
-    simplex = library.replayable_methods()[history.base.weighting].simplex
+    simplex = library.replayable_methods()[history.base.weighting.name].simplex
     return charts.Curve(OWN, "", own, before, is_share=simplex or _sum_to_one(own))
 
 
@@ -227,7 +227,7 @@ def controls(now: setup.Setup, history: History, drawn: Bench, library: Any) -> 
             row,
             method,
             drawn.titles[row.id],
-            drawn.configs.get(row.id) or lenient(history.base, changes),
+            drawn.configs.get(row.id) or lenient(history.base, method, changes),
             history.base,
             options=options,
             dash=dashes.get(drawn.titles[row.id], ()),
@@ -286,7 +286,7 @@ def _notes(history: History, library: Any) -> list[str]:
 
 def _agreement(history: History, library: Any) -> str:
     """How far the replay of the run as it was is from what it recorded."""
-    if history.base.weighting not in library.replayable_methods():
+    if history.base.weighting.name not in library.replayable_methods():
         return ""  # which is said beside the choice of replaying it
     if history.first:
         return ""

@@ -85,7 +85,7 @@ def show(
 
 def settings_text(now: setup.Setup, configs: Mapping[str, FusionConfig]) -> str:
     """What the page is set to, and every setting of every method, as JSON."""
-    methods = {title: config.model_dump(mode="json") for title, config in configs.items()}
+    methods = {title: config.flat() for title, config in configs.items()}
     return json.dumps({"lab": setup.to_query(now), "methods": methods}, indent=2) + "\n"
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from app.components.fields import in_labels, named
 from app.components.lab import setup
 from app.components.lab.controls import Value, controls
-from app.components.lab.parameters import method_groups, method_text, method_values
+from app.components.lab.parameters import Method, method_groups, method_text, method_values
 from app.components.page_style import dash_sample
 from app.state import EXPLAIN, RUN
 from app.theme import Dash
@@ -70,7 +70,7 @@ def card(
     row: setup.Row,
     method: str,
     title: str,
-    config: FusionConfig,
+    config: Method,
     base: FusionConfig,
     *,
     options: Sequence[str],

@@ -1,116 +1,115 @@
-"""The settings of methods and of synthetic histories as sliders, choices and switches, and back as text."""
+"""The settings of methods and of synthetic histories as sliders, choices and switches, and back as text.
+
+Which control a setting of a method has follows from what the method declares of it.
+"""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
 from app.components.fields import in_short, label, named
 from app.components.lab.controls import Control, Group, Value
+from dmf import declared
 from dmf.config import FusionConfig
-from dmf.config_text import from_text
+from dmf.config_text import field_info, from_text, names_of
+from dmf.options import default_of, hint, kinds_of
 
 Range = dict[str, Any]
+Method = FusionConfig | SimpleNamespace
+"""A method as it stands, each of its settings as an attribute."""
+
+MEMORY = ("history_min", "history_max")  # come after what is a method's own
 
 
-def _log(low: float, high: float, *, integer: bool = False) -> Range:
-    return {"low": low, "high": high, "log": True, "integer": integer}
-
-
-def _linear(low: float, high: float, step: float) -> Range:
-    return {"low": low, "high": high, "step": step, "integer": step >= 1}
-
-
-RANGES: dict[str, Range] = {
-    "history_min": _log(2, 1000, integer=True),
-    "history_max": _log(2, 2000, integer=True),
-    "eps": _log(1e-12, 1e-2),
-    "floor": _log(1e-9, 1.0) | {"none": ("default", "low")},
-    "rho": _linear(0, 0.999, 0.001),
-    "weight_min": _linear(0, 1, 0.01),
-    "weight_max": _linear(0.01, 6, 0.01) | {"none": ("no limit", "high")},
-    "smoothing": _linear(0, 0.999, 0.001),
-    "max_change": _log(1e-4, 1.0) | {"none": ("no limit", "high")},
-    "cov_decay": _linear(0, 0.999, 0.001),
-    "beta": _linear(-5, 5, 0.01),
-    "window": _log(2, 1000, integer=True),
-    "temperature": _log(0.01, 20),
-    "block_steps": _log(1, 1000, integer=True),
-    "weight_seed": _linear(0, 100, 1),
-    "mu": _log(1e-3, 10),
-}
-"""Field of a method to the ends of its slider; the number beside it takes what lies beyond."""
-
-PER_LOSS: dict[str, tuple[Range, float]] = {
-    "weights": (_linear(0, 1, 0.01), 1.0),
-    "prior_weights": (_linear(0.01, 1, 0.01), 1.0),
-    "base_weights": (_linear(0.01, 1, 0.01), 1.0),
-    "ideal": (_linear(-1, 1, 0.01), 0.0),
-}
-"""Field with a number for each loss to the ends of its sliders, and what each loss has when it is not given."""
-
-ADJUSTMENTS = (
-    *("smoothing", "max_change", "weight_min", "weight_max", "sum_to"),
-    *("symlog", "minmax", "floor", "eps", "median"),
-)
-"""What may be set of most methods, and is folded."""
-
-ONLY_IF = {
-    "rho": ("prior", "tempered"),
-    "cov_decay": ("cov_mean", "decay"),
-    "cov_variance": ("cov_mean", "decay"),
-}
-"""Setting to another one and what that has to be for it to count."""
-
-
-def method_groups(config: FusionConfig, options: Sequence[str]) -> list[Group]:
+def method_groups(config: Method, options: Sequence[str]) -> list[Group]:
     """The controls of one method: its own settings first, then what may be adjusted, folded.
 
     Args:
         config: The method as it stands; what another of its settings puts out of use is left out.
-        options: The fields that concern it.
+        options: The words of what concerns it.
     """
     used = [name for name in options if _is_used(name, config)]
-    own = [name for name in FusionConfig.model_fields if name in used and name not in (*ADJUSTMENTS, *PER_LOSS)]
-    own.sort(key=lambda name: name in ("history_min", "history_max"))
-    adjusted = [name for name in ADJUSTMENTS if name in used and name not in PER_LOSS]
+    each = [name for name in used if is_per_loss(name)]
+    adjusted = [name for name in used if hint(_info(name), "folded") and name not in each]
+    own = [name for name in used if name not in (*each, *adjusted)]
+    own.sort(key=lambda name: name in MEMORY)
     groups = [Group(tuple(map(_control, own)))] if own else []
-    for name in (name for name in PER_LOSS if name in used):
-        is_all_there_is = config.weighting == "fixed" and name == "weights"
-        groups.append(Group(tuple(_per_loss(name, config.terms)), label(name), _help(name), not is_all_there_is))
+    for name in each:
+        is_all_there_is = config.weighting.name == "fixed" and name == "weights"
+        groups.append(Group(tuple(_per_loss(name, config.term_names)), label(name), _help(name), not is_all_there_is))
     if adjusted:
         about = "Limits, smoothing and scaling of the weights."
         groups.append(Group(tuple(map(_control, adjusted)), "Adjustments", about, True))
     return groups
 
 
-def _is_used(name: str, config: FusionConfig) -> bool:
-    other, value = ONLY_IF.get(name, ("", ""))
-    return not other or getattr(config, other) == value
+def is_per_loss(name: str) -> bool:
+    """Whether a setting is one number for each loss."""
+    return hint(_info(name), "each") is not None
 
 
-def lenient(base: FusionConfig, changes: Mapping[str, str]) -> FusionConfig:
+def slider_of(name: str) -> Range | None:
+    """The ends of the slider of a number, the number beside it takes what lies beyond; None for what is no number."""
+    info = _info(name)
+    if is_per_loss(name) or get_origin(info.annotation) is Literal or info.annotation is bool:
+        return None
+    said = hint(info, "slider")
+    if said is not None:
+        none = hint(info, "none")
+        return {**said, "none": tuple(none)} if none else dict(said)
+    return _slider_by_limits(name, info)
+
+
+def _slider_by_limits(name: str, info: FieldInfo) -> Range | None:
+    """For a number of which nothing else is declared: between its limits, else up to ten times its default."""
+    kinds = [getattr(kind, "__origin__", kind) for kind in kinds_of(info.annotation)]
+    if not {int, float} & set(kinds) or set(kinds) - {int, float, type(None)}:
+        return None
+    asked, default, integer = bounds(FusionConfig, name), default_of(info), float not in kinds
+    size = 10 * max(abs(default or 0), 1)
+    low = asked.get("ge", asked.get("gt", -size if (default or 0) < 0 else 0))
+    high = asked.get("le", asked.get("lt", size))
+    step = 1 if integer else (high - low) / 1000
+    none = {"none": ("none", "low")} if default is None else {}
+    return {"low": low, "high": high, "step": step, "integer": integer, **none}
+
+
+def _is_used(name: str, config: Method) -> bool:
+    only_if = hint(_info(name), "only_if")
+    if only_if is None:
+        return True
+    about = declared.words("weighting")[name]
+    other, value = only_if
+    model = declared.options_model("weighting", about.methods[0])
+    return bool(getattr(config, model.words()[other] if model else other) == value)
+
+
+def lenient(base: FusionConfig, method: str, changes: Mapping[str, str]) -> SimpleNamespace:
     """The settings a method was given, also where they do not fit together: for controls that show what was chosen.
 
     A value that is none at all is left out.
     """
-    found = dict(base)
+    found = {name: getattr(base, name) for name in names_of(FusionConfig)}
     for name, text in changes.items():
-        with suppress(ValidationError):
-            annotation: Any = FusionConfig.model_fields[name].annotation
+        with suppress(ValidationError, KeyError):
+            annotation: Any = _info(name).annotation
             found[name] = TypeAdapter(annotation).validate_python(from_text(FusionConfig, name, text))
-    return FusionConfig.model_construct(**found)
+    found |= {"weighting": SimpleNamespace(name=method), "term_names": base.term_names}
+    return SimpleNamespace(**found)
 
 
-def method_values(config: FusionConfig, options: Sequence[str]) -> dict[str, Value]:
+def method_values(config: Method, options: Sequence[str]) -> dict[str, Value]:
     """What the controls of a method stand at."""
     values: dict[str, Value] = {}
     for name in options:
         value = getattr(config, name)
-        if name in PER_LOSS:
-            count = len(config.terms)
-            given = value if value and len(value) == count else [PER_LOSS[name][1]] * count
+        if is_per_loss(name):
+            count = len(config.term_names)
+            given = value if value and len(value) == count else [hint(_info(name), "each")] * count
             values |= {f"{name}.{place}": number for place, number in enumerate(given)}
         else:
             values[name] = value
@@ -122,9 +121,9 @@ def method_text(method: str, values: Mapping[str, Value], base: FusionConfig, op
     changes = {}
     for name in options:
         value: Any
-        if name in PER_LOSS:
+        if is_per_loss(name):
             given = tuple(values[f"{name}.{place}"] for place in range(len(base.terms)))
-            value = None if set(given) == {PER_LOSS[name][1]} else given
+            value = None if set(given) == {hint(_info(name), "each")} else given
         else:
             value = values[name]
         if value != getattr(base, name):
@@ -134,14 +133,15 @@ def method_text(method: str, values: Mapping[str, Value], base: FusionConfig, op
 
 def model_control(model: type[BaseModel], field: str, range: Range, *, name: str = "", title: str = "") -> Control:
     """A slider for a field of a model."""
-    about = model.model_fields[field].description or ""
+    about = field_info(model, field).description or ""
     return Control(name or field, title or label(field), about, allowed=bounds(model, field), **range)
 
 
 def bounds(model: type[BaseModel], field: str) -> dict[str, float]:
     """What a model asks of a number, or of each of several: ``{"ge": 0, "lt": 1}``."""
     found: dict[str, float] = {}
-    for part in _annotated(model.model_fields[field].annotation, model.model_fields[field].metadata):
+    info = field_info(model, field)
+    for part in _annotated(info.annotation, info.metadata):
         found |= {
             name: getattr(part, name) for name in ("ge", "gt", "le", "lt") if getattr(part, name, None) is not None
         }
@@ -156,18 +156,18 @@ def _annotated(annotation: Any, metadata: Sequence[Any]) -> list[Any]:
 
 
 def numeric(options: Sequence[str]) -> list[str]:
-    """Those of the fields that a slider sets, for which a range makes sense."""
-    return [name for name in options if name in RANGES and name != "weight_seed"]
+    """Those of the settings that a slider sets, for which a range makes sense."""
+    return [name for name in options if slider_of(name) is not None and "seed" not in name]
 
 
 def _control(name: str) -> Control:
     about: dict[str, Any] = {"name": name, "label": label(name), "help": _help(name)}
-    annotation = FusionConfig.model_fields[name].annotation
+    annotation = _info(name).annotation
     if annotation is bool:
         return Control(**about, kind="check")
     if get_origin(annotation) is Literal:
         return Control(**about, kind="choice", choices=tuple((word, named(word)) for word in get_args(annotation)))
-    return Control(**about, allowed=bounds(FusionConfig, name), **RANGES[name])
+    return Control(**about, allowed=bounds(FusionConfig, name), **(slider_of(name) or {}))
 
 
 def _per_loss(name: str, names: Sequence[str]) -> list[Control]:
@@ -175,11 +175,15 @@ def _per_loss(name: str, names: Sequence[str]) -> list[Control]:
         Control(
             *(f"{name}.{place}", named(term), f"{named(term)}: {_help(name)}"),
             allowed=bounds(FusionConfig, name),
-            **PER_LOSS[name][0],
+            **hint(_info(name), "slider"),
         )
         for place, term in enumerate(names)
     ]
 
 
+def _info(name: str) -> FieldInfo:
+    return field_info(FusionConfig, name)
+
+
 def _help(name: str) -> str:
-    return FusionConfig.model_fields[name].description or ""
+    return _info(name).description or ""

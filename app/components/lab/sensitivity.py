@@ -9,11 +9,12 @@ import streamlit as st
 
 from app.charts.lab_heat import heat_map
 from app.components.fields import in_labels, label, named
-from app.components.lab.parameters import RANGES, numeric
+from app.components.lab.parameters import numeric, slider_of
 from app.components.page_style import mode, sentence_of
 from app.theme import TEXT
 from app.views import History
 from dmf.config import FusionConfig
+from dmf.config_text import field_info
 from dmf.errors import DMFError
 
 VALUES = 12
@@ -37,7 +38,7 @@ def sensitivity(
         methods: Name of a method to what concerns it.
         library: What computes: ``swept``.
     """
-    rows = [row for row, config in configs.items() if varied(methods[config.weighting].options)]
+    rows = [row for row, config in configs.items() if varied(methods[config.weighting.name].options)]
     if not rows:
         st.caption("None of these methods has a parameter that is a number.")
         return
@@ -45,7 +46,7 @@ def sensitivity(
         row = _choice("Method", rows, titles.__getitem__, _ROW, "The method whose parameter is varied.")
         config = configs[row]
         offered = sorted(
-            varied(methods[config.weighting].options),
+            varied(methods[config.weighting.name].options),
             key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST),
         )
         parameter = _choice(
@@ -60,7 +61,7 @@ def sensitivity(
         count = st.slider(
             "Values", 3, 32, VALUES, key=_COUNT, width=120, help="How many values are tried in this range."
         )
-    st.caption(FusionConfig.model_fields[parameter].description or "")
+    st.caption(field_info(FusionConfig, parameter).description or "")
     values = spread(first, last, count, parameter)
     if len(values) < 2:
         st.caption("Choose a range: “To” must be above “From”.")
@@ -103,7 +104,7 @@ def spread(first: float | None, last: float | None, count: int, parameter: str) 
     """
     if first is None or last is None or not first < last:
         return []
-    about = RANGES[parameter]
+    about = slider_of(parameter) or {}
     is_log = about.get("log") and first > 0
     values = np.geomspace(first, last, count) if is_log else np.linspace(first, last, count)
     if about.get("integer"):
@@ -127,14 +128,15 @@ def _computed(history: History, config: FusionConfig, parameter: str, values: li
 
 def _range(parameter: str, config: FusionConfig) -> tuple[float, float]:
     """Ends that can work with the other settings."""
-    about = RANGES[parameter]
+    about = slider_of(parameter) or {}
     low, high = float(about["low"]), float(about["high"])
-    total = 1.0 if config.sum_to == "1" else float(len(config.terms))
+    settings = config.flat()
+    total = 1.0 if settings["sum_to"] == "1" else float(len(config.terms))
     match parameter:
         case "history_min" | "window":
             high = min(high, config.history_max)
         case "history_max":
-            low = max(low, config.history_min)
+            low = max(low, settings["history_min"])
         case "weight_min":
             high = total / len(config.terms)
         case "weight_max":

@@ -10,8 +10,9 @@ import streamlit as st
 
 from app.components.page_style import sentence_of
 from app.state import is_plain
+from dmf import declared
 from dmf.config import FusionConfig
-from dmf.config_text import DEFAULT_WEIGHTINGS, run_changes
+from dmf.config_text import DEFAULT_WEIGHTINGS, names_of, run_changes
 from dmf.errors import ConfigError
 
 Kind = Literal["run", "upload", "synthetic"]
@@ -121,7 +122,7 @@ def from_query(query: Mapping[str, str]) -> Setup:
     for text in texts:
         for part in text.split(","):
             name, equals, _ = part.partition("=")
-            if equals and name.strip().replace("-", "_") not in FusionConfig.model_fields:
+            if equals and not _is_known(name.strip(), text.partition(",")[0].strip()):
                 raise ConfigError(f"This link has a setting that is not known here: {name.strip()[:80]!r}.", "methods")
         run_changes(text)
     setup = Setup().with_methods(*(texts or DEFAULT_WEIGHTINGS))
@@ -142,6 +143,12 @@ def from_query(query: Mapping[str, str]) -> Setup:
     if place.isascii() and place.isdigit() and 1 <= int(place) <= len(setup.rows):
         setup = replace(setup, against=setup.rows[int(place) - 1].id)
     return setup
+
+
+def _is_known(name: str, method: str) -> bool:
+    word = name.replace("-", "_")
+    own = declared.options_model("weighting", method)
+    return word in names_of(FusionConfig) or (own is not None and word in own.model_fields)
 
 
 def _texts(query: Mapping[str, str]) -> list[str]:

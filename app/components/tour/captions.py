@@ -133,5 +133,7 @@ def question(scene: Scene, train: Callable[[], None], change: Callable[[], None]
 def settings(scene: Scene) -> dict[str, Any]:
     """Every field of the form as the scene's race has it, but the methods."""
     config = experiment(scene.preset.settings, runs=("fixed",))
-    parts = (config.data, config.model, config.training, config.runs[0].fusion)
-    return {name: getattr(part, name) for part in parts for name in type(part).model_fields if name != "weighting"}
+    parts = (config.data, config.model, config.training)
+    shared = {name: getattr(part, name) for part in parts for name in type(part).model_fields}
+    fusion = config.runs[0].fusion.flat()
+    return shared | {name: value for name, value in fusion.items() if name != "weighting"}

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from dmf.config import ExperimentConfig, FusionConfig
 from dmf.errors import ConfigError, UnknownNameError
+from dmf.options import Choice
 from dmf.registry import Registry, unknown
 from dmf.tasks.base import Evaluation, OptionValue, Predict, SampleCase, Task
 from dmf.tasks.synthesis.info import DATA_RANGE, METRIC_INFO, METRICS
@@ -101,14 +102,15 @@ class Synthesis(Task):
         from dmf.tasks.synthesis.prediction import SynthesisPrediction
         from dmf.terms import LossBank
 
-        def build(name: str, field: str, others: Sequence[str] = ()) -> "Loss[Any]":
+        def build(choice: Choice, field: str, others: Sequence[str] = ()) -> "Loss[Any]":
             known = self.losses()
-            if name not in known:
-                raise UnknownNameError(unknown("loss", name, dict.fromkeys((*others, *known))), field)
-            return known[name].from_config(config)  # type: ignore[attr-defined,no-any-return]  # members are classes
+            if choice.name not in known:
+                raise UnknownNameError(unknown("loss", choice.name, dict.fromkeys((*others, *known))), field)
+            found = cast("type[Loss[Any]]", known[choice.name])
+            return found.from_options(found.declares.of_words(choice.options))
 
-        terms = {name: build(name, "terms") for name in config.terms}
-        auxiliary = None if config.auxiliary == "none" else build(config.auxiliary, "auxiliary", ("none",))
+        terms = {name: build(term, "terms") for name, term in zip(config.term_names, config.terms, strict=True)}
+        auxiliary = None if config.auxiliary.name == "none" else build(config.auxiliary, "auxiliary", ("none",))
         return LossBank(terms, auxiliary, SynthesisPrediction)
 
     def network(self, model: "nn.Module") -> "nn.Module":

@@ -20,7 +20,7 @@ def drawn() -> lab.History:
 
 def record(store: RunStore, steps: int, **settings: Any) -> str:
     """A run that has recorded rising losses 0, 1, 2, ... and equal weights."""
-    config = FusionConfig(terms=("ce", "dice"), **settings).model_dump(mode="json")
+    config = FusionConfig(terms=("ce", "dice"), **settings).flat()
     (run,) = store.create_experiment(
         {"data": {"dataset": "phantom"}, "training": {"lr": 0.1}},
         name="e",
@@ -69,7 +69,7 @@ def test_of_a_long_run_the_last_steps_are_taken_and_that_is_said(
 
 
 def test_a_run_without_steps_or_none_at_all_is_told(store: RunStore) -> None:
-    config = FusionConfig().model_dump(mode="json")
+    config = FusionConfig().flat()
     (run,) = store.create_experiment({}, name="e", labels=["a"], run_configs=[config], environment={}).runs
     with pytest.raises(DataError, match="no step yet"):
         lab.run_history(run.id)
@@ -90,7 +90,7 @@ def test_a_run_with_more_losses_than_can_be_told_apart_is_refused(store: RunStor
 
 
 def test_only_runs_that_have_steps_are_offered(store: RunStore) -> None:
-    config = FusionConfig().model_dump(mode="json")
+    config = FusionConfig().flat()
     store.create_experiment({}, name="e", labels=["a"], run_configs=[config], environment={})
     id = record(store, 5)
     assert lab.lab_runs() == {id: ("mad", "e")}
@@ -117,7 +117,7 @@ def test_a_file_with_too_many_losses_or_no_numbers_is_refused(store: RunStore) -
 
 def test_weights_are_those_of_a_replay(drawn: lab.History) -> None:
     config = lab.method_config(drawn, "bayesian,rho=0.5")
-    assert (config.weighting, config.rho, config.terms) == ("bayesian", 0.5, ("L1", "L2", "L3"))
+    assert (config.weighting, config.rho, config.term_names) == ("bayesian,rho=0.5", 0.5, ("L1", "L2", "L3"))
     np.testing.assert_array_equal(lab.replayed(drawn, config), replay(drawn.losses, config))
 
 

@@ -15,7 +15,7 @@ from dmf.records import SettingChange
 def stored(config: ExperimentConfig, **settings: Any) -> Any:
     """An experiment as the store has it."""
     runs = [
-        types.SimpleNamespace(id=f"r-{position}", label=run.label, config=run.fusion.model_dump(mode="json"))
+        types.SimpleNamespace(id=f"r-{position}", label=run.label, config=run.fusion.flat())
         for position, run in enumerate(config.runs)
     ]
     return types.SimpleNamespace(

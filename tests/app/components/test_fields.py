@@ -6,7 +6,7 @@ import pytest
 
 from app.components.fields import LABELS, as_held, in_labels, in_short, label, method_title, run_title
 from dmf.config import FusionConfig
-from dmf.config_text import SECTIONS, from_text
+from dmf.config_text import SECTIONS, field_info, from_text, names_of
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_a_number_is_written_as_short_as_it_can_be_read_back(value: Any, text: s
     ],
 )
 def test_session_state_holds_a_value_as_its_widget_does(name: str, value: Any, held: Any) -> None:
-    annotation = FusionConfig.model_fields[name].annotation
+    annotation = field_info(FusionConfig, name).annotation
     assert as_held(name, annotation, value) == held
     if isinstance(held, str):
         assert FusionConfig(**{name: from_text(FusionConfig, name, held)}) == FusionConfig(**{name: value})
@@ -45,14 +45,14 @@ def test_sentences_name_fields_as_the_form_does() -> None:
 
 
 def test_no_two_fields_are_called_the_same() -> None:
-    names = [name for model in SECTIONS.values() for name in model.model_fields]
+    names = [name for model in SECTIONS.values() for name in names_of(model)]
     assert len({label(name) for name in names}) == len(names)
     assert LABELS.keys() <= set(names)
 
 
-@pytest.mark.parametrize("name", [name for model in SECTIONS.values() for name in model.model_fields])
+@pytest.mark.parametrize("name", [name for model in SECTIONS.values() for name in names_of(model)])
 def test_every_field_is_explained_in_one_sentence(name: str) -> None:
-    (field,) = (model.model_fields[name] for model in SECTIONS.values() if name in model.model_fields)
+    (field,) = (field_info(model, name) for model in SECTIONS.values() if name in names_of(model))
     assert field.description is not None
     assert field.description.endswith(".")
     assert ". " not in field.description.replace("e.g. ", "")

@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dmf.config import DataConfig, ExperimentConfig, FusionConfig, ModelConfig, TrainingConfig
-from dmf.config_text import SECTIONS
+from dmf.config_text import SECTIONS, names_of
 from dmf.runs import RunStore
 
 MAIN = Path(__file__).parents[3] / "app" / "main.py"
@@ -38,7 +38,7 @@ def test_the_form_has_its_labels(store: RunStore) -> None:
 def test_every_field_of_the_configuration_has_a_widget(store: RunStore) -> None:
     test = page()
     keys = {element.key for element in test.sidebar if getattr(element, "key", None)}
-    for name in (name for model in SECTIONS.values() for name in model.model_fields):
+    for name in (name for model in SECTIONS.values() for name in names_of(model)):
         if name == "dataset_options":
             assert "form-phantom-images" in keys
         elif name == "weighting":

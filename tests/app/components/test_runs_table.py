@@ -6,8 +6,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.components import rows
+from dmf import declared
 from dmf.config import ExperimentConfig, FusionConfig
-from dmf.config_text import experiment
+from dmf.config_text import experiment, names_of
 from dmf.weighting import WEIGHTINGS
 
 MAIN = Path(__file__).parents[3] / "app" / "main.py"
@@ -74,9 +75,9 @@ def test_a_first_visit_races_the_methods_of_the_paper(test: AppTest) -> None:
 
 
 def test_every_setting_of_fusion_can_be_overridden_those_the_issue_names_first() -> None:
-    assert set(rows.FIELDS) == FusionConfig.model_fields.keys() - {"weighting"}
-    assert len(set(rows.FIELDS)) == len(rows.FIELDS)
-    assert rows.FIELDS[:3] == ("auxiliary", "gamma", "decay_rate")
+    assert {*rows.FIRST} <= {*names_of(FusionConfig)} - {"weighting"}
+    assert len(set(rows.FIRST)) == len(rows.FIRST)
+    assert rows.FIRST[:3] == ("auxiliary", "gamma", "decay_rate")
 
 
 def test_a_row_starts_from_the_common_setting_and_inherits_again(test: AppTest) -> None:
@@ -105,12 +106,17 @@ def test_rows_are_the_runs_of_the_command_line(test: AppTest) -> None:
     assert "symlog off · loss terms Cross-entropy, Dice" in said(test, 6)
 
 
+def counts(about: declared.Word | None, method: str) -> bool:
+    """Whether an option is one of all runs, of this method, or of one of the losses of the test below."""
+    return about is None or method in about.methods or not {"tversky", "focal"}.isdisjoint(about.methods)
+
+
 def test_every_setting_survives_the_way_from_text_to_row_and_back(test: AppTest) -> None:
     values = {
-        **{"auxiliary": "focal", "gamma": "5", "decay_rate": "0.25", "prior": "compound", "history_min": "12"},
+        **{"auxiliary": "none", "gamma": "5", "decay_rate": "0.25", "prior": "compound", "history_min": "12"},
         **{"history_max": "30", "weights": "1:0", "loss_counts": "hard", "median": "notebook"},
         **{"detach_weights": "false", "floor": "0.001", "cb_weights": "inverse", "cb_ratios": "batch"},
-        **{"minmax": "false", "symlog": "false", "rho": "0.3", "terms": "ce:dice", "schedule": "linear"},
+        **{"minmax": "false", "symlog": "false", "rho": "0.3", "terms": "tversky:focal", "schedule": "linear"},
         **{"decay_every": "7", "prior_weights": "1:2.5", "weight_min": "0.1", "weight_max": "1.5"},
         **{"smoothing": "0.5", "sum_to": "K", "eps": "1e-05", "smooth": "1e-05", "fp_weight": "0.6"},
         **{"fn_weight": "0.4", "focal_gamma": "1", "focal_alpha": "0.5"},
@@ -121,8 +127,13 @@ def test_every_setting_survives_the_way_from_text_to_row_and_back(test: AppTest)
         **{"weights_lr": "0.25", "uncertainty_form": "classification", "uncertainty_start": "-0.5"},
         **{"gradnorm_alpha": "0.12", "gradnorm_lr": "0.1", "gradient_of": "logits"},
     }
-    assert values.keys() == set(rows.FIELDS)
-    runs = [",".join(["bayesian", *(f"{name}={value}" for name, value in values.items())]), "mad"]
+    assert values.keys() == {*names_of(FusionConfig)} - {"weighting"}
+    words = declared.words()
+    named = ("bayesian", "cov", "softadapt", "dwa", "tchebycheff", "famo", "uncertainty", "gradnorm", "pcgrad")
+    runs = [
+        ",".join([method, *(f"{name}={value}" for name, value in values.items() if counts(words.get(name), method))])
+        for method in named
+    ]
     assert not write(test, "\n".join(runs)).exception
     test.session_state["runs-text-open"] = True
     test.run()

@@ -26,7 +26,7 @@ def store(tmp_path: Path) -> RunStore:
 @pytest.fixture
 def experiment(store: RunStore) -> ExperimentRow:
     """Two runs, owned by "me"."""
-    fusions = [FusionConfig(weighting=name).model_dump(mode="json") for name in ("variance", "mad")]
+    fusions = [FusionConfig(weighting=name).recorded() for name in ("variance", "mad")]
     found = store.create_experiment({}, name="e", labels=["variance", "mad"], run_configs=fusions, environment={})
     store.claim([run.id for run in found.runs], "me")
     return found

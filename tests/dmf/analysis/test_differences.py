@@ -7,7 +7,7 @@ from dmf.config import ExperimentConfig, FusionConfig, RunConfig
 def config(fusion=None, **sections):
     run = FusionConfig(**fusion or {})
     experiment = ExperimentConfig(runs=(RunConfig(label="a", fusion=run),), **sections).model_dump(mode="json")
-    return flat_config(experiment, run.model_dump(mode="json"))
+    return flat_config(experiment, run.recorded())
 
 
 def test_a_configuration_is_flat_and_in_the_order_of_its_sections():

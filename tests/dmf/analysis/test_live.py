@@ -96,7 +96,7 @@ def test_where_the_weights_were_grows_with_the_run_and_starts_over(
 
 def test_a_run_knows_whether_its_method_keeps_weights_nearly_equal(experiment: ExperimentRow) -> None:
     def bounded(weighting: str) -> bool:
-        config = FusionConfig(weighting=weighting).model_dump(mode="json")
+        config = FusionConfig(weighting=weighting).recorded()
         return LiveRun(replace(experiment.runs[0], config=config)).near_uniform is not None
 
     assert [name for name in WEIGHTINGS if bounded(name)] == ["softadapt", "dwa"]
@@ -206,7 +206,7 @@ def test_rows_are_kept_in_order_while_they_grow() -> None:
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
 def test_weights_wait_for_as_many_losses_as_their_rule_does(experiment: ExperimentRow, weighting: str) -> None:
     fusion = FusionConfig(weighting=weighting, history_min=4, window=6, block_steps=7)
-    run = replace(experiment.runs[0], config=fusion.model_dump(mode="json"))
+    run = replace(experiment.runs[0], config=fusion.recorded())
     warmup_steps = build_weighting(fusion).warmup_steps
     if warmup_steps is not None:  # None waits for ever, whatever is collected
         assert LiveRun(run).history_min == warmup_steps + 1

@@ -87,7 +87,7 @@ def test_weights_it_starts_from_leave_no_trace_unless_it_follows_them() -> None:
 )
 def test_softadapt_never_leaves_what_it_is_said_to_keep_to(losses: np.ndarray, options: dict[str, Any]) -> None:
     config = FusionConfig(weighting="softadapt", **options)
-    bounds, seen = near_uniform(config.model_dump()), spread(replay(losses, config))
+    bounds, seen = near_uniform(config.flat()), spread(replay(losses, config))
     assert bounds is not None
     assert seen is not None
     assert bounds.low - 1e-9 <= seen.low <= bounds.equal + 1e-9
@@ -97,7 +97,7 @@ def test_softadapt_never_leaves_what_it_is_said_to_keep_to(losses: np.ndarray, o
 def test_dwa_keeps_to_it_when_blocks_differ_by_a_fifth() -> None:
     blocks = np.array([[1, 1, 1], [1.2, 0.8, 0.8], [1.44, 0.64, 0.64], [1.152, 0.768, 0.768]], dtype=np.float64)
     config = FusionConfig(weighting="dwa", block_steps=2)
-    bounds, seen = near_uniform(config.model_dump()), spread(replay(np.repeat(blocks, 2, axis=0), config))
+    bounds, seen = near_uniform(config.flat()), spread(replay(np.repeat(blocks, 2, axis=0), config))
     assert bounds is not None
     assert seen is not None
     assert seen.high == pytest.approx(bounds.high)  # 1.2 against 0.8 and 0.8

@@ -62,7 +62,7 @@ def test_what_has_ended_is_not_active(store: RunStore, experiment: ExperimentRow
 
 
 def test_the_newest_come_first_page_by_page(store: RunStore) -> None:
-    fusion = FusionConfig().model_dump(mode="json")
+    fusion = FusionConfig().recorded()
     for name in "abc":
         store.create_experiment({}, name=name, labels=["mad"], run_configs=[fusion], environment={})
     assert [summary.name for summary in overview(store, limit=2)] == ["c", "b"]
@@ -70,7 +70,7 @@ def test_the_newest_come_first_page_by_page(store: RunStore) -> None:
 
 
 def test_what_trains_and_waits_is_found_however_old_it_is(store: RunStore, experiment: ExperimentRow) -> None:
-    fusion = FusionConfig().model_dump(mode="json")
+    fusion = FusionConfig().recorded()
     for name in ("later", "ended"):
         newer = store.create_experiment({}, name=name, labels=["mad"], run_configs=[fusion], environment={})
         store.claim([newer.runs[0].id], "me")

@@ -68,10 +68,10 @@ def test_a_fusion_tells_all_that_replays_it(fused, name):
     )
     schedule = AuxiliarySchedule(2, 0.125, 7, "linear")
     fusion = Fusion(build_weighting(told), history_max=20, schedule=schedule, detach_weights=False)
-    config = run_config(fused(), fusion, told.terms, {})
+    config = run_config(fused(), fusion, told.term_names, {})
     read = parse(FusionConfig, config)
     fields = (*WEIGHTINGS[name].options, "terms", "gamma", "decay_rate", "decay_every", "schedule", "detach_weights")
-    assert read.weighting == name
+    assert read.weighting.name == name
     for field in {*fields} - {"prior_weights"}:
         assert getattr(read, field) == getattr(told, field), field
 

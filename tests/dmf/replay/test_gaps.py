@@ -61,7 +61,7 @@ def test_a_rule_that_takes_over_finds_the_memory_of_each_loss() -> None:
     config = FusionConfig(weighting="variance", **OPTIONS)
     weights = replay(history(), config, [SettingChange(9, "weighting", "mad")])
     assert np.array_equal(weights[:9], replay(history(), config)[:9])
-    assert np.array_equal(weights[9:], replay(history(), config.model_copy(update={"weighting": "mad"}))[9:])
+    assert np.array_equal(weights[9:], replay(history(), config.replace(weighting="mad"))[9:])
 
 
 def test_a_recorded_gap_is_a_gap_and_a_skipped_step_is_skipped(store: Any) -> None:

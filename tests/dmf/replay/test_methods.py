@@ -1,5 +1,6 @@
 """What the lab offers for each method."""
 
+from dmf import declared
 from dmf.config import FusionConfig
 from dmf.replay import replayable_methods
 
@@ -26,4 +27,4 @@ def test_methods_that_need_more_than_losses_are_not_there() -> None:
 
 def test_every_option_is_a_setting() -> None:
     for method in replayable_methods().values():
-        assert set(method.options) <= set(FusionConfig.model_fields)
+        assert set(method.options) <= {*FusionConfig.model_fields, *declared.words()}

@@ -86,7 +86,7 @@ def test_the_compound_prior_agrees_in_every_digit_until_float32_runs_out(history
 
 def test_the_true_median_is_measurably_not_the_notebooks() -> None:
     losses, config = recorded("losses"), parity("mad", 150)
-    other = replay(losses, config.model_copy(update={"median": "true"}))
+    other = replay(losses, config.replace(median="true"))
     assert np.abs(other - recorded("weights_mad")).max() > 0.01
 
 

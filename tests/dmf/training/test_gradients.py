@@ -7,14 +7,13 @@ import pytest
 import torch
 
 from dmf import build
-from dmf.config_text import GRADIENT_WEIGHTINGS
 from dmf.errors import ConfigError
 from dmf.fusion import Fused, Fusion
 from dmf.records import SettingChange
 from dmf.tasks.segmentation.losses import Parts
 from dmf.training.gradients import GradientProbe
 from dmf.training.telemetry import TelemetryBuffer
-from dmf.weighting import FixedWeighting
+from dmf.weighting import WEIGHTINGS, FixedWeighting
 
 NAMES = ("ce", "iou", "dice")
 
@@ -271,7 +270,8 @@ def test_a_step_that_is_not_finite_measures_nothing(tiny, tmp_path, spoil):
     assert np.isfinite(norms).tolist() == [True, False, True]
 
 
-METHODS = [*(f"{name},gradient_of={at}" for name in GRADIENT_WEIGHTINGS for at in ("parameters", "logits"))]
+WATCHING = [name for name in WEIGHTINGS if WEIGHTINGS[name].watches]  # type: ignore[attr-defined]
+METHODS = [*(f"{name},gradient_of={at}" for name in WATCHING for at in ("parameters", "logits"))]
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -377,7 +377,7 @@ def test_a_weighting_with_a_memory_of_its_own_begins_it_anew(race, tiny):
     untouched = replay(weights[:, :3], config)
     np.testing.assert_allclose(weights[:5, 3:6], untouched[:5], rtol=1e-6)
     # A prior that begins anew is uniform, and with a uniform prior the Bayesian rule is MAD, eq. (8) and (6).
-    as_mad = replay(weights[:, :3], config.model_copy(update={"weighting": "mad"}))
+    as_mad = replay(weights[:, :3], config.replace(weighting="mad"))
     np.testing.assert_allclose(weights[5, 3:6], as_mad[5], rtol=1e-6)
     assert not np.allclose(weights[5, 3:6], untouched[5], rtol=1e-3)
 

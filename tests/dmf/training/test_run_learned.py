@@ -20,7 +20,7 @@ def make(workbench, tmp_path):
 
     def go(weighting, name="run", **settings):
         chosen = workbench.config.runs[0]
-        fusion = chosen.fusion.model_copy(update={"weighting": weighting} | settings)
+        fusion = chosen.fusion.replace(weighting=weighting, **settings)
         return workbench.run(name, chosen.model_copy(update={"fusion": fusion}), tmp_path / name)
 
     return go

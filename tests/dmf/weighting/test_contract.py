@@ -476,7 +476,7 @@ def test_any_history_gives_finite_weights_on_the_simplex(options: dict[str, Any]
 
 def test_every_weighting_names_options_that_the_configuration_has() -> None:
     for name in WEIGHTINGS:
-        assert set(WEIGHTINGS[name].options) <= set(FusionConfig.model_fields), name
+        assert set(WEIGHTINGS[name].options) == set(WEIGHTINGS[name].declares.words().values()), name
 
 
 def test_options_reach_the_weighting_that_is_built() -> None:

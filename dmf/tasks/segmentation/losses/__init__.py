@@ -1,13 +1,16 @@
 """Segmentation losses: soft, differentiable, from one shared :class:`Prediction` per step.
 
-To add one: a file here, a line in :data:`LOSSES`, a test of its value by hand, of its best and of its worst case.
+To add one: a file here, which also declares its options, a line in :data:`LOSSES`, a test of its value by hand, of
+its best and of its worst case.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
+from dmf import declared
 from dmf.config import FusionConfig
 from dmf.errors import ConfigError, UnknownNameError
+from dmf.options import Choice
 from dmf.records import IGNORE
 from dmf.registry import Registry, unknown
 from dmf.tasks.segmentation.losses.bank import LossBank, Parts
@@ -52,19 +55,28 @@ LOSSES: Registry[_GeneralLoss[Any]] = Registry(
 )
 
 
-def build_loss(name: str, config: FusionConfig, class_ratios: Sequence[float] | None = None) -> Loss:
-    """The loss called ``name``, with the options it takes from ``config``.
+def build_loss(
+    loss: Choice | str, config: FusionConfig | None = None, class_ratios: Sequence[float] | None = None
+) -> Loss:
+    """A loss with its options.
 
     Args:
-        name: A name of :data:`LOSSES`.
-        config: Where its options stand.
+        loss: A name of :data:`LOSSES`, with what differs from the defaults.
+        config: Where options that the choice does not say stand by their words; at their default where it is None.
         class_ratios: (C,) share of each class in the pixels of the training set; needed for ``cb_ratios="dataset"``.
 
     Raises:
         UnknownNameError: If no loss has this name.
         ConfigError: If its options cannot work.
     """
-    return _class(name, "terms").from_config(config, class_ratios)
+    choice = Choice.model_validate(loss)
+    found = _class(choice.name, "terms")
+    model = declared.options_model("loss", choice.name)
+    assert model is not None
+    words = model.words()
+    common = {} if config is None else {word: getattr(config, word) for word in words.values()}
+    own = {words.get(option, option): value for option, value in choice.options.items()}
+    return found.from_options(model.of_words(common | own), class_ratios)
 
 
 def build_bank(
@@ -81,17 +93,21 @@ def build_bank(
         UnknownNameError: If a name is not a loss.
         ConfigError: If options cannot work, or hard counts would leave every loss without gradient.
     """
-    auxiliaries = () if config.auxiliary == "none" else (config.auxiliary,)
-    classes = [_class(name, "terms") for name in config.terms]
-    classes += [_class(name, "auxiliary", ("none",)) for name in auxiliaries]
+    auxiliaries = () if config.auxiliary.name == "none" else (config.auxiliary,)
+    classes = [_class(term.name, "terms") for term in config.terms]
+    classes += [_class(loss.name, "auxiliary", ("none",)) for loss in auxiliaries]
     if config.loss_counts == "hard" and all(cls.uses_counts for cls in classes):
         raise ConfigError(
-            f"loss_counts='hard' leaves {', '.join((*config.terms, *auxiliaries))} without gradient, so nothing "
+            f"loss_counts='hard' leaves {', '.join(loss.name for loss in (*config.terms, *auxiliaries))} without "
+            "gradient, so nothing "
             "would be learned. Add a term with gradient (ce or focal), or choose loss_counts='soft'.",
             field="loss_counts",
         )
-    terms = {name: build_loss(name, config, class_ratios) for name in config.terms}
-    auxiliary = next((build_loss(name, config, class_ratios) for name in auxiliaries), None)
+    terms = {
+        name: build_loss(term, class_ratios=class_ratios)
+        for name, term in zip(config.term_names, config.terms, strict=True)
+    }
+    auxiliary = next((build_loss(loss, class_ratios=class_ratios) for loss in auxiliaries), None)
     return LossBank(terms, auxiliary, config.loss_counts, ignore)
 
 

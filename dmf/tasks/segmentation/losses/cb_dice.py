@@ -1,19 +1,38 @@
 """Class-balanced Dice loss, the auxiliary loss of the paper."""
 
 from collections.abc import Sequence
-from typing import Literal, Self, TypeAlias
+from typing import ClassVar, Literal, Self, TypeAlias
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
-from dmf.config import FusionConfig
 from dmf.errors import ConfigError
+from dmf.options import Options
 from dmf.tasks.segmentation.losses.base import Loss, require_non_negative
 from dmf.tasks.segmentation.losses.dice import dice_ratio
+from dmf.tasks.segmentation.losses.overlap import OverlapOptions
 from dmf.tasks.segmentation.losses.prediction import Prediction
 
 CBWeights: TypeAlias = Literal["complement", "inverse"]
 CBRatios: TypeAlias = Literal["image", "batch", "dataset"]
+
+
+class CBDiceOptions(OverlapOptions):
+    """Options of the class-balanced Dice loss."""
+
+    weights: CBWeights = Field(
+        "complement",
+        alias="cb_weights",
+        title="Class weights",
+        description="Weight of a class, 1 - its share of pixels (paper) or 1 / share (notebook).",
+    )
+    ratios: CBRatios = Field(
+        "image",
+        alias="cb_ratios",
+        title="Class shares",
+        description="Shares of pixels in each image (paper), the batch (notebook) or the training set.",
+    )
 
 
 class CBDice(Loss):
@@ -51,6 +70,8 @@ class CBDice(Loss):
         Golnari & Diba, arXiv 2410.19745, eq. (21)-(25).
     """
 
+    title: ClassVar[str] = "CB-Dice"
+    declares: ClassVar[type[Options]] = CBDiceOptions
     uses_counts = True
     class_ratios: Tensor | None
 
@@ -75,8 +96,8 @@ class CBDice(Loss):
         self.register_buffer("class_ratios", ratios, persistent=False)
 
     @classmethod
-    def from_config(cls, config: FusionConfig, class_ratios: Sequence[float] | None = None) -> Self:
-        return cls(config.cb_weights, config.cb_ratios, class_ratios, config.smooth)
+    def from_options(cls, options: Options, class_ratios: Sequence[float] | None = None) -> Self:
+        return cls(**options.by_word, class_ratios=class_ratios)
 
     def forward(self, prediction: Prediction) -> Tensor:
         if self.cb_ratios == "image":

@@ -1,6 +1,7 @@
 """Categorical cross-entropy."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +30,8 @@ class CrossEntropy(Loss):
     Reference:
         Golnari & Diba, arXiv 2410.19745, eq. (16).
     """
+
+    title: ClassVar[str] = "Cross-entropy"
 
     class_weights: Tensor | None
 

@@ -1,13 +1,13 @@
 """Mean Dice loss."""
 
 from collections.abc import Sequence
-from typing import Self
+from typing import ClassVar
 
 from torch import Tensor
 
-from dmf.config import FusionConfig
+from dmf.options import Options
 from dmf.tasks.segmentation.losses.base import require_non_negative
-from dmf.tasks.segmentation.losses.overlap import OverlapLoss
+from dmf.tasks.segmentation.losses.overlap import OverlapLoss, OverlapOptions
 from dmf.tasks.segmentation.losses.prediction import Prediction
 
 
@@ -40,6 +40,9 @@ class MeanDice(OverlapLoss):
         Golnari & Diba, arXiv 2410.19745, eq. (18).
     """
 
+    title: ClassVar[str] = "Dice"
+    declares: ClassVar[type[Options]] = OverlapOptions
+
     def __init__(
         self,
         smooth: float = 1e-6,
@@ -51,10 +54,6 @@ class MeanDice(OverlapLoss):
         super().__init__(class_weights, background=background, per_image=per_image)
         require_non_negative(smooth=smooth)
         self.smooth = smooth
-
-    @classmethod
-    def from_config(cls, config: FusionConfig, class_ratios: Sequence[float] | None = None) -> Self:
-        return cls(smooth=config.smooth)
 
     def forward(self, prediction: Prediction) -> Tensor:
         return 1 - self.mean(dice_ratio(*self.counts(prediction), self.smooth))

@@ -1,14 +1,24 @@
 """Focal loss."""
 
 from collections.abc import Sequence
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
-from dmf.config import FusionConfig
+from dmf.options import NonNegative, Options, Positive
 from dmf.tasks.segmentation.losses.base import Loss, require_non_negative
 from dmf.tasks.segmentation.losses.prediction import Prediction
+
+
+class FocalOptions(Options):
+    """Options of the focal loss."""
+
+    gamma: NonNegative = Field(
+        2.0, alias="focal_gamma", title="Gamma", description="How strongly easy pixels are discounted."
+    )
+    alpha: Positive = Field(0.25, alias="focal_alpha", title="Alpha", description="Overall factor.")
 
 
 class Focal(Loss):
@@ -34,6 +44,9 @@ class Focal(Loss):
         Golnari & Diba, arXiv 2410.19745, eq. (19); Lin et al., arXiv 1708.02002.
     """
 
+    title: ClassVar[str] = "Focal"
+    declares: ClassVar[type[Options]] = FocalOptions
+
     def __init__(self, gamma: float = 2.0, alpha: float = 0.25) -> None:
         super().__init__()
         require_non_negative(gamma=gamma, alpha=alpha)
@@ -41,8 +54,9 @@ class Focal(Loss):
         self.alpha = alpha
 
     @classmethod
-    def from_config(cls, config: FusionConfig, class_ratios: Sequence[float] | None = None) -> Self:
-        return cls(gamma=config.focal_gamma, alpha=config.focal_alpha)
+    def from_options(cls, options: Options, class_ratios: Sequence[float] | None = None) -> Self:
+        assert isinstance(options, FocalOptions)
+        return cls(gamma=options.gamma, alpha=options.alpha)
 
     def forward(self, prediction: Prediction) -> Tensor:
         log_prob = prediction.log_prob_true

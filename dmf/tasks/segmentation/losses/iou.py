@@ -1,13 +1,13 @@
 """Mean intersection over union (Jaccard) loss."""
 
 from collections.abc import Sequence
-from typing import Self
+from typing import ClassVar
 
 from torch import Tensor
 
-from dmf.config import FusionConfig
+from dmf.options import Options
 from dmf.tasks.segmentation.losses.base import require_non_negative
-from dmf.tasks.segmentation.losses.overlap import OverlapLoss
+from dmf.tasks.segmentation.losses.overlap import OverlapLoss, OverlapOptions
 from dmf.tasks.segmentation.losses.prediction import Prediction
 
 
@@ -35,6 +35,9 @@ class MeanIoU(OverlapLoss):
         Golnari & Diba, arXiv 2410.19745, eq. (17).
     """
 
+    title: ClassVar[str] = "IoU"
+    declares: ClassVar[type[Options]] = OverlapOptions
+
     def __init__(
         self,
         smooth: float = 1e-6,
@@ -46,10 +49,6 @@ class MeanIoU(OverlapLoss):
         super().__init__(class_weights, background=background, per_image=per_image)
         require_non_negative(smooth=smooth)
         self.smooth = smooth
-
-    @classmethod
-    def from_config(cls, config: FusionConfig, class_ratios: Sequence[float] | None = None) -> Self:
-        return cls(smooth=config.smooth)
 
     def forward(self, prediction: Prediction) -> Tensor:
         tp, predicted, actual = self.counts(prediction)

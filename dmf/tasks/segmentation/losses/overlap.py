@@ -3,11 +3,23 @@
 from collections.abc import Sequence
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from dmf.errors import ConfigError
+from dmf.options import NonNegative, Options
 from dmf.tasks.segmentation.losses.base import Loss, class_weights_of
 from dmf.tasks.segmentation.losses.prediction import Prediction
+
+
+class OverlapOptions(Options):
+    """Options of the losses that are ratios of overlaps."""
+
+    smooth: NonNegative = Field(
+        1e-6,
+        title="Smoothing of ratios",
+        description="Added above and below the line of overlap ratios, so that empty ones are defined, in pixels.",
+    )
 
 
 class OverlapLoss(Loss):

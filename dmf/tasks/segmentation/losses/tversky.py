@@ -1,15 +1,32 @@
 """Tversky loss."""
 
 from collections.abc import Sequence
-from typing import Self
+from typing import ClassVar
 
+from pydantic import Field
 from torch import Tensor
 
-from dmf.config import FusionConfig
 from dmf.errors import ConfigError
+from dmf.options import NonNegative, Options
 from dmf.tasks.segmentation.losses.base import require_non_negative
-from dmf.tasks.segmentation.losses.overlap import OverlapLoss
+from dmf.tasks.segmentation.losses.overlap import OverlapLoss, OverlapOptions
 from dmf.tasks.segmentation.losses.prediction import Prediction
+
+
+class TverskyOptions(OverlapOptions):
+    """Options of the Tversky loss."""
+
+    fp_weight: NonNegative = Field(
+        0.3, title="False positives", description="Penalty of a false positive (the notebook: 0.7)."
+    )
+    fn_weight: NonNegative = Field(
+        0.7, title="False negatives", description="Penalty of a false negative (the notebook: 0.3)."
+    )
+
+    def check(self, count: int, history_max: int, *, sums: bool = False) -> None:
+        """As :meth:`dmf.options.Options.check`; and something must be penalised."""
+        if self.fp_weight + self.fn_weight == 0:
+            raise ValueError("fp_weight: fp_weight and fn_weight cannot both be 0")
 
 
 class Tversky(OverlapLoss):
@@ -40,6 +57,9 @@ class Tversky(OverlapLoss):
         Golnari & Diba, arXiv 2410.19745, eq. (20); Salehi et al., arXiv 1706.05721.
     """
 
+    title: ClassVar[str] = "Tversky"
+    declares: ClassVar[type[Options]] = TverskyOptions
+
     def __init__(
         self,
         fp_weight: float = 0.3,
@@ -57,10 +77,6 @@ class Tversky(OverlapLoss):
         self.fp_weight = fp_weight
         self.fn_weight = fn_weight
         self.smooth = smooth
-
-    @classmethod
-    def from_config(cls, config: FusionConfig, class_ratios: Sequence[float] | None = None) -> Self:
-        return cls(fp_weight=config.fp_weight, fn_weight=config.fn_weight, smooth=config.smooth)
 
     def forward(self, prediction: Prediction) -> Tensor:
         tp, predicted, actual = self.counts(prediction)

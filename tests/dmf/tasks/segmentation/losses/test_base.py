@@ -1,13 +1,12 @@
 import pytest
 
-from dmf.config import FusionConfig
 from dmf.errors import ConfigError
 from dmf.tasks.segmentation.losses import CrossEntropy
 from dmf.tasks.segmentation.losses.base import require_non_negative
 
 
-def test_a_loss_without_options_ignores_the_configuration():
-    assert isinstance(CrossEntropy.from_config(FusionConfig()), CrossEntropy)
+def test_a_loss_without_options_is_built_from_none():
+    assert isinstance(CrossEntropy.from_options(CrossEntropy.declares()), CrossEntropy)
 
 
 @pytest.mark.parametrize("value", [-1e-9, float("nan"), float("inf")])

@@ -1,0 +1,141 @@
+"""What methods declare of themselves, found by name through the registries.
+
+A configuration knows methods by name alone, and is read where no torch is. Only once it is validated, with options that
+are some method's own, are the registries asked, here and nowhere else below them.
+"""
+
+import importlib
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import create_model
+from pydantic.fields import FieldInfo
+
+from dmf.options import Choice, Options
+
+Kind = Literal["weighting", "loss"]
+
+_REGISTRIES: dict[str, tuple[str, str]] = {
+    "weighting": ("dmf.weighting", "WEIGHTINGS"),
+    "loss": ("dmf.tasks", "TASKS"),
+}
+_LOADED = {**_REGISTRIES, "loss": ("dmf.losses", "LOSSES")}
+
+
+@dataclass(frozen=True)
+class Word:
+    """An option of one or several methods, by what it is called among those of all.
+
+    Attributes:
+        word: That.
+        kind: Of what it is an option.
+        methods: Which have it, in the order of their registry.
+        info: Its type, default and description, as the first of them has it.
+        name: What it is called among the options of that method.
+    """
+
+    word: str
+    kind: Kind
+    methods: tuple[str, ...]
+    info: FieldInfo
+    name: str
+
+    @property
+    def is_built_in(self) -> bool:
+        """Whether a method that comes with this program has it."""
+        found = registry(self.kind)
+        return any(getattr(found[name], "__module__", "").startswith("dmf.") for name in self.methods)
+
+
+def registry(kind: Kind) -> Mapping[str, Any]:
+    """The methods of a kind."""
+    module, name = _REGISTRIES[kind]
+    found: Mapping[str, Any] = getattr(importlib.import_module(module), name)
+    if kind == "weighting":
+        return found
+    losses: dict[str, Any] = {}
+    for task in found.values():  # a name that several tasks have means the loss of the first
+        losses = {**task.losses(), **losses} if losses else dict(task.losses())
+    return losses
+
+
+def is_loaded(kind: Kind) -> bool:
+    """Whether the methods of a kind are there without importing anything; those of plug-ins are, once loaded."""
+    return hasattr(sys.modules.get(_LOADED[kind][0]), _LOADED[kind][1])
+
+
+def method(kind: Kind, name: str) -> Any | None:
+    """The class of a method; None where it is not known here, such as that of a plug-in that is not loaded."""
+    methods = registry(kind)
+    if name not in methods:
+        return None
+    return methods[name]
+
+
+def options_model(kind: Kind, name: str) -> type[Options] | None:
+    """What a method declares of its options; None where it is not known here."""
+    found = method(kind, name)
+    return None if found is None else _declared(found)
+
+
+def options(kind: Kind, choice: Choice) -> Options | None:
+    """All options of a choice, at their default where it does not say otherwise; None where it is not known here.
+
+    Raises:
+        ValidationError: If one cannot be.
+    """
+    model = options_model(kind, choice.name)
+    return None if model is None else model.of_words(choice.options)
+
+
+def sums(weighting: str) -> bool:
+    """Whether the weights of a weighting always have the same sum; not where it is not known here."""
+    return bool(getattr(method("weighting", weighting), "simplex", False))
+
+
+def words(kind: Kind | None = None) -> dict[str, Word]:
+    """Every option of every method, by its word, in the order of the registries."""
+    found: dict[str, Word] = {}
+    for each in _REGISTRIES if kind is None else (kind,):
+        for name in registry(each):  # type: ignore[arg-type]
+            model = options_model(each, name)  # type: ignore[arg-type]
+            for option, word in model.words().items() if model else ():
+                info = model.model_fields[option]  # type: ignore[union-attr]
+                known = found.get(word)
+                methods = (*known.methods, name) if known else (name,)
+                found[word] = (
+                    Word(word, known.kind, methods, known.info, known.name)
+                    if known
+                    else Word(word, each, methods, info, option)  # type: ignore[arg-type]
+                )
+    return found
+
+
+def _declared(member: Any) -> type[Options]:
+    model: type[Options] = getattr(member, "declares", Options)
+    named = vars(member).get("options")
+    if "declares" in vars(member) or not isinstance(named, tuple) or set(named) == set(model.words().values()):
+        return model
+    if "_named" not in vars(member):
+        member._named = _named(member.__name__, model, named)
+    found: type[Options] = member._named
+    return found
+
+
+def _named(title: str, model: type[Options], names: tuple[str, ...]) -> type[Options]:
+    """Options by the words of other weightings: how files of someone's own said theirs before methods declared them."""
+    has_all = set(model.words().values()) <= set(names)
+    known: dict[str, FieldInfo] = {}
+    for member in registry("weighting").values():
+        known |= {word: member.declares.model_fields[name] for name, word in member.declares.words().items()}
+    fields: Any = {
+        name: (known[name].annotation, FieldInfo.merge_field_infos(known[name], **dict.fromkeys(_ALIASES, name)))
+        for name in names
+        if name in known and not (has_all and name in model.words().values())
+    }
+    return create_model(f"{title}Options", __base__=model if has_all else Options, **fields)
+
+
+_ALIASES = ("alias", "validation_alias", "serialization_alias")

@@ -1,0 +1,84 @@
+"""What is known of methods by name, without loading them: what they are called, and how their weights behave.
+
+Methods say so themselves, as class attributes. Where they are loaded these are read; where not, such as on a page that
+shows what was recorded and should not wait for torch, the same of those that come with the program stands in
+``facts.json`` (``python -m dmf.facts`` writes it).
+"""
+
+import json
+import sys
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+from dmf import declared
+from dmf.declared import Kind
+
+FILE = Path(__file__).with_name("facts.json")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a method is called, and of a weighting how its weights behave.
+
+    Attributes:
+        title: How it is written for people.
+        sums: Whether its weights are never negative and always have the same sum.
+        watches: Whether it looks at gradients; at those of the logits it is another method than the published one.
+        joins: Whether an optimizer trains something of it.
+        looks_twice: Whether it wants the losses of a batch again after the step.
+    """
+
+    title: str
+    sums: bool = False
+    watches: bool = False
+    joins: bool = False
+    looks_twice: bool = False
+
+
+def facts(kind: Kind, name: str) -> Facts | None:
+    """What is known of a method; None where it is not known here."""
+    if not declared.is_loaded(kind):
+        return _kept().get((kind, name))
+    found = declared.method(kind, name)
+    if found is None:
+        return None
+    title = vars(found).get("title") or name  # its own, not that of what it derives from
+    if kind == "loss":
+        return Facts(title)
+    return Facts(title, found.simplex, found.watches, found.joins, found.looks_twice)
+
+
+def title(name: str) -> str:
+    """How a weighting or a loss is written for people; a name that is not known as it is."""
+    found = facts("weighting", name) or facts("loss", name)
+    return found.title if found else name
+
+
+def is_other_at_logits(weighting: str) -> bool:
+    """Whether a weighting is another one than the published where it looks at gradients of the logits."""
+    found = facts("weighting", weighting)
+    return found is not None and found.watches
+
+
+@cache
+def _kept() -> dict[tuple[str, str], Facts]:
+    kept = json.loads(FILE.read_text(encoding="utf-8"))
+    return {(kind, name): Facts(**about) for kind, methods in kept.items() for name, about in methods.items()}
+
+
+def in_json() -> str:
+    """The text of ``facts.json``: what the methods that come with the program say of themselves now."""
+    kinds: tuple[Kind, ...] = ("weighting", "loss")
+    found: dict[str, dict[str, object]] = {}
+    for kind in kinds:
+        for name, member in declared.registry(kind).items():
+            about = facts(kind, name)
+            if about is not None and member.__module__.startswith("dmf."):
+                found.setdefault(kind, {})[name] = asdict(about)
+    return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(in_json(), encoding="utf-8")
+    sys.stdout.write(f"Wrote {FILE}.\n")
