@@ -5,6 +5,7 @@ Needs the extra ``dmf[scale]``; see docs/scale.md.
 
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +16,7 @@ from dmf.runs import RunStore
 from dmf.studies.local import MOST_DEATHS, LocalEngine, finished_cells, is_anything_left
 
 LOOK_SECONDS = 1.0  # how often the driver looks at its tasks, and a task whether it is to stop
+CONNECT_SECONDS = 10.0  # how long the head of a cluster may take to answer
 _PASSED_ON = ("DMF_HOME", "DMF_ARTIFACTS", "DMF_PLUGINS", "PYTHONPATH", "GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 
 
@@ -68,6 +70,7 @@ def train_on_cluster(
 
     url = str(store.file.absolute()) if store.file else store.url.render_as_string(hide_password=False)
     variables = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | {"DMF_STORE": url}
+    _refuse_unreachable(address)
     heard = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address, log_to_driver=False, logging_level="ERROR", runtime_env={"env_vars": variables})
@@ -108,6 +111,23 @@ def train_on_cluster(
             ray.wait(running, num_returns=len(running))
     finally:
         ray.shutdown()
+
+
+def _refuse_unreachable(address: str) -> None:
+    """Look whether anybody listens at ``HOST:PORT``: Ray itself tries for minutes.
+
+    Raises:
+        ConfigError: If nobody does.
+    """
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit() or "://" in address:
+        return  # auto, or a way of Ray's own
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise ConfigError(
+            f"There is no Ray cluster at {address!r} ({error}). Start one: ray start --head", "address"
+        ) from error
 
 
 def _is_left(store: RunStore, study: str) -> bool:

@@ -3,6 +3,7 @@
 import signal
 import sys
 import time
+import types
 
 import pytest
 
@@ -104,6 +105,13 @@ def test_another_engine_is_refused_and_ray_says_how_to_get_it(dmf, plan, monkeyp
     missing = dmf("study", "run", plan, "--engine", "ray")
     assert missing.status == 2
     assert "The engine ray needs Ray: pip install 'dmf[scale]'" in missing.err
+
+
+def test_an_address_where_nobody_listens_is_told_at_once(dmf, plan, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", types.ModuleType("ray"))
+    refused = dmf("study", "run", plan, "--engine", "ray", "--address", "127.0.0.1:1")
+    assert refused.status == 2
+    assert "There is no Ray cluster at '127.0.0.1:1'" in refused.err
 
 
 @pytest.mark.processes
