@@ -22,7 +22,7 @@ class RunSummary:
     Attributes:
         weighting: The method it started with.
         epoch: The latest epoch evaluated, 0 before the first.
-        epochs, scores: Validation scores (CB-Dice, 0 to 1, or the metric that a program of someone's own told of first)
+        epochs, scores: Validation scores, of the metric that decides the best epoch of the experiment
             after each epoch, from the untrained network (epoch 0) on; at most 60 points, the best among them.
         best_epoch, best: The best score of a trained epoch; None before the first.
     """

@@ -149,8 +149,8 @@ class Fusion(KeepsPrecision, nn.Module):
         ::
 
             with fusion.accumulating():
-                for images, masks in micro_batches:
-                    (fusion(bank(model(images), masks)).total / len(micro_batches)).backward()
+                for images, targets in micro_batches:
+                    (fusion(bank(model(images), targets)).total / len(micro_batches)).backward()
             optimizer.step()
         """
         return self._calls.block()

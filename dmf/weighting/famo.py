@@ -185,7 +185,7 @@ class FAMOWeighting(Weighting):
         if self._unseen >= PATIENCE:
             raise ConfigError(
                 "FAMO looks at every batch twice, but saw none again after a step. Call "
-                "`fusion.after_step(bank(model(images), masks))` after `optimizer.step()`.",
+                "`fusion.after_step(bank(model(images), targets))` after `optimizer.step()`.",
                 "weighting",
             )
 
