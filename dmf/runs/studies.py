@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
+from dmf.config import FusionConfig
 from dmf.errors import ConfigError, RunNotFoundError
 from dmf.records import Event, RunState
 from dmf.runs.engine import one_at_a_time
@@ -108,7 +109,7 @@ def begin(
         config,
         name=config["name"],
         labels=[run["label"] for run in config["runs"]],
-        run_configs=[run["fusion"] for run in config["runs"]],
+        run_configs=[FusionConfig.model_validate(run["fusion"]).recorded() for run in config["runs"]],
         environment=environment,
         task=config["task"],
         now=now,

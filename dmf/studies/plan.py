@@ -184,7 +184,7 @@ def _cell(
     texts = {field: to_text(value) for field, value in common.items()}
     name = f"{plan.name}: {_joined(plan.title(dataset), shared)}, seed {seed}"
     # A run without a weighting of its own has the plan's.
-    weighting = texts.get("weighting", str(FusionConfig.model_fields["weighting"].default))
+    weighting = texts.get("weighting", FusionConfig().weighting.name)
     runs = [
         ",".join(f"{field}={to_text(value)}" for field, value in {"weighting": weighting, **own}.items())
         for own in members.values()

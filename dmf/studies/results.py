@@ -10,6 +10,7 @@ import numpy as np
 
 from dmf.analysis.statistics import LEVEL
 from dmf.config import ExperimentConfig
+from dmf.config_text import to_text
 from dmf.errors import ConfigError
 from dmf.records import RunState
 from dmf.runs import CellRow, RunStore
@@ -178,21 +179,22 @@ def _choices(plan: StudyPlan, found: Sequence[CellRow]) -> dict[str, str]:
         return {}
     config = ExperimentConfig.model_validate(found[0].config)
     fusion, data, training = config.runs[0].fusion, config.data, config.training
-    own = fusion.recorded()
+    words = {word: value for run in reversed(config.runs) for word, value in run.fusion.recorded().items()}
+    words |= {word: value for run in config.runs for word, value in run.fusion.flat(changed=True).items()}
     filtered = (
         f"diameter {data.filter_diameter}, sigmas {data.filter_sigma_space:g} and {data.filter_sigma_intensity:g}"
     )
     return {
         "mode": plan.mode,
-        "fixed weights": "equal" if own["weights"] is None else ":".join(f"{one:g}" for one in own["weights"]),
+        "fixed weights": "equal" if words.get("weights") is None else to_text(words["weights"]),
         "losses": f"{', '.join(fusion.term_names)}; gamma_0 {fusion.gamma:g}, decay {fusion.decay_rate:g} per "
-        f"{fusion.decay_every}; Tversky {own['fp_weight']:g} on false positives and {own['fn_weight']:g} on false "
-        f"negatives; Focal gamma {own['focal_gamma']:g}, alpha {own['focal_alpha']:g}",
-        "history": f"{own['history_min']} to {fusion.history_max} steps",
+        f"{fusion.decay_every}; Tversky {words['fp_weight']:g} on false positives and {words['fn_weight']:g} on false "
+        f"negatives; Focal gamma {words['focal_gamma']:g}, alpha {words['focal_alpha']:g}",
+        "history": f"{words['history_min']} to {fusion.history_max} steps",
         "training": f"{training.epochs} epochs, batch {training.batch_size}, lr {training.lr:g}, tested at the "
         f"{training.test_at} epoch",
         "images": f"{data.image_size} pixels, {data.fit}, filter {filtered if data.filter else 'off'}, duplicates: "
-        f"{data.duplicates}",
+        f"{data.duplicates}; what a dataset has of its own stands in its name",
         "metrics": f"pooled over the test images, an absent class: {training.absent}",
     }
 
@@ -205,8 +207,8 @@ def _notes(plan: StudyPlan, found: Sequence[CellRow], rows: Sequence[Row], ranke
     repeats = min((row.repeats for row in rows), default=0)
     if plan.reference and repeats < LEAST_REPEATS:
         notes.append(
-            f"With {repeats} repeats nothing can be said about whether differences to {plan.reference} are more than "
-            f"chance; it takes at least {LEAST_REPEATS}."
+            f"With {repeats} {'repeat' if repeats == 1 else 'repeats'} nothing can be said about whether differences "
+            f"to {plan.reference} are more than chance; it takes at least {LEAST_REPEATS}."
         )
     elif plan.reference:
         notes.append(
