@@ -63,7 +63,7 @@ def test_people_get_a_table_and_progress_on_standard_error(dmf, tiny_options):
     result = dmf("train", *tiny_options, "--weighting", "mad")
     assert result.status == 0
     assert result.out == ""
-    for word in ("mad", "finished", "validation", "test", "lesion Dice", "pooled over the split"):
+    for word in ("mad", "finished", "validation", "test", "Lesion Dice", "pooled over the split"):
         assert word in result.err
 
 
