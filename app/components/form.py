@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from app.components import form_prefill
 from app.components.fields import Slots, complain, field, in_labels, label, widget
 from app.components.gamma import gamma_curve
+from app.components.method_options import option_groups
 from app.components.page_style import sentence_of
 from app.components.preset_menu import preset_menu
 from app.components.runs_table import runs_table
@@ -50,34 +51,11 @@ MORE: dict[str, tuple[type, tuple[str, ...]]] = {
             *("keep_probabilities", "probabilities_mb", "gradients", "gradients_every"),
         ),
     ),
-    "Weighting": (
-        FusionConfig,
-        (
-            *("weights", "history_min", "history_max", "symlog", "minmax", "eps", "floor", "median", "prior"),
-            *("prior_weights", "rho", "weight_min", "weight_max", "smoothing", "sum_to", "detach_weights"),
-            *("max_change", "base_weights"),
-        ),
-    ),
-    "Weighting methods beside DMF": (
-        FusionConfig,
-        (
-            *("cov_mean", "cov_decay", "cov_variance"),
-            *("softadapt_variant", "beta", "window", "slope"),
-            *("temperature", "block_steps", "weight_seed", "mu", "ideal"),
-            *("famo_lr", "famo_decay", "lower_bounds", "weights_lr", "uncertainty_form", "uncertainty_start"),
-            *("gradnorm_alpha", "gradnorm_lr", "gradient_of"),
-        ),
-    ),
+    "Weighting": (FusionConfig, ("history_max", "detach_weights")),
     "Auxiliary weight": (FusionConfig, ("schedule", "decay_every")),
-    "Losses": (
-        FusionConfig,
-        (
-            *("loss_counts", "smooth", "fp_weight", "fn_weight", "focal_gamma", "focal_alpha"),
-            *("cb_weights", "cb_ratios"),
-        ),
-    ),
+    "Losses": (FusionConfig, ("loss_counts",)),
 }
-"""Group to its configuration and those of its fields that are not shown at the top."""
+"""Group to its configuration and those of its fields that are not at the top; options of chosen methods join them."""
 
 
 Check = Callable[[Mapping[str, Any], Sequence[str], str], Checked]
@@ -121,7 +99,8 @@ def form(choices: Callable[[str], Choices], check: Check, start: Callable[[Exper
     values["device"] = field(TrainingConfig, "device", slots, names["device"])
     runs, places = runs_table(names)
     with st.expander("More"):
-        more, name = _more(dataset, offered, slots)
+        methods = option_groups(runs, values["terms"], values["auxiliary"])
+        more, name = _more(dataset, offered, methods, slots)
     values |= more
     checked = check(values, runs, name)
     complain(slots, checked.problems)
@@ -134,7 +113,7 @@ def form(choices: Callable[[str], Choices], check: Check, start: Callable[[Exper
     with curve:
         fusions = [run.fusion.flat() for run in checked.config.runs] if checked.config is not None else []
         gamma_curve(values, checked.images.get("steps_per_epoch"), fusions)
-    _start_button(checked, slots, start)
+    _start_button(checked, slots, {*more, "name"}, start)
 
 
 def _of_task(model: type[BaseModel], name: str, slots: Slots, offered: Choices, options: Sequence[str]) -> Any:
@@ -158,11 +137,14 @@ def _in_pairs(model: type, names: Sequence[str], slots: Slots) -> dict[str, Any]
     return values
 
 
-def _more(dataset: str, choices: Choices, slots: Slots) -> tuple[dict[str, Any], str]:
+def _more(
+    dataset: str, choices: Choices, methods: Mapping[str, tuple[str, ...]], slots: Slots
+) -> tuple[dict[str, Any], str]:
     values: dict[str, Any] = {}
-    for group, (model, names) in MORE.items():
+    for group in dict.fromkeys((*MORE, *methods)):
+        model, names = MORE.get(group, (FusionConfig, ()))
         st.markdown(f"**{group}**")
-        for name in names:
+        for name in (*names, *methods.get(group, ())):
             models = (*MODELS, *choices.added.get("model", ()))
             values[name] = field(model, name, slots, models if name == "model" else None)
         if group == "Data":
@@ -193,9 +175,8 @@ def _about(title: str, images: Mapping[str, int]) -> str:
     return f"{title}: {counts} images, {images['steps_per_epoch']} steps per epoch"
 
 
-def _start_button(checked: Checked, slots: Slots, start: Callable[[ExperimentConfig], None]) -> None:
-    hidden = [name for name in checked.problems if name in slots and not _is_at_top(name)]
-    for name in hidden:
+def _start_button(checked: Checked, slots: Slots, folded: set[str], start: Callable[[ExperimentConfig], None]) -> None:
+    for name in (name for name in checked.problems if name in slots and name in folded):
         said = html.escape(in_labels(checked.problems[name]))
         st.html(f'<p class="problem">Under More, {html.escape(label(str(name)))}: {said}</p>')
     for blamed, sentence in checked.problems.items():
@@ -217,8 +198,3 @@ def _start_button(checked: Checked, slots: Slots, start: Callable[[ExperimentCon
             st.error(sentence_of(error))
         else:
             st.rerun()
-
-
-def _is_at_top(name: str | None) -> bool:
-    grouped = {field for _, names in MORE.values() for field in names} | {"dataset_options", "name"}
-    return name not in grouped

@@ -29,6 +29,30 @@ LOSSES = {"brier": Brier}
 MODELS = {"tiny": print}
 """
 
+OPTION = '''
+from typing import ClassVar
+
+from pydantic import Field
+
+from dmf.weighting import FixedWeighting
+
+
+class PullOptions(FixedWeighting.declares):
+    strength: float = Field(1.0, gt=0, description="How hard it pulls.")
+
+
+class Pull(FixedWeighting):
+    """Fixed weights with a number that changes nothing."""
+
+    declares: ClassVar = PullOptions
+
+    def __init__(self, count, *, strength=1.0, **options):
+        super().__init__(count, **options)
+
+
+WEIGHTINGS = {"pull": Pull}
+'''
+
 
 def test_a_weighting_of_a_plugin_is_chosen_and_trained(store: RunStore, plugin, monkeypatch, visit: Any) -> None:
     monkeypatch.setenv("DMF_PLUGINS", str(plugin()))
@@ -207,7 +231,8 @@ def test_a_task_of_a_plugin_is_the_first_choice_and_has_its_own_losses_and_datas
     assert task.value == "segmentation"
     assert task.options[-1] == "invert"
     task.select("invert").run()
-    assert test.selectbox(key="form-invert-dataset").options == ["gradients"]
+    datasets = test.selectbox(key="form-invert-dataset")
+    assert (datasets.value, datasets.options) == ("gradients", ["contrast", "gradients"])  # all with images as targets
     assert test.multiselect(key="form-invert-terms").value == ["absolute", "square"]
     assert test.selectbox(key="form-invert-auxiliary").value == "none"
     for name, value in {"image_size": 16, "epochs": 1, "batch_size": 2, "filters": 2}.items():
@@ -219,3 +244,19 @@ def test_a_task_of_a_plugin_is_the_first_choice_and_has_its_own_losses_and_datas
     experiment = store.experiment(store.runs(limit=1)[0].experiment)
     assert (experiment.task, experiment.config["data"]["dataset"]) == ("invert", "gradients")
     assert experiment.runs[0].config["terms"] == ["absolute", "square"]
+
+
+def test_options_of_a_plugin_are_offered_once_it_is_chosen_and_trained_with(
+    store: RunStore, plugin, monkeypatch, visit: Any
+) -> None:
+    monkeypatch.setenv("DMF_PLUGINS", str(plugin(OPTION)))
+    test = visit("train")
+    assert not [field for field in test.number_input if field.key == "form-strength"]
+    test.selectbox(key="form-run-1-weighting").select("pull").run()
+    test.number_input(key="form-strength").set_value(2.5).run()
+    assert not test.error, [error.value for error in test.error]
+    started: list[Any] = []
+    monkeypatch.setattr(access, "start", lambda config: started.append(config) or "e-1")
+    test.button(key="start-training").click().run()
+    (config,) = started
+    assert config.runs[0].fusion.weighting.text == "pull,strength=2.5"

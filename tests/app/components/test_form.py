@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dmf import declared
 from dmf.config import DataConfig, ExperimentConfig, FusionConfig, ModelConfig, TrainingConfig
-from dmf.config_text import SECTIONS, names_of
+from dmf.config_text import SECTIONS
 from dmf.runs import RunStore
 
 MAIN = Path(__file__).parents[3] / "app" / "main.py"
@@ -38,13 +39,30 @@ def test_the_form_has_its_labels(store: RunStore) -> None:
 def test_every_field_of_the_configuration_has_a_widget(store: RunStore) -> None:
     test = page()
     keys = {element.key for element in test.sidebar if getattr(element, "key", None)}
-    for name in (name for model in SECTIONS.values() for name in names_of(model)):
+    for name in (name for model in SECTIONS.values() for name in model.model_fields if name != "spare"):
         if name == "dataset_options":
             assert "form-phantom-images" in keys
         elif name == "weighting":
             assert "form-run-1-weighting" in keys
         else:
             assert f"form-{name}" in keys, name
+
+
+def test_the_options_of_the_chosen_methods_are_there_and_no_others(store: RunStore) -> None:
+    def offered(test: AppTest) -> set[str]:
+        keys = {str(element.key).removeprefix("form-") for element in test.sidebar if getattr(element, "key", None)}
+        return keys & declared.words().keys()
+
+    def declared_by(weightings: tuple[str, ...], losses: tuple[str, ...]) -> set[str]:
+        chosen = {*weightings, *losses}
+        return {name for name, word in declared.words().items() if not chosen.isdisjoint(word.methods)}
+
+    test = page()
+    losses = ("ce", "iou", "dice", "cb-dice")
+    assert offered(test) == declared_by(("variance", "mad", "bayesian"), losses)
+    test.selectbox(key="form-run-1-weighting").set_value("dwa").run()
+    test.selectbox(key="form-auxiliary").set_value("tversky").run()
+    assert offered(test) == declared_by(("dwa", "mad", "bayesian"), (*losses[:3], "tversky"))
 
 
 def test_the_form_starts_from_the_defaults_of_the_configuration(store: RunStore) -> None:

@@ -1,0 +1,46 @@
+"""Which options the chosen methods have: the form shows these, and no others."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from app.components.fields import named
+from dmf import declared
+from dmf.config import FusionConfig
+from dmf.config_text import run_changes
+from dmf.declared import Kind
+from dmf.errors import ConfigError
+from dmf.options import Choice
+
+TITLES: Mapping[Kind, str] = {"weighting": "Weighting", "loss": "Losses"}
+"""What options are called that all chosen methods of a kind have."""
+
+
+def option_groups(runs: Sequence[str], terms: Iterable[str], auxiliary: str) -> dict[str, tuple[str, ...]]:
+    """Words of options by the title of the group they belong to: that of their kind, or the methods that have them.
+
+    Args:
+        runs: The race, as ``--run`` reads it; one that cannot be read adds nothing.
+        terms: Loss terms that are common to the runs, as texts of choices.
+        auxiliary: Their auxiliary loss.
+    """
+    weightings: dict[str, None] = {}
+    for run in runs:
+        try:
+            weighting = run_changes(run).get("weighting", str(FusionConfig.model_fields["weighting"].default))
+        except ConfigError:
+            continue
+        weightings[Choice.named(weighting)] = None
+    losses = dict.fromkeys(map(Choice.named, (*terms, auxiliary)))
+    return _groups("weighting", weightings) | _groups("loss", losses)
+
+
+def _groups(kind: Kind, methods: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    models = {name: declared.options_model(kind, name) for name in methods if name in declared.registry(kind)}
+    owners: dict[str, list[str]] = {}
+    for name, model in models.items():
+        for word in model.words().values() if model else ():
+            owners.setdefault(word, []).append(name)
+    groups: dict[str, tuple[str, ...]] = {}
+    for word, names in sorted(owners.items(), key=lambda one: len(one[1]) < len(models)):  # those of all first
+        title = TITLES[kind] if len(names) == len(models) > 1 else ", ".join(map(named, names))
+        groups[title] = (*groups.get(title, ()), word)
+    return groups
