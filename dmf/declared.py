@@ -21,7 +21,7 @@ _REGISTRIES: dict[str, tuple[str, str]] = {
     "weighting": ("dmf.weighting", "WEIGHTINGS"),
     "loss": ("dmf.tasks", "TASKS"),
 }
-_LOADED = {**_REGISTRIES, "loss": ("dmf.losses", "LOSSES")}
+_LOADED = {**_REGISTRIES, "loss": ("dmf.tasks.segmentation.losses", "LOSSES")}
 
 
 @dataclass(frozen=True)

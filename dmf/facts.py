@@ -7,14 +7,45 @@ shows what was recorded and should not wait for torch, the same of those that co
 
 import json
 import sys
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from dmf import declared
 from dmf.declared import Kind
+from dmf.options import default_of
 
 FILE = Path(__file__).with_name("facts.json")
+
+
+@dataclass(frozen=True)
+class Paper:
+    """What a method was published as: the title, where it appeared, and an address where it can be read."""
+
+    title: str
+    where: str
+    url: str
+
+
+@dataclass(frozen=True)
+class LossesNeeded:
+    """Losses that must have been seen when weights first move: ``count``, and ``times`` the value of an option.
+
+    Attributes:
+        option: The option's word; empty where none counts.
+        default: Of the option; filled in by :func:`facts`.
+    """
+
+    count: int
+    option: str = ""
+    times: int = 1
+    default: int = 0
+
+    def of(self, value: Callable[[str], int]) -> int:
+        """How many these are, where ``value`` gives that of an option."""
+        return self.count + (self.times * value(self.option) if self.option else 0)
 
 
 @dataclass(frozen=True)
@@ -23,6 +54,9 @@ class Facts:
 
     Attributes:
         title: How it is written for people.
+        looks_at: What its weights follow from; empty where it does not say.
+        paper: Where it was published.
+        losses_needed: How many losses must have been seen when its weights first move; None where they never do.
         sums: Whether its weights are never negative and always have the same sum.
         watches: Whether it looks at gradients; at those of the logits it is another method than the published one.
         joins: Whether an optimizer trains something of it.
@@ -30,6 +64,9 @@ class Facts:
     """
 
     title: str
+    looks_at: str = ""
+    paper: Paper | None = None
+    losses_needed: LossesNeeded | None = None
     sums: bool = False
     watches: bool = False
     joins: bool = False
@@ -43,10 +80,16 @@ def facts(kind: Kind, name: str) -> Facts | None:
     found = declared.method(kind, name)
     if found is None:
         return None
-    title = vars(found).get("title") or name  # its own, not that of what it derives from
+    own = vars(found)  # not what it derives from is called or was published as
+    title = own.get("title") or name
     if kind == "loss":
         return Facts(title)
-    return Facts(title, found.simplex, found.watches, found.joins, found.looks_twice)
+    needed = found.losses_needed
+    if needed is not None and needed.option:
+        names = {word: option for option, word in found.declares.words().items()}
+        needed = replace(needed, default=default_of(found.declares.model_fields[names[needed.option]]))
+    behaviour = (needed, found.simplex, found.watches, found.joins, found.looks_twice)
+    return Facts(title, own.get("looks_at", ""), own.get("paper"), *behaviour)
 
 
 def title(name: str) -> str:
@@ -64,7 +107,12 @@ def is_other_at_logits(weighting: str) -> bool:
 @cache
 def _kept() -> dict[tuple[str, str], Facts]:
     kept = json.loads(FILE.read_text(encoding="utf-8"))
-    return {(kind, name): Facts(**about) for kind, methods in kept.items() for name, about in methods.items()}
+    return {(kind, name): _read(about) for kind, methods in kept.items() for name, about in methods.items()}
+
+
+def _read(about: dict[str, Any]) -> Facts:
+    paper, needed = about.pop("paper", None), about.pop("losses_needed", None)
+    return Facts(**about, paper=paper and Paper(**paper), losses_needed=needed and LossesNeeded(**needed))
 
 
 def in_json() -> str:

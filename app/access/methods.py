@@ -21,8 +21,8 @@ def _methods_table(plugins: tuple[str, ...]) -> tuple[list[dict[str, str]], str]
     lines = [
         {
             "name": method.name,
-            "paper": f"{method.about.title}, {method.about.where}" if method.about.title else "",
-            "url": method.about.url,
+            "paper": f"{method.about.paper.title}, {method.about.paper.where}" if method.about.paper else "",
+            "url": method.about.paper.url if method.about.paper else "",
             "looks_at": method.about.looks_at,
             "cost": method.spent,
             "keeps": method.keeps,

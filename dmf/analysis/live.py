@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from dmf.analysis.extremes import Extremes
 from dmf.analysis.near_uniform import NearUniform, Spread, near_uniform, spread
 from dmf.analysis.smoothing import Smoother
+from dmf.facts import facts
 from dmf.runs import RunRow, Telemetry
 
 Axis = Literal["step", "epoch", "time"]
@@ -35,29 +36,11 @@ class TelemetrySource(Protocol):
 
 def _losses_needed(config: Mapping[str, Any]) -> int:
     """Losses that must have been seen when the weights first move, by a run's configuration."""
-    match config.get("weighting"):
-        case (
-            "random"
-            | "geometric"
-            | "tchebycheff"
-            | "famo"
-            | "upgrad"
-            | "mgda"
-            | "pcgrad"
-            | "imtl-g"
-            | "aligned-mtl"
-            | "dualproj"
-        ):
-            return 1
-        case "uncertainty" | "imtl-l" | "gradnorm":
-            return 2
-        case "cov":
-            return 3
-        case "softadapt":
-            return int(config.get("window", 5))
-        case "dwa":
-            return 2 * int(config.get("block_steps", 20)) + 1
-    return int(config["history_min"])
+    about = facts("weighting", str(config.get("weighting")))
+    if about is None or about.losses_needed is None:  # not known here, or one that never moves
+        return int(config["history_min"])
+    needed = about.losses_needed
+    return needed.of(lambda word: int(config.get(word, needed.default)))
 
 
 class LiveRun:

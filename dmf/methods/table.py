@@ -9,12 +9,12 @@ import platform
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from dmf.methods.about import ABOUT, About
+from dmf.facts import Facts, facts
 from dmf.methods.probes import AFTER, BEFORE, ProbeResults, Reaction, cost, first_sentence, probe
 from dmf.weighting import WEIGHTINGS
 
@@ -55,7 +55,7 @@ class Method:
     """
 
     name: str
-    about: About
+    about: Facts
     probes: ProbeResults
     cost: float
 
@@ -85,18 +85,29 @@ def methods_table() -> MethodsTable:
     One that cannot be run is left out; ``dmf check-method`` says why.
     """
     kept = json.loads(FILE.read_text(encoding="utf-8"))
-    lines = [Method(name, ABOUT[name], _probes(line["probes"]), line["cost"]) for name, line in kept["methods"].items()]
+    lines = [
+        Method(name, _about(name), _probes(line["probes"]), line["cost"]) for name, line in kept["methods"].items()
+    ]
     for name in WEIGHTINGS:
-        if name not in ABOUT:
+        if name not in kept["methods"]:
             with suppress(Exception):  # whatever a method of someone's own raises
-                lines.append(Method(name, About(first_sentence(name)), probe(name), cost(name)))
+                lines.append(Method(name, _about(name), probe(name), cost(name)))
     return MethodsTable(tuple(lines), kept["machine"])
 
 
 def measure() -> dict[str, Any]:
     """Run every method that comes with the program; what :func:`methods_table` reads."""
-    lines = {name: {"probes": asdict(probe(name)), "cost": round(cost(name), 1)} for name in ABOUT}
+    lines = {name: {"probes": asdict(probe(name)), "cost": round(cost(name), 1)} for name in _built_in()}
     return {"machine": _machine(), "methods": lines}
+
+
+def _built_in() -> list[str]:
+    return [name for name, weighting in WEIGHTINGS.items() if weighting.__module__.startswith("dmf.")]
+
+
+def _about(name: str) -> Facts:
+    about = facts("weighting", name) or Facts(name)
+    return about if about.looks_at else replace(about, looks_at=first_sentence(name))
 
 
 def in_markdown(table: MethodsTable) -> str:
@@ -109,7 +120,7 @@ def in_markdown(table: MethodsTable) -> str:
 
 def _line(method: Method) -> str:
     about, found = method.about, method.probes
-    paper = f"[{about.title}]({about.url}), {about.where}" if about.title else "–"
+    paper = f"[{about.paper.title}]({about.paper.url}), {about.paper.where}" if about.paper else "–"
     reactions = (found.spike, found.plateau, found.scale)
     cells = (
         f"`{method.name}`",

@@ -11,9 +11,10 @@ from pydantic import Field
 from torch import Tensor
 
 from dmf.errors import ConfigError
+from dmf.facts import Paper
 from dmf.options import slider
 from dmf.seeding import derive
-from dmf.weighting import functional
+from dmf.weighting import functional, papers
 from dmf.weighting.base import Combined, StepState
 from dmf.weighting.gradient import GradientOptions, GradientWeighting
 from dmf.weighting.options import StartOptions
@@ -137,6 +138,10 @@ class UPGradWeighting(ProjectingWeighting):
     """
 
     title: ClassVar[str] = "UPGrad"
+    looks_at: ClassVar[str] = "inner products of the losses' gradients"
+    paper: ClassVar[Paper] = papers.arxiv(
+        "Jacobian Descent for Multi-Objective Optimization", "arXiv 2024", "2406.16232"
+    )
     aggregator: ClassVar[str] = "UPGradWeighting"
 
 
@@ -151,6 +156,10 @@ class DualProjWeighting(ProjectingWeighting):
     """
 
     title: ClassVar[str] = "DualProj"
+    looks_at: ClassVar[str] = "inner products of the losses' gradients"
+    paper: ClassVar[Paper] = papers.arxiv(
+        "Gradient Episodic Memory for Continual Learning", "NeurIPS 2017", "1706.08840"
+    )
     aggregator: ClassVar[str] = "DualProjWeighting"
 
 
@@ -165,6 +174,10 @@ class MGDAWeighting(GramianWeighting):
     """
 
     title: ClassVar[str] = "MGDA"
+    looks_at: ClassVar[str] = "inner products of the losses' gradients"
+    paper: ClassVar[Paper] = papers.arxiv(
+        "Multi-Task Learning as Multi-Objective Optimization", "NeurIPS 2018", "1810.04650"
+    )
     aggregator: ClassVar[str] = "MGDAWeighting"
 
 
@@ -197,6 +210,8 @@ class PCGradWeighting(GramianWeighting):
     """
 
     title: ClassVar[str] = "PCGrad"
+    looks_at: ClassVar[str] = "inner products of the losses' gradients, in an order that is drawn"
+    paper: ClassVar[Paper] = papers.arxiv("Gradient Surgery for Multi-Task Learning", "NeurIPS 2020", "2001.06782")
     declares: ClassVar[type[StartOptions]] = PCGradOptions
     aggregator: ClassVar[str] = "PCGradWeighting"
 
@@ -223,6 +238,8 @@ class IMTLGWeighting(GramianWeighting):
     """
 
     title: ClassVar[str] = "IMTL-G"
+    looks_at: ClassVar[str] = "inner products of the losses' gradients"
+    paper: ClassVar[Paper] = papers.IMTL
     aggregator: ClassVar[str] = "IMTLGWeighting"
     simplex: ClassVar[bool] = False
 
@@ -240,6 +257,10 @@ class AlignedMTLWeighting(GramianWeighting):
     """
 
     title: ClassVar[str] = "Aligned-MTL"
+    looks_at: ClassVar[str] = "inner products of the losses' gradients"
+    paper: ClassVar[Paper] = papers.arxiv(
+        "Independent Component Alignment for Multi-Task Learning", "CVPR 2023", "2305.19000"
+    )
     aggregator: ClassVar[str] = "AlignedMTLWeighting"
     prefers: ClassVar[bool] = True
     simplex: ClassVar[bool] = False

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from dmf.errors import ConfigError
+from dmf.facts import LossesNeeded, Paper
 from dmf.weighting import adjusting, functional
 from dmf.weighting.host import Count, Flag, choose
 from dmf.weighting.options import StartOptions, WeightingOptions
@@ -90,6 +91,9 @@ class Weighting(KeepsPrecision, nn.Module, ABC):
 
     Class attributes:
         title: How it is written for people; its name where it says none.
+        looks_at: What its weights follow from; the first sentence of its docstring where it does not say.
+        paper: Where it was published.
+        losses_needed: How many losses must have been seen when the weights first move; None where they never do.
         declares: Its options. The constructor takes each as a keyword: its alias where it has one, else its name.
         options: These keywords; filled in by themselves.
         replayable: The weights follow from loss values alone, so a recorded history can be replayed.
@@ -119,6 +123,9 @@ class Weighting(KeepsPrecision, nn.Module, ABC):
     """
 
     title: ClassVar[str] = ""
+    looks_at: ClassVar[str] = ""
+    paper: ClassVar[Paper | None] = None
+    losses_needed: ClassVar[LossesNeeded | None] = LossesNeeded(1)
     declares: ClassVar[type[StartOptions]] = WeightingOptions
     options: ClassVar[tuple[str, ...]] = tuple(WeightingOptions.words().values())
     replayable: ClassVar[bool] = True
@@ -274,7 +281,7 @@ class Weighting(KeepsPrecision, nn.Module, ABC):
     @property
     def warmup_steps(self) -> int | None:
         """Finite steps in which the weights stay where they start: 0 if they move at once, None if they never do."""
-        return 0
+        return None if self.losses_needed is None else self.losses_needed.of(lambda word: getattr(self, word)) - 1
 
     @abstractmethod
     def forward(self, state: StepState) -> Combined:

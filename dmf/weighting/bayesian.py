@@ -8,9 +8,10 @@ from pydantic import Field
 from torch import Tensor
 
 from dmf.errors import ConfigError
+from dmf.facts import Paper
 from dmf.options import Fraction, Positive, slider
 from dmf.registry import unknown
-from dmf.weighting import functional
+from dmf.weighting import functional, papers
 from dmf.weighting.base import per_loss
 from dmf.weighting.host import Count, Flag, choose
 from dmf.weighting.mad import MADOptions, MADWeighting
@@ -82,6 +83,8 @@ class BayesianWeighting(MADWeighting):
     """
 
     title: ClassVar[str] = "Bayesian"
+    looks_at: ClassVar[str] = "the same as MAD, as evidence against a prior"
+    paper: ClassVar[Paper] = papers.DMF
     declares: ClassVar[type[StartOptions]] = BayesianOptions
     proportions: ClassVar[Mapping[str, str]] = {**MADWeighting.proportions, "log_prior": "", "log_initial": ""}
 

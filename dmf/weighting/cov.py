@@ -8,9 +8,10 @@ from pydantic import Field
 from torch import Tensor
 
 from dmf.errors import ConfigError
+from dmf.facts import LossesNeeded, Paper
 from dmf.options import Fraction, slider
 from dmf.registry import unknown
-from dmf.weighting import functional
+from dmf.weighting import functional, papers
 from dmf.weighting.base import StepState
 from dmf.weighting.host import lowest
 from dmf.weighting.options import StartOptions, WeightingOptions
@@ -73,6 +74,11 @@ class CoVWeighting(RunningWeighting):
     """
 
     title: ClassVar[str] = "CoV"
+    looks_at: ClassVar[str] = "spread of each loss beside its mean, over all steps so far"
+    paper: ClassVar[Paper] = papers.arxiv(
+        "Multi-Loss Weighting with Coefficient of Variations", "WACV 2021", "2009.01717"
+    )
+    losses_needed: ClassVar[LossesNeeded | None] = LossesNeeded(3)
     declares: ClassVar[type[StartOptions]] = CoVOptions
     takes_absent: ClassVar[bool] = True
 
@@ -101,10 +107,6 @@ class CoVWeighting(RunningWeighting):
         self.register_buffer("seen", torch.zeros(count, dtype=torch.int64))
         for name in ("mean", "ratio_mean", "ratio_variance"):
             self.register_buffer(name, torch.zeros_like(self.weights))
-
-    @property
-    def warmup_steps(self) -> int | None:
-        return 2
 
     def advance(self, losses: Tensor, steps: Sequence[int], present: Tensor | None = None) -> Tensor:
         losses = functional.bounded(losses)

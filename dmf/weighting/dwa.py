@@ -8,8 +8,9 @@ from pydantic import Field
 from torch import Tensor
 
 from dmf.errors import ConfigError
+from dmf.facts import LossesNeeded, Paper
 from dmf.options import Positive, slider
-from dmf.weighting import functional
+from dmf.weighting import functional, papers
 from dmf.weighting.base import StepState
 from dmf.weighting.host import lowest
 from dmf.weighting.options import StartOptions, WeightingOptions
@@ -57,6 +58,9 @@ class DWAWeighting(RunningWeighting):
     """
 
     title: ClassVar[str] = "DWA"
+    looks_at: ClassVar[str] = "each loss's mean over the last block of steps, beside the block before"
+    paper: ClassVar[Paper] = papers.arxiv("End-to-End Multi-Task Learning with Attention", "CVPR 2019", "1803.10704")
+    losses_needed: ClassVar[LossesNeeded | None] = LossesNeeded(1, "block_steps", 2)
     declares: ClassVar[type[StartOptions]] = DWAOptions
     takes_absent: ClassVar[bool] = True
 
@@ -73,10 +77,6 @@ class DWAWeighting(RunningWeighting):
         self.register_buffer("seen", torch.zeros(count, dtype=torch.int64))
         # Of the block before the last, the last, and the one under way; sums, because their ratio is that of the means.
         self.register_buffer("sums", torch.zeros(3, count, dtype=self.weights.dtype))
-
-    @property
-    def warmup_steps(self) -> int | None:
-        return 2 * self.block_steps
 
     def advance(self, losses: Tensor, steps: Sequence[int], present: Tensor | None = None) -> Tensor:
         size, count, losses = self.block_steps, len(losses), functional.bounded(losses)

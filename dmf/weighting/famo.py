@@ -8,8 +8,9 @@ from pydantic import Field
 from torch import Tensor
 
 from dmf.errors import ConfigError
+from dmf.facts import Paper
 from dmf.options import Finite, NonNegative, Positive, slider
-from dmf.weighting import functional
+from dmf.weighting import functional, papers
 from dmf.weighting.base import Combined, StepState, Weighting
 from dmf.weighting.host import Flag, all_finite, both, can_read, choose
 from dmf.weighting.learned import PATIENCE, Witness
@@ -77,6 +78,8 @@ class FAMOWeighting(Weighting):
     """
 
     title: ClassVar[str] = "FAMO"
+    looks_at: ClassVar[str] = "how far the last step lowered each loss on its own batch"
+    paper: ClassVar[Paper] = papers.arxiv("FAMO: Fast Adaptive Multitask Optimization", "NeurIPS 2023", "2306.03792")
     declares: ClassVar[type[StartOptions]] = FAMOOptions
     replayable: ClassVar[bool] = False
     looks_twice: ClassVar[bool] = True

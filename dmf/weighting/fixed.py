@@ -6,6 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from dmf.facts import LossesNeeded
 from dmf.weighting.base import Combined, StepState, Weighting, per_loss
 from dmf.weighting.options import StartOptions
 from dmf.weighting.stages import Derivation, stage
@@ -28,6 +29,8 @@ class FixedWeighting(Weighting):
     """
 
     title: ClassVar[str] = "Fixed"
+    looks_at: ClassVar[str] = "nothing"
+    losses_needed: ClassVar[LossesNeeded | None] = None
     declares: ClassVar[type[StartOptions]] = StartOptions
     simplex: ClassVar[bool] = False
     takes_absent: ClassVar[bool] = True
@@ -51,10 +54,6 @@ class FixedWeighting(Weighting):
     @property
     def keeps_sum(self) -> bool:
         return not self._is_given
-
-    @property
-    def warmup_steps(self) -> int | None:
-        return None
 
     def forward(self, state: StepState) -> Combined:
         return self.stay(state)

@@ -7,7 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from dmf.weighting import functional
+from dmf.facts import Paper
+from dmf.weighting import functional, papers
 from dmf.weighting.base import StepState
 from dmf.weighting.running import ScalarizingWeighting
 from dmf.weighting.stages import Derivation, stage
@@ -38,6 +39,12 @@ class GeometricWeighting(ScalarizingWeighting):
     """
 
     title: ClassVar[str] = "Geometric"
+    looks_at: ClassVar[str] = "each loss's own value: the higher, the less weight"
+    paper: ClassVar[Paper] = papers.arxiv(
+        "MultiNet++: Multi-Stream Feature Aggregation and Geometric Loss Strategy for Multi-Task Learning",
+        "CVPR Workshops 2019",
+        "1904.08492",
+    )
     takes_absent: ClassVar[bool] = True
 
     def advance(self, losses: Tensor, steps: Sequence[int], present: Tensor | None = None) -> Tensor:

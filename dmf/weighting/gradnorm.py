@@ -9,8 +9,9 @@ from pydantic import Field
 from torch import Tensor
 
 from dmf.errors import ConfigError
+from dmf.facts import LossesNeeded, Paper
 from dmf.options import Finite, Positive
-from dmf.weighting import functional
+from dmf.weighting import functional, papers
 from dmf.weighting.base import Combined, StepState
 from dmf.weighting.gradient import GradientOptions, GradientWeighting
 from dmf.weighting.host import choose
@@ -73,6 +74,13 @@ class GradNormWeighting(GradientWeighting):
     """
 
     title: ClassVar[str] = "GradNorm"
+    looks_at: ClassVar[str] = "length of each loss's gradient, and how far the loss has fallen"
+    paper: ClassVar[Paper] = papers.arxiv(
+        "GradNorm: Gradient Normalization for Adaptive Loss Balancing in Deep Multitask Networks",
+        "ICML 2018",
+        "1711.02257",
+    )
+    losses_needed: ClassVar[LossesNeeded | None] = LossesNeeded(2)
     declares: ClassVar[type[StartOptions]] = GradNormOptions
     proportions: ClassVar[Mapping[str, str]] = {**GradientWeighting.proportions, "learned": "count"}
 
@@ -93,10 +101,6 @@ class GradNormWeighting(GradientWeighting):
         self.register_buffer("seen", torch.zeros(count, dtype=torch.int64))
         for name in ("first", "mean", "square"):
             self.register_buffer(name, torch.zeros_like(self.weights))
-
-    @property
-    def warmup_steps(self) -> int | None:
-        return 1
 
     def forward(self, state: StepState) -> Combined:
         if state.finite is False:

@@ -5,6 +5,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from dmf.facts import Paper
+from dmf.weighting import papers
 from dmf.weighting.learned import LearnedWeighting
 
 
@@ -28,6 +30,8 @@ class IMTLLWeighting(LearnedWeighting):
     """
 
     title: ClassVar[str] = "IMTL-L"
+    looks_at: ClassVar[str] = "each loss's own value, through a parameter that is trained"
+    paper: ClassVar[Paper] = papers.IMTL
 
     def start(self, factors: Tensor) -> Tensor:
         return torch.log(factors)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from dmf.errors import ConfigError
+from dmf.facts import LossesNeeded
 from dmf.options import Positive
 from dmf.weighting import functional
 from dmf.weighting.base import Combined, StepState, Weighting
@@ -61,6 +62,7 @@ class LearnedWeighting(Weighting):
 
     declares: ClassVar[type[StartOptions]] = LearnedOptions
     replayable: ClassVar[bool] = False
+    losses_needed: ClassVar[LossesNeeded | None] = LossesNeeded(2)
     joins: ClassVar[bool] = True
     simplex: ClassVar[bool] = False
     takes_absent: ClassVar[bool] = True
@@ -93,10 +95,6 @@ class LearnedWeighting(Weighting):
     @abstractmethod
     def price(self, s: Tensor) -> Tensor:
         """What keeps the weights (K,) from falling to 0, without S."""
-
-    @property
-    def warmup_steps(self) -> int | None:
-        return 1
 
     def forward(self, state: StepState) -> Combined:
         if not torch.compiler.is_compiling():

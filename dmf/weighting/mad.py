@@ -8,8 +8,9 @@ from pydantic import Field
 from torch import Tensor
 
 from dmf.errors import ConfigError
+from dmf.facts import Paper
 from dmf.registry import unknown
-from dmf.weighting import functional
+from dmf.weighting import functional, papers
 from dmf.weighting.host import Count
 from dmf.weighting.options import StartOptions
 from dmf.weighting.stages import Normalisation, Stage, floor_stage, stage
@@ -48,6 +49,8 @@ class MADWeighting(WindowWeighting):
     """
 
     title: ClassVar[str] = "MAD"
+    looks_at: ClassVar[str] = "median absolute deviation of each loss's last values, scaled"
+    paper: ClassVar[Paper] = papers.DMF
     declares: ClassVar[type[StartOptions]] = MADOptions
     default_floor: ClassVar[float] = 1e-3
     absent: ClassVar[float] = -math.inf

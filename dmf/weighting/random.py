@@ -7,8 +7,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from dmf.facts import Paper
 from dmf.options import slider
 from dmf.seeding import derive
+from dmf.weighting import papers
 from dmf.weighting.base import StepState
 from dmf.weighting.options import StartOptions, WeightingOptions
 from dmf.weighting.running import RunningWeighting
@@ -47,6 +49,10 @@ class RandomWeighting(RunningWeighting):
     """
 
     title: ClassVar[str] = "Random"
+    looks_at: ClassVar[str] = "nothing: weights are drawn anew at every step"
+    paper: ClassVar[Paper] = papers.arxiv(
+        "Reasonable Effectiveness of Random Weighting: A Litmus Test for Multi-Task Learning", "TMLR 2022", "2111.10603"
+    )
     declares: ClassVar[type[StartOptions]] = RandomOptions
     takes_absent: ClassVar[bool] = True
 

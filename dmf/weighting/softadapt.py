@@ -9,9 +9,10 @@ from pydantic import Field
 from torch import Tensor
 
 from dmf.errors import ConfigError
+from dmf.facts import LossesNeeded, Paper
 from dmf.options import Finite, slider
 from dmf.registry import unknown
-from dmf.weighting import functional
+from dmf.weighting import functional, papers
 from dmf.weighting.host import Count
 from dmf.weighting.options import StartOptions, WeightingOptions
 from dmf.weighting.stages import Normalisation, Stage, stage
@@ -90,6 +91,13 @@ class SoftAdaptWeighting(WindowWeighting):
     """
 
     title: ClassVar[str] = "SoftAdapt"
+    looks_at: ClassVar[str] = "slope of each loss over its last few values"
+    paper: ClassVar[Paper] = papers.arxiv(
+        "SoftAdapt: Techniques for Adaptive Loss Weighting of Neural Networks with Multi-Part Loss Functions",
+        "arXiv 2019",
+        "1912.12355",
+    )
+    losses_needed: ClassVar[LossesNeeded | None] = LossesNeeded(0, "window")
     declares: ClassVar[type[StartOptions]] = SoftAdaptOptions
     default_floor: ClassVar[float] = 0.0  # a slope may well be 0
     absent: ClassVar[float] = -math.inf

@@ -8,8 +8,9 @@ from pydantic import Field
 from torch import Tensor
 
 from dmf.errors import ConfigError
+from dmf.facts import Paper
 from dmf.options import Finite, Positive, slider
-from dmf.weighting import functional
+from dmf.weighting import functional, papers
 from dmf.weighting.base import StepState
 from dmf.weighting.options import StartOptions, WeightingOptions
 from dmf.weighting.running import ScalarizingWeighting
@@ -55,6 +56,10 @@ class TchebycheffWeighting(ScalarizingWeighting):
     """
 
     title: ClassVar[str] = "Tchebycheff"
+    looks_at: ClassVar[str] = "which loss is the worst"
+    paper: ClassVar[Paper] = papers.arxiv(
+        "Smooth Tchebycheff Scalarization for Multi-Objective Optimization", "ICML 2024", "2402.19078"
+    )
     declares: ClassVar[type[StartOptions]] = TchebycheffOptions
     takes_absent: ClassVar[bool] = True
 

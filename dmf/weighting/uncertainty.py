@@ -7,8 +7,10 @@ from pydantic import Field
 from torch import Tensor
 
 from dmf.errors import ConfigError
+from dmf.facts import Paper
 from dmf.options import Finite
 from dmf.registry import unknown
+from dmf.weighting import papers
 from dmf.weighting.learned import LIMIT, LearnedOptions, LearnedWeighting
 from dmf.weighting.options import StartOptions
 
@@ -61,6 +63,12 @@ class UncertaintyWeighting(LearnedWeighting):
     """
 
     title: ClassVar[str] = "Uncertainty"
+    looks_at: ClassVar[str] = "each loss's own value, through a parameter that is trained"
+    paper: ClassVar[Paper] = papers.arxiv(
+        "Multi-Task Learning Using Uncertainty to Weigh Losses for Scene Geometry and Semantics",
+        "CVPR 2018",
+        "1705.07115",
+    )
     declares: ClassVar[type[StartOptions]] = UncertaintyOptions
 
     def __init__(

@@ -4,7 +4,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from dmf.weighting import functional
+from dmf.facts import Paper
+from dmf.weighting import functional, papers
 from dmf.weighting.host import Count
 from dmf.weighting.stages import Normalisation, Stage, floor_stage, stage
 from dmf.weighting.window import WindowWeighting
@@ -33,6 +34,8 @@ class VarianceWeighting(WindowWeighting):
     """
 
     title: ClassVar[str] = "Variance"
+    looks_at: ClassVar[str] = "variance of each loss's last values, scaled"
+    paper: ClassVar[Paper] = papers.DMF
     default_floor: ClassVar[float] = 1e-6
     normalisation: ClassVar[Normalisation] = (
         "w = v / Σ v",

@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dmf.errors import ConfigError
+from dmf.facts import LossesNeeded
 from dmf.options import NonNegative, Positive, slider
 from dmf.weighting import functional
 from dmf.weighting.base import Combined, StepState, Weighting
@@ -90,6 +91,7 @@ class WindowWeighting(Weighting):
             In the unit of the statistic: of the scaled window, squared for the variance.
     """
 
+    losses_needed: ClassVar[LossesNeeded | None] = LossesNeeded(0, "history_min")
     declares: ClassVar[type[StartOptions]] = WindowOptions
     takes_absent: ClassVar[bool] = True
     default_floor: ClassVar[float]
@@ -136,10 +138,6 @@ class WindowWeighting(Weighting):
         A rule that learns overrides both.
         """
         return self.propose(statistics)
-
-    @property
-    def warmup_steps(self) -> int | None:
-        return self.history_min - 1
 
     def scale(self, window: Tensor, filled: Count) -> Tensor:
         """The window as the statistic sees it, (..., K, T): compressed, then stretched."""

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from dmf.methods import table
-from dmf.methods.about import ABOUT
 from dmf.methods.probes import probe
 from dmf.methods.table import EVENTS, in_markdown, main, measure, methods_table
 from dmf.plugins import load_plugin
@@ -17,9 +16,11 @@ OFTEN_RUN = [name for name in WEIGHTINGS if not WEIGHTINGS[name].host_sync]  # t
 
 
 def test_every_method_has_a_line_and_a_paper():
-    assert [method.name for method in methods_table().methods] == list(ABOUT) == list(WEIGHTINGS)
-    assert all(about.url.startswith("https://") and about.where for name, about in ABOUT.items() if name != "fixed")
-    assert all(method.cost > 0 and method.about.looks_at for method in methods_table().methods)
+    methods = methods_table().methods
+    assert [method.name for method in methods] == list(WEIGHTINGS)
+    papers = [method.about.paper for method in methods if method.name != "fixed"]
+    assert all(paper and paper.url.startswith("https://") and paper.where and paper.title for paper in papers)
+    assert all(method.cost > 0 and vars(WEIGHTINGS[method.name])["looks_at"] for method in methods)
 
 
 @pytest.mark.parametrize("name", [*OFTEN_RUN, "upgrad"])
@@ -54,8 +55,7 @@ def test_a_method_that_cannot_be_run_is_left_out(plugin):
 
 
 def test_the_table_is_made_by_running_every_method(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(table, "ABOUT", {name: ABOUT[name] for name in ("fixed", "random")})
-    monkeypatch.setattr(table, "WEIGHTINGS", {})
+    monkeypatch.setattr(table, "WEIGHTINGS", {name: WEIGHTINGS[name] for name in ("fixed", "random")})
     monkeypatch.setattr(table, "FILE", tmp_path / "table.json")
     made = measure()
     assert list(made["methods"]) == ["fixed", "random"]
