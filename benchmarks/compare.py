@@ -100,7 +100,7 @@ def record(store: RunStore, name: str, seed: int, steps: int) -> list[str]:
         "data": DataConfig().model_dump(mode="json"),
         "training": TrainingConfig(seed=seed).model_dump(mode="json"),
     }
-    fusions = [FusionConfig(weighting=method).flat() for method in METHODS]
+    fusions = [FusionConfig(weighting=method).recorded() for method in METHODS]
     made = store.create_experiment(config, name=name, labels=list(METHODS), run_configs=fusions, environment={})
     ids, owner = [run.id for run in made.runs], new_owner("bench")
     store.claim(ids, owner)

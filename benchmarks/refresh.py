@@ -39,7 +39,7 @@ class Followed:
     """Four running runs of ``steps`` steps, and what a page keeps of them."""
 
     def __init__(self, store: RunStore, steps: int) -> None:
-        config = FusionConfig().flat()
+        config = FusionConfig().recorded()
         labels = [f"run {number}" for number in range(RUNS)]
         experiment = store.create_experiment(
             {}, name="bench", labels=labels, run_configs=[config] * RUNS, environment={}

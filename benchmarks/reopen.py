@@ -97,7 +97,7 @@ def recorded(steps: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
 
 def new_run(store: RunStore) -> tuple[str, str]:
     """A claimed run: its id and its owner."""
-    config = FusionConfig().flat()
+    config = FusionConfig().recorded()
     experiment = store.create_experiment({}, name="bench", labels=["a"], run_configs=[config], environment={})
     run, owner = experiment.runs[0].id, new_owner("bench")
     store.claim([run], owner)

@@ -199,6 +199,9 @@ def _run(common: Mapping[str, Any], changes: Mapping[str, str]) -> RunConfig:
 def refuse_idle(words: Iterable[str], fusions: Sequence[FusionConfig]) -> None:
     """Refuse options that none of the methods of any run has.
 
+    But for those of the methods that come with the program: they were settings of every run before methods had options,
+    and command lines that somebody wrote then stay as they are.
+
     Raises:
         ConfigError: That says which methods have it.
     """
@@ -215,6 +218,8 @@ def refuse_idle(words: Iterable[str], fusions: Sequence[FusionConfig]) -> None:
     for word in asked:
         if word not in had:
             having = declared.words().get(word.rpartition(".")[2])
+            if having and having.is_built_in and "." not in word:
+                continue
             methods = f" {', '.join(having.methods)} {_has(having.methods)}." if having else ""
             chosen = dict.fromkeys(choice.name for fusion in fusions for choice in fusion.places.values())
             raise ConfigError(f"{word}: none of {', '.join(chosen)} has this option.{methods}", word)

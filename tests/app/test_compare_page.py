@@ -33,7 +33,7 @@ def record(store: RunStore, name: str = "Race", seed: int = 0, size: int = 64, *
         "data": DataConfig(image_size=size).model_dump(mode="json"),
         "training": TrainingConfig(seed=seed).model_dump(mode="json"),
     }
-    fusions = [FusionConfig(weighting=method).flat() for method in hits]
+    fusions = [FusionConfig(weighting=method).recorded() for method in hits]
     made = store.create_experiment(config, name=name, labels=list(hits), run_configs=fusions, environment={})
     store.claim([run.id for run in made.runs], "test")
     generator = np.random.default_rng(seed)
@@ -158,7 +158,7 @@ def test_how_weights_behaved_is_a_line_per_run(store: RunStore) -> None:
 
 
 def test_a_run_that_has_not_begun_is_compared_as_far_as_it_goes(store: RunStore) -> None:
-    fusion = FusionConfig(auxiliary="none").flat()
+    fusion = FusionConfig(auxiliary="none").recorded()
     made = store.create_experiment({}, name="Waits", labels=["mad"], run_configs=[fusion], environment={})
     test = page(",".join([*record(store), made.runs[0].id]), show="γ(t)")
     assert "no scores of single test images" in said(test, "results").replace("\\", "")

@@ -32,7 +32,7 @@ def record(
 ) -> str:
     """An experiment on the phantom with validation CB-Dice by run, from epoch 0 on."""
     scores = scores or {"mad": (0.1, 0.8, 0.7)}
-    fusions = [FusionConfig(weighting=label.split()[0]).flat() for label in scores]
+    fusions = [FusionConfig(weighting=label.split()[0]).recorded() for label in scores]
     config = {"data": {"dataset": "phantom", "image_size": 64}, "training": {"epochs": 5}}
     made = store.create_experiment(config, name=name, labels=list(scores), run_configs=fusions, environment={})
     store.claim([run.id for run in made.runs], "test")

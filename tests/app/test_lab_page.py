@@ -38,7 +38,7 @@ def record(store: RunStore, method: str = "mad", *, label: str = "MAD run", turn
         {"training": {"lr": 0.002}},
         name="Race",
         labels=[label],
-        run_configs=[config.flat()],
+        run_configs=[config.recorded()],
         environment={},
     )
     (run,) = made.runs
@@ -144,7 +144,7 @@ def test_a_run_whose_method_was_changed_is_offered_as_it_was(store: RunStore, vi
 
 def test_a_run_whose_own_method_needs_more_than_losses_is_replayed_under_others(store: RunStore, visit: Any) -> None:
     id = record(store)
-    config = FusionConfig(weighting="gradnorm").flat()
+    config = FusionConfig(weighting="gradnorm").recorded()
     made = store.create_experiment({}, name="G", labels=["g"], run_configs=[config], environment={})
     store.claim([made.runs[0].id], "test")
     telemetry = store.telemetry(id)

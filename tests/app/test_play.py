@@ -146,7 +146,7 @@ def test_nothing_is_written_to_the_store(example: str, store: RunStore, clock: l
 
 
 def test_what_trains_or_never_began_is_not_played(store: RunStore, visit: Any) -> None:
-    fusion = FusionConfig().flat()
+    fusion = FusionConfig().recorded()
     made = store.create_experiment({}, name="Waits", labels=["a"], run_configs=[fusion], environment={})
     store.claim([made.runs[0].id], "me")
     test = visit("train", experiment=made.id)

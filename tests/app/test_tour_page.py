@@ -154,7 +154,7 @@ def test_training_it_begins_its_race_with_its_changes(
             config.model_dump(mode="json"),
             name=config.name,
             labels=[run.label for run in config.runs],
-            run_configs=[run.fusion.flat() for run in config.runs],
+            run_configs=[run.fusion.recorded() for run in config.runs],
             environment={},
         )
         return made.id

@@ -38,7 +38,7 @@ def record(
     methods: tuple[str, str] = ("variance", "mad"),
 ) -> str:
     """An experiment of two runs with everything a training leaves behind; ``bad``: a loss, NaN so often at first."""
-    fusions = [{**FusionConfig(weighting=name).flat()} for name in methods]
+    fusions = [{**FusionConfig(weighting=name).recorded()} for name in methods]
     config = {"data": {"dataset": "phantom", "image_size": 16}, "training": {"epochs": 2}}
     experiment = store.create_experiment(
         config, name="Two methods", labels=list(methods), run_configs=fusions, environment={}
@@ -127,7 +127,7 @@ def test_a_second_click_on_start_starts_nothing_more(store: RunStore) -> None:
 
 def test_what_is_queued_says_what_it_waits_for(store: RunStore) -> None:
     training = {"training": {"device": "cpu"}}
-    fusion = FusionConfig().flat()
+    fusion = FusionConfig().recorded()
     first, second = (
         store.create_experiment(training, name=name, labels=["mad"], run_configs=[fusion], environment={})
         for name in ("step 5 <b>", "second")
@@ -311,7 +311,7 @@ def test_an_unknown_experiment_is_said_and_others_are_offered(store: RunStore, i
 
 
 def test_a_name_is_shown_as_it_was_typed(store: RunStore) -> None:
-    fusion = FusionConfig().flat()
+    fusion = FusionConfig().recorded()
     experiment = store.create_experiment(
         {}, name="a*b* [c](d) :red[e] $f$", labels=["mad"], run_configs=[fusion], environment={}
     )
@@ -413,7 +413,7 @@ def test_steps_that_were_skipped_are_counted_with_the_loss_to_blame(store: RunSt
 def test_the_queue_is_listed_with_who_trains_and_can_be_cancelled(store: RunStore) -> None:
     running = record(store, 4, RunState.RUNNING)
     training = {"training": {"device": "cpu", "epochs": 3}}
-    fusion = FusionConfig().flat()
+    fusion = FusionConfig().recorded()
     waits = store.create_experiment(training, name="waits", labels=["mad"], run_configs=[fusion], environment={})
     store.claim([waits.runs[0].id], "dmf train on host (process 7, ab12)")
     test = page(running)

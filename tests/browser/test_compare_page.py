@@ -21,7 +21,7 @@ IMAGES = 12
 
 def record(store: RunStore, name: str, seed: int, hits: dict[str, int]) -> list[str]:
     """Finished runs of one experiment, by method; ``hits`` says how many of 100 lesion pixels each finds."""
-    fusions = [FusionConfig(weighting=method).flat() for method in hits]
+    fusions = [FusionConfig(weighting=method).recorded() for method in hits]
     config = {
         "data": DataConfig().model_dump(mode="json"),
         "model": ModelConfig().model_dump(mode="json"),

@@ -20,7 +20,7 @@ def drawn() -> lab.History:
 
 def record(store: RunStore, steps: int, **settings: Any) -> str:
     """A run that has recorded rising losses 0, 1, 2, ... and equal weights."""
-    config = FusionConfig(terms=("ce", "dice"), **settings).flat()
+    config = FusionConfig(terms=("ce", "dice"), **settings).recorded()
     (run,) = store.create_experiment(
         {"data": {"dataset": "phantom"}, "training": {"lr": 0.1}},
         name="e",
@@ -69,7 +69,7 @@ def test_of_a_long_run_the_last_steps_are_taken_and_that_is_said(
 
 
 def test_a_run_without_steps_or_none_at_all_is_told(store: RunStore) -> None:
-    config = FusionConfig().flat()
+    config = FusionConfig().recorded()
     (run,) = store.create_experiment({}, name="e", labels=["a"], run_configs=[config], environment={}).runs
     with pytest.raises(DataError, match="no step yet"):
         lab.run_history(run.id)
@@ -90,7 +90,7 @@ def test_a_run_with_more_losses_than_can_be_told_apart_is_refused(store: RunStor
 
 
 def test_only_runs_that_have_steps_are_offered(store: RunStore) -> None:
-    config = FusionConfig().flat()
+    config = FusionConfig().recorded()
     store.create_experiment({}, name="e", labels=["a"], run_configs=[config], environment={})
     id = record(store, 5)
     assert lab.lab_runs() == {id: ("mad", "e")}

@@ -23,7 +23,7 @@ def experiment() -> ExperimentRow:
         {"training": {"lr": 0.01}},
         name="e",
         labels=["a", "b", "c"],
-        run_configs=[fusion.flat() for fusion in fusions],
+        run_configs=[fusion.recorded() for fusion in fusions],
         environment={},
     )
     ids = [run.id for run in made.runs]
@@ -92,7 +92,7 @@ def test_nobody_waits_for_ever(experiment, monkeypatch) -> None:
 
 def test_what_is_queued_is_not_waited_for(experiment, monkeypatch) -> None:
     store = access.store()
-    fusion = FusionConfig().flat()
+    fusion = FusionConfig().recorded()
     queued = store.create_experiment({}, name="q", labels=["a"], run_configs=[fusion], environment={})
     waited: list[float] = []
     monkeypatch.setattr(live_settings, "time", SimpleNamespace(monotonic=time.monotonic, sleep=waited.append))

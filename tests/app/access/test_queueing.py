@@ -12,7 +12,7 @@ from dmf.errors import RunFinishedError, RunNotFoundError
 from dmf.records import RunState, StateChange
 
 HERE = "dashboard on host (process 7, ab12)"
-FUSION = FusionConfig().flat()
+FUSION = FusionConfig().recorded()
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def test_an_ending_server_stops_what_trains_and_waits_for_it() -> None:
 
 
 def queued() -> ExperimentRow:
-    fusion = FusionConfig().flat()
+    fusion = FusionConfig().recorded()
     made = access.store().create_experiment({}, name="q", labels=["a", "b"], run_configs=[fusion] * 2, environment={})
     access.store().claim([run.id for run in made.runs], "someone")
     return made

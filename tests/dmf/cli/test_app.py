@@ -53,7 +53,7 @@ def test_python_m_dmf_is_dmf():
     assert done.stdout == f"dmf {__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [["train", "--help"], ["--version"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["runs", "--help"], ["--version"]])
 def test_help_does_not_import_torch(arguments):
     code = (
         f"import sys; sys.argv = ['dmf', *{arguments!r}]\n"

@@ -131,7 +131,7 @@ def test_a_change_turns_its_setting_and_is_remembered_in_order(make_run):
     assert (run.lr, run.settings.lr) == (0.01, 0.01)
     assert isinstance(run.fusion.weighting, BayesianWeighting)
     assert (run.fusion.schedule.gamma, run.fusion.schedule.rate, run.fusion.schedule.every) == (2.0, 0.5, 4)
-    assert run.settings.fusion.weighting == "bayesian"
+    assert run.settings.fusion.weighting.name == "bayesian"
 
 
 @pytest.mark.parametrize(
