@@ -296,7 +296,7 @@ def turned_to_plugin(store, tiny, slow, plugin):
     def command(runs):
         if runs[0].step == 2:
             store.add_command(run.id, "set", "weighting", "height")
-        if runs[0].settings.fusion.weighting == "height":
+        if runs[0].settings.fusion.weighting.name == "height":
             job.stop.set()
 
     job.train(command)
