@@ -2,124 +2,44 @@
 
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from dmf.cli.options import with_options
 from dmf.cli.shared import STORE, console, document, file_of, json_text, keep_inputs, open_store, print_json
+from dmf.cli.study_bars import study_bars
+from dmf.cli.study_options import Engine, arguments_of, chosen_engine, chosen_plan, parameters_of
 from dmf.cli.train import clean_stop
 from dmf.errors import ConfigError
-from dmf.registry import unknown
-from dmf.studies import PLANS, StudyPlan, cells, find_plan
+from dmf.studies import cells
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from dmf.jobs import Job, OnStep
-    from dmf.runs import CellRow, RunStore
+    from dmf.runs import RunStore
     from dmf.studies.progress import StudyProgress
     from dmf.studies.results import StudyTable
-    from dmf.training import TrainingRun
 
 study_app = typer.Typer(
     help="Plan experiments over repeats, datasets and configurations; train them; see what they say.",
     no_args_is_help=True,
 )
 
-PLAN = typer.Argument(help=f"A plan that comes with the program ({', '.join(PLANS)}), or a TOML file.")
 STUDY = typer.Argument(help="Name of the study.")
-NAME = typer.Option(help="Name to keep the study under; default the plan's.")
-DATASET = typer.Option(help="Train on this dataset instead of the plan's; may be given again.")
-ROOT = typer.Option(help="Folder that the dataset lies in, where there is one dataset.")
-REPEATS = typer.Option(help="How often, each time with another seed.", min=1)
-EPOCHS = typer.Option(help="Passes over the training images.", min=1)
-SIZE = typer.Option(help="Side of the square images the network sees, in pixels.")
-CONFIGURATIONS = typer.Option(help="Only these of the plan's configurations, with semicolons or commas between.")
-SET = typer.Option("--set", help="Any other setting of `dmf train` for all cells, as field=value; may be given again.")
-MODE = typer.Option(help="paper, or notebook: compute losses and weights as the authors' notebook does.")
-WORKERS = typer.Option(help="How many processes train cells at the same time.", min=1, max=64)
-ENGINE = typer.Option(help="local, or ray: on a Ray cluster, one cell to a task; needs dmf[scale].")
-ADDRESS = typer.Option(help="Of the Ray cluster: auto, or HOST:PORT of its head.")
-GPUS = typer.Option(help="GPUs that a task on a Ray cluster asks for; a fraction where several share one.", min=0)
 JSON = typer.Option("--json", help="Print one JSON document and nothing else.")
 
 
-def _chosen(
-    plan: str,
+def _plan(
     *,
-    name: str | None,
-    dataset: Sequence[str] | None,
-    root: str | None,
-    repeats: int | None,
-    epochs: int | None,
-    image_size: int | None,
-    configurations: str | None,
-    settings: Sequence[str] | None,
-    mode: str | None,
-) -> StudyPlan:
-    """The plan with what was said on the command line.
-
-    Raises:
-        ConfigError: If something cannot be.
-    """
-    found = find_plan(plan)
-    changes: dict[str, Any] = {"name": name, "repeats": repeats, "mode": mode}
-    changes = {field: value for field, value in changes.items() if value is not None}
-    datasets = tuple({"dataset": one} for one in dataset) if dataset else found.datasets
-    if root is not None:
-        if len(datasets) != 1:
-            raise ConfigError(f"`--root` is the folder of one dataset, these are {len(datasets)}.", "root")
-        datasets = ({**datasets[0], "root": root},)
-    base: dict[str, Any] = dict(found.base)
-    for text in settings or ():
-        field, equals, value = text.partition("=")
-        if not equals:
-            raise ConfigError(f"Expected field=value, got {text!r}.", "set")
-        base[field.strip().replace("-", "_")] = value.strip()
-    base |= {field: v for field, v in {"epochs": epochs, "image_size": image_size}.items() if v is not None}
-    changed = found.changed({**changes, "datasets": datasets, "base": base})
-    if configurations is None:
-        return changed
-    parted = configurations.split(";" if ";" in configurations else ",")
-    return changed.only([name.strip() for name in parted if name.strip()])
-
-
-@study_app.command("plan")
-def plan(
-    plan: Annotated[str, PLAN],
-    *,
-    name: Annotated[str | None, NAME] = None,
-    dataset: Annotated[list[str] | None, DATASET] = None,
-    root: Annotated[str | None, ROOT] = None,
-    repeats: Annotated[int | None, REPEATS] = None,
-    epochs: Annotated[int | None, EPOCHS] = None,
-    image_size: Annotated[int | None, SIZE] = None,
-    configurations: Annotated[str | None, CONFIGURATIONS] = None,
-    settings: Annotated[list[str] | None, SET] = None,
-    mode: Annotated[str | None, MODE] = None,
     probe: Annotated[bool, typer.Option(help="Train a little, to tell how long it takes.")] = True,
     json: Annotated[bool, JSON] = False,
+    **given: Any,
 ) -> None:
     """Say what a study would train, how long that takes here and what it keeps, without keeping anything."""
-    chosen = _chosen(
-        plan,
-        name=name,
-        dataset=dataset,
-        root=root,
-        repeats=repeats,
-        epochs=epochs,
-        image_size=image_size,
-        configurations=configurations,
-        settings=settings,
-        mode=mode,
-    )
+    chosen = chosen_plan(**given)
     planned = cells(chosen)
     estimates = {}
     if probe:
@@ -168,63 +88,34 @@ def plan(
         )
 
 
-@study_app.command("run")
-def run(
-    plan: Annotated[str, PLAN],
-    *,
-    name: Annotated[str | None, NAME] = None,
-    dataset: Annotated[list[str] | None, DATASET] = None,
-    root: Annotated[str | None, ROOT] = None,
-    repeats: Annotated[int | None, REPEATS] = None,
-    epochs: Annotated[int | None, EPOCHS] = None,
-    image_size: Annotated[int | None, SIZE] = None,
-    configurations: Annotated[str | None, CONFIGURATIONS] = None,
-    settings: Annotated[list[str] | None, SET] = None,
-    mode: Annotated[str | None, MODE] = None,
-    workers: Annotated[int, WORKERS] = 1,
-    engine: Annotated[str, ENGINE] = "local",
-    address: Annotated[str, ADDRESS] = "auto",
-    gpus: Annotated[float, GPUS] = 0,
-    store: Annotated[str | None, STORE] = None,
-    json: Annotated[bool, JSON] = False,
-) -> None:
+def _run(*, store: Annotated[str | None, STORE] = None, json: Annotated[bool, JSON] = False, **given: Any) -> None:
     """Train a study, from where it stands: what is finished stays; more repeats or datasets are added to it.
 
     Ctrl-C stops cleanly: checkpoints are written, and `dmf study resume` goes on.
     """
-    chosen = _chosen(
-        plan,
-        name=name,
-        dataset=dataset,
-        root=root,
-        repeats=repeats,
-        epochs=epochs,
-        image_size=image_size,
-        configurations=configurations,
-        settings=settings,
-        mode=mode,
-    )
+    chosen = chosen_plan(**arguments_of(chosen_plan, given))
     from dmf.studies.storing import store_plan
 
     opened = open_store(store)
-    train = _engine(engine, workers, address, gpus)
+    train = chosen_engine(**arguments_of(chosen_engine, given))
     store_plan(opened, chosen)
     _train(opened, chosen.name, train, failed=False, as_json=json)
 
 
-@study_app.command("resume")
-def resume(
+def _resume(
     study: Annotated[str, STUDY],
     *,
-    workers: Annotated[int, WORKERS] = 1,
-    engine: Annotated[str, ENGINE] = "local",
-    address: Annotated[str, ADDRESS] = "auto",
-    gpus: Annotated[float, GPUS] = 0,
     store: Annotated[str | None, STORE] = None,
     json: Annotated[bool, JSON] = False,
+    **given: Any,
 ) -> None:
     """Go on with a study: what was stopped, interrupted or failed continues from its checkpoint, then what waits."""
-    _train(open_store(store), study, _engine(engine, workers, address, gpus), failed=True, as_json=json)
+    _train(open_store(store), study, chosen_engine(**given), failed=True, as_json=json)
+
+
+study_app.command("plan")(with_options(_plan, parameters_of(chosen_plan)))
+study_app.command("run")(with_options(_run, parameters_of(chosen_plan, chosen_engine)))
+study_app.command("resume")(with_options(_resume, parameters_of(chosen_engine)))
 
 
 @study_app.command("status")
@@ -336,36 +227,6 @@ def print_table(found: "StudyTable") -> None:
         document.print(sentence, highlight=False, markup=False, soft_wrap=True)
 
 
-Engine: TypeAlias = "Callable[[RunStore, str, threading.Event, _Bars], None]"
-"""Trains a study of a store until nothing is left or the event is set, and keeps the bars up to date."""
-
-
-def _engine(name: str, workers: int, address: str, gpus: float) -> Engine:
-    """The engine that was asked for.
-
-    Raises:
-        ConfigError: If there is none of this name.
-    """
-
-    def here(store: "RunStore", study: str, stop: threading.Event, bars: "_Bars") -> None:
-        from dmf.studies.local import LocalEngine, train_in_processes
-
-        if workers == 1:
-            LocalEngine(store, study, stop=stop, on_cell=bars.on_cell).run()
-        else:
-            train_in_processes(store, study, workers, stop=stop, on_look=bars.look)
-
-    def cluster(store: "RunStore", study: str, stop: threading.Event, bars: "_Bars") -> None:
-        from dmf.studies.cluster import train_on_cluster
-
-        train_on_cluster(store, study, address, stop=stop, gpus=gpus, on_look=bars.look)
-
-    engines: dict[str, Engine] = {"local": here, "ray": cluster}
-    if name not in engines:
-        raise ConfigError(unknown("engine", name, engines), "engine")
-    return engines[name]
-
-
 def _train(store: "RunStore", study: str, train: Engine, *, failed: bool, as_json: bool) -> None:
     from dmf.studies.progress import progress
     from dmf.studies.results import study_table, table_document
@@ -375,7 +236,7 @@ def _train(store: "RunStore", study: str, train: Engine, *, failed: bool, as_jso
         f"Study [bold]{escape(study)}[/] in {escape(store.url.render_as_string())}", highlight=False, soft_wrap=True
     )
     stop = threading.Event()
-    with clean_stop(stop), _progress(store, study) as bars:
+    with clean_stop(stop), study_bars(store, study) as bars:
         train(store, study, stop, bars)
     ended = progress(store, study)
     if as_json:
@@ -397,45 +258,6 @@ def _train(store: "RunStore", study: str, train: Engine, *, failed: bool, as_jso
         console.print(f"[bold red]{escape(key)} failed:[/] {escape(reason)}", highlight=False, soft_wrap=True)
     if troubles:
         raise typer.Exit(1)
-
-
-class _Bars:
-    """One bar over the cells, and one inside the cell that trains here."""
-
-    def __init__(self, store: "RunStore", study: str, shown: Progress) -> None:
-        self._store, self._study, self._shown = store, study, shown
-        self._all = shown.add_task("cells", total=None)
-        self._inside: Any = None
-        self.look()
-
-    def look(self) -> None:
-        """Bring the bar over the cells up to date."""
-        found = self._store.study_cells(self._study)
-        done = sum(cell.state is not None and cell.state.value == "finished" for cell in found)
-        self._shown.update(self._all, completed=done, total=len(found))
-
-    def on_cell(self, cell: "CellRow", job: "Job") -> "OnStep":
-        """Begin the bar of a cell."""
-        self.look()
-        if self._inside is not None:
-            self._shown.remove_task(self._inside)
-        self._inside = self._shown.add_task(cell.key, total=None)
-
-        def on_step(runs: "Sequence[TrainingRun]") -> None:
-            taken = sum(run.step for run in runs)
-            total = None if job.steps_total is None else job.steps_total * len(runs)
-            self._shown.update(self._inside, completed=taken, total=total)
-
-        return on_step
-
-
-@contextmanager
-def _progress(store: "RunStore", study: str) -> "Iterator[_Bars]":
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as shown:
-        bars = _Bars(store, study, shown)
-        yield bars
-        bars.look()
 
 
 def duration(seconds: float) -> str:

@@ -4,7 +4,7 @@ from typing import Protocol
 
 import streamlit as st
 
-from app.components.page_style import plain
+from app.components.page_style import plain, seconds_in_words
 from app.views.study import StudyView
 
 ICONS = {
@@ -39,7 +39,7 @@ def study_progress(view: StudyView, steering: Steering) -> None:
     if view.about:
         st.markdown(plain(view.about))
     total = len(view.cells)
-    left = "" if view.seconds_left is None else f", about {_duration(view.seconds_left)} left"
+    left = "" if view.seconds_left is None else f", about {seconds_in_words(view.seconds_left)} left"
     st.progress(view.finished / total if total else 0.0, text=f"{view.finished} of {total} cells finished{left}")
     is_over = view.finished == total
     with st.container(horizontal=True, gap="small"):
@@ -100,9 +100,3 @@ def _grid(view: StudyView) -> None:
             "inspect": link("Inspect", display_text="inspect"),
         },
     )
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -3,7 +3,7 @@
 import pytest
 
 from dmf.errors import ConfigError
-from dmf.studies import PLANS, Axis, StudyPlan, cells, find_plan, read_plan
+from dmf.studies import PLANS, Axis, StudyPlan, adapted, cells, find_plan, read_plan
 
 
 def test_the_paper_is_13_configurations_in_10_repeats_of_3_datasets():
@@ -19,7 +19,7 @@ def test_the_paper_is_13_configurations_in_10_repeats_of_3_datasets():
 
 
 def test_the_notebook_sets_what_it_computes_otherwise_and_trains_without_filter():
-    plan = PLANS["paper"].changed({"mode": "notebook", "base": {}})
+    plan = adapted(PLANS["paper"], mode="notebook")  # whose base has a filter
     config = cells(plan)["busi, seed 0"]
     bayesian = next(run.fusion for run in config.runs if run.label == "bayesian/tversky")
     assert (bayesian.prior, bayesian.median, bayesian.floor, bayesian.loss_counts, bayesian.detach_weights) == (
@@ -27,6 +27,14 @@ def test_the_notebook_sets_what_it_computes_otherwise_and_trains_without_filter(
         False,
     )
     assert (config.data.filter, config.training.absent) == (False, "zero")
+
+
+def test_what_is_said_besides_wins_over_a_mode_and_that_over_the_base_of_a_plan():
+    plan = StudyPlan(name="x", base={"history_min": 7, "epochs": 9}, configurations=({"weighting": "mad"},))
+    (config,) = cells(adapted(plan, mode="notebook", settings=["history-max=60"], epochs=2)).values()
+    fusion = config.runs[0].fusion
+    assert (fusion.history_min, fusion.history_max, config.training.epochs) == (50, 60, 2)
+    assert adapted(plan, mode="paper").base == plan.base
 
 
 def test_what_is_no_setting_of_losses_makes_cells_of_their_own_under_the_same_seed():
