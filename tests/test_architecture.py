@@ -115,7 +115,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dmf.__main__": {"dmf.cli"},
     "app.charts": set(),
     # Plain data to be shown: pages and components name them, access makes them.
-    "app.views": {"dmf.runs", "dmf.analysis", "dmf.replay", "dmf.data", "dmf.tasks.segmentation.metrics"},
+    "app.views": {"dmf.runs", "dmf.analysis", "dmf.replay", "dmf.data"},
     "app.components": {"app.views", "app.charts", "app.state", "app.theme"},
     "app.state": {"app.charts", "app.components", "app.theme"},
     "app.theme": {"app.charts", "app.components", "app.state"},
@@ -123,7 +123,6 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app.views",
         "dmf.studies",
         *("dmf.runs", "dmf.analysis", "dmf.replay", "dmf.jobs", "dmf.build", "dmf.tasks"),
-        "dmf.tasks.segmentation.metrics",
         "dmf.examples",
         "dmf.methods",
         "dmf.plugins",
@@ -131,7 +130,20 @@ MAY_IMPORT: dict[str, set[str]] = {
         "dmf.importing",
         "dmf.trained",
     },
-    "app.pages": {"app.access", "app.views", "app.components", "app.charts", "app.state"},
+    # A room of pages for each task, which knows no other, then their registry, which pages ask.
+    "app.tasks.base": {"app.views", "app.components", "app.state"},
+    "app.tasks.segmentation": {
+        *("app.tasks.base", "app.tasks.segmentation.access", "app.tasks.segmentation.views"),
+        *("app.access", "app.views", "app.components", "app.charts", "app.state", "app.theme"),
+        "dmf.tasks.segmentation.metrics",
+    },
+    "app.tasks.segmentation.views": {"app.views", "dmf.tasks.segmentation.metrics"},
+    "app.tasks.segmentation.access": {
+        *("app.tasks.segmentation.views", "app.access", "app.views"),
+        *("dmf.runs", "dmf.analysis", "dmf.build", "dmf.data", "dmf.tasks.segmentation.metrics"),
+    },
+    "app.tasks": {"app.tasks.base", "app.tasks.segmentation", "dmf.tasks"},
+    "app.pages": {"app.access", "app.tasks", "app.views", "app.components", "app.charts", "app.state"},
     "app.__main__": set(),
     "app.main": {"app.access", "app.components", "app.charts", "app.state", "app.theme", "app.pages"},
 }

@@ -43,15 +43,8 @@ from app.access.datasets import (
 )
 from app.access.explaining import explanation
 from app.access.exporting import run_data, run_file
-from app.access.inspecting import (
-    bring_predictions,
-    case_table,
-    inspected_runs,
-    kept_limits,
-    missing_probabilities,
-    reliability_of,
-    stored_megabytes,
-)
+from app.access.inspecting import bring_predictions, inspected_runs, kept_limits, stored_megabytes
+from app.access.kept_samples import sampled_cases
 from app.access.lab import (
     PERTURBATIONS,
     evenness,
@@ -90,11 +83,11 @@ from app.access.reading import (
     pictures,
     score_note,
     store,
+    task_title,
 )
 from app.access.steering import command, manager, owner_in_words, start, trouble
 from app.access.studies import pause_study, study_names, study_results, study_view, train_study
 from app.access.tour import scene_pictures, scene_playback, take_scene
-from app.access.viewing import case_numbers, contact_sheet, grown_cases, growth, growth_gif, kept_picture, view_case
 from dmf.analysis.weight_path import path_of
 from dmf.replay import replayable_methods
 
@@ -110,8 +103,6 @@ __all__ = [
     "bring_folder",
     "bring_predictions",
     "cancel",
-    "case_numbers",
-    "case_table",
     "cases",
     "change_settings",
     "check",
@@ -119,7 +110,6 @@ __all__ = [
     "command",
     "compared_playback",
     "compared_runs",
-    "contact_sheet",
     "delete_runs",
     "describe_run",
     "evenness",
@@ -131,14 +121,10 @@ __all__ = [
     "first_metrics",
     "follow",
     "groups_of",
-    "grown_cases",
-    "growth",
-    "growth_gif",
     "headline_title",
     "inspected_runs",
     "is_listed",
     "kept_limits",
-    "kept_picture",
     "lab_runs",
     "lab_shapes",
     "limits",
@@ -151,7 +137,6 @@ __all__ = [
     "methods_table",
     "metric_info",
     "metric_names",
-    "missing_probabilities",
     "move",
     "named_metric",
     "needs_more",
@@ -171,7 +156,6 @@ __all__ = [
     "preview",
     "questions",
     "queue",
-    "reliability_of",
     "replayable_methods",
     "replayed",
     "results",
@@ -182,6 +166,7 @@ __all__ = [
     "run_metrics",
     "run_plugin",
     "run_settings",
+    "sampled_cases",
     "scene_pictures",
     "scene_playback",
     "score_note",
@@ -199,12 +184,12 @@ __all__ = [
     "synthetic_config",
     "synthetic_history",
     "take_scene",
+    "task_title",
     "train_study",
     "trouble",
     "try_network",
     "unloaded_plugins",
     "uploaded_history",
-    "view_case",
     "weight_path",
     "weights_csv",
     "what_differs",

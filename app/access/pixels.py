@@ -9,7 +9,7 @@ from dmf.probabilities import Pixels
 
 
 def truth_at(truth: Pixels, size: tuple[int, int], fit: Fit) -> Pixels:
-    """The truth in the pixels of a prediction, as the network was scored."""
+    """A truth of class numbers in the pixels of a prediction, as the network was scored."""
     if truth.shape == size:
         return truth
     if size[0] == size[1]:
@@ -45,8 +45,8 @@ def decode(png: bytes) -> Pixels:
     return plain(np.asarray(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR), np.uint8)[..., ::-1])
 
 
-def decode_labels(png: bytes) -> Pixels:
-    """Class numbers (H, W) that were kept as a picture."""
+def decode_grey(png: bytes) -> Pixels:
+    """What was kept as a picture of one channel, (H, W): levels of grey, or class numbers."""
     return np.asarray(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE), np.uint8)
 
 

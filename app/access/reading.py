@@ -103,6 +103,13 @@ def score_note(experiment: ExperimentRow) -> str:
     return task_named(experiment.task).score_note(experiment.config.get("training") or {})
 
 
+def task_title(task: str) -> str:
+    """What a task is called; its own name where it is of a plug-in that is not loaded."""
+    from dmf.tasks import TASKS, find_task
+
+    return find_task(task).title if task in TASKS else task
+
+
 def first_metrics(experiment: ExperimentRow) -> tuple[str, ...]:
     """The metrics that stand first in an experiment's tables, by its task."""
     from dmf.tasks import task_named

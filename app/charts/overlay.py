@@ -39,18 +39,18 @@ def compare(image: Pixels, truth: Pixels, prediction: Pixels, colors: Mapping[st
         image: (H, W, 3).
         truth: (H, W) class numbers, 0 the background; at void pixels, 255, grey stripes say that nothing counts there.
         prediction: (H, W) class numbers.
-        colors: Of ``true positive``, ``false positive`` and ``false negative``; a lesion taken for another kind of
-            lesion counts as missed.
+        colors: Of ``true positive``, ``false positive`` and ``false negative``; a class taken for another
+            one counts as missed.
         opacity: Of the colours, 0..1; outlines stay visible.
 
     Returns:
         (H, W, 3)
     """
-    is_lesion = (truth > 0) & (truth != VOID)
+    is_there = (truth > 0) & (truth != VOID)
     areas = {
-        "true positive": is_lesion & (truth == prediction),
+        "true positive": is_there & (truth == prediction),
         "false positive": (truth == 0) & (prediction > 0),
-        "false negative": is_lesion & (truth != prediction),
+        "false negative": is_there & (truth != prediction),
     }
     for name, area in areas.items():
         image = _tinted(image, area, colors[name], opacity)

@@ -100,6 +100,11 @@ def shown_or_told(part: Callable[[], None]) -> None:
         st.error(sentence_of(error), icon=":material/error:")
 
 
+def warn(problem: str) -> None:
+    """A sentence, whatever is in it, about something that is missing."""
+    st.caption(f":material/info: {plain(problem)}")
+
+
 def number(value: float | None, digits: int = 4) -> str:
     """A score fit for a table; a dash where there is none."""
     return "–" if value is None or math.isnan(value) else f"{value:.{digits}f}"

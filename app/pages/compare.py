@@ -29,6 +29,7 @@ from app.components.lab.methods import explained
 from app.components.live_chart import chart_engine
 from app.components.page_style import plain, sentence_of, use_style
 from app.components.run_picker import run_picker
+from app.tasks import pages_of
 from app.views import ComparedRun, EventRow, PlayedRuns
 from dmf.errors import DMFError
 from dmf.records import RunState
@@ -212,7 +213,8 @@ def replay(key: str, ids: list[str], titles: dict[str, str], groups: grouping.Gr
             )
             snapshot = by_id[name]
         try:
-            samples.samples(snapshot, race.dashes_of(snapshot), access.pictures)
+            view = pages_of(snapshot.experiment.task).samples
+            samples.samples(snapshot, race.dashes_of(snapshot), access.pictures, view)
         except DMFError as error:
             st.caption(sentence_of(error))
 

@@ -7,6 +7,7 @@ from app.components import form_prefill
 from app.components.live_chart import chart_engine
 from app.components.page_style import sentence_of, use_style
 from app.components.tour import captions, charts, player
+from app.tasks import pages_of
 from dmf.errors import DMFError
 from dmf.scenes import SCENES, Scene
 
@@ -64,7 +65,8 @@ def passing(scene: Scene, shown: player.Played) -> None:
         race = charts.race_of(scene, snapshot)
         player.bar(shown, captions.progress(snapshot))
         charts.charts(scene, race, access.metric_info)
-        captions.pictures(scene, race, access.scene_pictures)
+        view = pages_of(snapshot.experiment.task).samples
+        captions.pictures(scene, race, access.scene_pictures, view)
 
     look()
 

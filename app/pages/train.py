@@ -13,6 +13,7 @@ from app.components.lab.methods import explained
 from app.components.live_chart import chart_engine
 from app.components.page_style import sentence_of, uncover, use_style
 from app.components.plugin_question import plugin_question
+from app.tasks import pages_of
 from app.views import QueueEntry, Snapshot
 from dmf.config import ExperimentConfig
 from dmf.errors import DMFError, RunNotFoundError
@@ -193,7 +194,7 @@ def watch(snapshot: Snapshot, problem: str | None) -> None:
     )
     scores.scores(drawn, words)
     try:
-        samples.samples(snapshot, dashes, access.pictures)
+        samples.samples(snapshot, dashes, access.pictures, pages_of(snapshot.experiment.task).samples)
     except DMFError as error:
         st.caption(sentence_of(error))
 

@@ -6,7 +6,7 @@ their names here as well, so that a component names what it draws, and knows not
 
 from app.views.comparing import ComparedRun, NamedMetric, PlayedRuns
 from app.views.datasets import Facts, ImportedDataset, Picture, Preview, Question, Source, Split
-from app.views.inspecting import CaseView, Fit, Growth, InspectedRun, Prediction, Which, Window
+from app.views.inspecting import Fit, InspectedRun, Which, Window
 from app.views.lab import Evenness, History, Weights
 from app.views.study import StudyResults, StudyView
 from app.views.training import Checked, Choices, QueueEntry, SettingsChanged
@@ -27,7 +27,6 @@ from dmf.runs import EventRow, ExperimentRow, ExportFormat, RunRow, SampleRow
 __all__ = [
     "Band",
     "Behaviour",
-    "CaseView",
     "Checked",
     "Choices",
     "ComparedRun",
@@ -41,7 +40,6 @@ __all__ = [
     "Facts",
     "Finding",
     "Fit",
-    "Growth",
     "History",
     "ImportedDataset",
     "InspectedRun",
@@ -53,7 +51,6 @@ __all__ = [
     "Picture",
     "Playback",
     "PlayedRuns",
-    "Prediction",
     "Preview",
     "Problem",
     "Question",

@@ -3,10 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from dmf.probabilities import Pixels
 from dmf.runs import ExperimentRow, RunRow
-from dmf.tasks.segmentation.metrics.info import BEFORE_STORED
-from dmf.tasks.segmentation.metrics.scores import Absent
 
 Which = Literal["best", "last"]
 Fit = Literal["stretch", "pad"]
@@ -15,16 +12,14 @@ Window = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class InspectedRun:
-    """A chosen run.
+    """A chosen run, of any task.
 
     Attributes:
-        classes: Names of the classes but the background.
         has_network: Whether a network of it is kept here.
     """
 
     run: RunRow
     experiment: ExperimentRow
-    classes: tuple[str, ...]
     has_network: bool
 
     @property
@@ -40,74 +35,3 @@ class InspectedRun:
     def fit(self) -> Fit:
         """How images were made square."""
         return "pad" if self.setting("data", "fit") == "pad" else "stretch"
-
-    @property
-    def absent(self) -> Absent:
-        """What a class scores that is in neither truth nor prediction."""
-        found: Absent = self.setting("training", "absent", BEFORE_STORED)
-        return found
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """What one run says of a case.
-
-    Attributes:
-        probabilities: (C-1, H, W), 255 times the probability of each class but the background; None where not kept.
-        labels: (H, W) class numbers of a kept sample, where there are no probabilities.
-        truth: (H, W) class numbers in the pixels of the prediction; 255 where void, as everywhere here.
-        window: Left, top, width and height of the image within these pixels; None for all of it.
-        note: Why something is missing, or what it is instead.
-    """
-
-    run: str
-    probabilities: Pixels | None = None
-    labels: Pixels | None = None
-    truth: Pixels | None = None
-    window: Window | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class CaseView:
-    """A case with what is predicted there.
-
-    Attributes:
-        image: (H, W) or (H, W, 3) at its original size, or as the network saw it where only that was kept.
-        truth: (H, W) class numbers.
-        spacing: Height and width of a pixel in mm, where known.
-        is_original: Whether image and truth are at their original size.
-        classes: Names of the classes but the background.
-        absent: What a class scores that is in neither truth nor prediction.
-        note: What is missing, and the way out.
-    """
-
-    case: str
-    label: str
-    image: Pixels | None
-    truth: Pixels | None
-    spacing: tuple[float, float] | None
-    is_original: bool
-    classes: tuple[str, ...]
-    absent: str
-    predictions: tuple[Prediction, ...]
-    note: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class Growth:
-    """A case over a training, as the network sees it.
-
-    Attributes:
-        image: (S, S) or (S, S, 3).
-        truth: (S, S) class numbers.
-        labels: Run to epoch to the predicted class numbers (S, S).
-        classes: Names of the classes but the background.
-        absent: What a class scores that is in neither truth nor prediction.
-    """
-
-    image: Pixels
-    truth: Pixels
-    labels: dict[str, dict[int, Pixels]]
-    classes: tuple[str, ...]
-    absent: str

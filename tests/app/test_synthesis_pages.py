@@ -27,7 +27,7 @@ def said(test: AppTest) -> str:
 
 
 def test_every_page_opens(store: RunStore, synthesis: str, visit: Callable[..., AppTest]) -> None:
-    runs = "~".join(run.id for run in store.experiment(synthesis).runs)
+    runs = ",".join(run.id for run in store.experiment(synthesis).runs)
     for name, query in (
         ("home", {}),
         ("train", {"experiment": synthesis}),
@@ -49,3 +49,20 @@ def test_the_live_page_shows_its_scores(synthesis: str, visit: Callable[..., App
 def test_the_form_offers_only_datasets_of_its_task(visit: Callable[..., AppTest]) -> None:
     offered = next(box for box in visit("train").selectbox if "phantom" in str(box.value))
     assert not any("contrast" in option for option in offered.options)
+
+
+def test_inspect_shows_the_runs_of_one_task_and_names_the_others(
+    store: RunStore, trained_runs: dict[str, list[str]], synthesis: str, visit: Callable[..., AppTest]
+) -> None:
+    runs = [trained_runs["race"][0], store.experiment(synthesis).runs[0].id]
+    shown = said(visit("inspect", runs=",".join(runs)))
+    assert "These are the runs of the task Segmentation. Untick them to see CoV" in shown
+    assert "All images" in shown
+
+
+def test_inspect_says_what_a_task_without_pages_of_its_own_has_elsewhere(
+    store: RunStore, synthesis: str, visit: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.tasks.ROOMS", {})
+    shown = said(visit("inspect", runs=store.experiment(synthesis).runs[0].id))
+    assert "There is nothing to inspect for the task **Image synthesis**" in shown

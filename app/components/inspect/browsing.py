@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.charts.case_charts import BRUSH, score_histogram
+from app.charts.score_histogram import BRUSH, score_histogram
 from app.components.inspect.case_grid import Cell, case_grid
 from app.components.page_style import mode, number
 from app.theme import TERM_COLORS
@@ -20,24 +20,59 @@ BARS = 20
 
 @dataclass(frozen=True)
 class Order:
-    """A way to sort: by which column, and whether the lowest come first."""
+    """A way to sort.
+
+    Attributes:
+        column: By which column of the table.
+        ascending: Whether the lowest come first.
+        help: What the column says; empty where its name does, or another order of it has said so.
+    """
 
     column: str
     ascending: bool
-    help: str
+    help: str = ""
 
 
-ORDERS = {
-    "Dice, worst first": Order("dice", True, "Overlap of found and true lesion: 0 none, 1 perfect."),
-    "Dice, best first": Order("dice", False, ""),
-    "IoU, worst first": Order("iou", True, "Overlap as a share of the union; stricter than Dice."),
-    "IoU, best first": Order("iou", False, ""),
-    "Lesion, smallest first": Order("lesion_share", True, "Share of the image that is lesion in truth."),
-    "Lesion, largest first": Order("lesion_share", False, ""),
-    "Runs disagree most": Order("disagreement", False, ""),
+COMMON = {
+    "Runs disagree most": Order("disagreement", False),
     "Label": Order("label", True, "What the dataset calls the image, such as benign."),
-    "Name": Order("case", True, ""),
+    "Name": Order("case", True),
 }
+"""Orders that every task has, where the table says more than one thing there."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """A score of single images that they are filtered by.
+
+    Attributes:
+        title: What it is called.
+        range: Its least and greatest value; None where it has no bound, and then that of the table is taken.
+        unit: Of the values, e.g. dB; empty where they have none.
+        digits: Behind the point, below a picture.
+    """
+
+    title: str
+    range: tuple[float, float] | None = (0.0, 1.0)
+    unit: str = ""
+    digits: int = 3
+
+
+@dataclass(frozen=True)
+class BrowsingLook:
+    """What a task says of its table of cases.
+
+    Attributes:
+        scores: Columns of the table that are scores; the first is shown where the order is by none of them.
+        orders: Name to the order by a column of the task's own; :data:`COMMON` follow.
+        words: What is said of a case below its score where the order is by no label, from its row.
+        key: What the lines in the small pictures are.
+    """
+
+    scores: Mapping[str, Score]
+    orders: Mapping[str, Order]
+    words: Callable[[Any], str] = lambda row: ""
+    key: str = ""
 
 
 def browse(
@@ -45,38 +80,57 @@ def browse(
     titles: Mapping[str, str],
     chosen: str | None,
     choose: Callable[[str], None],
+    *,
     picture: Callable[[str, str], str],
+    look: BrowsingLook,
 ) -> None:
     """The choices, the histogram and the grid.
 
     Args:
-        table: One row per run and case, with the columns of ``dmf.analysis.inspection.cases_table``.
+        table: One row per run and case: run, case, label, disagreement, and what ``look`` names; ``attrs`` may say what
+            the disagreement is.
         titles: Run to its title.
         chosen: The case that is shown large.
         choose: Takes another one.
         picture: Gives the small picture, a data URL, of a run and a case.
+        look: What the task says of the table.
     """
-    run, order, table = _choices(table, titles)
-    score = "iou" if ORDERS[order].column == "iou" else "dice"
-    low, high = _range(table, score)
-    shown = table[table[score].between(low, high) | (table[score].isna() & (low <= 0) & (high >= 1))]
-    by = ORDERS[order]
+    orders = {**look.orders, **COMMON}
+    run, order, table = _choices(table, titles, orders)
+    by = orders[order]
+    score = by.column if by.column in look.scores else next(iter(look.scores))
+    about = look.scores[score]
+    within = _range(table, score, about)
+    shown = table if within is None else table[table[score].between(*within)]
     shown = shown.sort_values([by.column, "case"], ascending=[by.ascending, True], na_position="last")
     count, pages = len(shown), max(1, math.ceil(len(shown) / PAGE))
-    page = _paging(count, pages, len(table), state=(run, order, low, high))
+    page = _paging(count, pages, len(table), (run, order, within), look.key)
     rows = shown.iloc[page * PAGE : (page + 1) * PAGE]
     if not count:
         st.caption("No image is left. Widen the range of scores, or choose more labels.")
         return
     start = len(_common_start(table["case"]))
     cells = [
-        Cell(row.case, row.case[start:], picture(run, row.case), number(getattr(row, score), 3), _words(row, by.column))
+        Cell(
+            row.case,
+            row.case[start:],
+            picture(run, row.case),
+            _score(getattr(row, score), about),
+            _words(row, by.column, look),
+        )
         for row in rows.itertuples(index=False)
     ]
     case_grid(cells, chosen, choose, key="case-grid")
 
 
-def _choices(table: pd.DataFrame, titles: Mapping[str, str]) -> tuple[str, str, pd.DataFrame]:
+def _score(value: float, about: Score) -> str:
+    text = number(value, about.digits)
+    return f"{text} {about.unit}" if about.unit and not math.isnan(value) else text
+
+
+def _choices(
+    table: pd.DataFrame, titles: Mapping[str, str], orders: Mapping[str, Order]
+) -> tuple[str, str, pd.DataFrame]:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="browse-options"):
         runs = [run for run in titles if run in set(table["run"])]
         run = runs[0]
@@ -87,15 +141,15 @@ def _choices(table: pd.DataFrame, titles: Mapping[str, str]) -> tuple[str, str, 
                 format_func=titles.__getitem__,
                 key="grid-run",
                 width=300,
-                help="Whose outlines the small pictures show in yellow, and whose scores sort them.",
+                help="Whose prediction the small pictures show, and whose scores sort them.",
             )
         own = table[table["run"] == run]
         offered = [
             name
-            for name, order in ORDERS.items()
+            for name, order in orders.items()
             if (order.column != "disagreement" or len(runs) > 1) and (order.column != "label" or _labels(own))
         ]
-        said = " ".join(f"{name}: {ORDERS[name].help}" for name in offered if ORDERS[name].help)
+        said = " ".join(f"{name}: {orders[name].help}" for name in offered if orders[name].help)
         if len(runs) > 1:
             said += f" Runs disagree: {table.attrs.get('disagreement', 'how far their scores differ')}."
         order = st.selectbox("Order", offered, key="order", width=230, help=said, bind="query-params")
@@ -111,32 +165,42 @@ def _labels(table: pd.DataFrame) -> list[str]:
     return sorted({label for label in table["label"].dropna() if label})
 
 
-def _range(table: pd.DataFrame, score: str) -> tuple[float, float]:
-    """The range of scores to show: dragged in the histogram, and typed or moved beside it."""
-    name = {"dice": "Dice", "iou": "IoU"}[score]
-    values = table[score].dropna()
-    counts, edges = np.histogram(values, bins=BARS, range=(0, 1))
+def _range(table: pd.DataFrame, score: str, about: Score) -> tuple[float, float] | None:
+    """The range of scores to show: dragged in the histogram, and typed or moved beside it; None for all there are."""
+    values = table[score].replace([np.inf, -np.inf], np.nan).dropna()
+    least, greatest = about.range or _round_ends(values)
+    counts, edges = np.histogram(values, bins=BARS, range=(least, greatest))
     bars = pd.DataFrame({"low": edges[:-1], "high": edges[1:], "images": counts})
+    unit = f" ({about.unit})" if about.unit else ""
     left, right = st.columns([3, 1], gap="medium", vertical_alignment="center")
     with left:
-        chart = score_histogram(bars, f"{name} of one image, drag to filter", TERM_COLORS["ce"].of(mode()))
+        title = f"{about.title}{unit} of one image, drag to filter"
+        chart = score_histogram(bars, title, TERM_COLORS["ce"].of(mode()))
         found: Any = st.altair_chart(chart, key=f"histogram-{score}", on_select="rerun", width="stretch")
     with right:
         low, high = st.slider(
-            f"{name} between",
-            *(0.0, 1.0),
-            (0.0, 1.0),
-            0.01,
-            key=f"range-{score}",
+            f"{about.title} between{unit}",
+            *(least, greatest),
+            (least, greatest),
+            (greatest - least) / 100,
+            key=f"range-{score}" if about.range else f"range-{score}-{least:g}-{greatest:g}",
             help="Keeps the images whose score lies in it; dragging across the bars narrows it further.",
         )
     dragged = (found.selection.get(BRUSH) or {}).get("low") if found else None
     if dragged:
         low, high = max(low, min(dragged)), min(high, max(dragged))
-    return low, high
+    return None if low <= least and high >= greatest else (low, high)
 
 
-def _paging(count: int, pages: int, total: int, state: object) -> int:
+def _round_ends(values: "pd.Series[float]") -> tuple[float, float]:
+    """Whole numbers around all values."""
+    if values.empty:
+        return 0.0, 1.0
+    least, greatest = math.floor(values.min()), math.ceil(values.max())
+    return float(least), float(max(greatest, least + 1))
+
+
+def _paging(count: int, pages: int, total: int, state: object, key: str) -> int:
     if st.session_state.get("grid-state") != state:
         st.session_state["grid-state"] = state
         st.session_state["grid-page"] = 0
@@ -152,7 +216,7 @@ def _paging(count: int, pages: int, total: int, state: object) -> int:
             said += f" in this range, {total:,} in all"
         st.button("Previous", key="grid-back", disabled=page == 0, on_click=turn, args=(-1,))
         st.button("Next", key="grid-next", disabled=page >= pages - 1, on_click=turn, args=(1,))
-        st.caption(f"{said} · white line: truth, yellow line: prediction")
+        st.caption(" · ".join(filter(None, (said, key))))
     return page
 
 
@@ -163,11 +227,10 @@ def _common_start(names: Collection[str]) -> str:
     return start[: max(start.rfind(sign) for sign in "-_ /.") + 1]
 
 
-def _words(row: Any, column: str) -> str:
-    """What the order is by, else the label where the name does not say it, else how much is lesion."""
+def _words(row: Any, column: str, look: BrowsingLook) -> str:
+    """What the order is by, else the label where the name does not say it, else what the task says."""
     if column == "disagreement" and not math.isnan(row.disagreement):
         return f"differ by {row.disagreement:.2f}"
     label = row.label if isinstance(row.label, str) else ""
-    if column != "lesion_share" and label and label not in row.case:
-        return label
-    return f"lesion {100 * row.lesion_share:.1f} %" if row.lesion_share > 0 else "no lesion"
+    is_of_task = column in {order.column for order in look.orders.values()} - look.scores.keys()
+    return label if label and label not in row.case and not is_of_task else look.words(row)

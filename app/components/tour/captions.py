@@ -8,13 +8,12 @@ import streamlit as st
 
 from app.components.page_style import sentence_of
 from app.components.race import Race
-from app.components.samples import Pictures, gallery, key
+from app.components.sample_view import SampleView
+from app.components.samples import Pictures, gallery, legend
 from app.views import Snapshot
 from dmf.config_text import experiment
 from dmf.errors import DMFError
 from dmf.scenes import Scene
-
-OPACITY = 0.55  # of the colours over images
 
 
 def heading(place: int, titles: Sequence[str], go: Callable[[int], None]) -> None:
@@ -72,17 +71,27 @@ def progress(snapshot: Snapshot) -> str:
     return f"step {min(snapshot.step, total)} of {total}"
 
 
-def pictures(scene: Scene, race: Race, read: Pictures) -> None:
+def pictures(scene: Scene, race: Race, read: Pictures, view: SampleView) -> None:
     """Predictions of the latest epoch that was reached, where they say something."""
     epochs = [row.epoch for row in race.snapshot.samples if row.kind == "prediction"]
     if not scene.samples or not epochs:
         return
     with st.container(key="tour-pictures"):
-        st.html(f'<h2 class="tour-heading">Predictions against the truth</h2>{key(race.snapshot)}')
+        st.html('<h2 class="tour-heading">Predictions against the truth</h2>')
+        legend(race.snapshot, view, view.strength)
         # Of several classes, a score would count those as found that an image does not hold.
-        is_scored = len(race.snapshot.facts["class_names"]) == 2
+        is_scored = len(race.snapshot.facts.get("class_names", ())) <= 2
         dashes = None if "classes" in scene.charts else race.dashes  # there each run has a chart of its own
-        gallery(race.snapshot, dashes, max(epochs), OPACITY, read, most=scene.samples, scored=is_scored)
+        gallery(
+            race.snapshot,
+            dashes,
+            max(epochs),
+            read,
+            view=view,
+            strength=view.strength,
+            most=scene.samples,
+            scored=is_scored,
+        )
 
 
 def question(scene: Scene, train: Callable[[], None], change: Callable[[], None], replay: Callable[[], None]) -> None:

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from app.access.pixels import decode, decode_labels, inside, truth_at, window_of
+from app.access.pixels import decode, decode_grey, inside, truth_at, window_of
 
 
 def test_a_padded_image_lies_in_the_middle_of_what_the_network_sees() -> None:
@@ -36,7 +36,7 @@ def test_pictures_are_read_as_they_were_kept() -> None:
     grey = np.array([[1, 2], [3, 250]], np.uint8)
     png = cv2.imencode(".png", grey)[1].tobytes()
     np.testing.assert_array_equal(decode(png), grey)
-    np.testing.assert_array_equal(decode_labels(png), grey)
+    np.testing.assert_array_equal(decode_grey(png), grey)
     colour = np.zeros((2, 2, 3), np.uint8)
     colour[..., 0] = 9  # red
     np.testing.assert_array_equal(decode(cv2.imencode(".png", colour[..., ::-1])[1].tobytes()), colour)

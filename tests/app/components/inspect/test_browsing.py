@@ -11,6 +11,7 @@ def script(count: int) -> None:
     import pandas as pd
 
     from app.components.inspect.browsing import browse
+    from app.tasks.segmentation.orders import LOOK
 
     table = pd.DataFrame(
         {
@@ -23,7 +24,7 @@ def script(count: int) -> None:
             "disagreement": float("nan"),
         }
     )
-    browse(table, {"r": "MAD"}, None, print, lambda run, case: "")
+    browse(table, {"r": "MAD"}, None, print, picture=lambda run, case: "", look=LOOK)
 
 
 def said(test: AppTest) -> str:

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import streamlit as st
 
-from app.components.case_viewer import Panel, case_viewer
 from app.components.page_style import plain
+from app.tasks.segmentation.case_viewer import Panel, case_viewer
 from dmf.errors import DMFError
 
 WARNING = (

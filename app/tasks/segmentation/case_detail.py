@@ -2,13 +2,13 @@
 
 import html
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from app.components.case_viewer import Panel, Settled, case_viewer
-from app.components.page_style import number, plain
+from app.components.page_style import number, warn
+from app.tasks.segmentation.case_viewer import Panel, Settled, case_viewer
+from app.tasks.segmentation.views import CaseView
 
 EMPTY = {
     "truth": "nothing is there, so there is no distance",
@@ -23,16 +23,17 @@ COLUMNS = {
 }
 
 
-def look(view: Any, titles: Mapping[str, str]) -> Settled:
+def look(view: CaseView, titles: Mapping[str, str]) -> Settled:
     """The case in the viewer.
 
     Args:
-        view: A case with what is predicted there, as ``app.access.view_case`` gives it.
+        view: A case with what is predicted there, as ``access.view_case`` gives it.
         titles: Run to its title.
 
     Returns:
         What the reader has settled on.
     """
+    assert view.image is not None
     height, width = view.image.shape[:2]
     spacing = f", {view.spacing[1]:g} × {view.spacing[0]:g} mm per pixel" if view.spacing else ""
     panels = [
@@ -64,7 +65,7 @@ def numbers(rows: pd.DataFrame, settled: Settled, classes: Sequence[str]) -> Non
     """Scores and boundary distances per run, at the size of the original image.
 
     Args:
-        rows: One row per run, as ``app.access.case_numbers`` gives them.
+        rows: One row per run, as ``access.case_numbers`` gives them.
         settled: The threshold that they were measured at.
         classes: Names of the classes but the background.
     """
@@ -103,8 +104,3 @@ def missing(problems: Mapping[str, str]) -> None:
     """
     for problem in dict.fromkeys(filter(None, problems.values())):
         warn(f"{', '.join(title for title, said in problems.items() if said == problem)}: {problem}")
-
-
-def warn(problem: str) -> None:
-    """A sentence about something that is missing."""
-    st.caption(f":material/info: {plain(problem)}")

@@ -1,7 +1,7 @@
 // Pixels of the viewer of a case: what a panel predicts, how that scores, and how it is coloured.
 
-import { element } from "./browser/dom.js";
-import { readMessage } from "./browser/message.js";
+import { element } from "../../components/browser/dom.js";
+import { readMessage } from "../../components/browser/message.js";
 
 export const WHITE = [255, 255, 255];
 export const YELLOW = [255, 221, 51];

@@ -7,14 +7,16 @@ import cv2
 import numpy as np
 import pytest
 
-from app.access import inspecting, viewing
-from app.views import InspectedRun
+from app.access import inspecting, kept_samples
+from app.tasks.segmentation.access import viewing
+from app.tasks.segmentation.access.cases import segmented
+from app.tasks.segmentation.views import SegmentedRun
 from dmf.errors import DataError
 from dmf.probabilities import found
 from dmf.runs import RunStore
 
 
-def test_a_case_is_shown_at_its_original_size_with_each_prediction(store: RunStore, runs: list[InspectedRun]) -> None:
+def test_a_case_is_shown_at_its_original_size_with_each_prediction(store: RunStore, runs: list[SegmentedRun]) -> None:
     scores = store.case_scores(runs[0].id, "test")[-1]
     view = viewing.view_case(runs, scores.cases[0], "best")
     assert view.image is not None
@@ -28,7 +30,7 @@ def test_a_case_is_shown_at_its_original_size_with_each_prediction(store: RunSto
     assert counts == scores.counts[0, 1].tolist()  # what the grid says is what the picture shows
 
 
-def test_numbers_are_measured_at_original_size(runs: list[InspectedRun], store: RunStore) -> None:
+def test_numbers_are_measured_at_original_size(runs: list[SegmentedRun], store: RunStore) -> None:
     case = store.case_scores(runs[0].id, "test")[-1].cases[0]
     view = viewing.view_case(runs, case, "best")
     rows = viewing.case_numbers(runs, view, {run.id: run.id for run in runs}, 0.0)
@@ -39,7 +41,7 @@ def test_numbers_are_measured_at_original_size(runs: list[InspectedRun], store: 
 
 
 def test_the_best_network_looks_at_an_image_of_which_nothing_was_kept(
-    runs: list[InspectedRun], store: RunStore
+    runs: list[SegmentedRun], store: RunStore
 ) -> None:
     scores = store.case_scores(runs[0].id, "validation")
     case = scores[-1].cases[0]
@@ -56,8 +58,8 @@ def test_the_best_network_looks_at_an_image_of_which_nothing_was_kept(
     assert [(mask & truth).sum(), (mask & ~truth).sum(), (~mask & truth).sum()] == counts.tolist()
 
 
-def test_a_prediction_grows_from_the_untrained_network_on(runs: list[InspectedRun]) -> None:
-    case = viewing.grown_cases(runs)[0]
+def test_a_prediction_grows_from_the_untrained_network_on(runs: list[SegmentedRun]) -> None:
+    case = kept_samples.sampled_cases(runs)[0]
     seen = viewing.growth(runs, case)
     assert seen.image.shape == seen.truth.shape == (32, 32)
     assert {run: sorted(epochs) for run, epochs in seen.labels.items()} == {run.id: [0, 1, 2] for run in runs}
@@ -65,14 +67,14 @@ def test_a_prediction_grows_from_the_untrained_network_on(runs: list[InspectedRu
     assert gif.startswith(b"GIF89a")
 
 
-def test_an_image_without_samples_does_not_grow(runs: list[InspectedRun]) -> None:
+def test_an_image_without_samples_does_not_grow(runs: list[SegmentedRun]) -> None:
     with pytest.raises(DataError, match="No sample of gone was kept"):
         viewing.growth(runs, "gone")
 
 
 @pytest.mark.parametrize(("kind", "start"), [("png", b"\x89PNG"), ("pdf", b"%PDF")])
 def test_a_contact_sheet_is_a_picture_or_a_page(
-    runs: list[InspectedRun], store: RunStore, kind: Any, start: bytes
+    runs: list[SegmentedRun], store: RunStore, kind: Any, start: bytes
 ) -> None:
     cases = store.case_scores(runs[0].id, "test")[-1].cases[:2]
     made = viewing.contact_sheet(runs, {run.id: "run" for run in runs}, "best", cases, kind)
@@ -80,7 +82,7 @@ def test_a_contact_sheet_is_a_picture_or_a_page(
 
 
 def test_a_contact_sheet_says_where_there_is_no_prediction(
-    runs: list[InspectedRun], store: RunStore, monkeypatch: pytest.MonkeyPatch
+    runs: list[SegmentedRun], store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[Any] = []
     make = viewing.sheet.contact_sheet
@@ -104,7 +106,7 @@ def test_predictions_made_elsewhere_open_as_runs(store: RunStore, tmp_path: Path
         cv2.imwrite(str(tmp_path / "mine/masks" / f"{name}.png"), truth)
         cv2.imwrite(str(tmp_path / "mine/predictions/good" / f"{name}.png"), truth)
         cv2.imwrite(str(tmp_path / "mine/predictions/poor" / f"{name}.png"), np.roll(truth, 5, 1))
-    runs, _ = inspecting.inspected_runs(inspecting.bring_predictions(str(tmp_path / "mine"), ""))
+    runs = segmented(inspecting.inspected_runs(inspecting.bring_predictions(str(tmp_path / "mine"), ""))[0])
     assert [(run.run.label, run.has_network) for run in runs] == [("good", False), ("poor", False)]
     view = viewing.view_case(runs, "a", "best", compute=True)
     assert view.image is not None
@@ -116,7 +118,7 @@ def test_predictions_made_elsewhere_open_as_runs(store: RunStore, tmp_path: Path
         inspecting.bring_predictions(str(tmp_path / "nothing"), "")
 
 
-def test_small_pictures_show_what_lies_under_the_image(runs: list[InspectedRun], store: RunStore) -> None:
+def test_small_pictures_show_what_lies_under_the_image(runs: list[SegmentedRun], store: RunStore) -> None:
     case = store.case_scores(runs[0].id, "test")[-1].cases[0]
     seen = []
 
@@ -130,18 +132,20 @@ def test_small_pictures_show_what_lies_under_the_image(runs: list[InspectedRun],
 
 
 def test_images_of_one_name_that_differ_are_not_mixed_up(
-    runs: list[InspectedRun], trained_runs: dict[str, list[str]], store: RunStore
+    runs: list[SegmentedRun], trained_runs: dict[str, list[str]], store: RunStore
 ) -> None:
-    (other,), _ = inspecting.inspected_runs(trained_runs["another seed"])  # simulated anew, under the same names
+    (other,) = segmented(
+        inspecting.inspected_runs(trained_runs["another seed"])[0]
+    )  # simulated anew, under the same names
     case = next(case for case in store.case_scores(runs[0].id, "test")[-1].cases)
     view = viewing.view_case([*runs, other], case, "best", compute=True)
     assert [prediction.note for prediction in view.predictions] == ["", "", viewing.ANOTHER]
     assert view.predictions[2].probabilities is None
-    grown_case = viewing.grown_cases(runs)[0]
+    grown_case = kept_samples.sampled_cases(runs)[0]
     assert set(viewing.growth([*runs, other], grown_case).labels) == {run.id for run in runs}
 
 
-def test_an_image_that_a_network_learned_from_is_not_looked_at(runs: list[InspectedRun], store: RunStore) -> None:
+def test_an_image_that_a_network_learned_from_is_not_looked_at(runs: list[SegmentedRun], store: RunStore) -> None:
     judged = {case for split in ("test", "validation") for case in store.case_scores(runs[0].id, split)[-1].cases}
     learned = next(f"phantom-{number:05d}" for number in range(24) if f"phantom-{number:05d}" not in judged)
     view = viewing.view_case(runs[:1], learned, "best", compute=True)
@@ -150,13 +154,13 @@ def test_an_image_that_a_network_learned_from_is_not_looked_at(runs: list[Inspec
 
 
 def test_where_the_dataset_is_gone_the_kept_sample_stands_in(
-    runs: list[InspectedRun], monkeypatch: pytest.MonkeyPatch
+    runs: list[SegmentedRun], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: Any) -> Any:
         raise DataError("The dataset is not here.")
 
     monkeypatch.setattr(viewing, "original_of", refuse)
-    case = viewing.grown_cases(runs)[0]
+    case = kept_samples.sampled_cases(runs)[0]
     view = viewing.view_case(runs, case, "best", compute=True)
     assert view.note.endswith("this is the sample that was kept. The dataset is not here.")
     assert view.image is not None

@@ -5,7 +5,7 @@ import base64
 import cv2
 import numpy as np
 
-from app.components.inspect.thumbnails import SIDE, thumbnail
+from app.tasks.segmentation.thumbnails import SIDE, thumbnail
 
 
 def decode(url: str) -> np.ndarray:

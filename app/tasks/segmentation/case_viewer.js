@@ -1,8 +1,8 @@
 // The viewer of one case: image, truth and predictions, drawn and scored in the browser. case_viewer.py puts `STYLES`
 // before it. One Viewer per mounted element; what a reader has chosen (zoom, threshold, look) outlasts the data.
 
-import { adopt, button, element, saveImage, styleSheet } from "./browser/dom.js";
-import { startEngine, whenGone } from "./browser/engine.js";
+import { adopt, button, element, saveImage, styleSheet } from "../../components/browser/dom.js";
+import { startEngine, whenGone } from "../../components/browser/engine.js";
 import {
   between,
   canvasOf,

@@ -9,8 +9,8 @@ import {
   predicted,
   score,
   unpack,
-} from "../../../../app/components/case_viewer_pixels.js";
-import { moved } from "./message.js";
+} from "../../../../app/tasks/segmentation/case_viewer_pixels.js";
+import { moved } from "../../components/browser/message.js";
 
 const grids = [{ width: 2, height: 2 }];
 

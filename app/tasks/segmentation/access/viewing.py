@@ -8,17 +8,19 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.access.inspecting import original_of, probabilities_of, stamp_of
-from app.access.pixels import decode, decode_labels, inside, truth_at, window_of
+from app.access.inspecting import original_of, stamp_of
+from app.access.kept_samples import samples_of
+from app.access.pixels import decode, decode_grey, inside, truth_at, window_of
 from app.access.predict_image import network_sees
 from app.access.reading import pictures, store
-from app.views import CaseView, Growth, InspectedRun, Prediction, Which
+from app.tasks.segmentation.access.cases import probabilities_of
+from app.tasks.segmentation.views import CaseView, Growth, Prediction, SegmentedRun
+from app.views import Which
 from dmf.analysis import inspection, sheet
 from dmf.data.original import Original
 from dmf.errors import DataError, DMFError
 from dmf.probabilities import Pixels, found
 from dmf.records import IGNORE, CaseScores
-from dmf.runs import RunStore, SampleRow
 from dmf.tasks.segmentation.metrics.boundary import restore
 
 COMPUTED = "computed just now by its best network"
@@ -26,7 +28,7 @@ ANOTHER = "another image has this name in its dataset"
 GIF_SIDE, GIF_PACE = 224, 350  # px, ms
 
 
-def view_case(runs: Sequence[InspectedRun], case: str, which: Which, *, compute: bool = False) -> CaseView:
+def view_case(runs: Sequence[SegmentedRun], case: str, which: Which, *, compute: bool = False) -> CaseView:
     """A case as large as there is: image, truth, and what each run predicts.
 
     Where the dataset is not here, samples that were kept stand in; the note then says so. Runs whose image of this name
@@ -71,8 +73,8 @@ def view_case(runs: Sequence[InspectedRun], case: str, which: Which, *, compute:
 
 
 def _shown(
-    runs: Sequence[InspectedRun], case: str, originals: Mapping[str, Original]
-) -> tuple[InspectedRun, Pixels | None, Pixels | None]:
+    runs: Sequence[SegmentedRun], case: str, originals: Mapping[str, Original]
+) -> tuple[SegmentedRun, Pixels | None, Pixels | None]:
     """Whose image and truth are shown, and these: the first that lies in a dataset here, else one that was kept."""
     for run in runs:
         if run.id in originals:
@@ -80,7 +82,7 @@ def _shown(
     return _sampled(runs, case)
 
 
-def _originals(runs: Sequence[InspectedRun], case: str) -> tuple[dict[str, Original], str]:
+def _originals(runs: Sequence[SegmentedRun], case: str) -> tuple[dict[str, Original], str]:
     """By run; and why some are missing."""
     here, problem = {}, ""
     for run in runs:
@@ -91,13 +93,13 @@ def _originals(runs: Sequence[InspectedRun], case: str) -> tuple[dict[str, Origi
     return here, problem
 
 
-def _sampled(runs: Sequence[InspectedRun], case: str) -> tuple[InspectedRun, Pixels | None, Pixels | None]:
+def _sampled(runs: Sequence[SegmentedRun], case: str) -> tuple[SegmentedRun, Pixels | None, Pixels | None]:
     """The image and truth that were kept with one of the runs, and with which."""
     for run in runs:
-        shared = {row.kind: row.id for row in _samples(run, case) if row.run is None}
+        shared = {row.kind: row.id for row in samples_of(run, case) if row.run is None}
         if {"image", "truth"} <= set(shared):
             pngs = pictures([shared["image"], shared["truth"]])
-            return run, decode(pngs[shared["image"]]), decode_labels(pngs[shared["truth"]])
+            return run, decode(pngs[shared["image"]]), decode_grey(pngs[shared["truth"]])
     return runs[0], None, None
 
 
@@ -107,30 +109,16 @@ def _is_same(original: Original, image: Pixels | None, truth: Pixels | None) -> 
     return np.array_equal(original.image, image) and np.array_equal(original.truth, truth)
 
 
-def _samples(run: InspectedRun, case: str) -> list[SampleRow]:
-    here = store()
-    return [row for row in _all_samples(here, str(here.url), run.experiment.id, _progress(run)) if row.case == case]
-
-
-def _progress(run: InspectedRun) -> tuple[object, ...]:
-    return tuple((each.id, each.attempt, each.summary["step"], each.state.value) for each in run.experiment.runs)
-
-
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _all_samples(_store: RunStore, url: str, experiment: str, progress: tuple[object, ...]) -> list[SampleRow]:
-    return _store.samples(experiment)
-
-
-def _kept(run: InspectedRun, case: str, which: Which, truth: Pixels | None) -> Prediction:
+def _kept(run: SegmentedRun, case: str, which: Which, truth: Pixels | None) -> Prediction:
     kept, problem = probabilities_of(run, which)
     if kept is not None and case in kept.cases:
         try:
             return _placed(run, truth, maps=kept.read(case))
         except DMFError as error:
             problem = str(error)
-    own = [row for row in _samples(run, case) if row.run == run.id and row.kind == "prediction"]
+    own = [row for row in samples_of(run, case) if row.run == run.id and row.kind == "prediction"]
     if own:
-        labels = decode_labels(pictures([own[-1].id])[own[-1].id])
+        labels = decode_grey(pictures([own[-1].id])[own[-1].id])
         return _placed(run, truth, labels=labels, note=f"sample of epoch {own[-1].epoch}, without probabilities")
     if kept is not None and not problem:
         problem = "probabilities are kept of its test images only"
@@ -138,7 +126,7 @@ def _kept(run: InspectedRun, case: str, which: Which, truth: Pixels | None) -> P
 
 
 def _placed(
-    run: InspectedRun,
+    run: SegmentedRun,
     truth: Pixels | None,
     *,
     maps: Pixels | None = None,
@@ -153,7 +141,7 @@ def _placed(
     return Prediction(run.id, maps, labels, truth_at(truth, size, run.fit), window_of(image, size, run.fit), note)
 
 
-def _may_compute(run: InspectedRun, case: str) -> bool:
+def _may_compute(run: SegmentedRun, case: str) -> bool:
     """Whether nothing was kept of an image that the run is judged by; one that it learned from shows little."""
     kept, _ = probabilities_of(run, "best")
     if not run.has_network or (kept is not None and case in kept.cases):
@@ -161,11 +149,11 @@ def _may_compute(run: InspectedRun, case: str) -> bool:
     return any(case in scores.cases for split in ("test", "validation") for scores in _last_scores(run, split))
 
 
-def _last_scores(run: InspectedRun, split: str) -> list[CaseScores]:
+def _last_scores(run: SegmentedRun, split: str) -> list[CaseScores]:
     return store().case_scores(run.id, split)[-1:]
 
 
-def _computed(run: InspectedRun, original: Original) -> Prediction:
+def _computed(run: SegmentedRun, original: Original) -> Prediction:
     try:
         return _placed(run, original.truth, maps=network_sees(run, original.image), note=COMPUTED)
     except DMFError as error:
@@ -173,7 +161,7 @@ def _computed(run: InspectedRun, original: Original) -> Prediction:
 
 
 def case_numbers(
-    runs: Sequence[InspectedRun], view: CaseView, titles: Mapping[str, str], threshold: float
+    runs: Sequence[SegmentedRun], view: CaseView, titles: Mapping[str, str], threshold: float
 ) -> pd.DataFrame:
     """One row per run with scores and boundary distances, measured in the pixels of the original image.
 
@@ -194,7 +182,7 @@ def case_numbers(
     return pd.DataFrame(rows)
 
 
-def kept_picture(run: InspectedRun, case: str, which: Which, draw: Callable[..., str]) -> str:
+def kept_picture(run: SegmentedRun, case: str, which: Which, draw: Callable[..., str]) -> str:
     """A small picture of a case, made once; empty where its image is not here.
 
     Args:
@@ -208,7 +196,7 @@ def kept_picture(run: InspectedRun, case: str, which: Which, draw: Callable[...,
 
 @st.cache_data(max_entries=4096, show_spinner=False)
 def _small(
-    _run: InspectedRun, _draw: Callable[..., str], url: str, id: str, case: str, which: Which, stamp: tuple[object, ...]
+    _run: SegmentedRun, _draw: Callable[..., str], url: str, id: str, case: str, which: Which, stamp: tuple[object, ...]
 ) -> str:
     view = view_case([_run], case, which)
     (prediction,) = view.predictions
@@ -222,15 +210,7 @@ def _labels(prediction: Prediction) -> Pixels | None:
     return prediction.labels if prediction.probabilities is None else found(prediction.probabilities)
 
 
-def grown_cases(runs: Sequence[InspectedRun]) -> list[str]:
-    """Cases whose prediction was kept at each epoch."""
-    here = store()
-    once = {run.experiment.id: run for run in runs}.values()
-    rows = [row for run in once for row in _all_samples(here, str(here.url), run.experiment.id, _progress(run))]
-    return list(dict.fromkeys(row.case for row in rows if row.kind == "prediction"))
-
-
-def growth(runs: Sequence[InspectedRun], case: str) -> Growth:
+def growth(runs: Sequence[SegmentedRun], case: str) -> Growth:
     """A case with what each run predicted after each epoch.
 
     Runs that saw another image under this name, or the same at another size, are left out.
@@ -247,13 +227,13 @@ def growth(runs: Sequence[InspectedRun], case: str) -> Growth:
         if own_image is None or own_truth is None or run.classes != first.classes:
             continue
         if np.array_equal(own_image, image) and np.array_equal(own_truth, truth):
-            rows = [row for row in _samples(run, case) if row.run == run.id]
+            rows = [row for row in samples_of(run, case) if row.run == run.id]
             pngs = pictures([row.id for row in rows])
-            grown[run.id] = {row.epoch: decode_labels(pngs[row.id]) for row in rows}
+            grown[run.id] = {row.epoch: decode_grey(pngs[row.id]) for row in rows}
     return Growth(image, truth, grown, first.classes, first.absent)
 
 
-def growth_gif(runs: Sequence[InspectedRun], titles: Mapping[str, str], case: str) -> bytes:
+def growth_gif(runs: Sequence[SegmentedRun], titles: Mapping[str, str], case: str) -> bytes:
     """The predictions of a case over the epochs as a GIF: image, truth and each run side by side, all in step.
 
     Raises:
@@ -275,7 +255,7 @@ def growth_gif(runs: Sequence[InspectedRun], titles: Mapping[str, str], case: st
 
 
 def contact_sheet(
-    runs: Sequence[InspectedRun],
+    runs: Sequence[SegmentedRun],
     titles: Mapping[str, str],
     which: Which,
     cases: Sequence[str],

@@ -1,8 +1,8 @@
-"""Charts of single images hold what they were given."""
+"""The chart of scores of single images holds what it was given."""
 
 import pandas as pd
 
-from app.charts.case_charts import BRUSH, reliability_chart, score_histogram
+from app.charts.score_histogram import BRUSH, score_histogram
 
 
 def test_bars_say_how_many_images_have_a_score() -> None:
@@ -22,11 +22,3 @@ def test_dragging_across_the_bars_selects_a_range_of_scores() -> None:
 
 def test_an_empty_histogram_is_drawn() -> None:
     score_histogram(pd.DataFrame({"low": [], "high": [], "images": []}), "Dice", "#123456").to_dict()
-
-
-def test_reliability_has_a_line_per_run_and_the_diagonal() -> None:
-    frame = pd.DataFrame({"run": ["a", "b"], "confidence": [0.2, 0.9], "frequency": [0.1, 0.8], "pixels": [5, 6]})
-    made = reliability_chart(frame, {"a": "#111111", "b": "#222222"}).to_dict()
-    assert [layer["mark"]["type"] for layer in made["layer"]] == ["line", "line"]
-    color = made["layer"][1]["encoding"]["color"]["scale"]
-    assert color == {"domain": ["a", "b"], "range": ["#111111", "#222222"]}

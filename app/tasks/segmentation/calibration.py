@@ -1,20 +1,20 @@
 """Whether the probabilities of runs mean what they say."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from app.charts.case_charts import reliability_chart
 from app.components.page_style import mode, number, plain
+from app.tasks.segmentation.reliability_chart import reliability_chart
 from app.theme import TERM_COLORS
 from dmf.errors import DMFError
+from dmf.tasks.segmentation.metrics.calibration import Reliability
 
 MARGIN = 10  # px
 
 
-def show(titles: Mapping[str, str], reliability: Callable[[str, int | None], Any]) -> None:
+def show(titles: Mapping[str, str], reliability: Callable[[str, int | None], Reliability]) -> None:
     """The reliability curves with their errors.
 
     Args:

@@ -1,19 +1,19 @@
 """One prediction growing over the epochs of a training, all runs in step."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import streamlit as st
 
-from app.components.case_viewer import Panel, case_viewer
 from app.components.page_style import plain
+from app.tasks.segmentation.case_viewer import Panel, case_viewer
+from app.tasks.segmentation.views import Growth
 
 
 def show(
     cases: Sequence[str],
     titles: Mapping[str, str],
     *,
-    grown: Callable[[str], Any],
+    grown: Callable[[str], Growth],
     gif: Callable[[str], bytes],
 ) -> None:
     """The viewer with a slider over epochs, and what can be taken away.
@@ -21,7 +21,7 @@ def show(
     Args:
         cases: Images whose prediction was kept at each epoch.
         titles: Run to its title.
-        grown: Gives a case over the training, as ``app.access.growth`` does.
+        grown: Gives a case over the training, as ``access.growth`` does.
         gif: Makes a GIF of a case.
     """
     if not cases:

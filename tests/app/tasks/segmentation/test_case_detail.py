@@ -9,8 +9,8 @@ def test_distances_that_there_are_not_are_told_apart_in_words() -> None:
 
         import pandas as pd
 
-        from app.components.case_viewer import Settled
-        from app.components.inspect.case_detail import numbers
+        from app.tasks.segmentation.case_detail import numbers
+        from app.tasks.segmentation.case_viewer import Settled
 
         scores = {"dice": 0.5, "iou": 1 / 3, "precision": 0.5, "recall": 0.5}
         none = {"hausdorff95": math.nan, "average": math.nan, "unit": "mm"}
@@ -37,7 +37,7 @@ def test_distances_that_there_are_not_are_told_apart_in_words() -> None:
 
 def test_runs_with_the_same_reason_share_a_sentence() -> None:
     def script() -> None:
-        from app.components.inspect.case_detail import missing
+        from app.tasks.segmentation.case_detail import missing
 
         missing({"MAD": "none kept", "Fixed": "", "Variance": "none kept", "Bayesian": "too large"})
 

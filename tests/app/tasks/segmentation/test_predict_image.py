@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from app.components.inspect.predict_image import mask_of
+from app.tasks.segmentation.predict_image import mask_of
 
 
 def test_a_mask_is_white_where_the_threshold_is_reached() -> None:

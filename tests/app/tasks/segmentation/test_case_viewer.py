@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.components.case_viewer import ANY_CLASS, Panel, Settled, pack, settled
+from app.tasks.segmentation.case_viewer import ANY_CLASS, Panel, Settled, pack, settled
 
 HEADER = {"case": "a", "classes": ["lesion"]}
 IMAGE = np.arange(12, dtype=np.uint8).reshape(3, 4)
@@ -102,7 +102,7 @@ def test_a_page_that_holds_one_runs_without_a_browser(tmp_path: Path) -> None:
     def script() -> None:
         import numpy as np
 
-        from app.components.case_viewer import Panel, case_viewer, case_viewer_engine
+        from app.tasks.segmentation.case_viewer import Panel, case_viewer, case_viewer_engine
 
         case_viewer_engine()
         image = np.zeros((8, 8), np.uint8)

@@ -1,0 +1,24 @@
+"""What the pages of segmentation read; they know nothing else of the library."""
+
+from app.tasks.segmentation.access.cases import case_table, missing_probabilities, reliability_of, segmented
+from app.tasks.segmentation.access.viewing import (
+    case_numbers,
+    contact_sheet,
+    growth,
+    growth_gif,
+    kept_picture,
+    view_case,
+)
+
+__all__ = [
+    "case_numbers",
+    "case_table",
+    "contact_sheet",
+    "growth",
+    "growth_gif",
+    "kept_picture",
+    "missing_probabilities",
+    "reliability_of",
+    "segmented",
+    "view_case",
+]

@@ -1,0 +1,17 @@
+"""What the pages show of segmentation."""
+
+from collections.abc import Mapping, Sequence
+
+from app.tasks.base import TaskPages
+from app.tasks.segmentation.inspecting import inspect
+from app.tasks.segmentation.samples import OverlayView
+from app.views import InspectedRun
+
+
+class SegmentationPages(TaskPages):
+    """Classes over images: all cases of a split, one of them large, and the whole."""
+
+    samples = OverlayView()
+
+    def inspect(self, title: str, runs: Sequence[InspectedRun], titles: Mapping[str, str]) -> None:
+        inspect(runs, titles)
