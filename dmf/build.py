@@ -12,7 +12,7 @@ import torch
 
 from dmf.config import DEFAULT_TASK, DataConfig, ExperimentConfig, FusionConfig, PluginConfig, RunConfig
 from dmf.config_text import build as from_plain
-from dmf.data import DATASETS, Dataset, PreparedData, build_dataset, prepare, split_cases
+from dmf.data import DATASETS, Dataset, PreparedData, build_dataset, prepare, split_cases, target_of
 from dmf.data.batches import DeviceData
 from dmf.data.original import Original, read_labels, read_original
 from dmf.data.prepare import choose_cases
@@ -49,7 +49,7 @@ def choices(task: str = DEFAULT_TASK) -> dict[str, tuple[str, ...]]:
     losses = tuple(chosen.losses())
     return {
         "task": tuple(TASKS),
-        "dataset": tuple(name for name in DATASETS if offers(name) == chosen.target),
+        "dataset": tuple(name for name in DATASETS if target_of(name) == chosen.target),
         "model": tuple(MODELS),
         "terms": losses,
         "weighting": tuple(WEIGHTINGS),
@@ -100,7 +100,7 @@ def build_task(config: ExperimentConfig, dataset: Dataset) -> Task:
     with attribute_errors_to("task"):
         task = find_task(config.task)
     if dataset.target != task.target:
-        fitting = [name for name in DATASETS if offers(name) == task.target]
+        fitting = [name for name in DATASETS if target_of(name) == task.target]
         raise ConfigError(
             f"Dataset {config.data.dataset!r} has no {TARGETS[task.target]}, which task {config.task!r} needs. Choose "
             f"one of: {', '.join(fitting)}.",
@@ -170,15 +170,6 @@ def dataset_options(name: str) -> dict[str, bool | int | float | str]:
         UnknownNameError: If no dataset has this name.
     """
     return dict(DATASETS[name].defaults)  # type: ignore[attr-defined]
-
-
-def offers(name: str) -> str:
-    """What the targets of a dataset are: ``classes`` of pixels, or an ``image``.
-
-    Raises:
-        UnknownNameError: If no dataset has this name.
-    """
-    return str(DATASETS[name].target)  # type: ignore[attr-defined]
 
 
 def dataset_title(name: str) -> str:

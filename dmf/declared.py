@@ -7,7 +7,9 @@ are some method's own, are the registries asked, here and nowhere else below the
 import importlib
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pydantic import create_model
@@ -17,7 +19,7 @@ from dmf.options import Choice, Options
 
 Kind = Literal["weighting", "loss"]
 
-_REGISTRIES: dict[str, tuple[str, str]] = {
+_REGISTRIES: dict[Kind, tuple[str, str]] = {
     "weighting": ("dmf.weighting", "WEIGHTINGS"),
     "loss": ("dmf.tasks", "TASKS"),
 }
@@ -95,22 +97,25 @@ def sums(weighting: str) -> bool:
     return bool(getattr(method("weighting", weighting), "simplex", False))
 
 
-def words(kind: Kind | None = None) -> dict[str, Word]:
+def words(kind: Kind | None = None) -> Mapping[str, Word]:
     """Every option of every method, by its word, in the order of the registries."""
+    kinds: tuple[Kind, ...] = tuple(_REGISTRIES) if kind is None else (kind,)
+    return _words(tuple((each, name, member) for each in kinds for name, member in registry(each).items()))
+
+
+@lru_cache(maxsize=8)  # asked for every field of a form; plug-ins may add methods at any time
+def _words(methods: tuple[tuple[Kind, str, Any], ...]) -> Mapping[str, Word]:
     found: dict[str, Word] = {}
-    for each in _REGISTRIES if kind is None else (kind,):
-        for name in registry(each):  # type: ignore[arg-type]
-            model = options_model(each, name)  # type: ignore[arg-type]
-            for option, word in model.words().items() if model else ():
-                info = model.model_fields[option]  # type: ignore[union-attr]
-                known = found.get(word)
-                methods = (*known.methods, name) if known else (name,)
-                found[word] = (
-                    Word(word, known.kind, methods, known.info, known.name)
-                    if known
-                    else Word(word, each, methods, info, option)  # type: ignore[arg-type]
-                )
-    return found
+    for kind, name, member in methods:
+        model = _declared(member)
+        for option, word in model.words().items():
+            known = found.get(word)
+            found[word] = (
+                replace(known, methods=(*known.methods, name))
+                if known
+                else Word(word, kind, (name,), model.model_fields[option], option)
+            )
+    return MappingProxyType(found)
 
 
 def _declared(member: Any) -> type[Options]:

@@ -35,6 +35,7 @@ from dmf.data import (
     preprocess,
     split_cases,
     sweep_unpacking,
+    target_of,
     unpack,
     uploaded,
 )
@@ -62,13 +63,9 @@ def sources() -> list[Source]:
     """Every dataset of images with classes by name, then the folders that were uploaded."""
     _sweep()
     return [
-        *(Source(name) for name in DATASETS if _has_classes(name)),
+        *(Source(name) for name in DATASETS if target_of(name) == "classes"),
         *(Source(Folder.name, str(root)) for root in uploaded()),
     ]
-
-
-def _has_classes(name: str) -> bool:
-    return str(DATASETS[name].target) == "classes"  # type: ignore[attr-defined]  # its members are classes
 
 
 @st.cache_resource(show_spinner=False)

@@ -7,7 +7,6 @@ import html
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin
 
 import streamlit as st
@@ -226,8 +225,9 @@ def complain(slots: Slots, problems: Mapping[str | None, str]) -> None:
 def in_labels(sentence: str) -> str:
     """A sentence with the form's labels where it names other fields: "History, most" for history_max."""
     sentence = sentence.replace("the root", f"“{label('root')}” (under More)")
+    fields = {name for model in SECTIONS.values() for name in names_of(model)}
     return re.sub(
-        r"\b[a-z]+(?:_[a-z]+)+\b", lambda name: f"“{label(name[0])}”" if name[0] in _fields() else name[0], sentence
+        r"\b[a-z]+(?:_[a-z]+)+\b", lambda name: f"“{label(name[0])}”" if name[0] in fields else name[0], sentence
     )
 
 
@@ -257,11 +257,6 @@ def _step(default: float | None) -> float:
 
 
 _Union = type(int | None)
-
-
-@cache
-def _fields() -> frozenset[str]:
-    return frozenset(name for model in SECTIONS.values() for name in names_of(model))
 
 
 def _kinds(annotation: Any) -> tuple[Any, ...]:

@@ -14,6 +14,7 @@ from app.state import field_key
 from dmf import declared
 from dmf.config import FusionConfig
 from dmf.config_text import DEFAULT_WEIGHTINGS, field_info, from_text, names_of, parse, parse_run, run_changes
+from dmf.declared import Kind
 from dmf.errors import ConfigError, UnknownNameError
 from dmf.options import Choice
 from dmf.registry import unknown
@@ -55,13 +56,13 @@ def overridden(row: int) -> list[str]:
 
 def settings(row: int) -> tuple[str, ...]:
     """Every setting that a row may override: those of all runs, and the options of its method and of its losses."""
-    chosen = [("weighting", method(row))]
+    chosen: list[tuple[Kind, str]] = [("weighting", method(row))]
     for name in ("terms", "auxiliary"):
         held = st.session_state[key(row, name)] if name in overridden(row) else common(name)
         chosen += [("loss", word) for word in ([held] if isinstance(held, str) else held)]
     words: dict[str, None] = {}
     for kind, name in chosen:
-        model = declared.options_model(kind, Choice.named(name))  # type: ignore[arg-type]
+        model = declared.options_model(kind, Choice.named(name))
         words |= dict.fromkeys(model.words().values() if model else ())
     own = [name for name in FusionConfig.model_fields if name not in ("weighting", "spare")]
     return tuple(sorted([*own, *words], key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST)))

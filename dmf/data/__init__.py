@@ -94,6 +94,7 @@ __all__ = [
     "split_indices",
     "suggest",
     "sweep_unpacking",
+    "target_of",
     "unpack",
     "uploaded",
 ]
@@ -144,6 +145,15 @@ def build_dataset(config: DataConfig, seed: int = 0) -> Dataset:
             "root",
         )
     return dataset
+
+
+def target_of(name: str) -> str:
+    """What the targets of a dataset are: ``classes`` of pixels, or an ``image``.
+
+    Raises:
+        UnknownNameError: If no dataset has this name.
+    """
+    return str(DATASETS[name].target)  # type: ignore[attr-defined]  # its members are classes
 
 
 def _refuse_impossible(root: Path) -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from dmf.config import DataConfig, ModelConfig
-from dmf.data import DATASETS, BrokenDataError, Dataset, build_dataset
+from dmf.data import DATASETS, BrokenDataError, Dataset, build_dataset, target_of
 from dmf.methods.checks import NotForThisMethodError, require
 from dmf.models import build_model
 from dmf.tasks import find_task
@@ -162,7 +162,7 @@ def task_has_a_dataset(name: str) -> None:
     """The dataset that is chosen at first offers what it needs."""
     task = find_task(name)
     require(task.dataset in DATASETS, f"there is no dataset {task.dataset!r}")
-    offered = DATASETS[task.dataset].target  # type: ignore[attr-defined]
+    offered = target_of(task.dataset)
     require(offered == task.target, f"dataset {task.dataset!r} offers {offered!r}, the task needs {task.target!r}")
 
 
