@@ -115,7 +115,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dmf.__main__": {"dmf.cli"},
     "app.charts": set(),
     # Plain data to be shown: pages and components name them, access makes them.
-    "app.views": {"dmf.runs", "dmf.analysis", "dmf.replay", "dmf.data"},
+    "app.views": {"dmf.runs", "dmf.analysis", "dmf.replay", "dmf.data", "dmf.studies"},
     "app.components": {"app.views", "app.charts", "app.state", "app.theme"},
     "app.state": {"app.charts", "app.components", "app.theme"},
     "app.theme": {"app.charts", "app.components", "app.state"},

@@ -68,6 +68,7 @@ from app.access.lab import (
 )
 from app.access.live_settings import change_settings
 from app.access.methods import methods_table
+from app.access.planning import PLAN_NAMES, configuration_names, dataset_names, dry_run, plan_text, planned, save_plan
 from app.access.playing import ComparedPlayback, compared_playback, playback
 from app.access.plugins import load_plugins, plugins_to_replay, run_plugin, unloaded_plugins
 from app.access.predict_image import try_network
@@ -86,13 +87,24 @@ from app.access.reading import (
     task_title,
 )
 from app.access.steering import command, manager, owner_in_words, start, trouble
-from app.access.studies import pause_study, study_names, study_results, study_view, train_study
+from app.access.studies import (
+    STUDY_FILES,
+    pause_study,
+    study_file,
+    study_names,
+    study_results,
+    study_view,
+    study_weights,
+    train_study,
+)
 from app.access.tour import scene_pictures, scene_playback, take_scene
 from dmf.analysis.weight_path import path_of
 from dmf.replay import replayable_methods
 
 __all__ = [
     "PERTURBATIONS",
+    "PLAN_NAMES",
+    "STUDY_FILES",
     "ComparedPlayback",
     "absent_words_of",
     "active",
@@ -110,8 +122,11 @@ __all__ = [
     "command",
     "compared_playback",
     "compared_runs",
+    "configuration_names",
+    "dataset_names",
     "delete_runs",
     "describe_run",
+    "dry_run",
     "evenness",
     "examples",
     "explanation",
@@ -150,6 +165,8 @@ __all__ = [
     "perturbed",
     "picture",
     "pictures",
+    "plan_text",
+    "planned",
     "playback",
     "plugins_to_replay",
     "prepare_ahead",
@@ -167,6 +184,7 @@ __all__ = [
     "run_plugin",
     "run_settings",
     "sampled_cases",
+    "save_plan",
     "scene_pictures",
     "scene_playback",
     "score_note",
@@ -177,9 +195,11 @@ __all__ = [
     "start",
     "store",
     "stored_megabytes",
+    "study_file",
     "study_names",
     "study_results",
     "study_view",
+    "study_weights",
     "swept",
     "synthetic_config",
     "synthetic_history",

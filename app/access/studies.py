@@ -5,6 +5,7 @@ import math
 import sys
 import threading
 import types
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -13,11 +14,13 @@ from app.access.reading import metric_info, store
 from app.views.study import StudyResults, StudyView
 from dmf.errors import reason
 from dmf.runs import CellRow
-from dmf.studies.formats import cells_of, headings, said
+from dmf.studies.formats import FILES, cells_of, headings, said, written
 from dmf.studies.progress import progress, state_of
 from dmf.studies.results import study_table
+from dmf.studies.trajectories import weight_trajectories
 
 GOODBYE_SECONDS = 8.0  # how long the server waits for a study to stop
+STUDY_FILES = FILES
 
 
 @dataclass
@@ -94,6 +97,7 @@ def study_results(name: str) -> StudyResults:
         columns=["configuration", "dataset", "mean"],
     )
     order = list(dict.fromkeys(means["configuration"])), list(dict.fromkeys(means["dataset"]))
+    ranked = sorted(table.ranks.mean.items(), key=lambda pair: pair[1])
     return StudyResults(
         headings=tuple(headings(table)),
         rows=tuple(tuple(cells_of(table, row)) for row in table.rows),
@@ -102,6 +106,45 @@ def study_results(name: str) -> StudyResults:
             index=order[0], columns=order[1]
         ),
         metric=metric_info(table.metric).title,
+        ranks=pd.DataFrame(ranked, columns=["configuration", "rank"]),
+        blocks=table.ranks.blocks,
+    )
+
+
+def study_file(name: str, format: str) -> str:
+    """The table of a study as a file.
+
+    Args:
+        name: Of the study.
+        format: One of ``STUDY_FILES``.
+
+    Raises:
+        RunNotFoundError: If no study is called so.
+        StoreError: If the store cannot be read.
+    """
+    return written(study_table(store(), name), format)
+
+
+def study_weights(name: str, dataset: str, configurations: Sequence[str]) -> pd.DataFrame:
+    """Weights over the steps, averaged over repeats, for ``app.charts.study_weights``.
+
+    Args:
+        name: Of the study.
+        dataset: As the table calls it.
+        configurations: Their names.
+
+    Raises:
+        RunNotFoundError: If no study is called so.
+        StoreError: If the store cannot be read.
+    """
+    return pd.DataFrame(
+        [
+            (one.configuration, one.repeats, term, *numbers)
+            for one in weight_trajectories(store(), name, dataset, configurations)
+            for column, term in enumerate(one.terms)
+            for numbers in zip(one.steps, *(part[:, column] for part in (one.mean, one.low, one.high)), strict=True)
+        ],
+        columns=["configuration", "repeats", "term", "step", "mean", "low", "high"],
     )
 
 

@@ -8,7 +8,7 @@ from app.views.comparing import ComparedRun, NamedMetric, PlayedRuns
 from app.views.datasets import Facts, ImportedDataset, Picture, Preview, Question, Source, Split
 from app.views.inspecting import Fit, InspectedRun, Which, Window
 from app.views.lab import Evenness, History, Weights
-from app.views.study import StudyResults, StudyView
+from app.views.study import DryRun, StudyResults, StudyView
 from app.views.training import Checked, Choices, QueueEntry, SettingsChanged
 from dmf.analysis.behaviour import Behaviour
 from dmf.analysis.comparison import Comparison, Over
@@ -23,6 +23,7 @@ from dmf.data import Finding, Problem, Report
 from dmf.metric_info import MetricInfo
 from dmf.replay import Explanation, Sensitivity, Synthetic
 from dmf.runs import EventRow, ExperimentRow, ExportFormat, RunRow, SampleRow
+from dmf.studies import PlanText
 
 __all__ = [
     "Band",
@@ -31,6 +32,7 @@ __all__ = [
     "Choices",
     "ComparedRun",
     "Comparison",
+    "DryRun",
     "Evenness",
     "EventRow",
     "ExperimentRow",
@@ -49,6 +51,7 @@ __all__ = [
     "NearUniform",
     "Over",
     "Picture",
+    "PlanText",
     "Playback",
     "PlayedRuns",
     "Preview",

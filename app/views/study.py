@@ -36,6 +36,27 @@ class StudyView:
 
 
 @dataclass(frozen=True)
+class DryRun:
+    """What a plan would train.
+
+    Attributes:
+        cells: A row per cell: ``cell``, ``runs`` (how many), ``seconds`` and ``megabytes`` (NaN where not measured).
+        runs: Of all cells.
+        seconds: Of all measured cells, one after the other; None where none was measured.
+        megabytes: That they keep; None likewise.
+        measured: Cells that were.
+        reasons: Why others were not, each once.
+    """
+
+    cells: pd.DataFrame
+    runs: int
+    seconds: float | None = None
+    megabytes: float | None = None
+    measured: int = 0
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class StudyResults:
     """What came out of a study so far.
 
@@ -43,7 +64,9 @@ class StudyResults:
         headings, rows: The table as texts.
         notes: What a reader must know.
         means: Configurations (rows) x datasets (columns), mean of ``metric`` over repeats.
-        metric: Title of what the heat map shows.
+        metric: Title of what the heat map and the ranks are of.
+        ranks: A row per configuration: ``configuration``, ``rank`` (mean over the blocks, 1 is the best), best first.
+        blocks: What was ranked within.
     """
 
     headings: tuple[str, ...]
@@ -51,3 +74,5 @@ class StudyResults:
     notes: tuple[str, ...]
     means: pd.DataFrame
     metric: str
+    ranks: pd.DataFrame
+    blocks: tuple[str, ...]

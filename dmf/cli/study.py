@@ -11,11 +11,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from dmf.cli.options import with_options
-from dmf.cli.shared import STORE, console, document, file_of, json_text, keep_inputs, open_store, print_json
+from dmf.cli.shared import STORE, console, document, file_of, keep_inputs, open_store, print_json
 from dmf.cli.study_bars import study_bars
 from dmf.cli.study_options import Engine, arguments_of, chosen_engine, chosen_plan, parameters_of
 from dmf.cli.train import clean_stop
 from dmf.errors import ConfigError
+from dmf.registry import unknown
 from dmf.studies import cells
 
 if TYPE_CHECKING:
@@ -189,12 +190,12 @@ def table(
     store: Annotated[str | None, STORE] = None,
 ) -> None:
     """Say what came out of a study: means over repeats, differences, ranks, and what can be concluded."""
-    from dmf.studies.formats import FORMATS
+    from dmf.studies.formats import FILES, written
     from dmf.studies.published import read_published
-    from dmf.studies.results import study_table, table_document
+    from dmf.studies.results import study_table
 
-    if format not in ("text", "json", *FORMATS):
-        raise ConfigError(f"Unknown format {format!r}. Choose one of: text, json, {', '.join(FORMATS)}.", "format")
+    if format not in ("text", *FILES):
+        raise ConfigError(unknown("format", format, dict.fromkeys(("text", *FILES))), "format")
     if format == "text" and output is not None:
         raise ConfigError("Text is for the terminal; choose another `--format` for a file.", "format")
     opened = open_store(store)
@@ -203,7 +204,7 @@ def table(
     if format == "text":
         print_table(found)
         return
-    text = FORMATS[format](found) if format in FORMATS else json_text(table_document(found))
+    text = written(found, format)
     if output is None:
         sys.stdout.write(text)
         return

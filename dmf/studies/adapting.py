@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dmf.errors import ConfigError
-from dmf.studies.plan import AS_NOTEBOOK, Setting, Settings, StudyPlan
+from dmf.studies.plan import AS_NOTEBOOK, StudyPlan
+from dmf.studies.plan_text import parted, settings_of
 
 
 def adapted(
@@ -51,26 +52,6 @@ def adapted(
     if configurations is None:
         return changed
     return changed.only(parted(configurations))
-
-
-def settings_of(texts: Sequence[str], field: str) -> Settings:
-    """Settings from texts such as ``lr=0.01``.
-
-    Raises:
-        ConfigError: If one is no ``field=value``; it blames ``field``.
-    """
-    found: dict[str, Setting] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip():
-            raise ConfigError(f"Expected field=value, got {text!r}.", field)
-        found[name.strip().replace("-", "_")] = value.strip()
-    return found
-
-
-def parted(text: str) -> list[str]:
-    """What stands between semicolons, or, where there are none, between commas; nothing empty."""
-    return [part.strip() for part in text.split(";" if ";" in text else ",") if part.strip()]
 
 
 def _said(values: Mapping[str, Any]) -> dict[str, Any]:

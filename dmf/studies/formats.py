@@ -1,13 +1,16 @@
-"""The table of a study as CSV, LaTeX or HTML. Opens without torch."""
+"""The table of a study as CSV, LaTeX, HTML or JSON. Opens without torch."""
 
 import csv
 import html
 import io
+import json
 import math
 from collections.abc import Callable, Sequence
 
+from dmf.errors import ConfigError
+from dmf.registry import unknown
 from dmf.studies.inference import Difference
-from dmf.studies.results import Row, StudyTable
+from dmf.studies.results import Row, StudyTable, has_enough, table_document
 from dmf.tasks import known_metric
 
 LATEX = str.maketrans(
@@ -55,8 +58,7 @@ def _difference(one: Difference | None) -> list[str]:
     if one is None:
         return ["", ""]
     interval = f" ({one.low:+.3f} to {one.high:+.3f})" if math.isfinite(one.low) else ""
-    p = "" if not math.isfinite(one.p_holm) else "< 0.001" if one.p_holm < 0.001 else f"{one.p_holm:.3f}"
-    return [f"{one.mean:+.3f}{interval}", p]
+    return [f"{one.mean:+.3f}{interval}", _p(one.p_holm) if math.isfinite(one.p_holm) else ""]
 
 
 def as_csv(table: StudyTable) -> str:
@@ -130,14 +132,49 @@ def said(table: StudyTable) -> list[str]:
 
 
 def ranked(table: StudyTable) -> list[str]:
-    """Mean ranks in one sentence, best first; nothing for fewer than two blocks or configurations."""
-    if len(table.ranks.mean) < 2 or len(table.ranks.blocks) < 2:
+    """Mean ranks, best first, and the Friedman statistic; nothing for fewer than two blocks or configurations."""
+    found = table.ranks
+    if len(found.mean) < 2 or len(found.blocks) < 2:
         return []
-    order = sorted(table.ranks.mean.items(), key=lambda pair: pair[1])
-    return [
+    order = sorted(found.mean.items(), key=lambda pair: pair[1])
+    sentences = [
         f"Mean rank by {table.metric} (1 is the best): " + ", ".join(f"{name} {rank:.2f}" for name, rank in order) + "."
     ]
+    if math.isfinite(found.friedman):
+        p = f", p {_p(found.p)} if blocks were independent, which they are not" if has_enough(table) else ""
+        sentences.append(
+            f"Friedman statistic {found.friedman:.2f} with {len(found.mean) - 1} degrees of freedom{p}; blocks: "
+            f"{'; '.join(found.blocks)}."
+        )
+    return sentences
 
 
-FORMATS: dict[str, Callable[[StudyTable], str]] = {"csv": as_csv, "latex": as_latex, "html": as_html}
-"""Name to function."""
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def as_json(table: StudyTable) -> str:
+    """One document with everything: see :func:`dmf.studies.results.table_document`."""
+    return json.dumps(table_document(table), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+_WRITERS: dict[str, Callable[[StudyTable], str]] = {
+    "csv": as_csv,
+    "latex": as_latex,
+    "html": as_html,
+    "json": as_json,
+}
+
+FILES: dict[str, str] = {"csv": "csv", "latex": "tex", "html": "html", "json": "json"}
+"""Formats of a table, and how the name of a file of each ends."""
+
+
+def written(table: StudyTable, format: str) -> str:
+    """The table in one of :data:`FILES`.
+
+    Raises:
+        ConfigError: If there is no such format.
+    """
+    if format not in _WRITERS:
+        raise ConfigError(unknown("format", format, _WRITERS), "format")
+    return _WRITERS[format](table)

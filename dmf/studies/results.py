@@ -284,14 +284,15 @@ def table_document(table: StudyTable) -> dict[str, Any]:
             "mean": table.ranks.mean,
             "blocks": list(table.ranks.blocks),
             "friedman": _number(table.ranks.friedman),
-            "p": _number(table.ranks.p) if _enough(table) else None,
+            "p": _number(table.ranks.p) if has_enough(table) else None,
         },
         "choices": dict(table.choices),
         "notes": list(table.notes),
     }
 
 
-def _enough(table: StudyTable) -> bool:
+def has_enough(table: StudyTable) -> bool:
+    """Whether every row has the repeats that it takes to speak of significance."""
     return min((row.repeats for row in table.rows), default=0) >= LEAST_REPEATS
 
 

@@ -11,7 +11,7 @@ import pytest
 from dmf.errors import ConfigError
 from dmf.records import EpochMetrics, Event, RunState, StateChange
 from dmf.studies import StudyPlan, cells
-from dmf.studies.formats import as_csv, as_html, as_latex, cells_of, headings
+from dmf.studies.formats import FILES, as_csv, as_html, as_latex, cells_of, headings, ranked, written
 from dmf.studies.published import Figure
 from dmf.studies.results import study_table, table_document
 
@@ -83,6 +83,32 @@ def test_from_five_repeats_on_differences_are_tested_with_the_share_of_the_split
     assert document["ranks"]["blocks"] == [f"phantom, seed {seed}" for seed in range(6)]
     assert document["ranks"]["p"] is not None
     json.dumps(document, allow_nan=False)
+
+
+def test_ranks_describe_with_their_blocks_and_without_significance_below_five_repeats(filled):
+    order, statistic = ranked(filled(4))
+    assert order == "Mean rank by dice (1 is the best): mad 1.00, fixed 2.00, variance 3.00."
+    assert statistic == (  # 12 / (4 * 3 * 4) * (4² + 8² + 12²) - 3 * 4 * 4
+        "Friedman statistic 8.00 with 2 degrees of freedom; blocks: phantom, seed 0; phantom, seed 1; phantom, seed 2; "
+        "phantom, seed 3."
+    )
+
+
+def test_one_block_has_no_ranks_worth_telling(filled):
+    assert ranked(filled(1)) == []
+
+
+def test_with_five_repeats_the_friedman_test_says_that_its_p_is_no_test(filled):
+    assert "freedom, p 0.007 if blocks were independent, which they are not" in ranked(filled(5))[1]  # exp(-5)
+
+
+def test_every_file_has_the_rows_and_another_format_is_refused(filled):
+    table = filled(2)
+    texts = {format: written(table, format) for format in FILES}
+    assert all("variance" in text for text in texts.values())
+    assert json.loads(texts["json"]) == table_document(table)
+    with pytest.raises(ConfigError, match=r"Unknown format 'cvs'. Choose one of: csv, latex, html, json. Did you mean"):
+        written(table, "cvs")
 
 
 def test_what_has_not_come_to_its_end_is_told_and_left_out(filled):
