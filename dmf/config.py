@@ -133,6 +133,11 @@ class TrainingConfig(FrozenConfig):
         description="What a class in neither truth nor prediction scores: nothing, it is left out of every mean "
         "(ignore), 1 (one) or 0 (zero, as the notebook).",
     )
+    metrics_over: Literal["split", "batch"] = Field(
+        "split",
+        description="What scores are counted over: all images of a split together (split), or each batch, and then the "
+        "mean over batches (batch, as the notebook).",
+    )
     keep_probabilities: Literal["both", "best", "last", "none"] = Field(
         "both",
         description="Whose probabilities of the test images are kept for inspection: the best network's, the last's, "
@@ -364,5 +369,6 @@ NOTEBOOK = {
     "fn_weight": 0.3,
     "cb_weights": "inverse",
     "cb_ratios": "batch",
+    "focal_of": "precision",
 }
 """Fields of :class:`FusionConfig` at the values of the authors' notebook."""

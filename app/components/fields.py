@@ -46,6 +46,7 @@ LABELS = {
     "threads": "CPU threads",
     "test_at": "Test at epoch",
     "absent": "Score of an absent class",
+    "metrics_over": "Scores are counted over",
     "keep_probabilities": "Keep probabilities of",
     "probabilities_mb": "Probabilities, at most (MB)",
     "weights": "Fixed or first weights",
@@ -90,6 +91,7 @@ LABELS = {
     "fn_weight": "Tversky: false negatives",
     "focal_gamma": "Focal: gamma",
     "focal_alpha": "Focal: alpha",
+    "focal_of": "Focal: probability of",
     "cb_weights": "CB-Dice: class weights",
     "cb_ratios": "CB-Dice: class shares",
 }

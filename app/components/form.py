@@ -47,7 +47,7 @@ MORE: dict[str, tuple[type, tuple[str, ...]]] = {
     "Training": (
         TrainingConfig,
         (
-            *("lr", "precision", "threads", "memory_format", "deterministic", "test_at", "absent"),
+            *("lr", "precision", "threads", "memory_format", "deterministic", "test_at", "absent", "metrics_over"),
             *("keep_probabilities", "probabilities_mb", "gradients", "gradients_every"),
         ),
     ),

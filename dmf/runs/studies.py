@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
-from dmf.config import FusionConfig
+from dmf.config import ExperimentConfig, FusionConfig
 from dmf.errors import ConfigError, RunNotFoundError
 from dmf.records import Event, RunState
 from dmf.runs.engine import one_at_a_time
@@ -30,7 +30,7 @@ def save(connection: Connection, name: str, plan: Mapping[str, Any], cells: Mapp
         connection.execute(select(study_cells.c.key, study_cells.c.config).where(study_cells.c.study == name)).all()
     )
     for key, config in cells.items():
-        if key in known and known[key] != config:
+        if key in known and not _is_same(known[key], config):
             raise ConfigError(
                 f"Study {name!r} has a cell {key!r} with other settings ({_first_difference(known[key], config)}). "
                 "Give this one another name with `--name`.",
@@ -47,6 +47,11 @@ def save(connection: Connection, name: str, plan: Mapping[str, Any], cells: Mapp
         connection.execute(study_cells.insert(), rows)
         connection.execute(update(studies).where(studies.c.name == name).values(plan=plan))
     return len(rows)
+
+
+def _is_same(before: Any, after: Any) -> bool:
+    """Whether a cell that is kept has these settings; one of an earlier version has the defaults of what was added."""
+    return bool(before == after or ExperimentConfig.model_validate(before).model_dump(mode="json") == after)
 
 
 def _first_difference(before: Any, after: Any, path: str = "") -> str:

@@ -184,6 +184,7 @@ def _choices(plan: StudyPlan, found: Sequence[CellRow]) -> dict[str, str]:
     filtered = (
         f"diameter {data.filter_diameter}, sigmas {data.filter_sigma_space:g} and {data.filter_sigma_intensity:g}"
     )
+    over = {"split": "pooled over the test images", "batch": "means over the batches of test images"}
     return {
         "mode": plan.mode,
         "fixed weights": "equal" if words.get("weights") is None else to_text(words["weights"]),
@@ -195,7 +196,7 @@ def _choices(plan: StudyPlan, found: Sequence[CellRow]) -> dict[str, str]:
         f"{training.test_at} epoch",
         "images": f"{data.image_size} pixels, {data.fit}, filter {filtered if data.filter else 'off'}, duplicates: "
         f"{data.duplicates}; what a dataset has of its own stands in its name",
-        "metrics": f"pooled over the test images, an absent class: {training.absent}",
+        "metrics": f"{over[training.metrics_over]}, an absent class: {training.absent}",
     }
 
 

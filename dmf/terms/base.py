@@ -30,7 +30,7 @@ class Loss(nn.Module, ABC, Generic[P]):
     title: ClassVar[str] = ""
     declares: ClassVar[type[Options]] = Options
     task: ClassVar[str] = DEFAULT_TASK
-    uses_counts: ClassVar[bool] = False
+    uses_counts: bool = False
 
     @abstractmethod
     def forward(self, prediction: P) -> Tensor:

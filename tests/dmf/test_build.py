@@ -127,6 +127,8 @@ OTHERS = {
     "memory_format": "contiguous",
     "test_at": "last",
     "absent": "zero",
+    "metrics_over": "batch",
+    "focal_of": "precision",
     "keep_probabilities": "none",
     "gradients": "logits",
     "terms": ("ce", "iou", "focal"),

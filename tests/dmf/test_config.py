@@ -34,7 +34,7 @@ def test_defaults_are_the_agreed_ones() -> None:
 def test_the_notebook_preset_is_valid_and_names_every_switch() -> None:
     fusion = FusionConfig(weighting="bayesian", **NOTEBOOK)
     assert {name: getattr(fusion, name) for name in NOTEBOOK} == NOTEBOOK
-    assert fusion.spare == {"fp_weight": 0.7, "fn_weight": 0.3}  # no Tversky is chosen
+    assert fusion.spare == {"fp_weight": 0.7, "fn_weight": 0.3, "focal_of": "precision"}  # neither is chosen
 
 
 @pytest.mark.parametrize("cls", EVERY)

@@ -11,15 +11,26 @@ from numpy.typing import NDArray
 from dmf.data.batches import Batch
 from dmf.probabilities import LESION
 from dmf.tasks.base import Evaluation, Predict
-from dmf.tasks.segmentation.metrics import class_counts, summarise
+from dmf.tasks.segmentation.metrics import class_counts, metric_info, summarise
 
 Absent: TypeAlias = Literal["one", "zero", "ignore"]
+Over: TypeAlias = Literal["split", "batch"]
 
 
 def evaluate(
-    predict: Predict, batches: Iterable[Batch], class_names: Sequence[str], *, absent: Absent, ignore: int | None
+    predict: Predict,
+    batches: Iterable[Batch],
+    class_names: Sequence[str],
+    *,
+    absent: Absent,
+    ignore: int | None,
+    over: Over = "split",
 ) -> Evaluation:
-    """Score ``predict`` (images to logits) over a split; counts stay on the device until the last batch is done."""
+    """Score ``predict`` (images to logits) over a split; counts stay on the device until the last batch is done.
+
+    With ``over="batch"`` scores are those of each batch, averaged over the batches that have them, as the authors'
+    notebook does; means over images and numbers of images stay those of the split.
+    """
     counts, index, pixels = [], [], 0
     for batch in batches:
         labels = predict(batch.input).argmax(1)
@@ -28,7 +39,22 @@ def evaluate(
         pixels = batch.target[0].numel()
     table = torch.cat(counts).cpu().numpy()
     metrics = summarise(table, pixels, class_names, absent=absent)
+    if over == "batch":
+        ends = np.cumsum([len(part) for part in counts])[:-1]
+        each = [summarise(part, pixels, class_names, absent=absent) for part in np.split(table, ends)]
+        metrics |= {name: _mean([one[name] for one in each]) for name in metrics if _is_pooled(name)}
     return Evaluation(metrics, torch.cat(index).cpu().numpy(), table)
+
+
+def _is_pooled(name: str) -> bool:
+    info = metric_info(name)
+    return info.better is not None and info.pooling == "pooled"
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Of what is there; NaN without any."""
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.nan
 
 
 def judge(

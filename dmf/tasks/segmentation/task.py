@@ -13,7 +13,7 @@ from dmf.records import IGNORE, CaseScores
 from dmf.registry import Registry
 from dmf.tasks.base import Evaluation, Predict, SampleCase, Task
 from dmf.tasks.segmentation.metrics import METRIC_INFO, metric_info
-from dmf.tasks.segmentation.metrics.info import BEFORE_STORED, absent_sentence
+from dmf.tasks.segmentation.metrics.info import BEFORE_STORED, absent_sentence, over_sentence
 from dmf.tasks.segmentation.metrics.per_image import image_scores
 
 if TYPE_CHECKING:  # they need torch
@@ -31,6 +31,7 @@ class Segmentation(Task):
         class_names: The first is the background.
         absent: Score of a class found in neither truth nor prediction: ``one``, ``zero`` or ``ignore``.
         ignore: Class number of void pixels in targets, which count nowhere; None where there are none.
+        over: What scores are counted over: the ``split``, or each ``batch``, see :func:`.evaluation.evaluate`.
 
     Attributes:
         ratios: (C,) share of each class in the pixels of the training split; as many of each until it is known.
@@ -56,10 +57,12 @@ class Segmentation(Task):
         class_names: Sequence[str],
         absent: Literal["one", "zero", "ignore"] = "ignore",
         ignore: int | None = None,
+        over: Literal["split", "batch"] = "split",
     ) -> None:
         self.class_names = tuple(class_names)
         self.absent = absent
         self.ignore = ignore
+        self.over = over
         self.ratios: tuple[float, ...] = (1 / len(self.class_names),) * len(self.class_names)
 
     @classmethod
@@ -79,7 +82,7 @@ class Segmentation(Task):
 
     @classmethod
     def score_note(cls, training: Mapping[str, Any]) -> str:
-        return absent_sentence(training.get("absent"))
+        return f"{absent_sentence(training.get('absent'))} {over_sentence(training.get('metrics_over'))}".strip()
 
     @classmethod
     def scores_of_cases(cls, scores: CaseScores, settings: Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
@@ -94,7 +97,7 @@ class Segmentation(Task):
             raise ConfigError(
                 f"Task {cls.name!r} has no options, got {', '.join(config.task_options)}.", "task_options"
             )
-        return cls(dataset.class_names, config.training.absent, dataset.ignore)
+        return cls(dataset.class_names, config.training.absent, dataset.ignore, config.training.metrics_over)
 
     @property
     def output_channels(self) -> int:
@@ -113,7 +116,7 @@ class Segmentation(Task):
     def evaluate(self, predict: Predict, batches: "Iterable[Batch]") -> Evaluation:
         from dmf.tasks.segmentation.evaluation import evaluate
 
-        return evaluate(predict, batches, self.class_names, absent=self.absent, ignore=self.ignore)
+        return evaluate(predict, batches, self.class_names, absent=self.absent, ignore=self.ignore, over=self.over)
 
     def kept(self, predict: Predict, batches: "Iterable[Batch]") -> Iterator[NDArray[np.uint8]]:
         from dmf.tasks.segmentation.evaluation import probabilities

@@ -14,7 +14,7 @@ def test_options_of_all_methods_of_a_kind_stand_together_and_others_say_whose_th
     assert groups["Bayesian"] == ("prior", "prior_weights", "rho")
     assert groups["IoU, Tversky"] == ("smooth",)
     assert groups["Tversky"] == ("fp_weight", "fn_weight")
-    assert groups["Focal"] == ("focal_gamma", "focal_alpha")
+    assert groups["Focal"] == ("focal_gamma", "focal_alpha", "focal_of")
 
 
 def test_no_option_is_offered_twice_or_of_what_is_not_chosen() -> None:

@@ -94,20 +94,21 @@ def build_bank(
         ConfigError: If options cannot work, or hard counts would leave every loss without gradient.
     """
     auxiliaries = () if config.auxiliary.name == "none" else (config.auxiliary,)
-    classes = [_class(term.name, "terms") for term in config.terms]
-    classes += [_class(loss.name, "auxiliary", ("none",)) for loss in auxiliaries]
-    if config.loss_counts == "hard" and all(cls.uses_counts for cls in classes):
+    for loss in auxiliaries:
+        _class(loss.name, "auxiliary", ("none",))  # raises
+    terms = {
+        name: build_loss(term, class_ratios=class_ratios)
+        for name, term in zip(config.term_names, config.terms, strict=True)
+    }
+    auxiliary = next((build_loss(loss, class_ratios=class_ratios) for loss in auxiliaries), None)
+    built = [*terms.values(), *([] if auxiliary is None else [auxiliary])]
+    if config.loss_counts == "hard" and all(loss.uses_counts for loss in built):
         raise ConfigError(
             f"loss_counts='hard' leaves {', '.join(loss.name for loss in (*config.terms, *auxiliaries))} without "
             "gradient, so nothing "
             "would be learned. Add a term with gradient (ce or focal), or choose loss_counts='soft'.",
             field="loss_counts",
         )
-    terms = {
-        name: build_loss(term, class_ratios=class_ratios)
-        for name, term in zip(config.term_names, config.terms, strict=True)
-    }
-    auxiliary = next((build_loss(loss, class_ratios=class_ratios) for loss in auxiliaries), None)
     return LossBank(terms, auxiliary, config.loss_counts, ignore)
 
 

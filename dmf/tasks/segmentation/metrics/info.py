@@ -80,6 +80,11 @@ def absent_sentence(absent: str | None) -> str:
     return ABSENT_SENTENCES.get(absent or BEFORE_STORED, "")
 
 
+def over_sentence(over: str | None) -> str:
+    """What a run's setting ``metrics_over`` does to its scores; empty where they are pooled over the split."""
+    return "Pooled scores are those of each batch, averaged over the batches." if over == "batch" else ""
+
+
 def metric_info(name: str) -> MetricInfo:
     """How to read a metric, also one of a single class such as ``dice/lesion``.
 

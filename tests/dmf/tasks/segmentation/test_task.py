@@ -54,6 +54,28 @@ def test_counts_are_kept_per_case_and_class(task):
     assert evaluation.metrics["dice/background"] == 0
 
 
+def test_scores_over_batches_are_the_mean_of_each_batchs_own():
+    task = Segmentation(("background", "lesion"), "zero", over="batch")
+    metrics = task.evaluate(everything, [batch(TRUTH, EMPTY), batch(TRUTH, first=2)]).metrics
+    # Of the first batch 2 found, 14 too many: 2*2 / (2*2 + 14) = 4/18; of the second 2 found, 6 too many: 4/10.
+    assert metrics["lesion_dice"] == pytest.approx((4 / 18 + 4 / 10) / 2)
+    # Precision 2/16 and 2/8, recall 1; the background has neither, so the means over both classes are half of that.
+    f1 = [2 * (p / 2) * 0.5 / (p / 2 + 0.5) for p in (2 / 16, 2 / 8)]
+    assert metrics["f1"] == pytest.approx(sum(f1) / 2)
+    assert metrics["images"] == 3
+    whole = Segmentation(("background", "lesion"), "zero").evaluate(everything, [batch(TRUTH, EMPTY, TRUTH)]).metrics
+    assert metrics["lesion_dice_per_image"] == whole["lesion_dice_per_image"]
+    assert "averaged over the batches" in Segmentation.score_note({"metrics_over": "batch"})
+    assert "batches" not in Segmentation.score_note({})
+
+
+def test_a_batch_in_which_a_score_does_not_exist_is_left_out_of_its_mean():
+    task = Segmentation(("background", "lesion"), "ignore", over="batch")
+    metrics = task.evaluate(bright, [batch(EMPTY), batch(TRUTH, first=1)]).metrics
+    assert metrics["lesion_dice"] == pytest.approx(1, abs=1e-6)
+    assert np.isnan(task.evaluate(bright, [batch(EMPTY)]).metrics["lesion_dice"])
+
+
 def test_the_policy_for_absent_classes_is_the_tasks():
     scores = {}
     for absent in ("one", "zero"):

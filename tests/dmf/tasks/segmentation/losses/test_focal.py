@@ -35,3 +35,32 @@ def test_gradient_is_finite_where_the_prediction_is_certain(gamma):
 def test_a_negative_option_is_refused(option):
     with pytest.raises(ConfigError, match=f"`{option}` must be a number of at least 0, got -1"):
         Focal(**{option: -1})
+
+
+def one_hot_logits(*labels):
+    """(1, 2, 1, N) logits that are sure of these classes."""
+    return torch.nn.functional.one_hot(torch.tensor([[labels]]), 2).movedim(-1, 1) * 40.0
+
+
+def test_of_precisions_it_is_the_class_mean_of_their_focal_terms():
+    logits = one_hot_logits(0, 0, 1, 1, 1, 1).requires_grad_()
+    target = torch.tensor([[[0, 0, 0, 1, 1, 1]]])
+    # Precision 2/2 of the background, whose term is 0, and 3/4 of the lesion: -0.25 (1/4)² ln(3/4), halved.
+    expected = -0.25 * (1 / 4) ** 2 * math.log(3 / 4) / 2
+    hard = Focal(of="precision")(Prediction(logits, target, counts="hard"))
+    assert hard.item() == pytest.approx(expected, rel=1e-5)
+    assert not hard.requires_grad
+    soft = Focal(of="precision")(Prediction(logits, target))
+    assert soft.item() == pytest.approx(expected, rel=1e-5)
+    assert soft.requires_grad
+
+
+def test_a_class_that_is_never_predicted_leaves_the_loss_of_precisions_finite():
+    logits, target = one_hot_logits(0, 0), torch.tensor([[[0, 1]]])
+    loss = Focal(of="precision", alpha=1, gamma=0)(Prediction(logits, target, counts="hard"))
+    assert loss.item() == pytest.approx((math.log(2) - math.log(1e-7)) / 2, rel=1e-5)  # precisions 1/2 and 1e-7
+
+
+def test_another_probability_is_refused():
+    with pytest.raises(ConfigError, match="`of` must be 'pixels' or 'precision', got 'recall'"):
+        Focal(of="recall")

@@ -369,6 +369,10 @@ class TestFactories:
         config = FusionConfig(**{"terms": ("iou", "dice"), "loss_counts": "hard"} | options)
         assert build_bank(config).counts == "hard"
 
+    def test_the_focal_loss_of_precisions_has_no_gradient_of_hard_counts_either(self):
+        with pytest.raises(ConfigError, match="leaves iou, focal without gradient"):
+            build_bank(FusionConfig(terms=("iou", "focal"), auxiliary="none", loss_counts="hard", focal_of="precision"))
+
     def test_the_notebook_preset_builds_and_trains_through_cross_entropy(self):
         logits, target = random_step()
         parts = build_bank(FusionConfig(**NOTEBOOK))(logits, target)
