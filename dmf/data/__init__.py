@@ -29,6 +29,8 @@ from dmf.data.identify import identify
 from dmf.data.labelme import Labelme
 from dmf.data.listing import unspeakable as _unspeakable
 from dmf.data.nifti import Volumes
+from dmf.data.paired import PairedImages
+from dmf.data.paired_volumes import PairedVolumes
 from dmf.data.pets import Pets
 from dmf.data.phantom import Phantom, Phantom4
 from dmf.data.prepare import PreparedData, class_ratios, prepare
@@ -65,6 +67,8 @@ __all__ = [
     "Labelme",
     "Limits",
     "Link",
+    "PairedImages",
+    "PairedVolumes",
     "Pets",
     "Phantom",
     "Phantom4",
@@ -117,6 +121,8 @@ DATASETS: Registry[Dataset] = Registry(
         "ddti": Ddti,
         "nifti": Volumes,
         "dicom": Dicom,
+        "paired": PairedImages,
+        "paired-volumes": PairedVolumes,
     },
 )
 

@@ -26,13 +26,19 @@ from dmf.data.labelme import Labelme
 from dmf.data.layouts import Layout, recognise
 from dmf.data.names import role
 from dmf.data.nifti import Volumes
+from dmf.data.paired import PairedImages
+from dmf.data.paired_volumes import PairedVolumes
 from dmf.data.pets import Pets
 from dmf.data.suggesting import suggest
 from dmf.data.unzip import LIMITS, ArchiveError, Limits, open_archive
 from dmf.paths import raw_folder
 
 READERS: dict[str, type[Dataset]] = {
-    each.name: each for each in (Busi, Busc, BusSynthetic, Pets, Folder, Volumes, Dicom, Coco, Labelme, Cvat, Ddti)
+    each.name: each
+    for each in (
+        *(Busi, Busc, BusSynthetic, Pets, Folder, Volumes, Dicom, Coco, Labelme, Cvat, Ddti),
+        *(PairedImages, PairedVolumes),
+    )
 }
 UNPACKING = ".unpacking-"  # begins the name of a folder that is being filled; its host, process and a word follow
 OWNER = re.compile(re.escape(UNPACKING) + r"(?P<host>.+)-(?P<process>\d+)-[^-]*")
@@ -65,7 +71,7 @@ def unpack(
     limits: Limits = LIMITS,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Unpacked:
-    """Unpack a zip of BUSI, BUSC, BUS synthetic, pets, volumes, DICOM, ``images/`` and ``masks/``, or outlines.
+    """Unpack a zip of any dataset that is understood, :data:`dmf.data.layouts.KNOWN`.
 
     The layout says which it is. Pictures are written into a temporary folder, every case is loaded as training would
     load it, and only a dataset without problems takes its place: ``data/raw/<dataset>``, or ``data/raw/folder/<name>``

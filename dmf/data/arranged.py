@@ -8,12 +8,12 @@ from typing import ClassVar
 import numpy as np
 
 from dmf.data import given, grouping
-from dmf.data.base import IGNORE, NO_MASKS_FOR, BrokenDataError, Case, Doubt, OptionValue, Pixels, Problem
+from dmf.data.base import IGNORE, NO_MASK, BrokenDataError, Case, Doubt, OptionValue, Pixels, Problem
 from dmf.data.discovery import Discovered, Entry, discover, in_words
 from dmf.data.given import Given
 from dmf.data.grouping import Groups
 from dmf.data.listing import Listing
-from dmf.data.pairs import PairedDataset
+from dmf.data.pairs import MatchedFiles, PairedDataset
 from dmf.errors import ConfigError
 
 ARRANGING: Mapping[str, OptionValue] = {
@@ -26,8 +26,8 @@ ARRANGING: Mapping[str, OptionValue] = {
 }
 
 
-class ArrangedDataset(PairedDataset):
-    r"""Images and masks that lie in any of the usual ways, with options for what names cannot say.
+class ArrangedFiles(MatchedFiles):
+    r"""Files that lie in any of the usual ways, with options for what names cannot say.
 
     An option left empty is settled by what is usual, and :meth:`doubts` tells where something else may be meant:
 
@@ -64,7 +64,8 @@ class ArrangedDataset(PairedDataset):
         entries = self._taking_part(self.discovered().entries)
         if not entries:
             raise BrokenDataError(
-                self.problems() or [Problem(str(self.root), "holds no image with a mask", self.how_to_get)]
+                self.problems()
+                or [Problem(str(self.root), f"holds no {self.sides.image} with a {self.sides.mask}", self.how_to_get)]
             )
         groups, parts = self._groups(entries).of, self._given(entries).of
         return [replace(self.case(entry), group=groups.get(entry.id), split=parts.get(entry.id)) for entry in entries]
@@ -75,10 +76,12 @@ class ArrangedDataset(PairedDataset):
         entries = self._entries()
         bare = [entry.id for entry in entries if not entry.masks]
         if bare and self._said("missing") != "empty":
-            ways = "missing=leave", "missing=empty"
-            what = f"{NO_MASKS_FOR} {len(bare)} of {len(entries)} images ({in_words(bare)})"
-            remedy = f"Add their masks, or leave them out with {ways[0]}, or take them as background with {ways[1]}."
-            problems.append(Problem(str(self.root), what, remedy, ways))
+            sides = self.sides
+            ways = tuple(f"missing={way}" for way in self.CHOICES["missing"] if way != "refuse")
+            what = f"holds no {sides.mask} for {len(bare)} of {len(entries)} {sides.image}s ({in_words(bare)})"
+            remedy = f"Add their {sides.mask}s, or leave them out with {ways[0]}"
+            remedy += f", or take them as background with {ways[1]}." if len(ways) > 1 else "."
+            problems.append(Problem(str(self.root), what, remedy, ways, NO_MASK))
         settled = (*self._groups(entries).problems, *self._given(entries).problems)
         return [*problems, *(self._placed(problem) for problem in settled)]
 
@@ -91,7 +94,8 @@ class ArrangedDataset(PairedDataset):
         remarks = super().remarks()
         if bare and self._said("missing") in ("leave", "empty"):
             done = "left out" if self._said("missing") == "leave" else "taken as background alone"
-            remarks.append(f"{len(bare)} images without a mask are {done}: {in_words(bare, 6)}")
+            sides = self.sides
+            remarks.append(f"{len(bare)} {sides.image}s without a {sides.mask} are {done}: {in_words(bare, 6)}")
         return [*remarks, *self._groups(self._entries()).remarks]
 
     def doubts(self) -> list[Doubt]:
@@ -99,12 +103,12 @@ class ArrangedDataset(PairedDataset):
         entries = self._entries()
         if not entries:
             return []
-        doubts = [] if self._said("masks") else list(self.discovered().doubts)
+        doubts = [] if self._said(self.sides.mask_option) else list(self.discovered().doubts)
         if not self._said("group"):
             proposed = grouping.propose(entries, self.root, self.listed.files)
             doubts += [] if proposed is None else [proposed]
         several = [entry.id for entry in entries if len(entry.masks) > 1]
-        if several and not self._said("several"):
+        if several and "several" in self.options and not self._said("several"):
             what = f"{len(several)} images have several masks each ({in_words(several)})"
             doubts.append(Doubt(what, "they are united", ("several=union", "several=classes")))
         torn = given.straddling(self._groups(entries).of, self._given(entries).of)
@@ -121,10 +125,39 @@ class ArrangedDataset(PairedDataset):
         """What names and options say about the files."""
         return discover(
             listed.files,
-            images=self._said("images"),
-            masks=self._said("masks"),
+            images=self._said(self.sides.image_option),
+            masks=self._said(self.sides.mask_option),
             together=bool(self._said("group")),
+            sides=self.sides,
         )
+
+    def _entries(self) -> list[Entry]:
+        """Images that take part; none where names leave a choice, as :meth:`cases` says."""
+        try:
+            return self._taking_part(self.discovered().entries)
+        except BrokenDataError:
+            return []
+
+    def _taking_part(self, entries: list[Entry]) -> list[Entry]:
+        return [entry for entry in entries if entry.masks or self._said("missing") != "leave"]
+
+    def _groups(self, entries: list[Entry]) -> Groups:
+        return grouping.group(entries, self._said("group"), self.root, self.listed.files)
+
+    def _given(self, entries: list[Entry]) -> Given:
+        return given.give(entries, self._said("split"), self.root, self.listed.files)
+
+    def _said(self, option: str) -> str:
+        return str(self.options[option]).strip()
+
+    def _refused(self, option: str, text: str, wanted: str) -> ConfigError:
+        return ConfigError(
+            f"Option {option!r} of dataset {self.name!r} takes {wanted}; got {text!r}.", "dataset_options"
+        )
+
+
+class ArrangedDataset(ArrangedFiles, PairedDataset):
+    """Images and masks that lie in any of the usual ways; several masks of an image are one, or a class each."""
 
     def merge(self, case: Case, masks: list[Pixels]) -> Pixels:
         """Masks of one image as one: parts of the same classes, or a class for each.
@@ -162,27 +195,3 @@ class ArrangedDataset(PairedDataset):
     def without_mask(self, case: Case, image: Pixels) -> Pixels | None:
         """Background alone where such images are to be taken as empty."""
         return np.zeros(image.shape[:2], dtype=np.uint8) if self._said("missing") == "empty" else None
-
-    def _entries(self) -> list[Entry]:
-        """Images that take part; none where names leave a choice, as :meth:`cases` says."""
-        try:
-            return self._taking_part(self.discovered().entries)
-        except BrokenDataError:
-            return []
-
-    def _taking_part(self, entries: list[Entry]) -> list[Entry]:
-        return [entry for entry in entries if entry.masks or self._said("missing") != "leave"]
-
-    def _groups(self, entries: list[Entry]) -> Groups:
-        return grouping.group(entries, self._said("group"), self.root, self.listed.files)
-
-    def _given(self, entries: list[Entry]) -> Given:
-        return given.give(entries, self._said("split"), self.root, self.listed.files)
-
-    def _said(self, option: str) -> str:
-        return str(self.options[option]).strip()
-
-    def _refused(self, option: str, text: str, wanted: str) -> ConfigError:
-        return ConfigError(
-            f"Option {option!r} of dataset {self.name!r} takes {wanted}; got {text!r}.", "dataset_options"
-        )

@@ -19,8 +19,7 @@ Pixels: TypeAlias = NDArray[np.uint8]
 SplitName: TypeAlias = Literal["train", "validation", "test"]
 
 IGNORE = records.IGNORE
-NO_MASK = "has no mask"  # what is wrong with an image; said once for all of them where there are many
-NO_MASKS_FOR = "holds no mask for"
+NO_MASK = "no mask"  # kind of problem: an image whose truth is missing; said once for all of them where there are many
 
 
 @dataclass(frozen=True)

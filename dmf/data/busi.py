@@ -104,7 +104,7 @@ class Busi(Dataset):
         notes: list[str] = []
         if not case.masks:
             remedy = f"Put {case.image.stem}_mask.png beside it, or remove the image."
-            problems.append(Problem(str(case.image), NO_MASK, remedy))
+            problems.append(Problem(str(case.image), "has no mask", remedy, kind=NO_MASK))
         levels: dict[Path, Pixels] = {}
         for file in (case.image, *case.masks):
             try:

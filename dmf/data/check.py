@@ -4,15 +4,14 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from dmf.data.base import NO_MASK, NO_MASKS_FOR, BrokenDataError, Case, Dataset, Doubt, Problem
+from dmf.data.base import NO_MASK, BrokenDataError, Case, Dataset, Doubt, Problem
 from dmf.data.bounds import refuse_large_cases
 from dmf.data.discovery import in_words
 from dmf.data.headers import header_of
+from dmf.data.intensity import eight_bits
 from dmf.data.scaling import nearly_blank
 
 MOST_NAMED = 3  # files that a line about several names
@@ -66,7 +65,8 @@ class Report:
         return not self.problems
 
     def __str__(self) -> str:
-        lines = [f"{self.name}: {self.cases} cases ({counted(self.labels) or 'none'}), {self.masks} mask files"]
+        truths = "mask" if self.class_shares else "target"
+        lines = [f"{self.name}: {self.cases} cases ({counted(self.labels) or 'none'}), {self.masks} {truths} files"]
         if self.root:
             lines.append(f"  in {self.root}")
         if self.heights and self.widths:
@@ -131,11 +131,11 @@ def check(dataset: Dataset, *, on_progress: Callable[[int, int], None] | None = 
         try:
             pair = dataset.load(case)
         except BrokenDataError as error:
-            bare += [(case.id, problem) for problem in error.problems if problem.what == NO_MASK]
-            single += [problem for problem in error.problems if problem.what != NO_MASK]
+            bare += [(case.id, problem) for problem in error.problems if problem.kind == NO_MASK]
+            single += [problem for problem in error.problems if problem.kind != NO_MASK]
             continue
         notes += pair.notes
-        if (colour := nearly_blank(_eight_bits(pair.image, dataset.white))) is not None:
+        if (colour := nearly_blank(eight_bits(pair.image, dataset.white))) is not None:
             blank.setdefault(colour, []).append(case.id)
         sizes.append(pair.mask.shape[:2])
         if dataset.target == "classes":
@@ -146,7 +146,7 @@ def check(dataset: Dataset, *, on_progress: Callable[[int, int], None] | None = 
         depths.update(_stored(case))
         content = hashlib.sha256(repr(pair.image.shape).encode() + pair.image.tobytes()).digest()
         by_content.setdefault(content, []).append(case.id)
-    if bare and not any(problem.what.startswith(NO_MASKS_FOR) for problem in problems):
+    if bare and not any(problem.kind == NO_MASK for problem in problems):
         problems.append(_unmasked(dataset, bare, len(cases)))
     notes += [
         f"{' and '.join(ids)}: the same picture, so they may fall into different splits"
@@ -178,11 +178,6 @@ def check(dataset: Dataset, *, on_progress: Callable[[int, int], None] | None = 
     )
 
 
-def _eight_bits(image: NDArray[Any], white: float) -> NDArray[np.uint8]:
-    """An image whose white is at ``white``, with it at 255."""
-    return image if image.dtype == np.uint8 else np.asarray(np.clip(image / white * 255, 0, 255), dtype=np.uint8)
-
-
 def _stored(case: Case) -> list[str]:
     """How the pixels of an image are stored, as its file says."""
     header = None if case.image is None else header_of(case.image)
@@ -197,8 +192,9 @@ def _unmasked(dataset: Dataset, bare: Sequence[tuple[str, Problem]], cases: int)
     """One problem for all images without a mask."""
     if len(bare) == 1:
         return bare[0][1]
-    what = f"{NO_MASKS_FOR} {len(bare)} of {cases} images ({in_words([id for id, _ in bare])})"
-    return Problem(str(dataset.root), what, bare[0][1].remedy)
+    missing = bare[0][1].what.removeprefix("has ")
+    what = f"holds {missing} for {len(bare)} of {cases} images ({in_words([id for id, _ in bare])})"
+    return Problem(str(dataset.root), what, bare[0][1].remedy, kind=NO_MASK)
 
 
 def _blank(dataset: Dataset, blank: Mapping[str, Sequence[str]], cases: int) -> list[Doubt]:

@@ -55,9 +55,15 @@ def convert(dataset: Dataset, output: Path, *, on_progress: Callable[[int, int],
         on_progress: Called with (cases done, cases in all).
 
     Raises:
-        ConfigError: If ``output`` is not empty, or lies where the dataset is read.
+        ConfigError: If ``output`` is not empty, or lies where the dataset is read, or its targets are no classes.
         DataError: If the dataset has problems, a case cannot be loaded, or the folder cannot be written.
     """
+    if dataset.target != "classes":
+        raise ConfigError(
+            f"Dataset {dataset.name!r} has images to be made, no classes, so there are no masks to write. Convert a "
+            "dataset for segmentation.",
+            "dataset",
+        )
     _refuse_output(dataset, output)
     cases = choose_cases(dataset, None)
     names = _file_names(cases)

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from dmf.data.base import Doubt, Problem, SplitName
 from dmf.data.files import PICTURES, natural
-from dmf.data.names import CHANNEL, LABELS, PREDICTIONS, Kind, aliases, cores, part, role
+from dmf.data.names import CHANNEL, LABELLED, LABELS, PREDICTIONS, Kind, Sides, a, aliases, cores, part, role
 
 Path: TypeAlias = PurePosixPath
 _Key: TypeAlias = tuple[SplitName | None, tuple[str, ...]]
@@ -53,6 +53,7 @@ class Discovered:
         remarks: What was decided, or is not read.
         files: Images and masks, those that find no partner included.
         others: Files among them that are no pictures.
+        sides: What images and masks are called.
     """
 
     base: Path = HERE
@@ -62,6 +63,7 @@ class Discovered:
     remarks: list[str] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
     others: list[Path] = field(default_factory=list)
+    sides: Sides = LABELLED
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,13 @@ class _Place:
 
 
 def discover(
-    files: Iterable[Path], *, images: str = "", masks: str = "", together: bool = False, by_order: bool = False
+    files: Iterable[Path],
+    *,
+    images: str = "",
+    masks: str = "",
+    together: bool = False,
+    by_order: bool = False,
+    sides: Sides = LABELLED,
 ) -> Discovered:
     """Find images and masks by their names.
 
@@ -105,6 +113,7 @@ def discover(
         masks: Folder or pattern of masks, likewise.
         together: Read datasets side by side as one, such as a folder for each patient.
         by_order: Match the first image with the first mask and so on, whatever they are called.
+        sides: What images and masks are called in problems and remarks.
     """
     listed = sorted(files, key=lambda file: (file.parent, natural(file), file.suffix))
     pictures = [file for file in listed if file.suffix.lower() in PICTURES and not file.name.startswith(".")]
@@ -112,8 +121,8 @@ def discover(
     loose = [place.file.parent for place in places if place.role == HERE]  # named by a pattern, wherever they lie
     around = range(len(_common(loose).parts))
     places = [_located(place.file, place.kind, around) if place.role == HERE else place for place in places]
-    discovered = Discovered()
-    for option, value, kind in (("images", images, "image"), ("masks", masks, "mask")):
+    discovered = Discovered(sides=sides)
+    for option, value, kind in ((sides.image_option, images, "image"), (sides.mask_option, masks, "mask")):
         if value and not any(place.kind == kind for place in places):
             what = f"holds no pictures in {value}, which the option {option} names"
             discovered.problems.append(Problem("", what, f"Correct the option {option}: a folder below, or a pattern."))
@@ -306,7 +315,7 @@ def _chosen(places: Sequence[_Place], discovered: Discovered, *, together: bool)
     deeper = sorted({str(place.role) for place in places if place.scope not in shallow})
     if deeper:
         discovered.remarks.append(f"{in_words(deeper)}: of another dataset further below, not read")
-    for kind, option in (("image", "images"), ("mask", "masks")):
+    for kind, option in (("image", discovered.sides.image_option), ("mask", discovered.sides.mask_option)):
         folders: dict[tuple[object, ...], set[Path]] = defaultdict(set)
         for place in chosen:
             if place.kind == kind:
@@ -333,7 +342,8 @@ def _without_unlabelled_parts(places: list[_Place], discovered: Discovered) -> l
     left = sorted({place.role for place in places if place.kind == "image" and place.part not in labelled})
     for folder in left:
         count = sum(place.role == folder for place in places)
-        discovered.remarks.append(f"{folder}: {count} images without any masks beside them, not read")
+        sides = discovered.sides
+        discovered.remarks.append(f"{folder}: {count} {sides.image}s without any {sides.mask}s beside them, not read")
     return [place for place in places if place.role not in left]
 
 
@@ -378,6 +388,7 @@ def _base(places: Sequence[_Place]) -> Path:
 
 def _pair(places: Sequence[_Place], discovered: Discovered, *, by_order: bool) -> None:
     """Match masks with images of the same folders by their names."""
+    sides = discovered.sides
     several_parts = len({place.words for place in places if place.kind == "image"}) > 1
     scopes = [place.scope for place in places]
     shared = len(commonprefix(scopes))  # noqa: RUF071
@@ -390,7 +401,7 @@ def _pair(places: Sequence[_Place], discovered: Discovered, *, by_order: bool) -
         folders = (*place.scope[shared:], *place.below)
         id = "/".join((*(place.words if several_parts else ()), *folders, place.file.stem))
         if id in seen:
-            remedy = "Keep one of them, or give the other a name and a mask of its own."
+            remedy = f"Keep one of them, or give the other a name and a {sides.mask} of its own."
             what = f"has the same name as {seen[id].name}"
             discovered.problems.append(Problem(str(place.file), what, remedy))
             continue
@@ -416,7 +427,7 @@ def _pair(places: Sequence[_Place], discovered: Discovered, *, by_order: bool) -
         else:
             orphans.append(mask)
     if channels:
-        ways = tuple(f"images={pattern}" for pattern in sorted(channels))
+        ways = tuple(f"{sides.image_option}={pattern}" for pattern in sorted(channels))
         what = f"holds {len(channels)} channels of an image as files of their own, but one picture is read for each"
         discovered.problems.append(Problem("", what, _choose(ways), ways))
         return
@@ -428,8 +439,9 @@ def _pair(places: Sequence[_Place], discovered: Discovered, *, by_order: bool) -
         entries[image] = replace(entries[image], masks=_numbered(entries[image].id, own_masks, discovered))
     for mask in orphans:
         name = [*cores(mask.file.stem)][-1][0]
-        remedy = f"Put an image called {name}.png among the images, or remove the mask."
-        discovered.problems.append(Problem(str(mask.file), "is a mask without an image", remedy))
+        remedy = f"Put {a(sides.image)} called {name}.png among the {sides.image}s, or remove the {sides.mask}."
+        what = f"is {a(sides.mask)} without {a(sides.image)}"
+        discovered.problems.append(Problem(str(mask.file), what, remedy))
     discovered.entries = list(entries.values())
 
 
@@ -470,7 +482,8 @@ def _by_common_affixes(
     for mask, image in pairs.items():
         if image is not None:
             matched[image].append((mask, 0))
-    discovered.remarks.append(f"images called {shown_image} go with masks called {shown_mask}")
+    sides = discovered.sides
+    discovered.remarks.append(f"{sides.image}s called {shown_image} go with {sides.mask}s called {shown_mask}")
     return []
 
 
@@ -490,7 +503,7 @@ def _numbered(id: str, masks: Sequence[tuple[Path, int]], discovered: Discovered
     kept: dict[int, Path] = {}
     for mask, number in sorted(masks, key=lambda each: each[1]):
         if number in kept:
-            discovered.problems.append(Problem(str(mask), f"is a second mask of {id}", "Keep one."))
+            discovered.problems.append(Problem(str(mask), f"is a second {discovered.sides.mask} of {id}", "Keep one."))
             continue
         kept[number] = mask
     return tuple((mask, number) for number, mask in kept.items())

@@ -80,7 +80,7 @@ def picture_hash(image: Pixels) -> NDArray[np.uint8]:
     lowest frequencies, without the mean, is above their median.
 
     Args:
-        image: (H, W) or (H, W, 3) uint8.
+        image: (H, W) or (H, W, 3) uint8 or uint16.
 
     Returns:
         (32,) uint8, 255 bits and a zero.

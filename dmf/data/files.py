@@ -191,7 +191,7 @@ def _whole(levels: Levels) -> MaskLevels | None:
 
 def _eight_bits(picture: Picture, scale: Scale | None) -> tuple[Pixels, Pixels | None, list[str]]:
     """Pixels (H, W) or (H, W, 3), transparency (H, W), notes; all uint8."""
-    notes = []
+    notes: list[str] = []
     stored = picture.pixels
     taken = scale(stored.dtype) if scale is not None else None
     if stored.dtype != np.uint8:
@@ -204,8 +204,14 @@ def _eight_bits(picture: Picture, scale: Scale | None) -> tuple[Pixels, Pixels |
         alpha = picture.alpha
         if alpha.dtype != np.uint8:
             alpha = Range(0.0, float(np.iinfo(alpha.dtype).max)).apply(alpha)
+    return pixels, alpha, [*notes, *how_shown(picture)]
+
+
+def how_shown(picture: Picture) -> list[str]:
+    """What was done to a picture because its file says how it is to be shown."""
+    notes = []
     if picture.is_turned:
         notes.append(f"{picture.name}: turned as its EXIF orientation ({picture.header.orientation}) says")
     if picture.header.white_is_zero:
         notes.append(f"{picture.name}: says that 0 is white, so its levels are turned round")
-    return pixels, alpha, notes
+    return notes

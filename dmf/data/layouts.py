@@ -12,7 +12,7 @@ from dmf.data.busi import MASK
 from dmf.data.dicom_files import SUFFIXES as DICOM_SUFFIXES
 from dmf.data.discovery import HERE, Discovered, discover
 from dmf.data.files import PICTURES
-from dmf.data.names import LABELS, listed_part
+from dmf.data.names import LABELS, SYNTHESIS, listed_part
 from dmf.data.sniffing import annotation_format, is_annotation
 from dmf.data.suggesting import CLASS_TABLE
 from dmf.data.tables import LISTS, TABLES
@@ -23,7 +23,8 @@ KNOWN = (
     "BUSI: benign, malignant and normal with name.png beside name_mask.png; Oxford pets: images beside "
     "annotations/trimaps; BUSC, BUS synthetic and any other: a folder images beside a folder masks, under these or "
     "other usual names, or name.png beside name_mask.png; volumes (NIfTI, MetaImage, NRRD); DICOM files; pictures with "
-    "outlines of COCO, labelme, CVAT or DDTI"
+    "outlines of COCO, labelme, CVAT or DDTI; image synthesis: pictures or volumes in a folder source beside a folder "
+    "target"
 )
 
 
@@ -58,11 +59,11 @@ def recognise(
     """
     files = [name for name in names if not _is_hidden(name)]
     pictures = [name for name in files if name.suffix.lower() in PICTURES]
-    own = _volumes(files, pictures)
-    if own:
-        return own
     given = options or {}
     images, masks, group = (str(given.get(option, "")) for option in ("images", "masks", "group"))
+    own = (None if images or masks else _synthesis(files, pictures)) or _volumes(files, pictures)
+    if own:
+        return own
     if not (images or masks):
         for find in (_busi, _pets):
             layout = find(pictures)
@@ -76,6 +77,32 @@ def recognise(
 
 def _is_hidden(name: PurePosixPath) -> bool:
     return name.name.startswith(".") or any(folder.startswith((".", "__")) for folder in name.parts[:-1])
+
+
+def _synthesis(files: Sequence[PurePosixPath], pictures: Sequence[PurePosixPath]) -> Layout | None:
+    """Pictures or volumes in folders called source and target."""
+    volumes = [name for name in files if is_volume(name.name)]
+    for dataset, inside in (("paired-volumes", volumes), ("paired", pictures)):
+        found = [name for name in inside if _side(name) is not None]
+        if len({_side(name) for name in found}) < 2:
+            continue
+        above = [name.parts[: _place_of_side(name)] for name in found]
+        base = PurePosixPath(*commonprefix(above))  # noqa: RUF071 of parts, not letters
+        beside = {name for name in files if _is_companion(name) or name.suffix.lower() in VOXELS}
+        wanted = {*found, *_below([*beside], [base])}
+        return Layout(dataset, base, tuple(name for name in files if name in wanted))
+    return None
+
+
+def _place_of_side(name: PurePosixPath) -> int:
+    """Which of its parts is called after a side; -1 where none is."""
+    words = (SYNTHESIS.image, SYNTHESIS.mask)
+    return next((n for n in reversed(range(len(name.parts) - 1)) if name.parts[n].lower() in words), -1)
+
+
+def _side(name: PurePosixPath) -> str | None:
+    place = _place_of_side(name)
+    return None if place < 0 else name.parts[place].lower()
 
 
 def _volumes(files: Sequence[PurePosixPath], pictures: Sequence[PurePosixPath]) -> Layout | None:

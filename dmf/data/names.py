@@ -50,6 +50,30 @@ CHANNEL = re.compile(r"(?P<core>.+)_(?P<channel>\d{4})")  # nnU-Net numbers the 
 
 
 @dataclass(frozen=True)
+class Sides:
+    """What both sides of a pair are called.
+
+    Attributes:
+        image, mask: In sentences; an ``s`` makes several of them.
+        image_option, mask_option: Options that name the folder of each.
+    """
+
+    image: str = "image"
+    mask: str = "mask"
+    image_option: str = "images"
+    mask_option: str = "masks"
+
+
+def a(word: str) -> str:
+    """A word with its article."""
+    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
+
+
+LABELLED = Sides()
+SYNTHESIS = Sides("source", "target", "source", "target")
+
+
+@dataclass(frozen=True)
 class Role:
     """What a folder is for.
 

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,26 +13,23 @@ from dmf.data.discovery import Discovered, Entry, discover
 from dmf.data.files import read_grey, read_rgb, size_problems
 from dmf.data.headers import header_of
 from dmf.data.listing import Listing, listing
+from dmf.data.names import LABELLED, Sides
 from dmf.errors import DataError
 
 UNLABELLED = "unlabelled"
 
 
-class PairedDataset(Dataset):
-    """Reads images and masks that belong together by their names, as :func:`dmf.data.discovery.discover` finds them.
+class MatchedFiles(Dataset):
+    """Files that belong together by their names, as :func:`dmf.data.discovery.discover` finds them.
 
-    A subclass implements :meth:`classes`, and may say what an image shows in :meth:`label`.
+    A subclass implements :meth:`load`, and may say what an image shows in :meth:`label`.
+
+    Attributes:
+        sides: What images and masks are called.
     """
 
+    sides: ClassVar[Sides] = LABELLED
     _known: tuple[Listing, Discovered] | None = None
-
-    @abstractmethod
-    def classes(self, mask: Path, page: int | None = None) -> tuple[NDArray[np.integer], list[str]]:
-        """Class numbers (H, W) of a mask, and what was unusual about the file.
-
-        Raises:
-            BrokenDataError: If the file cannot be used.
-        """
 
     def label(self, entry: Entry) -> str:
         """What an image shows: its folders, if it has any."""
@@ -94,6 +92,30 @@ class PairedDataset(Dataset):
             return []
         return [*discovered.remarks, *(f"{self.root / file}: not an image, not read" for file in discovered.others)]
 
+    def partner_missing(self, image: Path) -> Problem:
+        """What is wrong with an image without a mask."""
+        mask, of = self.sides.mask, self.sides.image
+        remedy = f"Put a {mask} called {image.stem}.png among the {mask}s, or remove the {of}."
+        return Problem(str(image), f"has no {mask}", remedy, kind=NO_MASK)
+
+    def _placed(self, problem: Problem) -> Problem:
+        """A problem found among names, with the full path and the way to get the dataset."""
+        what = problem.what if self.root.is_dir() else "is missing"
+        where = str(self.root / problem.where) if problem.where else str(self.root)
+        return replace(problem, where=where, what=what, remedy=problem.remedy or self.how_to_get)
+
+
+class PairedDataset(MatchedFiles):
+    """Images and masks that belong together by their names. A subclass implements :meth:`classes`."""
+
+    @abstractmethod
+    def classes(self, mask: Path, page: int | None = None) -> tuple[NDArray[np.integer], list[str]]:
+        """Class numbers (H, W) of a mask, and what was unusual about the file.
+
+        Raises:
+            BrokenDataError: If the file cannot be used.
+        """
+
     def load(self, case: Case) -> RawPair:
         """Image (H, W), or (H, W, 3) where the dataset has three channels, and its class numbers."""
         if case.image is None:
@@ -125,8 +147,7 @@ class PairedDataset(Dataset):
             raise BrokenDataError(problems)
         mask = self.merge(case, masks) if masks else self.without_mask(case, image)
         if mask is None:
-            remedy = f"Put a mask called {case.image.stem}.png among the masks, or remove the image."
-            raise BrokenDataError([Problem(str(case.image), NO_MASK, remedy)])
+            raise BrokenDataError([self.partner_missing(case.image)])
         return RawPair(image, mask, tuple(notes))
 
     def read_image(self, file: Path, page: int | None = None) -> tuple[Pixels, tuple[str, ...]]:
@@ -150,16 +171,13 @@ class PairedDataset(Dataset):
         """
         if len(masks) > 1:
             raise BrokenDataError(
-                [Problem(str(file), f"is a second mask of {case.id}", "Keep one.") for file in case.masks[1:]]
+                [
+                    Problem(str(file), f"is a second {self.sides.mask} of {case.id}", "Keep one.")
+                    for file in case.masks[1:]
+                ]
             )
         return masks[0]
 
     def without_mask(self, case: Case, image: Pixels) -> Pixels | None:
         """The truth of an image without a mask; None where there must be one."""
         return None
-
-    def _placed(self, problem: Problem) -> Problem:
-        """A problem found among names, with the full path and the way to get the dataset."""
-        what = problem.what if self.root.is_dir() else "is missing"
-        where = str(self.root / problem.where) if problem.where else str(self.root)
-        return replace(problem, where=where, what=what, remedy=problem.remedy or self.how_to_get)

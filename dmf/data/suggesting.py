@@ -10,6 +10,7 @@ from dmf.data.folder import Folder, suggest_options
 from dmf.data.listing import listing
 from dmf.data.meaning import MOST_CLASSES
 from dmf.data.nifti import Volumes, suggest_volume_options
+from dmf.data.paired import PairedImages, suggest_colour
 
 MEANING = frozenset({"values", "labels", "colours"})  # options of which each says alone what a mask holds
 READING = MEANING | {"nearest", "ignore", "names"}  # options that change what a mask means, not which files are read
@@ -36,6 +37,8 @@ def suggest(
         return {**({"normal": True} if (base / "normal").is_dir() else {}), **settled}
     if name == Volumes.name:
         return {**suggest_volume_options(Volumes(root, 0, **settled)), **settled}
+    if name == PairedImages.name:
+        return {**suggest_colour(PairedImages(root, 0, **settled)), **settled}
     if name != Folder.name:
         return settled
     dataset = Folder(root, 0, **{option: value for option, value in settled.items() if option not in READING})

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from dmf.data.base import BrokenDataError, Problem
 from dmf.data.files import natural
+from dmf.data.names import LABELLED, Sides, a
 from dmf.data.volumes import is_volume, stem
 
 ROLE = re.compile(
@@ -55,18 +56,19 @@ class Sheet:
     channels: tuple[str, ...] = ()
 
 
-def find_pairs(root: Path, files: Sequence[PurePosixPath]) -> Pairs:
+def find_pairs(root: Path, files: Sequence[PurePosixPath], sides: Sides = LABELLED) -> Pairs:
     """Pair volumes by their names: in folders of images and of masks, or image and mask beside one another.
 
     Args:
         root: The folder.
         files: All files, relative to it.
+        sides: What is paired; but images and masks are told by folders called so alone.
     """
     volumes = sorted(
         (file for file in files if is_volume(file.name)), key=lambda file: (file.parent, natural(Path(file)))
     )
-    images, masks = _by_folder(volumes)
-    if not masks:
+    images, masks = _by_folder(volumes, ROLE if sides == LABELLED else _named(sides))
+    if not masks and sides == LABELLED:
         images, masks = _beside(volumes)
     pairs = Pairs()
     left = dict(masks)
@@ -85,29 +87,36 @@ def find_pairs(root: Path, files: Sequence[PurePosixPath]) -> Pairs:
     tests = {"/".join((*key[1], key[2])) for key in images if key[0] == "ts"}
     if without and set(without) <= tests and len(without) < len(pairs.pairs):
         pairs.pairs = [pair for pair in pairs.pairs if pair.mask is not None]
-        pairs.remarks.append(f"{len(without)} images of imagesTs have no masks and are left out")
+        pairs.remarks.append(
+            f"{len(without)} {sides.image}s of {sides.image_option}Ts have no {sides.mask}s and are left out"
+        )
     for file in left.values():
-        remedy = "Put its image among the images, or remove the mask."
-        pairs.problems.append(Problem(str(root / file), "is a mask without an image", remedy))
+        remedy = f"Put its {sides.image} among the {sides.image}s, or remove the {sides.mask}."
+        pairs.problems.append(Problem(str(root / file), f"is {a(sides.mask)} without {a(sides.image)}", remedy))
     return pairs
+
+
+def _named(sides: Sides) -> re.Pattern[str]:
+    """Folders called as the sides are, also in the plural and with a part of a split."""
+    return re.compile(rf"(?:(?P<image>{sides.image}s?)|{sides.mask}s?)(?P<part>tr|ts)?", re.IGNORECASE)
 
 
 _Key = tuple[str, tuple[str, ...], str]  # part (tr, ts or none), folders, name
 
 
 def _by_folder(
-    volumes: Iterable[PurePosixPath],
+    volumes: Iterable[PurePosixPath], role: re.Pattern[str]
 ) -> tuple[dict[_Key, dict[str, PurePosixPath]], dict[_Key, PurePosixPath]]:
     images: dict[_Key, dict[str, PurePosixPath]] = defaultdict(dict)
     masks: dict[_Key, PurePosixPath] = {}
     names: dict[tuple[str, tuple[str, ...]], set[str]] = defaultdict(set)
     loose: list[tuple[str, tuple[str, ...], PurePosixPath]] = []
     for file in volumes:
-        roles = [ROLE.fullmatch(folder) for folder in file.parts[:-1]]
-        says = next((role for role in reversed(roles) if role), None)
+        roles = [role.fullmatch(folder) for folder in file.parts[:-1]]
+        says = next((found for found in reversed(roles) if found), None)
         if says is None:
             continue
-        folders = tuple(folder for folder, role in zip(file.parts[:-1], roles, strict=True) if role is None)
+        folders = tuple(folder for folder, found in zip(file.parts[:-1], roles, strict=True) if found is None)
         part = (says["part"] or "").lower()
         if not says["image"]:
             loose.append((part, folders, file))

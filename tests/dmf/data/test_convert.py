@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pydicom.data import get_testdata_file
 
-from dmf.data import DATASETS, IGNORE, BrokenDataError, Case, Dataset, RawPair, convert
+from dmf.data import DATASETS, IGNORE, BrokenDataError, Case, Contrast, Dataset, RawPair, convert
 from dmf.data.convert import CASES, CLASSES
 from dmf.errors import ConfigError, DataError
 
@@ -175,3 +175,9 @@ def test_more_classes_than_a_folder_may_have_are_refused(tmp_path):
     dataset.class_names = tuple(map(str, range(33)))
     with pytest.raises(ConfigError, match="has 33 classes, but a folder may have 32"):
         convert(dataset, Path(tmp_path / "out"))
+
+
+def test_images_to_be_made_are_no_masks_to_write(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="'contrast' has images to be made, no classes"):
+        convert(Contrast(subjects=1), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
