@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
 from app.views import Facts, ImportedDataset, Picture, Preview, Question, Source, Split
 from app.views.datasets import Options
@@ -35,17 +36,19 @@ from dmf.data import (
     preprocess,
     split_cases,
     sweep_unpacking,
-    target_of,
     unpack,
     uploaded,
 )
 from dmf.data.filtering import histogram
 from dmf.data.folder import Folder
 from dmf.data.headers import header_of
+from dmf.data.intensity import eight_bits
 from dmf.data.layouts import recognise
 from dmf.data.listing import listing
 from dmf.data.suggesting import suggest
 from dmf.errors import DataError, DMFError
+from dmf.probabilities import Pixels
+from dmf.tasks import TASKS, find_task
 
 Progress = Callable[[int, int], None]
 
@@ -60,12 +63,9 @@ def limits() -> str:
 
 
 def sources() -> list[Source]:
-    """Every dataset of images with classes by name, then the folders that were uploaded."""
+    """Every dataset by name, then the folders that were uploaded."""
     _sweep()
-    return [
-        *(Source(name) for name in DATASETS if target_of(name) == "classes"),
-        *(Source(Folder.name, str(root)) for root in uploaded()),
-    ]
+    return [*(Source(name) for name in DATASETS), *(Source(Folder.name, str(root)) for root in uploaded())]
 
 
 @st.cache_resource(show_spinner=False)
@@ -175,6 +175,8 @@ def facts(source: Source) -> Facts:
         dataset.class_names,
         is_here(dataset),
         str(dataset.root) if dataset.needs_download else "",
+        dataset.pixel_type is np.uint8,
+        next(name for name in TASKS if find_task(name).target == dataset.target),
     )
 
 
@@ -233,13 +235,20 @@ def picture(source: Source, seed: int, case: str) -> Picture:
 @st.cache_data(max_entries=256, show_spinner=False)
 def _picture(_opened: _Opened, case: str, stamp: str) -> Picture:
     found = _opened.cases[case]
-    pair = _opened.dataset.load(found)
-    height, width = pair.mask.shape
+    dataset = _opened.dataset
+    pair = dataset.load(found)
+    height, width = pair.mask.shape[:2]
     scale = min(1.0, THUMBNAIL / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    image = np.asarray(cv2.resize(pair.image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    mask = np.asarray(cv2.resize(pair.mask, size, interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
-    return Picture(case, found.label, image, mask)
+
+    def small(pixels: NDArray[Any], how: int) -> Pixels:
+        return np.asarray(cv2.resize(pixels, size, interpolation=how), np.uint8)
+
+    image = small(eight_bits(pair.image, dataset.white), cv2.INTER_AREA)
+    if dataset.target == "image":
+        target = small(eight_bits(pair.mask, dataset.target_white), cv2.INTER_AREA)
+        return Picture(case, found.label, image, None, target)
+    return Picture(case, found.label, image, small(pair.mask, cv2.INTER_NEAREST_EXACT))
 
 
 def _case(opened: _Opened, case: str) -> Case:
@@ -368,20 +377,19 @@ def preview(source: Source, seed: int, case: str, settings: Mapping[str, Any]) -
 
 @st.cache_data(max_entries=16, show_spinner=False, hash_funcs={DataConfig: lambda config: config.model_dump_json()})
 def _preview(_opened: _Opened, case: str, config: DataConfig, stamp: str) -> Preview:
-    image = _opened.dataset.load(_opened.cases[case]).image
-    preprocessed = preprocess(image, config)
-    pictures = {
-        "as it is": image,
-        "after the filter": preprocessed.filtered,
-        "as the network sees it": preprocessed.resized,
-    }
+    stored = _opened.dataset.load(_opened.cases[case]).image
+    preprocessed = preprocess(stored, config)
+    image, filtered, resized = (
+        eight_bits(pixels, _opened.dataset.white) for pixels in (stored, preprocessed.filtered, preprocessed.resized)
+    )
+    pictures = {"as it is": image, "after the filter": filtered, "as the network sees it": resized}
     if not config.filter:
         del pictures["after the filter"]
     frames = [
         pd.DataFrame({"picture": name, "intensity": range(256), "share": 100 * histogram(pixels) / pixels.size})
         for name, pixels in pictures.items()
     ]
-    return Preview(image, preprocessed.filtered, preprocessed.resized, pd.concat(frames, ignore_index=True))
+    return Preview(image, filtered, resized, pd.concat(frames, ignore_index=True))
 
 
 def bring_archive(

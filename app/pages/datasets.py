@@ -78,8 +78,8 @@ def select(source: Source) -> None:
 
 
 def train(source: Source, settings: Mapping[str, Any]) -> None:
-    """Open the form with this dataset and these settings."""
-    form_prefill.put({**source.settings, **settings})
+    """Open the form with this dataset, its task and these settings."""
+    form_prefill.put({"task": access.facts(source).task, **source.settings, **settings})
     st.switch_page(state.TRAIN)
 
 
@@ -110,7 +110,7 @@ def show_card(source: Source, facts: Facts) -> None:
     card.holds(report, counts)
     card.problems(report.problems, report.notes)
     if report.is_sound:
-        st.caption("No problems found: every image and mask could be read.")
+        st.caption("No problems found: every file could be read.")
 
 
 def start(source: Source, asked: Sequence[Question]) -> None:
@@ -147,12 +147,14 @@ def looked(source: Source, seed: int) -> Report | None:
         return report
     place = st.empty()
     with place.container():
-        st.caption("Counts, sizes, shares of the classes, problems and look-alikes need a look at every image.")
+        st.caption("Counts, sizes, shares of classes, problems and look-alikes need a look at every image.")
         clicked = st.button("Look at every image", key="look", icon=":material/search:")
     if not clicked:
         return None
     with place.container():
-        report = access.look(source, seed, progress_bar("Loading every image and mask, then seeking look-alikes…"))
+        report = access.look(
+            source, seed, progress_bar("Loading every image with its truth, then seeking look-alikes…")
+        )
     place.empty()
     return report
 
@@ -163,7 +165,7 @@ def show_preview(source: Source, facts: Facts) -> None:
         return
     seed = seed_of(source)
     names = access.cases(source, seed)
-    preview.preview(names, partial(access.preview, source, seed), partial(train, source))
+    preview.preview(names, partial(access.preview, source, seed), partial(train, source), can_filter=facts.can_filter)
 
 
 def show_split(source: Source, facts: Facts) -> None:

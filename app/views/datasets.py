@@ -32,7 +32,14 @@ class Source:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known about a dataset without looking into its files; ``root`` is empty where nothing lies on disk."""
+    """What is known about a dataset without looking into its files.
+
+    Attributes:
+        class_names: The first is the background; empty where each image has an image that is to be made of it.
+        root: Where it lies; empty where nothing lies on disk.
+        can_filter: Whether its images have 8 bits, which the bilateral filter needs.
+        task: For which it is.
+    """
 
     title: str
     licence: str
@@ -41,16 +48,25 @@ class Facts:
     class_names: tuple[str, ...]
     is_here: bool
     root: str
+    can_filter: bool
+    task: str
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A case, small: image (h, w) or (h, w, 3), and the class number of each pixel (h, w), both uint8."""
+    """A case, small; all pixels are uint8.
+
+    Attributes:
+        image: (h, w) or (h, w, 3).
+        mask: (h, w) class number of each pixel; None where there are no classes.
+        target: (h, w) or (h, w, 3), the image that is to be made of it; None where there is none.
+    """
 
     case: str
     label: str
     image: Pixels
-    mask: Pixels
+    mask: Pixels | None
+    target: Pixels | None = None
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ LAYOUTS = (
     "A zip or a folder of BUSI, BUSC, BUS synthetic or Oxford pets as they are downloaded, or any images and masks of "
     "the same names: `images` beside `masks`, `imagesTr` beside `labelsTr`, `original` beside `GT`, `a.png` beside "
     "`a_mask.png`, alone or by patient, label and part of a split. PNG, JPEG, BMP, TIFF and GIF are read. What names "
-    "leave open is asked."
+    "leave open is asked. For image synthesis: pictures or volumes in `source` beside those to be made in `target`."
 )
 
 

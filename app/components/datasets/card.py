@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import streamlit as st
 
+from app.charts.overlay import encode
 from app.components.datasets.pictures import class_key, figure, marked, row
 from app.components.page_style import plain
 from app.views import Facts, Picture, Problem, Report
@@ -19,7 +20,8 @@ def about(facts: Facts) -> None:
     else:
         st.html(f'<p class="outcome"><b>Not found</b> in {html.escape(facts.root)}.</p>')
         st.info(plain(facts.how_to_get), icon=":material/download:")
-    rows = {"Licence": facts.licence, "Citation": facts.citation, "Classes": ", ".join(facts.class_names)}
+    classes = ", ".join(facts.class_names) or "none: of each image another one is to be made"
+    rows = {"Licence": facts.licence, "Citation": facts.citation, "Classes": classes}
     if facts.is_here and facts.root:
         rows["How to get it"] = facts.how_to_get
     rows_html = "".join(f"<dt>{name}</dt><dd>{html.escape(text)}</dd>" for name, text in rows.items())
@@ -27,13 +29,25 @@ def about(facts: Facts) -> None:
 
 
 def examples(pictures: Sequence[Picture], class_names: tuple[str, ...]) -> None:
-    """Some cases with what is marked in them.
+    """Some cases with what is marked in them, or what is to be made of them.
 
     Args:
-        pictures: Cases with image and mask.
-        class_names: The first is the background.
+        pictures: Cases with image and mask, or image and target.
+        class_names: The first is the background; empty where there are no classes.
     """
     if not pictures:
+        return
+    if not class_names:
+        st.markdown("##### Some of its images", help="On the left the image, on the right what is to be made of it.")
+        st.html(
+            row(
+                [
+                    figure(png, f"{each.case}, {side}", f"{each.case} · {side}")
+                    for each in pictures
+                    for side, png in _sides(each)
+                ]
+            )
+        )
         return
     st.markdown("##### Some of its images", help="The outline shows what an expert, or the program, marked in each.")
     figures = [
@@ -47,6 +61,13 @@ def examples(pictures: Sequence[Picture], class_names: tuple[str, ...]) -> None:
     st.html(class_key(class_names) + row(figures))
 
 
+def _sides(picture: Picture) -> list[tuple[str, bytes]]:
+    return [
+        ("source", encode(picture.image)),
+        *([("target", encode(picture.target))] if picture.target is not None else []),
+    ]
+
+
 def holds(report: Report, counts: Mapping[str, Mapping[str, int]]) -> None:
     """Counts, sizes, shares of classes.
 
@@ -56,7 +77,8 @@ def holds(report: Report, counts: Mapping[str, Mapping[str, int]]) -> None:
     """
     labels = list(report.labels)
     with st.container(horizontal=True, gap="large"):
-        masks = f"{report.masks:,} mask files" if report.masks else None
+        kind = "mask" if report.class_shares else "target"
+        masks = f"{report.masks:,} {kind} files" if report.masks else None
         st.metric("Images", f"{report.cases:,}", help=masks)
         for name, values in (("Width", report.widths), ("Height", report.heights)):
             if values:
@@ -82,6 +104,8 @@ def holds(report: Report, counts: Mapping[str, Mapping[str, int]]) -> None:
             }
         )
         st.dataframe(frame, hide_index=True, key="counts", alt="Images per split and label")
+    if not report.class_shares:
+        return
     with right:
         st.markdown("##### Share of the pixels", help="A class with few pixels is easily missed by a plain loss.")
         shares = pd.DataFrame(

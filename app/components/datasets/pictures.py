@@ -11,8 +11,10 @@ from app.theme import class_colors
 OPACITY = 0.3  # of what is marked
 
 
-def marked(image: Pixels, mask: Pixels, classes: int) -> bytes:
-    """PNG of an image with the classes of its mask drawn over it, each in its colour."""
+def marked(image: Pixels, mask: Pixels | None, classes: int) -> bytes:
+    """PNG of an image with the classes of its mask, if it has one, drawn over it, each in its colour."""
+    if mask is None:
+        return encode(image)
     colored = np.dstack([image] * 3) if image.ndim == 2 else image
     return encode(outline(colored, mask, class_colors(classes), OPACITY))
 

@@ -25,6 +25,8 @@ def preview(
     cases: Sequence[str],
     preprocessed: Callable[[str, Mapping[str, Any]], Any],
     use: Callable[[Mapping[str, Any]], None],
+    *,
+    can_filter: bool = True,
 ) -> None:
     """One image before and after, its intensities, and a button that carries the settings on.
 
@@ -32,11 +34,12 @@ def preview(
         cases: Names to choose from.
         preprocessed: Gives the pictures of a case under settings.
         use: Called with the settings.
+        can_filter: Whether the bilateral filter takes such images.
     """
     left, right = st.columns([1, 2.4], gap="large")
     with left:
         case = st.selectbox("Image", cases, key="preview-case", help="Any image of the dataset.")
-        settings = _settings()
+        settings = _settings(can_filter=can_filter)
     try:
         shown = preprocessed(case, settings)
     except DMFError as error:
@@ -67,13 +70,15 @@ def preview(
             use(settings)
 
 
-def _settings() -> dict[str, Any]:
+def _settings(*, can_filter: bool) -> dict[str, Any]:
     """Values of the fields that prepare images."""
     fields = DataConfig.model_fields
     settings: dict[str, Any] = {}
-    settings["filter"] = st.toggle(
+    settings["filter"] = can_filter and st.toggle(
         "Bilateral filter", value=True, key="preview-filter", help=fields["filter"].description
     )
+    if not can_filter:
+        st.caption("The bilateral filter takes images of 8 bits; these have more.")
     if settings["filter"]:
         settings["filter_diameter"] = st.slider(
             "Filter diameter (px)", 1, 31, 9, key="preview-diameter", help=fields["filter_diameter"].description

@@ -64,7 +64,7 @@ def zip_of(root: Path) -> io.BytesIO:
 def test_every_dataset_is_offered_and_says_whether_it_is_here() -> None:
     here = {source.dataset: access.facts(source).is_here for source in access.sources()}
     assert here.keys() >= {"phantom", "phantom-4", "busi", "busc", "bus_synthetic", "pets", "folder"}
-    assert [name for name, found in here.items() if found] == ["phantom", "phantom-4"]
+    assert [name for name, found in here.items() if found] == ["phantom", "phantom-4", "contrast"]
 
 
 def test_facts_hold_what_a_download_that_fails_says() -> None:
@@ -256,3 +256,18 @@ def test_without_the_filter_there_is_nothing_between(own: Make) -> None:
     shown = access.preview(access.bring_folder(str(own())), 0, "0", {"filter": False, "image_size": 32})
     assert (shown.original == shown.filtered).all()
     assert list(shown.histogram["picture"].unique()) == ["as it is", "as the network sees it"]
+
+
+def test_an_image_that_is_to_be_made_is_shown_in_eight_bits_with_its_source() -> None:
+    source = Source("contrast", None, (("subjects", 2), ("slices", 1)))
+    case = access.cases(source)[0]
+    drawn = access.picture(source, 0, case)
+    assert drawn.mask is None
+    assert drawn.target is not None
+    assert drawn.image.dtype == drawn.target.dtype == np.uint8
+    assert drawn.image.max() > 150
+    assert (drawn.image != drawn.target).any()
+    assert not access.facts(source).can_filter
+    shown = access.preview(source, 0, case, {"filter": False, "image_size": 64})
+    assert (shown.original.shape, shown.resized.shape, shown.resized.dtype) == ((128, 128), (64, 64), np.uint8)
+    assert shown.histogram.groupby("picture")["share"].sum().round(6).tolist() == [100.0, 100.0]
