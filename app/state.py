@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import streamlit as st
 
-from dmf.config import ExperimentConfig
+from dmf.config import DEFAULT_TASK, ExperimentConfig
 
 HOME, TRAIN, COMPARE, INSPECT = "pages/home.py", "pages/train.py", "pages/compare.py", "pages/inspect.py"
 LAB, TOUR = "pages/lab.py", "pages/tour.py"
@@ -139,6 +139,11 @@ def start_once(config: ExperimentConfig, start: Callable[[ExperimentConfig], str
 def watch_link(id: str) -> str:
     """The address of an experiment from any page, below whatever path the app is served."""
     return f"train?{EXPERIMENT}={id}"
+
+
+def task_key(task: str, name: str) -> str:
+    """The key of a field whose choice belongs to a task; what was chosen for one waits while another is looked at."""
+    return field_key(name if task == DEFAULT_TASK else f"{task}-{name}")
 
 
 def field_key(name: str) -> str:

@@ -45,6 +45,27 @@ class Preset:
         return experiment(self.settings, runs=self.runs, name=self.title)
 
 
+SYNTHESIS: Mapping[str, Any] = {
+    "task": "synthesis",
+    "task_options": {"residual": True},
+    "dataset": "contrast",
+    "terms": ("l1", "ssim", "gradient"),
+    "auxiliary": "none",
+    "image_size": 64,
+    "filters": 8,
+    "batch_size": 8,
+    "epochs": 12,
+    "lr": 0.002,
+}
+"""Late from early contrast-enhanced MR, at a size that a laptop trains in minutes."""
+
+HAND_TUNED = "1:1:4"
+"""L1 : SSIM : gradient difference, of seven such weights the one with the highest validation PSNR.
+
+Found by ``dmf study run docs/results/synthesis-grid.toml`` on subjects that no other run sees; see
+docs/results/synthesis.md.
+"""
+
 PRESETS: dict[str, Preset] = {
     "figure-4": Preset(
         "Variance, MAD and Bayesian",
@@ -71,6 +92,12 @@ PRESETS: dict[str, Preset] = {
         "Soft counts carry gradient; hard ones, the notebook's, leave all training to cross-entropy: see Gradients.",
         ("variance,loss_counts=soft", "variance,loss_counts=hard"),
         {"gradients": "logits"},
+    ),
+    "synthesis": Preset(
+        "Single, equal, hand-tuned, CoV",
+        "Late from early contrast by L1 alone, equal, hand-tuned and CoV weights: see whether adapting beats tuning.",
+        ("fixed,weights=1:0:0", "fixed", f"fixed,weights={HAND_TUNED}", "cov"),
+        SYNTHESIS,
     ),
     "notebook": Preset(
         "The authors' notebook",

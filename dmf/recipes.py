@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from dmf import declared
-from dmf.config import ExperimentConfig, FusionConfig, RunConfig
+from dmf.config import DEFAULT_TASK, ExperimentConfig, FusionConfig, RunConfig
 from dmf.config_text import DEFAULT_WEIGHTINGS, SECTIONS, experiment, field_info, is_flag, parse_run, to_text
 from dmf.errors import ConfigError
 from dmf.live_settings import events_text
@@ -81,6 +81,7 @@ def as_python(config: ExperimentConfig, run: str | None = None, changes: Setting
     chosen = _alone(config, run)
     parts = [(name, model) for name, model in SECTIONS.items() if name != "fusion"]
     arguments = {"name": repr(chosen.name)} if chosen.name else {}
+    arguments |= _literals(_of_task(chosen))
     used = ["ExperimentConfig", "FusionConfig", "RunConfig"]
     for name, model in parts:
         if changed := _changed(getattr(chosen, name)):
@@ -121,6 +122,8 @@ def as_loop(config: ExperimentConfig, run: str) -> str:
     (chosen,) = _alone(config, run).runs
     size, batch = config.data.image_size, config.training.batch_size
     fusion = _call("FusionConfig", _literals(_words(chosen.fusion)), len("config = "), indent="")
+    if config.task != DEFAULT_TASK:
+        return _image_loop(config, chosen, fusion)
     shares = ", class_ratios=[0.9, 0.1]" if "dataset" in chosen.fusion.flat().values() else ""
     note = "  # shares of your classes in the training pixels" if shares else ""
     return (
@@ -149,6 +152,43 @@ def as_loop(config: ExperimentConfig, run: str) -> str:
         f"{_after_a_step(chosen.fusion)}"
         "print(fused.weights, fused.gamma)\n"
     )
+
+
+def _image_loop(config: ExperimentConfig, run: RunConfig, fusion: str) -> str:
+    """The same for a task other than segmentation, whose targets are images."""
+    size, batch = config.data.image_size, config.training.batch_size
+    pair = f"(torch.rand({batch}, 1, {size}, {size}), torch.rand({batch}, 1, {size}, {size}))"
+    return (
+        "import torch\n\n"
+        "from dmf.build import build_fusion\n"
+        "from dmf.config import FusionConfig\n"
+        f"{_plugin_import(config)}"
+        "from dmf.tasks import find_task\n\n"
+        f"{_plugin_lines(config)}"
+        f"config = {fusion}\n"
+        "# Yours: batches of images (B, 1, H, W) in 0..1 with the images to be made of them,\n"
+        "# and a network from the ones to the others.\n"
+        f"batches = [{pair} for _ in range(3)]\n"
+        "model = torch.nn.Conv2d(1, 1, 3, padding=1)\n\n"
+        f"optimizer = torch.optim.Adam(model.parameters(), lr={config.training.lr!r})\n"
+        f"bank = find_task({config.task!r})().bank(config)\n"
+        "fusion = build_fusion(config, steps_per_epoch=len(batches))\n"
+        f"{_before_the_loop(run.fusion)}"
+        "for epoch in range(2):\n"
+        "    for images, targets in batches:\n"
+        "        fused = fusion(bank(model(images), targets))  # the weights follow the losses of this step\n"
+        "        optimizer.zero_grad()\n"
+        "        fused.total.backward()\n"
+        "        optimizer.step()\n"
+        f"{_after_a_step(run.fusion).replace('masks', 'targets')}"
+        "print(fused.weights, fused.gamma)\n"
+    )
+
+
+def _of_task(config: ExperimentConfig) -> dict[str, Any]:
+    """The task and its options, where they differ from the defaults."""
+    values = {"task": config.task, "task_options": config.task_options}
+    return {name: value for name, value in values.items() if value not in (DEFAULT_TASK, {})}
 
 
 def _before_the_loop(fusion: FusionConfig) -> str:
@@ -290,7 +330,7 @@ def _typed(config: ExperimentConfig, *, spare: bool = False) -> _Typed:
 def _texts(config: ExperimentConfig, base: Mapping[str, Any]) -> dict[str, Any]:
     """Option to typed text, or to yes and no, for what differs from the defaults."""
     parts = {name: _changed(getattr(config, name)) for name in SECTIONS if name != "fusion"} | {"fusion": base}
-    return {
+    return {name: to_text(value) for name, value in _of_task(config).items()} | {
         name: value if is_flag(model, name) else to_text(value)
         for section, model in SECTIONS.items()
         for name, value in parts[section].items()
@@ -300,6 +340,8 @@ def _texts(config: ExperimentConfig, base: Mapping[str, Any]) -> dict[str, Any]:
 def _check(config: ExperimentConfig, typed: _Typed) -> ExperimentConfig:
     """Read it back as the command line does, rather than hand out a command that trains something else."""
     read = experiment(typed.texts, weightings=typed.weightings, runs=typed.runs, name=config.name)
+    for field in ("task", "task_options"):
+        _refuse_other(field, getattr(config, field), getattr(read, field))
     for name, model in SECTIONS.items():
         pairs = (
             [(getattr(config, name), getattr(read, name))]
@@ -308,13 +350,17 @@ def _check(config: ExperimentConfig, typed: _Typed) -> ExperimentConfig:
         )
         for field in model.model_fields.keys() - {"spare"}:
             for meant, got in pairs:
-                if getattr(meant, field) != getattr(got, field):
-                    raise ConfigError(
-                        f"{field}: {getattr(meant, field)!r} cannot be written on a command line, where it would read "
-                        f"as {getattr(got, field)!r}; copy it as Python.",
-                        field,
-                    )
+                _refuse_other(field, getattr(meant, field), getattr(got, field))
     return read
+
+
+def _refuse_other(field: str, meant: Any, got: Any) -> None:
+    if meant != got:
+        raise ConfigError(
+            f"{field}: {meant!r} cannot be written on a command line, where it would read as {got!r}; copy it as "
+            "Python.",
+            field,
+        )
 
 
 def _option(name: str, text: Any) -> str:

@@ -10,12 +10,13 @@ import streamlit as st
 from pydantic import ValidationError
 
 from app.access.plugins import added
-from app.views import Checked, Choices
+from app.views import Checked, Choices, TaskOption
 from dmf import config_text
 from dmf.config import DEFAULT_TASK, DataConfig, ExperimentConfig, FusionConfig, RunConfig, TrainingConfig
 from dmf.config_text import SECTIONS
 from dmf.errors import ConfigError, DataError, DMFError
 from dmf.plugins import loaded
+from dmf.tasks import find_task
 
 
 def choices(task: str = DEFAULT_TASK) -> Choices:
@@ -27,7 +28,7 @@ def choices(task: str = DEFAULT_TASK) -> Choices:
 def _choices(plugins: tuple[str, ...], task: str) -> Choices:
     from dmf import build
 
-    names = build.choices(task)
+    names, chosen = build.choices(task), find_task(task)
     return Choices(
         names={**names, "device": build.devices()},
         options={name: build.dataset_options(name) for name in names["dataset"]},
@@ -35,6 +36,10 @@ def _choices(plugins: tuple[str, ...], task: str) -> Choices:
         added=added(),
         task=task,
         first=build.task_defaults(task),
+        task_options={
+            name: TaskOption(default, chosen.about_options.get(name, ""), chosen.words.get(name))
+            for name, default in chosen.defaults.items()
+        },
     )
 
 

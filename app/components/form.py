@@ -14,7 +14,7 @@ from app.components.method_options import option_groups
 from app.components.page_style import sentence_of
 from app.components.preset_menu import preset_menu
 from app.components.runs_table import runs_table
-from app.state import field_key
+from app.state import field_key, task_key
 from app.views import Checked, Choices
 from dmf.config import DEFAULT_TASK, DataConfig, ExperimentConfig, FusionConfig, ModelConfig, TrainingConfig
 from dmf.config_text import to_text
@@ -121,7 +121,7 @@ def _of_task(model: type[BaseModel], name: str, slots: Slots, offered: Choices, 
     if not offered.first:
         return field(model, name, slots, options)
     about = model.model_fields[name]
-    key = field_key(f"{offered.task}-{name}")
+    key = task_key(offered.task, name)
     value = widget(name, about.annotation, offered.first[name], about.description or "", options, key=key)
     slots[name] = st.empty()
     return value
@@ -150,6 +150,10 @@ def _more(
         if group == "Data":
             values["dataset_options"] = _dataset_options(dataset, choices.options.get(dataset, {}))
             slots["dataset_options"] = st.empty()
+    if choices.task_options:
+        st.markdown("**Task**")
+        values["task_options"] = _task_options(choices)
+        slots["task_options"] = st.empty()
     st.markdown("**Experiment**")
     name = st.text_input("Name", key=field_key("name"), help="To find it by.", persist_state="session")
     slots["name"] = st.empty()
@@ -164,6 +168,24 @@ def _dataset_options(dataset: str, options: Mapping[str, Any]) -> dict[str, Any]
         help = OPTIONS.get(name, f"Option of the dataset {dataset}; default {to_text(default)}.")
         value = widget(key, type(default), default, help, title=name.replace("_", " ").capitalize())
         if value != default:
+            chosen[name] = value
+    return chosen
+
+
+def _task_options(choices: Choices) -> dict[str, Any]:
+    """As those of a dataset."""
+    chosen = {}
+    for name, option in choices.task_options.items():
+        value = widget(
+            name,
+            type(option.default),
+            option.default,
+            option.about,
+            option.words,
+            title=name.capitalize(),
+            key=task_key(choices.task, f"option-{name}"),
+        )
+        if value != option.default:
             chosen[name] = value
     return chosen
 

@@ -8,11 +8,12 @@ import streamlit as st
 from app.components import rows
 from app.components.fields import as_held
 from app.components.page_style import sentence_of
-from app.state import field_key
+from app.state import field_key, task_key
 from dmf.config import DataConfig
 from dmf.config_text import SECTIONS, field_info, names_of
 from dmf.errors import ConfigError
 
+OF_TASK = frozenset({"dataset", "terms", "auxiliary"})  # fields that each task has a choice of its own for
 _CARRIED, _RUNS = "carried-to-form", "carried-runs"
 
 
@@ -31,7 +32,7 @@ def apply() -> None:
     """Fill the form with what was carried to it; before any field of it is shown, because it sets them."""
     settings = st.session_state.pop(_CARRIED, None)
     if settings:
-        _fill(settings)
+        fill(settings)
     runs = st.session_state.pop(_RUNS, ())
     if runs:
         try:
@@ -40,11 +41,22 @@ def apply() -> None:
             st.warning(f"The runs of this form stay as they were. {sentence_of(error)}")
 
 
-def _fill(settings: Mapping[str, Any]) -> None:
+def fill(settings: Mapping[str, Any]) -> None:
+    """Set the fields of the form that these settings name, and all options of the dataset that they name.
+
+    Args:
+        settings: Configuration field to value; dataset and losses are those of its
+            ``task``, without one of the task that the form holds.
+    """
+    task = str(settings.get("task", rows.task()))
+    st.session_state[field_key("task")] = task
     for model in SECTIONS.values():
         for name in names_of(model):
             if name in settings and name != "dataset_options":
-                st.session_state[field_key(name)] = as_held(name, field_info(model, name).annotation, settings[name])
+                key = task_key(task, name) if name in OF_TASK else field_key(name)
+                st.session_state[key] = as_held(name, field_info(model, name).annotation, settings[name])
+    for option, value in settings.get("task_options", {}).items():
+        st.session_state[task_key(task, f"option-{option}")] = as_held(option, type(value), value)
     dataset = settings.get("dataset", DataConfig().dataset)
     for key in [str(key) for key in st.session_state if str(key).startswith(field_key(f"{dataset}-"))]:
         del st.session_state[key]

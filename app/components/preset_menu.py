@@ -4,10 +4,11 @@ import streamlit as st
 
 from app.components import rows
 from app.components.fields import as_held
+from app.components.form_prefill import fill
 from app.components.page_style import sentence_of
 from app.state import PRESET, field_key
-from dmf.config import FusionConfig
-from dmf.config_text import SECTIONS, field_info, names_of
+from dmf.config import DEFAULT_TASK, FusionConfig
+from dmf.config_text import field_info, names_of
 from dmf.errors import UnknownNameError
 from dmf.presets import PRESETS, find_preset
 
@@ -52,10 +53,7 @@ def apply(name: str) -> None:
     preset = find_preset(name)
     for key in [str(key) for key in st.session_state if str(key).startswith(field_key(""))]:
         del st.session_state[key]
-    for model in SECTIONS.values():
-        for field, value in preset.settings.items():
-            if field in names_of(model):
-                st.session_state[field_key(field)] = as_held(field, field_info(model, field).annotation, value)
+    fill(preset.settings)
     st.session_state[field_key("name")] = preset.title
     rows.replace(preset.runs)
     st.session_state[_OPEN] = False
@@ -70,6 +68,8 @@ def _shown() -> str | None:
             field: as_held(field, info.annotation, preset.settings.get(field, info.get_default()))
             for field, info in fields.items()
         }
-        if list(preset.runs) == texts and all(rows.common(field) == value for field, value in expected.items()):
+        is_of_task = preset.settings.get("task", DEFAULT_TASK) == rows.task()
+        same = all(rows.common(field) == value for field, value in expected.items())
+        if is_of_task and list(preset.runs) == texts and same:
             return name
     return None

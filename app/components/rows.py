@@ -10,9 +10,9 @@ from typing import Any
 import streamlit as st
 
 from app.components.fields import as_held, in_short
-from app.state import field_key
+from app.state import field_key, task_key
 from dmf import declared
-from dmf.config import FusionConfig
+from dmf.config import DEFAULT_TASK, FusionConfig
 from dmf.config_text import DEFAULT_WEIGHTINGS, field_info, from_text, names_of, parse, parse_run, run_changes
 from dmf.declared import Kind
 from dmf.errors import ConfigError, UnknownNameError
@@ -88,7 +88,13 @@ def common(name: str) -> Any:
     """What the form holds for a setting that all runs share unless they override it."""
     info = field_info(FusionConfig, name)
     default = as_held(name, info.annotation, info.get_default())
-    return st.session_state.get(field_key(name), default)
+    held = task_key(task(), name) if name in ("terms", "auxiliary") else field_key(name)
+    return st.session_state.get(held, default)
+
+
+def task() -> str:
+    """The task that the form holds."""
+    return str(st.session_state.get(field_key("task"), DEFAULT_TASK))
 
 
 def add(methods: Sequence[str]) -> None:

@@ -41,7 +41,7 @@ def show() -> None:
             help="Draw a history by sliders, or take a recorded run or a file; see every method's weights at once.",
         )
     can_read = told(show_active)
-    st.markdown("#### Races to start", help="Each trains on simulated ultrasound images; no download is needed.")
+    st.markdown("#### Races to start", help="Each trains on simulated images; no download is needed.")
     presets.presets(PRESETS, start)
     if can_read:
         told(show_recent)

@@ -8,6 +8,15 @@ from dmf.runs import EventRow, ExperimentRow
 
 
 @dataclass(frozen=True)
+class TaskOption:
+    """An option of a task: its default, what it means, and the words to choose from, if it takes one of some."""
+
+    default: bool | int | float | str
+    about: str
+    words: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
 class Choices:
     """Names the form offers, by field; ``options`` are those of each dataset at their defaults, with its title.
 
@@ -15,6 +24,7 @@ class Choices:
         added: Those of plug-ins, for fields whose menu is short.
         task: Whose names they are.
         first: What is chosen at first where the task has other defaults than the configuration; else empty.
+        task_options: Options of the task, by name.
     """
 
     names: dict[str, tuple[str, ...]]
@@ -23,6 +33,7 @@ class Choices:
     added: dict[str, tuple[str, ...]] = field(default_factory=dict)
     task: str = DEFAULT_TASK
     first: dict[str, Any] = field(default_factory=dict)
+    task_options: dict[str, TaskOption] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

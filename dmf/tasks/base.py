@@ -78,6 +78,8 @@ class Task(ABC):
         terms: Losses that are chosen where nobody chooses; names of :meth:`losses`.
         auxiliary: Auxiliary loss that is chosen where nobody chooses; ``none`` for none.
         defaults: Options of the task (``task_options``) at their defaults; each has the type of its default.
+        about_options: What each option means, in a sentence, for the form.
+        words: Values to choose from, of options that take one of some words.
     """
 
     name: ClassVar[str]
@@ -95,6 +97,8 @@ class Task(ABC):
     terms: ClassVar[tuple[str, ...]]
     auxiliary: ClassVar[str] = "none"
     defaults: ClassVar[Mapping[str, OptionValue]] = {}
+    about_options: ClassVar[Mapping[str, str]] = {}
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     @classmethod
     @abstractmethod

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -66,3 +68,23 @@ def test_inspect_says_what_a_task_without_pages_of_its_own_has_elsewhere(
     monkeypatch.setattr("app.tasks.ROOMS", {})
     shown = said(visit("inspect", runs=store.experiment(synthesis).runs[0].id))
     assert "There is nothing to inspect for the task **Image synthesis**" in shown
+
+
+def test_the_datasets_page_shows_pairs_and_opens_the_form_with_them(
+    tmp_path: Path, visit: Callable[..., AppTest], home: Path
+) -> None:
+    for side in ("source", "target"):
+        (tmp_path / "mr" / side).mkdir(parents=True)
+        for number in range(4):
+            picture = np.random.default_rng(number).integers(0, 200, (32, 32), dtype=np.uint8)
+            (tmp_path / "mr" / side / f"{number}.png").write_bytes(cv2.imencode(".png", picture)[1].tobytes())
+    test = visit("datasets", dataset=f"paired@{tmp_path / 'mr'}")
+    assert not test.error, [error.value for error in test.error]
+    assert "0 · source" in said(test)
+    assert "0 · target" in said(test)
+    test.button(key="look").click().run()
+    assert "No problems found" in said(test)
+    test.button(key="train-on-it").click().run()
+    assert not test.exception
+    assert test.selectbox(key="form-task").value == "synthesis"
+    assert test.selectbox(key="form-synthesis-dataset").value == "paired"

@@ -345,3 +345,17 @@ def plugins_of_config(weighting: str, file: Path) -> ExperimentConfig:
     load_plugin(file)
     config = experiment({"image_size": "128"}, weightings=[weighting])
     return config.model_copy(update={"plugins": plugins_of(config)})
+
+
+def test_the_task_and_its_options_are_said() -> None:
+    config = PRESETS["synthesis"].config()
+    assert "--task synthesis --task-options residual=true" in as_command(config)
+    script = as_python(config)
+    assert "task='synthesis'" in script
+    assert "task_options={'residual': True}" in script
+
+
+def test_a_loop_of_ones_own_has_the_losses_of_its_task() -> None:
+    loop = as_loop(PRESETS["synthesis"].config(), "cov")
+    assert "bank = find_task('synthesis')().bank(config)" in loop
+    exec(loop, {})

@@ -53,6 +53,11 @@ class Synthesis(Task):
     dataset: ClassVar[str] = "contrast"
     terms: ClassVar[tuple[str, ...]] = ("l1", "ssim", "gradient")
     defaults: ClassVar[Mapping[str, OptionValue]] = {"head": "linear", "residual": False}
+    about_options: ClassVar[Mapping[str, str]] = {
+        "head": "linear gives any number; bounded only those between black and white.",
+        "residual": "Add the input back, so that the network learns what is to be added to it.",
+    }
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = {"head": HEADS}
 
     def __init__(
         self, in_channels: int = 1, out_channels: int = 1, head: str = "linear", *, residual: bool = False
