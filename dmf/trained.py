@@ -2,6 +2,7 @@
 
 from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,11 +10,11 @@ from numpy.typing import NDArray
 
 from dmf.build import attribute_errors_to, build_network, build_task, fingerprint
 from dmf.config import ExperimentConfig, PluginConfig
-from dmf.data import Dataset, build_dataset
+from dmf.data import Dataset, RawPair, build_dataset
 from dmf.data.batches import Batch
 from dmf.data.decode import Picture
 from dmf.data.files import as_grey, as_rgb
-from dmf.data.filtering import preprocess
+from dmf.data.filtering import preprocess, square
 from dmf.errors import CheckpointError
 from dmf.former import former_fingerprint
 from dmf.plugins import require
@@ -21,6 +22,21 @@ from dmf.runs import RunStore
 from dmf.tasks import Task
 from dmf.training import checkpoint
 from dmf.training.evaluation import predictor
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """An image that a network made, with what it was made of and what it should be, as the network was scored.
+
+    Attributes:
+        source: (C, S, S) float32, black at 0 and white at 1.
+        target: (O, S, S) on the same scale.
+        output: (O, S, S); any number, not only those of the range.
+    """
+
+    source: NDArray[np.float32]
+    target: NDArray[np.float32]
+    output: NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,12 +87,27 @@ class Trained:
             image = np.rint(image @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)  # as OpenCV makes grey of colour
         elif self.channels == 3 and image.ndim == 2:
             image = np.stack([image] * 3, axis=-1)
-        pixels = preprocess(image, self.config.data).resized
-        planes = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
-        batch = Batch(
-            torch.from_numpy(np.ascontiguousarray(planes))[None].float() / 255, torch.empty(0), torch.empty(0)
-        )
+        seen = torch.from_numpy(_planes(preprocess(image, self.config.data).resized))[None].float() / 255
+        batch = Batch(seen, torch.empty(0), torch.empty(0))
         return next(self.task.kept(predictor(self.model, nullcontext), [batch]))  # type: ignore[arg-type]
+
+    def make(self, pair: RawPair) -> Made:
+        """What it makes of a case of a dataset of its kind, for a task whose targets are images.
+
+        Args:
+            pair: As :meth:`dmf.data.Dataset.load` gives it.
+        """
+        data = self.config.data
+        source = _planes(preprocess(pair.image, data).resized).astype(np.float32) / np.float32(self.dataset.white)
+        target = _planes(square(pair.mask, data.image_size, data.fit)).astype(np.float32)
+        predict = predictor(self.model, nullcontext)  # type: ignore[arg-type]
+        output = predict(torch.from_numpy(source)[None])[0].float().numpy()
+        return Made(source, target / np.float32(self.dataset.target_white), output)
+
+
+def _planes(pixels: NDArray[Any]) -> NDArray[Any]:
+    """(H, W) or (H, W, C) as (C, H, W)."""
+    return np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
 
 
 def load_trained(store: RunStore, run_id: str) -> Trained:

@@ -142,7 +142,16 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("app.tasks.segmentation.views", "app.access", "app.views"),
         *("dmf.runs", "dmf.analysis", "dmf.build", "dmf.data", "dmf.tasks.segmentation.metrics"),
     },
-    "app.tasks": {"app.tasks.base", "app.tasks.segmentation", "dmf.tasks"},
+    "app.tasks.synthesis": {
+        *("app.tasks.base", "app.tasks.synthesis.access", "app.tasks.synthesis.views"),
+        *("app.access", "app.views", "app.components", "app.charts", "app.state", "app.theme"),
+    },
+    "app.tasks.synthesis.views": {"app.views"},
+    "app.tasks.synthesis.access": {
+        *("app.tasks.synthesis.views", "app.access", "app.views"),
+        *("dmf.runs", "dmf.analysis", "dmf.build", "dmf.data"),
+    },
+    "app.tasks": {"app.tasks.base", "app.tasks.segmentation", "app.tasks.synthesis", "dmf.tasks"},
     "app.pages": {"app.access", "app.tasks", "app.views", "app.components", "app.charts", "app.state"},
     "app.__main__": set(),
     "app.main": {"app.access", "app.components", "app.charts", "app.state", "app.theme", "app.pages"},

@@ -8,6 +8,7 @@ from app.access.inspecting import stamp_of
 from app.access.pixels import plain, window_of
 from app.access.reading import store
 from app.views import InspectedRun, Window
+from dmf.data.base import RawPair
 from dmf.data.decode import Picture, decode
 from dmf.data.files import as_rgb
 from dmf.data.headers import read_header
@@ -15,7 +16,8 @@ from dmf.errors import DataError
 from dmf.probabilities import Pixels
 
 if TYPE_CHECKING:
-    from dmf.trained import Trained
+    from dmf.data.original import Original
+    from dmf.trained import Made, Trained
 
 LEAST_SIDE, MOST_PIXELS = 8, 40_000_000  # of a picture of someone's own
 
@@ -51,7 +53,17 @@ def network_sees(run: InspectedRun, image: Pixels) -> Pixels:
     return _trained(run, run.id, stamp_of([run])).predict(image)
 
 
-@st.cache_resource(max_entries=4, show_spinner="Loading the network…")
+def network_makes(run: InspectedRun, original: "Original") -> "Made":
+    """What the best network of a run makes of an image.
+
+    Raises:
+        CheckpointError: If the network is not here (any more).
+        ConfigError: If this program cannot build it.
+    """
+    return _trained(run, run.id, stamp_of([run])).make(RawPair(original.image, original.truth))
+
+
+@st.cache_resource(max_entries=8, show_spinner="Loading the network…")
 def _trained(_run: InspectedRun, id: str, stamp: tuple[object, ...]) -> "Trained":
     from dmf.trained import load_trained
 

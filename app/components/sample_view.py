@@ -8,10 +8,14 @@ class SampleView:
     """Draws pictures as they were kept; a task whose pictures need more than that overrides what it needs.
 
     Attributes:
+        heads: What stands above the column of images, and above that of truths.
+        truth_caption: What stands below a truth.
         parts: What is drawn of each prediction: words that follow the title of its run above each column.
         strength: What :meth:`controls` gives where there are no controls, as in the tour.
     """
 
+    heads: tuple[str, str] = ("Image", "Truth")
+    truth_caption: str = "ground truth"
     parts: tuple[str, ...] = ("",)
     strength: float = 1.0
 

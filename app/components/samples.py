@@ -99,7 +99,7 @@ def gallery(
     needed = [row for row in (*shared.values(), *predicted.values()) if row.case in cases]
     pngs = pictures([row.id for row in needed])
     title, facts = snapshot.score_title, snapshot.facts
-    cells = ['<div class="head">Image</div>', '<div class="head">Truth</div>']
+    cells = [f'<div class="head">{head}</div>' for head in view.heads]
     lines = [dash_sample(dash) for dash in dashes] if dashes is not None else [""] * len(runs)
     cells += [
         f'<div class="head">{line}{html.escape(" ".join(filter(None, (titles[run.id], part))))}</div>'
@@ -109,8 +109,9 @@ def gallery(
     for case in cases:
         image, truth = pngs[shared["image", case].id], pngs[shared["truth", case].id]
         name = html.escape(case)
-        cells.append(_figure(image, f"Image {name}", name))
-        cells.append(_figure(view.truth(image, truth, facts, strength), f"Truth of {name}", "ground truth"))
+        shown = view.truth(image, truth, facts, strength)
+        cells.append(_figure(image, f"{view.heads[0]} {name}", name))
+        cells.append(_figure(shown, f"{view.heads[1]} of {name}", view.truth_caption))
         for run in runs:
             row = predicted.get((run.id, case))
             if row is None:

@@ -5,11 +5,12 @@ Adding one is a folder with a subclass of :class:`TaskPages`, and one line in ``
 
 from app.tasks.base import TaskPages
 from app.tasks.segmentation import SegmentationPages
+from app.tasks.synthesis import SynthesisPages
 from dmf.tasks import TASKS, find_task
 
-__all__ = ["ROOMS", "SegmentationPages", "TaskPages", "pages_of"]
+__all__ = ["ROOMS", "SegmentationPages", "SynthesisPages", "TaskPages", "pages_of"]
 
-ROOMS: dict[str, TaskPages] = {"segmentation": SegmentationPages()}
+ROOMS: dict[str, TaskPages] = {"segmentation": SegmentationPages(), "synthesis": SynthesisPages()}
 """Name of a task to its room."""
 
 

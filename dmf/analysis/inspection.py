@@ -101,7 +101,7 @@ def cases_table(
     scored: dict[str, CaseScores] = {}
     rows: list[dict[str, Any]] = []
     for run in run_ids:
-        scores = _scores(store, run, split)
+        scores = scores_to_look_at(store, run, split)
         if scores is not None:
             scored[run] = scores
             rows += _rows(scores, _absent(store, run), (labels or {}).get(run, {}))
@@ -207,8 +207,11 @@ def _at_original(pixels: Pixels, truth: Pixels, fit: Fit) -> Pixels:
     return restore(pixels, (height, width), fit)
 
 
-def _scores(store: RunStore, run: str, split: str) -> CaseScores | None:
-    """The scores of a run on a split that are to be looked at."""
+def scores_to_look_at(store: RunStore, run: str, split: str) -> CaseScores | None:
+    """The scores of a run on a split that are to be looked at.
+
+    Those of the epoch that was tested; of another split the latest where the run was not tested yet. None without any.
+    """
     stored = store.case_scores(run, split)
     if split != "test":
         tested = store.case_scores(run, "test")

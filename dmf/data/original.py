@@ -15,8 +15,8 @@ class Original:
     """A case as it lies in the dataset.
 
     Attributes:
-        image: (H, W) or (H, W, 3) uint8.
-        truth: (H, W) uint8 class numbers.
+        image: (H, W) or (H, W, 3) uint8, or of the ``pixel_type`` of the dataset.
+        truth: (H, W) uint8 class numbers; of a dataset whose targets are images, that image.
         spacing: Height and width of a pixel in mm; None where nobody knows.
         label: What the image shows, e.g. malignant; None where the dataset does not say.
     """

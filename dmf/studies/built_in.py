@@ -4,6 +4,7 @@ from pathlib import Path
 
 from dmf.errors import ConfigError
 from dmf.studies.plan import Axis, StudyPlan, read_plan
+from dmf.studies.synthesis import SYNTHESIS_PLAN
 
 PLANS: dict[str, StudyPlan] = {
     "paper": StudyPlan(
@@ -35,6 +36,7 @@ PLANS: dict[str, StudyPlan] = {
         repeats=10,
         reference="fixed",
     ),
+    SYNTHESIS_PLAN.name: SYNTHESIS_PLAN,
 }
 """Name to plan."""
 

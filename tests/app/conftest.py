@@ -89,3 +89,14 @@ def trained_runs(store: RunStore, trained: Path) -> dict[str, list[str]]:
         source.backup(target)
     shutil.copytree(trained / "artifacts", store.file.parent / "artifacts")
     return {each.name: [run.id for run in each.runs] for each in store.experiments()}
+
+
+@pytest.fixture
+def synthesis(store: RunStore, home: Path, tiny_texts: dict[str, str], task_texts: dict[str, dict[str, str]]) -> str:
+    """The id of a trained experiment with a run of CoV and one of equal weights."""
+    from dmf.jobs import Job, create_experiment
+
+    texts = tiny_texts | task_texts["synthesis"]
+    made = create_experiment(store, experiment(texts, runs=("cov", "fixed"), name="late from early"))
+    Job(store, made, "test").train()
+    return made.id

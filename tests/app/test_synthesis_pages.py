@@ -8,19 +8,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dmf.config_text import experiment
 from dmf.runs import RunStore
-
-
-@pytest.fixture
-def synthesis(store: RunStore, home: Path, tiny_texts: dict[str, str], task_texts: dict[str, dict[str, str]]) -> str:
-    """The id of a trained experiment with a run of CoV and one of equal weights."""
-    from dmf.jobs import Job, create_experiment
-
-    texts = tiny_texts | task_texts["synthesis"]
-    made = create_experiment(store, experiment(texts, runs=("cov", "fixed"), name="late from early"))
-    Job(store, made, "test").train()
-    return made.id
 
 
 def said(test: AppTest) -> str:
@@ -88,3 +76,37 @@ def test_the_datasets_page_shows_pairs_and_opens_the_form_with_them(
     assert not test.exception
     assert test.selectbox(key="form-task").value == "synthesis"
     assert test.selectbox(key="form-synthesis-dataset").value == "paired"
+
+
+def test_the_live_page_shows_differences_on_one_scale_with_a_bar(synthesis: str, visit: Callable[..., AppTest]) -> None:
+    test = visit("train", experiment=synthesis)
+    shown = said(test)
+    assert "Difference of CoV for" in shown
+    assert '<div class="head">Source</div><div class="head">Target</div>' in shown
+    assert "−20 %" in shown
+    assert "+20 %" in shown
+    test.slider(key="difference-scale").set_value(50).run()
+    assert "+50 %" in said(test)
+
+
+def test_inspect_is_worst_first_and_shows_a_case_in_every_way(
+    store: RunStore, synthesis: str, visit: Callable[..., AppTest]
+) -> None:
+    runs = [run.id for run in store.experiment(synthesis).runs]
+    (scores,) = store.case_scores(runs[0], "test")
+    worst = scores.cases[int(scores.scores["psnr"].argmin())]
+    test = visit("inspect", runs=",".join(runs))
+    assert not test.error
+    assert f"#### {worst}" in said(test).replace("\\", "")
+    assert "The target with the line" in said(test)
+    assert "Source left and CoV right of the edge" not in said(test)
+    test.selectbox(key="swipe-left").set_value("Source").run()
+    assert "Source left and CoV right of the edge" in said(test)
+    test.slider(key="inspect-window").set_value((10, 60)).run()
+    assert "window 50 %, level 35 %" in said(test)
+    test.slider(key="profile-starts").set_value(0).run()
+    assert not test.exception
+    orders = test.selectbox(key="order").options
+    assert {f"{name}, worst first" for name in ("PSNR", "SSIM", "RMSE", "MAE", "NMSE")} <= set(orders)
+    test.selectbox(key="order").set_value("RMSE, worst first").run()
+    assert not test.exception

@@ -133,3 +133,17 @@ def test_an_unknown_setting_or_plan_says_what_there_is():
         find_plan("papre")
     with pytest.raises(ConfigError, match=r"Cannot read the plan none.toml: No such file"):
         find_plan("none.toml")
+
+
+def test_the_plan_of_synthesis_trains_what_its_preset_does():
+    from dmf.presets import PRESETS
+
+    planned, preset = cells(PLANS["synthesis"]), PRESETS["synthesis"].config()
+    assert len(planned) == 5
+    config = planned["contrast, seed 0"]
+    assert (config.task, config.task_options, config.data, config.model) == (
+        *(preset.task, preset.task_options, preset.data, preset.model),
+    )
+    assert config.training == preset.training.model_copy(update={"threads": 1})
+    assert {run.fusion for run in preset.runs} <= {run.fusion for run in config.runs}
+    assert [run.label for run in config.runs][-2:] == ["fixed, weights=4:1:4", "cov"]
