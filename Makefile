@@ -53,8 +53,11 @@ test-integrations: $(VENV)/ready
 	$(BIN)/python -m pip --python build/integrations-venv/bin/python install -r tests/dmf/integrations/requirements.txt
 	PYTHONPATH=. build/integrations-venv/bin/python -m pytest -W ignore tests/dmf/integrations
 
-# Studies on a real Ray cluster and stores on a real server, in build/scale-venv over the packages of ours.
+# Studies on a real Ray cluster and stores on a real server, in build/scale-venv over the packages of ours. Without the
+# programs of PostgreSQL they are installed, which takes Debian and its administrator.
 test-scale: $(VENV)/ready
+	@command -v initdb || ls /usr/lib/postgresql/*/bin/initdb || \
+	  { apt-get update && apt-get install -y postgresql; }
 	$(BIN)/python -m venv --without-pip build/scale-venv
 	$(BIN)/python -c 'import sys; print(*(p for p in sys.path if p.endswith("site-packages")), sep="\n")' \
 	  > $$(echo build/scale-venv/lib/python3*/site-packages)/ours.pth

@@ -28,6 +28,7 @@ from benchmarks import (
     scenes,
     screen,
     step,
+    study,
     synthesis,
     tick,
 )
@@ -40,6 +41,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
     "gradients": gradients.rows,
     "fusing": fusing.rows,
     "lockstep": lockstep.rows,
+    "study": study.rows,
     "scenes": scenes.rows,
     "keeping": keeping.rows,
     "opening": opening.rows,

@@ -10,6 +10,7 @@ PLANS: dict[str, StudyPlan] = {
     "paper": StudyPlan(
         name="paper",
         about="The experiment of the paper: three rules with each auxiliary loss and without, against fixed weights.",
+        article="Golnari and Diba, Biomed. Signal Process. Control 111, 108388 (Tables 1 to 3)",
         base={"filter": True},
         axes=(
             Axis(field="auxiliary", values=("tversky", "focal", "cb-dice", "none")),

@@ -98,14 +98,14 @@ def train_on_cluster(
             for each in done:
                 try:
                     ray.get(each)
-                except (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError) as error:
+                except ray.exceptions.RayTaskError as error:
+                    raise StoreError(f"A task of study {study!r} failed: {error.cause}") from error
+                except ray.exceptions.RayError as error:  # its worker crashed, was out of memory, or its node is lost
                     deaths += 1
                     if deaths > MOST_DEATHS * max(1, int(min(fitting))):
                         raise StoreError(
                             f"Tasks of study {study!r} died {deaths} times without finishing a cell: {error}"
                         ) from error
-                except ray.exceptions.RayTaskError as error:
-                    raise StoreError(f"A task of study {study!r} failed: {error.cause}") from error
         ray.get(flag.raise_it.remote())
         if running:
             ray.wait(running, num_returns=len(running))

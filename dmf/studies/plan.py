@@ -58,6 +58,7 @@ class StudyPlan(FrozenConfig):
     datasets: tuple[Settings, ...] = Field(({"dataset": "phantom"},), min_length=1)
     repeats: int = Field(1, ge=1, le=1000)
     first_seed: int = Field(0, ge=0, le=2**31 - 2001)
+    article: str = Field("", description="Whose figures can stand beside, as it is cited; none if empty.")
     reference: str = Field("", description="Configuration that all others are compared with; none if empty.")
     budget: Budget = Budget()
 

@@ -20,6 +20,7 @@ class PlanText:
     Attributes:
         name: By which the study is found.
         about: One sentence.
+        article: Whose figures can stand beside; empty for none.
         mode: ``paper`` or ``notebook``.
         datasets: Each a name, then what else it sets: ``busi, duplicates=group``.
         repeats: How often, each time with another seed.
@@ -33,6 +34,7 @@ class PlanText:
 
     name: str
     about: str = ""
+    article: str = ""
     mode: str = "paper"
     datasets: tuple[str, ...] = ("phantom",)
     repeats: int = 1
@@ -50,6 +52,7 @@ def typed(plan: StudyPlan) -> PlanText:
     return PlanText(
         name=plan.name,
         about=plan.about,
+        article=plan.article,
         mode=plan.mode,
         datasets=tuple(
             _line([str(one["dataset"]), *_pairs({k: v for k, v in one.items() if k != "dataset"})])
@@ -81,6 +84,7 @@ def read_typed(text: PlanText) -> StudyPlan:
         {
             "name": text.name.strip(),
             "about": text.about,
+            "article": text.article,
             "mode": text.mode,
             "datasets": datasets,
             "repeats": text.repeats,

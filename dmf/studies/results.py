@@ -16,7 +16,7 @@ from dmf.records import RunState
 from dmf.runs import CellRow, RunStore
 from dmf.studies.inference import LEAST_REPEATS, Difference, Ranks, planned_differences, ranks
 from dmf.studies.plan import StudyPlan, places
-from dmf.studies.published import Figure, Figures, impossible
+from dmf.studies.published import Figure, Published, impossible
 from dmf.tasks import known_metric, task_named
 
 METRICS = ("dice", "iou", "f1", "precision", "recall", "cb_dice", "lesion_dice")
@@ -84,7 +84,7 @@ class StudyTable:
 
 
 def study_table(
-    store: RunStore, study: str, *, metric: str | None = None, published: Figures | None = None
+    store: RunStore, study: str, *, metric: str | None = None, published: Published | None = None
 ) -> StudyTable:
     """The table of a study, of what has come to its end so far.
 
@@ -92,14 +92,14 @@ def study_table(
         store: Where it is kept.
         study: Its name.
         metric: What differences and ranks are of; by default the first column.
-        published: Figures of a paper to stand beside.
+        published: What a paper printed, to stand beside.
 
     Raises:
         RunNotFoundError: If no study is called so.
         ConfigError: If it has no such metric.
     """
     plan, found = StudyPlan.model_validate(store.study(study).plan), store.study_cells(study)
-    rows = _rows(plan, found, published or {})
+    rows = _rows(plan, found, published)
     there = list(dict.fromkeys(name for row in rows for name in row.scores))
     wanted = METRICS if any(name in there for name in METRICS) else task_named(plan.base.get("task")).columns
     metrics = tuple(name for name in wanted if name in there)
@@ -122,11 +122,12 @@ def study_table(
         differences=differences,
         ranks=ranked,
         choices=_choices(plan, found),
-        notes=(*_notes(plan, found, rows, ranked, chosen), *_beside_the_paper(rows, published)),
+        notes=(*_notes(plan, found, rows, ranked, chosen), *_beside_the_paper(plan, rows, published)),
     )
 
 
-def _rows(plan: StudyPlan, found: Sequence[CellRow], published: Figures) -> list[Row]:
+def _rows(plan: StudyPlan, found: Sequence[CellRow], published: Published | None) -> list[Row]:
+    printed = {} if published is None else published.figures
     where = places(plan)
     scores: dict[tuple[str, str], dict[str, dict[int, float]]] = {}
     methods: dict[str, tuple[str, str]] = {}
@@ -141,7 +142,7 @@ def _rows(plan: StudyPlan, found: Sequence[CellRow], published: Figures) -> list
                     own.setdefault(metric, {})[seed] = math.nan if value is None else float(value)
     titles = [plan.title(dataset) for dataset in plan.datasets]
     return [
-        Row(name, *methods[name], dataset, scores[dataset, name], published.get((dataset, *methods[name]), {}))
+        Row(name, *methods[name], dataset, scores[dataset, name], printed.get((dataset, *methods[name]), {}))
         for dataset in titles
         for name, _ in plan.named()
         if (dataset, name) in scores
@@ -225,10 +226,15 @@ def _notes(plan: StudyPlan, found: Sequence[CellRow], rows: Sequence[Row], ranke
     return notes
 
 
-def _beside_the_paper(rows: Sequence[Row], published: Figures | None) -> list[str]:
+def _beside_the_paper(plan: StudyPlan, rows: Sequence[Row], published: Published | None) -> list[str]:
     if published is None:
-        return []
-    notes = [f"Of the published figures: {sentence}" for sentence in impossible(published)]
+        absent = (
+            f"The figures of {plan.article} do not come with this program, so none stand beside these; those of a CSV "
+            "file do: dmf study table --published FILE."
+        )
+        return [absent] if plan.article else []
+    notes = [f"Published figures are those of {published.citation}"] if published.citation else []
+    notes += [f"Of the published figures: {sentence}" for sentence in impossible(published)]
     apart = []
     for row in rows:
         for metric, figure in row.paper.items():

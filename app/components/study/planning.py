@@ -134,6 +134,7 @@ def _fields(library: Planning, plans: Sequence[str], datasets: Sequence[str]) ->
     return PlanText(
         name=name,
         about=st.session_state["plan-about"],
+        article=st.session_state["plan-article"],
         mode=mode,
         datasets=tuple(chosen),
         repeats=repeats,
@@ -151,6 +152,7 @@ def _fill(text: PlanText) -> None:
     values = {
         "name": text.name,
         "about": text.about,
+        "article": text.article,
         "mode": text.mode,
         "datasets": list(text.datasets),
         "repeats": text.repeats,

@@ -4,15 +4,18 @@ import numpy as np
 import pytest
 
 from dmf.errors import ConfigError
-from dmf.studies.published import Figure, impossible, iou_range, read_published
+from dmf.studies.published import Figure, Published, impossible, iou_range, most_f1, read_published
 
 HEAD = "dataset,auxiliary,weighting,metric,mean,std\n"
 
 
 def test_figures_are_read_with_and_without_a_deviation(tmp_path):
     file = tmp_path / "paper.csv"
-    file.write_text(f"{HEAD}busi,tversky,mad,dice,0.81,0.02\nbusi,tversky,mad,iou,0.70,\n")
-    assert read_published(file) == {("busi", "tversky", "mad"): {"dice": Figure(0.81, 0.02), "iou": Figure(0.70, None)}}
+    file.write_text(f"# Somebody,\n# Journal 1.\n{HEAD}busi,tversky,mad,dice,0.81,0.02\nbusi,tversky,mad,iou,0.700,\n")
+    assert read_published(file) == Published(
+        {("busi", "tversky", "mad"): {"dice": Figure(0.81, 0.02, 0.005), "iou": Figure(0.70, None, 0.0005)}},
+        "Somebody, Journal 1.",
+    )
 
 
 @pytest.mark.parametrize(
@@ -20,6 +23,7 @@ def test_figures_are_read_with_and_without_a_deviation(tmp_path):
     [
         ("dataset,metric\nbusi,dice\n", r"needs the columns dataset,auxiliary,.*, got dataset,metric"),
         (f"{HEAD}busi,none,mad,dice,much,\n", r"line 2: could not convert string to float: 'much'"),
+        (f"# Cited.\n{HEAD}busi,none,mad,dice,much,\n", r"line 3: could not convert"),
         (f"{HEAD}busi,none,mad,dice,81.0,\n", r"line 2: means lie in 0..1, got 81"),
     ],
 )
@@ -49,7 +53,30 @@ def test_a_mean_iou_above_the_mean_dice_or_too_far_below_is_told():
         ("busi", "none", "variance"): {"dice": Figure(0.8, None), "iou": Figure(0.70, None)},
         ("busi", "none", "bayesian"): {"dice": Figure(0.8, None)},
     }
-    first, second = impossible(figures)
+    first, second = impossible(Published(figures))
     assert "busi, none/mad: a mean IoU of 0.81 is printed beside a mean Dice of 0.8" in first
     assert "busi, none/fixed: a mean IoU of 0.6" in second
     assert "between 0.6667 and 0.8000" in second
+
+
+def test_what_rounding_explains_is_not_told():
+    # Printed as 0.8, Dice may be 0.75, whose IoU may be 0.6; printed as 0.80, no less than 0.66.
+    for rounding, told in ((0.05, 0), (0.005, 1)):
+        figures = {("busi", "none", "mad"): {"dice": Figure(0.8, None, rounding), "iou": Figure(0.62, None, 0.005)}}
+        assert len(impossible(Published(figures))) == told
+
+
+def test_no_images_have_a_mean_f1_or_dice_above_the_harmonic_mean_of_the_means():
+    precision, recall = np.random.default_rng(1).uniform(0.01, 1, (2, 1000))
+    assert (2 * precision * recall / (precision + recall)).mean() <= most_f1(precision.mean(), recall.mean())
+    assert most_f1(0.5, 1.0) == pytest.approx(2 / 3)
+    assert most_f1(0.0, 0.0) == 0
+    printed = {"precision": Figure(0.7, None), "recall": Figure(0.8, None)}
+    figures = {
+        ("busi", "none", "mad"): {**printed, "f1": Figure(0.75, None), "dice": Figure(0.74, None)},  # at most 0.7467
+        ("busi", "none", "fixed"): {**printed, "f1": Figure(0.74, None), "dice": Figure(0.76, None)},
+    }
+    first, second = impossible(Published(figures))
+    assert "busi, none/mad: a mean f1 of 0.75 is printed beside a mean precision of 0.7 and recall of 0.8" in first
+    assert "busi, none/fixed: a mean dice of 0.76" in second
+    assert "at most 0.7467" in second

@@ -12,7 +12,7 @@ from dmf.errors import ConfigError
 from dmf.records import EpochMetrics, Event, RunState, StateChange
 from dmf.studies import StudyPlan, cells
 from dmf.studies.formats import FILES, as_csv, as_html, as_latex, cells_of, headings, ranked, written
-from dmf.studies.published import Figure
+from dmf.studies.published import Figure, Published
 from dmf.studies.results import study_table, table_document
 
 CONFIGURATIONS = ({"weighting": "mad"}, {"weighting": "fixed"}, {"weighting": "variance"})
@@ -142,7 +142,8 @@ def test_another_metric_can_decide_and_an_unknown_one_is_refused(filled, store):
 
 def test_published_figures_stand_beside_and_what_is_far_from_them_is_told(filled, store):
     filled(3)
-    published = {("phantom", "cb-dice", "mad"): {"dice": Figure(0.95, 0.01), "iou": Figure(0.96, None)}}
+    figures = {("phantom", "cb-dice", "mad"): {"dice": Figure(0.95, 0.01), "iou": Figure(0.96, None)}}
+    published = Published(figures, "Somebody, Journal 1.")
     table = study_table(store, "rules", published=published)
     rows = table_document(table)["rows"]
     assert rows[0]["paper"] == {"dice": {"mean": 0.95, "std": 0.01}, "iou": {"mean": 0.96, "std": None}}
@@ -150,7 +151,17 @@ def test_published_figures_stand_beside_and_what_is_far_from_them_is_told(filled
     assert cells_of(table, table.rows[0])[5:7] == ["0.950 ± 0.010", "0.960"]
     assert cells_of(table, table.rows[1])[5:7] == ["–", "–"]
     assert any("a mean IoU of 0.96 is printed beside a mean Dice of 0.95" in note for note in table.notes)
+    assert "Published figures are those of Somebody, Journal 1." in table.notes
     assert any("phantom, mad: dice 0.7" in note and "Likely reasons" in note for note in table.notes)
+
+
+def test_without_the_figures_of_an_article_it_is_told_how_to_have_them(store):
+    plan = StudyPlan(name="cited", configurations=CONFIGURATIONS, article="Somebody, Journal 1")
+    store.save_study("cited", plan.model_dump(mode="json"), {})
+    (note,) = study_table(store, "cited").notes
+    assert "The figures of Somebody, Journal 1 do not come with this program" in note
+    assert "--published FILE" in note
+    assert study_table(store, "cited", published=Published({})).notes == ()
 
 
 def test_csv_holds_every_number(filled):

@@ -5,7 +5,10 @@ Ray does not come with the program, so these run by ``make test-scale``.
 
 import os
 import signal
+import subprocess
+import sys
 import threading
+import time
 
 import pytest
 
@@ -23,16 +26,22 @@ pytestmark = [pytest.mark.processes, pytest.mark.filterwarnings("ignore")]
 
 
 @pytest.fixture(scope="module")
-def cluster():
-    """The address of one."""
+def nodes():
+    """One head, which trains nothing, and two workers."""
     from ray.cluster_utils import Cluster
 
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     for _ in range(2):
         made.add_node(num_cpus=1)
     made.wait_for_nodes()
-    yield made.address
+    yield made
     made.shutdown()
+
+
+@pytest.fixture
+def cluster(nodes):
+    """Its address."""
+    return nodes.address
 
 
 @pytest.fixture
@@ -86,6 +95,46 @@ def test_a_killed_worker_goes_on_from_its_checkpoint_to_the_same_numbers_as_here
     assert outcome(store) == whole
     assert len(store.experiments()) == 3
     assert max(run.attempt for cell in store.study_cells("small") for run in cell.experiment.runs) == 2
+
+
+def test_what_trained_on_a_node_that_is_lost_goes_on_elsewhere(cluster, nodes, store, plan, whole):
+    store_plan(store, plan)
+    lost = []
+
+    def lose_a_node():
+        busy = {run.experiment for run in past_the_first_epoch(store)}
+        if not lost and len(busy) == 2:  # so that whichever is lost trained something
+            lost.append(sorted(nodes.worker_nodes, key=lambda node: node.node_id)[0])
+            nodes.remove_node(lost[0], allow_graceful=False)
+            nodes.add_node(num_cpus=1)
+
+    train_on_cluster(store, "small", cluster, stop=threading.Event(), on_look=lose_a_node)
+    assert lost
+    assert states(store) == [RunState.FINISHED] * 3
+    assert outcome(store) == whole
+    assert len(store.experiments()) == 3
+    assert max(run.attempt for cell in store.study_cells("small") for run in cell.experiment.runs) == 2
+
+
+def test_a_driver_that_is_killed_takes_its_tasks_along_and_another_goes_on(cluster, store, plan, whole):
+    store_plan(store, plan)
+    words = ("study", "resume", "small", "--engine", "ray", "--address", cluster, "--store", str(store.file))
+    driver = subprocess.Popen(
+        [sys.executable, "-m", "dmf", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        end = time.monotonic() + 300
+        while not past_the_first_epoch(store):
+            assert driver.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.05)
+    finally:
+        driver.kill()
+        driver.wait()
+    train_on_cluster(store, "small", cluster, stop=threading.Event())
+    assert states(store) == [RunState.FINISHED] * 3
+    assert outcome(store) == whole
+    assert len(store.experiments()) == 3
 
 
 def test_stopping_the_driver_stops_its_tasks_with_checkpoints(cluster, store, plan, whole):
