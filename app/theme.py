@@ -52,6 +52,8 @@ TERM_COLORS = {
     "tversky": Color("#5e1683", "#e5c2f6"),  # violet
     "cb-dice": Color("#1aa0b9", "#387e98"),  # teal
 }
+SHADES = tuple(TERM_COLORS.values())
+"""The same colours for what is no loss, such as bars and runs: the first is blue, the second amber."""
 AUXILIARY_COLOR = Color("#5b6470", "#a3adb8")  # grey: outside the weights that sum to one
 
 # Lengths of dashes and gaps in CSS pixels. Neighbours differ in rhythm, not only in length.

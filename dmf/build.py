@@ -172,6 +172,15 @@ def dataset_options(name: str) -> dict[str, bool | int | float | str]:
     return dict(DATASETS[name].defaults)  # type: ignore[attr-defined]
 
 
+def dataset_notes(name: str) -> dict[str, str]:
+    """What options of a dataset mean, by their name; those that say nothing are left out.
+
+    Raises:
+        UnknownNameError: If no dataset has this name.
+    """
+    return dict(DATASETS[name].notes)  # type: ignore[attr-defined]
+
+
 def dataset_title(name: str) -> str:
     """What a dataset is called in full.
 

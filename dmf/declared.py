@@ -63,6 +63,14 @@ def registry(kind: Kind) -> Mapping[str, Any]:
     return losses
 
 
+def task(name: str) -> Any | None:
+    """The class of a task; None where it is not known here."""
+    tasks: Mapping[str, Any] = importlib.import_module("dmf.tasks").TASKS
+    if name not in tasks:
+        return None
+    return tasks[name]
+
+
 def is_loaded(kind: Kind) -> bool:
     """Whether the methods of a kind are there without importing anything; those of plug-ins are, once loaded."""
     return hasattr(sys.modules.get(_LOADED[kind][0]), _LOADED[kind][1])

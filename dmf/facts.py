@@ -54,6 +54,7 @@ class Facts:
 
     Attributes:
         title: How it is written for people.
+        measures: What a loss measures, in a sentence; empty of a weighting.
         looks_at: What its weights follow from; empty where it does not say.
         paper: Where it was published.
         losses_needed: How many losses must have been seen when its weights first move; None where they never do.
@@ -64,6 +65,7 @@ class Facts:
     """
 
     title: str
+    measures: str = ""
     looks_at: str = ""
     paper: Paper | None = None
     losses_needed: LossesNeeded | None = None
@@ -83,19 +85,33 @@ def facts(kind: Kind, name: str) -> Facts | None:
     own = vars(found)  # not what it derives from is called or was published as
     title = own.get("title") or name
     if kind == "loss":
-        return Facts(title)
+        return Facts(title, found.measures)
     needed = found.losses_needed
     if needed is not None and needed.option:
         names = {word: option for option, word in found.declares.words().items()}
         needed = replace(needed, default=default_of(found.declares.model_fields[names[needed.option]]))
     behaviour = (needed, found.simplex, found.watches, found.joins, found.looks_twice)
-    return Facts(title, own.get("looks_at", ""), own.get("paper"), *behaviour)
+    return Facts(title, "", own.get("looks_at", ""), own.get("paper"), *behaviour)
 
 
 def title(name: str) -> str:
-    """How a weighting or a loss is written for people; a name that is not known as it is."""
-    found = facts("weighting", name) or facts("loss", name)
+    """How a weighting, a loss or a task is written for people; a name that is not known as it is."""
+    found = facts("weighting", name) or facts("loss", name) or declared.task(name)
     return found.title if found else name
+
+
+def option_title(word: str) -> str | None:
+    """What an option of a loss is called beside those of others: ``"Tversky: false positives"``; None for any other."""
+    if not declared.is_loaded("loss"):
+        return _kept_options().get(word)
+    found = declared.words("loss").get(word)
+    if found is None or not found.info.title:
+        return None
+    return found.info.title if len(found.methods) > 1 else f"{title(found.methods[0])}: {_lower(found.info.title)}"
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def is_other_at_logits(weighting: str) -> bool:
@@ -107,7 +123,14 @@ def is_other_at_logits(weighting: str) -> bool:
 @cache
 def _kept() -> dict[tuple[str, str], Facts]:
     kept = json.loads(FILE.read_text(encoding="utf-8"))
-    return {(kind, name): _read(about) for kind, methods in kept.items() for name, about in methods.items()}
+    kinds: tuple[Kind, ...] = ("weighting", "loss")
+    return {(kind, name): _read(about) for kind in kinds for name, about in kept[kind].items()}
+
+
+@cache
+def _kept_options() -> dict[str, str]:
+    kept: dict[str, str] = json.loads(FILE.read_text(encoding="utf-8"))["option"]
+    return kept
 
 
 def _read(about: dict[str, Any]) -> Facts:
@@ -124,6 +147,8 @@ def in_json() -> str:
             about = facts(kind, name)
             if about is not None and member.__module__.startswith("dmf."):
                 found.setdefault(kind, {})[name] = asdict(about)
+    built_in = [word for word, about in declared.words("loss").items() if about.is_built_in]
+    found["option"] = {word: called for word in built_in if (called := option_title(word))}
     return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
 
 

@@ -11,26 +11,32 @@ WORDS = re.compile(r"(?<![\w-])(dice|lesions?|iou|tversky|cb[_-]dice|lesion_\w+)
 """Words of segmentation that mean nothing elsewhere; a mask may also be one of losses that are absent."""
 
 GENERAL = (
-    *("dmf/terms", "dmf/fusion", "dmf/weighting", "dmf/training", "dmf/replay", "dmf/jobs", "dmf/runs"),
-    *("dmf/analysis", "dmf/records.py", "dmf/build.py", "dmf/trained.py", "dmf/plugins.py", "dmf/registry.py"),
+    *("dmf/terms", "dmf/fusion", "dmf/weighting", "dmf/training", "dmf/replay", "dmf/jobs", "dmf/runs", "dmf/methods"),
+    *("dmf/analysis", "dmf/cli", "dmf/studies", "app"),
+    *("dmf/records.py", "dmf/build.py", "dmf/trained.py", "dmf/plugins.py", "dmf/registry.py"),
     *("dmf/tasks/__init__.py", "dmf/tasks/base.py", "dmf/tasks/feed.py", "dmf/tasks/pictures.py"),
 )
 """Rooms and files that serve every task."""
 
+ROOMS = ("app/tasks/segmentation",)
+"""Rooms among them that are the task's own."""
+
 EXCEPT = {
     "dmf/runs/migrations.py": "names of columns in stores of earlier versions",
     "dmf/runs/prediction_files.py": "how files of predictions made elsewhere are called",
-    "dmf/analysis/inspection.py": "looks at single images of segmentation",
-    "dmf/analysis/sheet.py": "draws what was found in single images of segmentation",
-    "dmf/analysis/comparison.py": "the score that is compared unless another is named",
-    "dmf/analysis/behaviour.py": "tells which losses of segmentation rise and fall together",
+    "dmf/cli/importing.py": "predictions made elsewhere are masks",
+    "dmf/studies/built_in.py": "plans of studies of one task, such as the paper's",
+    "dmf/studies/published.py": "what the paper printed, and what of it cannot be",
+    "dmf/studies/results.py": "which columns the paper's tables have",
+    "app/theme.py": "which colours the losses that come with the program keep everywhere",
 }
 """Files of these rooms that may, and why."""
 
 
 def files() -> list[str]:
     found = [path for name in GENERAL for path in ((ROOT / name).rglob("*.py") if "." not in name else [ROOT / name])]
-    return sorted(path.relative_to(ROOT).as_posix() for path in found)
+    names = sorted(path.relative_to(ROOT).as_posix() for path in found)
+    return [name for name in names if not name.startswith(ROOMS)]
 
 
 def spoken(text: str) -> list[str]:

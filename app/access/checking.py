@@ -28,12 +28,14 @@ def choices(task: str = DEFAULT_TASK) -> Choices:
 def _choices(plugins: tuple[str, ...], task: str) -> Choices:
     from dmf import build
 
-    names, chosen = build.choices(task), find_task(task)
+    names, chosen, more = build.choices(task), find_task(task), added()
     return Choices(
         names={**names, "device": build.devices()},
         options={name: build.dataset_options(name) for name in names["dataset"]},
         titles={name: build.dataset_title(name) for name in names["dataset"]},
-        added=added(),
+        added=more,
+        auxiliaries=("none", *(chosen.auxiliaries or chosen.losses()), *more.get("auxiliary", ())),
+        notes={name: build.dataset_notes(name) for name in names["dataset"]},
         task=task,
         first=build.task_defaults(task),
         task_options={

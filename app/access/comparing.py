@@ -9,9 +9,10 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from app.access.reading import metric_info, score_note, store
+from app.access.reading import metric_info, score_note, store, task_title
 from app.views import ComparedRun, NamedMetric, Results
 from dmf.analysis.behaviour import Behaviour, weight_behaviour
+from dmf.analysis.best import headline_of
 from dmf.analysis.comparison import Over
 from dmf.analysis.differences import FlatConfig, differences, flat_config, in_order
 from dmf.analysis.group_results import group_results
@@ -21,6 +22,7 @@ from dmf.analysis.live import LiveRun
 from dmf.analysis.weight_path import weight_path as read_weight_path
 from dmf.errors import RunNotFoundError
 from dmf.runs import EventRow, ExperimentRow, RunRow, RunStore
+from dmf.tasks import task_named
 
 
 def all_runs(archived: bool = False) -> pd.DataFrame:
@@ -112,11 +114,25 @@ def run_events(ids: Sequence[str]) -> list[EventRow]:
     return store().events(ids)
 
 
-def metric_names(metrics: pd.DataFrame) -> list[str]:
-    """Scores that one of these runs has on its validation images, those of a single class last; no counts of images."""
+def metric_names(runs: Sequence[ComparedRun], metrics: pd.DataFrame) -> list[str]:
+    """Scores that one of these runs has on its validation images, those of a single class last; no counts of images.
+
+    Before any was scored it is the one that will decide.
+    """
+    experiments = [run.experiment for run in runs]
     names = set(metrics.loc[metrics["split"] == "validation", "metric"]) if len(metrics) else set()
-    names = {name for name in names if not metric_info(name).is_count}
-    return sorted(names or {"cb_dice"}, key=lambda name: ("/" in name, name))
+    names = {name for name in names if not metric_info(name, experiments).is_count}
+    return sorted(names or {first_score(runs)}, key=lambda name: ("/" in name, name))
+
+
+def first_score(runs: Sequence[ComparedRun]) -> str:
+    """The metric that decides the best epoch of the first of these runs."""
+    return headline_of(runs[0].experiment.config).metric
+
+
+def tasks_of(runs: Sequence[ComparedRun]) -> list[str]:
+    """What the tasks of these runs are called, each once."""
+    return [task_title(task) for task in dict.fromkeys(run.experiment.task for run in runs)]
 
 
 def what_differs(configs: Mapping[str, FlatConfig]) -> pd.DataFrame:
@@ -171,12 +187,16 @@ def _results(
 def behaviour(run: ComparedRun) -> Behaviour:
     """How the weights of a run behaved, see :func:`dmf.analysis.behaviour.weight_behaviour`."""
     here = store()
-    return _behaviour(here, str(here.url), run.id, run.run.attempt, run.run.summary["step"], run.live.terms)
+    condition = (run.run.attempt, run.run.summary["step"], run.experiment.task)
+    return _behaviour(here, str(here.url), run.id, condition, run.live.terms)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _behaviour(_store: RunStore, url: str, id: str, attempt: int, step: int, terms: tuple[str, ...]) -> Behaviour:
-    return weight_behaviour(_store.telemetry(id), terms)
+def _behaviour(
+    _store: RunStore, url: str, id: str, condition: tuple[int, int, str], terms: tuple[str, ...]
+) -> Behaviour:
+    _, _, task = condition
+    return weight_behaviour(_store.telemetry(id), terms, task_named(task).related)
 
 
 def weight_path(run: ComparedRun) -> NDArray[np.float64]:

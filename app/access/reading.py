@@ -130,5 +130,5 @@ def metric_info(name: str, experiments: Iterable[ExperimentRow] = ()) -> "Metric
     from dmf.tasks import known_metric
 
     told = list(experiments)
-    task = told[0].task if told else None
-    return known_metric(name, told_metrics(experiment.config for experiment in told), task)
+    tasks = list(dict.fromkeys(experiment.task for experiment in told)) or None
+    return known_metric(name, told_metrics(experiment.config for experiment in told), tasks)

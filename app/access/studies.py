@@ -12,6 +12,7 @@ import pandas as pd
 
 from app.access.reading import metric_info, store
 from app.views.study import StudyResults, StudyView
+from dmf.analysis.best import headline_of
 from dmf.errors import reason
 from dmf.runs import CellRow
 from dmf.studies.formats import FILES, cells_of, headings, said, written
@@ -51,7 +52,7 @@ def study_view(name: str) -> StudyView:
     found = progress(store(), name)
     plan = store().study(name).plan
     here = _trainings().get(_key(name))
-    score = "cb_dice"
+    score = headline_of(found.cells[0].config if found.cells else {}).metric
     return StudyView(
         name=name,
         about=str(plan.get("about", "")),

@@ -7,7 +7,7 @@ import streamlit as st
 
 from app.charts.lines import Axis, View
 from app.components import chart_options
-from app.components.race import AUXILIARY, LOSSES, TERMS, WEIGHTS
+from app.components.race import AUXILIARY, AUXILIARY_WORDS, LOSSES, WEIGHTS
 from app.views import ComparedRun, NamedMetric
 
 LAYOUTS = {"Overlaid": "overlaid", "One per loss": "loss", "One per run": "run"}
@@ -37,7 +37,7 @@ PANELS = {
         "What each loss, times its weight, contributes to the total that the network learns from.",
         (0, 1),
     ),
-    "Auxiliary loss": Panel("Auxiliary loss", AUXILIARY, "Loss (no unit)", TERMS[AUXILIARY], None, True, False),
+    "Auxiliary loss": Panel("Auxiliary loss", AUXILIARY, "Loss (no unit)", AUXILIARY_WORDS, None, True, False),
     "γ(t)": Panel(
         "Auxiliary weight γ(t)",
         "gamma",
@@ -67,11 +67,12 @@ class Look:
         return View(self.axis, run.steps_per_epoch, run.origin, self.smoothing)
 
 
-def look(metrics: Sequence[str], named_metric: Callable[[str], NamedMetric]) -> tuple[Look, str]:
+def look(metrics: Sequence[str], first: str, named_metric: Callable[[str], NamedMetric]) -> tuple[Look, str]:
     """The row of choices above the charts, which the URL carries; the look, and the metric of the validation score.
 
     Args:
         metrics: Metrics to choose from.
+        first: The one that is chosen at first, if it is among them.
         named_metric: Metric to its title.
     """
     with st.container(key="chart-options", horizontal=True, vertical_alignment="bottom", gap="medium"):
@@ -89,7 +90,7 @@ def look(metrics: Sequence[str], named_metric: Callable[[str], NamedMetric]) -> 
         metric = st.selectbox(
             "Score",
             metrics,
-            index=metrics.index("cb_dice") if "cb_dice" in metrics else 0,
+            index=metrics.index(first) if first in metrics else 0,
             format_func=lambda name: named_metric(name).title,
             key="score",
             width=210,

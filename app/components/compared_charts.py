@@ -31,7 +31,7 @@ from app.components.gradients import (
 from app.components.grouping import Groups
 from app.components.live_chart import Mark, Series, live_chart
 from app.components.page_style import sentence_of
-from app.components.race import AUXILIARY, TERMS, ZERO, zero_line, zoom_of
+from app.components.race import AUXILIARY, ZERO, term_words, zero_line, zoom_of
 from app.theme import AUXILIARY_COLOR, DASHES, TERM_COLORS, Color, Dash, run_dashes, term_colors
 from app.views import ComparedRun, InspectedRun, NamedMetric
 
@@ -262,7 +262,10 @@ class _Drawn:
             zoom_group=f"compare-{axis}",
             title=self.title(panel, part),
             help=self.metric.sentence if panel.column == SCORE else panel.help,
-            about={**{named(term): angle_note for term, angle_note in TERMS.items()}, ZERO: BELOW_ZERO},
+            about={
+                **term_words(term for item in items for run in item.runs for term in run.live.terms),
+                ZERO: BELOW_ZERO,
+            },
             x_label=AXIS_LABELS[axis],
             y_label=self.y_label(panel),
             y_range=y_range,

@@ -224,13 +224,19 @@ def behaviour_frame(behaviours: Mapping[str, Behaviour]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def settings_and_results(differing: pd.DataFrame, titles: Mapping[str, str], scores: pd.DataFrame) -> pd.DataFrame:
+def settings_and_results(
+    differing: pd.DataFrame,
+    titles: Mapping[str, str],
+    scores: pd.DataFrame,
+    named_metric: Callable[[str], NamedMetric],
+) -> pd.DataFrame:
     """A row per run: the settings that differ, then its scores at the best epoch, for parallel coordinates.
 
     Args:
         differing: See :func:`dmf.analysis.differences.differences`.
         titles: Run id to its title.
         scores: The rows of these runs in the table of all runs.
+        named_metric: Metric to its title.
     """
     by_run = scores.set_index("run")
     table = pd.DataFrame(index=pd.Index(list(titles), name="run"))
@@ -241,16 +247,10 @@ def settings_and_results(differing: pd.DataFrame, titles: Mapping[str, str], sco
             value if isinstance(value, int | float) and not isinstance(value, bool) else value_text(value)
             for value in plain
         ]
-    for column, title in RESULTS.items():
-        column_values = by_run[column].reindex(list(titles))
-        if column_values.notna().any():
-            table[title] = column_values
+    own = by_run.reindex(list(titles))
+    decides = {f"validation_{metric}" for metric in own["headline"].dropna()}
+    for column in by_run.columns:
+        split, _, metric = str(column).partition("_")
+        if (column in decides or split == "test") and own[column].notna().any():
+            table[f"{split.capitalize()} {named_metric(metric).title}"] = own[column]
     return table
-
-
-RESULTS = {
-    "validation_cb_dice": "Validation CB-Dice",
-    "test_lesion_dice": "Test lesion Dice",
-    "test_cb_dice": "Test CB-Dice",
-}
-"""Column of the table of all runs to what parallel coordinates call it."""

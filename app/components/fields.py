@@ -17,8 +17,8 @@ from dmf import facts
 from dmf.config_text import SECTIONS, field_info, names_of, to_text
 from dmf.options import Choice
 
-NAMES = {"none": "None", "segmentation": "Segmentation", "synthesis": "Image synthesis"}
-"""How what is no method is written for people; methods say it themselves."""
+NAMES = {"none": "None"}
+"""How what is no method is written for people; methods and tasks say it themselves."""
 
 _AT_LOGITS = "gradient_of=logits"
 
@@ -85,21 +85,13 @@ LABELS = {
     "gradients_every": "Steps between measurements",
     "schedule": "Decay shape",
     "decay_every": "Decay period",
-    "smooth": "Smoothing of ratios",
     "smoothing": "Smoothing of weights",
-    "fp_weight": "Tversky: false positives",
-    "fn_weight": "Tversky: false negatives",
-    "focal_gamma": "Focal: gamma",
-    "focal_alpha": "Focal: alpha",
-    "focal_of": "Focal: probability of",
-    "cb_weights": "CB-Dice: class weights",
-    "cb_ratios": "CB-Dice: class shares",
 }
 
 
 def label(name: str) -> str:
     """What a field is called."""
-    return LABELS.get(name, name.replace("_", " ").capitalize())
+    return LABELS.get(name) or facts.option_title(name) or name.replace("_", " ").capitalize()
 
 
 def named(name: str) -> str:
@@ -107,7 +99,7 @@ def named(name: str) -> str:
     method, _, options = name.partition(",")
     title = NAMES.get(method) or facts.title(method)
     twin = re.fullmatch(r"(.+)-(\d+)", method)
-    if title == method and twin:  # the second Tversky of a run
+    if title == method and twin:  # the second of a loss that a run has twice
         title = f"{facts.title(twin[1])} {twin[2]}"
     return " ".join([title, *options.split(",")]) if options else title
 

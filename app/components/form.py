@@ -20,13 +20,7 @@ from dmf.config import DEFAULT_TASK, DataConfig, ExperimentConfig, FusionConfig,
 from dmf.config_text import to_text
 from dmf.errors import DMFError
 
-AUXILIARIES = ("none", "tversky", "focal", "cb-dice")
 MODELS = ("unet", "smp:unet/resnet18", "smp:unetplusplus/resnet18", "smp:fpn/resnet18", "smp:deeplabv3plus/resnet18")
-OPTIONS = {
-    "images": "How many images to simulate.",
-    "normal": "Also take the normal images, which hold no lesion.",
-}
-"""What options of datasets mean, by their name; others say whose they are."""
 
 MORE: dict[str, tuple[type, tuple[str, ...]]] = {
     "Data": (
@@ -82,8 +76,7 @@ def form(choices: Callable[[str], Choices], check: Check, start: Callable[[Exper
     dataset = values["dataset"] = _of_task(DataConfig, "dataset", slots, offered, names["dataset"])
     about_data = st.empty()
     values["terms"] = _of_task(FusionConfig, "terms", slots, offered, names["terms"])
-    auxiliaries = names["auxiliary"] if offered.first else (*AUXILIARIES, *offered.added.get("auxiliary", ()))
-    values["auxiliary"] = _of_task(FusionConfig, "auxiliary", slots, offered, auxiliaries)
+    values["auxiliary"] = _of_task(FusionConfig, "auxiliary", slots, offered, offered.auxiliaries)
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
         values["gamma"] = field(FusionConfig, "gamma", slots)
@@ -148,7 +141,9 @@ def _more(
             models = (*MODELS, *choices.added.get("model", ()))
             values[name] = field(model, name, slots, models if name == "model" else None)
         if group == "Data":
-            values["dataset_options"] = _dataset_options(dataset, choices.options.get(dataset, {}))
+            values["dataset_options"] = _dataset_options(
+                dataset, choices.options.get(dataset, {}), choices.notes.get(dataset, {})
+            )
             slots["dataset_options"] = st.empty()
     if choices.task_options:
         st.markdown("**Task**")
@@ -160,12 +155,12 @@ def _more(
     return values, name
 
 
-def _dataset_options(dataset: str, options: Mapping[str, Any]) -> dict[str, Any]:
+def _dataset_options(dataset: str, options: Mapping[str, Any], notes: Mapping[str, str]) -> dict[str, Any]:
     """Only what differs from the default, so that two ways to say the same are one configuration."""
     chosen = {}
     for name, default in options.items():
         key = f"{dataset}-{name}"
-        help = OPTIONS.get(name, f"Option of the dataset {dataset}; default {to_text(default)}.")
+        help = notes.get(name, f"Option of the dataset {dataset}; default {to_text(default)}.")
         value = widget(key, type(default), default, help, title=name.replace("_", " ").capitalize())
         if value != default:
             chosen[name] = value

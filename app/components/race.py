@@ -1,6 +1,7 @@
 """The race as live charts: weights, losses, auxiliary loss, γ(t) and shares of the total, one line per run and term."""
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,16 +21,7 @@ from dmf.options import Choice
 AUXILIARY = "auxiliary"
 ZERO = "Zero"
 LEGEND_LINE = 24  # CSS pixels
-TERMS = {
-    "ce": "How unlikely the network thought the true class of each pixel.",
-    "iou": "1 minus the overlap of prediction and truth, as a share of the area that either covers.",
-    "dice": "1 minus the overlap of prediction and truth, as a share of their mean area.",
-    "focal": "Cross-entropy in which pixels that are already easy count less.",
-    "tversky": "Like Dice, with a penalty of its own for what is made up and for what is missed.",
-    "cb-dice": "Class-balanced Dice: the smaller a class is in the image, the more it counts.",
-    AUXILIARY: "A loss that is added with the weight γ, outside the weights that sum to one.",
-}
-"""What each loss measures, in a sentence."""
+AUXILIARY_WORDS = "A loss that is added with the weight γ, outside the weights that sum to one."
 WEIGHTS = "The weights W1, W2, ...: how much each loss counts at each step, as the rule of the run sets it."
 LOSSES = "The losses L1, L2, ...: what each measured at each step, before it is weighted; lower is better."
 
@@ -193,7 +185,7 @@ def auxiliary_chart(race: Race) -> None:
             "Auxiliary loss",
             race.of_auxiliary(AUXILIARY, _auxiliary_name(race)),
             y_label="Loss (no unit)",
-            help=TERMS[AUXILIARY],
+            help=AUXILIARY_WORDS,
             log_y=race.options.log_y,
             note=absent,
             height=270,
@@ -292,7 +284,7 @@ def _chart(
         key=key,
         scope=race.scope,
         title=title,
-        about={**{_term(term): words for term, words in TERMS.items()}, ZERO: zero},
+        about={**term_words(line.term for line in lines), ZERO: zero},
         x_label=AXIS_LABELS[race.view.axis],
         marks=[Mark(mark.x, mark.text, mark.kind) for mark in race.marks],
         note=" · ".join(word for word in (note, honest(lines)) if word),
@@ -301,7 +293,7 @@ def _chart(
 
 
 def _series(line: Line, color: Color, dash: Dash) -> Series:
-    return Series(line.name, line.x, line.y, color.pair, dash=dash, run=line.run, term=_term(line.term))
+    return Series(line.name, line.x, line.y, color.pair, dash=dash, run=line.run, term=term_title(line.term))
 
 
 def zero_line(series: Sequence[Series]) -> list[Series]:
@@ -312,7 +304,22 @@ def zero_line(series: Sequence[Series]) -> list[Series]:
     return [Series(ZERO, np.array([min(ends), max(ends)]), np.zeros(2), AUXILIARY_COLOR.pair, width=1, term=ZERO)]
 
 
-def _term(term: str) -> str:
+def term_words(terms: Iterable[str]) -> dict[str, str]:
+    """What each loss measures, in a sentence, by its title in charts; those that say nothing are left out."""
+    words = {term_title(term): measures(term) for term in dict.fromkeys(terms)}
+    return {title: said for title, said in words.items() if said}
+
+
+def measures(term: str) -> str:
+    """What a loss of a run measures; empty where it does not say."""
+    if term == AUXILIARY:
+        return AUXILIARY_WORDS
+    found = facts("loss", term) or facts("loss", re.sub(r"-\d+$", "", term))  # the second of a name has a number
+    return found.measures if found else ""
+
+
+def term_title(term: str) -> str:
+    """What a loss is called in charts."""
     return "Auxiliary" if term == AUXILIARY else named(term)
 
 

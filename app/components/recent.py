@@ -14,9 +14,9 @@ from app.theme import run_dashes
 from app.views import ExperimentSummary
 
 SCORE = (
-    "CB-Dice is the class-balanced overlap of prediction and truth: 1 is perfect, 0 no overlap. Shown is the best on "
-    "the validation images, which no network was trained on, and how it went over the epochs: one line per run. Where "
-    "a program of someone's own says which of its metrics decides, it is that one."
+    "Shown is the best score on the validation images, which no network was trained on, and how it went over the "
+    "epochs: one line per run. It is of the metric by which the task of an experiment, or a program of someone's own, "
+    "decides which epoch is the best."
 )
 
 
@@ -44,7 +44,7 @@ def recent(summaries: Sequence[ExperimentSummary], title: str = "Recent experime
         title: Of the list.
         key: Of its container.
     """
-    st.markdown(f"#### {title}", help=SCORE)
+    st.markdown(f"#### {title}", help=" ".join([SCORE, *dict.fromkeys(_about_score(summary) for summary in summaries)]))
     if not summaries:
         st.caption("Your experiments will appear here, with their state and scores, as soon as you start one.")
         return
@@ -76,6 +76,10 @@ def _row(summary: ExperimentSummary) -> None:
 def score_title(summary: ExperimentSummary) -> str:
     """What the scores of an experiment are called."""
     return summary.headline.title
+
+
+def _about_score(summary: ExperimentSummary) -> str:
+    return f"{score_title(summary)}: {summary.headline.sentence}"
 
 
 def in_words(summary: ExperimentSummary) -> str:

@@ -1,7 +1,7 @@
 // Search, order, page and choice live here; Python hears of the choice only.
 
 import { button, element } from "./browser/dom.js";
-import { fitting, NUMBERS, shown, sorted, turned, wordsOf } from "./browser/run_rows.js";
+import { fitting, isNumber, shown, sorted, turned, wordsOf } from "./browser/run_rows.js";
 
 const PAGE = 12;
 const pickers = new WeakMap();
@@ -106,7 +106,7 @@ class Picker {
     const line = element("tr");
     line.append(element("td"));
     this.columns.forEach(({ name, title, about }, i) => {
-      const cell = element("th", NUMBERS.has(name) ? "number" : "");
+      const cell = element("th", isNumber(name) ? "number" : "");
       cell.scope = "col";
       const way = this.order?.[0] === i ? this.order[1] : 0;
       cell.setAttribute("aria-sort", way > 0 ? "ascending" : way < 0 ? "descending" : "none");
@@ -137,7 +137,7 @@ class Picker {
     tick.append(box);
     line.append(tick);
     this.columns.forEach(({ name }, i) => {
-      const cell = element("td", NUMBERS.has(name) ? "number" : name);
+      const cell = element("td", isNumber(name) ? "number" : name);
       if (name === "name") {
         const label = element("label", "", values[i]);
         label.htmlFor = box.id;

@@ -12,37 +12,36 @@ from streamlit.components.v2.types import ComponentRenderer
 
 from app.components.browser_script import joined_script
 from app.components.fields import named, run_title
+from app.views import MetricInfo
 
-COLUMNS = (
+BEFORE = (
     ("name", "Run", "The run, and the experiment that it belongs to."),
     ("dataset", "Dataset", "The images it learns from."),
     ("method", "Method", "The rule that sets the weights of its losses."),
     ("auxiliary", "Auxiliary", "A loss that is added outside the weights that sum to one."),
     ("seed", "Seed", "The number that decides split, first weights and order of images."),
     ("state", "State", "What it does now, or how it ended."),
-    (
-        "validation_cb_dice",
-        "Val. CB-Dice",
-        "Class-balanced overlap on the validation images, at the best epoch; 1 is perfect.",
-    ),
-    (
-        "validation_lesion_dice",
-        "Val. lesion Dice",
-        "Overlap of found and true lesions on the validation images; 1 is perfect.",
-    ),
-    ("test_cb_dice", "Test CB-Dice", "Class-balanced overlap on the test images, which nothing was chosen by."),
-    ("test_lesion_dice", "Test lesion Dice", "Overlap of found and true lesions on the test images."),
+)
+AFTER = (
     ("steps", "Steps", "How often its network was changed."),
     ("seconds", "Duration", "Seconds from its first step to its end, or so far."),
     ("tags", "Tags", "Words people have given it."),
     ("created", "Made", "When it was started, by this browser's clock."),
 )
-"""Column of the table, its heading, and what it means in a sentence."""
+"""Columns before and after those of scores: of the table, the heading, and what it means in a sentence."""
+SPLITS = {"validation": ("Val.", "on the validation images, at the best epoch"), "test": ("Test", "on the test images")}
 _HERE = Path(__file__).parent
 _CHOSEN = "chosen"
 
 
-def run_picker(table: pd.DataFrame, chosen: Sequence[str], choose: Callable[[list[str]], None], most: int) -> None:
+def run_picker(
+    table: pd.DataFrame,
+    chosen: Sequence[str],
+    choose: Callable[[list[str]], None],
+    most: int,
+    *,
+    info: Callable[[str], MetricInfo],
+) -> None:
     """The table; ticking a run calls ``choose`` with the ids of all that are ticked, in the order of ticking.
 
     Args:
@@ -50,6 +49,7 @@ def run_picker(table: pd.DataFrame, chosen: Sequence[str], choose: Callable[[lis
         chosen: Ids that are ticked.
         choose: Takes the new choice.
         most: So many can be ticked.
+        info: How a metric is to be read.
     """
     key = "run-picker"
 
@@ -58,19 +58,31 @@ def run_picker(table: pd.DataFrame, chosen: Sequence[str], choose: Callable[[lis
         if ids is not None:
             choose([str(id) for id in ids])
 
+    shown = columns_of(table, info)
     message = {
-        "columns": [{"name": name, "title": title, "about": about} for name, title, about in COLUMNS],
-        "rows": rows_text(table),
+        "columns": [{"name": name, "title": title, "about": about} for name, title, about in shown],
+        "rows": rows_text(table, [name for name, _, _ in shown]),
         "chosen": list(chosen),
         "most": most,
     }
     _component()(key=key, data=message, height="content", on_chosen_change=changed)
 
 
-def rows_text(table: pd.DataFrame) -> str:
-    """Rows as JSON: the id, the experiment's name, then a value per column of ``COLUMNS``; null where there is none."""
+def columns_of(table: pd.DataFrame, info: Callable[[str], MetricInfo]) -> list[tuple[str, str, str]]:
+    """Columns with heading and meaning: those of every run, among them a metric's for each that some run has."""
+    scores = []
+    for split, (word, where) in SPLITS.items():
+        for column in table.columns:
+            if column.startswith(f"{split}_") and table[column].notna().any():
+                about = info(column.removeprefix(f"{split}_"))
+                scores.append((column, f"{word} {about.title}", f"{about.sentence} Measured {where}."))
+    return [*BEFORE, *scores, *AFTER]
+
+
+def rows_text(table: pd.DataFrame, names: Sequence[str]) -> str:
+    """Rows as JSON: the id, the experiment's name, then a value per column in ``names``; null where there is none."""
     columns = [table["run"], table["name"]]
-    for name, _, _ in COLUMNS:
+    for name in names:
         match name:
             case "name":
                 columns.append(table["label"].map(run_title))

@@ -24,8 +24,6 @@ BRIEF = {
     "weights": "weights",
     "loss_counts": "counts",
     "detach_weights": "detached weights",
-    "cb_weights": "CB-Dice weights",
-    "cb_ratios": "CB-Dice shares",
     "symlog": "symlog",
     "minmax": "min-max",
     "rho": "ρ",
@@ -211,4 +209,6 @@ def _briefly(name: str, value: str) -> str:
         value = "on" if value == to_text(True) else "off"
     if name in ("auxiliary", "terms"):
         value = ", ".join(named(word) for word in value.split(":"))
-    return f"{BRIEF.get(name, label(name)[0].lower() + label(name)[1:])} {value}"
+    title = label(name)
+    is_word = title[1:2].islower()  # and not the name of a method, such as MAD
+    return f"{BRIEF.get(name, title[0].lower() + title[1:] if is_word else title)} {value}"

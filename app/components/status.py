@@ -115,7 +115,7 @@ def status(
 
 
 def skipped(live: LiveRun) -> str:
-    """Steps that changed nothing: ``"3 steps skipped: Dice not finite"``; empty without any."""
+    """Steps that changed nothing: ``"3 steps skipped: loss not finite"``; empty without any."""
     if not live.skipped:
         return ""
     steps = "1 step" if live.skipped == 1 else f"{live.skipped:,} steps"

@@ -53,7 +53,7 @@ def show() -> None:
             return
         if access.only_examples():
             examples()
-        run_picker(table, state.chosen_runs()[:MOST_RUNS], state.choose_runs, MOST_RUNS)
+        run_picker(table, state.chosen_runs()[:MOST_RUNS], state.choose_runs, MOST_RUNS, info=access.metric_info)
         st.toggle("Show archived runs", key="archived", help="Runs that lists leave out.", persist_state="session")
         ids = state.chosen_runs()
         if len(ids) > MOST_RUNS:
@@ -79,6 +79,13 @@ def show_chosen(ids: list[str], table: pd.DataFrame) -> None:
         st.caption("Tick runs to see them beside each other; the address of this page then leads back to them.")
         return
     titles = compared_charts.titles_of(runs)
+    tasks = access.tasks_of(runs)
+    if len(tasks) > 1:
+        st.info(
+            f"These runs are of {len(tasks)} tasks: {plain(', '.join(tasks))}. Their scores measure different things; "
+            "each metric stands for the runs of its own task alone.",
+            icon=":material/info:",
+        )
     st.page_link(
         state.INSPECT,
         label="Inspect their predictions",
@@ -126,7 +133,9 @@ def show_chosen(ids: list[str], table: pd.DataFrame) -> None:
     events = access.run_events(ids)
     compared_events.events_list(runs, titles, events)
     report = {**show_results(runs, members), **show_behaviour(runs, titles)}
-    together = comparison_tables.settings_and_results(access.what_differs(configs), titles, table)
+    together = comparison_tables.settings_and_results(
+        access.what_differs(configs), titles, table, partial(access.named_metric, runs=runs)
+    )
     has_axes = len(together) >= MOST_ALONE and len(together.columns) >= MOST_ALONE
     if has_axes:
         show_parallel(together)
@@ -182,7 +191,7 @@ def show_charts(ids: list[str], states: list[RunState], titles: dict[str, str], 
         if missing or [run.run.state for run in runs] != states:
             st.rerun()  # results depend on it, and whether this goes on ticking
         metrics = access.run_metrics(ids)
-        draw(runs, metrics, access.metric_names(metrics), titles, groups, events=access.run_events(ids))
+        draw(runs, metrics, access.metric_names(runs, metrics), titles, groups, events=access.run_events(ids))
 
     live()
 
@@ -190,7 +199,6 @@ def show_charts(ids: list[str], states: list[RunState], titles: dict[str, str], 
 def replay(key: str, ids: list[str], titles: dict[str, str], groups: grouping.Groups | None) -> None:
     """The charts as they were, moment by moment, with what the networks found in the sample images."""
     ticks = play.goes_on(key)
-    names = access.metric_names(access.run_metrics(ids))
 
     @st.fragment(run_every=play.TICK if ticks else None)
     def played() -> None:
@@ -199,6 +207,7 @@ def replay(key: str, ids: list[str], titles: dict[str, str], groups: grouping.Gr
             st.rerun()  # deleted or resumed, here or elsewhere
         now: PlayedRuns = play.play_bar(key, ticks)
         events = [event for snapshot in now.snapshots for event in snapshot.events]
+        names = access.metric_names(runs, access.run_metrics(ids))
         draw(now.runs, now.metrics, names, titles, groups, events=events)
         snapshot = now.snapshots[0]
         if len(now.snapshots) > 1:
@@ -232,7 +241,7 @@ def draw(
 ) -> None:
     """The choices above the charts, and the charts."""
     named = partial(access.named_metric, runs=runs)
-    chosen, metric = compare_look.look(names, named)
+    chosen, metric = compare_look.look(names, access.first_score(runs), named)
     st.session_state[DRAWN] = chosen, metric
     happened = compared_events.marks_of(runs, titles, events, chosen)
     switched = {event.run for event in events if event.kind == "knob" and event.data["field"] == "weighting"}

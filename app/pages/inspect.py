@@ -32,7 +32,7 @@ def show_runs() -> None:
         elsewhere.elsewhere(access.bring_predictions, state.choose_runs)
         return
     with st.expander("Choose runs", expanded=not ids, key="choose-runs", icon=":material/checklist:"):
-        run_picker(table, ids, state.choose_runs, MOST_RUNS)
+        run_picker(table, ids, state.choose_runs, MOST_RUNS, info=access.metric_info)
         elsewhere.elsewhere(access.bring_predictions, state.choose_runs)
     if len(ids) > MOST_RUNS:
         st.caption(

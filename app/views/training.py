@@ -22,6 +22,8 @@ class Choices:
 
     Attributes:
         added: Those of plug-ins, for fields whose menu is short.
+        auxiliaries: The auxiliary losses that the form offers for all runs; a run of its own may have any.
+        notes: What the options of each dataset mean, by their name; those that say nothing are left out.
         task: Whose names they are.
         first: What is chosen at first where the task has other defaults than the configuration; else empty.
         task_options: Options of the task, by name.
@@ -31,6 +33,8 @@ class Choices:
     options: dict[str, dict[str, Any]]
     titles: dict[str, str]
     added: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    auxiliaries: tuple[str, ...] = ()
+    notes: dict[str, dict[str, str]] = field(default_factory=dict)
     task: str = DEFAULT_TASK
     first: dict[str, Any] = field(default_factory=dict)
     task_options: dict[str, TaskOption] = field(default_factory=dict)

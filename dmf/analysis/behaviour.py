@@ -1,6 +1,6 @@
 """How the weights of a run behaved, in numbers: which loss dominated, how restless they were, what they followed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,12 +70,15 @@ class Behaviour:
     redundant: tuple[Redundant, ...]
 
 
-def weight_behaviour(telemetry: Telemetry, terms: Sequence[str]) -> Behaviour:
+def weight_behaviour(
+    telemetry: Telemetry, terms: Sequence[str], known: Mapping[frozenset[str], str] | None = None
+) -> Behaviour:
     """Numbers of :class:`Behaviour` for a run.
 
     Args:
         telemetry: With the columns ``loss_<term>`` and ``weight_<term>`` of every term, and ``finite``.
         terms: The K losses that are weighted.
+        known: Two losses to why they rise and fall together, see :attr:`dmf.tasks.Task.related`.
 
     Raises:
         ValueError: If the telemetry has steps but misses one of these columns.
@@ -109,7 +112,7 @@ def weight_behaviour(telemetry: Telemetry, terms: Sequence[str]) -> Behaviour:
         loss_correlation=np.array(
             [_correlation(_ranks(values), ranks) for values, ranks in zip(weights, loss_ranks, strict=True)]
         ),
-        redundant=_redundant(tuple(terms), loss_ranks),
+        redundant=_redundant(tuple(terms), loss_ranks, known or {}),
     )
 
 
@@ -134,22 +137,17 @@ def _columns(telemetry: Telemetry, terms: tuple[str, ...]) -> tuple[NDArray[np.i
     return telemetry.steps[counted], table[: len(terms), counted], weights[:, counted]
 
 
-def _redundant(terms: tuple[str, ...], ranks: Sequence[Floats]) -> tuple[Redundant, ...]:
+def _redundant(
+    terms: tuple[str, ...], ranks: Sequence[Floats], known: Mapping[frozenset[str], str]
+) -> tuple[Redundant, ...]:
     redundant = []
     for one in range(len(terms)):
         for other in range(one + 1, len(terms)):
             correlation = _correlation(ranks[one], ranks[other])
             if correlation > TOGETHER:
                 both = (terms[one], terms[other])
-                redundant.append(Redundant(both, correlation, _KNOWN.get(frozenset(both), "")))
+                redundant.append(Redundant(both, correlation, known.get(frozenset(both), "")))
     return tuple(redundant)
-
-
-_KNOWN = {
-    frozenset(
-        {"iou", "dice"}
-    ): "IoU and Dice rise and fall together: for one class IoU = D / (2 - D), where D is Dice.",
-}
 
 
 def _ranks(values: Floats) -> Floats:

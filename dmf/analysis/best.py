@@ -28,6 +28,11 @@ class Headline:
         """What the metric is called."""
         return known_metric(self.metric).title
 
+    @property
+    def sentence(self) -> str:
+        """What the metric measures."""
+        return known_metric(self.metric).sentence
+
 
 OURS = Headline()
 

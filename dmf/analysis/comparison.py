@@ -82,7 +82,7 @@ def compare(
     groups: Mapping[str, Sequence[ScoredRun]],
     baseline: str,
     *,
-    metric: str = "Lesion Dice",
+    metric: str = "Score",
     higher_is_better: bool | None = True,
     over: Over = "seeds",
     seed: int = 0,

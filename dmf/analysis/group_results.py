@@ -48,6 +48,7 @@ def group_results(
     metrics = store.epoch_metrics([run.id for run, _ in runs])
     headlines = {run.id: headline_of(experiment.config) for run, experiment in runs}
     summary = summary_table(metrics, members, baseline, headlines=headlines)
+    tasks = list(dict.fromkeys(experiment.task for _, experiment in runs)) or None
     own_metrics = told_metrics(experiment.config for _, experiment in runs)
     configs = {run.id: flat_config(experiment.config, run.config) for run, experiment in runs}
     tested = metrics[metrics["split"] == "test"]
@@ -62,7 +63,7 @@ def group_results(
         else:
             values = tested[tested["metric"] == metric].set_index("run")["value"].to_dict()
             scored = {id: _pooled(id, config, values.get(id)) for id, config in configs.items()}
-        about = known_metric(metric, own_metrics, runs[0][1].task if runs else None)
+        about = known_metric(metric, own_metrics, tasks)
         compared = compare(
             {name: [scored[id] for id in ids] for name, ids in members.items()},
             baseline,

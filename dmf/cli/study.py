@@ -181,7 +181,9 @@ def table(
     study: Annotated[str, STUDY],
     *,
     format: Annotated[str, typer.Option(help="text, csv, latex, html or json.")] = "text",
-    metric: Annotated[str | None, typer.Option(help="What differences and ranks are of; default Dice.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="What differences and ranks are of; default the first of the table.")
+    ] = None,
     published: Annotated[
         Path | None,
         typer.Option(help="CSV of published figures to stand beside: dataset,auxiliary,weighting,metric,mean,std."),

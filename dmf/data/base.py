@@ -175,6 +175,7 @@ class Dataset(ABC):
     kaggle: ClassVar[tuple[str, ...]] = ()  # places of the same files on Kaggle, tried in this order
     links: ClassVar[tuple[Link, ...]] = ()  # archives that together hold the dataset
     defaults: ClassVar[Mapping[str, OptionValue]] = {}
+    notes: ClassVar[Mapping[str, str]] = {}  # what options mean, a sentence each, by their name
 
     def __init__(self, root: Path | None = None, seed: int = 0, **options: OptionValue) -> None:
         self.root = raw_folder(self.name) if root is None else Path(root)

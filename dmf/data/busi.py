@@ -59,6 +59,7 @@ class Busi(Dataset):
     )
     kaggle = ("sabahesaraki/breast-ultrasound-images-dataset", "aryashah2k/breast-ultrasound-images-dataset")
     defaults: ClassVar[Mapping[str, OptionValue]] = {"normal": False}
+    notes: ClassVar[Mapping[str, str]] = {"normal": "Also take the normal images, which hold no lesion."}
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -69,6 +69,7 @@ class Phantom(Dataset):
     licence = "Made by this program; yours to use."
     citation = "None needed. The way speckle is simulated follows Burckhardt (1978)."
     defaults: ClassVar[Mapping[str, OptionValue]] = {"images": 256}
+    notes: ClassVar[Mapping[str, str]] = {"images": "How many images to simulate."}
     shares: ClassVar[Mapping[str, float]] = {"benign": 0.6, "malignant": 0.4}
 
     def cases(self) -> list[Case]:

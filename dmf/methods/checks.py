@@ -51,7 +51,7 @@ class Subject:
         """Weights (S, K) that a training gives, step by step, to losses (S, K); trained once, however often asked."""
         key = (losses.numpy().tobytes(), losses.dtype, losses.shape[1])
         if key not in self._weights:
-            torch.manual_seed(0)  # for rules that throw dice
+            torch.manual_seed(0)  # for rules that draw at random
             self._weights[key] = LiveHistory(self.fusion(losses.shape[1], losses.dtype)).run(losses)
         return self._weights[key].clone()
 
@@ -199,14 +199,14 @@ def a_restored_state_goes_on(subject: Subject, at: tuple[int, ...] = (2, 11, 18)
     first, states = LiveHistory(subject.fusion()), {}
     for step, row in enumerate(losses):
         if step in at:
-            states[step] = (copy.deepcopy(dict(first.fusion.state_dict())), first.network.data.clone(), _dice())
+            states[step] = (copy.deepcopy(dict(first.fusion.state_dict())), first.network.data.clone(), _random_state())
         first.step(row)  # what was saved must not follow the object it came from
-    for step, (saved, network, dice) in states.items():
+    for step, (saved, network, random_state) in states.items():
         fusion = subject.fusion()
         fusion.load_state_dict(saved)
         second = LiveHistory(fusion)
         second.network.data.copy_(network)
-        torch.set_rng_state(dice)
+        torch.set_rng_state(random_state)
         weights = second.run(losses[step:])
         differs = _first((weights != expected[step:]).any(-1))
         require(
@@ -330,7 +330,7 @@ def _text(values: Tensor) -> str:
     return f"({', '.join(f'{value:.6g}' for value in values.tolist())})"
 
 
-def _dice() -> Tensor:
+def _random_state() -> Tensor:
     return torch.get_rng_state()
 
 

@@ -132,7 +132,7 @@ class StudyPlan(FrozenConfig):
 
 
 def name_of(settings: Settings) -> str:
-    """What a configuration is called, e.g. ``mad/tversky`` or ``fixed/none, lr=0.01``."""
+    """What a configuration is called, e.g. ``mad/none`` or ``fixed/none, lr=0.01``."""
     first = "/".join(str(settings[field]) for field in _NAMED if field in settings)
     return _joined(first, {field: value for field, value in settings.items() if field not in _NAMED})
 

@@ -4,7 +4,7 @@ Adding one is a folder with a subclass of :class:`Task`, and one line in ``TASKS
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -44,18 +44,21 @@ def task_named(name: object) -> type[Task]:
     return find_task(name if isinstance(name, str) and name in TASKS else DEFAULT_TASK)
 
 
-def known_metric(name: str, stored: Mapping[str, Any] | None = None, task: str | None = None) -> MetricInfo:
+def known_metric(
+    name: str, stored: Mapping[str, Any] | None = None, task: str | Sequence[str] | None = None
+) -> MetricInfo:
     """How to read a metric, whoever computed it: one of a task, one that its program told of, or what its name says.
 
     Args:
         name: Of the metric.
         stored: What programs told of theirs, see :func:`dmf.metric_info.told_metrics`.
-        task: Whose metric it is; asked first. Other tasks have metrics of the same names as programs of someone's own,
-            so they are asked only where neither is known.
+        task: Whose metric it is, or several in the order in which they are asked. Other tasks have metrics of the same
+            names as programs of someone's own, so they are asked only where neither is known.
     """
+    own = [task] if task is None or isinstance(task, str) else task
     is_known = task is not None or (stored is not None and name in stored)
     others: list[type[Task]] = [] if is_known else [find_task(other) for other in TASKS]
-    for one in dict.fromkeys((task_named(task), *others)):
+    for one in dict.fromkeys((*map(task_named, own), *others)):
         try:
             return one.metric_info(name)
         except KeyError:

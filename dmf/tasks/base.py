@@ -77,6 +77,8 @@ class Task(ABC):
         dataset: Dataset that is chosen where nobody chooses.
         terms: Losses that are chosen where nobody chooses; names of :meth:`losses`.
         auxiliary: Auxiliary loss that is chosen where nobody chooses; ``none`` for none.
+        auxiliaries: Losses among which the form lets one choose the auxiliary loss; empty for all.
+        related: Two losses to a sentence, where a formula says that they rise and fall together.
         defaults: Options of the task (``task_options``) at their defaults; each has the type of its default.
         about_options: What each option means, in a sentence, for the form.
         words: Values to choose from, of options that take one of some words.
@@ -96,6 +98,8 @@ class Task(ABC):
     dataset: ClassVar[str]
     terms: ClassVar[tuple[str, ...]]
     auxiliary: ClassVar[str] = "none"
+    auxiliaries: ClassVar[tuple[str, ...]] = ()
+    related: ClassVar[Mapping[frozenset[str], str]] = {}
     defaults: ClassVar[Mapping[str, OptionValue]] = {}
     about_options: ClassVar[Mapping[str, str]] = {}
     words: ClassVar[Mapping[str, tuple[str, ...]]] = {}

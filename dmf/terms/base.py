@@ -22,12 +22,14 @@ class Loss(nn.Module, ABC, Generic[P]):
 
     Attributes:
         title: How it is written for people; its name where it says none.
+        measures: What it measures, in a sentence.
         declares: Its options. The constructor takes each as a keyword: its alias where it has one, else its name.
         task: The task it belongs to: a loss of a plug-in joins those of this one.
         uses_counts: Whether the value comes from per-class counts; it then has no gradient with ``counts="hard"``.
     """
 
     title: ClassVar[str] = ""
+    measures: ClassVar[str] = ""
     declares: ClassVar[type[Options]] = Options
     task: ClassVar[str] = DEFAULT_TASK
     uses_counts: bool = False

@@ -49,7 +49,7 @@ def test_runs_without_a_choice_are_only_listed(store: RunStore, race: list[str])
 
 
 def test_the_worst_image_is_shown_large_with_its_numbers(store: RunStore, race: list[str]) -> None:
-    from dmf.analysis.inspection import cases_table
+    from dmf.tasks.segmentation.inspection.cases import cases_table
 
     text = said(page(",".join(race)))
     table = cases_table(store, race)

@@ -1,14 +1,12 @@
 // Rows of the table of runs: their words, which of them fit a search, and their order.
 
-export const NUMBERS = new Set([
-  "seed",
-  "validation_cb_dice",
-  "validation_lesion_dice",
-  "test_cb_dice",
-  "test_lesion_dice",
-  "steps",
-  "seconds",
-]);
+const NUMBERS = new Set(["seed", "steps", "seconds"]);
+const SCORE = /^(validation|test)_/;
+
+// Whether the column `name` holds numbers.
+export function isNumber(name) {
+  return NUMBERS.has(name) || SCORE.test(name);
+}
 
 const UNITS = [
   { size: 86400, unit: "d", below: 3600, small: "h" },
@@ -39,7 +37,7 @@ export function shown(name, value, today = new Date()) {
   }
   if (name === "seconds") return inWords(value);
   if (name === "steps") return value.toLocaleString("en");
-  return name.includes("dice") ? value.toFixed(4) : String(value);
+  return SCORE.test(name) ? value.toFixed(4) : String(value);
 }
 
 // What a search looks in.
@@ -67,7 +65,7 @@ export function sorted(rows, column, way) {
 // newest first.
 export function turned(order, column, name) {
   const way = order?.[0] === column ? order[1] : 0;
-  const begins = NUMBERS.has(name) ? -1 : 1;
+  const begins = isNumber(name) ? -1 : 1;
   if (way === 0) return [column, begins];
   return way === begins ? [column, -begins] : null;
 }

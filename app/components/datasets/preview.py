@@ -9,14 +9,14 @@ from app.charts.histogram import intensity_histogram
 from app.charts.overlay import encode
 from app.components.datasets.pictures import figure, row
 from app.components.page_style import mode
-from app.theme import AUXILIARY_COLOR, TERM_COLORS
+from app.theme import AUXILIARY_COLOR, SHADES
 from dmf.config import DataConfig
 from dmf.errors import DMFError
 
 COLORS = {
     "as it is": AUXILIARY_COLOR,
-    "after the filter": TERM_COLORS["iou"],
-    "as the network sees it": TERM_COLORS["ce"],
+    "after the filter": SHADES[1],
+    "as the network sees it": SHADES[0],
 }
 
 

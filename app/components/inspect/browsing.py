@@ -12,7 +12,7 @@ import streamlit as st
 from app.charts.score_histogram import BRUSH, score_histogram
 from app.components.inspect.case_grid import Cell, case_grid
 from app.components.page_style import mode, number
-from app.theme import TERM_COLORS
+from app.theme import SHADES
 
 PAGE = 20  # pictures at a time
 BARS = 20
@@ -175,7 +175,7 @@ def _range(table: pd.DataFrame, score: str, about: Score) -> tuple[float, float]
     left, right = st.columns([3, 1], gap="medium", vertical_alignment="center")
     with left:
         title = f"{about.title}{unit} of one image, drag to filter"
-        chart = score_histogram(bars, title, TERM_COLORS["ce"].of(mode()))
+        chart = score_histogram(bars, title, SHADES[0].of(mode()))
         found: Any = st.altair_chart(chart, key=f"histogram-{score}", on_select="rerun", width="stretch")
     with right:
         low, high = st.slider(

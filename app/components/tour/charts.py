@@ -9,9 +9,19 @@ import numpy as np
 import streamlit as st
 
 from app.charts.lines import AXIS_LABELS, Happening, Source, draw
-from app.components.fields import named
 from app.components.live_chart import Mark, Series, live_chart
-from app.components.race import AUXILIARY, LOSSES, TERMS, WEIGHTS, Options, Race, dashes_of, prepared, zoom_of
+from app.components.race import (
+    AUXILIARY,
+    LOSSES,
+    WEIGHTS,
+    Options,
+    Race,
+    dashes_of,
+    prepared,
+    term_title,
+    term_words,
+    zoom_of,
+)
 from app.theme import DASHES, TEXT, class_colors
 from app.views import MetricInfo, RunRow, Snapshot
 from dmf.scenes import Scene
@@ -109,12 +119,11 @@ def _lines(scene: Scene, race: Race, key: str, title: str, sources: Sequence[Sou
             dash=dashes[line.run],
             width=STROKE if line.term in (scene.focus or (line.term,)) else THIN,
             run=line.run,
-            term="Auxiliary" if line.term == AUXILIARY else named(line.term),
+            term=term_title(line.term),
         )
         for line in lines
     ]
-    explanations = {"Auxiliary" if term == AUXILIARY else named(term): words for term, words in TERMS.items()}
-    _chart(race, key, title, series, about=explanations, **about)
+    _chart(race, key, title, series, about=term_words(line.term for line in lines), **about)
 
 
 def _scores(scene: Scene, race: Race, info: Info) -> None:
@@ -133,7 +142,7 @@ def _scores(scene: Scene, race: Race, info: Info) -> None:
         )
         for run, dash in zip(race.snapshot.experiment.runs, race.dashes, strict=True)
     ]
-    _chart(race, "scores", about.title, series, y_label="Dice (0 to 1)", y_range=(0, 1), help=_helped(about))
+    _chart(race, "scores", about.title, series, y_label=_y_label(about), y_range=about.range, help=_helped(about))
 
 
 def _classes(scene: Scene, race: Race, info: Info, place: int) -> None:
@@ -149,8 +158,8 @@ def _classes(scene: Scene, race: Race, info: Info, place: int) -> None:
         f"classes-{place}",
         race.titles[run.id],
         series,
-        y_label="Dice of each kind",
-        y_range=(0, 1),
+        y_label=f"{info(scene.metrics[0].partition('/')[0]).title} of each kind",
+        y_range=info(scene.metrics[0]).range,
         help=_helped(info(scene.metrics[0])),
     )
 
@@ -165,12 +174,16 @@ def _score(race: Race, run: RunRow, metric: str) -> tuple[np.ndarray, np.ndarray
     return own["step"].to_numpy(np.float64), own["value"].to_numpy(np.float64)
 
 
+def _y_label(about: MetricInfo) -> str:
+    return about.title if about.range is None else f"{about.title} ({about.low:g} to {about.high:g})"
+
+
 def _helped(about: MetricInfo) -> str:
     return f"{about.sentence} Measured on images that the networks do not train on, after every epoch."
 
 
 def _of_class(metric: str) -> str:
-    """``"Cyst"`` of ``"dice/cyst"``."""
+    """What a metric of one class is of: ``"Cyst"`` for one that ends in ``/cyst``."""
     return metric.partition("/")[2].capitalize()
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 
 from app.components.page_style import mode, number, plain
 from app.tasks.segmentation.reliability_chart import reliability_chart
-from app.theme import TERM_COLORS
+from app.theme import SHADES
 from dmf.errors import DMFError
 from dmf.tasks.segmentation.metrics.calibration import Reliability
 
@@ -51,7 +51,7 @@ def show(titles: Mapping[str, str], reliability: Callable[[str, int | None], Rel
         rows.append(pd.DataFrame({"run": title, **bins}))
     if not said:
         return
-    shades = [color.of(mode()) for color in TERM_COLORS.values()]
+    shades = [color.of(mode()) for color in SHADES]
     colors = {title: shades[place % len(shades)] for place, title in enumerate(titles.values())}
     left, right = st.columns([3, 2], gap="large", vertical_alignment="center")
     with left:

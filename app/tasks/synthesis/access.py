@@ -14,7 +14,7 @@ from app.access.predict_image import network_makes
 from app.access.reading import pictures, store
 from app.tasks.synthesis.views import CaseView, Image, Output
 from app.views import InspectedRun
-from dmf.analysis.inspection import scores_to_look_at
+from dmf.analysis.case_scores import scores_to_look_at
 from dmf.data.original import Original
 from dmf.errors import DMFError
 from dmf.runs import RunStore

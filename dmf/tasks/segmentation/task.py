@@ -51,6 +51,12 @@ class Segmentation(Task):
     dataset: ClassVar[str] = "phantom"
     terms: ClassVar[tuple[str, ...]] = ("ce", "iou", "dice")
     auxiliary: ClassVar[str] = "cb-dice"
+    auxiliaries: ClassVar[tuple[str, ...]] = ("tversky", "focal", "cb-dice")
+    related: ClassVar[Mapping[frozenset[str], str]] = {
+        frozenset(
+            {"iou", "dice"}
+        ): "IoU and Dice rise and fall together: for one class IoU = D / (2 - D), where D is Dice."
+    }
 
     def __init__(
         self,

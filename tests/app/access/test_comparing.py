@@ -43,5 +43,7 @@ def test_what_people_say_of_a_run_is_in_the_table() -> None:
 
 
 def test_metrics_of_one_class_come_last() -> None:
-    assert access.metric_names(access.run_metrics(recorded())) == ["dice", "dice/lesion"]
-    assert access.metric_names(pd.DataFrame()) == ["cb_dice"]
+    ids = recorded()
+    runs, _ = access.compared_runs(ids)
+    assert access.metric_names(runs, access.run_metrics(ids)) == ["dice", "dice/lesion"]
+    assert access.metric_names(runs, pd.DataFrame()) == ["cb_dice"]

@@ -18,6 +18,7 @@ from app.components.comparison_tables import (
     settings_and_results,
     value_text,
 )
+from app.views import NamedMetric
 
 
 def info(name: str) -> SimpleNamespace:
@@ -109,9 +110,11 @@ def test_settings_and_results_of_a_run_are_one_row() -> None:
     differing = pd.DataFrame({"r1": ["mad", 3, True], "r2": ["fixed", 4, pd.NA]}, dtype=object)
     differing.index = pd.Index(["fusion.weighting", "training.seed", "fusion.symlog"], name="field")
     scores = pd.DataFrame(
-        {"run": ["r2", "r1"], "validation_cb_dice": [0.5, 0.75], "test_lesion_dice": math.nan, "test_cb_dice": math.nan}
+        {"run": ["r2", "r1"], "headline": "cb_dice", "validation_cb_dice": [0.5, 0.75], "test_cb_dice": math.nan}
     )
-    table = settings_and_results(differing, {"r1": "A", "r2": "B"}, scores)
+    table = settings_and_results(
+        differing, {"r1": "A", "r2": "B"}, scores, lambda name: NamedMetric(name, "CB-Dice", "")
+    )
     assert table.loc["r2"].tolist() == ["Fixed", 4, "–", 0.5]
     assert table.loc["r1"].tolist()[:2] == ["MAD", 3]
     assert table.columns[0] == "Weighting method"

@@ -119,7 +119,7 @@ def test_every_setting_survives_the_way_from_text_to_row_and_back(test: AppTest)
         **{"minmax": "false", "symlog": "false", "rho": "0.3", "terms": "tversky:focal", "schedule": "linear"},
         **{"decay_every": "7", "prior_weights": "1:2.5", "weight_min": "0.1", "weight_max": "1.5"},
         **{"smoothing": "0.5", "sum_to": "K", "eps": "1e-05", "smooth": "1e-05", "fp_weight": "0.6"},
-        **{"fn_weight": "0.4", "focal_gamma": "1", "focal_alpha": "0.5"},
+        **{"fn_weight": "0.4", "focal_gamma": "1", "focal_alpha": "0.5", "focal_of": "pixels"},
         **{"cov_mean": "decay", "cov_decay": "0.5", "cov_variance": "reference"},
         **{"softadapt_variant": "both", "beta": "-0.5", "window": "7", "slope": "least-squares"},
         **{"temperature": "0.5", "block_steps": "9", "weight_seed": "3", "mu": "0.05", "ideal": "0.25:0"},

@@ -4,6 +4,7 @@ from scipy import stats
 
 from dmf.analysis.behaviour import weight_behaviour
 from dmf.runs import Telemetry
+from dmf.tasks import Segmentation
 
 NAN = np.nan
 
@@ -83,7 +84,7 @@ def test_correlations_are_those_of_scipy():
 def test_iou_and_dice_are_named_as_redundant_and_why():
     dice = np.random.default_rng(0).uniform(0, 1, 100)
     losses = {"ce": np.random.default_rng(1).random(100), "iou": 1 - dice / (2 - dice), "dice": 1 - dice}
-    found = weight_behaviour(*recorded(losses, dict.fromkeys(losses, np.ones(100))))
+    found = weight_behaviour(*recorded(losses, dict.fromkeys(losses, np.ones(100))), Segmentation.related)
     (both,) = found.redundant
     assert both.terms == ("iou", "dice")
     assert both.correlation == pytest.approx(1)

@@ -87,7 +87,7 @@ def test_two_models_are_compared_over_the_images():
     assert other["p_holm"] == other["p"]  # a family of one
     assert found.table["best"].tolist() == found.table["bold"].tolist() == [False, True]
     assert found.family.startswith("P-values are corrected by Holm's method for the 1 comparison with mad;")
-    assert found.sentence.startswith("On the same 40 test images, Lesion Dice: variance scores higher than mad (median")
+    assert found.sentence.startswith("On the same 40 test images, Score: variance scores higher than mad (median")
     assert f"difference {other['difference']:+.3g}, rank-biserial {other['effect']:+.2f}, p" in found.sentence
     assert "p < 0.001" in found.sentence
     assert ONLY_MODELS in found.sentence
@@ -180,7 +180,7 @@ def test_several_seeds_are_compared_over_the_seeds():
     assert np.isnan(row["effect"])
     assert (row["n"], row["zeros"]) == (5, 0)
     assert found.table["bold"].tolist() == [False, True, False]
-    assert found.sentence.startswith("Over 5 seeds (0, 1, 2, 3, 4), each with its own split and first weights, Lesion")
+    assert found.sentence.startswith("Over 5 seeds (0, 1, 2, 3, 4), each with its own split and first weights, Score")
     assert "m1 scores higher than m0 (mean difference +0.1" in found.sentence
     assert METHODS in found.sentence
     assert "trained models only" not in found.sentence

@@ -10,10 +10,10 @@ from app.access.inspecting import original_of, stamp_of
 from app.access.reading import store
 from app.tasks.segmentation.views import SegmentedRun
 from app.views import InspectedRun, Which
-from dmf.analysis import inspection
 from dmf.errors import DMFError
 from dmf.probabilities import Probabilities
 from dmf.runs import RunRow, RunStore
+from dmf.tasks.segmentation.inspection import cases as inspection
 from dmf.tasks.segmentation.metrics.calibration import Reliability
 
 
@@ -36,7 +36,7 @@ def _classes(run: RunRow) -> tuple[str, ...]:
 
 
 def case_table(runs: Sequence[SegmentedRun], split: str) -> pd.DataFrame:
-    """One row per run and image, see :func:`dmf.analysis.inspection.cases_table`."""
+    """One row per run and image, see :func:`dmf.tasks.segmentation.inspection.cases.cases_table`."""
     here = store()
     return _case_table(here, str(here.url), tuple(run.id for run in runs), split, stamp_of(runs))
 
@@ -87,7 +87,7 @@ def missing_probabilities(run: SegmentedRun, which: Which) -> str:
 
 
 def reliability_of(run: SegmentedRun, which: Which, margin: int | None) -> Reliability:
-    """Reliability curve of a run, see :func:`dmf.analysis.inspection.reliability_of`.
+    """Reliability curve of a run, see :func:`dmf.tasks.segmentation.inspection.cases.reliability_of`.
 
     Raises:
         DataError: If probabilities or truths are not here.

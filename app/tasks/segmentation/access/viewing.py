@@ -16,11 +16,12 @@ from app.access.reading import pictures, store
 from app.tasks.segmentation.access.cases import probabilities_of
 from app.tasks.segmentation.views import CaseView, Growth, Prediction, SegmentedRun
 from app.views import Which
-from dmf.analysis import inspection, sheet
 from dmf.data.original import Original
 from dmf.errors import DataError, DMFError
 from dmf.probabilities import Pixels, found
 from dmf.records import IGNORE, CaseScores
+from dmf.tasks.segmentation.inspection import cases as inspection
+from dmf.tasks.segmentation.inspection import sheet
 from dmf.tasks.segmentation.metrics.boundary import restore
 
 COMPUTED = "computed just now by its best network"
@@ -165,8 +166,8 @@ def case_numbers(
 ) -> pd.DataFrame:
     """One row per run with scores and boundary distances, measured in the pixels of the original image.
 
-    See :func:`dmf.analysis.inspection.case_numbers`. Runs without probabilities have no row; none has one where the
-    original is not here.
+    See :func:`dmf.tasks.segmentation.inspection.cases.case_numbers`. Runs without probabilities have no row; none has
+    one where the original is not here.
     """
     rows = []
     for run, prediction in zip(runs, view.predictions, strict=True):

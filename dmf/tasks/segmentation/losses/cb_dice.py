@@ -71,6 +71,7 @@ class CBDice(Loss):
     """
 
     title: ClassVar[str] = "CB-Dice"
+    measures: ClassVar[str] = "Class-balanced Dice: the smaller a class is in the image, the more it counts."
     declares: ClassVar[type[Options]] = CBDiceOptions
     uses_counts = True
     class_ratios: Tensor | None

@@ -32,6 +32,7 @@ class CrossEntropy(Loss):
     """
 
     title: ClassVar[str] = "Cross-entropy"
+    measures: ClassVar[str] = "How unlikely the network thought the true class of each pixel."
 
     class_weights: Tensor | None
 

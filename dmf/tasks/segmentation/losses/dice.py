@@ -41,6 +41,7 @@ class MeanDice(OverlapLoss):
     """
 
     title: ClassVar[str] = "Dice"
+    measures: ClassVar[str] = "1 minus the overlap of prediction and truth, as a share of their mean area."
     declares: ClassVar[type[Options]] = OverlapOptions
 
     def __init__(

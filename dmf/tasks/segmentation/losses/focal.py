@@ -57,6 +57,7 @@ class Focal(Loss):
     """
 
     title: ClassVar[str] = "Focal"
+    measures: ClassVar[str] = "Cross-entropy in which pixels that are already easy count less."
     declares: ClassVar[type[Options]] = FocalOptions
 
     def __init__(

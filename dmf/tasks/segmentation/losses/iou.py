@@ -36,6 +36,7 @@ class MeanIoU(OverlapLoss):
     """
 
     title: ClassVar[str] = "IoU"
+    measures: ClassVar[str] = "1 minus the overlap of prediction and truth, as a share of the area that either covers."
     declares: ClassVar[type[Options]] = OverlapOptions
 
     def __init__(

@@ -58,6 +58,7 @@ class Tversky(OverlapLoss):
     """
 
     title: ClassVar[str] = "Tversky"
+    measures: ClassVar[str] = "Like Dice, with a penalty of its own for what is made up and for what is missed."
     declares: ClassVar[type[Options]] = TverskyOptions
 
     def __init__(

@@ -1,5 +1,7 @@
 """Mean absolute error, L1."""
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from dmf.tasks.synthesis.losses.base import SynthesisLoss
@@ -17,6 +19,9 @@ class AbsoluteError(SynthesisLoss):
     Reference:
         Zhao et al., Loss functions for image restoration with neural networks, arXiv 1511.08861.
     """
+
+    title: ClassVar[str] = "L1"
+    measures: ClassVar[str] = "Mean absolute difference of output and target."
 
     def forward(self, prediction: SynthesisPrediction) -> Tensor:
         return prediction.error.abs().mean()

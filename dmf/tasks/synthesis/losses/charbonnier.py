@@ -1,5 +1,7 @@
 """Charbonnier loss."""
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from dmf.tasks.synthesis.losses.base import SynthesisLoss, require_positive
@@ -23,6 +25,9 @@ class Charbonnier(SynthesisLoss):
     Reference:
         Charbonnier et al., ICIP 1994; Lai et al., LapSRN, arXiv 1704.03915.
     """
+
+    title: ClassVar[str] = "Charbonnier"
+    measures: ClassVar[str] = "An absolute difference that is smooth where it is small."
 
     def __init__(self, epsilon: float = 1e-3) -> None:
         super().__init__()

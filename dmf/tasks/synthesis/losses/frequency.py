@@ -1,5 +1,7 @@
 """Difference of the magnitudes of spectra."""
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from dmf.tasks.synthesis.losses.base import SynthesisLoss
@@ -22,6 +24,9 @@ class FrequencyMagnitude(SynthesisLoss):
         Fuoli, Van Gool & Timofte, Fourier space losses for efficient perceptual image super-resolution,
         arXiv 2106.00783, eq. (3), magnitudes only.
     """
+
+    title: ClassVar[str] = "Frequency"
+    measures: ClassVar[str] = "How far the magnitude of each spatial frequency is from that of the target."
 
     def __init__(self, *, log: bool = False) -> None:
         super().__init__()

@@ -1,5 +1,7 @@
 """Gradient difference loss, at one or several scales."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -30,6 +32,9 @@ class GradientDifference(SynthesisLoss):
     Reference:
         Mathieu, Couprie & LeCun, Deep multi-scale video prediction beyond mean square error, arXiv 1511.05440, eq. (6).
     """
+
+    title: ClassVar[str] = "Gradient difference"
+    measures: ClassVar[str] = "How much steeper or flatter edges of the output are than those of the target."
 
     def __init__(self, scales: int = 1, alpha: float = 1.0, *, signed: bool = False) -> None:
         super().__init__()

@@ -1,5 +1,7 @@
 """Structural similarity at several scales as a loss."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -33,6 +35,9 @@ class MultiScaleSSIM(SynthesisLoss):
     Reference:
         Wang, Simoncelli & Bovik, Multiscale structural similarity for image quality assessment, Asilomar 2003.
     """
+
+    title: ClassVar[str] = "MS-SSIM"
+    measures: ClassVar[str] = "1 minus the structural similarity of output and target at several scales."
 
     def __init__(
         self,

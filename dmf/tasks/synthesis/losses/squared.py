@@ -1,5 +1,7 @@
 """Mean squared error, L2."""
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from dmf.tasks.synthesis.losses.base import SynthesisLoss
@@ -18,6 +20,9 @@ class SquaredError(SynthesisLoss):
     Reference:
         Zhao et al., Loss functions for image restoration with neural networks, arXiv 1511.08861.
     """
+
+    title: ClassVar[str] = "L2"
+    measures: ClassVar[str] = "Mean squared difference of output and target: large errors count most."
 
     def forward(self, prediction: SynthesisPrediction) -> Tensor:
         return prediction.error.square().mean()

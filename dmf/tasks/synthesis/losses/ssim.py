@@ -1,5 +1,7 @@
 """Structural similarity as a loss."""
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from dmf.tasks.synthesis.losses.base import SynthesisLoss, require_positive
@@ -32,6 +34,9 @@ class SSIM(SynthesisLoss):
     Reference:
         Wang et al., Image quality assessment: from error visibility to structural similarity, IEEE TIP 13 (2004).
     """
+
+    title: ClassVar[str] = "SSIM"
+    measures: ClassVar[str] = "1 minus the structural similarity of output and target."
 
     def __init__(
         self, window: int = 11, sigma: float = 1.5, padding: Padding = "valid", data_range: float = 1.0

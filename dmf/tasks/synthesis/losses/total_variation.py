@@ -1,5 +1,7 @@
 """Total variation of the output."""
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from dmf.tasks.synthesis.losses.base import SynthesisLoss, require_positive
@@ -26,6 +28,9 @@ class TotalVariation(SynthesisLoss):
     Reference:
         Rudin, Osher & Fatemi, Nonlinear total variation based noise removal algorithms, Physica D 60 (1992).
     """
+
+    title: ClassVar[str] = "Total variation"
+    measures: ClassVar[str] = "How much the output varies from pixel to pixel; the target does not matter."
 
     def __init__(self, *, isotropic: bool = False, epsilon: float = 1e-4) -> None:
         super().__init__()

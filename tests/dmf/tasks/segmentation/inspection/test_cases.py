@@ -10,7 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dmf.analysis.inspection import (
+from dmf.config import ExperimentConfig, TrainingConfig
+from dmf.errors import DataError
+from dmf.probabilities import write_probabilities
+from dmf.records import Artifact, CaseScores
+from dmf.runs import ExperimentRow, RunStore
+from dmf.tasks.segmentation.inspection.cases import (
     COLUMNS,
     NOTHING,
     PREDICTIONS,
@@ -19,11 +24,6 @@ from dmf.analysis.inspection import (
     cases_table,
     reliability_of,
 )
-from dmf.config import ExperimentConfig, TrainingConfig
-from dmf.errors import DataError
-from dmf.probabilities import write_probabilities
-from dmf.records import Artifact, CaseScores
-from dmf.runs import ExperimentRow, RunStore
 from dmf.tasks.segmentation.metrics.calibration import reliability
 
 CASES = ("malignant (2)", "benign (1)")
@@ -126,7 +126,7 @@ def test_labels_given_win_over_what_the_name_tells_and_a_name_may_tell_nothing(s
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_runs_of_earlier_versions_keep_what_their_absent_classes_scored(version) -> None:
-    store = Path(__file__).parents[2] / "data" / "stores" / version / "runs.sqlite"
+    store = Path(__file__).parents[4] / "data" / "stores" / version / "runs.sqlite"
     with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
         configs = [json.loads(text) for (text,) in connection.execute("select config from experiments")]
     assert {ExperimentConfig.model_validate(config).training.absent for config in configs} == {"one"}

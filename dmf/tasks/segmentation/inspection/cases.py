@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dmf.analysis.case_scores import scores_to_look_at
 from dmf.errors import DataError
 from dmf.probabilities import Pixels, Probabilities, found, lesion
 from dmf.records import IGNORE, CaseScores
@@ -205,19 +206,6 @@ def _at_original(pixels: Pixels, truth: Pixels, fit: Fit) -> Pixels:
         return pixels
     height, width = truth.shape
     return restore(pixels, (height, width), fit)
-
-
-def scores_to_look_at(store: RunStore, run: str, split: str) -> CaseScores | None:
-    """The scores of a run on a split that are to be looked at.
-
-    Those of the epoch that was tested; of another split the latest where the run was not tested yet. None without any.
-    """
-    stored = store.case_scores(run, split)
-    if split != "test":
-        tested = store.case_scores(run, "test")
-        of_tested = [scores for scores in stored if tested and scores.epoch == tested[-1].epoch]
-        stored = of_tested or stored
-    return stored[-1] if stored else None
 
 
 def _rows(scores: CaseScores, absent: Absent, labels: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops
 
-from dmf.analysis.sheet import COLOURS, GAP, NOTHING, contact_sheet, growth_gif, overlay, save_sheet, spelled
+from dmf.tasks.segmentation.inspection.sheet import (
+    COLOURS,
+    GAP,
+    NOTHING,
+    contact_sheet,
+    growth_gif,
+    overlay,
+    save_sheet,
+    spelled,
+)
 
 IMAGE = np.full((40, 60), 100, np.uint8)
 MASK = np.zeros((40, 60), np.uint8)

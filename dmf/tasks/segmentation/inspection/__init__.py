@@ -1,0 +1,1 @@
+"""Runs of segmentation looked at image by image: what was recorded, read again."""
