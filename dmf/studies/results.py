@@ -191,7 +191,7 @@ def _choices(plan: StudyPlan, found: Sequence[CellRow]) -> dict[str, str]:
         "fixed weights": "equal" if words.get("weights") is None else to_text(words["weights"]),
         "losses": f"{', '.join(fusion.term_names)}; gamma_0 {fusion.gamma:g}, decay {fusion.decay_rate:g} per "
         f"{fusion.decay_every}; Tversky {words['fp_weight']:g} on false positives and {words['fn_weight']:g} on false "
-        f"negatives; Focal gamma {words['focal_gamma']:g}, alpha {words['focal_alpha']:g}",
+        f"negatives; Focal gamma {words['focal_gamma']:g}, alpha {words['focal_alpha']:g}, of {words['focal_of']}",
         "history": f"{words['history_min']} to {fusion.history_max} steps",
         "training": f"{training.epochs} epochs, batch {training.batch_size}, lr {training.lr:g}, tested at the "
         f"{training.test_at} epoch",
