@@ -20,7 +20,8 @@ from dmf.data.split import PARTS
 from dmf.errors import ConfigError, DataError, UnknownNameError, naming_plugins
 from dmf.fusion import Fusion
 from dmf.live_settings import Settings
-from dmf.models import MODELS, build_model
+from dmf.models import MODELS, build_model, declared_options
+from dmf.options import Options
 from dmf.plugins import require
 from dmf.schedule import AuxiliarySchedule
 from dmf.seeding import derive
@@ -163,22 +164,23 @@ def prepare_ahead(config: DataConfig, seed: int) -> None:
     prepare(build_dataset(config, seed), config)
 
 
-def dataset_options(name: str) -> dict[str, bool | int | float | str]:
-    """Options of a dataset at their defaults.
+def dataset_options(name: str) -> type[Options]:
+    """What a dataset declares of its options.
 
     Raises:
         UnknownNameError: If no dataset has this name.
     """
-    return dict(DATASETS[name].defaults)  # type: ignore[attr-defined]
+    found: type[Options] = DATASETS[name].declares  # type: ignore[attr-defined]
+    return found
 
 
-def dataset_notes(name: str) -> dict[str, str]:
-    """What options of a dataset mean, by their name; those that say nothing are left out.
+def model_options(name: str) -> type[Options]:
+    """What a network declares of options of its own.
 
     Raises:
-        UnknownNameError: If no dataset has this name.
+        UnknownNameError: If no network has this name.
     """
-    return dict(DATASETS[name].notes)  # type: ignore[attr-defined]
+    return declared_options(MODELS[name])
 
 
 def dataset_title(name: str) -> str:

@@ -12,7 +12,7 @@ from pydantic_core import to_jsonable_python as to_jsonable
 
 from dmf import declared
 from dmf.errors import UnknownNameError
-from dmf.options import Choice, Fraction, FrozenConfig, NonNegative, Options, Positive, default_of, slider
+from dmf.options import Choice, Fraction, FrozenConfig, NonNegative, Options, Positive, beside_name, default_of, slider
 from dmf.registry import unknown
 from dmf.words import distribute, gather, in_places, kind_of, numbered, value_of
 
@@ -23,10 +23,13 @@ DEFAULT_TASK = "segmentation"
 class DataConfig(FrozenConfig):
     """Which cases, and how they are prepared. Everything here is shared by all runs of an experiment."""
 
-    dataset: str = Field("phantom", description="Where images and masks come from.")
+    dataset: str = Field(
+        "phantom",
+        description="Where images and masks come from; its options may stand behind the name, as in busi,normal=true.",
+    )
     root: str | None = Field(None, description="Folder the dataset lies in; default data/raw/<dataset>.")
     dataset_options: dict[str, bool | int | float | str] = Field(
-        default_factory=dict, description="Options of the dataset, e.g. normal=true for busi."
+        default_factory=dict, description="Options of the dataset, as key=value with commas between."
     )
     limit: int | None = Field(None, ge=4, description="Use only this many cases, drawn by the seed.")
     image_size: int = Field(128, ge=16, le=2048, description="Side of the square images the network sees, in pixels.")
@@ -60,6 +63,11 @@ class DataConfig(FrozenConfig):
             return self
         return self.model_copy(update={"root": str(Path(self.root).expanduser().absolute())})
 
+    @model_validator(mode="before")
+    @classmethod
+    def _options_beside_the_name(cls, data: Any) -> Any:
+        return beside_name(data, "dataset", "dataset_options")
+
     @field_validator("split")
     @classmethod
     def _split_sums_to_one(cls, split: tuple[float, float, float]) -> tuple[float, float, float]:
@@ -75,12 +83,21 @@ class ModelConfig(FrozenConfig):
 
     model: str = Field(
         "unet",
-        description="The network: unet (the paper's), or smp:<architecture>/<encoder> of segmentation-models-pytorch.",
+        description="The network: unet (the paper's), or smp:<architecture>/<encoder> of segmentation-models-pytorch; "
+        "its options may stand behind the name, as in unet,filters=32.",
     )
     filters: int = Field(
         16, ge=1, le=256, description="Size of the U-Net: channels of its first level, doubled at each deeper one."
     )
     pretrained: bool = Field(False, description="Start an smp: network from ImageNet weights, which are downloaded.")
+    model_options: dict[str, bool | int | float | str] = Field(
+        default_factory=dict, description="Options of a network of your own, as key=value with commas between."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _options_beside_the_name(cls, data: Any) -> Any:
+        return beside_name(data, "model", "model_options", cls.model_fields)
 
 
 class TrainingConfig(FrozenConfig):

@@ -1,8 +1,6 @@
 """Configuration as people type it: one text per field, and a short form for the runs of a race."""
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -11,7 +9,7 @@ from pydantic.fields import FieldInfo
 from dmf import declared
 from dmf.config import DataConfig, ExperimentConfig, FusionConfig, ModelConfig, RunConfig, TrainingConfig
 from dmf.errors import ConfigError
-from dmf.options import Choice, kinds_of, read_value, write_value
+from dmf.options import Choice, kinds_of, read_pairs, read_value, write_value
 from dmf.registry import unknown
 
 SECTIONS: dict[str, type[BaseModel]] = {
@@ -60,9 +58,10 @@ def from_text(model: type[BaseModel], name: str, text: str) -> Any:
     if name == "terms" and (";" in text or "=" in text):
         return tuple(part.strip() for part in text.split(";") if part.strip())
     if any(get_origin(kind) is dict for kind in kinds_of(annotation)):
-        # A comma before a number is part of a value, such as a colour: no option is called by a number.
-        pairs = (_pair(part, name) for part in re.split(r",(?!\s*\d)", text) if part.strip())
-        return {key: _scalar(value) for key, value in pairs}
+        try:
+            return read_pairs(text)
+        except ValueError as error:
+            raise ConfigError(f"{name}: {error}.", name) from error
     return read_value(annotation, text)
 
 
@@ -303,16 +302,6 @@ def _pair(text: str, field: str) -> tuple[str, str]:
     if not equals or not key.strip() or not value.strip():
         raise ConfigError(f"Expected key=value, got {shorten(text.strip())}.", field)
     return key.strip(), value.strip()
-
-
-def _scalar(text: str) -> bool | int | float | str:
-    """The narrowest type that ``text`` reads as; where any of them is allowed, nothing else tells them apart."""
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    for number in (int, float):
-        with suppress(ValueError):
-            return number(text)
-    return text
 
 
 def _sentence(field: str | None, message: str, item: Any) -> str:

@@ -9,12 +9,16 @@ A choice of one is its name with what differs from those defaults, and is writte
 """
 
 import math
+import re
 import types
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Self, Union, get_args, get_origin
+from collections.abc import Container, Iterator, Mapping
+from contextlib import suppress
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_serializer, model_validator
 from pydantic.fields import FieldInfo
+
+from dmf.errors import ConfigError
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -56,6 +60,40 @@ class Options(FrozenConfig):
                 for key, value in given.items()
             }
         )
+
+    @classmethod
+    def settled(cls, given: Mapping[str, Any], whose: str, field: str) -> dict[str, Any]:
+        """All options by name: values of plain data where they are given, else the defaults.
+
+        Args:
+            given: Values by name; a number may stand for a text.
+            whose: Whose options these are, as messages say it: ``"dataset 'phantom'"``.
+            field: The field of the configuration to blame.
+
+        Raises:
+            ConfigError: If there is no such option, or a value is of another type or beyond the limits.
+        """
+        for name, value in given.items():
+            if name not in cls.model_fields:
+                known = f"It has: {', '.join(cls.model_fields)}." if cls.model_fields else "It has none."
+                raise ConfigError(f"{whose[:1].upper()}{whose[1:]} has no option {name!r}. {known}", field)
+            info = cls.model_fields[name]
+            kind = type(default_of(info))
+            accepted = {float: (int, float), str: (str, int, float), types.NoneType: (object,)}.get(kind, (kind,))
+            if not isinstance(value, accepted) or (isinstance(value, bool) and kind in (int, float, str)):
+                raise ConfigError(
+                    f"Option {name!r} of {whose} must be of type {kind.__name__}, got {value!r}; the default is "
+                    f"{default_of(info)!r}.",
+                    field,
+                )
+        defaults = {name: default_of(cls.model_fields[name]) for name in given}
+        texts = {name: str(value).strip() for name, value in given.items() if isinstance(defaults[name], str)}
+        try:
+            return dict(cls.model_validate({**given, **texts}))
+        except ValidationError as error:
+            name = str(error.errors()[0]["loc"][0])
+            wanted = limits(cls.model_fields[name]) or error.errors()[0]["msg"]
+            raise ConfigError(f"Option {name!r} of {whose} takes {wanted}; got {given[name]!r}.", field) from error
 
     @property
     def changed(self) -> dict[str, Any]:
@@ -132,6 +170,20 @@ def default_of(info: FieldInfo) -> Any:
     return info.get_default(call_default_factory=True)
 
 
+_BOUNDS = {"ge": "of at least", "gt": "above", "le": "of at most", "lt": "below"}
+
+
+def limits(info: FieldInfo) -> str:
+    """What a field takes, in words: ``"name or order"``, ``"a number from 1 to 50"``; empty where it has no limits."""
+    if get_origin(info.annotation) is Literal:
+        *others, last = (word for word in get_args(info.annotation) if word)
+        return f"{', '.join(others)} or {last}" if others else str(last)
+    bounds = {name: getattr(limit, name) for limit in info.metadata for name in _BOUNDS if hasattr(limit, name)}
+    if bounds.keys() == {"ge", "le"}:
+        return f"a number from {bounds['ge']:,} to {bounds['le']:,}"
+    return f"a number {' and '.join(f'{_BOUNDS[name]} {limit:,}' for name, limit in bounds.items())}" if bounds else ""
+
+
 def same(one: Any, other: Any) -> bool:
     """Whether two values are one; a switch is not a number, though ``True == 1`` in Python."""
     return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
@@ -169,6 +221,57 @@ def write_value(value: Any) -> str:
             return str(value)
 
 
+def read_pairs(text: str) -> dict[str, bool | int | float | str]:
+    """Options of a dataset, network or task from ``"key=value,key=value"``, each of the narrowest type it reads as.
+
+    A comma before a number is part of a value, such as a colour: no option is called by a number.
+
+    Raises:
+        ValueError: If a part is no pair.
+    """
+    pairs = (_pair(part) for part in re.split(r",(?!\s*\d)", text) if part.strip())
+    return {key: _scalar(value) for key, value in pairs}
+
+
+def beside_name(data: Any, field: str, options: str, fields: Container[str] = ()) -> Any:
+    """A configuration whose ``field`` may be a name with options behind it: ``"folder,rgb=true"``.
+
+    Args:
+        data: What it is read from.
+        field: That of the name.
+        options: The field that holds the options.
+        fields: Options that are fields of the configuration themselves.
+
+    Raises:
+        ValueError: If an option is given in both ways, with different values.
+    """
+    text = data.get(field) if isinstance(data, Mapping) else None
+    if not isinstance(text, str) or "," not in text:
+        return data
+    name, _, rest = text.partition(",")
+    own, more = dict(data), dict(data.get(options) or {})
+    try:
+        pairs = read_pairs(rest)
+    except ValueError as error:
+        raise ValueError(f"{field}: {error}") from error
+    for key, value in pairs.items():
+        place = own if key in fields else more
+        if key in place and str(place[key]) != str(value):
+            raise ValueError(f"{field}: {key} is {value!r} behind the name and {place[key]!r} elsewhere; say it once")
+        place[key] = value
+    return {**own, field: name.strip(), options: more} if more else {**own, field: name.strip()}
+
+
+def _scalar(text: str) -> bool | int | float | str:
+    """The narrowest type that ``text`` reads as; where any of them is allowed, nothing else tells them apart."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for number in (int, float):
+        with suppress(ValueError):
+            return number(text)
+    return text
+
+
 def per_loss(name: str, values: tuple[float, ...] | None, count: int) -> None:
     """Refuse numbers that are not one per loss.
 
@@ -195,7 +298,7 @@ def _parts(text: str) -> Iterator[str]:
 def _pair(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip() or not value.strip():
-        raise ValueError(f"expected option=value after the name, got {text!r}")
+        raise ValueError(f"expected option=value, got {text.strip()!r}")
     return key.strip().replace("-", "_"), value.strip()
 
 

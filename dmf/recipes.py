@@ -329,12 +329,23 @@ def _typed(config: ExperimentConfig, *, spare: bool = False) -> _Typed:
 
 def _texts(config: ExperimentConfig, base: Mapping[str, Any]) -> dict[str, Any]:
     """Option to typed text, or to yes and no, for what differs from the defaults."""
-    parts = {name: _changed(getattr(config, name)) for name in SECTIONS if name != "fusion"} | {"fusion": base}
+    parts: dict[str, Mapping[str, Any]] = {"fusion": base}
+    for section in SECTIONS.keys() - parts.keys():
+        own = getattr(config, section)
+        named = [name for name in ("dataset", "model") if getattr(own, f"{name}_options", None)]
+        changed = [name for name in _changed(own) if not name.endswith("_options")]
+        parts[section] = {name: _chosen(own, name) for name in dict.fromkeys((*named, *changed))}
     return {name: to_text(value) for name, value in _of_task(config).items()} | {
         name: value if is_flag(model, name) else to_text(value)
         for section, model in SECTIONS.items()
         for name, value in parts[section].items()
     }
+
+
+def _chosen(section: BaseModel, name: str) -> Any:
+    """The value of a field; a dataset or network with its options behind it, as people type them."""
+    value, options = getattr(section, name), getattr(section, f"{name}_options", None)
+    return f"{value},{to_text(options)}" if options else value
 
 
 def _check(config: ExperimentConfig, typed: _Typed) -> ExperimentConfig:

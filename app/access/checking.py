@@ -10,7 +10,7 @@ import streamlit as st
 from pydantic import ValidationError
 
 from app.access.plugins import added
-from app.views import Checked, Choices, TaskOption
+from app.views import Checked, Choices
 from dmf import config_text
 from dmf.config import DEFAULT_TASK, DataConfig, ExperimentConfig, FusionConfig, RunConfig, TrainingConfig
 from dmf.config_text import SECTIONS
@@ -31,17 +31,16 @@ def _choices(plugins: tuple[str, ...], task: str) -> Choices:
     names, chosen, more = build.choices(task), find_task(task), added()
     return Choices(
         names={**names, "device": build.devices()},
-        options={name: build.dataset_options(name) for name in names["dataset"]},
+        options={
+            "dataset": {name: build.dataset_options(name) for name in names["dataset"]},
+            "model": {name: build.model_options(name) for name in names["model"]},
+            "task": {task: chosen.declares},
+        },
         titles={name: build.dataset_title(name) for name in names["dataset"]},
         added=more,
         auxiliaries=("none", *(chosen.auxiliaries or chosen.losses()), *more.get("auxiliary", ())),
-        notes={name: build.dataset_notes(name) for name in names["dataset"]},
         task=task,
         first=build.task_defaults(task),
-        task_options={
-            name: TaskOption(default, chosen.about_options.get(name, ""), chosen.words.get(name))
-            for name, default in chosen.defaults.items()
-        },
     )
 
 

@@ -17,7 +17,7 @@ from dmf import facts
 from dmf.config_text import SECTIONS, field_info, names_of, to_text
 from dmf.options import Choice
 
-NAMES = {"none": "None"}
+NAMES = {"": "As usual", "none": "None"}
 """How what is no method is written for people; methods and tasks say it themselves."""
 
 _AT_LOGITS = "gradient_of=logits"
@@ -239,6 +239,8 @@ def _number(kind: type, default: Any, about: Mapping[str, Any], is_optional: boo
     options: dict[str, Any] = {"value": None, "placeholder": "none"} if is_optional else {"value": default}
     if kind is int:
         return _held(st.number_input, default, about, step=1, **options)
+    if isinstance(held := st.session_state.get(about["key"]), int):  # typed as a whole number elsewhere
+        st.session_state[about["key"]] = float(held)
     return _held(st.number_input, default, about, step=_step(default), format="%g", **options)
 
 

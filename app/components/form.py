@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -19,6 +20,7 @@ from app.views import Checked, Choices
 from dmf.config import DEFAULT_TASK, DataConfig, ExperimentConfig, FusionConfig, ModelConfig, TrainingConfig
 from dmf.config_text import to_text
 from dmf.errors import DMFError
+from dmf.options import Options, default_of
 
 MODELS = ("unet", "smp:unet/resnet18", "smp:unetplusplus/resnet18", "smp:fpn/resnet18", "smp:deeplabv3plus/resnet18")
 
@@ -50,6 +52,9 @@ MORE: dict[str, tuple[type, tuple[str, ...]]] = {
     "Losses": (FusionConfig, ("loss_counts",)),
 }
 """Group to its configuration and those of its fields that are not at the top; options of chosen methods join them."""
+
+GROUPS = {"dataset": "Data", "model": "Network"}
+"""Where the options stand that a dataset or a network has of its own."""
 
 
 Check = Callable[[Mapping[str, Any], Sequence[str], str], Checked]
@@ -140,14 +145,16 @@ def _more(
         for name in (*names, *methods.get(group, ())):
             models = (*MODELS, *choices.added.get("model", ()))
             values[name] = field(model, name, slots, models if name == "model" else None)
-        if group == "Data":
-            values["dataset_options"] = _dataset_options(
-                dataset, choices.options.get(dataset, {}), choices.notes.get(dataset, {})
-            )
-            slots["dataset_options"] = st.empty()
-    if choices.task_options:
+        for kind, chosen in (("dataset", dataset), ("model", str(values.get("model", "")))):
+            if group == GROUPS[kind]:
+                values[f"{kind}_options"] = _own_options(
+                    choices.options[kind].get(chosen, Options), partial(_key_of, chosen)
+                )
+                slots[f"{kind}_options"] = st.empty()
+    of_task = choices.options["task"][choices.task]
+    if of_task.model_fields:
         st.markdown("**Task**")
-        values["task_options"] = _task_options(choices)
+        values["task_options"] = _own_options(of_task, lambda name: task_key(choices.task, f"option-{name}"))
         slots["task_options"] = st.empty()
     st.markdown("**Experiment**")
     name = st.text_input("Name", key=field_key("name"), help="To find it by.", persist_state="session")
@@ -155,34 +162,20 @@ def _more(
     return values, name
 
 
-def _dataset_options(dataset: str, options: Mapping[str, Any], notes: Mapping[str, str]) -> dict[str, Any]:
-    """Only what differs from the default, so that two ways to say the same are one configuration."""
-    chosen = {}
-    for name, default in options.items():
-        key = f"{dataset}-{name}"
-        help = notes.get(name, f"Option of the dataset {dataset}; default {to_text(default)}.")
-        value = widget(key, type(default), default, help, title=name.replace("_", " ").capitalize())
+def _key_of(owner: str, name: str) -> str:
+    return field_key(f"{owner}-{name}")
+
+
+def _own_options(declares: type[Options], key_of: Callable[[str], str]) -> dict[str, Any]:
+    """Options of a dataset, network or task that differ from the default, so that two ways to say the same are one."""
+    values = {}
+    for name, info in declares.model_fields.items():
+        default, title = default_of(info), info.title or name.replace("_", " ").capitalize()
+        help = info.description or f"Default: {to_text(default)}."
+        value = widget(name, info.annotation, default, help, title=title, key=key_of(name))
         if value != default:
-            chosen[name] = value
-    return chosen
-
-
-def _task_options(choices: Choices) -> dict[str, Any]:
-    """As those of a dataset."""
-    chosen = {}
-    for name, option in choices.task_options.items():
-        value = widget(
-            name,
-            type(option.default),
-            option.default,
-            option.about,
-            option.words,
-            title=name.capitalize(),
-            key=task_key(choices.task, f"option-{name}"),
-        )
-        if value != option.default:
-            chosen[name] = value
-    return chosen
+            values[name] = value
+    return values
 
 
 def _about(title: str, images: Mapping[str, int]) -> str:

@@ -9,7 +9,7 @@ from app.components import rows
 from app.components.fields import as_held
 from app.components.page_style import sentence_of
 from app.state import field_key, task_key
-from dmf.config import DataConfig
+from dmf.config import DataConfig, ModelConfig
 from dmf.config_text import SECTIONS, field_info, names_of
 from dmf.errors import ConfigError
 
@@ -21,8 +21,8 @@ def put(settings: Mapping[str, Any], runs: Sequence[str] = ()) -> None:
     """Keep settings for the form, which takes them when it is shown next.
 
     Args:
-        settings: Configuration field to value; the form keeps what it holds of others, but for the options of datasets,
-            which belong to the one that is carried.
+        settings: Configuration field to value; the form keeps what it holds of others, but for the options of a dataset
+            or network, which belong to the one that is carried.
         runs: Texts as :func:`dmf.config_text.parse_run` reads them, which take the place of the form's runs if given.
     """
     st.session_state[_CARRIED], st.session_state[_RUNS] = dict(settings), tuple(runs)
@@ -52,14 +52,15 @@ def fill(settings: Mapping[str, Any]) -> None:
     st.session_state[field_key("task")] = task
     for model in SECTIONS.values():
         for name in names_of(model):
-            if name in settings and name != "dataset_options":
+            if name in settings and not name.endswith("_options"):
                 key = task_key(task, name) if name in OF_TASK else field_key(name)
                 st.session_state[key] = as_held(name, field_info(model, name).annotation, settings[name])
     for option, value in settings.get("task_options", {}).items():
         st.session_state[task_key(task, f"option-{option}")] = as_held(option, type(value), value)
-    dataset = settings.get("dataset", DataConfig().dataset)
-    for key in [str(key) for key in st.session_state if str(key).startswith(field_key(f"{dataset}-"))]:
-        del st.session_state[key]
-    for option, value in settings.get("dataset_options", {}).items():
-        name = f"{dataset}-{option}"
-        st.session_state[field_key(name)] = as_held(name, type(value), value)
+    for kind, usual in (("dataset", DataConfig().dataset), ("model", ModelConfig().model)):
+        chosen = settings.get(kind, usual)
+        for key in [str(key) for key in st.session_state if str(key).startswith(field_key(f"{chosen}-"))]:
+            del st.session_state[key]
+        for option, value in settings.get(f"{kind}_options", {}).items():
+            name = f"{chosen}-{option}"
+            st.session_state[field_key(name)] = as_held(name, type(value), value)

@@ -9,7 +9,7 @@ from app.views.datasets import Facts, ImportedDataset, Picture, Preview, Questio
 from app.views.inspecting import Fit, InspectedRun, Which, Window
 from app.views.lab import Evenness, History, Weights
 from app.views.study import DryRun, StudyResults, StudyView
-from app.views.training import Checked, Choices, QueueEntry, SettingsChanged, TaskOption
+from app.views.training import Checked, Choices, QueueEntry, SettingsChanged
 from dmf.analysis.behaviour import Behaviour
 from dmf.analysis.comparison import Comparison, Over
 from dmf.analysis.group_results import Results
@@ -72,7 +72,6 @@ __all__ = [
     "StudyResults",
     "StudyView",
     "Synthetic",
-    "TaskOption",
     "Weights",
     "Which",
     "Window",

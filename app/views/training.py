@@ -4,40 +4,32 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dmf.config import DEFAULT_TASK, ExperimentConfig
+from dmf.options import Options
 from dmf.runs import EventRow, ExperimentRow
 
 
 @dataclass(frozen=True)
-class TaskOption:
-    """An option of a task: its default, what it means, and the words to choose from, if it takes one of some."""
-
-    default: bool | int | float | str
-    about: str
-    words: tuple[str, ...] | None
-
-
-@dataclass(frozen=True)
 class Choices:
-    """Names the form offers, by field; ``options`` are those of each dataset at their defaults, with its title.
+    """What the form offers.
 
     Attributes:
+        names: Names to choose from, by field.
+        options: What datasets, networks and the task declare of options, by field (``dataset``, ``model``, ``task``)
+            and name.
+        titles: What each dataset is called in full.
         added: Those of plug-ins, for fields whose menu is short.
         auxiliaries: The auxiliary losses that the form offers for all runs; a run of its own may have any.
-        notes: What the options of each dataset mean, by their name; those that say nothing are left out.
         task: Whose names they are.
         first: What is chosen at first where the task has other defaults than the configuration; else empty.
-        task_options: Options of the task, by name.
     """
 
     names: dict[str, tuple[str, ...]]
-    options: dict[str, dict[str, Any]]
+    options: dict[str, dict[str, type[Options]]]
     titles: dict[str, str]
     added: dict[str, tuple[str, ...]] = field(default_factory=dict)
     auxiliaries: tuple[str, ...] = ()
-    notes: dict[str, dict[str, str]] = field(default_factory=dict)
     task: str = DEFAULT_TASK
     first: dict[str, Any] = field(default_factory=dict)
-    task_options: dict[str, TaskOption] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from dmf.cli.options import given
 from dmf.cli.shared import console, print_json
 from dmf.config import DataConfig
 from dmf.config_text import parse, to_text
+from dmf.options import default_of
 
 if TYPE_CHECKING:
     from dmf.data import Card
@@ -43,6 +44,10 @@ def list_datasets(json: Annotated[bool, JSON] = False, store: Annotated[str | No
                     "classes": list(entry.class_names),
                     "here": is_here(entry),
                     "root": str(entry.root) if entry.needs_download else None,
+                    "options": {
+                        name: {"default": default_of(info), "description": info.description}
+                        for name, info in entry.declares.model_fields.items()
+                    },
                 }
                 for entry in sets
             ]

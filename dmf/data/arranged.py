@@ -1,11 +1,11 @@
 """What the options of a folder of one's own say about its files: which are read, grouped and split how."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
+from pydantic import Field
 
 from dmf.data import given, grouping
 from dmf.data.base import IGNORE, NO_MASK, BrokenDataError, Case, Doubt, OptionValue, Pixels, Problem
@@ -15,45 +15,55 @@ from dmf.data.grouping import Groups
 from dmf.data.listing import Listing
 from dmf.data.pairs import MatchedFiles, PairedDataset
 from dmf.errors import ConfigError
+from dmf.options import Options
 
-ARRANGING: Mapping[str, OptionValue] = {
-    "images": "",
-    "masks": "",
-    "group": "",
-    "split": "",
-    "several": "",
-    "missing": "",
-}
+
+class GroupingOptions(Options):
+    """Which cases belong together, and to which part; what is left empty is settled by what is usual."""
+
+    group: str = Field(
+        "",
+        description="Which images are of one patient and never straddle a split: a regular expression on the name "
+        r"with one group such as ^(P\d+)_, folder:1 for the outermost folder, patients.csv:patient for the column of "
+        "a table beside the images, or none.",
+    )
+    split: str = Field(
+        "",
+        description="Given uses the split that comes with the files as it stands, ignore deals all images anew; "
+        "folders, lists or split.csv:split say which of several.",
+    )
+
+
+class ArrangingOptions(GroupingOptions):
+    """Which files are read, grouped and split how; what is left empty is settled by what is usual."""
+
+    images: str = Field(
+        "", description="Where images lie: a folder, or a pattern such as *_0000.png; found by their names when empty."
+    )
+    masks: str = Field(
+        "", description="Where masks lie: a folder such as 1st_manual, or a pattern such as *_L.png; found when empty."
+    )
+    several: Literal["", "union", "classes"] = Field(
+        "",
+        description="What more than one mask of an image (a_mask.png, a_mask_1.png) are: parts of one (union), or "
+        "one class each (classes; the names then name them, the background first).",
+    )
+    missing: Literal["", "refuse", "leave", "empty"] = Field(
+        "",
+        description="Images without a mask are refused, left out (leave) or taken to show nothing but background "
+        "(empty).",
+    )
 
 
 class ArrangedFiles(MatchedFiles):
-    r"""Files that lie in any of the usual ways, with options for what names cannot say.
+    """Files that lie in any of the usual ways, with options for what names cannot say.
 
-    An option left empty is settled by what is usual, and :meth:`doubts` tells where something else may be meant:
-
-    * ``images``, ``masks``: the folder of each, such as ``masks=1st_manual``, or a pattern such as
-      ``images=*_0000.png``.
-    * ``group``: which images are of one patient and never straddle a split: a regular expression on the name with one
-      group such as ``^(P\d+)_``, ``folder:1`` for the outermost folder, ``patients.csv:patient`` for the column of a
-      table beside the images, or ``none``.
-    * ``split``: ``given`` uses the split that comes with the files as it stands, ``ignore`` deals all images anew;
-      ``folders``, ``lists`` or ``split.csv:split`` say which of several.
-    * ``several``: what more than one mask of an image (``a_mask.png``, ``a_mask_1.png``) are: parts of one (``union``),
-      or one class each (``classes``; ``names`` then names them, the background first).
-    * ``missing``: images without a mask are refused (``refuse``), left out (``leave``) or taken to show nothing but
-      background (``empty``).
+    A subclass declares ``missing`` besides those of :class:`GroupingOptions`. :meth:`doubts` tells where something else
+    may be meant than is usual.
     """
-
-    CHOICES: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "several": ("union", "classes"),
-        "missing": ("refuse", "leave", "empty"),
-    }
 
     def __init__(self, root: Path | None = None, seed: int = 0, **options: OptionValue) -> None:
         super().__init__(root, seed, **options)
-        for option, known in self.CHOICES.items():
-            if self._said(option) not in ("", *known):
-                raise self._refused(option, self._said(option), " or ".join(known))
         for option, refusal in (("group", grouping.refusal), ("split", given.refusal)):
             wanted = refusal(self._said(option))
             if wanted is not None:
@@ -77,7 +87,7 @@ class ArrangedFiles(MatchedFiles):
         bare = [entry.id for entry in entries if not entry.masks]
         if bare and self._said("missing") != "empty":
             sides = self.sides
-            ways = tuple(f"missing={way}" for way in self.CHOICES["missing"] if way != "refuse")
+            ways = tuple(f"missing={way}" for way in self._words("missing") if way != "refuse")
             what = f"holds no {sides.mask} for {len(bare)} of {len(entries)} {sides.image}s ({in_words(bare)})"
             remedy = f"Add their {sides.mask}s, or leave them out with {ways[0]}"
             remedy += f", or take them as background with {ways[1]}." if len(ways) > 1 else "."
@@ -147,6 +157,10 @@ class ArrangedFiles(MatchedFiles):
     def _given(self, entries: list[Entry]) -> Given:
         return given.give(entries, self._said("split"), self.root, self.listed.files)
 
+    def _words(self, option: str) -> tuple[str, ...]:
+        """What an option may be, but for nothing."""
+        return tuple(word for word in get_args(self.declares.model_fields[option].annotation) if word)
+
     def _said(self, option: str) -> str:
         return str(self.options[option]).strip()
 
@@ -158,6 +172,8 @@ class ArrangedFiles(MatchedFiles):
 
 class ArrangedDataset(ArrangedFiles, PairedDataset):
     """Images and masks that lie in any of the usual ways; several masks of an image are one, or a class each."""
+
+    declares: ClassVar[type[Options]] = ArrangingOptions
 
     def merge(self, case: Case, masks: list[Pixels]) -> Pixels:
         """Masks of one image as one: parts of the same classes, or a class for each.

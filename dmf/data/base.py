@@ -8,10 +8,12 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import create_model
 
 from dmf import records
 from dmf.data.intensity import Range
-from dmf.errors import ConfigError, DataError
+from dmf.errors import DataError
+from dmf.options import Options, default_of
 from dmf.paths import raw_folder
 
 OptionValue: TypeAlias = bool | int | float | str
@@ -144,17 +146,16 @@ class BrokenDataError(DataError):
 class Dataset(ABC):
     """Images with one class number per pixel; or, where ``target`` says so, with the image that is to be made of each.
 
-    A subclass sets the class attributes, lists its options in ``defaults`` and implements :meth:`cases` and
-    :meth:`load`. Building one touches no file, so that a missing dataset can still be described.
+    A subclass sets the class attributes, declares its options and implements :meth:`cases` and :meth:`load`. Building
+    one touches no file, so that a missing dataset can still be described.
 
     Args:
         root: Folder the files lie in; ``data/raw/<name>`` when not given.
         seed: Seeds whatever the dataset draws at random; datasets read from files ignore it.
-        **options: Options of this dataset; ``defaults`` names them, and each has the type of its default; a number may
-            stand for a text.
+        **options: Options of this dataset, as ``declares`` has them; a number may stand for a text.
 
     Raises:
-        ConfigError: For an option this dataset does not have, or a value of another type.
+        ConfigError: For an option this dataset does not have, or a value of another type or beyond its limits.
     """
 
     name: ClassVar[str]
@@ -174,17 +175,22 @@ class Dataset(ABC):
     citation: ClassVar[str]
     kaggle: ClassVar[tuple[str, ...]] = ()  # places of the same files on Kaggle, tried in this order
     links: ClassVar[tuple[Link, ...]] = ()  # archives that together hold the dataset
-    defaults: ClassVar[Mapping[str, OptionValue]] = {}
-    notes: ClassVar[Mapping[str, str]] = {}  # what options mean, a sentence each, by their name
+    declares: ClassVar[type[Options]] = Options
+    defaults: ClassVar[Mapping[str, OptionValue]] = {}  # what is declared, in short; or instead of it, for types alone
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "defaults" in vars(cls):
+            fields: Any = {name: (type(value), value) for name, value in cls.defaults.items()}
+            cls.declares = create_model(f"{cls.__name__}Options", __base__=Options, **fields)
+        cls.defaults = {name: default_of(info) for name, info in cls.declares.model_fields.items()}
 
     def __init__(self, root: Path | None = None, seed: int = 0, **options: OptionValue) -> None:
         self.root = raw_folder(self.name) if root is None else Path(root)
         self.seed = seed
-        for option, value in options.items():
-            self._refuse_wrong_option(option, value)
-        # What is typed as spacing=0.2 comes as a number, also where words are possible.
-        texts = {name: str(value) for name, value in options.items() if isinstance(self.defaults[name], str)}
-        self.options: dict[str, OptionValue] = {**self.defaults, **options, **texts}
+        self.options: dict[str, OptionValue] = self.declares.settled(
+            options, f"dataset {self.name!r}", "dataset_options"
+        )
 
     @abstractmethod
     def cases(self) -> list[Case]:
@@ -249,16 +255,3 @@ class Dataset(ABC):
         """
         module = type(self).__module__
         return self.fingerprint() if module.startswith("dmf.") else f"{self.fingerprint()}\nby {module}"
-
-    def _refuse_wrong_option(self, option: str, value: OptionValue) -> None:
-        if option not in self.defaults:
-            known = f"It has: {', '.join(self.defaults)}." if self.defaults else "It has none."
-            raise ConfigError(f"Dataset {self.name!r} has no option {option!r}. {known}", field="dataset_options")
-        wanted = type(self.defaults[option])
-        accepted = {float: (int, float), str: (str, int, float)}.get(wanted, (wanted,))
-        if not isinstance(value, accepted) or (isinstance(value, bool) and wanted is not bool):
-            raise ConfigError(
-                f"Option {option!r} of dataset {self.name!r} must be of type {wanted.__name__}, got {value!r}; "
-                f"the default is {self.defaults[option]!r}.",
-                field="dataset_options",
-            )

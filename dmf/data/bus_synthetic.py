@@ -1,16 +1,27 @@
 """BUS synthetic: breast ultrasound made by a generative network, with masks made by another."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from dmf.data.base import BrokenDataError, OptionValue
 from dmf.data.files import read_grey
 from dmf.data.pairs import PairedDataset
-from dmf.errors import ConfigError
+from dmf.options import Options
+
+
+class BusSyntheticOptions(Options):
+    """How masks are read."""
+
+    threshold: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="Brightness, as a share of white, from which on a pixel of a mask is lesion; 0.5 is half of the "
+        "grey range, 1 what the authors' notebook comes to.",
+    )
 
 
 class BusSynthetic(PairedDataset):
@@ -40,17 +51,11 @@ class BusSynthetic(PairedDataset):
         "https://doi.org/10.1016/j.eswa.2023.119718"
     )
     kaggle = ("jocelyndumlao/bus-synthetic-dataset",)
-    defaults: ClassVar[Mapping[str, OptionValue]] = {"threshold": 0.5}
+    declares = BusSyntheticOptions
 
     def __init__(self, root: Path | None = None, seed: int = 0, **options: OptionValue) -> None:
         super().__init__(root, seed, **options)
         self.threshold = float(self.options["threshold"])
-        if not 0 < self.threshold <= 1:
-            raise ConfigError(
-                f"Option 'threshold' of dataset {self.name!r} must be above 0 and at most 1, got {self.threshold:g}; "
-                "0.5 takes a pixel as lesion from half of the grey range on.",
-                field="dataset_options",
-            )
 
     def classes(self, mask: Path, page: int | None = None) -> tuple[NDArray[np.integer], list[str]]:
         """1 where the mask reaches the threshold."""

@@ -1,20 +1,30 @@
 """BUSC: 250 small breast ultrasound images of benign and malignant tumours, annotated later."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from dmf.data.base import BrokenDataError, Link, OptionValue, Problem
+from dmf.data.base import BrokenDataError, Link, Problem
 from dmf.data.discovery import Discovered, Entry, discover
 from dmf.data.files import read_grey
 from dmf.data.listing import Listing
 from dmf.data.pairs import UNLABELLED, PairedDataset
-from dmf.errors import ConfigError
+from dmf.options import Options
 
 LABELS = ("benign", "malignant")
+
+
+class BuscOptions(Options):
+    """How images find their masks."""
+
+    pairing: Literal["name", "order"] = Field(
+        "name",
+        description="What goes together: an image and a mask of one name, or the first image with the first mask and "
+        "so on (order), for copies whose names do not match.",
+    )
 
 
 class Busc(PairedDataset):
@@ -45,15 +55,7 @@ class Busc(PairedDataset):
         "V1 (2017), https://doi.org/10.17632/wmy84gzngw.1"
     )
     links = (Link("https://data.mendeley.com/public-api/zip/vckdnhtw26/download/1"),)
-    defaults: ClassVar[Mapping[str, OptionValue]] = {"pairing": "name"}
-
-    def __init__(self, root: Path | None = None, seed: int = 0, **options: OptionValue) -> None:
-        super().__init__(root, seed, **options)
-        if self.options["pairing"] not in ("name", "order"):
-            raise ConfigError(
-                f"Option 'pairing' of dataset {self.name!r} must be name or order, got {self.options['pairing']!r}.",
-                field="dataset_options",
-            )
+    declares = BuscOptions
 
     def discovered(self) -> Discovered:
         """Images and masks, wherever the archive wraps them."""

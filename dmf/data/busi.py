@@ -1,18 +1,18 @@
 """Breast Ultrasound Images (BUSI): benign and malignant lesions, and normal breasts."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
+from pydantic import Field
 
-from dmf.data.base import NO_MASK, BrokenDataError, Case, Dataset, OptionValue, Pixels, Problem, RawPair
+from dmf.data.base import NO_MASK, BrokenDataError, Case, Dataset, Pixels, Problem, RawPair
 from dmf.data.files import natural, read_grey, size_problems
 from dmf.data.listing import unspeakable, unspeakable_problem
 from dmf.errors import DataError
+from dmf.options import Options
 
 ARCHIVE = "Dataset_BUSI_with_GT"
 MASK = re.compile(r"(?P<image>.+)_mask(_\d+)?")
@@ -27,6 +27,12 @@ class _Folder:
     masks: dict[str, list[Path]]  # stem of the image -> its masks
     others: list[Path]
     unspeakable: list[Path]
+
+
+class BusiOptions(Options):
+    """Which images are read."""
+
+    normal: bool = Field(False, description="Also take the normal images, which hold no lesion.")
 
 
 class Busi(Dataset):
@@ -58,8 +64,7 @@ class Busi(Dataset):
         "Data in Brief 28 (2020) 104863, https://doi.org/10.1016/j.dib.2019.104863"
     )
     kaggle = ("sabahesaraki/breast-ultrasound-images-dataset", "aryashah2k/breast-ultrasound-images-dataset")
-    defaults: ClassVar[Mapping[str, OptionValue]] = {"normal": False}
-    notes: ClassVar[Mapping[str, str]] = {"normal": "Also take the normal images, which hold no lesion."}
+    declares = BusiOptions
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -72,10 +72,3 @@ def parse_window(text: str, *, is_needed: bool) -> Range | None:
     if window is None and (text or is_needed):
         raise ValueError("the values that become black and white, such as -160:240")
     return None if window is None else Range(*window)
-
-
-def parse_choice(text: str, known: Sequence[str]) -> str:
-    """One of the words."""
-    if text not in known:
-        raise ValueError(" or ".join(known))
-    return text

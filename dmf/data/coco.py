@@ -1,21 +1,20 @@
 """COCO: one JSON file for many pictures, with polygons or run lengths."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, ClassVar, TypeAlias
+from typing import Annotated, Literal, TypeAlias, get_args
 
 import numpy as np
 from pydantic import BaseModel, Field
 
-from dmf.data.base import BrokenDataError, Doubt, OptionValue, Problem
+from dmf.data.base import BrokenDataError, Doubt, Problem
 from dmf.data.documents import Number, checked, read_json
 from dmf.data.drawing import ColumnRuns, Outlines, Region, Shape, box
-from dmf.data.drawn import AnnotatedPicture, Annotations, DrawnDataset, Shelf, listed, split_of
+from dmf.data.drawn import AnnotatedPicture, Annotations, DrawnDataset, DrawnOptions, Shelf, listed, split_of
 
 MAIN = "instances"  # what the files with outlines are called where others lie beside them
-CROWDS = ("class", "ignore", "leave")
-BOXES = ("refuse", "draw", "leave")
+Crowd = Literal["class", "ignore", "leave"]
 MOST_PIXELS = 1 << 28  # of a side of a picture
 NO_OUTLINE = "have a box but no outline"
 PARTS = ("images", "annotations", "categories")
@@ -67,19 +66,32 @@ class Document(BaseModel):
     categories: list[Category]
 
 
+class CocoOptions(DrawnOptions):
+    """How outlines become masks."""
+
+    annotations: str = Field(
+        "",
+        description="Names of the files to read, parted by colons; empty for those called instances..., or all where "
+        "none is called so.",
+    )
+    crowd: Crowd = Field(
+        "class",
+        description="Whether regions marked iscrowd are drawn as their class, belong to no class (ignore), or are not "
+        "drawn (leave).",
+    )
+    boxes: Literal["refuse", "draw", "leave"] = Field(
+        "refuse",
+        description="What becomes of an annotation that has a box but no outline: it is refused, its box is drawn, or "
+        "it is left out (leave).",
+    )
+
+
 class Coco(DrawnDataset):
     """Reads pictures, and the JSON files of instances below ``root`` that speak of them.
 
     Polygons of one annotation are one shape, their union; annotations are drawn as they follow in the file. Classes
     are the categories by their ids; several files share them by name. A file or folder called train, val or test says
-    which part its pictures belong to. Options besides those of all drawn datasets:
-
-    * ``annotations``: names of the files to read, parted by colons; those called ``instances...`` when left empty, or
-      all where none is called so.
-    * ``crowd``: whether regions marked ``iscrowd`` are drawn as their ``class``, belong to no class (``ignore``), or
-      are not drawn (``leave``).
-    * ``boxes``: what becomes of an annotation that has a box but no outline: ``refuse``, ``draw`` the box, or
-      ``leave`` it out.
+    which part its pictures belong to.
 
     Reference:
         Lin et al., Microsoft COCO: Common Objects in Context, ECCV 2014, https://doi.org/10.1007/978-3-319-10602-1_48;
@@ -97,17 +109,7 @@ class Coco(DrawnDataset):
         "T.-Y. Lin, M. Maire, S. Belongie et al. Microsoft COCO: Common Objects in Context. ECCV 2014, "
         "https://doi.org/10.1007/978-3-319-10602-1_48"
     )
-    defaults: ClassVar[Mapping[str, OptionValue]] = {
-        **DrawnDataset.defaults,
-        "annotations": "",
-        "crowd": "class",
-        "boxes": "refuse",
-    }
-
-    def __init__(self, root: Path | None = None, seed: int = 0, **options: OptionValue) -> None:
-        super().__init__(root, seed, **options)
-        self.crowd = self.one_of("crowd", CROWDS)
-        self.boxes = self.one_of("boxes", BOXES)
+    declares = CocoOptions
 
     def annotations(self, shelf: Shelf) -> Annotations:
         """What the files of instances hold."""
@@ -118,8 +120,9 @@ class Coco(DrawnDataset):
             crowds = sum(annotation.iscrowd for annotation in document.annotations)
             if crowds:
                 what = f"{file.name} marks {crowds} regions as crowds"
-                decided = {"class": "drawn as their class", "ignore": "of no class", "leave": "not drawn"}[self.crowd]
-                options = tuple(f"crowd={way}" for way in CROWDS)
+                ways = {"class": "drawn as their class", "ignore": "of no class", "leave": "not drawn"}
+                decided = ways[str(self.options["crowd"])]
+                options = tuple(f"crowd={way}" for way in get_args(Crowd))
                 annotations.doubts.append(Doubt(what, f"they are {decided}", options))
         unused = _umbrellas(list(documents.values()))
         annotations.labels = [
@@ -186,7 +189,7 @@ class Coco(DrawnDataset):
                 wrong["are of pictures that are not among its images"].append(called)
             elif annotation.category_id not in names:
                 wrong["have a category that is not among its categories"].append(called)
-            elif not annotation.segmentation and self.boxes == "refuse":
+            elif not annotation.segmentation and self.options["boxes"] == "refuse":
                 wrong[NO_OUTLINE].append(called)
             else:
                 try:
@@ -194,9 +197,9 @@ class Coco(DrawnDataset):
                 except ValueError:
                     wrong["have an odd number of coordinates, or a box of other than four numbers"].append(called)
                     continue
-                if region is None or (annotation.iscrowd and self.crowd == "leave"):
+                if region is None or (annotation.iscrowd and self.options["crowd"] == "leave"):
                     continue
-                is_void = annotation.iscrowd and self.crowd == "ignore"
+                is_void = annotation.iscrowd and self.options["crowd"] == "ignore"
                 shapes[annotation.image_id].append(
                     Shape(called, names[annotation.category_id], region, is_void=is_void)
                 )
@@ -222,7 +225,7 @@ class Coco(DrawnDataset):
             return ColumnRuns(annotation.segmentation.counts, annotation.segmentation.size)
         if annotation.segmentation:
             return Outlines([np.array(part, np.float64).reshape(-1, 2) for part in annotation.segmentation])
-        if self.boxes == "leave":
+        if self.options["boxes"] == "leave":
             return None
         left, top, width, height = annotation.bbox or [0.0]
         return box(left, top, left + width, top + height)

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from dmf.data.base import IGNORE, BrokenDataError, OptionValue, Pixels, Problem
 from dmf.data.clusters import is_far
@@ -16,18 +17,36 @@ from dmf.data.files import MaskLevels, greys_of, levels_of
 from dmf.data.meaning import MOST_CLASSES, MOST_FAR, MOST_NAMED, NOISE, VOID, has_void
 from dmf.data.survey import unique
 from dmf.errors import ConfigError
+from dmf.options import Options
 
 Refused: TypeAlias = Callable[[str, str, str], ConfigError]
 
-CODING: Mapping[str, OptionValue] = {
-    "values": "0:255",
-    "names": "",
-    "nearest": False,
-    "labels": "",
-    "ignore": "",
-    "colours": "",
-}
-"""Options about masks, with their defaults; :class:`dmf.data.Folder` says what each means."""
+
+class CodingOptions(Options):
+    """What the numbers and colours in masks mean."""
+
+    values: str = Field(
+        "0:255",
+        description="The value of each class in masks, the background first, e.g. 0:255 or 0:1:2: class i is where a "
+        "mask holds the i-th of them.",
+    )
+    names: str = Field("", description="What the classes are called, e.g. background:vessel; numbered when left empty.")
+    nearest: bool = Field(
+        False,
+        description="Take the nearest of the values, for masks saved as JPEG or with soft edges; otherwise a value "
+        "that is no class is a problem.",
+    )
+    labels: Literal["", "any"] = Field(
+        "", description="Any makes every value above 0 foreground, for masks that number single objects."
+    )
+    ignore: str = Field(
+        "", description="Values whose pixels belong to no class, e.g. 255; they count in no loss and no score."
+    )
+    colours: str = Field(
+        "",
+        description="The colour of each class in coloured masks, the background first, e.g. "
+        "0,0,0=background;255,0,0=benign; a class called void belongs to none.",
+    )
 
 
 @dataclass(frozen=True)
@@ -149,16 +168,14 @@ def parse_coding(options: Mapping[str, OptionValue], refused: Refused, *, one_ea
     """The coding that options say.
 
     Args:
-        options: With all of :data:`CODING`.
+        options: With all of :class:`CodingOptions`.
         refused: Makes an error of an option, what was given and what it takes.
         one_each: Whether each mask of an image is a class, so that there are as many names as anyone gives.
 
     Raises:
         ConfigError: If one cannot be.
     """
-    texts = {name: str(options[name]).strip() for name in CODING}
-    if texts["labels"] not in ("", "any"):
-        raise refused("labels", texts["labels"], "any, or nothing")
+    texts = {name: str(options[name]).strip() for name in CodingOptions.model_fields}
     ignored = _ignored(texts["ignore"], refused)
     if texts["colours"]:
         colours = parse_colours(texts["colours"])

@@ -6,17 +6,16 @@ where a treatment left scarred tissue, little leaks in, and it stays. So the lat
 brighter or darker: what a spot becomes depends on what kind of tissue its surroundings show it to be.
 """
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 import cv2
 import numpy as np
+import pydantic
 from numpy.typing import NDArray
 
-from dmf.data.base import Case, Dataset, OptionValue, RawPair
+from dmf.data.base import Case, Dataset, RawPair
 from dmf.data.heads import SIZE, Head, make_head, tissue_maps
 from dmf.data.tofts import Field, concentration, signal
-from dmf.errors import ConfigError, DataError
+from dmf.errors import DataError
+from dmf.options import Options
 from dmf.seeding import derive
 
 EARLY, LATE = 10.0, 60.0  # minutes after the injection
@@ -25,9 +24,16 @@ NOISE = 0.012  # standard deviation of each channel of the receiver, as a share 
 SHIFT, TURN = 0.35, 0.35  # how far the late slice lies from the early one: pixels and degrees, standard deviations
 LEVELS = 65535  # of 16 bits
 LOWEST, HIGHEST = -0.5, 0.5  # of the slices of a subject, where -1 is the base of the head and 1 its top
-MOST = {"subjects": 2000, "slices": 50}
+MOST_SUBJECTS, MOST_SLICES = 2000, 50
 
 Pixels16 = NDArray[np.uint16]
+
+
+class ContrastOptions(Options):
+    """What is simulated."""
+
+    subjects: int = pydantic.Field(80, ge=1, le=MOST_SUBJECTS, description="How many subjects to simulate.")
+    slices: int = pydantic.Field(6, ge=1, le=MOST_SLICES, description="How many slices of each subject.")
 
 
 class Contrast(Dataset):
@@ -44,16 +50,10 @@ class Contrast(Dataset):
     how_to_get = "Nothing to get: the images are simulated."
     licence = "Made by this program; yours to use."
     citation = "None needed. Uptake and wash-out follow Tofts (1997)."
-    defaults: ClassVar[Mapping[str, OptionValue]] = {"subjects": 80, "slices": 6}
+    declares = ContrastOptions
 
     def cases(self) -> list[Case]:
         """One case per slice, grouped by subject; a subject does not depend on how many there are."""
-        for option, most in MOST.items():
-            if not 1 <= int(self.options[option]) <= most:
-                raise ConfigError(
-                    f"Option {option!r} of dataset {self.name!r} must be from 1 to {most}, got {self.options[option]}.",
-                    field="dataset_options",
-                )
         subjects, slices = int(self.options["subjects"]), int(self.options["slices"])
         labels = [_kind(make_head(self.seed, subject)) for subject in range(subjects)]
         return [

@@ -3,16 +3,15 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
 from xml.etree.ElementTree import Element
 
 import numpy as np
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from dmf.data.base import BrokenDataError, OptionValue, Problem
 from dmf.data.documents import AGAIN, Number, read_xml
 from dmf.data.drawing import Outlines, Shape
-from dmf.data.drawn import AnnotatedPicture, Annotations, DrawnDataset, Shelf, listed
+from dmf.data.drawn import AnnotatedPicture, Annotations, DrawnDataset, DrawnOptions, Shelf, Unmarked, listed
 from dmf.data.pairs import UNLABELLED
 
 NODULE = "nodule"
@@ -35,14 +34,20 @@ class Outline(BaseModel):
 OUTLINES = TypeAdapter(list[Outline])
 
 
+class DdtiOptions(DrawnOptions):
+    """How outlines become masks."""
+
+    unmarked: Unmarked = Field(
+        "empty",
+        description="Whether pictures of which no file speaks are all background (empty), or left out (leave).",
+    )
+
+
 class Ddti(DrawnDataset):
     """Reads ``1.xml`` with the pictures ``1_1.jpg``, ``1_2.jpg``, ... beside it, and so on.
 
     The number before the underscore is the case, and all pictures of one case are one group; the number behind it is
-    what ``<image>`` of a mark says. The label is the TI-RADS grade. Age and sex are not read. An option besides those
-    of all drawn datasets:
-
-    * ``unmarked``: whether pictures of which no file speaks are ``empty``, all background, or are left out (``leave``).
+    what ``<image>`` of a mark says. The label is the TI-RADS grade. Age and sex are not read.
 
     Reference:
         Pedraza et al., An open access thyroid ultrasound image database, SIPAIM 2015,
@@ -62,7 +67,7 @@ class Ddti(DrawnDataset):
         "https://doi.org/10.1117/12.2073532"
     )
     kaggle = ("dasmehdixtr/ddti-thyroid-ultrasound-images",)
-    defaults: ClassVar[Mapping[str, OptionValue]] = {**DrawnDataset.defaults, "unmarked": "empty"}
+    declares = DdtiOptions
 
     def __init__(self, root: Path | None = None, seed: int = 0, **options: OptionValue) -> None:
         super().__init__(root, seed, **options)

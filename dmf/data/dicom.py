@@ -8,15 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import ClassVar
+from typing import Literal
 
 import cv2
 import numpy as np
+from pydantic import Field
 
 from dmf.data.base import BrokenDataError, Case, Dataset, OptionValue, Pixels, Problem, RawPair
 from dmf.data.class_options import (
     check_percentiles,
-    parse_choice,
     parse_names,
     parse_values,
     parse_window,
@@ -31,10 +31,9 @@ from dmf.data.scale import kept_levels, percentile_range
 from dmf.data.volume_labels import listed, whole_labels
 from dmf.data.volume_pairs import MASK, ROLE
 from dmf.errors import DataError
+from dmf.options import Options
 
 EVERY = re.compile(r"every:([1-9]\d*)")
-INTENSITIES = ("auto", "percentile", "window", "depth")
-GROUPS = ("patient", "study", "series", "file")
 LISTED = 3  # files that a message names
 
 
@@ -68,25 +67,46 @@ class _Found:
     remarks: list[str] = field(default_factory=list)
 
 
+class DicomOptions(Options):
+    """Which pictures are read, and how."""
+
+    classes: str = Field(
+        "",
+        description="Labels of segments in the order of their class numbers from 1 on, e.g. cyst:tumour; empty for all "
+        "there are. Segments called otherwise are not read.",
+    )
+    values: str = Field(
+        "0:255", description="Of masks in a folder: the number of each class, the background first, e.g. 0:1:2."
+    )
+    names: str = Field("", description="Of masks in a folder: what the classes are called, e.g. background:cyst.")
+    missing: Literal["refuse", "leave", "empty"] = Field(
+        "refuse",
+        description="Pictures that nothing marks are refused, left out (leave), or taken as background (empty).",
+    )
+    frames: str = Field("all", description="Which frames are read: all, those with a lesion, or every n-th (every:5).")
+    group: Literal["patient", "study", "series", "file"] = Field(
+        "patient",
+        description="What never straddles a split: the patient (a hash of their identifier), study, series or file.",
+    )
+    rgb: bool = Field(False, description="Read pictures in colour; otherwise colour becomes luminance.")
+    intensity: Literal["auto", "percentile", "window", "depth"] = Field(
+        "auto",
+        description="What becomes black and white in grey pictures, the same in all: auto keeps 8 bits as they are and "
+        "takes the window of deeper ones where it is given, else percentiles; percentile takes low and high of all; "
+        "window takes the option of this name; depth takes all that the bits can hold.",
+    )
+    low: float = Field(0.5, ge=0, lt=100, description="Percentile of all values that becomes black.")
+    high: float = Field(99.5, gt=0, le=100, description="Percentile of all values that becomes white.")
+    window: str = Field(
+        "", description="Values that become black and white, e.g. -160:240, in the unit of the rescaled levels."
+    )
+
+
 class Dicom(Dataset):
     """Reads DICOM pictures, each frame a case; what a patient is called is never read.
 
     The truth comes from DICOM segmentations (SEG) anywhere below the root, matched by the instance they were drawn on,
-    else from a folder ``masks`` of pictures or DICOM files of the same names. Options:
-
-    * ``classes``: labels of segments in the order of their class numbers from 1 on, e.g. ``cyst:tumour``; all there
-      are when empty. Segments called otherwise are not read.
-    * ``values``, ``names``: of masks in a folder, the number of each class, background first, and what they are called.
-    * ``missing``: pictures that nothing marks are refused (``refuse``), left out (``leave``), or taken as background
-      (``empty``).
-    * ``frames``: ``all``, those with a ``lesion``, or every n-th, e.g. ``every:5``.
-    * ``group``: what never straddles a split: the ``patient`` (a hash of their identifier), the ``study``, the
-      ``series`` or the ``file``.
-    * ``rgb``: read pictures in colour; otherwise colour becomes luminance.
-    * ``intensity``: what becomes black and white in grey pictures, the same in all: ``auto`` keeps 8 bits as they are
-      and takes the ``window`` of deeper ones where it is given, else percentiles; ``percentile``, the percentiles
-      ``low`` and ``high`` of all; ``window``, e.g. ``window=-160:240``, in the unit of the rescaled levels; ``depth``,
-      all that the bits can hold.
+    else from a folder ``masks`` of pictures or DICOM files of the same names.
     """
 
     name = "dicom"
@@ -98,19 +118,7 @@ class Dicom(Dataset):
     )
     licence = "Whatever holds for your images."
     citation = "Whatever your images ask for."
-    defaults: ClassVar[Mapping[str, OptionValue]] = {
-        "classes": "",
-        "values": "0:255",
-        "names": "",
-        "missing": "refuse",
-        "frames": "all",
-        "group": "patient",
-        "rgb": False,
-        "intensity": "auto",
-        "low": 0.5,
-        "high": 99.5,
-        "window": "",
-    }
+    declares = DicomOptions
 
     def __init__(self, root: Path | None = None, seed: int = 0, **options: OptionValue) -> None:
         super().__init__(root, seed, **options)
@@ -125,12 +133,7 @@ class Dicom(Dataset):
             self._values = parse_values(self._said("values"))
         with self._refusing("names"):
             self._names = parse_names(self._said("names"), len(self._values.values))
-        with self._refusing("missing"):
-            self._missing = parse_choice(self._said("missing"), ("refuse", "leave", "empty"))
-        with self._refusing("group"):
-            self._group = parse_choice(self._said("group"), GROUPS)
-        with self._refusing("intensity"):
-            self._intensity = parse_choice(self._said("intensity"), INTENSITIES)
+        self._missing, self._group, self._intensity = map(self._said, ("missing", "group", "intensity"))
         with self._refusing("low"):
             self._percentiles = check_percentiles(float(self.options["low"]), float(self.options["high"]))
         with self._refusing("window"):

@@ -4,14 +4,15 @@ import posixpath
 import re
 from abc import abstractmethod
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import ClassVar
+from typing import ClassVar, Literal, get_args
 
 import cv2
 import numpy as np
+from pydantic import Field
 
 from dmf.data.base import (
     IGNORE,
@@ -31,6 +32,7 @@ from dmf.data.listing import pictures
 from dmf.data.names import IMAGES
 from dmf.data.pairs import UNLABELLED
 from dmf.errors import ConfigError, DataError
+from dmf.options import Options
 
 BACKGROUNDS = frozenset({"background", "_background_", "__background__"})  # labels that mean what no shape covers
 MOST_CLASSES = 255  # the background among them; the last number a pixel can hold is IGNORE
@@ -39,7 +41,7 @@ SPLITS: dict[str, SplitName] = {
     **dict.fromkeys(("val", "valid", "validation"), "validation"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
-UNMARKED = ("empty", "leave")
+Unmarked = Literal["empty", "leave"]
 MOST_NAMED = 5  # files or labels that a message lists
 
 
@@ -132,26 +134,32 @@ class Shelf:
         return problems
 
 
+class DrawnOptions(Options):
+    """How outlines become masks."""
+
+    classes: str = Field(
+        "",
+        description="The labels that are drawn, in the order of their class numbers from 1 on, e.g. benign:malignant; "
+        "empty for all that the files know.",
+    )
+    ignore: str = Field("__ignore__", description="Label of shapes whose pixels belong to no class.")
+    scale: bool = Field(
+        False,
+        description="Draw shapes on the size that the annotation file states, and bring the mask to the size of the "
+        "picture (nearest); otherwise another size is a problem.",
+    )
+    rgb: bool = Field(False, description="Read pictures in colour; otherwise colour becomes luminance.")
+
+
 class DrawnDataset(Dataset):
     """Reads pictures below the root, and draws their masks from annotation files there.
 
     A subclass implements :meth:`annotations`. Class 0 is what no shape covers; labels called ``background`` or
-    ``_background_`` are drawn with it, so that they cut holes. Options of all:
-
-    * ``classes``: the labels that are drawn, in the order of their class numbers from 1 on, e.g. ``benign:malignant``;
-      all that the files know when left empty.
-    * ``ignore``: label of shapes whose pixels belong to no class.
-    * ``scale``: draw shapes on the size that the annotation file states, and bring the mask to the size of the
-      picture (nearest); otherwise another size is a problem.
-    * ``rgb``: read pictures in colour; otherwise colour becomes luminance.
+    ``_background_`` are drawn with it, so that they cut holes. All have the
+    options of :class:`DrawnOptions`.
     """
 
-    defaults: ClassVar[Mapping[str, OptionValue]] = {
-        "classes": "",
-        "ignore": "__ignore__",
-        "scale": False,
-        "rgb": False,
-    }
+    declares: ClassVar[type[Options]] = DrawnOptions
 
     def __init__(self, root: Path | None = None, seed: int = 0, **options: OptionValue) -> None:
         super().__init__(root, seed, **options)
@@ -297,34 +305,20 @@ class DrawnDataset(Dataset):
 
     def add_unmarked(self, shelf: Shelf, annotations: Annotations) -> None:
         """Add pictures of which no file speaks, or leave them out, as the option ``unmarked`` says."""
-        way = self.one_of("unmarked", UNMARKED)
+        way = str(self.options["unmarked"])
         spoken_of = {each.file for each in annotations.pictures}
         left = [file for file in shelf.pictures if file not in spoken_of]
         if not left or not annotations.pictures:
             return
         decided = {"empty": "they are taken as background", "leave": "they are left out"}[way]
         what = f"{len(left)} pictures have no annotation ({listed([file.name for file in left])})"
-        annotations.doubts.append(Doubt(what, decided, tuple(f"unmarked={each}" for each in UNMARKED)))
+        annotations.doubts.append(Doubt(what, decided, tuple(f"unmarked={each}" for each in get_args(Unmarked))))
         if way == "empty":
             annotations.pictures += [self.unmarked(file) for file in left]
 
     def unmarked(self, file: Path) -> AnnotatedPicture:
         """A picture of which no file speaks."""
         return AnnotatedPicture(file, split=split_of(file.relative_to(self.root).parent))
-
-    def one_of(self, option: str, choices: Sequence[str]) -> str:
-        """The value of an option that is one of a few words.
-
-        Raises:
-            ConfigError: If it is another.
-        """
-        value = str(self.options[option])
-        if value not in choices:
-            raise ConfigError(
-                f"Option {option!r} of dataset {self.name!r} takes {' or '.join(choices)}; got {value!r}.",
-                "dataset_options",
-            )
-        return value
 
     def _parse_classes(self, text: str) -> tuple[str, ...]:
         if not text.strip():

@@ -2,19 +2,20 @@
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, Literal, cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from dmf.data.arranged import ARRANGING, ArrangedDataset
+from dmf.data.arranged import ArrangedDataset, ArrangingOptions
 from dmf.data.base import BrokenDataError, Case, Doubt, OptionValue, Pixels, Problem, gathered
 from dmf.data.bounds import refuse_large_set
-from dmf.data.coding import CODING, parse_coding
+from dmf.data.coding import CodingOptions, parse_coding
 from dmf.data.decode import PAGES, read_picture
 from dmf.data.discovery import in_words
 from dmf.data.files import is_scaled
@@ -25,39 +26,44 @@ from dmf.data.scaling import choose_range, kept_range, look_at_values
 from dmf.data.survey import survey
 from dmf.errors import DataError
 
-HOW = ("auto", "depth", "percentile", "window")
 AS_GROUP = "Set the option pages=group to read each page as an image of one group, or save one page of each alone."
 PAGED = frozenset({".tif", ".tiff", ".gif"})  # suffixes of files that may hold several pictures
+
+
+class FolderOptions(ArrangingOptions, CodingOptions):
+    """How pictures are read."""
+
+    rgb: bool = Field(False, description="Read images in colour; otherwise colour becomes luminance.")
+    spacing: str = Field(
+        "",
+        description="The side of a pixel in millimetres, the same in all images, e.g. 0.2, or height and width, e.g. "
+        "0.2:0.1; distances between outlines are then in millimetres.",
+    )
+    resize: bool = Field(
+        False,
+        description="Bring masks to the size of their images by the nearest pixel, where they are larger or smaller "
+        "alike on both sides or a pixel off.",
+    )
+    intensity: Literal["auto", "depth", "percentile", "window"] = Field(
+        "auto",
+        description="What becomes black and white, the same for every image. Depth: all that the bits can hold, as "
+        "files say or as the largest value of all images needs; percentile: low and high of all images; window: the "
+        "option of this name. Auto leaves pictures of 8 bits as they are and takes the depth that deeper files "
+        "state, else percentiles.",
+    )
+    low: float = Field(0.5, ge=0, lt=100, description="Percentile of all values that becomes black.")
+    high: float = Field(99.5, gt=0, le=100, description="Percentile of all values that becomes white.")
+    window: str = Field("", description="Values that become black and white, e.g. -100:300.")
+    pages: Literal["refuse", "group"] = Field(
+        "refuse", description="Files of several pictures are refused, or each page is an image of one group."
+    )
 
 
 class Folder(ArrangedDataset):
     """Reads images and masks that belong together by name, such as ``images/`` beside ``masks/``.
 
-    Options of :class:`ArrangedDataset` say which files are read, grouped and split how. Others say what the numbers in
-    a mask mean:
-
-    * ``values``: the value of each class, background first, e.g. ``0:255`` or ``0:1:2``. Class ``i`` is where the mask
-      holds the ``i``-th of them.
-    * ``names``: what the classes are called, e.g. ``background:vessel``; numbered when left empty.
-    * ``nearest``: take the nearest of ``values``, for masks saved as JPEG or with soft edges. Otherwise a value that is
-      no class is a problem.
-    * ``labels``: ``any`` makes every value above 0 foreground, for masks that number single objects.
-    * ``ignore``: values whose pixels belong to no class, e.g. ``255``; they count in no loss and no score.
-    * ``colours``: the colour of each class, background first, e.g. ``0,0,0=background;255,0,0=benign``, for coloured
-      masks; a class called void belongs to none.
-    * ``resize``: bring masks to the size of their images by the nearest pixel, where they are larger or smaller alike
-      on both sides or a pixel off.
-
-    and how images are read:
-
-    * ``rgb``: read images in colour; otherwise colour becomes luminance.
-    * ``intensity``: what becomes black and white. ``depth``: all that the bits can hold, as files say or as the largest
-      value of all images needs; ``percentile``: the percentiles ``low`` and ``high`` of all images; ``window``: the
-      values of ``window``, e.g. ``window=-100:300``. ``auto`` leaves pictures of 8 bits as they are and takes the depth
-      that deeper files state, else percentiles. It is the same for every image.
-    * ``pages``: files of several pictures are refused (``refuse``), or each page is an image of one group (``group``).
-    * ``spacing``: the side of a pixel in millimetres, the same in all images, e.g. ``0.2``, or height and width, e.g.
-      ``0.2:0.1``; distances between outlines are then in millimetres.
+    The options of :class:`ArrangingOptions` say which files are read, grouped and split how, those of
+    :class:`CodingOptions` what the numbers in a mask mean, and those of :class:`FolderOptions` how pictures are read.
     """
 
     name = "folder"
@@ -69,18 +75,7 @@ class Folder(ArrangedDataset):
     )
     licence = "Whatever holds for your images."
     citation = "Whatever your images ask for."
-    defaults: ClassVar[Mapping[str, OptionValue]] = {
-        **CODING,
-        "rgb": False,
-        "spacing": "",
-        "resize": False,
-        "intensity": "auto",
-        "low": 0.5,
-        "high": 99.5,
-        "window": "",
-        "pages": "refuse",
-        **ARRANGING,
-    }
+    declares = FolderOptions
 
     def __init__(self, root: Path | None = None, seed: int = 0, **options: OptionValue) -> None:
         super().__init__(root, seed, **options)
@@ -240,15 +235,10 @@ class Folder(ArrangedDataset):
 
     def _check_intensity(self) -> None:
         how, low, high = str(self.options["intensity"]), float(self.options["low"]), float(self.options["high"])
-        if how not in HOW:
-            raise self._refused("intensity", how, " or ".join(HOW))
         if not 0 <= low < high <= 100:
             raise self._refused("low", f"{low:g}", f"a percentile from 0 to 100, below that of high ({high:g})")
         if how == "window" and self.window is None:
             raise self._refused("window", "nothing", "the values that become black and white, such as -100:300")
-        pages = str(self.options["pages"])
-        if pages not in ("refuse", "group"):
-            raise self._refused("pages", pages, "refuse or group")
 
     def _parse_window(self, text: str) -> Range | None:
         if not text.strip():

@@ -3,19 +3,18 @@
 import base64
 import binascii
 import math
-from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from dmf.data.base import BrokenDataError, OptionValue, Pixels, Problem
+from dmf.data.base import BrokenDataError, Pixels, Problem
 from dmf.data.decode import decode
 from dmf.data.documents import Number, checked, read_json
 from dmf.data.drawing import Bitmap, Outlines, Region, Shape, box, ellipse
-from dmf.data.drawn import AnnotatedPicture, Annotations, DrawnDataset, Shelf, listed, split_of
+from dmf.data.drawn import AnnotatedPicture, Annotations, DrawnDataset, DrawnOptions, Shelf, Unmarked, listed, split_of
 from dmf.data.files import as_grey, as_rgb
 
 Point: TypeAlias = tuple[Number, Number]
@@ -44,15 +43,21 @@ class Document(BaseModel):
     image_width: int | None = Field(default=None, gt=0)
 
 
+class LabelmeOptions(DrawnOptions):
+    """How outlines become masks."""
+
+    unmarked: Unmarked = Field(
+        "empty",
+        description="Whether pictures without a JSON file are all background (empty), or left out (leave).",
+    )
+
+
 class Labelme(DrawnDataset):
     """Reads pictures, and the JSON file that labelme writes for each of them.
 
     Polygons, rectangles, circles and masks are drawn as they follow in the file; points and lines cover no area and
     are left out. Classes are the labels in alphabetical order. Where the picture is not there, the copy inside the
-    JSON file is read. A folder called train, val or test says which part its pictures belong to. An option besides
-    those of all drawn datasets:
-
-    * ``unmarked``: whether pictures without a JSON file are ``empty``, all background, or are left out (``leave``).
+    JSON file is read. A folder called train, val or test says which part its pictures belong to.
 
     Reference:
         Wada, Labelme: Image Polygonal Annotation with Python, https://doi.org/10.5281/zenodo.5711226
@@ -66,7 +71,7 @@ class Labelme(DrawnDataset):
     )
     licence = "Whatever holds for your images."
     citation = "K. Wada. Labelme: Image Polygonal Annotation with Python. https://doi.org/10.5281/zenodo.5711226"
-    defaults: ClassVar[Mapping[str, OptionValue]] = {**DrawnDataset.defaults, "unmarked": "empty"}
+    declares = LabelmeOptions
 
     def annotations(self, shelf: Shelf) -> Annotations:
         """What all files hold."""

@@ -1,40 +1,37 @@
 """Volumes of one's own, slice by slice: NIfTI, and MetaImage or NRRD where SimpleITK is installed."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from dmf.data.base import IGNORE, BrokenDataError, Case, Doubt, OptionValue, Problem, RawPair, gathered
 from dmf.data.class_options import parse_names, parse_values, parse_void
 from dmf.data.meaning import VOID, has_void
-from dmf.data.sliced import SlicedVolumes
+from dmf.data.sliced import SlicedVolumes, SlicingOptions
 from dmf.data.volume_labels import MOST_CLASSES, UNKNOWN, listed, scan_mask, whole_labels
 from dmf.data.volumes import Numbers, read_geometry, read_slice
 
 LABELS = "labels"  # kind of problem: labels that are no class
 
 
+class VolumeOptions(SlicingOptions):
+    """What the labels in masks mean, and how volumes become slices."""
+
+    values: str = Field("0:1", description="The label of each class, the background first, e.g. 0:1:2.")
+    names: str = Field("", description="What the classes are called, e.g. background:tumour; numbered when left empty.")
+    ignore: str = Field("", description="The label of voxels that belong to no class.")
+
+
 class Volumes(SlicedVolumes):
-    r"""Reads volumes and their masks as slices; ``root`` is the folder above both.
+    """Reads volumes and their masks as slices; ``root`` is the folder above both.
 
     Understood are folders of images beside folders of masks (``images`` and ``labels``, ``imagesTr`` and ``labelsTr``),
     and masks beside their images (``a.nii.gz`` and ``a_seg.nii.gz``). Image and mask are brought into canonical
-    orientation. Options:
-
-    * ``values``, ``names``: the label of each class, background first, e.g. ``0:1:2``, and what they are called.
-    * ``ignore``: the label of voxels that belong to no class.
-    * ``axis``: ``axial``, ``coronal`` or ``sagittal`` slices.
-    * ``slices``: ``all``, those with a ``lesion`` (any label but the background's), or every n-th, e.g. ``every:4``.
-    * ``channel``: which channel of an image is read, where there are several.
-    * ``group``: what never straddles a split: the volume when empty, ``folder:1`` for the outermost folder, or a
-      regular expression on its name with one group such as ``^(P\d+)_``.
-    * ``intensity``: what becomes black and white, the same in all images: ``percentile``, the percentiles
-      ``low`` and ``high`` of all voxels; ``window``, the values of ``window``, e.g. ``window=-160:240``, in the unit of
-      the file. ``auto`` takes the window where one is given, else percentiles.
+    orientation.
     """
 
     name = "nifti"
@@ -47,12 +44,7 @@ class Volumes(SlicedVolumes):
     licence = "Whatever holds for your images."
     citation = "Whatever your images ask for."
     marks = "lesion"
-    defaults: ClassVar[Mapping[str, OptionValue]] = {
-        "values": "0:1",
-        "names": "",
-        "ignore": "",
-        **SlicedVolumes.SLICING,
-    }
+    declares = VolumeOptions
 
     def __init__(self, root: Path | None = None, seed: int = 0, **options: OptionValue) -> None:
         super().__init__(root, seed, **options)

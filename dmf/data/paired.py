@@ -2,18 +2,19 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, Literal, cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from dmf.data.arranged import ArrangedFiles
+from dmf.data.arranged import ArrangedFiles, GroupingOptions
 from dmf.data.base import BrokenDataError, Case, Doubt, OptionValue, Problem, RawPair
 from dmf.data.bounds import refuse_large_set
-from dmf.data.class_options import check_percentiles, parse_choice, parse_window, refusing
+from dmf.data.class_options import check_percentiles, parse_window, refusing
 from dmf.data.decode import Picture, read_picture
 from dmf.data.discovery import in_words
 from dmf.data.files import COLOUR_TOLERANCE, how_shown
@@ -21,34 +22,67 @@ from dmf.data.headers import header_of
 from dmf.data.intensity import Range
 from dmf.data.names import SYNTHESIS
 from dmf.data.scaling import choose_range, kept_range, look_at_values
+from dmf.options import Options
 
-COLOURS = ("none", "both", "source", "target")
-HOW = ("auto", "depth", "percentile", "window")
-SCALES = ("common", "own")
 LEVELS = 65535.0  # of 16 bits, into which pictures of 8 fit without loss
 
 Side = Literal["source", "target"]
 Pixels16 = NDArray[np.uint16]
 
 
+class RangeOptions(Options):
+    """What becomes black and white in images to start from and to be made."""
+
+    scale: Literal["common", "own"] = Field(
+        "common",
+        description="Common makes one and the same value black, or white, in sources and targets, so that a network "
+        "may add its input back; own gives each side its own range, for two quantities that have no common unit.",
+    )
+    low: float = Field(
+        0.0,
+        ge=0,
+        lt=100,
+        description="Percentile that becomes black; at 0 nothing is cut off: scores are of what is stored.",
+    )
+    high: float = Field(
+        100.0,
+        gt=0,
+        le=100,
+        description="Percentile that becomes white; at 100 nothing is cut off: scores are of what is stored.",
+    )
+
+
+class PairedOptions(RangeOptions, GroupingOptions):
+    """Which files make pairs, and how pictures are read."""
+
+    source: str = Field(
+        "source", description="The folder of the images to start from, or a pattern such as *_early.png."
+    )
+    target: str = Field("target", description="The folder of the images to be made, or a pattern such as *_late.png.")
+    colour: Literal["none", "source", "target", "both"] = Field(
+        "none",
+        description="Which side has three channels. A coloured picture on the other side is a problem, as something of "
+        "it would be lost.",
+    )
+    intensity: Literal["auto", "depth", "percentile", "window"] = Field(
+        "auto",
+        description="What becomes black and white, never told from a single image: depth, all that the bits can "
+        "hold; percentile, the percentiles low and high of all images; window, the option of this name. Auto takes "
+        "the window where one is given, the bits of pictures of 8 bits, the depth that deeper files state, else "
+        "percentiles.",
+    )
+    window: str = Field("", description="Values that become black and white, e.g. 0:4000.")
+    missing: Literal["", "refuse", "leave"] = Field(
+        "", description="Sources without a target are refused, or left out (leave)."
+    )
+
+
 class PairedImages(ArrangedFiles):
-    r"""Reads pairs of pictures that show the same pixels, in a folder ``source`` beside a folder ``target``.
+    """Reads pairs of pictures that show the same pixels, in a folder ``source`` beside a folder ``target``.
 
     Names, groups and a split that comes with the files are found as for any folder of one's own (``group``, ``split``);
     both folders may hold folders of their own, such as one for each subject, or lie within ``train`` and ``test``.
-    Pictures have 8 or 16 bits, or floating point. Options:
-
-    * ``source``, ``target``: the folder of each, or a pattern such as ``*_early.png``.
-    * ``missing``: sources without a target are refused (``refuse``) or left out (``leave``).
-    * ``colour``: which side has three channels: ``none``, ``source``, ``target`` or ``both``. A coloured picture on the
-      other side is a problem, as something of it would be lost.
-    * ``scale``: ``common`` makes one and the same value black, or white, in sources and targets, so that a network may
-      add its input back; ``own`` gives each folder its own range, for two quantities that have no common unit.
-    * ``intensity``: what becomes black and white, never told from a single image: ``depth``, all that the bits can
-      hold; ``percentile``, the percentiles ``low`` and ``high`` of all images; ``window``, the values of ``window``,
-      such as ``window=0:4000``. ``auto`` takes the window where one is given, the bits of pictures of 8 bits, the depth
-      that deeper files state, else percentiles. As those are 0 and 100, nothing is cut off: scores are of what was
-      stored.
+    Pictures have 8 or 16 bits, or floating point.
     """
 
     name = "paired"
@@ -66,32 +100,15 @@ class PairedImages(ArrangedFiles):
     )
     licence = "Whatever holds for your images."
     citation = "Whatever your images ask for."
-    CHOICES: ClassVar[Mapping[str, tuple[str, ...]]] = {"missing": ("refuse", "leave")}
-    defaults: ClassVar[Mapping[str, OptionValue]] = {
-        "source": "source",
-        "target": "target",
-        "colour": "none",
-        "scale": "common",
-        "intensity": "auto",
-        "low": 0.0,
-        "high": 100.0,
-        "window": "",
-        "group": "",
-        "split": "",
-        "missing": "",
-    }
+    declares = PairedOptions
 
     def __init__(self, root: Path | None = None, seed: int = 0, **options: OptionValue) -> None:
         super().__init__(root, seed, **options)
         for option in ("source", "target"):
             if not self._said(option):
                 raise self._refused(option, "", "a folder below the root, or a pattern such as *_early.png")
-        with refusing(self.name, "colour", self._said("colour")):
-            colour = parse_choice(self._said("colour"), COLOURS)
-        with refusing(self.name, "scale", self._said("scale")):
-            self._is_common = parse_choice(self._said("scale"), SCALES) == "common"
-        with refusing(self.name, "intensity", self._said("intensity")):
-            self._how = parse_choice(self._said("intensity"), HOW)
+        colour, self._how = self._said("colour"), self._said("intensity")
+        self._is_common = self._said("scale") == "common"
         with refusing(self.name, "low", self._said("low")):
             self._percentiles = check_percentiles(float(self.options["low"]), float(self.options["high"]))
         with refusing(self.name, "window", self._said("window")):

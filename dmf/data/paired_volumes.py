@@ -1,30 +1,25 @@
 """Paired volumes of one's own: slices of a target that is to be made of the same slices of a source."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 
 from dmf.data.base import Case, OptionValue, RawPair
-from dmf.data.class_options import parse_choice
 from dmf.data.intensity import Range
 from dmf.data.names import SYNTHESIS
-from dmf.data.paired import LEVELS, SCALES
-from dmf.data.sliced import SlicedVolumes
+from dmf.data.paired import LEVELS, RangeOptions
+from dmf.data.sliced import SlicedVolumes, SlicingOptions
 from dmf.data.volumes import open_slices, read_geometry, read_slice
 
 
+class PairedVolumeOptions(RangeOptions, SlicingOptions):
+    """How pairs of volumes become pairs of slices."""
+
+
 class PairedVolumes(SlicedVolumes):
-    r"""Reads pairs of volumes as slices, from a folder ``source`` beside a folder ``target``, matched by name.
+    """Reads pairs of volumes as slices, from a folder ``source`` beside a folder ``target``, matched by name.
 
-    Both are brought into canonical orientation and must lie on the same voxels. Options are those of
-    :class:`SlicedVolumes`, where
-
-    * ``slices`` may be ``content``: slices whose target is not one value all over;
-    * ``low`` and ``high`` are 0 and 100, so that nothing is cut off: scores are of what was stored;
-    * ``scale``: ``common`` makes one and the same value black, or white, in sources and targets, so that a network may
-      add its input back; ``own`` gives each side its own range, for two quantities that have no common unit.
+    Both are brought into canonical orientation and must lie on the same voxels.
     """
 
     name = "paired-volumes"
@@ -43,17 +38,11 @@ class PairedVolumes(SlicedVolumes):
     )
     licence = "Whatever holds for your images."
     citation = "Whatever your images ask for."
-    defaults: ClassVar[Mapping[str, OptionValue]] = {
-        **SlicedVolumes.SLICING,
-        "low": 0.0,
-        "high": 100.0,
-        "scale": "common",
-    }
+    declares = PairedVolumeOptions
 
     def __init__(self, root: Path | None = None, seed: int = 0, **options: OptionValue) -> None:
         super().__init__(root, seed, **options)
-        with self._refusing("scale"):
-            self._is_common = parse_choice(self._said("scale"), SCALES) == "common"
+        self._is_common = self._said("scale") == "common"
         self._marked: dict[Path, tuple[bool, ...]] = {}
 
     def marked(self, mask: Path) -> tuple[bool, ...]:

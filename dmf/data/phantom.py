@@ -14,10 +14,12 @@ from typing import ClassVar
 
 import cv2
 import numpy as np
+import pydantic
 from numpy.typing import NDArray
 
-from dmf.data.base import Case, Dataset, OptionValue, Pixels, RawPair
-from dmf.errors import ConfigError, DataError
+from dmf.data.base import Case, Dataset, Pixels, RawPair
+from dmf.errors import DataError
+from dmf.options import Options
 from dmf.seeding import derive
 
 SIZE = 128  # side of an image, in pixels
@@ -58,6 +60,12 @@ KINDS = {
 }
 
 
+class PhantomOptions(Options):
+    """What is simulated."""
+
+    images: int = pydantic.Field(256, ge=1, le=MOST_IMAGES, description="How many images to simulate.")
+
+
 class Phantom(Dataset):
     """Breast-ultrasound phantom with one lesion per image; labels say benign or malignant, classes only lesion."""
 
@@ -68,18 +76,12 @@ class Phantom(Dataset):
     how_to_get = "Nothing to get: the images are simulated."
     licence = "Made by this program; yours to use."
     citation = "None needed. The way speckle is simulated follows Burckhardt (1978)."
-    defaults: ClassVar[Mapping[str, OptionValue]] = {"images": 256}
-    notes: ClassVar[Mapping[str, str]] = {"images": "How many images to simulate."}
+    declares = PhantomOptions
     shares: ClassVar[Mapping[str, float]] = {"benign": 0.6, "malignant": 0.4}
 
     def cases(self) -> list[Case]:
         """One case per image; image ``i`` does not depend on how many there are."""
         count = int(self.options["images"])
-        if not 1 <= count <= MOST_IMAGES:
-            raise ConfigError(
-                f"Option 'images' of dataset {self.name!r} must be from 1 to {MOST_IMAGES}, got {count}.",
-                field="dataset_options",
-            )
         return [Case(f"{self.name}-{number:05d}", self._label(number)) for number in range(count)]
 
     def load(self, case: Case) -> RawPair:

@@ -3,15 +3,17 @@
 import os
 import re
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from os.path import commonprefix
 from pathlib import Path, PurePosixPath
-from typing import ClassVar
+from typing import ClassVar, Literal
+
+from pydantic import Field
 
 from dmf.data.base import NO_MASK, BrokenDataError, Case, Dataset, Doubt, OptionValue, Problem
-from dmf.data.class_options import check_percentiles, parse_choice, parse_window, refusing
+from dmf.data.class_options import check_percentiles, parse_window, refusing
 from dmf.data.intensity import Range
 from dmf.data.names import LABELLED, Sides
 from dmf.data.pairs import UNLABELLED
@@ -19,25 +21,39 @@ from dmf.data.scale import kept_levels, percentile_range
 from dmf.data.volume_pairs import Pair, Pairs, Sheet, find_pairs, read_sheet
 from dmf.data.volumes import AXES, TOLERANCE, Axis, Geometry, Numbers, open_slices, read_geometry
 from dmf.errors import DataError
+from dmf.options import Options
 
 EVERY = re.compile(r"every:([1-9]\d*)")
 FOLDER = re.compile(r"folder:([1-9]\d?)")
 
 
+class SlicingOptions(Options):
+    """How volumes become slices."""
+
+    axis: Axis = Field("axial", description="Which slices: axial, coronal or sagittal ones.")
+    slices: str = Field(
+        "all",
+        description="Which of them are read: all, every n-th, e.g. every:4, or those that show something: lesion, "
+        "with any label but the background's, or of image pairs content, whose target is not one value all over.",
+    )
+    channel: str = Field("", description="Which channel of an image is read, where there are several.")
+    group: str = Field(
+        "",
+        description="What never straddles a split: the volume when empty, folder:1 for the outermost folder, or a "
+        r"regular expression on its name with one group such as ^(P\d+)_.",
+    )
+    intensity: Literal["auto", "percentile", "window"] = Field(
+        "auto",
+        description="What becomes black and white, the same in all images: percentile, the percentiles low and high "
+        "of all voxels; window, the option of this name. Auto takes the window where one is given, else percentiles.",
+    )
+    low: float = Field(0.5, ge=0, lt=100, description="Percentile of all values that becomes black.")
+    high: float = Field(99.5, gt=0, le=100, description="Percentile of all values that becomes white.")
+    window: str = Field("", description="Values that become black and white, e.g. -160:240, in the unit of the file.")
+
+
 class SlicedVolumes(Dataset):
-    r"""Reads pairs of volumes as slices in canonical orientation. A subclass implements :meth:`load`, :meth:`marked`.
-
-    Options:
-
-    * ``axis``: ``axial``, ``coronal`` or ``sagittal`` slices.
-    * ``slices``: ``all``, every n-th, e.g. ``every:4``, or the word of :attr:`marks` for those of
-      :meth:`marked`.
-    * ``channel``: which channel of an image is read, where there are several.
-    * ``group``: what never straddles a split: the volume when empty, ``folder:1`` for the outermost folder, or a
-      regular expression on its name with one group such as ``^(P\d+)_``.
-    * ``intensity``: what becomes black and white, the same in all images: ``percentile``, the percentiles
-      ``low`` and ``high`` of all voxels; ``window``, the values of ``window``, e.g. ``window=-160:240``, in the unit of
-      the file. ``auto`` takes the window where one is given, else percentiles.
+    """Reads pairs of volumes as slices in canonical orientation. A subclass implements :meth:`load`, :meth:`marked`.
 
     Attributes:
         sides: What both volumes of a pair are called.
@@ -46,27 +62,16 @@ class SlicedVolumes(Dataset):
 
     sides: ClassVar[Sides] = LABELLED
     marks: ClassVar[str]
-    SLICING: ClassVar[Mapping[str, OptionValue]] = {
-        "axis": "axial",
-        "slices": "all",
-        "channel": "",
-        "group": "",
-        "intensity": "auto",
-        "low": 0.5,
-        "high": 99.5,
-        "window": "",
-    }
+    declares: ClassVar[type[Options]] = SlicingOptions
 
     def __init__(self, root: Path | None = None, seed: int = 0, **options: OptionValue) -> None:
         super().__init__(root, seed, **options)
-        with self._refusing("axis"):
-            self.axis: Axis = parse_choice(self._said("axis"), tuple(AXES))  # type: ignore[assignment]
+        self.axis: Axis = self._said("axis")  # type: ignore[assignment]  # as declared
         with self._refusing("slices"):
             self._step = _parse_slices(self._said("slices"), self.marks)
         with self._refusing("group"):
             _check_group(self._said("group"))
-        with self._refusing("intensity"):
-            self._intensity = parse_choice(self._said("intensity"), ("auto", "percentile", "window"))
+        self._intensity = self._said("intensity")
         with self._refusing("low"):
             self._percentiles = check_percentiles(float(self.options["low"]), float(self.options["high"]))
         with self._refusing("window"):

@@ -12,10 +12,11 @@ from dmf.config import ModelConfig
 from dmf.errors import ConfigError, UnknownNameError
 from dmf.models.unet import UNet
 from dmf.models.zoo import PREFIX, build_smp
+from dmf.options import Options
 from dmf.registry import Registry, unknown
 from dmf.seeding import derive
 
-__all__ = ["MODELS", "UNet", "build_model", "build_smp"]
+__all__ = ["MODELS", "UNet", "build_model", "build_smp", "declared_options"]
 
 
 def _build_unet(config: ModelConfig, in_channels: int, classes: int, image_size: int) -> nn.Module:
@@ -31,7 +32,11 @@ def _build_smp(config: ModelConfig, in_channels: int, classes: int, image_size: 
 
 
 MODELS: Registry[nn.Module] = Registry("model", {"unet": _build_unet, "smp:<architecture>/<encoder>": _build_smp})
-"""Name, or form of the name, to a factory of ``(config, in_channels, classes, image_size)``."""
+"""Name, or form of the name, to a factory of ``(config, in_channels, classes, image_size)``.
+
+Options of its own a factory declares as its attribute ``declares``, a class of :class:`dmf.options.Options`; all of
+them are in ``config.model_options``.
+"""
 
 
 def build_model(config: ModelConfig, in_channels: int, classes: int, image_size: int, seed: int) -> nn.Module:
@@ -52,13 +57,15 @@ def build_model(config: ModelConfig, in_channels: int, classes: int, image_size:
 
     Raises:
         UnknownNameError: If no model has this name.
-        ConfigError: If the model cannot take the image size, its weights do not exist or cannot be downloaded, or a
-            function of someone's own makes no network.
+        ConfigError: If the model cannot take the image size or an option, its weights do not exist or cannot be
+            downloaded, or a function of someone's own makes no network.
     """
+    factory = _factory(config.model)
+    options = declared_options(factory).settled(config.model_options, f"model {config.model!r}", "model_options")
     with torch.random.fork_rng(devices=[]):
         # Not torch.manual_seed, which would also seed the generators of the accelerators.
         torch.default_generator.manual_seed(derive(seed, "model"))
-        model = _factory(config.model)(config, in_channels, classes, image_size)
+        model = factory(config.model_copy(update={"model_options": options}), in_channels, classes, image_size)
     if not isinstance(model, nn.Module):
         raise ConfigError(
             f"Model {config.model!r}: expected a torch.nn.Module, got {type(model).__name__}. Let its function return "
@@ -66,6 +73,12 @@ def build_model(config: ModelConfig, in_channels: int, classes: int, image_size:
             "model",
         )
     return model
+
+
+def declared_options(factory: Callable[..., nn.Module]) -> type[Options]:
+    """The options that a factory of :data:`MODELS` has besides the fields of every network."""
+    found: type[Options] = getattr(factory, "declares", Options)
+    return found
 
 
 def _factory(name: str) -> Callable[..., nn.Module]:

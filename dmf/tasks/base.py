@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from dmf.config import ExperimentConfig, FusionConfig
 from dmf.metric_info import MetricInfo
+from dmf.options import Options
 from dmf.records import CaseScores
 from dmf.registry import Registry
 
@@ -59,8 +60,8 @@ class SampleCase:
 class Task(ABC):
     """One kind of problem, for the data of one experiment.
 
-    A subclass sets the class attributes, which are all that pages and the store ask for, and implements what is
-    abstract. To add one: a folder here, a line in ``dmf.tasks.TASKS``.
+    A subclass sets the class attributes, which are all that pages and the store ask for, declares its options
+    (``task_options``) and implements what is abstract. To add one: a folder here, a line in ``dmf.tasks.TASKS``.
 
     Attributes:
         name: In the registry, on the command line and in the store.
@@ -79,9 +80,6 @@ class Task(ABC):
         auxiliary: Auxiliary loss that is chosen where nobody chooses; ``none`` for none.
         auxiliaries: Losses among which the form lets one choose the auxiliary loss; empty for all.
         related: Two losses to a sentence, where a formula says that they rise and fall together.
-        defaults: Options of the task (``task_options``) at their defaults; each has the type of its default.
-        about_options: What each option means, in a sentence, for the form.
-        words: Values to choose from, of options that take one of some words.
     """
 
     name: ClassVar[str]
@@ -100,9 +98,16 @@ class Task(ABC):
     auxiliary: ClassVar[str] = "none"
     auxiliaries: ClassVar[tuple[str, ...]] = ()
     related: ClassVar[Mapping[frozenset[str], str]] = {}
-    defaults: ClassVar[Mapping[str, OptionValue]] = {}
-    about_options: ClassVar[Mapping[str, str]] = {}
-    words: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    declares: ClassVar[type[Options]] = Options
+
+    @classmethod
+    def options(cls, config: ExperimentConfig) -> dict[str, Any]:
+        """All options by name, those that are not given at their defaults.
+
+        Raises:
+            ConfigError: If there is no such option, or a value is of another type or beyond its limits.
+        """
+        return cls.declares.settled(config.task_options, f"task {cls.name!r}", "task_options")
 
     @classmethod
     @abstractmethod

@@ -117,6 +117,7 @@ OTHERS = {
     "dataset": "busi",
     "root": "elsewhere",
     "dataset_options": {"images": 5},
+    "model_options": {"depth": 3},
     "limit": 9,
     "fit": "pad",
     "duplicates": "group",
@@ -318,7 +319,7 @@ def test_a_dataset_that_is_not_there_is_foreseen(tiny, tmp_path):
 
 
 def test_options_and_title_of_a_dataset_are_told():
-    assert build.dataset_options("phantom") == {"images": 256}
+    assert list(build.dataset_options("phantom").model_fields) == ["images"]
     assert build.dataset_title("phantom") == "Simulated breast ultrasound"
     for tell in (build.dataset_options, build.dataset_title):
         with pytest.raises(ConfigError, match=r"Unknown dataset 'fantom'.*Did you mean 'phantom'"):

@@ -1,6 +1,7 @@
 """Texts as people type them mean the configuration they look like."""
 
 import json
+import re
 
 import pytest
 import typer
@@ -53,6 +54,7 @@ OTHERS = {
     "model": "smp:Unet/resnet18",
     "filters": 8,
     "pretrained": True,
+    "model_options": {"depth": 3},
     "epochs": 3,
     "batch_size": 4,
     "lr": 1.5e-05,
@@ -243,7 +245,12 @@ def test_flags_are_plain_yes_or_no_fields():
         (TrainingConfig, {"epoch": "3"}, "epoch", "There is no setting 'epoch'."),
         (DataConfig, {"split": "0.5:0.5"}, "split", "split: "),
         (DataConfig, {"split": "0.5:0.4:0.2"}, "split", "split: the three shares must sum to 1, got .* sum to 1.1"),
-        (DataConfig, {"dataset_options": "normal"}, "dataset_options", "Expected key=value, got 'normal'."),
+        (
+            DataConfig,
+            {"dataset_options": "normal"},
+            "dataset_options",
+            "dataset_options: expected option=value, got 'normal'.",
+        ),
         (FusionConfig, {"history_min": "20", "history_max": "10"}, "history_min", "history_min: 20 is above history"),
         (FusionConfig, {"decay_every": "0"}, "decay_every", "decay_every: expected epoch, or a number of steps"),
         (FusionConfig, {"terms": ""}, "terms", "terms: "),
@@ -367,3 +374,33 @@ def test_settings_need_to_work_only_with_the_weightings_that_run():
 def test_methods_that_look_at_gradients_say_so():
     found = {name for name in WEIGHTINGS if issubclass(WEIGHTINGS[name], GradientWeighting)}
     assert {name for name in WEIGHTINGS if WEIGHTINGS[name].watches} == found
+
+
+def test_a_dataset_may_be_said_with_its_options() -> None:
+    said = parse(DataConfig, {"dataset": "folder, colours=0,0,0=background;255,0,0=benign, rgb=true", "limit": "8"})
+    options = {"colours": "0,0,0=background;255,0,0=benign", "rgb": True}
+    assert said == DataConfig(dataset="folder", dataset_options=options, limit=8)
+    assert parse(DataConfig, {"dataset": "phantom,images=4", "dataset_options": "images=4"}).dataset_options == {
+        "images": 4
+    }
+
+
+@pytest.mark.parametrize(
+    ("model", "texts", "words"),
+    [
+        (DataConfig, {"dataset": "busi,normal"}, "dataset: expected option=value, got 'normal'."),
+        (
+            DataConfig,
+            {"dataset": "phantom,images=4", "dataset_options": "images=5"},
+            "dataset: images is 4 behind the name and 5 elsewhere; say it once.",
+        ),
+        (
+            ModelConfig,
+            {"model": "unet,filters=4", "filters": "5"},
+            "model: filters is 4 behind the name and '5' elsewhere; say it once.",
+        ),
+    ],
+)
+def test_options_behind_a_name_are_read_or_refused(model: type, texts: dict[str, str], words: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{re.escape(words)}$"):
+        parse(model, texts)

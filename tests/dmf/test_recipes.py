@@ -114,6 +114,14 @@ def test_what_cannot_be_typed_is_refused_with_the_way_out(data: dict[str, Any], 
         as_command(config)
 
 
+def test_options_of_a_dataset_and_a_network_stand_behind_their_names() -> None:
+    config = experiment({"dataset": "phantom", "dataset_options": "images=40", "model": "mine,depth=3", "filters": "4"})
+    command = as_command(config)
+    assert "--dataset phantom,images=40" in command
+    assert "--model mine,depth=3 --filters 4" in command
+    assert read_back(command) == config
+
+
 @pytest.mark.parametrize("recipe", [as_command, as_python, as_loop])
 def test_a_run_that_is_not_there_is_refused_with_those_that_are(recipe: Any) -> None:
     with pytest.raises(ConfigError, match=r"no run 'sgd' in this experiment. Choose one of: 'variance', 'mad', 'baye"):

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmf.config import ExperimentConfig, FusionConfig
-from dmf.errors import ConfigError
 from dmf.metric_info import MetricInfo
 from dmf.records import IGNORE, CaseScores
 from dmf.registry import Registry
@@ -99,10 +98,7 @@ class Segmentation(Task):
 
     @classmethod
     def of(cls, dataset: "Dataset", config: ExperimentConfig) -> Self:
-        if config.task_options:
-            raise ConfigError(
-                f"Task {cls.name!r} has no options, got {', '.join(config.task_options)}.", "task_options"
-            )
+        cls.options(config)  # it has none
         return cls(dataset.class_names, config.training.absent, dataset.ignore, config.training.metrics_over)
 
     @property

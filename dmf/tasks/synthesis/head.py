@@ -1,11 +1,10 @@
 """What stands behind a network whose output is an image."""
 
-from typing import Literal, TypeAlias
-
 import torch
 from torch import Tensor, nn
 
-HeadKind: TypeAlias = Literal["linear", "bounded"]
+from dmf.tasks.synthesis.info import HeadKind
+
 INSIDE = 0.01  # how far from black and white an input is taken to lie where its logit is needed
 
 

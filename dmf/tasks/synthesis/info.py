@@ -7,11 +7,10 @@ from typing import Literal, TypeAlias
 from dmf.metric_info import MetricInfo
 
 Metric: TypeAlias = Literal["psnr", "ssim", "rmse", "mae", "nmse"]
+HeadKind: TypeAlias = Literal["linear", "bounded"]  # what the last layer gives: any number, or black to white
 METRICS: tuple[Metric, ...] = ("psnr", "ssim", "rmse", "mae", "nmse")
 
-HIGHEST_PSNR = (
-    100.0  # dB: an error of 1e-5 of the range. That of an exact copy is infinite, and no mean would survive it
-)
+HIGHEST_PSNR = 100.0  # dB: an error of 1e-5 of the range; that of an exact copy is infinite, which no mean survives
 DATA_RANGE = 1.0  # of what a task's images are scaled to: black is 0, white is 1
 
 _RANGE = f"Data range {DATA_RANGE:g}, from black to white."

@@ -1,27 +1,34 @@
 """Image synthesis: an image made of another."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from dmf.config import ExperimentConfig, FusionConfig
 from dmf.errors import ConfigError, UnknownNameError
-from dmf.options import Choice
+from dmf.options import Choice, Options
 from dmf.registry import Registry, unknown
-from dmf.tasks.base import Evaluation, OptionValue, Predict, SampleCase, Task
-from dmf.tasks.synthesis.info import DATA_RANGE, METRIC_INFO, METRICS
+from dmf.tasks.base import Evaluation, Predict, SampleCase, Task
+from dmf.tasks.synthesis.info import DATA_RANGE, METRIC_INFO, METRICS, HeadKind
 
 if TYPE_CHECKING:  # they need torch
     from torch import Tensor, nn
 
     from dmf.data import Dataset, PreparedData
     from dmf.data.batches import Batch
-    from dmf.tasks.synthesis.head import HeadKind
     from dmf.terms import Loss
 
-HEADS = ("linear", "bounded")
+
+class SynthesisOptions(Options):
+    """How the output becomes an image."""
+
+    head: HeadKind = Field("linear", description="Linear gives any number; bounded only those between black and white.")
+    residual: bool = Field(
+        False, description="Add the input back, so that the network learns what is to be added to it."
+    )
 
 
 class Synthesis(Task):
@@ -52,18 +59,13 @@ class Synthesis(Task):
     target = "image"
     dataset: ClassVar[str] = "contrast"
     terms: ClassVar[tuple[str, ...]] = ("l1", "ssim", "gradient")
-    defaults: ClassVar[Mapping[str, OptionValue]] = {"head": "linear", "residual": False}
-    about_options: ClassVar[Mapping[str, str]] = {
-        "head": "linear gives any number; bounded only those between black and white.",
-        "residual": "Add the input back, so that the network learns what is to be added to it.",
-    }
-    words: ClassVar[Mapping[str, tuple[str, ...]]] = {"head": HEADS}
+    declares: ClassVar[type[Options]] = SynthesisOptions
 
     def __init__(
         self, in_channels: int = 1, out_channels: int = 1, head: str = "linear", *, residual: bool = False
     ) -> None:
-        if head not in HEADS:
-            raise ConfigError(f"`head` must be one of: {', '.join(HEADS)}, got {head!r}.", "task_options")
+        if head not in get_args(HeadKind):
+            raise ConfigError(f"`head` must be one of: {', '.join(get_args(HeadKind))}, got {head!r}.", "task_options")
         if residual and in_channels != out_channels:
             raise ConfigError(
                 f"`residual` adds the input to the output, but images have {in_channels} channels and targets "
@@ -83,18 +85,7 @@ class Synthesis(Task):
 
     @classmethod
     def of(cls, dataset: "Dataset", config: ExperimentConfig) -> Self:
-        for option, value in config.task_options.items():
-            if option not in cls.defaults:
-                raise ConfigError(
-                    f"Task {cls.name!r} has no option {option!r}. It has: {', '.join(cls.defaults)}.", "task_options"
-                )
-            if type(value) is not type(cls.defaults[option]):
-                raise ConfigError(
-                    f"Option {option!r} of task {cls.name!r} must be of type {type(cls.defaults[option]).__name__}, "
-                    f"got {value!r}.",
-                    "task_options",
-                )
-        options = {**cls.defaults, **config.task_options}
+        options = cls.options(config)
         return cls(
             dataset.in_channels, dataset.target_channels, str(options["head"]), residual=bool(options["residual"])
         )

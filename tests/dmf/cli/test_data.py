@@ -9,6 +9,7 @@ def test_every_dataset_is_listed_with_whether_it_is_here(dmf):
     rows = {row["name"]: row for row in dmf("data", "list", "--json").json()}
     assert list(rows) == list(DATASETS)
     assert (rows["phantom"]["here"], rows["phantom"]["root"]) == (True, None)
+    assert rows["phantom"]["options"] == {"images": {"default": 256, "description": "How many images to simulate."}}
     assert rows["busi"]["here"] is False
     assert rows["busi"]["classes"] == ["background", "lesion"]
 
@@ -23,7 +24,7 @@ def test_people_get_a_table_of_datasets(dmf):
 def test_a_sound_dataset_is_reported(dmf):
     report = dmf("data", "check", "phantom", "--dataset-options", "images=6", "--json").json()
     assert report["problems"] == []
-    result = dmf("data", "check", "phantom", "--dataset-options", "images=6")
+    result = dmf("data", "check", "phantom,images=6")
     assert (result.status, result.out) == (0, "")
     assert "6" in result.err
 

@@ -100,7 +100,7 @@ def test_flags_have_a_no(dmf, tiny_options, store):
         (["extra"], "unexpected extra argument"),
         (["--batch-size", "1000"], "the largest batch size that works is 179"),
         (["--limit", "4"], "A batch of 8 cannot be filled from 2 training images"),
-        (["--dataset-options", "images=0"], "Option 'images' of dataset 'phantom' must be"),
+        (["--dataset-options", "images=0"], "Option 'images' of dataset 'phantom' takes a number"),
         (["--dataset", "busi", "--root", "no/such/folder"], "no/such/folder"),
         (["--dataset", "[/]"], "Unknown dataset '[/]'"),
         (["--run", "mad,gamma=1e308"], "gamma: input should be less than or equal to 1000000"),

@@ -28,9 +28,23 @@ def test_an_option_of_another_type_is_refused(value: object) -> None:
         Phantom(images=value)  # type: ignore[arg-type]
 
 
-def test_a_whole_number_may_stand_for_a_decimal_one(counting: type[Dataset], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counting, "defaults", {"threshold": 0.5})
-    assert counting(threshold=1).options == {"threshold": 1}
+def test_options_may_be_named_by_their_defaults_alone(counting: type[Dataset]) -> None:
+    class Thresholded(counting):  # type: ignore[misc, valid-type]
+        defaults = {"threshold": 0.5, "side": "left"}  # noqa: RUF012
+
+    assert Thresholded().options == {"threshold": 0.5, "side": "left"}
+    assert Thresholded(threshold=1).options["threshold"] == 1  # a whole number may stand for a decimal one
+    with pytest.raises(ConfigError, match=r"It has: threshold, side\."):
+        Thresholded(normal=True)
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_every_option_says_in_a_sentence_what_it_does(name: str) -> None:
+    declared = DATASETS[name].declares
+    assert {option: info.default for option, info in declared.model_fields.items()} == DATASETS[name].defaults
+    for option, info in declared.model_fields.items():
+        assert info.description, f"{name}: {option}"
+        assert info.description.endswith("."), f"{name}: {option}"
 
 
 def test_the_root_defaults_to_the_raw_folder(home: Path) -> None:

@@ -44,7 +44,9 @@ def test_a_mask_that_never_reaches_the_threshold_is_noted(fake_bus_synthetic: Pa
 
 @pytest.mark.parametrize("threshold", [0.0, 1.5, -1.0])
 def test_a_threshold_out_of_range_is_refused(threshold: float) -> None:
-    with pytest.raises(ConfigError, match="'threshold' of dataset 'bus_synthetic' must be above 0 and at most 1"):
+    with pytest.raises(
+        ConfigError, match="'threshold' of dataset 'bus_synthetic' takes a number above 0 and of at most 1"
+    ):
         BusSynthetic(threshold=threshold)
 
 

@@ -61,7 +61,7 @@ def test_pairing_by_order_needs_as_many_masks_as_images(fake_busc: Path) -> None
 
 
 def test_another_pairing_is_refused() -> None:
-    with pytest.raises(ConfigError, match="Option 'pairing' of dataset 'busc' must be name or order, got 'size'"):
+    with pytest.raises(ConfigError, match="Option 'pairing' of dataset 'busc' takes name or order; got 'size'"):
         Busc(pairing="size")
 
 

@@ -104,7 +104,7 @@ def test_slices_lie_between_base_and_top():
 @pytest.mark.parametrize("options", [{"subjects": 0}, {"slices": 51}])
 def test_impossible_numbers_are_refused(options):
     (name,) = options
-    with pytest.raises(ConfigError, match=f"Option '{name}' of dataset 'contrast' must be from 1 to"):
+    with pytest.raises(ConfigError, match=f"Option '{name}' of dataset 'contrast' takes a number from 1 to"):
         Contrast(**options).cases()
 
 

@@ -274,7 +274,7 @@ def test_inspect_sees_the_spacing_of_the_file(volumes: Callable[..., Path]) -> N
         ("group", "(", "one group"),
         ("intensity", "best", "percentile or window"),
         ("intensity", "window", "values that become black and white"),
-        ("high", 101, "from 0 to 100"),
+        ("high", 101, "a number above 0 and of at most 100"),
         ("window", "3:1", "values that become black and white"),
     ],
 )

@@ -213,7 +213,7 @@ def test_constant_and_equal_pictures_are_told_and_twins_found(pairs: Make, write
 @pytest.mark.parametrize(
     ("options", "wanted"),
     [
-        ({"colour": "all"}, "takes none or both or source or target; got 'all'"),
+        ({"colour": "all"}, "takes none, source, target or both; got 'all'"),
         ({"scale": "each"}, "takes common or own; got 'each'"),
         ({"intensity": "window"}, "takes the values that become black and white"),
         ({"low": 60.0, "high": 50.0}, "takes a percentile from 0 to 100"),

@@ -85,7 +85,7 @@ def test_the_four_class_phantom_numbers_lesions_by_kind() -> None:
 
 @pytest.mark.parametrize("images", [0, 100_000_000])
 def test_a_phantom_with_no_images_or_far_too_many_is_refused(images: int) -> None:
-    with pytest.raises(ConfigError, match=f"'images' of dataset 'phantom' must be from 1 to 20000, got {images}"):
+    with pytest.raises(ConfigError, match=f"of dataset 'phantom' takes a number from 1 to 20,000; got {images}"):
         Phantom(images=images).cases()
 
 

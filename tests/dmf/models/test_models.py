@@ -2,11 +2,15 @@
 
 import pytest
 import torch
+from pydantic import Field
+from torch import nn
 
 import dmf.models
 from dmf.config import ModelConfig
+from dmf.config_text import parse
 from dmf.errors import ConfigError, UnknownNameError
 from dmf.models import MODELS, UNet, build_model
+from dmf.options import Options
 
 NAMES = ["unet", "smp:unet/resnet18"]
 
@@ -80,3 +84,50 @@ def test_a_function_that_makes_no_network_is_told_what_to_return(monkeypatch):
     with pytest.raises(ConfigError, match=r"Model 'seven': expected a torch\.nn\.Module, got int\. Let its") as caught:
         build_model(ModelConfig(model="seven"), 1, 2, 64, 0)
     assert caught.value.field == "model"
+
+
+class Depth(Options):
+    depth: int = Field(2, ge=1, le=4, description="Layers.")
+    rate: float | None = Field(None, description="Share of what is dropped.")
+
+
+def own_model(config, in_channels, classes, image_size):
+    layers = [nn.Conv2d(in_channels, in_channels, 1) for _ in range(config.model_options["depth"] - 1)]
+    return nn.Sequential(*layers, nn.Dropout(config.model_options["rate"] or 0), nn.Conv2d(in_channels, classes, 1))
+
+
+own_model.declares = Depth
+
+
+@pytest.fixture
+def own(monkeypatch):
+    monkeypatch.setitem(MODELS._members, "own", own_model)
+
+
+def layers(text):
+    config = parse(ModelConfig, {"model": text})
+    return len(build_model(config, 1, 2, 32, 0))
+
+
+@pytest.mark.usefixtures("own")
+def test_a_network_of_one_s_own_has_options_of_its_own():
+    assert layers("own") == 3
+    assert layers("own,depth=4,rate=0.5") == 5
+    assert parse(ModelConfig, {"model": "own,depth=4,filters=8"}).filters == 8
+    assert parse(ModelConfig, {"model": "unet,filters=8"}) == ModelConfig(filters=8)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("own,depth=9", r"Option 'depth' of model 'own' takes a number from 1 to 4; got 9\."),
+        ("own,rate=x", r"Option 'rate' of model 'own' takes .*number.*; got 'x'\."),
+        ("own,width=3", r"Model 'own' has no option 'width'. It has: depth, rate\."),
+        ("unet,depth=2", r"Model 'unet' has no option 'depth'. It has none\."),
+    ],
+)
+@pytest.mark.usefixtures("own")
+def test_an_option_that_a_network_does_not_take_is_refused(text, words):
+    with pytest.raises(ConfigError, match=words) as caught:
+        layers(text)
+    assert caught.value.field == "model_options"

@@ -86,7 +86,7 @@ def test_every_network_can_make_images(head, model):
     [
         ({"depth": 3}, "has no option 'depth'. It has: head, residual"),
         ({"residual": "yes"}, "'residual' of task 'synthesis' must be of type bool, got 'yes'"),
-        ({"head": "round"}, "`head` must be one of: linear, bounded, got 'round'"),
+        ({"head": "round"}, "Option 'head' of task 'synthesis' takes linear or bounded; got 'round'"),
     ],
 )
 def test_options_that_cannot_be_are_refused(options, message):
