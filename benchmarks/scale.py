@@ -15,10 +15,10 @@ from dmf.studies.local import LocalEngine
 from dmf.studies.storing import store_plan
 
 WORKERS = (1, 2, 4)
-CELLS = 8
+CELLS = 4
 PLAN = StudyPlan(
     name="scale",
-    base={"image_size": 48, "filters": 8, "epochs": 6, "threads": 1, "device": "cpu", "auxiliary": "none"},
+    base={"image_size": 48, "filters": 8, "epochs": 3, "threads": 1, "device": "cpu", "auxiliary": "none"},
     configurations=({"weighting": "mad"}, {"weighting": "fixed"}),
     repeats=CELLS,
 )
