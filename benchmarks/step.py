@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,11 +18,15 @@ from dmf.jobs import Job
 from dmf.models import build_model
 from dmf.records import Record
 from dmf.runs import RunStore
+from dmf.tasks import Synthesis
 from dmf.training import TrainingRun
 
 TARGET = 1.03
 BLOCK = 10  # steps between two changes of side
 WARM_UP = 2  # blocks that are not counted
+LossFunction = Callable[[Tensor, Tensor], Tensor]
+Losses = Callable[[Workbench], LossFunction]
+BESIDE = {"same": "bare loop, same losses", "hand": "bare loop, plain CE + Dice"}
 
 
 def rows(quick: bool) -> list[Row]:
@@ -31,19 +35,34 @@ def rows(quick: bool) -> list[Row]:
     runs = (RunConfig(label="bayesian", fusion=FusionConfig(weighting="bayesian")),)
     training = TrainingConfig(device="cpu", epochs=10_000)
     config = ExperimentConfig(data=data, model=model, training=training, runs=runs)
-    size, filters = config.data.image_size, config.model.filters
-    taken = measure(config, blocks=3 if quick else 30)
-    beside = {"same": "bare loop, same losses", "hand": "bare loop, plain CE + Dice"}
+    blocks = 3 if quick else 30
+    return [
+        *_rows(config, "bayesian + CB-Dice", {"same": same_losses, "hand": hand_written}, blocks),
+        *_rows(_synthesis(config), "synthesis, cov", {"same": same_losses}, blocks),
+    ]
+
+
+def _synthesis(config: ExperimentConfig) -> ExperimentConfig:
+    """The same network and sizes on its losses by CoV weights."""
+    fusion = FusionConfig(weighting="cov", terms=Synthesis.terms, auxiliary="none")
+    data = config.data.model_copy(update={"dataset": Synthesis.dataset})
+    runs = (RunConfig(label="cov", fusion=fusion),)
+    return config.model_copy(update={"task": Synthesis.name, "data": data, "runs": runs})
+
+
+def _rows(config: ExperimentConfig, what: str, bare: Mapping[str, Losses], blocks: int) -> list[Row]:
+    size, filters, batch = config.data.image_size, config.model.filters, config.training.batch_size
+    taken = measure(config, bare, blocks)
     written = []
-    for name, words in beside.items():
+    for name in bare:
         pair = Pair(taken["ours"], taken[name])
         mine, other = pair.seconds
         is_promised = name == "same"
         written.append(
             Row(
-                f"training step, bayesian + CB-Dice, stored, {size} px, {filters} filters, batch {training.batch_size}",
+                f"training step, {what}, stored, {size} px, {filters} filters, batch {batch}",
                 milliseconds(mine),
-                f"{words} {milliseconds(other)}",
+                f"{BESIDE[name]} {milliseconds(other)}",
                 f"{pair.ratio:.3f}",
                 f"<= {TARGET}" if is_promised else "",
                 pair.ratio <= TARGET if is_promised else None,
@@ -52,12 +71,12 @@ def rows(quick: bool) -> list[Row]:
     return written
 
 
-def measure(config: ExperimentConfig, blocks: int) -> dict[str, list[float]]:
+def measure(config: ExperimentConfig, bare: Mapping[str, Losses], blocks: int) -> dict[str, list[float]]:
     """Seconds per step of each side, one entry per block of ``BLOCK`` steps."""
     workbench = build_workbench(config)
     with temporary_store(RestingStore) as store:
         job = new_job(store, config)
-        pacer = Pacer(job, workbench, store.awake, blocks)
+        pacer = Pacer(job, workbench, store.awake, bare, blocks)
         job.train(on_step=pacer)
     return {name: taken[WARM_UP:] for name, taken in pacer.taken.items()}
 
@@ -88,9 +107,11 @@ class Pacer:
     checkpoint, do not count.
     """
 
-    def __init__(self, job: Job, workbench: Workbench, awake: threading.Event, blocks: int) -> None:
+    def __init__(
+        self, job: Job, workbench: Workbench, awake: threading.Event, bare: Mapping[str, Losses], blocks: int
+    ) -> None:
         self._job, self._feed, self._awake = job, workbench.feed, awake
-        self._bare = {"same": bare_step(workbench, same_losses), "hand": bare_step(workbench, hand_written)}
+        self._bare = {name: bare_step(workbench, losses) for name, losses in bare.items()}
         self._blocks = blocks + WARM_UP
         self.taken: dict[str, list[float]] = {"ours": [], **{name: [] for name in self._bare}}
         self._steps: list[float] = []
@@ -121,19 +142,16 @@ class Pacer:
         return (time.perf_counter() - start) / BLOCK
 
 
-LossFunction = Callable[[Tensor, Tensor], Tensor]
-
-
-def bare_step(
-    workbench: Workbench, losses: Callable[[Workbench], LossFunction], *, capturable: bool = False
-) -> Callable[[Batch], None]:
+def bare_step(workbench: Workbench, losses: Losses, *, capturable: bool = False) -> Callable[[Batch], None]:
     """What one writes by hand: the same network, memory format and optimizer, and nothing kept.
 
     ``capturable`` makes it fit for a CUDA graph.
     """
     config, data, numerics = workbench.config, workbench.data, workbench.numerics
-    classes, size = len(data.class_names), config.data.image_size
-    model: nn.Module = build_model(config.model, data.images.shape[1], classes, size, config.training.seed)
+    task, size = workbench.task, config.data.image_size
+    model: nn.Module = task.network(
+        build_model(config.model, data.images.shape[1], task.output_channels, size, config.training.seed)
+    )
     model = model.to(numerics.device).to(memory_format=numerics.memory_format).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=config.training.lr, fused=True, capturable=capturable)
     loss = losses(workbench)

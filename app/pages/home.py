@@ -30,7 +30,7 @@ def show() -> None:
     with st.container(horizontal=True, gap="medium"):
         st.page_link(
             state.TOUR,
-            label="Teaching? A guided tour: five scenes, two minutes each",
+            label="Teaching? A guided tour: six scenes, two minutes each",
             icon=":material/school:",
             help="Recorded races that play by themselves, large enough for a projector, each with a question to try.",
         )

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 ROWS = {
     "losses": ["8x2x32x32, contiguous", "8x2x32x32, channels-last", "16x2x32x32, contiguous", "16x2x32x32, channels-"],
     "synthesis": ["L1, SSIM, gradient, frequency forward + backward, 8x1x32x32"],
-    "step": ["training step, bayesian", "training step, bayesian"],
+    "step": ["training step, bayesian", "training step, bayesian", "training step, synthesis, cov"],
     "gradients": [
         *(f"measured at the {place} every 10 steps" for place in ("logits", "parameters")),
         *(
@@ -37,6 +37,7 @@ ROWS = {
         "scene “A compounding prior",
         "scene “What the auxiliary loss",
         "scene “Class balance",
+        "scene “What does a blurred",
     ],
     "keeping": ["keeping a step of K=3"],
     "opening": ["import dmf.runs"],

@@ -225,5 +225,26 @@ def test_the_pictures_show_the_difference(examples: RunStore) -> None:
     assert np.isin(taken_for, (cyst, benign)).mean() > 0.3  # a good part of it for another kind
 
 
+def test_with_ssim_edges_come_nearer_to_those_of_the_target(examples: RunStore) -> None:
+    alone, with_it = runs_of(examples, "blur")
+    one, other = (scores(examples, run, "ssim") for run in (alone, with_it))
+    assert (other[2:] > one[2:]).all()  # ahead from the second epoch on
+    assert other[-1] > one[-1] + 0.04
+    squared = [scores(examples, run, "rmse")[-1] for run in (alone, with_it)]
+    assert squared[1] < squared[0]  # even the squared error ends lower
+    np.testing.assert_allclose(columns(examples, with_it, "weight"), 0.5)
+    rows = [row for row in examples.samples(alone.experiment) if row.kind == "truth" or row.epoch == 12]
+    pictures = {(row.run, row.case): decode(examples.sample_png(row.id)).astype(float) for row in rows}
+    for case in dict.fromkeys(row.case for row in rows):
+        truth, one, other = (steepness(pictures[run, case]) for run in (None, alone.id, with_it.id))
+        assert np.abs(other - truth).mean() < 0.95 * np.abs(one - truth).mean()  # edges come nearer
+        assert np.corrcoef(other.ravel(), truth.ravel())[0, 1] > np.corrcoef(one.ravel(), truth.ravel())[0, 1]
+
+
+def steepness(picture: Any) -> Any:
+    """How much neighbours differ at each pixel, (H-1, W-1)."""
+    return np.hypot(np.diff(picture, axis=0)[:, :-1], np.diff(picture, axis=1)[:-1])
+
+
 def test_the_file_of_the_scenes_is_small() -> None:
     assert (Path(__file__).parents[2] / "dmf" / "examples" / "scenes.zip").stat().st_size < 1e6

@@ -145,4 +145,5 @@ def settings(scene: Scene) -> dict[str, Any]:
     parts = (config.data, config.model, config.training)
     shared = {name: getattr(part, name) for part in parts for name in type(part).model_fields}
     fusion = config.runs[0].fusion.flat()
-    return shared | {name: value for name, value in fusion.items() if name != "weighting"}
+    of_task = {"task": config.task, "task_options": config.task_options}
+    return of_task | shared | {name: value for name, value in fusion.items() if name != "weighting"}
