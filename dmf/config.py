@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, field_validator, model_validator
 from pydantic_core import to_jsonable_python as to_jsonable
 
 from dmf import declared
@@ -215,6 +215,8 @@ class FusionConfig(FrozenConfig):
         description="Options of methods that are not chosen, by their word: a method that a run turns to has them.",
     )
 
+    _task: str | None = PrivateAttr(default_factory=declared.current_task)  # whose losses its names mean
+
     @field_validator("decay_every", mode="before")
     @classmethod
     def _number_in_words(cls, value: Any) -> Any:
@@ -254,6 +256,19 @@ class FusionConfig(FrozenConfig):
         return hash(tuple(getattr(self, name) for name in type(self).model_fields if name != "spare"))
 
     @property
+    def task(self) -> str | None:
+        """The task whose losses are meant: that of the experiment that it was read for; None where it was for none."""
+        return self._task
+
+    def for_task(self, task: str) -> Self:
+        """The same words, read with the losses of a task."""
+        if task == self._task:
+            return self
+        flat = self.flat(changed=True)
+        with declared.of_task(task):
+            return type(self).model_validate(flat)
+
+    @property
     def term_names(self) -> tuple[str, ...]:
         """What each loss is called in columns and charts: its name, the second of the same name ``tversky-2``."""
         return numbered([term.name for term in self.terms])
@@ -271,9 +286,10 @@ class FusionConfig(FrozenConfig):
             UnknownNameError: If the method is not known here.
         """
         kind, choice = kind_of(place), self.places[place]
-        found = declared.options(kind, choice)
-        if found is None:
-            raise UnknownNameError(unknown(kind, choice.name, declared.registry(kind)), kind)
+        with declared.of_task(self._task):
+            found = declared.options(kind, choice)
+            if found is None:
+                raise UnknownNameError(unknown(kind, choice.name, declared.registry(kind)), kind)
         return found
 
     def flat(self, *, changed: bool = False, spare: bool = True) -> dict[str, Any]:
@@ -299,12 +315,9 @@ class FusionConfig(FrozenConfig):
                 for name, value in found.items()
                 if getattr(self, name) != type(self).model_fields[name].default
             }
-        return (
-            found
-            | own
-            | gather(self.places, own_fields=type(self).model_fields, changed=changed)
-            | (self.spare if spare else {})
-        )
+        with declared.of_task(self._task):
+            of_methods = gather(self.places, own_fields=type(self).model_fields, changed=changed)
+        return found | own | of_methods | (self.spare if spare else {})
 
     def recorded(self) -> dict[str, Any]:
         """:meth:`flat` as plain data to be stored, with every option of every method that comes with the program.
@@ -312,7 +325,8 @@ class FusionConfig(FrozenConfig):
         What was not chosen stands at its default, so that runs of other methods, and of earlier versions, have the
         same fields, and a default that changes later does not change what is known of a run.
         """
-        others = {word: default_of(about.info) for word, about in declared.words().items() if about.is_built_in}
+        with declared.of_task(self._task):
+            others = {word: default_of(about.info) for word, about in declared.words().items() if about.is_built_in}
         flat = self.flat()
         given = {key.rpartition(".")[2] for key in flat if "." in key}
         found: dict[str, Any] = to_jsonable({word: value for word, value in others.items() if word not in given} | flat)
@@ -320,7 +334,8 @@ class FusionConfig(FrozenConfig):
 
     def replace(self, **words: Any) -> Self:
         """The same with other values, by field or word. Another method keeps the options that it shares by name."""
-        return type(self).model_validate(self.flat(changed=True) | words)
+        with declared.of_task(self._task):
+            return type(self).model_validate(self.flat(changed=True) | words)
 
     if not TYPE_CHECKING:  # a wrong name of a field stays an error to whoever checks types
 
@@ -328,7 +343,8 @@ class FusionConfig(FrozenConfig):
             """An option by its word: that of the chosen methods, else the default of the first that has it."""
             if word.startswith("_"):
                 return super().__getattr__(word)
-            return self.spare[word] if word in self.spare else value_of(self.places, word)
+            with declared.of_task(self._task):
+                return self.spare[word] if word in self.spare else value_of(self.places, word)
 
 
 class RunConfig(FrozenConfig):
@@ -360,6 +376,21 @@ class ExperimentConfig(FrozenConfig):
     plugins: tuple[PluginConfig, ...] = Field(
         (), description="Files of someone's own that hold what is named above; filled in when the experiment is made."
     )
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _losses_are_of_the_task(cls, data: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+        task = data.get("task", DEFAULT_TASK) if isinstance(data, Mapping) else getattr(data, "task", None)
+        with declared.of_task(task if isinstance(task, str) else None):
+            return read(data)
+
+    @field_validator("runs")
+    @classmethod
+    def _runs_are_of_the_task(cls, runs: tuple[RunConfig, ...]) -> tuple[RunConfig, ...]:
+        task = declared.current_task()
+        if task is None:
+            return runs
+        return tuple(run.model_copy(update={"fusion": run.fusion.for_task(task)}) for run in runs)
 
     @field_validator("runs")
     @classmethod

@@ -7,9 +7,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from dmf import declared
-from dmf.config import DataConfig, ExperimentConfig, FusionConfig, ModelConfig, RunConfig, TrainingConfig
+from dmf.config import DEFAULT_TASK, DataConfig, ExperimentConfig, FusionConfig, ModelConfig, RunConfig, TrainingConfig
 from dmf.errors import ConfigError
-from dmf.options import Choice, kinds_of, read_pairs, read_value, write_value
+from dmf.options import Choice, Options, kinds_of, read_pairs, read_value, write_value
 from dmf.registry import unknown
 
 SECTIONS: dict[str, type[BaseModel]] = {
@@ -182,9 +182,11 @@ def parse_run(base: FusionConfig | Mapping[str, Any], text: str) -> RunConfig:
         ConfigError: For an unknown field, a field without value, an option that none of its methods has, or a value
             that cannot work.
     """
-    common = base.flat(changed=True) if isinstance(base, FusionConfig) else base
+    is_fusion = isinstance(base, FusionConfig)
+    common = base.flat(changed=True) if is_fusion else base
     changes = run_changes(text)
-    run = _run(common, changes)
+    with declared.of_task(base.task if is_fusion else declared.current_task()):
+        run = _run(common, changes)
     refuse_idle(changes, [run.fusion])
     return run
 
@@ -205,13 +207,14 @@ def refuse_idle(words: Iterable[str], fusions: Sequence[FusionConfig]) -> None:
         ConfigError: That says which methods have it.
     """
     asked = [word for word in words if word not in FusionConfig.model_fields]
-    if not asked or any(None in map(_model_at, fusion.places.items()) for fusion in fusions):
+    models = {(index, place): model for index, one in enumerate(fusions) for place, model in _models_of(one).items()}
+    if not asked or None in models.values():
         return  # of a method that is not known nobody knows the options
     had = {
         name
-        for fusion in fusions
-        for place, choice in fusion.places.items()
-        for option, word in _model_at((place, choice)).words().items()
+        for (_, place), model in models.items()
+        if model is not None
+        for option, word in model.words().items()
         for name in (word, f"{place}.{word}", f"{place}.{option}")
     }
     for word in asked:
@@ -228,9 +231,13 @@ def _has(methods: Sequence[str]) -> str:
     return "has it" if len(methods) == 1 else "have it"
 
 
-def _model_at(item: tuple[str, Choice]) -> Any:
-    place, choice = item
-    return declared.options_model("weighting" if place == "weighting" else "loss", choice.name)
+def _models_of(fusion: FusionConfig) -> dict[str, type[Options] | None]:
+    """What the method at each place declares of its options; None where it is not known here."""
+    with declared.of_task(fusion.task):
+        return {
+            place: declared.options_model("weighting" if place == "weighting" else "loss", choice.name)
+            for place, choice in fusion.places.items()
+        }
 
 
 def _label(fusion: FusionConfig, changes: Mapping[str, str]) -> str:
@@ -279,10 +286,11 @@ def experiment(
     common = {field: text for field, text in texts.items() if field not in elsewhere and field not in of_task}
     written = [run_changes(run) for run in runs]
     chosen = list(weightings) or ([] if written else list(DEFAULT_WEIGHTINGS))
-    raced = [_run(common, run_changes(word)) for word in chosen]
+    with declared.of_task(of_task.get("task", DEFAULT_TASK)):
+        raced = [_run(common, run_changes(word)) for word in chosen]
+        others = [_run(common, changes) for changes in written]
     config: ExperimentConfig = build(
-        ExperimentConfig,
-        {"name": name, **of_task, **parts, "runs": (*raced, *(_run(common, changes) for changes in written))},
+        ExperimentConfig, {"name": name, **of_task, **parts, "runs": (*raced, *others)}
     )
     if typed is not None:
         refuse_idle([word for word in common if word in typed], [run.fusion for run in config.runs])

@@ -2,11 +2,16 @@
 
 A configuration knows methods by name alone, and is read where no torch is. Only once it is validated, with options that
 are some method's own, are the registries asked, here and nowhere else below them.
+
+Two tasks may have losses of one name. Which of them is meant is known where a configuration is read, of its task: within
+:func:`of_task` that task's losses come before those of the others.
 """
 
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
@@ -23,6 +28,7 @@ _REGISTRIES: dict[Kind, tuple[str, str]] = {
     "weighting": ("dmf.weighting", "WEIGHTINGS"),
     "loss": ("dmf.tasks", "TASKS"),
 }
+_TASK: ContextVar[str | None] = ContextVar("dmf_task", default=None)
 _LOADED = {**_REGISTRIES, "loss": ("dmf.tasks.segmentation.losses", "LOSSES")}
 
 
@@ -51,16 +57,36 @@ class Word:
         return any(getattr(found[name], "__module__", "").startswith("dmf.") for name in self.methods)
 
 
+@contextmanager
+def of_task(name: str | None) -> Iterator[None]:
+    """Names of losses mean those of this task, as long as it has them; those of other tasks are still known.
+
+    Args:
+        name: Of the task; for None, and for one that is not known here, a name means the loss of the first task.
+    """
+    token = _TASK.set(name)
+    try:
+        yield
+    finally:
+        _TASK.reset(token)
+
+
+def current_task() -> str | None:
+    """The task whose losses are meant here; None outside of :func:`of_task`."""
+    return _TASK.get()
+
+
 def registry(kind: Kind) -> Mapping[str, Any]:
-    """The methods of a kind."""
+    """The methods of a kind; where several tasks have a loss of one name, that of the current task or the first."""
     module, name = _REGISTRIES[kind]
     found: Mapping[str, Any] = getattr(importlib.import_module(module), name)
     if kind == "weighting":
         return found
     losses: dict[str, Any] = {}
-    for task in found.values():  # a name that several tasks have means the loss of the first
-        losses = {**task.losses(), **losses} if losses else dict(task.losses())
-    return losses
+    for one in found.values():
+        losses = {**losses, **{name: loss for name, loss in one.losses().items() if name not in losses}}
+    current = _TASK.get()
+    return {**losses, **found[current].losses()} if current in found else losses
 
 
 def task(name: str) -> Any | None:

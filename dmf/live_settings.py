@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from dmf import declared
 from dmf.config import FusionConfig, PluginConfig, TrainingConfig
 from dmf.config_text import parse, shorten
 from dmf.errors import ConfigError
@@ -48,7 +49,8 @@ class Settings:
             raise ConfigError(f"{field}: this run has no auxiliary loss, so there is nothing to turn.", field)
         if field == "lr":
             return Settings(parse(TrainingConfig, {"lr": value}).lr, self.fusion)
-        return Settings(self.lr, parse(FusionConfig, self.fusion.flat(changed=True) | {field: value}))
+        with declared.of_task(self.fusion.task):
+            return Settings(self.lr, parse(FusionConfig, self.fusion.flat(changed=True) | {field: value}))
 
     def value(self, field: str) -> float | str:
         """What one live setting stands at."""

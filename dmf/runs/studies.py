@@ -114,7 +114,7 @@ def begin(
         config,
         name=config["name"],
         labels=[run["label"] for run in config["runs"]],
-        run_configs=[FusionConfig.model_validate(run["fusion"]).recorded() for run in config["runs"]],
+        run_configs=[run.fusion.recorded() for run in ExperimentConfig.model_validate(config).runs],
         environment=environment,
         task=config["task"],
         now=now,

@@ -7,7 +7,6 @@ its best and of its worst case.
 from collections.abc import Sequence
 from typing import Any
 
-from dmf import declared
 from dmf.config import FusionConfig
 from dmf.errors import ConfigError, UnknownNameError
 from dmf.options import Choice
@@ -71,8 +70,7 @@ def build_loss(
     """
     choice = Choice.model_validate(loss)
     found = _class(choice.name, "terms")
-    model = declared.options_model("loss", choice.name)
-    assert model is not None
+    model = found.declares
     words = model.words()
     common = {} if config is None else {word: getattr(config, word) for word in words.values()}
     own = {words.get(option, option): value for option, value in choice.options.items()}
