@@ -182,12 +182,14 @@ def parse_run(base: FusionConfig | Mapping[str, Any], text: str) -> RunConfig:
         ConfigError: For an unknown field, a field without value, an option that none of its methods has, or a value
             that cannot work.
     """
-    is_fusion = isinstance(base, FusionConfig)
-    common = base.flat(changed=True) if is_fusion else base
-    changes = run_changes(text)
-    with declared.of_task(base.task if is_fusion else declared.current_task()):
+    if isinstance(base, FusionConfig):
+        common, task = base.flat(changed=True), base.task
+    else:
+        common, task = dict(base), declared.current_task()
+    with declared.of_task(task):
+        changes = run_changes(text)
         run = _run(common, changes)
-    refuse_idle(changes, [run.fusion])
+        refuse_idle(changes, [run.fusion])
     return run
 
 
@@ -284,18 +286,17 @@ def experiment(
     # Of each run as a whole: what cannot work with one weighting may well with another.
     elsewhere = {field for model in SECTIONS.values() if model is not FusionConfig for field in model.model_fields}
     common = {field: text for field, text in texts.items() if field not in elsewhere and field not in of_task}
-    written = [run_changes(run) for run in runs]
-    chosen = list(weightings) or ([] if written else list(DEFAULT_WEIGHTINGS))
     with declared.of_task(of_task.get("task", DEFAULT_TASK)):
+        written = [run_changes(run) for run in runs]
+        chosen = list(weightings) or ([] if written else list(DEFAULT_WEIGHTINGS))
         raced = [_run(common, run_changes(word)) for word in chosen]
         others = [_run(common, changes) for changes in written]
-    config: ExperimentConfig = build(
-        ExperimentConfig, {"name": name, **of_task, **parts, "runs": (*raced, *others)}
-    )
+    config: ExperimentConfig = build(ExperimentConfig, {"name": name, **of_task, **parts, "runs": (*raced, *others)})
     if typed is not None:
-        refuse_idle([word for word in common if word in typed], [run.fusion for run in config.runs])
-        for changes, run in zip(written, config.runs[len(raced) :], strict=True):
-            refuse_idle(changes, [run.fusion])
+        with declared.of_task(config.task):
+            refuse_idle([word for word in common if word in typed], [run.fusion for run in config.runs])
+            for changes, run in zip(written, config.runs[len(raced) :], strict=True):
+                refuse_idle(changes, [run.fusion])
     return config
 
 

@@ -3,8 +3,8 @@
 A configuration knows methods by name alone, and is read where no torch is. Only once it is validated, with options that
 are some method's own, are the registries asked, here and nowhere else below them.
 
-Two tasks may have losses of one name. Which of them is meant is known where a configuration is read, of its task: within
-:func:`of_task` that task's losses come before those of the others.
+Two tasks may have losses of one name. Which of them is meant is known where a configuration is read, by its task:
+within :func:`of_task` that task's losses come before those of the others.
 """
 
 import importlib
@@ -86,7 +86,7 @@ def registry(kind: Kind) -> Mapping[str, Any]:
     for one in found.values():
         losses = {**losses, **{name: loss for name, loss in one.losses().items() if name not in losses}}
     current = _TASK.get()
-    return {**losses, **found[current].losses()} if current in found else losses
+    return losses if current is None or current not in found else {**losses, **found[current].losses()}
 
 
 def task(name: str) -> Any | None:

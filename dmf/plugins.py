@@ -23,7 +23,7 @@ from typing import Any
 
 from dmf import declared
 from dmf.config import DEFAULT_TASK, ExperimentConfig, PluginConfig
-from dmf.errors import PLUGIN_MODULE, ConfigError, reason
+from dmf.errors import PLUGIN_MODULE, ConfigError, UnknownNameError, reason
 from dmf.options import Options
 from dmf.paths import plugin_files
 from dmf.registry import Registry
@@ -283,7 +283,7 @@ def _members(file: Path, module: ModuleType) -> dict[str, dict[str, Any]]:
         if not isinstance(members, Mapping):
             raise _refusal(f"Plug-in {file}: {word} must be a dict of names, got {type(members).__name__}.")
         for name, member in members.items():
-            for wrong in (*_wrong_name(word, name, member), *_wrong_member(word, name, member)):
+            for wrong in (*_wrong_name(word, name, member, found), *_wrong_member(word, name, member)):
                 raise _refusal(f"Plug-in {file}: {wrong}")
         if members:
             found[word] = dict(members)
@@ -295,8 +295,14 @@ def _members(file: Path, module: ModuleType) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _wrong_name(word: str, name: object, member: object) -> Iterator[str]:
-    registry = registry_of(word, member)
+def _wrong_name(word: str, name: object, member: object, beside: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Why a name cannot be taken; ``beside`` is what the file adds before it, such as the task of a loss."""
+    own = beside.get("TASKS", {}).get(getattr(member, "task", DEFAULT_TASK))
+    try:
+        registry = own.losses() if word == "LOSSES" and own is not None else registry_of(word, member)
+    except UnknownNameError as error:
+        yield f"loss {name!r} is of no task that there is. {error}"
+        return
     kind = registry.kind
     if not isinstance(name, str) or not _NAME.fullmatch(name) or name in RESERVED:
         yield (

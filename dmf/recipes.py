@@ -38,8 +38,9 @@ def as_command(config: ExperimentConfig, *, run: str | None = None, events: str 
         ConfigError: If there is no such run, or a value cannot be typed (e.g. a folder whose name ends in a space).
     """
     chosen = _alone(config, run)
-    typed = _typed(chosen, spare=events is not None)
-    _check(chosen, typed)
+    with declared.of_task(config.task):
+        typed = _typed(chosen, spare=events is not None)
+        _check(chosen, typed)
     words = [_option(name, text) for name, text in typed.texts.items()]
     words += [f"--weighting {shlex.quote(word)}" for word in typed.weightings]
     words += [f"--run {shlex.quote(text)}" for text in typed.runs]
@@ -61,7 +62,8 @@ def as_events(config: ExperimentConfig, changes: SettingChanges, run: str | None
         ConfigError: As :func:`as_command`.
     """
     chosen = _alone(config, run)
-    read = _check(chosen, _typed(chosen))
+    with declared.of_task(config.task):
+        read = _check(chosen, _typed(chosen))
     pairs = zip(chosen.runs, read.runs, strict=True)
     named = {said.label: turned for one, said in pairs if (turned := changes.get(one.label))}
     return events_text(named) if named else ""

@@ -329,6 +329,73 @@ DATASETS = {"gradients": Gradients}
 """
 
 
+WHOLE = (
+    INVERT.replace(
+        "        return LossBank({name: LOSSES_OF_IT.build(name) for name in config.terms})\n",
+        "        terms = {}\n"
+        "        for name, term in zip(config.term_names, config.terms, strict=True):\n"
+        "            loss = LOSSES_OF_IT[term.name]\n"
+        "            terms[name] = loss.from_options(loss.declares.of_words(term.options))\n"
+        "        return LossBank(terms)\n",
+    )
+    + '''
+from typing import ClassVar
+
+from pydantic import Field
+
+from dmf.options import Options, slider
+from dmf.weighting import FixedWeighting
+
+
+class PullOptions(FixedWeighting.declares):
+    strength: float = Field(1.0, gt=0, description="How hard it pulls.", json_schema_extra=slider(0.1, 10))
+    rounds: int = Field(3, ge=1, description="How often it pulls in a step.")
+
+
+class Pull(FixedWeighting):
+    """Fixed weights, the first loss times a strength."""
+
+    title: ClassVar[str] = "Pull"
+    declares: ClassVar = PullOptions
+
+    def __init__(self, count, *, strength=1.0, rounds=3, **options):
+        first = [strength * rounds, *[1.0] * (count - 1)]
+        super().__init__(count, **{**options, "weights": options.get("weights") or first})
+
+
+class PowerOptions(Options):
+    exponent: float = Field(2.0, gt=0, description="To which power differences are raised.")
+
+
+class Power(Loss):
+    """The mean power of differences; it belongs to the task of this file."""
+
+    title: ClassVar[str] = "Power"
+    measures: ClassVar[str] = "A power of the difference."
+    task: ClassVar[str] = "invert"
+    declares: ClassVar = PowerOptions
+
+    def __init__(self, exponent=2.0):
+        super().__init__()
+        self.exponent = exponent
+
+    def forward(self, prediction):
+        return (prediction.output - prediction.target).abs().pow(self.exponent).mean()
+
+
+WEIGHTINGS = {"pull": Pull}
+LOSSES = {"power": Power}
+'''
+)
+"""A weighting with two options, a loss with one, a dataset and a task, in one file."""
+
+
+@pytest.fixture
+def whole_plugin(plugin):
+    """The path of a plug-in with a weighting of two options, a loss with one, a dataset and a task of its own."""
+    return plugin(WHOLE, "whole.py")
+
+
 @pytest.fixture
 def invert():
     """The text of a plug-in with a task of its own: the negative of an image, by two losses, judged by a distance."""

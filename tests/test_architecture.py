@@ -83,7 +83,6 @@ MAY_IMPORT: dict[str, set[str]] = {
             "dmf.data",
             "dmf.models",
             "dmf.terms",
-            "dmf.tasks.segmentation.losses",
             "dmf.weighting",
             "dmf.fusion",
             "dmf.tasks",

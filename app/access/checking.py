@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from app.access.plugins import added
 from app.views import Checked, Choices
-from dmf import config_text
+from dmf import config_text, declared
 from dmf.config import DEFAULT_TASK, DataConfig, ExperimentConfig, FusionConfig, RunConfig, TrainingConfig
 from dmf.config_text import SECTIONS
 from dmf.errors import ConfigError, DataError, DMFError
@@ -77,6 +77,11 @@ def check(values: Mapping[str, Any], runs: Sequence[str], name: str) -> Checked:
 
 @st.cache_data(ttl=10, max_entries=64, show_spinner=False)
 def _check(values: dict[str, Any], runs: tuple[str, ...], name: str) -> Checked:
+    with declared.of_task(values.get("task", DEFAULT_TASK)):
+        return _checked(values, runs, name)
+
+
+def _checked(values: Mapping[str, Any], runs: Sequence[str], name: str) -> Checked:
     problems: dict[str | None, str] = {}
     for model in SECTIONS.values():
         try:

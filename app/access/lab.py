@@ -315,7 +315,7 @@ def evenness(config: FusionConfig, weights: Weights) -> Evenness:
 
 
 def run_settings(id: str) -> dict[str, Any]:
-    """Everything a run was trained with but its method, as configuration field to value.
+    """Everything a run was trained with but its method, as configuration field to value; its task among them.
 
     Raises:
         RunNotFoundError: If there is no such run.
@@ -328,6 +328,8 @@ def run_settings(id: str) -> dict[str, Any]:
         for name, value in experiment.config.get(section, {}).items()
     }
     return {
+        "task": experiment.task,
+        "task_options": experiment.config.get("task_options", {}),
         **sections,
         **{name: value for name, value in run.config.items() if name in names_of(FusionConfig) and name != "weighting"},
     }

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from app.access.checking import _plainly
 from app.access.reading import follow, store
 from app.views import SettingsChanged
+from dmf import declared
 from dmf.config import FusionConfig
 from dmf.errors import ConfigError
 from dmf.live_settings import Settings
@@ -44,7 +45,7 @@ def change_settings(experiment_id: str, run_ids: Sequence[str], values: Mapping[
         own = {name: value for name, value in values.items() if value != now[name]}
         if run.config["auxiliary"] == "none" and not none_has_auxiliary:  # of several runs, those that have one
             own = {name: value for name, value in own.items() if name not in OF_AUXILIARY}
-        problems |= _problems(run.config, now, own)
+        problems |= _problems(snapshot.experiment.task, run.config, now, own)
         commands += [(run.id, name, value) for name, value in own.items()]
     if problems or not commands:
         return SettingsChanged(problems)
@@ -66,9 +67,12 @@ def change_settings(experiment_id: str, run_ids: Sequence[str], values: Mapping[
     return SettingsChanged(asked=tuple(names), events=tuple(events), unanswered=tuple(late))
 
 
-def _problems(config: Mapping[str, object], now: Mapping[str, Value], values: Mapping[str, Value]) -> dict[str, str]:
+def _problems(
+    task: str, config: Mapping[str, object], now: Mapping[str, Value], values: Mapping[str, Value]
+) -> dict[str, str]:
     fusion = {name: value for name, value in now.items() if name != "lr"}
-    settings = Settings(float(now["lr"]), FusionConfig.model_validate({**config, **fusion}))
+    with declared.of_task(task):
+        settings = Settings(float(now["lr"]), FusionConfig.model_validate({**config, **fusion}))
     problems = {}
     for name, value in values.items():
         try:

@@ -97,7 +97,7 @@ def form(choices: Callable[[str], Choices], check: Check, start: Callable[[Exper
     values["device"] = field(TrainingConfig, "device", slots, names["device"])
     runs, places = runs_table(names)
     with st.expander("More"):
-        methods = option_groups(runs, values["terms"], values["auxiliary"])
+        methods = option_groups(runs, values["terms"], values["auxiliary"], offered.task)
         more, name = _more(dataset, offered, methods, slots)
     values |= more
     checked = check(values, runs, name)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from app.components.fields import named
 from dmf import declared
-from dmf.config import FusionConfig
+from dmf.config import DEFAULT_TASK, FusionConfig
 from dmf.config_text import run_changes
 from dmf.declared import Kind
 from dmf.errors import ConfigError
@@ -14,13 +14,16 @@ TITLES: Mapping[Kind, str] = {"weighting": "Weighting", "loss": "Losses"}
 """What options are called that all chosen methods of a kind have."""
 
 
-def option_groups(runs: Sequence[str], terms: Iterable[str], auxiliary: str) -> dict[str, tuple[str, ...]]:
+def option_groups(
+    runs: Sequence[str], terms: Iterable[str], auxiliary: str, task: str = DEFAULT_TASK
+) -> dict[str, tuple[str, ...]]:
     """Words of options by the title of the group they belong to: that of their kind, or the methods that have them.
 
     Args:
         runs: The race, as ``--run`` reads it; one that cannot be read adds nothing.
         terms: Loss terms that are common to the runs, as texts of choices.
         auxiliary: Their auxiliary loss.
+        task: Whose losses these are.
     """
     weightings: dict[str, None] = {}
     for run in runs:
@@ -30,7 +33,8 @@ def option_groups(runs: Sequence[str], terms: Iterable[str], auxiliary: str) -> 
             continue
         weightings[Choice.named(weighting)] = None
     losses = dict.fromkeys(map(Choice.named, (*terms, auxiliary)))
-    return _groups("weighting", weightings) | _groups("loss", losses)
+    with declared.of_task(task):
+        return _groups("weighting", weightings) | _groups("loss", losses)
 
 
 def _groups(kind: Kind, methods: Iterable[str]) -> dict[str, tuple[str, ...]]:

@@ -62,7 +62,8 @@ def settings(row: int) -> tuple[str, ...]:
         chosen += [("loss", word) for word in ([held] if isinstance(held, str) else held)]
     words: dict[str, None] = {}
     for kind, name in chosen:
-        model = declared.options_model(kind, Choice.named(name))
+        with declared.of_task(task()):
+            model = declared.options_model(kind, Choice.named(name))
         words |= dict.fromkeys(model.words().values() if model else ())
     own = [name for name in FusionConfig.model_fields if name not in ("weighting", "spare")]
     return tuple(sorted([*own, *words], key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST)))
@@ -179,12 +180,13 @@ def _read(base: FusionConfig, run: str, options: Mapping[str, Sequence[str]]) ->
 
 def _base() -> FusionConfig:
     """The common settings, as far as they can work."""
-    try:
-        found: FusionConfig = parse(
-            FusionConfig, {name: common(name) for name in names_of(FusionConfig) if name != "weighting"}
-        )
-    except ConfigError:
-        return FusionConfig()
+    with declared.of_task(task()):
+        try:
+            found: FusionConfig = parse(
+                FusionConfig, {name: common(name) for name in names_of(FusionConfig) if name != "weighting"}
+            )
+        except ConfigError:
+            return FusionConfig()
     return found
 
 

@@ -1,11 +1,12 @@
 """All that a method promises, looked at one after another."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
-from dmf.errors import ConfigError
+from dmf import declared
+from dmf.errors import ConfigError, UnknownNameError
 from dmf.methods.checks import CHECKS, BrokenPromiseError, NotForThisMethodError, Subject
 from dmf.methods.others import DATASET_CHECKS, LOSS_CHECKS, MODEL_CHECKS, TASK_CHECKS
 from dmf.plugins import WORDS, Plugin, registry_of
@@ -41,7 +42,8 @@ def check_method(word: str, name: str) -> Iterator[Finding]:
         UnknownNameError: If there is no such method.
     """
     kind = registry_of(word).kind
-    registry_of(word)[name]  # raises
+    if name not in _known(word):
+        raise UnknownNameError(unknown(kind, name, _known(word)))
     for promise, check in _checks(word, name).items():
         try:
             check()
@@ -75,11 +77,16 @@ def methods_called(name: str) -> list[tuple[str, str]]:
     Raises:
         ConfigError: If there is none.
     """
-    found = [(word, name) for word in WORDS if name in registry_of(word)]
+    found = [(word, name) for word in WORDS if name in _known(word)]
     if not found:
-        choices = dict.fromkeys(each for word in WORDS for each in registry_of(word))
+        choices = dict.fromkeys(each for word in WORDS for each in _known(word))
         raise ConfigError(f"{unknown('method', name, choices)} A file of your own ends in .py.", "method")
     return found
+
+
+def _known(word: str) -> Mapping[str, Any]:
+    """What there is of a kind; losses of every task."""
+    return declared.registry("loss") if word == "LOSSES" else registry_of(word)
 
 
 def _checks(word: str, name: str) -> dict[str, Callable[[], Any]]:

@@ -1,17 +1,19 @@
 """What tasks, losses, models and datasets of someone's own promise; :mod:`dmf.methods.checks` is for weightings."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from dmf.config import DataConfig, ModelConfig
+from dmf.config import DataConfig, ExperimentConfig, FusionConfig, ModelConfig, RunConfig
 from dmf.data import DATASETS, BrokenDataError, Dataset, build_dataset, target_of
+from dmf.errors import UnknownNameError
 from dmf.methods.checks import NotForThisMethodError, require
 from dmf.models import build_model
-from dmf.tasks import find_task
-from dmf.tasks.segmentation.losses import Loss, Prediction, build_loss
+from dmf.registry import unknown
+from dmf.tasks import TASKS, Task, find_task
 
 CLASSES, SIZE = 2, 64
 
@@ -19,46 +21,91 @@ CLASSES, SIZE = 2, 64
 # Losses
 
 
-def _loss(name: str) -> Loss:
-    return build_loss(name, class_ratios=[1 / CLASSES] * CLASSES)
+class _Judged:
+    """A loss as the bank of its task computes it, and pictures to judge it by."""
+
+    def __init__(self, name: str) -> None:
+        self.task = task_of_loss(name)
+        data = DataConfig(dataset=self.task.dataset)
+        fusion = FusionConfig(terms=(name,), auxiliary="none")
+        config = ExperimentConfig(task=self.task.name, data=data, runs=(RunConfig(label=name, fusion=fusion),))
+        made = self.task.of(build_dataset(data), config)
+        self.channels = made.output_channels
+        self._bank: Any = made.bank(config.runs[0].fusion)  # what has terms, and what they share
+
+    def __call__(self, output: Tensor, target: Tensor) -> Any:
+        (loss,) = self._bank.terms
+        return loss(self._bank.prediction(output, target))
+
+    @property
+    def is_of_classes(self) -> bool:
+        """Whether a target holds the class of each pixel; else it is an image in 0..1."""
+        return self.task.target == "classes"
+
+    @property
+    def side(self) -> int:
+        """Of the pictures; images are large enough for similarities at several scales."""
+        return 8 if self.is_of_classes else 192
+
+    def output(self) -> Tensor:
+        """Of an untrained network."""
+        shape = (2, self.channels, self.side, self.side)
+        return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+
+    def target(self) -> Tensor:
+        """A square in each picture."""
+        square = torch.zeros(2, self.side, self.side, dtype=torch.int64)
+        square[:, self.side // 4 : 3 * self.side // 4, self.side // 4 : 3 * self.side // 4] = 1
+        return square if self.is_of_classes else square[:, None].expand(-1, self.channels, -1, -1).float()
+
+    def sure(self, of: Tensor) -> Tensor:
+        """The output that is sure of ``of``."""
+        if not self.is_of_classes:
+            return of
+        return (torch.nn.functional.one_hot(of, self.channels).movedim(-1, 1).float() - 0.5) * 16
 
 
-def _target() -> Tensor:
-    """(2, 8, 8): a square in each image."""
-    target = torch.zeros(2, 8, 8, dtype=torch.int64)
-    target[:, 2:6, 2:6] = 1
-    return target
+def task_of_loss(name: str) -> type[Task]:
+    """The first task that has a loss of this name.
 
-
-def _sure(of: Tensor) -> Tensor:
-    """Logits (2, 2, 8, 8) that are sure of ``of``."""
-    return (torch.nn.functional.one_hot(of, CLASSES).movedim(-1, 1).float() - 0.5) * 16
+    Raises:
+        UnknownNameError: If none has.
+    """
+    tasks = [find_task(task) for task in TASKS]
+    found = next((task for task in tasks if name in task.losses()), None)
+    if found is None:
+        raise UnknownNameError(unknown("loss", name, dict.fromkeys(loss for task in tasks for loss in task.losses())))
+    return found
 
 
 def loss_is_one_finite_number(name: str) -> None:
-    """The loss of any logits is a finite scalar."""
-    logits = torch.randn(2, CLASSES, 8, 8, generator=torch.Generator().manual_seed(0))
-    empty = torch.zeros(2, 8, 8, dtype=torch.int64)
-    for about, target in (("", _target()), (" of images that show nothing", empty)):
-        value = _loss(name)(Prediction(logits, target))
+    """The loss of any output is a finite scalar."""
+    judged = _Judged(name)
+    target = judged.target()
+    for about, of in (("", target), (" of images that show nothing", torch.zeros_like(target))):
+        value = judged(judged.output(), of)
         require(isinstance(value, Tensor) and value.ndim == 0, f"a loss must be a scalar tensor, got {value!r}")
         require(bool(torch.isfinite(value)), f"the loss{about} is not finite: {value.item()}")
 
 
 def loss_has_a_gradient(name: str) -> None:
-    """The gradient reaches the logits, and is finite."""
-    logits = torch.randn(2, CLASSES, 8, 8, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    value = _loss(name)(Prediction(logits, _target()))
-    require(value.requires_grad, "no gradient reaches the logits; do not detach, and take no argmax")
-    (slope,) = torch.autograd.grad(value, logits)
-    require(bool(torch.isfinite(slope).all()), "the gradient at the logits is not finite everywhere")
-    require(bool(slope.any()), "the gradient at the logits is zero everywhere")
+    """The gradient reaches the output of the network, and is finite."""
+    judged = _Judged(name)
+    output, what = judged.output().requires_grad_(), "logits" if judged.is_of_classes else "output"
+    value = judged(output, judged.target())
+    require(value.requires_grad, f"no gradient reaches the {what}; do not detach, and take no argmax")
+    (slope,) = torch.autograd.grad(value, output)
+    require(bool(torch.isfinite(slope).all()), f"the gradient at the {what} is not finite everywhere")
+    require(bool(slope.any()), f"the gradient at the {what} is zero everywhere")
 
 
 def right_is_better_than_wrong(name: str) -> None:
     """Being sure of the truth costs less than being sure of the opposite."""
-    target = _target()
-    best, worst = (_loss(name)(Prediction(_sure(of), target)).item() for of in (target, 1 - target))
+    judged = _Judged(name)
+    target = judged.target()
+    best, worst = (judged(judged.sure(of), target).item() for of in (target, 1 - target))
+    if judged(judged.sure(target), 1 - target).item() == best:
+        raise NotForThisMethodError("looks at no target")
     require(best < worst, f"being right costs {best:.4g} and being wrong {worst:.4g}; a loss is lower when right")
 
 
@@ -118,14 +165,17 @@ def dataset_lists_cases(name: str) -> None:
 
 
 def dataset_reads_a_case(name: str) -> None:
-    """The first case is an image and a mask of the same size, of class numbers that there are."""
+    """The first case is an image and a mask of the same size, of class numbers that there are; or two images."""
     dataset = _here(name)
     pair = dataset.load(dataset.cases()[0])
-    for what, pixels, dimensions in (("image", pair.image, (2, 3)), ("mask", pair.mask, (2,))):
-        fits = isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8 and pixels.ndim in dimensions
+    is_of_classes = dataset.target == "classes"
+    parts = (("image", pair.image, (2, 3)), ("mask", pair.mask, (2,) if is_of_classes else (2, 3)))
+    for what, pixels, dimensions in parts:
+        kind = np.dtype(np.uint8 if what == "mask" and is_of_classes else dataset.pixel_type)
+        fits = isinstance(pixels, np.ndarray) and pixels.dtype == kind and pixels.ndim in dimensions
         got = f"{pixels.dtype} {pixels.shape}" if isinstance(pixels, np.ndarray) else type(pixels).__name__
-        shapes = "(H, W)" if what == "mask" else "(H, W) or (H, W, C)"
-        require(fits, f"the {what} must be a uint8 array {shapes}, got {got}")
+        shapes = "(H, W)" if dimensions == (2,) else "(H, W) or (H, W, C)"
+        require(fits, f"the {what} must be a {kind} array {shapes}, got {got}")
     require(
         pair.image.shape[:2] == pair.mask.shape,
         f"image {pair.image.shape[:2]} and mask {pair.mask.shape} must be of one size",
@@ -134,6 +184,8 @@ def dataset_reads_a_case(name: str) -> None:
     require(
         channels == dataset.in_channels, f"the image has {channels} channels, in_channels says {dataset.in_channels}"
     )
+    if not is_of_classes:
+        return
     classes = len(dataset.class_names)
     highest = int(pair.mask.max(initial=0, where=pair.mask != dataset.ignore))
     require(highest < classes, f"the mask names class {highest}, class_names has {classes}, counted from 0")

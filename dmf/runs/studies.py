@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
-from dmf.config import ExperimentConfig, FusionConfig
+from dmf.config import ExperimentConfig
 from dmf.errors import ConfigError, RunNotFoundError
 from dmf.records import Event, RunState
 from dmf.runs.engine import one_at_a_time

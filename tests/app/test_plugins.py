@@ -229,7 +229,7 @@ def test_a_task_of_a_plugin_is_the_first_choice_and_has_its_own_losses_and_datas
     test = visit("train")
     task = test.selectbox(key="form-task")
     assert task.value == "segmentation"
-    assert task.options[-1] == "invert"
+    assert task.options[-1] == "Inversion"
     task.select("invert").run()
     datasets = test.selectbox(key="form-invert-dataset")
     assert (datasets.value, datasets.options) == ("gradients", ["contrast", "gradients"])  # all with images as targets

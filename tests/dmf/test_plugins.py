@@ -326,3 +326,11 @@ def test_looking_at_a_trained_network_and_its_images_runs_no_file_that_only_the_
     assert load_trained(store, experiment.runs[0].id).class_names == ("background", "square")
     for recorded in (kept, ExperimentConfig.model_validate(kept)):
         assert build.original_case(recorded, "square-03").image.shape == (40, 40)
+
+
+def test_a_loss_of_a_task_that_is_nowhere_is_refused(plugin):
+    file = plugin(
+        "from dmf.losses import MeanDice\n\nclass Mine(MeanDice):\n    task = 'nowhere'\n\nLOSSES = {'mine': Mine}\n"
+    )
+    with pytest.raises(ConfigError, match=r"loss 'mine' is of no task that there is\. Unknown task 'nowhere'"):
+        load_plugin(file)

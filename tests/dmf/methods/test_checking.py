@@ -34,3 +34,18 @@ def test_a_file_is_looked_at_whole_or_by_name(plugin):
         ConfigError, match=r"Plug-in .*mine\.py adds nothing called 'three'\. Choose one of: one, two\."
     ):
         methods_of(loaded, "three")
+
+
+@pytest.mark.parametrize("name", ["l1", "ms-ssim", "frequency"])
+def test_losses_of_images_are_looked_at_with_images(name):
+    findings = list(check_method("LOSSES", name))
+    assert [finding.result for finding in findings] == ["pass"] * 3
+
+
+def test_a_loss_that_looks_at_no_target_is_not_asked_whether_right_is_better():
+    *_, last = check_method("LOSSES", "tv")
+    assert (last.result, last.reason) == ("skip", "looks at no target")
+
+
+def test_a_dataset_of_images_to_be_made_can_be_read():
+    assert {finding.result for finding in check_method("DATASETS", "contrast")} == {"pass"}
