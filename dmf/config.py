@@ -83,8 +83,8 @@ class ModelConfig(FrozenConfig):
 
     model: str = Field(
         "unet",
-        description="The network: unet (the paper's), or smp:<architecture>/<encoder> of segmentation-models-pytorch; "
-        "its options may stand behind the name, as in unet,filters=32.",
+        description="The network: unet (the paper's) or smp:<architecture>/<encoder> of segmentation-models-pytorch, "
+        "with options as in unet,filters=32.",
     )
     filters: int = Field(
         16, ge=1, le=256, description="Size of the U-Net: channels of its first level, doubled at each deeper one."

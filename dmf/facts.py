@@ -101,13 +101,15 @@ def title(name: str) -> str:
 
 
 def option_title(word: str) -> str | None:
-    """What an option of a loss is called beside those of others: ``"Tversky: false positives"``; None for any other."""
-    if not declared.is_loaded("loss"):
+    """What an option is called among those of all methods, ``"CoV: memory of the mean"``; None if none has the word."""
+    kinds: tuple[Kind, ...] = ("weighting", "loss")
+    if not all(declared.is_loaded(kind) for kind in kinds):
         return _kept_options().get(word)
-    found = declared.words("loss").get(word)
-    if found is None or not found.info.title:
+    found = declared.words().get(word)
+    if found is None:
         return None
-    return found.info.title if len(found.methods) > 1 else f"{title(found.methods[0])}: {_lower(found.info.title)}"
+    called = found.info.title or found.name.replace("_", " ").capitalize()
+    return called if len(found.methods) > 1 else f"{title(found.methods[0])}: {_lower(called)}"
 
 
 def _lower(text: str) -> str:
@@ -147,7 +149,7 @@ def in_json() -> str:
             about = facts(kind, name)
             if about is not None and member.__module__.startswith("dmf."):
                 found.setdefault(kind, {})[name] = asdict(about)
-    built_in = [word for word, about in declared.words("loss").items() if about.is_built_in]
+    built_in = [word for word, about in declared.words().items() if about.is_built_in]
     found["option"] = {word: called for word in built_in if (called := option_title(word))}
     return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
 

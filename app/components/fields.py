@@ -49,49 +49,19 @@ LABELS = {
     "metrics_over": "Scores are counted over",
     "keep_probabilities": "Keep probabilities of",
     "probabilities_mb": "Probabilities, at most (MB)",
-    "weights": "Fixed or first weights",
-    "history_min": "History, least",
     "history_max": "History, most",
-    "symlog": "Symmetric logarithm",
-    "minmax": "Min-max scaling",
-    "eps": "Epsilon",
-    "floor": "Floor of the spread",
-    "rho": "Prior memory ρ",
-    "sum_to": "Weights sum to",
-    "cov_mean": "CoV: mean",
-    "cov_decay": "CoV: memory of the mean",
-    "cov_variance": "CoV: variance",
-    "softadapt_variant": "SoftAdapt: variant",
-    "beta": "SoftAdapt: β",
-    "window": "SoftAdapt: window",
-    "slope": "SoftAdapt: slope",
-    "temperature": "DWA: temperature",
-    "block_steps": "DWA: steps of a block",
-    "weight_seed": "Random: seed",
-    "mu": "Tchebycheff: μ",
-    "ideal": "Tchebycheff: best losses",
-    "max_change": "Most change of a weight in a step",
-    "base_weights": "Base weights",
-    "famo_lr": "FAMO: learning rate",
-    "famo_decay": "FAMO: weight decay",
-    "lower_bounds": "FAMO: least losses",
-    "weights_lr": "Learned weights: learning rate",
-    "uncertainty_form": "Uncertainty: likelihood",
-    "uncertainty_start": "Uncertainty: log variance at the start",
-    "gradnorm_alpha": "GradNorm: α",
-    "gradnorm_lr": "GradNorm: learning rate",
-    "gradient_of": "Gradient methods: gradient at",
     "gradients": "Measure gradients at",
     "gradients_every": "Steps between measurements",
     "schedule": "Decay shape",
     "decay_every": "Decay period",
-    "smoothing": "Smoothing of weights",
 }
 
 
-def label(name: str) -> str:
-    """What a field is called."""
-    return LABELS.get(name) or facts.option_title(name) or name.replace("_", " ").capitalize()
+def label(name: str, method: str = "") -> str:
+    """What a field is called; beside the ``method`` whose option it is, without that method's name."""
+    title = LABELS.get(name) or facts.option_title(name) or name.replace("_", " ").capitalize()
+    title = title.removeprefix(f"{facts.title(method)}: ")
+    return title[:1].upper() + title[1:]
 
 
 def named(name: str) -> str:

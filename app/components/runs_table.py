@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -129,7 +130,7 @@ def _row(row: int, number: int, dash: Dash, options: Mapping[str, Sequence[str]]
                 _editor(row, number, options, fields)
             st.caption("The same on the command line:")
             st.code(f"--run {rows.text(row)}", language=None, wrap_lines=True)
-        said = " · ".join(_briefly(name, value) for name, value in rows.differences(row).items())
+        said = " · ".join(_briefly(rows.method(row), name, value) for name, value in rows.differences(row).items())
         if said:
             st.html(f'<p class="differs">{html.escape(said)}</p>')
         return Slot(row, st.empty(), fields)
@@ -145,7 +146,7 @@ def _editor(row: int, number: int, options: Mapping[str, Sequence[str]], slots: 
         f"Settings of run {number} that differ",
         list(dict.fromkeys((*rows.settings(row), *rows.overridden(row)))),
         key=rows.key(row, "settings"),
-        format_func=label,
+        format_func=partial(label, method=rows.method(row)),
         on_change=rows.follow_choice,
         args=(row,),
         placeholder="None: as all runs",
@@ -160,6 +161,7 @@ def _editor(row: int, number: int, options: Mapping[str, Sequence[str]], slots: 
             info.get_default(),
             info.description or "",
             options.get(name),
+            title=label(name, rows.method(row)),
             key=rows.key(row, name),
         )
         slots[name] = st.empty()
@@ -203,12 +205,12 @@ def _use_text(options: Mapping[str, Sequence[str]]) -> None:
         st.session_state[_TEXT_OPEN] = False
 
 
-def _briefly(name: str, value: str) -> str:
-    """``"γ₀ 5"``, ``"auxiliary none"``, ``"symlog off"``."""
+def _briefly(method: str, name: str, value: str) -> str:
+    """``"γ₀ 5"``, ``"auxiliary none"``, ``"symlog off"``, in a row of that method."""
     if value in (to_text(True), to_text(False)):
         value = "on" if value == to_text(True) else "off"
     if name in ("auxiliary", "terms"):
         value = ", ".join(named(word) for word in value.split(":"))
-    title = label(name)
+    title = label(name, method)
     is_word = title[1:2].islower()  # and not the name of a method, such as MAD
     return f"{BRIEF.get(name, title[0].lower() + title[1:] if is_word else title)} {value}"

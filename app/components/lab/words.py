@@ -28,7 +28,7 @@ def in_words(error: DMFError | str, titles: Mapping[str, str] | None = None) -> 
         titles: Field to what it is called, where the form does not know it.
 
     Returns:
-        ``"Prior memory ρ must be below 1, got 1."`` for ``"rho: input should be less than 1, got 1."``
+        ``"Bayesian: prior memory ρ must be below 1, got 1."`` for ``"rho: input should be less than 1, got 1."``
     """
     if isinstance(error, RunNotFoundError):
         return f"{str(error).partition('. ')[0]}. Choose one of the list."

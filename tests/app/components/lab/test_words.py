@@ -12,11 +12,11 @@ from dmf.replay import Synthetic
 @pytest.mark.parametrize(
     ("run", "words"),
     [
-        ("bayesian,rho=1", "Prior memory ρ must be below 1, got 1."),
-        ("bayesian,rho=x", "Prior memory ρ must be a number, got 'x'."),
+        ("bayesian,rho=1", "Bayesian: prior memory ρ must be below 1, got 1."),
+        ("bayesian,rho=x", "Bayesian: prior memory ρ must be a number, got 'x'."),
         ("mad,history_max=2.5", "History, most must be a whole number, got 2.5."),
         ("variance,eps=0", "Epsilon must be above 0, got 0."),
-        ("bayesian,prior=foo", "Prior must be 'tempered', 'fixed' or 'compound', got 'foo'."),
+        ("bayesian,prior=foo", "Bayesian: prior must be 'tempered', 'fixed' or 'compound', got 'foo'."),
         ("mad,weights=0:0:0", "Fixed or first weights: at least one must be above 0."),
         (
             "softadapt,window=500",
