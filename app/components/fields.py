@@ -17,7 +17,7 @@ from dmf import facts
 from dmf.config_text import SECTIONS, field_info, names_of, to_text
 from dmf.options import Choice
 
-NAMES = {"": "As usual", "none": "None"}
+NAMES = {"none": "None"}
 """How what is no method is written for people; methods and tasks say it themselves."""
 
 _AT_LOGITS = "gradient_of=logits"
@@ -150,11 +150,16 @@ def widget(
     words = _words(kinds)
     if options is not None or (words and not _numbers(kinds)):
         choices = options or words
-        return _held(st.selectbox, default, about, options=choices, index=_index(default, choices), format_func=named)
+        index = _index(default, choices)
+        return _held(st.selectbox, default, about, options=choices, index=index, format_func=_named_or_usual)
     if _is_number(kinds):
         return _number(_numbers(kinds)[0], default, about, type(None) in kinds)
     typed = _held(st.text_input, default, about, value=default)
     return typed if typed.strip() or type(None) not in kinds else None
+
+
+def _named_or_usual(word: str) -> str:
+    return named(word) or "As usual"
 
 
 def as_held(name: str, annotation: Any, value: Any) -> Any:
