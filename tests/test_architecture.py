@@ -22,6 +22,7 @@ FLOOR = {
     "dmf.config_text",
     "dmf.declared",
     "dmf.facts",
+    "dmf.form_text",
     "dmf.former",
     "dmf.live_settings",
     "dmf.metric_info",

@@ -1,20 +1,18 @@
 """What the form may hold, and whether what it holds can work."""
 
-import re
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import streamlit as st
-from pydantic import ValidationError
 
 from app.access.plugins import added
 from app.views import Checked, Choices
-from dmf import config_text, declared
-from dmf.config import DEFAULT_TASK, DataConfig, ExperimentConfig, FusionConfig, RunConfig, TrainingConfig
-from dmf.config_text import SECTIONS
+from dmf import config_text
+from dmf.config import DEFAULT_TASK, DataConfig, ExperimentConfig, FusionConfig, TrainingConfig
 from dmf.errors import ConfigError, DataError, DMFError
+from dmf.form_text import read_form
 from dmf.plugins import loaded
 from dmf.tasks import find_task
 
@@ -77,90 +75,12 @@ def check(values: Mapping[str, Any], runs: Sequence[str], name: str) -> Checked:
 
 @st.cache_data(ttl=10, max_entries=64, show_spinner=False)
 def _check(values: dict[str, Any], runs: tuple[str, ...], name: str) -> Checked:
-    with declared.of_task(values.get("task", DEFAULT_TASK)):
-        return _checked(values, runs, name)
-
-
-def _checked(values: Mapping[str, Any], runs: Sequence[str], name: str) -> Checked:
-    problems: dict[str | None, str] = {}
-    for model in SECTIONS.values():
-        try:
-            config_text.parse(model, {key: values[key] for key in config_text.names_of(model) if key in values})
-        except ConfigError as error:
-            for blamed, sentence in _blamed(error):
-                problems.setdefault(blamed, _plainly(blamed, sentence))
-    # The rest is looked at as well, so that whoever corrects one field is not told of the next only then.
-    rest = {key: value for key, value in values.items() if key not in problems}
-    rows: dict[int, tuple[str | None, str]] = {}
-    notes: dict[int, str] = {}
-    try:
-        sound = _read(rest, runs, rows, notes)
-        config = config_text.experiment(rest, runs=sound, name=name)
-    except ConfigError as error:
-        problems.setdefault(error.field, _plainly(error.field, str(error)))
-        return Checked(problems=problems, rows=rows, notes=notes)
-    tried = _tried(config, [index for index in range(len(runs)) if index not in rows])
-    problems = {**tried.problems, **problems}
-    rows |= tried.rows
-    return Checked(None if problems or rows else config, problems, rows, notes, tried.images)
-
-
-def _blamed(error: ConfigError) -> list[tuple[str | None, str]]:
-    cause = error.__cause__
-    return config_text.problems(cause) if isinstance(cause, ValidationError) else [(error.field, str(error))]
-
-
-def _read(
-    values: Mapping[str, Any],
-    runs: Sequence[str],
-    rows: dict[int, tuple[str | None, str]],
-    notes: dict[int, str],
-) -> list[str]:
-    """The runs that can be read and differ; ``rows`` gets what is wrong with others, ``notes`` what is worth knowing.
-
-    Raises:
-        ConfigError: If the common settings cannot work.
-    """
-    base = config_text.parse(
-        FusionConfig, {key: values[key] for key in config_text.names_of(FusionConfig) if key in values}
-    )
-    read: dict[int, RunConfig] = {}
-    for index, text in enumerate(runs):
-        empty = next((part[:-1] for part in text.split(",") if part.endswith("=")), None)
-        if empty is not None:
-            rows[index] = empty, "a value is missing."
-            continue
-        try:
-            run = config_text.parse_run(base, text)
-        except ConfigError as error:
-            blamed, sentence = _blamed(error)[0]
-            rows[index] = blamed, _plainly(blamed, sentence)
-            continue
-        for other, earlier in read.items():
-            if earlier.label == run.label:
-                rows[index] = None, f"the same as run {other + 1}; change or remove one of them."
-                break
-            if earlier.fusion == run.fusion:
-                notes.setdefault(index, f"Trains just as run {other + 1} does.")
-        else:
-            read[index] = run
-    return [runs[index] for index in read]
-
-
-def _plainly(field: str | None, sentence: str) -> str:
-    plain = sentence.removeprefix(f"{field}: ").replace("input should be", "must be", 1)
-    for stilted, written in _PLAINER.items():
-        plain = plain.replace(stilted, written, 1)
-    return re.sub(r"got '([-+.\w]+)'", r"got \1", plain)  # a number typed in a run comes as text
-
-
-_PLAINER = {
-    "greater than or equal to": "at least",
-    "less than or equal to": "at most",
-    "greater than": "above",
-    "less than": "below",
-    "a valid number, unable to parse string as a number": "a number",
-}
+    read = read_form(values, runs, name)
+    if read.config is None:
+        return Checked(problems=read.problems, rows=read.rows, notes=read.notes)
+    tried = _tried(read.config, read.places)
+    problems, rows = {**tried.problems, **read.problems}, {**read.rows, **tried.rows}
+    return Checked(None if problems or rows else read.config, problems, rows, read.notes, tried.images)
 
 
 def _tried(config: ExperimentConfig, places: Sequence[int]) -> Checked:

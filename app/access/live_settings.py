@@ -3,12 +3,12 @@
 import time
 from collections.abc import Mapping, Sequence
 
-from app.access.checking import _plainly
 from app.access.reading import follow, store
 from app.views import SettingsChanged
 from dmf import declared
 from dmf.config import FusionConfig
 from dmf.errors import ConfigError
+from dmf.form_text import plainly
 from dmf.live_settings import Settings
 from dmf.records import RunState
 from dmf.runs import EventRow
@@ -78,5 +78,5 @@ def _problems(
         try:
             settings = settings.changed(name, value)
         except ConfigError as error:
-            problems[name] = _plainly(name, str(error))
+            problems[name] = plainly(name, str(error))
     return problems
