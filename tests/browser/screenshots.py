@@ -147,3 +147,23 @@ def test_take_pictures_of_the_tour(browser, app_server: str) -> None:
         page.wait_for_timeout(2000)
         page.screenshot(path=IMAGES / f"tour-{scheme}.png")
         context.close()
+
+
+@pytest.mark.browser
+def test_take_pictures_of_synthesis(browser, app_server: str, dashboard) -> None:
+    """Image synthesis on Train: source, target, and what two runs make of it, with differences in colours."""
+    store = dashboard.store
+    environment = {**os.environ, "DMF_HOME": str(dashboard.home), "DMF_STORE": str(store.url)}
+    options = ["--task", "synthesis", "--terms", "l2:ssim", "--image-size", "64", "--filters", "8", "--limit", "120"]
+    options += ["--epochs", "8", "--lr", "0.002", "--threads", "1", "--run", "fixed,weights=1:0", "--run", "cov"]
+    subprocess.run([sys.executable, "-m", "dmf", "train", "--json", *options], env=environment, check=True)
+    experiment = next(one for one in store.experiments() if one.task == "synthesis")
+    context = browser.new_context(viewport=WIDE, color_scheme="light")
+    page = context.new_page()
+    page.goto(f"{app_server}/train?experiment={experiment.id}")
+    page.locator(".st-key-samples .colour-bar").wait_for(timeout=PATIENCE)
+    page.get_by_label("Epochs", exact=True).wait_for(timeout=PATIENCE)
+    page.locator(".st-key-samples").scroll_into_view_if_needed()
+    page.wait_for_timeout(3000)
+    page.screenshot(path=IMAGES / "synthesis-light.png")
+    context.close()
