@@ -37,13 +37,16 @@ def method_groups(config: Method, options: Sequence[str]) -> list[Group]:
     adjusted = [name for name in used if hint(_info(name), "folded") and name not in each]
     own = [name for name in used if name not in (*each, *adjusted)]
     own.sort(key=lambda name: name in MEMORY)
-    groups = [Group(tuple(map(_control, own)))] if own else []
+    method = config.weighting.name
+    groups = [Group(tuple(_control(name, method) for name in own))] if own else []
     for name in each:
-        is_all_there_is = config.weighting.name == "fixed" and name == "weights"
-        groups.append(Group(tuple(_per_loss(name, config.term_names)), label(name), _help(name), not is_all_there_is))
+        is_all_there_is = method == "fixed" and name == "weights"
+        groups.append(
+            Group(tuple(_per_loss(name, config.term_names)), label(name, method), _help(name), not is_all_there_is)
+        )
     if adjusted:
         about = "Limits, smoothing and scaling of the weights."
-        groups.append(Group(tuple(map(_control, adjusted)), "Adjustments", about, True))
+        groups.append(Group(tuple(_control(name, method) for name in adjusted), "Adjustments", about, True))
     return groups
 
 
@@ -160,8 +163,8 @@ def numeric(options: Sequence[str]) -> list[str]:
     return [name for name in options if slider_of(name) is not None and "seed" not in name]
 
 
-def _control(name: str) -> Control:
-    about: dict[str, Any] = {"name": name, "label": label(name), "help": _help(name)}
+def _control(name: str, method: str) -> Control:
+    about: dict[str, Any] = {"name": name, "label": label(name, method), "help": _help(name)}
     annotation = _info(name).annotation
     if annotation is bool:
         return Control(**about, kind="check")
