@@ -44,13 +44,15 @@ def test_choose_the_task_watch_it_compare_and_look_along_a_line(
         told = json.loads(seen.told("weights-step", "last") or "{}")
         return {name: value for name, value in told.items() if value is not None}
 
-    until(lambda: any(name.startswith("ssim") for name in weights()), "weights of the losses of synthesis")
+    until(lambda: any(name.startswith("SSIM") for name in weights()), "weights of the losses of synthesis")
     until(lambda: any(abs(value - 1 / 3) > 0.01 for value in weights().values()), "unequal weights")
     until(lambda: all(run.state is RunState.FINISHED for run in store.experiment(seen.experiment).runs), "the end", 300)
     differences = page.locator(".st-key-samples img[alt^=Difference]")
     until(lambda: differences.count() == 4 * len(ids), "a difference map of each run and image")
     until(lambda: differences.first.evaluate("image => image.naturalWidth") == 32, "the first difference map")
     page.locator(".st-key-samples .colour-bar").wait_for()
+    bar = page.locator(".st-key-samples .colour-bar i").first
+    until(lambda: (bar.bounding_box() or {"width": 0})["width"] > 100, "a bar wide enough to see its colours")
 
     page.goto(f"{app_server}/compare?runs={','.join(ids)}")
     for metric in ("PSNR", "SSIM", "RMSE"):
