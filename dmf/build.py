@@ -12,7 +12,7 @@ import torch
 
 from dmf.config import DEFAULT_TASK, DataConfig, ExperimentConfig, FusionConfig, PluginConfig, RunConfig
 from dmf.config_text import build as from_plain
-from dmf.data import DATASETS, Dataset, PreparedData, build_dataset, prepare, split_cases, target_of
+from dmf.data import DATASETS, Dataset, PreparedData, build_dataset, dataset_class, prepare, split_cases, target_of
 from dmf.data.batches import DeviceData
 from dmf.data.original import Original, read_labels, read_original
 from dmf.data.prepare import choose_cases
@@ -170,8 +170,7 @@ def dataset_options(name: str) -> type[Options]:
     Raises:
         UnknownNameError: If no dataset has this name.
     """
-    found: type[Options] = DATASETS[name].declares  # type: ignore[attr-defined]
-    return found
+    return dataset_class(name).declares
 
 
 def model_options(name: str) -> type[Options]:
@@ -189,7 +188,7 @@ def dataset_title(name: str) -> str:
     Raises:
         UnknownNameError: If no dataset has this name.
     """
-    return str(DATASETS[name].title)  # type: ignore[attr-defined]
+    return dataset_class(name).title
 
 
 @naming_plugins()

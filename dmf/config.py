@@ -402,7 +402,7 @@ class ExperimentConfig(FrozenConfig):
         return runs
 
 
-NOTEBOOK = {
+NOTEBOOK: dict[str, bool | int | float | str] = {
     "history_min": 50,
     "history_max": 150,
     "floor": 0.0,

@@ -18,6 +18,7 @@ from dmf.declared import Kind
 from dmf.options import default_of
 
 FILE = Path(__file__).with_name("facts.json")
+_KINDS: tuple[Kind, ...] = ("weighting", "loss")
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Facts:
 def facts(kind: Kind, name: str) -> Facts | None:
     """What is known of a method; None where it is not known here."""
     if not declared.is_loaded(kind):
-        return _kept().get((kind, name))
+        return _kept()[0].get((kind, name))
     found = declared.method(kind, name)
     if found is None:
         return None
@@ -102,9 +103,8 @@ def title(name: str) -> str:
 
 def option_title(word: str) -> str | None:
     """What an option is called among those of all methods, ``"CoV: memory of the mean"``; None if none has the word."""
-    kinds: tuple[Kind, ...] = ("weighting", "loss")
-    if not all(declared.is_loaded(kind) for kind in kinds):
-        return _kept_options().get(word)
+    if not all(declared.is_loaded(kind) for kind in _KINDS):
+        return _kept()[1].get(word)
     found = declared.words().get(word)
     if found is None:
         return None
@@ -123,16 +123,10 @@ def is_other_at_logits(weighting: str) -> bool:
 
 
 @cache
-def _kept() -> dict[tuple[str, str], Facts]:
+def _kept() -> tuple[dict[tuple[Kind, str], Facts], dict[str, str]]:
+    """Facts by kind and name, and titles of options by word, as the file has them."""
     kept = json.loads(FILE.read_text(encoding="utf-8"))
-    kinds: tuple[Kind, ...] = ("weighting", "loss")
-    return {(kind, name): _read(about) for kind in kinds for name, about in kept[kind].items()}
-
-
-@cache
-def _kept_options() -> dict[str, str]:
-    kept: dict[str, str] = json.loads(FILE.read_text(encoding="utf-8"))["option"]
-    return kept
+    return {(kind, name): _read(about) for kind in _KINDS for name, about in kept[kind].items()}, kept["option"]
 
 
 def _read(about: dict[str, Any]) -> Facts:
@@ -142,9 +136,8 @@ def _read(about: dict[str, Any]) -> Facts:
 
 def in_json() -> str:
     """The text of ``facts.json``: what the methods that come with the program say of themselves now."""
-    kinds: tuple[Kind, ...] = ("weighting", "loss")
     found: dict[str, dict[str, object]] = {}
-    for kind in kinds:
+    for kind in _KINDS:
         for name, member in declared.registry(kind).items():
             about = facts(kind, name)
             if about is not None and member.__module__.startswith("dmf."):

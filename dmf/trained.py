@@ -89,7 +89,7 @@ class Trained:
             image = np.stack([image] * 3, axis=-1)
         seen = torch.from_numpy(_planes(preprocess(image, self.config.data).resized))[None].float() / 255
         batch = Batch(seen, torch.empty(0), torch.empty(0))
-        return next(self.task.kept(predictor(self.model, nullcontext), [batch]))  # type: ignore[arg-type]
+        return next(self.task.kept(predictor(self.model, nullcontext), [batch]))
 
     def make(self, pair: RawPair) -> Made:
         """What it makes of a case of a dataset of its kind, for a task whose targets are images.
@@ -100,7 +100,7 @@ class Trained:
         data = self.config.data
         source = _planes(preprocess(pair.image, data).resized).astype(np.float32) / np.float32(self.dataset.white)
         target = _planes(square(pair.mask, data.image_size, data.fit)).astype(np.float32)
-        predict = predictor(self.model, nullcontext)  # type: ignore[arg-type]
+        predict = predictor(self.model, nullcontext)
         output = predict(torch.from_numpy(source)[None])[0].float().numpy()
         return Made(source, target / np.float32(self.dataset.target_white), output)
 

@@ -148,6 +148,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.tasks.synthesis": {
         *("app.tasks.base", "app.tasks.synthesis.access", "app.tasks.synthesis.views"),
         *("app.access", "app.views", "app.components", "app.charts", "app.state", "app.theme"),
+        *("dmf.metric_info", "dmf.tasks.synthesis"),  # of which its info: what metrics are called and mean
     },
     "app.tasks.synthesis.views": {"app.views"},
     "app.tasks.synthesis.access": {

@@ -5,6 +5,7 @@ torch.
 """
 
 from pathlib import Path
+from typing import cast
 
 from dmf.config import DataConfig
 from dmf.data.about import Card, describe, is_here
@@ -84,6 +85,7 @@ __all__ = [
     "check",
     "class_ratios",
     "convert",
+    "dataset_class",
     "describe",
     "download",
     "find_duplicates",
@@ -153,13 +155,22 @@ def build_dataset(config: DataConfig, seed: int = 0) -> Dataset:
     return dataset
 
 
+def dataset_class(name: str) -> type[Dataset]:
+    """What a dataset declares of itself, without building it.
+
+    Raises:
+        UnknownNameError: If no dataset has this name.
+    """
+    return cast("type[Dataset]", DATASETS[name])  # a registry may hold any factory, this one holds classes
+
+
 def target_of(name: str) -> str:
     """What the targets of a dataset are: ``classes`` of pixels, or an ``image``.
 
     Raises:
         UnknownNameError: If no dataset has this name.
     """
-    return str(DATASETS[name].target)  # type: ignore[attr-defined]  # its members are classes
+    return dataset_class(name).target
 
 
 def _refuse_impossible(root: Path) -> None:

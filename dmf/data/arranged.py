@@ -65,9 +65,9 @@ class ArrangedFiles(MatchedFiles):
     def __init__(self, root: Path | None = None, seed: int = 0, **options: OptionValue) -> None:
         super().__init__(root, seed, **options)
         for option, refusal in (("group", grouping.refusal), ("split", given.refusal)):
-            wanted = refusal(self._said(option))
+            wanted = refusal(self.said(option))
             if wanted is not None:
-                raise self._refused(option, self._said(option), wanted)
+                raise self._refused(option, self.said(option), wanted)
 
     def cases(self) -> list[Case]:
         """Images by folder, then by number, with groups and parts of a split where there are any."""
@@ -85,7 +85,7 @@ class ArrangedFiles(MatchedFiles):
         problems = super().problems()
         entries = self._entries()
         bare = [entry.id for entry in entries if not entry.masks]
-        if bare and self._said("missing") != "empty":
+        if bare and self.said("missing") != "empty":
             sides = self.sides
             ways = tuple(f"missing={way}" for way in self._words("missing") if way != "refuse")
             what = f"holds no {sides.mask} for {len(bare)} of {len(entries)} {sides.image}s ({in_words(bare)})"
@@ -102,8 +102,8 @@ class ArrangedFiles(MatchedFiles):
         except BrokenDataError:
             return []
         remarks = super().remarks()
-        if bare and self._said("missing") in ("leave", "empty"):
-            done = "left out" if self._said("missing") == "leave" else "taken as background alone"
+        if bare and self.said("missing") in ("leave", "empty"):
+            done = "left out" if self.said("missing") == "leave" else "taken as background alone"
             sides = self.sides
             remarks.append(f"{len(bare)} {sides.image}s without a {sides.mask} are {done}: {in_words(bare, 6)}")
         return [*remarks, *self._groups(self._entries()).remarks]
@@ -113,16 +113,16 @@ class ArrangedFiles(MatchedFiles):
         entries = self._entries()
         if not entries:
             return []
-        doubts = [] if self._said(self.sides.mask_option) else list(self.discovered().doubts)
-        if not self._said("group"):
+        doubts = [] if self.said(self.sides.mask_option) else list(self.discovered().doubts)
+        if not self.said("group"):
             proposed = grouping.propose(entries, self.root, self.listed.files)
             doubts += [] if proposed is None else [proposed]
         several = [entry.id for entry in entries if len(entry.masks) > 1]
-        if several and "several" in self.options and not self._said("several"):
+        if several and "several" in self.options and not self.said("several"):
             what = f"{len(several)} images have several masks each ({in_words(several)})"
             doubts.append(Doubt(what, "they are united", ("several=union", "several=classes")))
         torn = given.straddling(self._groups(entries).of, self._given(entries).of)
-        if torn and self._said("split") in ("", given.FOLDERS, given.LISTED):
+        if torn and self.said("split") in ("", given.FOLDERS, given.LISTED):
             what = f"{len(torn)} groups have images in more than one part of the split ({in_words(torn)})"
             doubts.append(Doubt(what, "the split is used as given", ("split=given", "split=ignore")))
         return doubts
@@ -135,9 +135,9 @@ class ArrangedFiles(MatchedFiles):
         """What names and options say about the files."""
         return discover(
             listed.files,
-            images=self._said(self.sides.image_option),
-            masks=self._said(self.sides.mask_option),
-            together=bool(self._said("group")),
+            images=self.said(self.sides.image_option),
+            masks=self.said(self.sides.mask_option),
+            together=bool(self.said("group")),
             sides=self.sides,
         )
 
@@ -149,20 +149,17 @@ class ArrangedFiles(MatchedFiles):
             return []
 
     def _taking_part(self, entries: list[Entry]) -> list[Entry]:
-        return [entry for entry in entries if entry.masks or self._said("missing") != "leave"]
+        return [entry for entry in entries if entry.masks or self.said("missing") != "leave"]
 
     def _groups(self, entries: list[Entry]) -> Groups:
-        return grouping.group(entries, self._said("group"), self.root, self.listed.files)
+        return grouping.group(entries, self.said("group"), self.root, self.listed.files)
 
     def _given(self, entries: list[Entry]) -> Given:
-        return given.give(entries, self._said("split"), self.root, self.listed.files)
+        return given.give(entries, self.said("split"), self.root, self.listed.files)
 
     def _words(self, option: str) -> tuple[str, ...]:
         """What an option may be, but for nothing."""
         return tuple(word for word in get_args(self.declares.model_fields[option].annotation) if word)
-
-    def _said(self, option: str) -> str:
-        return str(self.options[option]).strip()
 
     def _refused(self, option: str, text: str, wanted: str) -> ConfigError:
         return ConfigError(
@@ -181,7 +178,7 @@ class ArrangedDataset(ArrangedFiles, PairedDataset):
         Raises:
             BrokenDataError: If two masks say that a pixel is of different classes.
         """
-        if self._said("several") == "classes":
+        if self.said("several") == "classes":
             return self._as_classes(case, masks)
         merged = masks[0]
         for mask, file in zip(masks[1:], case.masks[1:], strict=True):
@@ -210,4 +207,4 @@ class ArrangedDataset(ArrangedFiles, PairedDataset):
 
     def without_mask(self, case: Case, image: Pixels) -> Pixels | None:
         """Background alone where such images are to be taken as empty."""
-        return np.zeros(image.shape[:2], dtype=np.uint8) if self._said("missing") == "empty" else None
+        return np.zeros(image.shape[:2], dtype=np.uint8) if self.said("missing") == "empty" else None

@@ -192,6 +192,10 @@ class Dataset(ABC):
             options, f"dataset {self.name!r}", "dataset_options"
         )
 
+    def said(self, option: str) -> str:
+        """What an option is, as a text without blanks around it."""
+        return str(self.options[option]).strip()
+
     @abstractmethod
     def cases(self) -> list[Case]:
         """Every case, in an order that does not depend on the machine.

@@ -6,18 +6,24 @@ Each function raises ``ValueError`` with what would have worked, as the end of a
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Annotated
 
+from pydantic import Field
+
+from dmf.data.base import Dataset
 from dmf.data.intensity import Range
 from dmf.data.scale import parse_range
 from dmf.data.volume_labels import MOST_CLASSES, ClassValues
 from dmf.errors import ConfigError
 
 NUMBER = re.compile(r"-?\d{1,9}")
+Black = Annotated[float, Field(ge=0, lt=100, description="Percentile of all values that becomes black.")]
+White = Annotated[float, Field(gt=0, le=100, description="Percentile of all values that becomes white.")]
 
 
 @contextmanager
-def refusing(dataset: str, option: str, text: str) -> Iterator[None]:
-    """Make the whole sentence of what these functions raise.
+def refusing(dataset: Dataset, option: str) -> Iterator[None]:
+    """Make the whole sentence of what these functions raise of an option of a dataset.
 
     Raises:
         ConfigError: Naming dataset, option, what would have worked and what came.
@@ -25,7 +31,7 @@ def refusing(dataset: str, option: str, text: str) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        message = f"Option {option!r} of dataset {dataset!r} takes {error}; got {text!r}."
+        message = f"Option {option!r} of dataset {dataset.name!r} takes {error}; got {dataset.said(option)!r}."
         raise ConfigError(message, "dataset_options") from None
 
 

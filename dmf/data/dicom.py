@@ -4,7 +4,6 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -16,6 +15,8 @@ from pydantic import Field
 
 from dmf.data.base import BrokenDataError, Case, Dataset, OptionValue, Pixels, Problem, RawPair
 from dmf.data.class_options import (
+    Black,
+    White,
     check_percentiles,
     parse_names,
     parse_values,
@@ -95,8 +96,8 @@ class DicomOptions(Options):
         "takes the window of deeper ones where it is given, else percentiles; percentile takes low and high of all; "
         "window takes the option of this name; depth takes all that the bits can hold.",
     )
-    low: float = Field(0.5, ge=0, lt=100, description="Percentile of all values that becomes black.")
-    high: float = Field(99.5, gt=0, le=100, description="Percentile of all values that becomes white.")
+    low: Black = 0.5
+    high: White = 99.5
     window: str = Field(
         "", description="Values that become black and white, e.g. -160:240, in the unit of the rescaled levels."
     )
@@ -123,25 +124,25 @@ class Dicom(Dataset):
     def __init__(self, root: Path | None = None, seed: int = 0, **options: OptionValue) -> None:
         super().__init__(root, seed, **options)
         self.in_channels = 3 if self.options["rgb"] else 1
-        every = EVERY.fullmatch(self._said("frames"))
+        every = EVERY.fullmatch(self.said("frames"))
         self._step = int(every[1]) if every else 1
-        self._wants_lesion = self._said("frames") == "lesion"
-        with self._refusing("frames"):
-            if not every and self._said("frames") not in ("all", "lesion"):
+        self._wants_lesion = self.said("frames") == "lesion"
+        with refusing(self, "frames"):
+            if not every and self.said("frames") not in ("all", "lesion"):
                 raise ValueError("all, lesion, or every:n such as every:5")
-        with self._refusing("values"):
-            self._values = parse_values(self._said("values"))
-        with self._refusing("names"):
-            self._names = parse_names(self._said("names"), len(self._values.values))
-        self._missing, self._group, self._intensity = map(self._said, ("missing", "group", "intensity"))
-        with self._refusing("low"):
+        with refusing(self, "values"):
+            self._values = parse_values(self.said("values"))
+        with refusing(self, "names"):
+            self._names = parse_names(self.said("names"), len(self._values.values))
+        self._missing, self._group, self._intensity = map(self.said, ("missing", "group", "intensity"))
+        with refusing(self, "low"):
             self._percentiles = check_percentiles(float(self.options["low"]), float(self.options["high"]))
-        with self._refusing("window"):
-            self._window = parse_window(self._said("window"), is_needed=self._intensity == "window")
+        with refusing(self, "window"):
+            self._window = parse_window(self.said("window"), is_needed=self._intensity == "window")
         if self._intensity == "auto" and self._window is not None:
             self._intensity = "window"
-        with self._refusing("classes"):
-            self._classes = _parse_classes(self._said("classes"))
+        with refusing(self, "classes"):
+            self._classes = _parse_classes(self.said("classes"))
         self._broken: dict[Path, BrokenDataError] = {}
 
     @cached_property  # reading files waits until someone asks
@@ -362,14 +363,6 @@ class Dicom(Dataset):
         decides = [f"{shares}"]
         decides += [f"{one.path} {one.path.stat().st_size} {one.path.stat().st_mtime_ns}" for one in grey]
         return kept_levels(self.name, "\n".join(decides), lambda: percentile_range(lambda: _levels(grey), shares))
-
-    def _said(self, option: str) -> str:
-        return str(self.options[option]).strip()
-
-    @contextmanager
-    def _refusing(self, option: str) -> Iterator[None]:
-        with refusing(self.name, option, self._said(option)):
-            yield
 
 
 def _parse_classes(text: str) -> tuple[str, ...]:

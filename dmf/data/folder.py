@@ -15,6 +15,7 @@ from pydantic import Field
 from dmf.data.arranged import ArrangedDataset, ArrangingOptions
 from dmf.data.base import BrokenDataError, Case, Doubt, OptionValue, Pixels, Problem, gathered
 from dmf.data.bounds import refuse_large_set
+from dmf.data.class_options import Black, White
 from dmf.data.coding import CodingOptions, parse_coding
 from dmf.data.decode import PAGES, read_picture
 from dmf.data.discovery import in_words
@@ -51,8 +52,8 @@ class FolderOptions(ArrangingOptions, CodingOptions):
         "option of this name. Auto leaves pictures of 8 bits as they are and takes the depth that deeper files "
         "state, else percentiles.",
     )
-    low: float = Field(0.5, ge=0, lt=100, description="Percentile of all values that becomes black.")
-    high: float = Field(99.5, gt=0, le=100, description="Percentile of all values that becomes white.")
+    low: Black = 0.5
+    high: White = 99.5
     window: str = Field("", description="Values that become black and white, e.g. -100:300.")
     pages: Literal["refuse", "group"] = Field(
         "refuse", description="Files of several pictures are refused, or each page is an image of one group."

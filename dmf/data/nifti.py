@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from dmf.data.base import IGNORE, BrokenDataError, Case, Doubt, OptionValue, Problem, RawPair, gathered
-from dmf.data.class_options import parse_names, parse_values, parse_void
+from dmf.data.class_options import parse_names, parse_values, parse_void, refusing
 from dmf.data.meaning import VOID, has_void
 from dmf.data.sliced import SlicedVolumes, SlicingOptions
 from dmf.data.volume_labels import MOST_CLASSES, UNKNOWN, listed, scan_mask, whole_labels
@@ -48,12 +48,12 @@ class Volumes(SlicedVolumes):
 
     def __init__(self, root: Path | None = None, seed: int = 0, **options: OptionValue) -> None:
         super().__init__(root, seed, **options)
-        with self._refusing("values"):
-            values = parse_values(self._said("values"))
-        with self._refusing("ignore"):
-            self._values = replace(values, void=parse_void(self._said("ignore"), values.values))
-        with self._refusing("names"):
-            self.class_names = parse_names(self._said("names"), len(values.values))
+        with refusing(self, "values"):
+            values = parse_values(self.said("values"))
+        with refusing(self, "ignore"):
+            self._values = replace(values, void=parse_void(self.said("ignore"), values.values))
+        with refusing(self, "names"):
+            self.class_names = parse_names(self.said("names"), len(values.values))
         self.ignore = None if self._values.void is None else IGNORE
 
     def marked(self, mask: Path) -> tuple[bool, ...]:
@@ -74,7 +74,7 @@ class Volumes(SlicedVolumes):
         """What names and headers suggest and no option settles."""
         doubts = super().doubts()
         classes = self._sheet.classes
-        if classes and not self._said("names") and len(classes) == len(self._values.values):
+        if classes and not self.said("names") and len(classes) == len(self._values.values):
             names = f"names={':'.join(re.sub('[:,=]', ' ', name) for name in classes)}"
             doubts.append(Doubt(f"dataset.json calls the classes {', '.join(classes)}", "they are numbered", (names,)))
         known, void = self._values.values, self._values.void

@@ -14,7 +14,7 @@ from pydantic import Field
 from dmf.data.arranged import ArrangedFiles, GroupingOptions
 from dmf.data.base import BrokenDataError, Case, Doubt, OptionValue, Problem, RawPair
 from dmf.data.bounds import refuse_large_set
-from dmf.data.class_options import check_percentiles, parse_window, refusing
+from dmf.data.class_options import Black, White, check_percentiles, parse_window, refusing
 from dmf.data.decode import Picture, read_picture
 from dmf.data.discovery import in_words
 from dmf.data.files import COLOUR_TOLERANCE, how_shown
@@ -38,18 +38,9 @@ class RangeOptions(Options):
         description="Common makes one and the same value black, or white, in sources and targets, so that a network "
         "may add its input back; own gives each side its own range, for two quantities that have no common unit.",
     )
-    low: float = Field(
-        0.0,
-        ge=0,
-        lt=100,
-        description="Percentile that becomes black; at 0 nothing is cut off: scores are of what is stored.",
-    )
-    high: float = Field(
-        100.0,
-        gt=0,
-        le=100,
-        description="Percentile that becomes white; at 100 nothing is cut off: scores are of what is stored.",
-    )
+    # At these percentiles nothing is cut off: scores are of what is stored.
+    low: Black = Field(0.0, description="Percentile of all values that becomes black; at 0 nothing is cut off.")
+    high: White = Field(100.0, description="Percentile of all values that becomes white; at 100 nothing is cut off.")
 
 
 class PairedOptions(RangeOptions, GroupingOptions):
@@ -105,14 +96,14 @@ class PairedImages(ArrangedFiles):
     def __init__(self, root: Path | None = None, seed: int = 0, **options: OptionValue) -> None:
         super().__init__(root, seed, **options)
         for option in ("source", "target"):
-            if not self._said(option):
+            if not self.said(option):
                 raise self._refused(option, "", "a folder below the root, or a pattern such as *_early.png")
-        colour, self._how = self._said("colour"), self._said("intensity")
-        self._is_common = self._said("scale") == "common"
-        with refusing(self.name, "low", self._said("low")):
+        colour, self._how = self.said("colour"), self.said("intensity")
+        self._is_common = self.said("scale") == "common"
+        with refusing(self, "low"):
             self._percentiles = check_percentiles(float(self.options["low"]), float(self.options["high"]))
-        with refusing(self.name, "window", self._said("window")):
-            self._window = parse_window(self._said("window"), is_needed=self._how == "window")
+        with refusing(self, "window"):
+            self._window = parse_window(self.said("window"), is_needed=self._how == "window")
         if self._how == "auto" and self._window is not None:
             self._how = "window"
         self._coloured = {side: colour in (side, "both") for side in ("source", "target")}

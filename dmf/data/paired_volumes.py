@@ -42,7 +42,7 @@ class PairedVolumes(SlicedVolumes):
 
     def __init__(self, root: Path | None = None, seed: int = 0, **options: OptionValue) -> None:
         super().__init__(root, seed, **options)
-        self._is_common = self._said("scale") == "common"
+        self._is_common = self.said("scale") == "common"
         self._marked: dict[Path, tuple[bool, ...]] = {}
 
     def marked(self, mask: Path) -> tuple[bool, ...]:

@@ -5,7 +5,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from os.path import commonprefix
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, Literal
@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from dmf.data.base import NO_MASK, BrokenDataError, Case, Dataset, Doubt, OptionValue, Problem
-from dmf.data.class_options import check_percentiles, parse_window, refusing
+from dmf.data.class_options import Black, White, check_percentiles, parse_window, refusing
 from dmf.data.intensity import Range
 from dmf.data.names import LABELLED, Sides
 from dmf.data.pairs import UNLABELLED
@@ -47,8 +47,8 @@ class SlicingOptions(Options):
         description="What becomes black and white, the same in all images: percentile, the percentiles low and high "
         "of all voxels; window, the option of this name. Auto takes the window where one is given, else percentiles.",
     )
-    low: float = Field(0.5, ge=0, lt=100, description="Percentile of all values that becomes black.")
-    high: float = Field(99.5, gt=0, le=100, description="Percentile of all values that becomes white.")
+    low: Black = 0.5
+    high: White = 99.5
     window: str = Field("", description="Values that become black and white, e.g. -160:240, in the unit of the file.")
 
 
@@ -66,16 +66,16 @@ class SlicedVolumes(Dataset):
 
     def __init__(self, root: Path | None = None, seed: int = 0, **options: OptionValue) -> None:
         super().__init__(root, seed, **options)
-        self.axis: Axis = self._said("axis")  # type: ignore[assignment]  # as declared
-        with self._refusing("slices"):
-            self._step = _parse_slices(self._said("slices"), self.marks)
-        with self._refusing("group"):
-            _check_group(self._said("group"))
-        self._intensity = self._said("intensity")
-        with self._refusing("low"):
+        self.axis: Axis = self.said("axis")  # type: ignore[assignment]  # as declared
+        with refusing(self, "slices"):
+            self._step = _parse_slices(self.said("slices"), self.marks)
+        with refusing(self, "group"):
+            _check_group(self.said("group"))
+        self._intensity = self.said("intensity")
+        with refusing(self, "low"):
             self._percentiles = check_percentiles(float(self.options["low"]), float(self.options["high"]))
-        with self._refusing("window"):
-            self._window = parse_window(self._said("window"), is_needed=self._intensity == "window")
+        with refusing(self, "window"):
+            self._window = parse_window(self.said("window"), is_needed=self._intensity == "window")
         if self._intensity == "auto" and self._window is not None:
             self._intensity = "window"
         self._ranges: dict[str, Range] = {}
@@ -119,7 +119,7 @@ class SlicedVolumes(Dataset):
     def doubts(self) -> list[Doubt]:
         """Channels of which one is read."""
         channels = sorted({name for pair in self._found.pairs for name in pair.channels if name})
-        if len(channels) < 2 or self._said("channel"):
+        if len(channels) < 2 or self.said("channel"):
             return []
         named = ", ".join(self._channel_names(channels))
         ways = tuple(f"channel={name}" for name in channels)
@@ -197,7 +197,7 @@ class SlicedVolumes(Dataset):
         try:
             image_file = self._image(pair)
             image = read_geometry(image_file)
-            if image.channels > 1 and not self._said("channel"):
+            if image.channels > 1 and not self.said("channel"):
                 what = f"holds {image.channels} values per voxel, such as points in time or contrasts"
                 ways = " or ".join(f"channel={number}" for number in range(min(image.channels, 3)))
                 return [Problem(str(image_file), what, f"Choose one with {ways}, or save each as a volume of its own.")]
@@ -215,7 +215,7 @@ class SlicedVolumes(Dataset):
 
     def _image(self, pair: Pair) -> Path:
         """The file of the chosen channel."""
-        wanted = self._said("channel")
+        wanted = self.said("channel")
         if len(pair.channels) == 1 or not wanted:
             return pair.channels[min(pair.channels)]
         names = {**dict(zip(self._channel_names(sorted(pair.channels)), sorted(pair.channels), strict=True))}
@@ -236,7 +236,7 @@ class SlicedVolumes(Dataset):
         """The chosen one of several values per voxel."""
         image = self._image(pair)
         count = read_geometry(image).channels
-        wanted = self._said("channel")
+        wanted = self.said("channel")
         if count == 1 or not wanted:
             return 0
         if not wanted.isdigit() or int(wanted) >= count:
@@ -250,7 +250,7 @@ class SlicedVolumes(Dataset):
         yield from (index for index in range(0, count, self._step or 1) if marked is None or marked[index])
 
     def _group(self, pair: Pair) -> str:
-        wanted = self._said("group")
+        wanted = self.said("group")
         level = FOLDER.fullmatch(wanted)
         if level:
             return "/".join(pair.folders[self._common :][: int(level[1])]) or pair.id
@@ -265,7 +265,7 @@ class SlicedVolumes(Dataset):
         if key not in self._ranges:
             files = [(self._image(pair), self._channel_of(pair)) for pair in self._sound if self.sides.image in sides]
             files += [(pair.mask, 0) for pair in self._sound if self.sides.mask in sides and pair.mask is not None]
-            decides = [f"{self._percentiles} {self._said('channel')}"]
+            decides = [f"{self._percentiles} {self.said('channel')}"]
             decides += [f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file, _ in files]
 
             def levels() -> Iterator[Numbers]:
@@ -273,7 +273,7 @@ class SlicedVolumes(Dataset):
                     slices = open_slices(file, self.axis, channel)
                     yield from (slices[index] for index in range(len(slices)))
 
-            find = lambda: percentile_range(levels, self._percentiles)  # noqa: E731
+            find = partial(percentile_range, levels, self._percentiles)
             self._ranges[key] = kept_levels(self.name, "\n".join(decides), find)
         return self._ranges[key]
 
@@ -281,14 +281,6 @@ class SlicedVolumes(Dataset):
         """A range, and how it was found."""
         by = "the window" if self._intensity == "window" else "percentiles {:g} and {:g}".format(*self._percentiles)
         return f"grey levels by {by}, the same in all images: {scale.low:g} black, {scale.high:g} white"
-
-    def _said(self, option: str) -> str:
-        return str(self.options[option]).strip()
-
-    @contextmanager
-    def _refusing(self, option: str) -> Iterator[None]:
-        with refusing(self.name, option, self._said(option)):
-            yield
 
 
 def _parse_slices(text: str, marks: str) -> int | None:

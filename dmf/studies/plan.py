@@ -17,7 +17,7 @@ from dmf.registry import unknown
 Setting = bool | int | float | str
 Settings = dict[str, Setting]
 
-AS_NOTEBOOK: Settings = {**NOTEBOOK, "absent": "zero", "metrics_over": "batch", "filter": False}  # type: ignore[dict-item]
+AS_NOTEBOOK: Settings = {**NOTEBOOK, "absent": "zero", "metrics_over": "batch", "filter": False}
 """What ``mode = "notebook"`` sets, unless the plan says otherwise."""
 
 _NAMED = ("weighting", "auxiliary")  # what a configuration is first called by

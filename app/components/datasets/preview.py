@@ -5,8 +5,8 @@ from typing import Any
 
 import streamlit as st
 
-from app.charts.histogram import intensity_histogram
 from app.charts.overlay import encode
+from app.charts.picture_lines import intensity_histogram
 from app.components.datasets.pictures import figure, row
 from app.components.page_style import mode
 from app.theme import AUXILIARY_COLOR, SHADES

@@ -1,6 +1,7 @@
 """The form that plans a study: what is varied, on what, how often; a dry run; and the start."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Protocol
 
 import streamlit as st
@@ -89,7 +90,7 @@ def _fields(library: Planning, plans: Sequence[str], datasets: Sequence[str]) ->
         help="Settings of one alone stand behind its name: type busi, duplicates=group.",
     )
     repeats = middle.number_input("Repeats", 1, 1000, key="plan-repeats", help="Each time with another seed.")
-    seed = right.number_input("First seed", 0, 2**31 - 2001, key="plan-seed")
+    seed = right.number_input("First seed", 0, 2**31 - 2001, key="plan-first_seed")
     left, middle, right = st.columns(3)
     base = left.text_area(
         "Settings of all",
@@ -149,23 +150,9 @@ def _fields(library: Planning, plans: Sequence[str], datasets: Sequence[str]) ->
 
 
 def _fill(text: PlanText) -> None:
-    values = {
-        "name": text.name,
-        "about": text.about,
-        "article": text.article,
-        "mode": text.mode,
-        "datasets": list(text.datasets),
-        "repeats": text.repeats,
-        "seed": text.first_seed,
-        "base": text.base,
-        "axes": text.axes,
-        "configurations": text.configurations,
-        "reference": text.reference,
-        "hours": text.hours,
-        "steps": text.steps,
-    }
-    for field, value in values.items():
-        st.session_state[f"plan-{field}"] = value
+    for field in fields(PlanText):
+        value = getattr(text, field.name)
+        st.session_state[f"plan-{field.name}"] = list(value) if isinstance(value, tuple) else value
 
 
 def _actions(library: Planning, text: PlanText) -> str | None:

@@ -12,9 +12,8 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from app.charts.difference import colour_bar, signed
-from app.charts.histogram import intensity_histogram
 from app.charts.overlay import encode
-from app.charts.profile import line_profile
+from app.charts.picture_lines import intensity_histogram, line_profile
 from app.components.page_style import mode, number, plain
 from app.tasks.synthesis.orders import TITLES
 from app.tasks.synthesis.samples import difference_scale

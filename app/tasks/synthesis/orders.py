@@ -5,16 +5,11 @@ import math
 import pandas as pd
 
 from app.components.inspect.browsing import BrowsingLook, Order, Score
+from dmf.metric_info import MetricInfo
+from dmf.tasks.synthesis.info import METRIC_INFO, METRICS
 
-TITLES = {"psnr": "PSNR", "ssim": "SSIM", "rmse": "RMSE", "mae": "MAE", "nmse": "NMSE"}
-HIGHER = ("psnr", "ssim")
-HELP = {
-    "psnr": "Peak signal-to-noise ratio in dB; higher is better.",
-    "ssim": "Structural similarity, 1 for a copy; higher is better.",
-    "rmse": "Root mean squared error, share of the range; lower is better.",
-    "mae": "Mean absolute error, share of the range; lower is better.",
-    "nmse": "Squared error over the squared target; lower is better.",
-}
+_INFO: dict[str, MetricInfo] = {name: METRIC_INFO[name] for name in METRICS}
+TITLES = {name: info.title.partition(" [")[0] for name, info in _INFO.items()}  # units stand with the scores
 
 
 def look(table: pd.DataFrame) -> BrowsingLook:
@@ -25,8 +20,9 @@ def look(table: pd.DataFrame) -> BrowsingLook:
     """
     orders = {}
     for name, title in TITLES.items():
-        orders[f"{title}, worst first"] = Order(name, name in HIGHER, HELP[name])
-        orders[f"{title}, best first"] = Order(name, name not in HIGHER)
+        is_higher_better = _INFO[name].better == "higher"
+        orders[f"{title}, worst first"] = Order(name, is_higher_better, _INFO[name].sentence)
+        orders[f"{title}, best first"] = Order(name, not is_higher_better)
     scores = {
         name: Score(
             title, None if name == "psnr" else _range(table[name]), "dB" if name == "psnr" else "", 2 + (name != "psnr")

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from app.charts.histogram import intensity_histogram
+from app.charts.picture_lines import intensity_histogram
 from app.charts.ternary import ternary
 from app.charts.words import as_text
 

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -30,7 +31,7 @@ def test_an_option_of_another_type_is_refused(value: object) -> None:
 
 def test_options_may_be_named_by_their_defaults_alone(counting: type[Dataset]) -> None:
     class Thresholded(counting):  # type: ignore[misc, valid-type]
-        defaults = {"threshold": 0.5, "side": "left"}  # noqa: RUF012
+        defaults: ClassVar = {"threshold": 0.5, "side": "left"}
 
     assert Thresholded().options == {"threshold": 0.5, "side": "left"}
     assert Thresholded(threshold=1).options["threshold"] == 1  # a whole number may stand for a decimal one

@@ -9,6 +9,7 @@ import pytest
 
 from dmf.config import DataConfig
 from dmf.data import PairedImages, check, describe, identify, prepare, split_indices, suggest
+from dmf.data.base import OptionValue
 from dmf.data.batches import DeviceData
 from dmf.errors import ConfigError
 
@@ -37,8 +38,8 @@ def pairs(tmp_path: Path, write_png: Write) -> Make:
     return make
 
 
-def said(root: Path, **options: object) -> list[str]:
-    return [str(problem) for problem in check(PairedImages(root, **options)).problems]  # type: ignore[arg-type]
+def said(root: Path, **options: OptionValue) -> list[str]:
+    return [str(problem) for problem in check(PairedImages(root, **options)).problems]
 
 
 def test_pictures_are_paired_by_name_and_subjects_stay_together(pairs: Make) -> None:
@@ -221,9 +222,9 @@ def test_constant_and_equal_pictures_are_told_and_twins_found(pairs: Make, write
         ({"source": ""}, "takes a folder below the root"),
     ],
 )
-def test_options_that_cannot_be_are_refused(options: dict[str, object], wanted: str) -> None:
+def test_options_that_cannot_be_are_refused(options: dict[str, OptionValue], wanted: str) -> None:
     with pytest.raises(ConfigError, match=wanted):
-        PairedImages(**options)  # type: ignore[arg-type]
+        PairedImages(**options)
 
 
 def test_a_folder_of_pairs_is_recognised_with_its_tables(pairs: Make) -> None:
