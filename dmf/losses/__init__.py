@@ -6,8 +6,11 @@ They lie in :mod:`dmf.tasks.segmentation.losses`; what is true of losses in gene
 from dmf.tasks.segmentation.losses import (
     LOSSES,
     CBDice,
+    Combo,
     CrossEntropy,
     Focal,
+    FocalTversky,
+    HybridFocal,
     Loss,
     LossBank,
     MeanDice,
@@ -15,6 +18,8 @@ from dmf.tasks.segmentation.losses import (
     OverlapLoss,
     Prediction,
     Tversky,
+    UnifiedFocal,
+    UnifiedFocalSymmetric,
     build_bank,
     build_loss,
 )
@@ -23,8 +28,11 @@ from dmf.terms import Parts
 __all__ = [
     "LOSSES",
     "CBDice",
+    "Combo",
     "CrossEntropy",
     "Focal",
+    "FocalTversky",
+    "HybridFocal",
     "Loss",
     "LossBank",
     "MeanDice",
@@ -33,6 +41,8 @@ __all__ = [
     "Parts",
     "Prediction",
     "Tversky",
+    "UnifiedFocal",
+    "UnifiedFocalSymmetric",
     "build_bank",
     "build_loss",
 ]

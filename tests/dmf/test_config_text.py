@@ -126,6 +126,14 @@ OTHERS = {
     "focal_alpha": 1.0,
     "cb_weights": "inverse",
     "cb_ratios": "dataset",
+    "focal_tversky_focus": 0.5,
+    "hybrid_mix": 0.25,
+    "combo_mix": 0.75,
+    "combo_balance": 0.8,
+    "rare": "1:3",
+    "unified_mix": 0.3,
+    "unified_balance": 0.7,
+    "unified_focus": 0.2,
 }
 
 

@@ -16,19 +16,26 @@ from dmf.tasks.segmentation.losses.bank import LossBank, Parts
 from dmf.tasks.segmentation.losses.base import Loss
 from dmf.tasks.segmentation.losses.cb_dice import CBDice
 from dmf.tasks.segmentation.losses.ce import CrossEntropy
+from dmf.tasks.segmentation.losses.combo import Combo
 from dmf.tasks.segmentation.losses.dice import MeanDice
 from dmf.tasks.segmentation.losses.focal import Focal
+from dmf.tasks.segmentation.losses.focal_tversky import FocalTversky
+from dmf.tasks.segmentation.losses.hybrid_focal import HybridFocal
 from dmf.tasks.segmentation.losses.iou import MeanIoU
 from dmf.tasks.segmentation.losses.overlap import OverlapLoss
 from dmf.tasks.segmentation.losses.prediction import Prediction
 from dmf.tasks.segmentation.losses.tversky import Tversky
+from dmf.tasks.segmentation.losses.unified_focal import UnifiedFocal, UnifiedFocalSymmetric
 from dmf.terms import Loss as _GeneralLoss
 
 __all__ = [
     "LOSSES",
     "CBDice",
+    "Combo",
     "CrossEntropy",
     "Focal",
+    "FocalTversky",
+    "HybridFocal",
     "Loss",
     "LossBank",
     "MeanDice",
@@ -37,6 +44,8 @@ __all__ = [
     "Parts",
     "Prediction",
     "Tversky",
+    "UnifiedFocal",
+    "UnifiedFocalSymmetric",
     "build_bank",
     "build_loss",
 ]
@@ -50,6 +59,11 @@ LOSSES: Registry[_GeneralLoss[Any]] = Registry(
         "focal": Focal,
         "tversky": Tversky,
         "cb-dice": CBDice,
+        "focal-tversky": FocalTversky,
+        "hybrid-focal": HybridFocal,
+        "combo": Combo,
+        "unified-focal": UnifiedFocal,
+        "unified-focal-symmetric": UnifiedFocalSymmetric,
     },
 )
 

@@ -15,13 +15,18 @@ from dmf.tasks.segmentation.losses.prediction import Prediction
 _LEAST = 1e-7  # precision, and what the notebook adds below the line
 
 
-class FocalOptions(Options):
-    """Options of the focal loss."""
+class FocalPower(Options):
+    """How strongly, and with what factor, easy pixels are discounted."""
 
     gamma: NonNegative = Field(
         2.0, alias="focal_gamma", title="Gamma", description="How strongly easy pixels are discounted."
     )
     alpha: Positive = Field(0.25, alias="focal_alpha", title="Alpha", description="Overall factor.")
+
+
+class FocalOptions(FocalPower):
+    """Options of the focal loss."""
+
     of: Literal["pixels", "precision"] = Field(
         "pixels",
         alias="focal_of",

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from dmf.errors import ConfigError
 from dmf.options import NonNegative, Options
+from dmf.tasks.segmentation.losses.balance import tversky_ratios
 from dmf.tasks.segmentation.losses.base import require_non_negative
 from dmf.tasks.segmentation.losses.overlap import OverlapLoss, OverlapOptions
 from dmf.tasks.segmentation.losses.prediction import Prediction
@@ -79,7 +80,9 @@ class Tversky(OverlapLoss):
         self.fn_weight = fn_weight
         self.smooth = smooth
 
+    def ratios(self, prediction: Prediction) -> Tensor:
+        """(C,), or (B, C) per image, Tversky index of each class."""
+        return tversky_ratios(self.counts(prediction), self.fp_weight, self.fn_weight, self.smooth)
+
     def forward(self, prediction: Prediction) -> Tensor:
-        tp, predicted, actual = self.counts(prediction)
-        penalty = self.fp_weight * (predicted - tp) + self.fn_weight * (actual - tp)
-        return 1 - self.mean((tp + self.smooth) / (tp + penalty + self.smooth))
+        return 1 - self.mean(self.ratios(prediction))

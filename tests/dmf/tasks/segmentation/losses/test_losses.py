@@ -23,7 +23,7 @@ from dmf.tasks.segmentation.losses import (
     build_loss,
 )
 
-OVERLAP = ("iou", "dice", "tversky", "cb-dice")
+OVERLAP = ("iou", "dice", "tversky", "cb-dice", "focal-tversky")
 
 
 def random_step(batch=2, classes=3, size=8, dtype=torch.float32):
