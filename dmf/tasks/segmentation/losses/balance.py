@@ -84,23 +84,21 @@ def balanced_cross_entropy(
         focus: Power g, at least 0.
         spare_rare: Whether pixels of rare classes are not discounted, however easy.
     """
-    log_prob = prediction.log_prob_true
-    if prediction.activation == "sigmoid":
-        weights = rare * balance + (1 - rare) * (1 - balance)
-        shape = (-1, *(1 for _ in log_prob.shape[2:]))
-        is_rare = prediction.onehot * rare.reshape(shape) + (1 - prediction.onehot) * (1 - rare.reshape(shape))
-        weight = prediction.onehot * weights.reshape(shape) + (1 - prediction.onehot) * (1 - weights.reshape(shape))
-        loss = weight * _discount(log_prob, focus, is_rare if spare_rare else None) * log_prob
-        return -prediction.mean(prediction.valid(loss))
-    shape = (-1, *(1 for _ in log_prob.shape[1:]))
-    weights = (rare * balance + (1 - rare) * (1 - balance)).reshape(shape)
-    if prediction.is_soft:  # of each class by itself: a pixel may be of several
+    rare = rare.reshape(-1, *(1 for _ in prediction.logits.shape[2:]))
+    weights = rare * balance + (1 - rare) * (1 - balance)
+    truth = prediction.onehot
+    if prediction.is_soft and prediction.activation == "softmax":  # each class by itself: a pixel may be of several
         log_probs = prediction.log_probs
-        kept = rare.reshape(shape).expand_as(log_probs) if spare_rare else None
-        return -prediction.mean(chosen(_discount(log_probs, focus, kept) * log_probs, prediction.onehot * weights))
-    weight = (prediction.onehot * weights).sum(1)
-    is_rare = (prediction.onehot * rare.reshape(shape)).sum(1) if spare_rare else None
-    return -prediction.mean(weight * _discount(log_prob, focus, is_rare) * log_prob)
+        losses = _discount(log_probs, focus, rare.expand_as(log_probs) if spare_rare else None) * log_probs
+        return -prediction.mean(chosen(losses, truth * weights))
+    log_prob = prediction.log_prob_true
+    if prediction.activation == "sigmoid":  # what is not of a channel's class is of the rest
+        weight = truth * weights + (1 - truth) * (1 - weights)
+        is_rare = truth * rare + (1 - truth) * (1 - rare)
+    else:
+        weight, is_rare = (truth * weights).sum(1), (truth * rare).sum(1)
+    losses = weight * _discount(log_prob, focus, is_rare if spare_rare else None) * log_prob
+    return -prediction.mean(prediction.valid(losses))
 
 
 def _discount(log_prob: Tensor, focus: float, spared: Tensor | None) -> Tensor:

@@ -60,4 +60,5 @@ class HybridFocal(Loss):
         return cls(Focal(options.gamma, options.alpha), FocalTversky.from_options(options), options.mix)
 
     def forward(self, prediction: Prediction) -> Tensor:
-        return self.mix * self.focal(prediction) + (1 - self.mix) * self.focal_tversky(prediction)
+        found: Tensor = self.mix * self.focal(prediction) + (1 - self.mix) * self.focal_tversky(prediction)
+        return found
