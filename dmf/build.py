@@ -1,7 +1,5 @@
 """From configuration to objects: the only place that knows every registry."""
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -18,12 +16,13 @@ from dmf.data.original import Original, read_labels, read_original
 from dmf.data.prepare import choose_cases
 from dmf.data.split import PARTS
 from dmf.errors import ConfigError, DataError, UnknownNameError, naming_plugins
+from dmf.fingerprint import fingerprint
 from dmf.fusion import Fusion
 from dmf.live_settings import Settings
 from dmf.models import MODELS, build_model, declared_options
 from dmf.options import Options
 from dmf.plugins import require
-from dmf.schedule import AuxiliarySchedule
+from dmf.schedule import SCHEDULES, build_schedule
 from dmf.seeding import derive
 from dmf.tasks import TASKS, SampleCase, Task, find_task
 from dmf.tasks.feed import Feed
@@ -55,6 +54,7 @@ def choices(task: str = DEFAULT_TASK) -> dict[str, tuple[str, ...]]:
         "terms": losses,
         "weighting": tuple(WEIGHTINGS),
         "auxiliary": ("none", *losses),
+        "schedule": tuple(SCHEDULES),
     }
 
 
@@ -65,11 +65,10 @@ def build_fusion(config: FusionConfig, steps_per_epoch: int = 1, dtype: torch.dt
     Raises:
         ConfigError: If a name is unknown or an option does not fit.
     """
-    every = steps_per_epoch if config.decay_every == "epoch" else config.decay_every
     return Fusion(
         build_weighting(config, dtype),
         history_max=config.history_max,
-        schedule=AuxiliarySchedule(config.gamma, config.decay_rate, every, config.schedule),
+        schedule=build_schedule(config, steps_per_epoch),
         detach_weights=config.detach_weights,
     )
 
@@ -280,26 +279,6 @@ def numerics(config: ExperimentConfig) -> Numerics:
 def environment(config: ExperimentConfig) -> dict[str, Any]:
     """What else decided the result: versions, device, processor."""
     return describe_environment(resolve_device(config.training.device))
-
-
-def fingerprint(config: ExperimentConfig, run: RunConfig) -> str:
-    """Identifies everything that decides the result of a run, so that no checkpoint is continued under another.
-
-    It is that of what differs from the defaults, so an option that is new changes none. Of plug-ins it is what they
-    hold that counts, not where they lie.
-    """
-    decisive = {
-        name: section.model_dump(mode="json", exclude_defaults=True)
-        for name, section in (
-            ("data", config.data),
-            ("model", config.model),
-            ("training", config.training),
-            ("fusion", run.fusion.model_copy(update={"spare": {}})),
-        )
-    }
-    decisive["task"] = {"name": config.task, **config.task_options}
-    decisive["plugins"] = {"sha256": sorted(plugin.sha256 for plugin in config.plugins)}
-    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ Field descriptions are the one source of the help texts: command line, page tool
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, field_validator, model_validator
 from pydantic_core import to_jsonable_python as to_jsonable
@@ -168,11 +168,11 @@ class TrainingConfig(FrozenConfig):
 class FusionConfig(FrozenConfig):
     """How one run combines its losses. Runs of an experiment may differ in anything here.
 
-    A loss or weighting stands here as a :class:`dmf.options.Choice`: its name with the options that differ from its
-    defaults. Options may also be given, and are read, by their words, such as ``cov_decay`` for the ``decay`` of cov: a
-    word counts for every chosen method that has it, ``<place>.<option>`` for one alone, where the place is
-    ``weighting``, ``auxiliary`` or a name of :attr:`term_names`. Words of methods that are not chosen are kept for when
-    a run turns to one that has them.
+    A loss, weighting or schedule stands here as a :class:`dmf.options.Choice`: its name with the options that differ
+    from its defaults. Options may also be given, and are read, by their words, such as ``cov_decay`` for the ``decay``
+    of cov: a word counts for every chosen method that has it, ``<place>.<option>`` for one alone, where the place is
+    ``weighting``, ``auxiliary``, ``schedule`` or a name of :attr:`term_names`. Words of methods that are not chosen are
+    kept for when a run turns to one that has them.
     """
 
     terms: tuple[Choice, ...] = Field(
@@ -198,13 +198,10 @@ class FusionConfig(FrozenConfig):
         Choice(name="cb-dice"), description="Extra loss that helps early and fades; none leaves it out."
     )
     gamma: NonNegative = Field(1.0, le=1e6, description="Weight of the auxiliary loss at the start, gamma_0.")
-    schedule: Literal["exponential", "linear", "cosine", "constant"] = Field(
-        "exponential",
-        description="How the auxiliary weight falls; linear and cosine reach 0 after 1/decay-rate periods.",
-    )
-    decay_rate: NonNegative = Field(0.05, description="How fast the auxiliary weight falls, per decay period.")
-    decay_every: Literal["epoch"] | Annotated[int, Field(ge=1)] = Field(
-        "epoch", description="Length of one decay period: epoch, or a number of steps."
+    schedule: Choice = Field(
+        Choice(name="exponential"),
+        description="How the auxiliary weight falls: exponential, linear, cosine, step or constant; linear and cosine "
+        "reach 0 after 1/decay-rate periods.",
     )
     loss_counts: Literal["soft", "hard"] = Field(
         "soft",
@@ -216,15 +213,6 @@ class FusionConfig(FrozenConfig):
     )
 
     _task: str | None = PrivateAttr(default_factory=declared.current_task)  # whose losses its names mean
-
-    @field_validator("decay_every", mode="before")
-    @classmethod
-    def _number_in_words(cls, value: Any) -> Any:
-        if isinstance(value, str) and value.isascii() and value.isdigit():
-            value = int(value)
-        if value != "epoch" and not (isinstance(value, int) and value >= 1):
-            raise ValueError(f"expected epoch, or a number of steps of at least 1, got {value!r}")
-        return value
 
     @model_validator(mode="before")
     @classmethod
@@ -276,8 +264,8 @@ class FusionConfig(FrozenConfig):
     @property
     def places(self) -> dict[str, Choice]:
         """Every method that is chosen, by its place."""
-        places = in_places(self.terms, self.weighting, self.auxiliary)
-        return {place: choice for place, choice in places.items() if choice.name != "none"}
+        places = in_places(self.terms, self.weighting, self.auxiliary, self.schedule)
+        return {place: choice for place, choice in places.items() if choice.name != "none" or place == "schedule"}
 
     def options(self, place: str) -> Options:
         """All options of the method at a place, at their default where nothing else is chosen.
@@ -306,6 +294,7 @@ class FusionConfig(FrozenConfig):
             "terms": self.term_names,
             "weighting": self.weighting.name,
             "auxiliary": self.auxiliary.name,
+            "schedule": self.schedule.name,
         }
         own = {name: getattr(self, name) for name in type(self).model_fields if name not in (*found, "spare")}
         if changed:

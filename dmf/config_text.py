@@ -11,6 +11,7 @@ from dmf.config import DEFAULT_TASK, DataConfig, ExperimentConfig, FusionConfig,
 from dmf.errors import ConfigError
 from dmf.options import Choice, Options, kinds_of, read_pairs, read_value, write_value
 from dmf.registry import unknown
+from dmf.words import kind_of
 
 SECTIONS: dict[str, type[BaseModel]] = {
     "data": DataConfig,
@@ -236,10 +237,7 @@ def _has(methods: Sequence[str]) -> str:
 def _models_of(fusion: FusionConfig) -> dict[str, type[Options] | None]:
     """What the method at each place declares of its options; None where it is not known here."""
     with declared.of_task(fusion.task):
-        return {
-            place: declared.options_model("weighting" if place == "weighting" else "loss", choice.name)
-            for place, choice in fusion.places.items()
-        }
+        return {place: declared.options_model(kind_of(place), choice.name) for place, choice in fusion.places.items()}
 
 
 def _label(fusion: FusionConfig, changes: Mapping[str, str]) -> str:

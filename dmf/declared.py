@@ -22,12 +22,16 @@ from pydantic.fields import FieldInfo
 
 from dmf.options import Choice, Options
 
-Kind = Literal["weighting", "loss"]
+Kind = Literal["weighting", "loss", "schedule"]
 
 _REGISTRIES: dict[Kind, tuple[str, str]] = {
+    "schedule": ("dmf.schedule", "SCHEDULES"),
     "weighting": ("dmf.weighting", "WEIGHTINGS"),
     "loss": ("dmf.tasks", "TASKS"),
 }
+LIGHT: tuple[Kind, ...] = ("schedule",)
+"""Kinds whose methods need no torch."""
+
 _TASK: ContextVar[str | None] = ContextVar("dmf_task", default=None)
 _LOADED = {**_REGISTRIES, "loss": ("dmf.tasks.segmentation.losses", "LOSSES")}
 
@@ -54,7 +58,8 @@ class Word:
     def is_built_in(self) -> bool:
         """Whether a method that comes with this program has it."""
         found = registry(self.kind)
-        return any(getattr(found[name], "__module__", "").startswith("dmf.") for name in self.methods)
+        own = [found[name] for name in self.methods if name in found]  # another kind may have the word too
+        return any(getattr(method, "__module__", "").startswith("dmf.") for method in own)
 
 
 @contextmanager
@@ -80,7 +85,7 @@ def registry(kind: Kind) -> Mapping[str, Any]:
     """The methods of a kind; where several tasks have a loss of one name, that of the current task or the first."""
     module, name = _REGISTRIES[kind]
     found: Mapping[str, Any] = getattr(importlib.import_module(module), name)
-    if kind == "weighting":
+    if kind != "loss":
         return found
     losses: dict[str, Any] = {}
     for one in found.values():
@@ -98,8 +103,8 @@ def task(name: str) -> Any | None:
 
 
 def is_loaded(kind: Kind) -> bool:
-    """Whether the methods of a kind are there without importing anything; those of plug-ins are, once loaded."""
-    return hasattr(sys.modules.get(_LOADED[kind][0]), _LOADED[kind][1])
+    """Whether the methods of a kind are there without importing torch; those of plug-ins are, once loaded."""
+    return kind in LIGHT or hasattr(sys.modules.get(_LOADED[kind][0]), _LOADED[kind][1])
 
 
 def method(kind: Kind, name: str) -> Any | None:

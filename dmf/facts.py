@@ -55,7 +55,7 @@ class Facts:
 
     Attributes:
         title: How it is written for people.
-        measures: What a loss measures, in a sentence; empty of a weighting.
+        measures: What a loss measures, or how a schedule falls, in a sentence; empty of a weighting.
         looks_at: What its weights follow from; empty where it does not say.
         paper: Where it was published.
         losses_needed: How many losses must have been seen when its weights first move; None where they never do.
@@ -85,8 +85,8 @@ def facts(kind: Kind, name: str) -> Facts | None:
         return None
     own = vars(found)  # not what it derives from is called or was published as
     title = own.get("title") or name
-    if kind == "loss":
-        return Facts(title, found.measures)
+    if kind != "weighting":
+        return Facts(title, found.measures if kind == "loss" else found.about)
     needed = found.losses_needed
     if needed is not None and needed.option:
         names = {word: option for option, word in found.declares.words().items()}
@@ -109,7 +109,10 @@ def option_title(word: str) -> str | None:
     if found is None:
         return None
     called = found.info.title or found.name.replace("_", " ").capitalize()
-    return called if len(found.methods) > 1 else f"{title(found.methods[0])}: {_lower(called)}"
+    if len(found.methods) > 1:
+        return called
+    owner = facts(found.kind, found.methods[0])
+    return f"{owner.title if owner else found.methods[0]}: {_lower(called)}"
 
 
 def _lower(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Methods of someone's own: a Python file that names weightings, losses, models or datasets joins the registries.
+"""Methods of someone's own: a Python file that names weightings, losses, models, ... joins the registries.
 
 The file says in plain dicts what it adds, by the names of our registries::
 
@@ -28,7 +28,7 @@ from dmf.options import Options
 from dmf.paths import plugin_files
 from dmf.registry import Registry
 
-WORDS = ("TASKS", "WEIGHTINGS", "LOSSES", "MODELS", "DATASETS")
+WORDS = ("TASKS", "WEIGHTINGS", "LOSSES", "SCHEDULES", "MODELS", "DATASETS")
 """Names of the dicts that a plug-in may have."""
 
 RESERVED = ("none", "auto")
@@ -175,6 +175,7 @@ def plugins_of(config: ExperimentConfig, weightings: Iterable[str] = ()) -> tupl
         {
             "WEIGHTINGS": {*(run.fusion.weighting.name for run in config.runs), *weightings},
             "LOSSES": {loss.name for run in config.runs for loss in (*run.fusion.terms, run.fusion.auxiliary)},
+            "SCHEDULES": {run.fusion.schedule.name for run in config.runs},
             "MODELS": {config.model.model},
             "DATASETS": {config.data.dataset},
             "TASKS": {config.task},
@@ -224,6 +225,10 @@ def registry_of(word: str, member: Any = None) -> Registry[Any]:
             from dmf.tasks import find_task
 
             return find_task(getattr(member, "task", DEFAULT_TASK)).losses()
+        case "SCHEDULES":
+            from dmf.schedule import SCHEDULES
+
+            return SCHEDULES
         case "MODELS":
             from dmf.models import MODELS
 
@@ -333,6 +338,11 @@ def _wrong_member(word: str, name: str, member: Any) -> Iterator[str]:
 
             yield from _wrong_class(name, member, Loss, "loss")
             yield from _wrong_options(name, member, "loss")
+        case "SCHEDULES":
+            from dmf.schedule import Schedule
+
+            yield from _wrong_class(name, member, Schedule, "schedule")
+            yield from _wrong_options(name, member, "schedule")
         case "DATASETS":
             from dmf.data import Dataset
 

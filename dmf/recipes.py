@@ -246,10 +246,11 @@ def _words(fusion: FusionConfig) -> dict[str, Any]:
         own[place] += f",{word}={write_value(flat.pop(key))}"
     if any(own.values()):
         places = fusion.places
-        losses = [place for place in places if place not in ("weighting", "auxiliary")]
+        others = ("weighting", "auxiliary", "schedule")
+        losses = [place for place in places if place not in others]
         texts = {place: places[place].name + own[place] for place in places}
         flat |= {"terms": tuple(texts[place] for place in losses)}
-        flat |= {place: texts[place] for place in ("weighting", "auxiliary") if own.get(place)}
+        flat |= {place: texts[place] for place in others if own.get(place)}
     return flat
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dmf.build import attribute_errors_to, build_network, build_task, fingerprint
+from dmf.build import attribute_errors_to, build_network, build_task
 from dmf.config import ExperimentConfig, PluginConfig
 from dmf.data import Dataset, RawPair, build_dataset
 from dmf.data.batches import Batch
@@ -16,6 +16,7 @@ from dmf.data.decode import Picture
 from dmf.data.files import as_grey, as_rgb
 from dmf.data.filtering import preprocess, square
 from dmf.errors import CheckpointError
+from dmf.fingerprint import fingerprint
 from dmf.former import former_fingerprint
 from dmf.plugins import require
 from dmf.runs import RunStore

@@ -2,7 +2,8 @@
 
 People type options so beside other settings, and stored runs keep them so: flat, by words that say of which method they
 are. A word counts for every chosen method that has it; ``<place>.<option>`` for the one at a place alone, which is
-``weighting``, ``auxiliary`` or what a loss is called among the losses of a run.
+``weighting``, ``auxiliary``, ``schedule`` or what a loss is called among the losses of a run. Words of schedules, such
+as ``decay_rate``, count for schedules alone: they were fields of every run before schedules had options.
 """
 
 import re
@@ -15,13 +16,17 @@ from dmf.declared import Kind, Word
 from dmf.options import Choice, default_of, same
 
 _NUMBERED = re.compile(r"(.+)-(\d+)")
-_OTHERS = ("weighting", "auxiliary")
+_OTHERS = ("weighting", "auxiliary", "schedule")
 NONE = "none"  # in the place of an auxiliary loss
 
 
 def kind_of(place: str) -> Kind:
     """What a method at a place is."""
-    return "weighting" if place == "weighting" else "loss"
+    match place:
+        case "weighting" | "schedule":
+            return place
+        case _:
+            return "loss"
 
 
 def numbered(names: Iterable[str]) -> tuple[str, ...]:
@@ -34,17 +39,19 @@ def numbered(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def in_places(losses: Sequence[Choice], weighting: Choice, auxiliary: Choice) -> dict[str, Choice]:
+def in_places(losses: Sequence[Choice], weighting: Choice, auxiliary: Choice, schedule: Choice) -> dict[str, Choice]:
     """Methods by their place; a loss that is called as another place has a number too."""
     names = [f"{name}-1" if name in _OTHERS else name for name in numbered(loss.name for loss in losses)]
-    return {**dict(zip(names, losses, strict=True)), "weighting": weighting, "auxiliary": auxiliary}
+    others = {"weighting": weighting, "auxiliary": auxiliary, "schedule": schedule}
+    return {**dict(zip(names, losses, strict=True)), **others}
 
 
 def distribute(given: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
     """Give options that stand by their words to the methods that have them, and check them there.
 
     Args:
-        given: Values by field or word; ``terms``, ``weighting`` and ``auxiliary`` as anything a choice is read from.
+        given: Values by field or word; ``terms``, ``weighting``, ``auxiliary`` and ``schedule`` as anything a choice is
+            read from.
         fields: The fields of the configuration, with their defaults.
 
     Returns:
@@ -59,17 +66,17 @@ def distribute(given: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str,
     places = _places(values, fields)
     if not words and not any(choice.options for choice in places.values()):
         return values | _fields_of(places, values, fields)
+    known, of_schedules = declared.words(), declared.words("schedule")
     used: set[str] = set()
-    chosen, strangers = {}, []
+    chosen, strangers = dict(places), []
     for place, choice in places.items():
         model = declared.options_model(kind_of(place), choice.name)
         if model is None:
-            chosen[place] = choice
             strangers += [place] if choice.name != NONE else []
             continue
         options: dict[str, Any] = {}
         for option, word in model.words().items():
-            if word in words and word not in fields:
+            if word in words and word not in fields and (place == "schedule" or word not in of_schedules):
                 options[option] = words[word]
                 used.add(word)
         for key, value in choice.options.items():
@@ -84,16 +91,16 @@ def distribute(given: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str,
         chosen[place] = Choice(name=choice.name, options=model.of_words(by_word).changed)
     rest = {word: value for word, value in words.items() if word not in used}
     if rest and "weighting" in strangers:  # of one that is not loaded nobody knows the options: it has all these
-        chosen["weighting"] = _with_more(chosen["weighting"], _not_at_default(rest))
-        rest = {}
+        own = {word: value for word, value in rest.items() if word not in of_schedules}
+        chosen["weighting"] = _with_more(chosen["weighting"], _not_at_default(own))
+        rest = {word: value for word, value in rest.items() if word not in own}
     elif rest and strangers:
-        unknown = {word: value for word, value in rest.items() if word.rpartition(".")[2] not in declared.words()}
+        unknown = {word: value for word, value in rest.items() if word.rpartition(".")[2] not in known}
         chosen[strangers[0]] = _with_more(chosen[strangers[0]], unknown)
         rest = {word: value for word, value in rest.items() if word not in unknown}
     values |= _fields_of(chosen, values, fields)
     if not rest:
         return values
-    known = declared.words()
     spare = {word: _checked(known[word], value) for word, value in rest.items() if word in known}
     values["spare"] = {word: value for word, value in spare.items() if not same(value, default_of(known[word].info))}
     return values | {word: value for word, value in rest.items() if word.rpartition(".")[2] not in known}
@@ -124,6 +131,7 @@ def gather(places: Mapping[str, Choice], own_fields: Container[str], *, changed:
         own_fields: Words that mean something else.
         changed: Only what differs from the default.
     """
+    of_schedules = declared.words("schedule")
     held: dict[str, list[tuple[str, Any, bool]]] = {}
     for place, choice in places.items():
         model = declared.options_model(kind_of(place), choice.name)
@@ -134,7 +142,8 @@ def gather(places: Mapping[str, Choice], own_fields: Container[str], *, changed:
             differing = options.changed
             entries = [(name, word, getattr(options, name), name in differing) for name, word in model.words().items()]
         for _, word, value, differs in entries:
-            held.setdefault(word, []).append((f"{place}.{word}", value, differs))
+            shared = word if place == "schedule" or word not in of_schedules else f"{place}.{word}"
+            held.setdefault(shared, []).append((f"{place}.{word}", value, differs))
     found: dict[str, Any] = {}
     for word, entries_of_word in held.items():
         if changed and not any(differs for _, _, differs in entries_of_word):
@@ -153,7 +162,10 @@ def value_of(places: Mapping[str, Choice], word: str) -> Any:
     Raises:
         AttributeError: If no method has it.
     """
+    is_of_schedules = word in declared.words("schedule")
     for place, choice in places.items():
+        if is_of_schedules and place != "schedule":
+            continue
         model = declared.options_model(kind_of(place), choice.name)
         for name, called in model.words().items() if model else ():
             if called == word:

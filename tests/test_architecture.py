@@ -22,6 +22,7 @@ FLOOR = {
     "dmf.config_text",
     "dmf.declared",
     "dmf.facts",
+    "dmf.fingerprint",
     "dmf.form_text",
     "dmf.former",
     "dmf.live_settings",

@@ -8,10 +8,10 @@ from typing import Any
 import streamlit as st
 from pydantic import BaseModel
 
-from app.components import form_prefill
+from app.components import form_prefill, rows
 from app.components.fields import Slots, complain, field, in_labels, label, widget
 from app.components.gamma import gamma_curve
-from app.components.method_options import option_groups
+from app.components.method_options import AT_THE_TOP, option_groups, schedule_options
 from app.components.page_style import sentence_of
 from app.components.preset_menu import preset_menu
 from app.components.runs_table import runs_table
@@ -48,7 +48,7 @@ MORE: dict[str, tuple[type, tuple[str, ...]]] = {
         ),
     ),
     "Weighting": (FusionConfig, ("history_max", "detach_weights")),
-    "Auxiliary weight": (FusionConfig, ("schedule", "decay_every")),
+    "Auxiliary weight": (FusionConfig, ("schedule",)),
     "Losses": (FusionConfig, ("loss_counts",)),
 }
 """Group to its configuration and those of its fields that are not at the top; options of chosen methods join them."""
@@ -86,7 +86,8 @@ def form(choices: Callable[[str], Choices], check: Check, start: Callable[[Exper
     with left:
         values["gamma"] = field(FusionConfig, "gamma", slots)
     with right:
-        values["decay_rate"] = field(FusionConfig, "decay_rate", slots)
+        if AT_THE_TOP in schedule_options(rows.common("schedule")):
+            values[AT_THE_TOP] = field(FusionConfig, AT_THE_TOP, slots)
     curve = st.container()
     values |= _in_pairs(TrainingConfig, ("epochs", "batch_size"), slots)
     left, right = st.columns(2)
@@ -97,7 +98,8 @@ def form(choices: Callable[[str], Choices], check: Check, start: Callable[[Exper
     values["device"] = field(TrainingConfig, "device", slots, names["device"])
     runs, places = runs_table(names)
     with st.expander("More"):
-        methods = option_groups(runs, values["terms"], values["auxiliary"], offered.task)
+        schedule = rows.common("schedule")
+        methods = option_groups(runs, values["terms"], values["auxiliary"], offered.task, schedule)
         more, name = _more(dataset, offered, methods, slots)
     values |= more
     checked = check(values, runs, name)
@@ -143,8 +145,8 @@ def _more(
         model, names = MORE.get(group, (FusionConfig, ()))
         st.markdown(f"**{group}**")
         for name in (*names, *methods.get(group, ())):
-            models = (*MODELS, *choices.added.get("model", ()))
-            values[name] = field(model, name, slots, models if name == "model" else None)
+            menus = {"model": (*MODELS, *choices.added.get("model", ())), "schedule": choices.names["schedule"]}
+            values[name] = field(model, name, slots, menus.get(name))
         for kind, chosen in (("dataset", dataset), ("model", str(values.get("model", "")))):
             if group == GROUPS[kind]:
                 values[f"{kind}_options"] = _own_options(

@@ -9,8 +9,11 @@ import streamlit as st
 
 from app.components.live_chart import Series, live_chart
 from app.theme import AUXILIARY_COLOR, run_dashes
+from dmf import declared
+from dmf.config import FusionConfig
+from dmf.config_text import parse
 from dmf.errors import ConfigError
-from dmf.schedule import AuxiliarySchedule
+from dmf.schedule import AuxiliarySchedule, build_schedule
 
 POINTS = 240
 
@@ -19,8 +22,7 @@ def gamma_curve(values: Mapping[str, Any], steps_per_epoch: int | None, runs: Se
     """Draw γ over the epochs of the form, one line for all runs or, where they differ, one for each way it falls.
 
     Args:
-        values: The form's ``epochs`` and, for all runs, ``auxiliary``, ``gamma``, ``decay_rate``, ``decay_every`` and
-            ``schedule``.
+        values: The form's ``epochs`` and, for all runs, ``auxiliary``, ``gamma``, ``schedule`` and its options.
         steps_per_epoch: None while the dataset is not known.
         runs: The same of each run with its ``weighting``; empty while they cannot work.
     """
@@ -66,15 +68,15 @@ def gamma_curve(values: Mapping[str, Any], steps_per_epoch: int | None, runs: Se
         if schedule is None:
             caption = "No auxiliary loss."
         else:
-            caption = half_life(schedule, steps_per_epoch, is_per_epoch=values["decay_every"] == "epoch")
+            caption = half_life(schedule, steps_per_epoch, is_per_epoch=values.get("decay_every") == "epoch")
         st.caption(f"{_numbered(group)}: {caption[0].lower()}{caption[1:].replace(':', '', 1)}" if differ else caption)
 
 
 def _schedule(settings: Mapping[str, Any], steps_per_epoch: int) -> AuxiliarySchedule | None:
     if settings["auxiliary"] == "none":
         return None
-    every = steps_per_epoch if settings["decay_every"] == "epoch" else int(settings["decay_every"])
-    return AuxiliarySchedule(settings["gamma"], settings["decay_rate"], every, settings["schedule"])
+    words = {name: settings[name] for name in ("gamma", "schedule", *declared.words("schedule")) if name in settings}
+    return build_schedule(parse(FusionConfig, words), steps_per_epoch)
 
 
 def _numbered(group: Sequence[int]) -> str:

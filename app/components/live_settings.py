@@ -12,11 +12,15 @@ from app.charts.event_marks import refused, turned
 from app.components.fields import named, run_title
 from app.components.page_style import sentence_of
 from app.views import ExperimentRow, SettingsChanged
+from dmf import declared
+from dmf.config import FusionConfig
 from dmf.errors import DMFError
 from dmf.live_settings import LIVE_SETTINGS
 
 ALL = "All runs"
-OF_AUXILIARY = ("gamma", "decay_rate")
+OF_AUXILIARY = {"gamma": "an auxiliary loss", "decay_rate": "an auxiliary loss whose weight falls at a rate"}
+"""What a run must have so that a setting can be changed."""
+
 LABELS = {
     "gamma": "New γ₀",
     "decay_rate": "New decay rate",
@@ -55,15 +59,16 @@ def show(
     standing = dict(zip((run.id for run in experiment.runs), settings, strict=True))
     present = {field: list(dict.fromkeys(standing[id][field] for id in chosen)) for field in LIVE_SETTINGS}
     scope = f"{experiment.id}-{chosen[0] if len(chosen) == 1 else 'all'}"
-    has_auxiliary = any(run.config["auxiliary"] != "none" for run in runs)
+    turning = {
+        field: field not in OF_AUXILIARY or any(_has(field, run.config) for run in runs) for field in LIVE_SETTINGS
+    }
     values: dict[str, Value | None] = {}
     slots = {}
     with st.form(f"knobs-form-{experiment.id}", border=False):
         with st.container(horizontal=True, gap="small"):
             for field in LIVE_SETTINGS:
                 with st.container(width=WIDTH, gap=None):
-                    is_off = field in OF_AUXILIARY and not has_auxiliary
-                    values[field] = _field(field, present[field], methods, scope, is_off=is_off)
+                    values[field] = _field(field, present[field], methods, scope, is_off=not turning[field])
                     slots[field] = st.empty()
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             applied = st.form_submit_button("Apply", type="primary", icon=":material/check:")
@@ -145,13 +150,21 @@ def _field(name: str, present: Sequence[Value], methods: Sequence[str], scope: s
     st.session_state[seen] = start
     differs = "differs: " if start is None else ""
     standing = differs + ", ".join(_text(value) for value in present)
-    help = "No run here has an auxiliary loss, so there is nothing to change." if is_off else LIVE_SETTINGS[name]
+    help = f"No run here has {OF_AUXILIARY[name]}, so there is nothing to change." if is_off else LIVE_SETTINGS[name]
     about: dict[str, Any] = {"key": key, "help": help, "disabled": is_off, "placeholder": standing}
     if name == "weighting":
         chosen: str | None = st.selectbox(LABELS[name], methods, index=None, format_func=named, **about)
         return chosen
     typed: float | None = st.number_input(LABELS[name], value=None, step=STEPS[name], format="%g", **about)
     return typed
+
+
+def _has(field: str, config: Mapping[str, Any]) -> bool:
+    """Whether a run has what a setting of the auxiliary loss changes."""
+    model = declared.options_model(
+        "schedule", str(config.get("schedule", FusionConfig.model_fields["schedule"].default))
+    )
+    return config["auxiliary"] != "none" and (field == "gamma" or model is None or field in model.words().values())
 
 
 def _text(value: Value) -> str:

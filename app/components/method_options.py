@@ -10,12 +10,15 @@ from dmf.declared import Kind
 from dmf.errors import ConfigError
 from dmf.options import Choice
 
-TITLES: Mapping[Kind, str] = {"weighting": "Weighting", "loss": "Losses"}
+TITLES: Mapping[Kind, str] = {"weighting": "Weighting", "loss": "Losses", "schedule": "Auxiliary weight"}
 """What options are called that all chosen methods of a kind have."""
+
+AT_THE_TOP = "decay_rate"
+"""The option of a schedule that stands beside the weight itself."""
 
 
 def option_groups(
-    runs: Sequence[str], terms: Iterable[str], auxiliary: str, task: str = DEFAULT_TASK
+    runs: Sequence[str], terms: Iterable[str], auxiliary: str, task: str = DEFAULT_TASK, schedule: str = ""
 ) -> dict[str, tuple[str, ...]]:
     """Words of options by the title of the group they belong to: that of their kind, or the methods that have them.
 
@@ -24,6 +27,7 @@ def option_groups(
         terms: Loss terms that are common to the runs, as texts of choices.
         auxiliary: Their auxiliary loss.
         task: Whose losses these are.
+        schedule: The schedule of the auxiliary weight that is common to the runs.
     """
     weightings: dict[str, None] = {}
     for run in runs:
@@ -34,7 +38,15 @@ def option_groups(
         weightings[Choice.named(weighting)] = None
     losses = dict.fromkeys(map(Choice.named, (*terms, auxiliary)))
     with declared.of_task(task):
-        return _groups("weighting", weightings) | _groups("loss", losses)
+        groups = _groups("weighting", weightings) | _groups("loss", losses)
+    own = tuple(word for word in schedule_options(schedule) if word != AT_THE_TOP)
+    return groups | ({TITLES["schedule"]: own} if own else {})
+
+
+def schedule_options(schedule: str) -> tuple[str, ...]:
+    """Words of the options that a schedule of the auxiliary weight has; none where it is not known here."""
+    model = declared.options_model("schedule", Choice.named(schedule))
+    return tuple(model.words().values()) if model else ()
 
 
 def _groups(kind: Kind, methods: Iterable[str]) -> dict[str, tuple[str, ...]]:

@@ -55,11 +55,13 @@ def overridden(row: int) -> list[str]:
 
 
 def settings(row: int) -> tuple[str, ...]:
-    """Every setting that a row may override: those of all runs, and the options of its method and of its losses."""
+    """Every setting that a row may override: those of all runs, and the options of its method, losses and schedule."""
     chosen: list[tuple[Kind, str]] = [("weighting", method(row))]
     for name in ("terms", "auxiliary"):
         held = st.session_state[key(row, name)] if name in overridden(row) else common(name)
         chosen += [("loss", word) for word in ([held] if isinstance(held, str) else held)]
+    is_own = "schedule" in overridden(row)
+    chosen.append(("schedule", st.session_state[key(row, "schedule")] if is_own else common("schedule")))
     words: dict[str, None] = {}
     for kind, name in chosen:
         with declared.of_task(task()):
@@ -163,7 +165,7 @@ def replace(runs: Sequence[str], options: Mapping[str, Sequence[str]] | None = N
 
 def _read(base: FusionConfig, run: str, options: Mapping[str, Sequence[str]]) -> tuple[str, dict[str, Any]]:
     fusion = parse_run(base, run).fusion
-    for name in ("weighting", "auxiliary", "terms"):
+    for name in ("weighting", "auxiliary", "terms", "schedule"):
         value = getattr(fusion, name)
         for choice in (value,) if isinstance(value, Choice) else value:
             word = choice.name
@@ -172,7 +174,8 @@ def _read(base: FusionConfig, run: str, options: Mapping[str, Sequence[str]]) ->
                 raise UnknownNameError(unknown(kind, word, dict.fromkeys(options[name])), name)
     changed = [name for name in run_changes(run) if name != "weighting"]
     flat = fusion.flat()
-    held = {name: flat["terms"] if name == "terms" else getattr(fusion, name) for name in changed}
+    named = ("terms", "auxiliary", "schedule")  # without their options, which stand beside them
+    held = {name: flat[name] if name in named else getattr(fusion, name) for name in changed}
     return fusion.weighting.name, {
         name: as_held(name, field_info(FusionConfig, name).annotation, value) for name, value in held.items()
     }

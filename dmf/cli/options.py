@@ -56,9 +56,9 @@ class WithMethodOptions(TyperCommand):
 
 
 class WithAllOptions(WithMethodOptions):
-    """The same for the options of weightings and of losses."""
+    """The same for the options of weightings, losses and schedules."""
 
-    kinds = ("weighting", "loss")
+    kinds = ("weighting", "loss", "schedule")
 
 
 def of_methods(context: typer.Context) -> dict[str, Any]:

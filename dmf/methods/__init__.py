@@ -1,4 +1,4 @@
-"""What methods promise, and what they do: the contract of every weighting, loss, model and dataset, and their probes.
+"""What methods promise, and what they do: the contract of weightings, losses, schedules, models, datasets; and probes.
 
 Meant for whoever adds one: ``dmf check-method my_method.py`` runs the contract on a file of someone's own.
 """

@@ -9,6 +9,7 @@ from dmf import declared
 from dmf.errors import ConfigError, UnknownNameError
 from dmf.methods.checks import CHECKS, BrokenPromiseError, NotForThisMethodError, Subject
 from dmf.methods.others import DATASET_CHECKS, LOSS_CHECKS, MODEL_CHECKS, TASK_CHECKS
+from dmf.methods.schedules import SCHEDULE_CHECKS
 from dmf.plugins import WORDS, Plugin, registry_of
 from dmf.registry import unknown
 
@@ -93,5 +94,11 @@ def _checks(word: str, name: str) -> dict[str, Callable[[], Any]]:
     if word == "WEIGHTINGS":
         subject = Subject({"weighting": name})
         return {promise: partial(check, subject) for promise, check in CHECKS.items()}
-    named = {"TASKS": TASK_CHECKS, "LOSSES": LOSS_CHECKS, "MODELS": MODEL_CHECKS, "DATASETS": DATASET_CHECKS}[word]
+    named = {
+        "TASKS": TASK_CHECKS,
+        "LOSSES": LOSS_CHECKS,
+        "SCHEDULES": SCHEDULE_CHECKS,
+        "MODELS": MODEL_CHECKS,
+        "DATASETS": DATASET_CHECKS,
+    }[word]
     return {promise: partial(check, name) for promise, check in named.items()}

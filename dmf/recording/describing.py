@@ -153,9 +153,7 @@ def _of_fusion(fusion: Fusion) -> dict[str, Any]:
         "history_max": fusion.history.size,
         "detach_weights": fusion.detach_weights,
         "gamma": schedule.gamma,
-        "decay_rate": schedule.rate,
-        "decay_every": schedule.every,
-        "schedule": schedule.kind,
+        **schedule.words,
     }
     options = {option: getattr(weighting, option, None) for option in weighting.options}
     settings |= {key: value for key, value in options.items() if isinstance(value, bool | int | float | str)}

@@ -189,9 +189,10 @@ def _choices(plan: StudyPlan, found: Sequence[CellRow]) -> dict[str, str]:
     return {
         "mode": plan.mode,
         "fixed weights": "equal" if words.get("weights") is None else to_text(words["weights"]),
-        "losses": f"{', '.join(fusion.term_names)}; gamma_0 {fusion.gamma:g}, decay {fusion.decay_rate:g} per "
-        f"{fusion.decay_every}; Tversky {words['fp_weight']:g} on false positives and {words['fn_weight']:g} on false "
-        f"negatives; Focal gamma {words['focal_gamma']:g}, alpha {words['focal_alpha']:g}, of {words['focal_of']}",
+        "losses": f"{', '.join(fusion.term_names)}; gamma_0 {fusion.gamma:g}, decay {words['decay_rate']:g} per "
+        f"{words['decay_every']}; Tversky {words['fp_weight']:g} on false positives and {words['fn_weight']:g} on "
+        f"false negatives; Focal gamma {words['focal_gamma']:g}, alpha {words['focal_alpha']:g}, "
+        f"of {words['focal_of']}",
         "history": f"{words['history_min']} to {fusion.history_max} steps",
         "training": f"{training.epochs} epochs, batch {training.batch_size}, lr {training.lr:g}, tested at the "
         f"{training.test_at} epoch",

@@ -9,6 +9,7 @@ from dmf.config import DataConfig, FusionConfig, ModelConfig, PluginConfig, RunC
 from dmf.config_text import experiment, field_info
 from dmf.data.phantom import Phantom
 from dmf.errors import ConfigError, DataError
+from dmf.fingerprint import fingerprint
 
 
 def test_choices_name_every_registered_member():
@@ -181,7 +182,7 @@ FIELDS = [
 
 
 def fingerprints(config):
-    return [build.fingerprint(config, run) for run in config.runs]
+    return [fingerprint(config, run) for run in config.runs]
 
 
 @pytest.mark.parametrize(("section", "model", "name"), FIELDS)
@@ -195,20 +196,42 @@ def test_every_shared_setting_changes_the_fingerprint(section, model, name):
 @pytest.mark.parametrize("name", [*(name for name in FusionConfig.model_fields if name != "spare"), *declared.words()])
 def test_every_setting_of_a_run_changes_its_fingerprint(name):
     about = declared.words().get(name)
-    chosen = {"weighting" if about.kind == "weighting" else "auxiliary": about.methods[0]} if about else {}
+    place = {"loss": "auxiliary"}
+    chosen = {place.get(about.kind, about.kind): about.methods[0]} if about else {}
     config = experiment({}, runs=["variance"])
     run, changed = (
         RunConfig(label="r", fusion=FusionConfig.model_validate({**chosen, **own}))
         for own in ({}, {name: other(FusionConfig, name)})
     )
-    assert build.fingerprint(config, run) != build.fingerprint(config, changed)
+    assert fingerprint(config, run) != fingerprint(config, changed)
+
+
+@pytest.mark.parametrize(
+    ("run", "expected"),
+    [
+        ("mad", "fd956e3cc757fd5b7225f2f3a609d4735d922c89be51741cef2ea735be23ff02"),
+        ("mad,schedule=linear", "c5306bca39852caf288726a7878e5afc0bda954a7165760b8acc838cebd2fcbd"),
+        ("mad,decay_rate=0.1,decay_every=100", "484b6b548c85a83b134d0eb0513d0db55a2c9e19db56c957bdabc71307fc053b"),
+        (
+            "mad,schedule=cosine,decay_rate=0.25,gamma=3",
+            "2544dbb1be68a5abcd98c4a67d9e8ac9e68e9b268d4dfa031e62171d777e7267",
+        ),
+        ("mad,schedule=constant", "3f23659da589d3365499e538d23e135f687b4411b88ff7982fb5cfef475f89ad"),
+        ("mad,schedule=constant,decay_rate=0.3", "f532f6c1067aa61fd8a0f8a54ca9a04a927215e2721a735cca37c40a948a7b4d"),
+        ("cov,decay=0.8,decay_every=7", "114c3725b94275f4d3096e12bf9804fc70293f166133c5fb724ef457a98ff8b7"),
+        ("mad,auxiliary=none,decay_rate=1", "638dad7849ccea31169992414ae93dcb19051dffbb63e43ff06ec4753b190755"),
+    ],
+)
+def test_fingerprints_are_those_of_before_schedules_had_options(run, expected):
+    config = experiment({"lr": "0.01"}, runs=[run])
+    assert fingerprints(config) == [expected]
 
 
 def test_names_and_the_other_runs_do_not_change_the_fingerprint():
     config = experiment({}, runs=["mad", "variance"], name="one")
     alone = experiment({}, runs=["mad"], name="another")
     renamed = alone.model_copy(update={"runs": (alone.runs[0].model_copy(update={"label": "the best"}),)})
-    assert {build.fingerprint(each, each.runs[0]) for each in (config, alone, renamed)} == {fingerprints(config)[0]}
+    assert {fingerprint(each, each.runs[0]) for each in (config, alone, renamed)} == {fingerprints(config)[0]}
 
 
 def test_what_plugins_hold_changes_the_fingerprint_and_where_they_lie_does_not():

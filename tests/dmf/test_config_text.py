@@ -34,7 +34,8 @@ OF = {  # methods that have an option, by its word
 def having(name: str) -> dict[str, str]:
     """What is chosen so that a field or word counts."""
     chosen = OF.get(name, {})
-    return {"weighting": chosen.get("weighting", "mad"), "auxiliary": chosen.get("loss", "cb-dice")}
+    usual = {"weighting": "mad", "loss": "cb-dice", "schedule": "exponential"}
+    return {{"loss": "auxiliary"}.get(kind, kind): chosen.get(kind, method) for kind, method in usual.items()}
 
 
 # A value other than the default for every field, hand-chosen to be awkward where it can be.
@@ -117,6 +118,8 @@ OTHERS = {
     "gamma": 5.0,
     "schedule": "cosine",
     "decay_rate": 0.0,
+    "drop_factor": 0.1,
+    "drop_periods": 3,
     "decay_every": 100,
     "loss_counts": "hard",
     "smooth": 1.0,
@@ -155,7 +158,7 @@ def test_another_value_of_every_field_comes_back_from_its_text(model, name):
     assert value != getattr(model(), name)
     back = getattr(parse(model, context | {name: to_text(value)}), name)
     assert back == value
-    assert isinstance(back, type(value) if name not in ("weighting", "auxiliary") else Choice)
+    assert isinstance(back, type(value) if name not in ("weighting", "auxiliary", "schedule") else Choice)
 
 
 @pytest.mark.parametrize("name", [name for model, name in FIELDS if model is FusionConfig and name != "weighting"])

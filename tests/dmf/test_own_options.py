@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from dmf.build import build_fusion, fingerprint
+from dmf.build import build_fusion
 from dmf.cli.app import app
 from dmf.config import ExperimentConfig, FusionConfig
 from dmf.config_text import experiment, parse_run
 from dmf.errors import ConfigError
+from dmf.fingerprint import fingerprint
 from dmf.live_settings import Settings
 from dmf.losses import build_bank
 from dmf.plugins import load_plugin, plugins_of

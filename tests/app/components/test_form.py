@@ -61,10 +61,11 @@ def test_the_options_of_the_chosen_methods_are_there_and_no_others(store: RunSto
 
     test = page()
     losses = ("ce", "iou", "dice", "cb-dice")
-    assert offered(test) == declared_by(("variance", "mad", "bayesian"), losses)
+    assert offered(test) == declared_by(("variance", "mad", "bayesian"), (*losses, "exponential"))
+    test.selectbox(key="form-schedule").set_value("step").run()
     test.selectbox(key="form-run-1-weighting").set_value("dwa").run()
     test.selectbox(key="form-auxiliary").set_value("tversky").run()
-    assert offered(test) == declared_by(("dwa", "mad", "bayesian"), (*losses[:3], "tversky"))
+    assert offered(test) == declared_by(("dwa", "mad", "bayesian"), (*losses[:3], "tversky", "step"))
 
 
 def test_the_form_starts_from_the_defaults_of_the_configuration(store: RunStore) -> None:
@@ -159,6 +160,21 @@ def test_the_half_life_follows_the_decay_rate(store: RunStore) -> None:
     assert any("305 steps, 13.9 epochs" in caption.value for caption in test.sidebar.caption)
     test.number_input(key="form-decay_rate").set_value(0.1).run()
     assert any("152 steps, 6.93 epochs" in caption.value for caption in test.sidebar.caption)
+
+
+def test_another_schedule_brings_its_own_options(store: RunStore) -> None:
+    # A quarter is left after the first drop, which comes after 3 epochs of 22 steps.
+    test = page()
+    test.selectbox(key="form-schedule").set_value("step").run()
+    assert "form-decay_rate" not in {box.key for box in test.sidebar.number_input}
+    test.number_input(key="form-drop_factor").set_value(0.25)
+    test.number_input(key="form-drop_periods").set_value(3).run()
+    assert not test.exception
+    assert any("66 steps, 3 epochs" in caption.value for caption in test.sidebar.caption)
+    test.number_input(key="form-drop_factor").set_value(1.0).run()
+    assert "Must be below 1, got 1.0." in problems(test)[0]
+    test.selectbox(key="form-schedule").set_value("constant").run()
+    assert any("γ never halves." in caption.value for caption in test.sidebar.caption)
 
 
 def test_runs_whose_auxiliary_weight_falls_otherwise_are_told_apart(store: RunStore) -> None:

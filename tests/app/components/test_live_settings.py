@@ -2,7 +2,9 @@
 
 from types import SimpleNamespace
 
-from app.components.live_settings import outcome
+import pytest
+
+from app.components.live_settings import _has, outcome
 
 TITLES = {"a": "Variance", "b": "MAD"}
 
@@ -13,6 +15,20 @@ def answer(*events: SimpleNamespace, asked: tuple[str, ...] = ("gamma",), unansw
 
 def event(run: str, step: int, kind: str = "knob", **data: object) -> SimpleNamespace:
     return SimpleNamespace(run=run, step=step, kind=kind, data={"field": "gamma", "value": 2.0, "before": 1.0} | data)
+
+
+@pytest.mark.parametrize(
+    ("config", "gamma", "decay_rate"),
+    [
+        ({"auxiliary": "none", "schedule": "linear"}, False, False),
+        ({"auxiliary": "dice", "schedule": "linear"}, True, True),
+        ({"auxiliary": "dice", "schedule": "step"}, True, False),
+        ({"auxiliary": "dice"}, True, True),
+        ({"auxiliary": "dice", "schedule": "of-a-plugin"}, True, True),
+    ],
+)
+def test_what_a_run_does_not_have_cannot_be_changed(config: dict[str, str], gamma: bool, decay_rate: bool) -> None:
+    assert (_has("gamma", config), _has("decay_rate", config)) == (gamma, decay_rate)
 
 
 def test_what_every_run_answers_alike_is_said_once() -> None:

@@ -1,6 +1,6 @@
 """The form offers the options of what was chosen, those of several methods once."""
 
-from app.components.method_options import option_groups
+from app.components.method_options import AT_THE_TOP, option_groups
 
 DMF = ("variance", "mad", "bayesian,rho=0.5")
 TERMS = ("ce", "iou", "tversky,fn_weight=0.8")
@@ -28,6 +28,14 @@ def test_no_option_is_offered_twice_or_of_what_is_not_chosen() -> None:
 
 def test_of_one_method_alone_the_group_is_called_by_it() -> None:
     assert list(option_groups(("dwa",), ("ce",), "none")) == ["DWA"]
+
+
+def test_the_options_of_the_schedule_stand_with_it_but_the_one_at_the_top() -> None:
+    options = {name: option_groups((), (), "none", schedule=name) for name in ("linear", "step,factor=0.1", "constant")}
+    assert options["linear"] == {"Auxiliary weight": ("decay_every",)}
+    assert options["step,factor=0.1"] == {"Auxiliary weight": ("decay_every", "drop_factor", "drop_periods")}
+    assert options["constant"] == {}
+    assert AT_THE_TOP == "decay_rate"
 
 
 def test_what_cannot_be_read_or_is_not_known_adds_nothing() -> None:

@@ -106,9 +106,9 @@ def test_rows_are_the_runs_of_the_command_line(test: AppTest) -> None:
     assert "symlog off · loss terms Cross-entropy, Dice" in said(test, 6)
 
 
-def counts(about: declared.Word | None, method: str) -> bool:
-    """Whether an option is one of all runs, of this method, or of one of the losses of the test below."""
-    return about is None or method in about.methods or not {"tversky", "focal"}.isdisjoint(about.methods)
+def counts(about: declared.Word | None, *methods: str) -> bool:
+    """Whether an option is one of all runs, of these methods, or of one of the losses of the test below."""
+    return about is None or not {*methods, "tversky", "focal"}.isdisjoint(about.methods)
 
 
 def test_every_setting_survives_the_way_from_text_to_row_and_back(test: AppTest) -> None:
@@ -117,7 +117,14 @@ def test_every_setting_survives_the_way_from_text_to_row_and_back(test: AppTest)
         **{"history_max": "30", "weights": "1:0", "loss_counts": "hard", "median": "notebook"},
         **{"detach_weights": "false", "floor": "0.001", "cb_weights": "inverse", "cb_ratios": "batch"},
         **{"minmax": "false", "symlog": "false", "rho": "0.3", "terms": "tversky:focal", "schedule": "linear"},
-        **{"decay_every": "7", "prior_weights": "1:2.5", "weight_min": "0.1", "weight_max": "1.5"},
+        **{
+            "decay_every": "7",
+            "drop_factor": "0.1",
+            "drop_periods": "3",
+            "prior_weights": "1:2.5",
+            "weight_min": "0.1",
+            "weight_max": "1.5",
+        },
         **{"smoothing": "0.5", "sum_to": "K", "eps": "1e-05", "smooth": "1e-05", "fp_weight": "0.6"},
         **{"fn_weight": "0.4", "focal_gamma": "1", "focal_alpha": "0.5", "focal_of": "pixels"},
         **{"cov_mean": "decay", "cov_decay": "0.5", "cov_variance": "reference"},
@@ -130,10 +137,12 @@ def test_every_setting_survives_the_way_from_text_to_row_and_back(test: AppTest)
     assert values.keys() == {*names_of(FusionConfig)} - {"weighting"}
     words = declared.words()
     named = ("bayesian", "cov", "softadapt", "dwa", "tchebycheff", "famo", "uncertainty", "gradnorm", "pcgrad")
-    runs = [
-        ",".join([method, *(f"{name}={value}" for name, value in values.items() if counts(words.get(name), method))])
-        for method in named
-    ]
+    runs = []
+    for method in named:
+        schedule = "step" if method == "pcgrad" else "linear"
+        own = values | {"schedule": schedule}
+        texts = (f"{name}={value}" for name, value in own.items() if counts(words.get(name), method, schedule))
+        runs.append(",".join([method, *texts]))
     assert not write(test, "\n".join(runs)).exception
     test.session_state["runs-text-open"] = True
     test.run()

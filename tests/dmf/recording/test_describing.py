@@ -76,6 +76,14 @@ def test_a_fusion_tells_all_that_replays_it(fused, name):
         assert getattr(read, field) == getattr(told, field), field
 
 
+def test_a_schedule_is_told_with_its_options(fused):
+    fusion = Fusion(
+        FixedWeighting(3), schedule=AuxiliarySchedule(2, every=4, kind="step", options=(("drop_factor", 0.1),))
+    )
+    read = parse(FusionConfig, run_config(fused(auxiliary=torch.tensor(1.0)), fusion, None, {}))
+    assert (read.gamma, read.schedule.text) == (2, "step,every=4,factor=0.1")
+
+
 def test_of_a_total_that_is_no_sum_the_shares_are_told_and_not_the_slopes(fused):
     fusion = Fusion(TchebycheffWeighting(2, weights=(3, 1), ideal=(0.5, -1)))
     config = run_config(fusion(torch.tensor([1.0, 2.0])), fusion, None, {})

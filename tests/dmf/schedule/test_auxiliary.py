@@ -27,6 +27,7 @@ def test_periods_are_whole() -> None:
     [
         ("linear", [2, 1.5, 1, 0.5, 0, 0]),  # 2 (1 - s / 4)
         ("cosine", [2, 1 + math.sqrt(0.5), 1, 1 - math.sqrt(0.5), 0, 0]),  # 1 + cos(pi s / 4)
+        ("step", [2, 2, 2, 2, 2, 1]),  # half of it every 5 periods
         ("constant", [2] * 6),
     ],
 )
@@ -56,6 +57,12 @@ def test_a_weight_that_never_falls_has_no_half_life() -> None:
         ({"gamma": math.inf}, "`gamma` must be a finite number of at least 0, got inf", "gamma"),
         ({"rate": math.nan}, "`rate` must be a finite number of at least 0, got nan", "decay_rate"),
         ({"every": 0}, "`every` must be at least 1 step, got 0", "decay_every"),
+        (
+            {"kind": "step", "options": (("drop_factor", 1.0),)},
+            "'factor' of schedule 'step' takes .* below 1",
+            "schedule",
+        ),
+        ({"kind": "linear", "options": (("drop_factor", 0.1),)}, "'linear' has no option 'drop_factor'", "schedule"),
         (
             {"kind": "cosin"},
             "Unknown schedule 'cosin'. Choose one of: exponential, .* Did you mean 'cosine'",
