@@ -99,7 +99,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dmf.jobs": {"dmf.plugins", "dmf.build", "dmf.training", "dmf.runs"},
     # A loop of someone's own: it is recorded as training is, without what this program builds from configurations.
     "dmf.recording": {
-        *("dmf.fusion", "dmf.terms", "dmf.tasks.segmentation.metrics", "dmf.training", "dmf.runs", "dmf.weighting"),
+        *("dmf.fusion", "dmf.terms", "dmf.tasks", "dmf.tasks.pictures", "dmf.training", "dmf.runs", "dmf.weighting"),
     },
     "dmf.integrations": {"dmf.fusion", "dmf.recording"},
     "dmf.studies": {"dmf.plugins", "dmf.build", "dmf.training", "dmf.runs", "dmf.jobs", "dmf.analysis", "dmf.tasks"},
@@ -130,7 +130,6 @@ MAY_IMPORT: dict[str, set[str]] = {
         "dmf.methods",
         "dmf.plugins",
         "dmf.data",  # datasets are looked at before there is anything to build
-        "dmf.importing",
         "dmf.trained",
     },
     # A room of pages for each task, which knows no other, then their registry, which pages ask.
@@ -143,7 +142,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.tasks.segmentation.views": {"app.views", "dmf.tasks.segmentation.metrics"},
     "app.tasks.segmentation.access": {
         *("app.tasks.segmentation.views", "app.access", "app.views"),
-        *("dmf.runs", "dmf.build", "dmf.data"),
+        *("dmf.runs", "dmf.build", "dmf.data", "dmf.importing"),
         *("dmf.tasks.segmentation.inspection", "dmf.tasks.segmentation.metrics"),
     },
     "app.tasks.synthesis": {

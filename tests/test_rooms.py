@@ -11,7 +11,17 @@ WORDS = re.compile(r"(?<![\w-])(dice|lesions?|iou|tversky|cb[_-]dice|lesion_\w+)
 """Words of segmentation that mean nothing elsewhere; a mask may also be one of losses that are absent."""
 
 GENERAL = (
-    *("dmf/terms", "dmf/fusion", "dmf/weighting", "dmf/training", "dmf/replay", "dmf/jobs", "dmf/runs", "dmf/methods"),
+    *(
+        "dmf/terms",
+        "dmf/fusion",
+        "dmf/weighting",
+        "dmf/training",
+        "dmf/replay",
+        "dmf/jobs",
+        "dmf/runs",
+        "dmf/methods",
+        "dmf/recording",
+    ),
     *("dmf/analysis", "dmf/cli", "dmf/studies", "app"),
     *("dmf/records.py", "dmf/build.py", "dmf/trained.py", "dmf/plugins.py", "dmf/registry.py"),
     *("dmf/tasks/__init__.py", "dmf/tasks/base.py", "dmf/tasks/feed.py", "dmf/tasks/pictures.py"),

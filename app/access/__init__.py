@@ -45,7 +45,7 @@ from app.access.datasets import (
 )
 from app.access.explaining import explanation
 from app.access.exporting import run_data, run_file
-from app.access.inspecting import bring_predictions, inspected_runs, kept_limits, stored_megabytes
+from app.access.inspecting import inspected_runs, kept_limits, stored_megabytes
 from app.access.kept_samples import sampled_cases
 from app.access.lab import (
     PERTURBATIONS,
@@ -115,7 +115,6 @@ __all__ = [
     "behaviour",
     "bring_archive",
     "bring_folder",
-    "bring_predictions",
     "cancel",
     "cases",
     "change_settings",

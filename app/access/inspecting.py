@@ -64,15 +64,3 @@ def stored_megabytes(runs: Sequence[InspectedRun]) -> dict[str, float]:
 def kept_limits(runs: Sequence[InspectedRun]) -> dict[str, float | None]:
     """The setting that bounds the probabilities of each run, in MB; None where nobody recorded it."""
     return {run.id: run.setting("training", "probabilities_mb") for run in runs}
-
-
-def bring_predictions(folder: str, name: str) -> list[str]:
-    """Open predictions made elsewhere, read in place; returns the ids of their runs.
-
-    Raises:
-        DataError: If the folder is not laid out as it should be; says how.
-    """
-    from dmf.importing import import_predictions
-
-    here = store()
-    return [run.id for run in here.experiment(import_predictions(here, folder, name or None)).runs]

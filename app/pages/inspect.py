@@ -6,11 +6,10 @@ import streamlit as st
 
 from app import access, state
 from app.components.compared_charts import titles_of
-from app.components.inspect import elsewhere
 from app.components.page_style import plain, shown_or_told, use_style
 from app.components.plugin_question import plugin_question
 from app.components.run_picker import run_picker
-from app.tasks import pages_of
+from app.tasks import ROOMS, pages_of
 from app.views import InspectedRun
 
 MOST_RUNS = 8  # beside each other
@@ -29,11 +28,11 @@ def show_runs() -> None:
     if table.empty and not ids:
         st.markdown("Nothing was trained yet. Start a race on **Home** and come back: its predictions appear here.")
         st.page_link(state.HOME, label="Races to start, on Home", icon=":material/home:")
-        elsewhere.elsewhere(access.bring_predictions, state.choose_runs)
+        offer_to_bring()
         return
     with st.expander("Choose runs", expanded=not ids, key="choose-runs", icon=":material/checklist:"):
         run_picker(table, ids, state.choose_runs, MOST_RUNS, info=access.metric_info)
-        elsewhere.elsewhere(access.bring_predictions, state.choose_runs)
+        offer_to_bring()
     if len(ids) > MOST_RUNS:
         st.caption(
             f"The first {MOST_RUNS} of the {len(ids)} chosen runs are shown; more would not fit beside each other."
@@ -46,6 +45,12 @@ def show_runs() -> None:
         return
     plugin_question(access.unloaded_plugins(run.experiment for run in runs), access.run_plugin)
     show_task(runs, titles_of(runs))
+
+
+def offer_to_bring() -> None:
+    """What each task can take that was predicted elsewhere."""
+    for room in ROOMS.values():
+        room.bring()
 
 
 def show_task(runs: Sequence[InspectedRun], titles: dict[str, str]) -> None:

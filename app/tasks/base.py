@@ -21,6 +21,9 @@ class TaskPages:
 
     samples: SampleView = SampleView()
 
+    def bring(self) -> None:
+        """Draw what the page Inspect offers beside the choice of runs: to bring in what was predicted elsewhere."""
+
     def inspect(self, title: str, runs: Sequence[InspectedRun], titles: Mapping[str, str]) -> None:
         """Draw the page Inspect below the choice of its runs.
 

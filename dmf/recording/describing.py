@@ -8,11 +8,11 @@ from pydantic import BaseModel
 from pydantic_core import to_jsonable_python as to_jsonable
 
 from dmf import declared
-from dmf.config import DataConfig, FusionConfig, ModelConfig, TrainingConfig
+from dmf.config import DEFAULT_TASK, DataConfig, FusionConfig, ModelConfig, TrainingConfig
 from dmf.config_text import parse
 from dmf.errors import ConfigError
 from dmf.fusion import Fused, Fusion
-from dmf.tasks.segmentation.metrics.info import METRIC_INFO
+from dmf.tasks import Task
 from dmf.weighting import WEIGHTINGS, FAMOWeighting, GramianWeighting, ScalarizingWeighting, TchebycheffWeighting
 
 UNKNOWN = "own"  # the name of a weighting that nobody named
@@ -80,11 +80,12 @@ def _is_of_a_fusion(name: str) -> bool:
     return name in FusionConfig.model_fields or name in declared.words()
 
 
-def metrics_config(metrics: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def metrics_config(metrics: Mapping[str, Any], task: type[Task]) -> dict[str, dict[str, Any]]:
     """What is told of metrics of one's own, as an experiment keeps it: name to ``better``, ``low`` and ``high``.
 
     Args:
         metrics: Name to "higher" or "lower", or to that with the least and the greatest value (None: no bound).
+        task: Whose metrics have their names already.
 
     Raises:
         ConfigError: If one is called as one of ours, or something else is told of it.
@@ -99,7 +100,7 @@ def metrics_config(metrics: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
                 "metrics",
             )
         better, low, high = given
-        if name in METRIC_INFO and METRIC_INFO[name].better != better:
+        if name in task.metrics and task.metrics[name].better != better:
             raise ConfigError(
                 f"{name!r} is a metric of this program, with other values that are better. Call yours something else.",
                 "metrics",
@@ -131,6 +132,12 @@ def refuse_other_settings(experiment: str, there: Mapping[str, Any], here: Mappi
             f"Experiment {experiment!r} is not recorded: its runs are trained by this program, from one configuration. "
             "Record an experiment of its own.",
             "experiment",
+        )
+    tasks = [config.get("task") or DEFAULT_TASK for config in (there, here)]
+    if tasks[0] != tasks[1]:
+        raise ConfigError(
+            f"Experiment {experiment!r} is of task {tasks[0]!r}, this run of {tasks[1]!r}; give it one of its own.",
+            "task",
         )
     for section in (*_SHARED, "metrics"):
         before, now = there.get(section) or {}, here.get(section) or {}

@@ -15,13 +15,14 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.optim import Optimizer
 
+from dmf.config import DEFAULT_TASK
 from dmf.errors import ConfigError, DMFError, RunFinishedError, StoreError
 from dmf.fusion import Fused, Fusion
-from dmf.recording import pictures
 from dmf.recording.describing import experiment_config, metrics_config, refuse_other_settings, run_config
 from dmf.records import Command, EpochMetrics, Event, RunState, Sample, Split, StateChange
 from dmf.runs import RunRow, RunStore, StoreCommands, StoreSink, new_owner
 from dmf.runs.managing import EXPERIMENT_ID, checked_name, checked_tags
+from dmf.tasks import Task, find_task
 from dmf.terms import Parts
 from dmf.training.environment import environment
 from dmf.training.gradients import GradientProbe, measured_columns
@@ -54,6 +55,7 @@ def record(
     steps_total: int | None = None,
     class_names: Sequence[str] | None = None,
     metrics: Mapping[str, Any] | None = None,
+    task: str = DEFAULT_TASK,
     probe: GradientProbe | None = None,
     tags: Sequence[str] = (),
     notes: str = "",
@@ -92,10 +94,11 @@ def record(
             :attr:`Recording.experiment` gives it, to stand beside its other runs on one page.
         steps_per_epoch: For the epoch axis.
         steps_total: For the progress bar.
-        class_names: Of the classes in sample pictures, the first is the background; default background and lesion.
+        class_names: Of the classes in sample pictures, the first is the background; default two.
         metrics: What is to be known of metrics of your own: name to "higher" or "lower", whichever values are better,
             or to that with the range, None where there is no bound: ``{"mae": "lower", "psnr": ("higher", 0, None)}``.
-            The first decides on the validation split, in place of ``cb_dice``, which epoch and which run is the best.
+            The first decides on the validation split, in place of the task's headline, which epoch and run is the best.
+        task: What the network learns, as in ``dmf train --task``: whose metrics and sample pictures these are.
         probe: Measures the gradients of the losses at every n-th step; see :meth:`Recording.measure`. Runs of one
             experiment are measured alike.
         tags: Words to find the run by.
@@ -124,7 +127,8 @@ def record(
         optimizer=optimizer,
         terms=terms,
         settings=measured | dict(config or {}),
-        metrics=metrics_config(metrics or {}),
+        metrics=metrics_config(metrics or {}, find_task(task)),
+        task=find_task(task),
         experiment=checked_name(experiment or name),
         facts={key: list(value) if isinstance(value, Sequence) else value for key, value in facts.items() if value},
         probe=probe,
@@ -152,6 +156,7 @@ class Recording:
         terms: Sequence[str] | None,
         settings: Mapping[str, Any],
         metrics: Mapping[str, Any],
+        task: type[Task],
         experiment: str,
         facts: Mapping[str, Any],
         probe: GradientProbe | None,
@@ -165,7 +170,9 @@ class Recording:
         self._resumed, self._first_step = resume, first_step
         self._name, self._fusion, self._optimizer, self._terms = name, fusion, optimizer, terms
         self._settings, self._experiment, self._facts = settings, experiment, facts
+        self._task = task
         self._shared = experiment_config(experiment, settings) | ({"metrics": metrics} if metrics else {})
+        self._shared |= {"task": task.name} if task.name != DEFAULT_TASK else {}
         self._tags, self._notes = tags, notes
         self._where = store.url.render_as_string(hide_password=False) if isinstance(store, RunStore) else store
         self._probe = probe
@@ -261,8 +268,8 @@ class Recording:
         Args:
             epoch: 0 is the untrained network.
             split: train, validation or test.
-            values: Name to number. Those named as ours (``cb_dice``, ``lesion_dice``, ``iou``, ...) are explained and
-                compared with those of other runs; ``cb_dice`` on the validation split tells the best epoch. Of others
+            values: Name to number. Those named as the task's (``dmf.tasks.find_task(task).metrics``) are explained and
+                compared with those of other runs; its headline on the validation split tells the best epoch. Of others
                 :func:`record` is told which values are better; else their name may say it (``mae``, ``val_loss``).
             images: Over how many; 0 where nobody knows.
 
@@ -281,37 +288,51 @@ class Recording:
         live.sink.write(EpochMetrics(self.id, epoch, self.step, split, images, numbers))
 
     def sample(
-        self, case: str, image: Any, truth: Any, prediction: Any, *, epoch: int | None = None, dice: float | None = None
+        self,
+        case: str,
+        image: Any,
+        truth: Any,
+        prediction: Any,
+        *,
+        epoch: int | None = None,
+        score: float | None = None,
+        **named: float,
     ) -> None:
-        """Keep a picture of what the network finds in an image, as an array or tensor of any device.
+        """Keep a picture of what the network makes of an image, as an array or tensor of any device.
 
         Args:
             case: Name of the image; the same cases at every epoch show how the prediction grows.
             image: (H, W), (1, H, W) or (3, H, W) red, green, blue; 0..1 in floating point, else 0..255.
-            truth: (H, W) class numbers, 0 the background.
-            prediction: The same of what the network finds.
+            truth: What is right, as the task has it: (H, W) class numbers, 0 the background; else as ``image``.
+            prediction: The same of what the network makes.
             epoch: Default the epoch of the latest metrics.
-            dice: Shown below it; default the mean Dice of the classes but the background that either has.
+            score: Shown below it; default that which the task gives to a case.
+            **named: The same by the name which the task has for it, in lower case.
 
         Raises:
             ValueError: If an array is not as above, or truth and prediction differ in shape.
+            TypeError: If the score is called otherwise, or given twice.
             StoreError: If what happens can no longer be kept, or no step was written yet.
         """
         if _is_another_rank():
             return
         live = self._begun
-        true, predicted = pictures.classes("truth", truth), pictures.classes("prediction", prediction)
-        if true.shape != predicted.shape:
-            raise ValueError(f"`truth` and `prediction` must have one shape, got {true.shape} and {predicted.shape}.")
+        told = {"score": score, **named} if score is not None else named
+        called = self._task.case_title.lower()
+        if len(told) > 1 or not told.keys() <= {"score", called}:
+            raise TypeError(f"sample() takes one `score`, or `{called}`, got {', '.join(told)}")
+        from dmf.tasks.pictures import image_png  # only who shows pictures needs OpenCV
+
+        picture = image_png(image) if case not in self._shown else b""
+        true, predicted, own = self._task.drawn(truth, prediction)
         self._drain(live)
         experiment, epoch = self.experiment, self._epoch if epoch is None else epoch
         if case not in self._shown:
-            live.sink.write(Sample(experiment, None, case, 0, 0, "image", pictures.image_png(image)))
-            live.sink.write(Sample(experiment, None, case, 0, 0, "truth", pictures.classes_png(true)))
+            live.sink.write(Sample(experiment, None, case, 0, 0, "image", picture))
+            live.sink.write(Sample(experiment, None, case, 0, 0, "truth", true))
             self._shown.add(case)
-        score = pictures.dice(true, predicted) if dice is None else float(dice)
-        png = pictures.classes_png(predicted)
-        live.sink.write(Sample(experiment, self.id, case, epoch, self.step, "prediction", png, score))
+        shown = next(map(float, told.values()), own)
+        live.sink.write(Sample(experiment, self.id, case, epoch, self.step, "prediction", predicted, shown))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -411,6 +432,7 @@ class Recording:
             return store.add_run(experiment.id, label=self._name, config=config)
         return store.create_experiment(
             self._shared,
+            task=self._task.name,
             name=self._experiment,
             labels=[self._name],
             run_configs=[config],

@@ -181,6 +181,23 @@ class Task(ABC):
 
         return encode_image(sample.batch.input[0])
 
+    @classmethod
+    def drawn(cls, truth: Any, prediction: Any) -> tuple[bytes, bytes, float | None]:
+        """What a loop of someone's own predicts of a case, and what is true of it, as 8-bit PNG; and the case's score.
+
+        Here both are images, and nobody knows a score.
+
+        Args:
+            truth: Array or tensor of any device.
+            prediction: The same of what the network makes.
+
+        Raises:
+            ValueError: If they are nothing that could be shown.
+        """
+        from dmf.tasks.pictures import image_png
+
+        return image_png(truth, "truth"), image_png(prediction, "prediction"), None
+
     def learn(self, data: "PreparedData", training: NDArray[np.int64]) -> None:  # noqa: B027  # most need nothing
         """Take note of what the losses need to know of the training split.
 

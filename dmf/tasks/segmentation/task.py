@@ -142,6 +142,12 @@ class Segmentation(Task):
         labels, score = judge(predict, sample.batch, self.class_names, absent=self.absent, ignore=self.ignore)
         return encode_png(labels), score
 
+    @classmethod
+    def drawn(cls, truth: Any, prediction: Any) -> tuple[bytes, bytes, float | None]:
+        from dmf.tasks.segmentation.samples import drawn
+
+        return drawn(truth, prediction)
+
     def choose_samples(self, data: "PreparedData", positions: Sequence[int]) -> list[int]:
         """The positions, those first that show a class which none before them does; void is no class."""
         seen: set[int] = set()

@@ -145,6 +145,23 @@ class Synthesis(Task):
         score = image_scores(output, sample.batch.target, DATA_RANGE)[0, METRICS.index("psnr")].item()
         return _png(output[0].float()), float(score)
 
+    @classmethod
+    def drawn(cls, truth: Any, prediction: Any) -> tuple[bytes, bytes, float | None]:
+        """The images that should be and that are made, clipped to black and white, and the PSNR of what was not."""
+        import torch
+
+        from dmf.tasks.pictures import as_array, image_png
+        from dmf.tasks.synthesis.metrics import image_scores
+
+        pair = [as_array(truth), as_array(prediction)]
+        if pair[0].shape != pair[1].shape:
+            raise ValueError(f"`truth` and `prediction` must have one shape, got {pair[0].shape} and {pair[1].shape}.")
+        shown = [values.clip(0, 1) if values.dtype.kind == "f" else values for values in pair]
+        pngs = image_png(shown[0], "truth"), image_png(shown[1], "prediction")
+        made = [torch.as_tensor(values / (1 if values.dtype.kind == "f" else 255)).double() for values in pair]
+        true, predicted = (image.reshape(1, -1, *image.shape[-2:]) for image in made)
+        return *pngs, float(image_scores(predicted, true, DATA_RANGE)[0, METRICS.index("psnr")])
+
     def facts(self) -> dict[str, Any]:
         return {"data_range": DATA_RANGE, "subjects": len(set(self.subjects))}
 

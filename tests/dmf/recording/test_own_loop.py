@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from dmf.analysis.results import experiment_document
 from dmf.config import FusionConfig
 from dmf.config_text import parse
-from dmf.errors import ConfigError, DMFError, RunFinishedError, StoreError
+from dmf.errors import ConfigError, DMFError, RunFinishedError, StoreError, UnknownNameError
 from dmf.fusion import Fusion
 from dmf.jobs import Job
 from dmf.recording import RunStoppedError, record
@@ -213,6 +214,30 @@ def test_scores_and_pictures_are_kept_with_the_steps_before_them(store, fused):
         (run.id, "prediction", 1, 3, 0.5),
         (run.id, "prediction", 2, 3, 0.125),
     ]
+
+
+def test_a_loop_of_another_task_has_its_metrics_and_its_pictures(store, fused):
+    with record("mine", task="synthesis", store=store, config={"dataset": "contrast"}) as run:
+        run.write(fused())
+        run.metrics(1, "validation", {"psnr": 20.0})
+        run.metrics(2, "validation", {"psnr": 18.0})
+        run.sample("case 1", np.zeros((4, 4)), np.zeros((4, 4)), np.full((4, 4), 0.1))
+        run.sample("case 1", np.zeros((4, 4)), np.zeros((4, 4)), np.full((4, 4), 0.1), epoch=3, psnr=12)
+        for wrong in ({"dice": 0.5}, {"psnr": 12, "score": 12}):
+            with pytest.raises(TypeError, match=r"takes one `score`, or `psnr`, got"):
+                run.sample("case 1", np.zeros((4, 4)), np.zeros((4, 4)), np.zeros((4, 4)), **wrong)
+    experiment = store.experiment(run.experiment)
+    assert (experiment.task, experiment.config["task"]) == ("synthesis", "synthesis")
+    assert experiment_document(store, run.experiment)["runs"][0]["epoch"] == 1  # the higher PSNR
+    scores = [row.score for row in store.samples(run.experiment) if row.kind == "prediction"]
+    assert scores == pytest.approx([20, 12])  # 10 log10(1 / 0.01)
+    with (
+        pytest.raises(ConfigError, match="is of task 'synthesis', this run of 'segmentation'"),
+        record("other", experiment=run.experiment, config={"dataset": "contrast"}, store=store) as other,
+    ):
+        other.write(fused())
+    with pytest.raises(UnknownNameError, match="Unknown task 'drawing'"):
+        record("mine", task="drawing")
 
 
 # Several runs

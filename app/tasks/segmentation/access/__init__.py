@@ -1,5 +1,6 @@
 """What the pages of segmentation read; they know nothing else of the library."""
 
+from app.tasks.segmentation.access.bringing import bring_predictions
 from app.tasks.segmentation.access.cases import case_table, missing_probabilities, reliability_of, segmented
 from app.tasks.segmentation.access.viewing import (
     case_numbers,
@@ -11,6 +12,7 @@ from app.tasks.segmentation.access.viewing import (
 )
 
 __all__ = [
+    "bring_predictions",
     "case_numbers",
     "case_table",
     "contact_sheet",

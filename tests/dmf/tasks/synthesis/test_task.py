@@ -120,3 +120,24 @@ def test_a_metric_that_a_program_told_of_is_read_as_it_said_even_where_a_task_ha
     assert known_metric("mae", told, "synthesis").title == "MAE"
     assert known_metric("psnr").title == "PSNR [dB]"
     assert known_metric("psnr", {}, "segmentation").title == "psnr"  # recorded by a loop of someone's own
+
+
+def test_images_of_a_loop_of_ones_own_are_shown_with_their_psnr():
+    truth = np.zeros((4, 4), np.float32)
+    made = np.full((4, 4), 0.1, np.float32)
+    made[0, 0] = 1.5  # beyond white: shown as white, and counted as it is
+    # 15 * 0.01 + 2.25 = 2.4 over 16 pixels is 0.15, and 10 log10(1 / 0.15) = 8.239 dB.
+    true, shown, score = Synthesis.drawn(truth, made)
+    assert score == pytest.approx(8.239, abs=1e-3)
+    assert _decoded(true).max() == 0
+    assert _decoded(shown)[0].tolist() == [255, 26, 26, 26]
+    assert Synthesis.drawn(np.full((3, 4, 4), 51, np.uint8), np.full((3, 4, 4), 102, np.uint8))[2] == pytest.approx(
+        13.979,
+        abs=1e-3,  # 10 log10(1 / 0.04)
+    )
+    with pytest.raises(ValueError, match=r"`truth` and `prediction` must have one shape, got \(4, 4\) and \(2, 4\)"):
+        Synthesis.drawn(truth, made[:2])
+
+
+def _decoded(png):
+    return cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.access import inspecting, kept_samples
-from app.tasks.segmentation.access import viewing
+from app.tasks.segmentation.access import bringing, viewing
 from app.tasks.segmentation.access.cases import segmented
 from app.tasks.segmentation.views import SegmentedRun
 from dmf.errors import DataError
@@ -106,7 +106,7 @@ def test_predictions_made_elsewhere_open_as_runs(store: RunStore, tmp_path: Path
         cv2.imwrite(str(tmp_path / "mine/masks" / f"{name}.png"), truth)
         cv2.imwrite(str(tmp_path / "mine/predictions/good" / f"{name}.png"), truth)
         cv2.imwrite(str(tmp_path / "mine/predictions/poor" / f"{name}.png"), np.roll(truth, 5, 1))
-    runs = segmented(inspecting.inspected_runs(inspecting.bring_predictions(str(tmp_path / "mine"), ""))[0])
+    runs = segmented(inspecting.inspected_runs(bringing.bring_predictions(str(tmp_path / "mine"), ""))[0])
     assert [(run.run.label, run.has_network) for run in runs] == [("good", False), ("poor", False)]
     view = viewing.view_case(runs, "a", "best", compute=True)
     assert view.image is not None
@@ -115,7 +115,7 @@ def test_predictions_made_elsewhere_open_as_runs(store: RunStore, tmp_path: Path
     # Moved by 5 of 10 columns: 50 of 100 pixels are found, so Dice is 2 * 50 / 200.
     assert dict(zip(rows["run"], rows["dice"], strict=True)) == pytest.approx({"good": 1.0, "poor": 0.5})
     with pytest.raises(DataError, match="images"):
-        inspecting.bring_predictions(str(tmp_path / "nothing"), "")
+        bringing.bring_predictions(str(tmp_path / "nothing"), "")
 
 
 def test_small_pictures_show_what_lies_under_the_image(runs: list[SegmentedRun], store: RunStore) -> None:

@@ -1,33 +1,29 @@
-"""Sample pictures of a loop of someone's own: arrays or tensors of any device become PNGs."""
+"""Sample pictures of a loop of someone's own: the class of each pixel, true and predicted, and how well they agree."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from dmf.records import IGNORE
 
 
-def image_png(image: Any) -> bytes:
-    """An image as PNG.
+def drawn(truth: Any, prediction: Any) -> tuple[bytes, bytes, float | None]:
+    """PNGs of the class numbers of truth and prediction, and the mean Dice of the classes but the background.
 
     Args:
-        image: (H, W), (1, H, W) or (3, H, W) red, green, blue; 0..1 in floating point, else 0..255.
+        truth: Class numbers, 0 the background, as :func:`classes` takes them.
+        prediction: The same of what the network finds.
 
     Raises:
-        ValueError: If it has another shape or range.
+        ValueError: If one holds no class numbers, or they differ in shape.
     """
-    values = _array(image)
-    values = values[0] if values.ndim == 3 and values.shape[0] == 1 else values
-    if values.ndim != 2 and values.shape[:1] + values.shape[3:] != (3,):
-        raise ValueError(f"`image` must have shape (H, W), (1, H, W) or (3, H, W), got {values.shape}.")
-    top = 1 if values.dtype.kind == "f" else 255
-    if not (values.size and values.min() >= 0 and values.max() <= top):
-        low, high = (values.min(), values.max()) if values.size else (np.nan, np.nan)
-        raise ValueError(f"`image` must lie in 0..{top}, got {low:g} to {high:g}.")
-    pixels = np.rint(values * (255 / top)).astype(np.uint8)
-    return _encode(pixels if pixels.ndim == 2 else pixels[::-1].transpose(1, 2, 0))  # OpenCV has blue first
+    from dmf.tasks.pictures import encode_png  # only who shows pictures needs OpenCV
+
+    true, predicted = classes("truth", truth), classes("prediction", prediction)
+    if true.shape != predicted.shape:
+        raise ValueError(f"`truth` and `prediction` must have one shape, got {true.shape} and {predicted.shape}.")
+    return encode_png(true), encode_png(predicted), dice(true, predicted)
 
 
 def classes(name: str, labels: Any) -> NDArray[np.uint8]:
@@ -36,7 +32,9 @@ def classes(name: str, labels: Any) -> NDArray[np.uint8]:
     Raises:
         ValueError: If it has another shape, or holds anything else.
     """
-    values = _array(labels)
+    from dmf.tasks.pictures import as_array
+
+    values = as_array(labels)
     values = values[0] if values.ndim == 3 and values.shape[0] == 1 else values
     if values.ndim != 2 or values.dtype.kind not in "bui":
         raise ValueError(
@@ -46,11 +44,6 @@ def classes(name: str, labels: Any) -> NDArray[np.uint8]:
     if values.size and not 0 <= values.min() <= values.max() <= 255:
         raise ValueError(f"`{name}` must hold class numbers in 0..255, got {values.min()} to {values.max()}.")
     return values.astype(np.uint8)
-
-
-def classes_png(labels: NDArray[np.uint8]) -> bytes:
-    """Class numbers (H, W) as PNG."""
-    return _encode(labels)
 
 
 def dice(truth: NDArray[np.uint8], prediction: NDArray[np.uint8]) -> float | None:
@@ -68,15 +61,3 @@ def dice(truth: NDArray[np.uint8], prediction: NDArray[np.uint8]) -> float | Non
         for label in present
     ]
     return float(np.mean(scores)) if scores else None
-
-
-def _array(values: Any) -> NDArray[Any]:
-    if isinstance(values, Tensor):
-        values = (values.detach().float() if values.is_floating_point() else values).cpu()
-    return np.asarray(values)
-
-
-def _encode(pixels: NDArray[np.uint8]) -> bytes:
-    from cv2 import imencode  # only who shows pictures needs it
-
-    return bytes(imencode(".png", np.ascontiguousarray(pixels))[1])
