@@ -106,7 +106,7 @@ def absent_words_of(runs: Sequence[ComparedRun]) -> str:
         (sentence, ", ".join(run.run.label for run in ours if said[run.id] == sentence))
         for sentence in dict.fromkeys(said.values())
     ]
-    return " ".join(f"{labels}: {sentence}" for sentence, labels in groups)
+    return " ".join(f"{labels}: {sentence}" for sentence, labels in groups if sentence)
 
 
 def run_events(ids: Sequence[str]) -> list[EventRow]:

@@ -59,7 +59,8 @@ def triangle(runs: Sequence[ComparedRun], titles: Mapping[str, str], path: Path)
     )
     st.plotly_chart(_triangle(alike, titles, path, mode()), key="compared-triangle", theme=None)
     if len(alike) < len(runs):
-        st.caption(f"Only the {len(alike)} runs that weigh {', '.join(map(named, alike[0].live.terms))}.")
+        those = "run that weighs" if len(alike) == 1 else f"{len(alike)} runs that weigh"
+        st.caption(f"Only the {those} {', '.join(map(named, alike[0].live.terms))}.")
 
 
 def coordinates(together: pd.DataFrame) -> None:

@@ -13,7 +13,7 @@ from dmf.analysis.pairing import ScoredRun
 from dmf.analysis.summary import summary_table
 from dmf.metric_info import told_metrics
 from dmf.runs import ExperimentRow, RunRow, RunStore
-from dmf.tasks import known_metric, task_named
+from dmf.tasks import TASKS, find_task, known_metric, task_named
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,8 @@ def group_results(
     comparisons = {}
     for metric in dict.fromkeys([*of_cases, *summary["metric"]]):
         if metric in of_cases:
-            nothing = {id: ScoredRun(id, config, (), np.empty(0)) for id, config in configs.items()}
+            lacking = {run.id: _lacking(metric, experiment) for run, experiment in runs}
+            nothing = {id: ScoredRun(id, config, (), np.empty(0), lacking[id]) for id, config in configs.items()}
             scored = {id: by_case[id].get(metric, none) for id, none in nothing.items()}
         else:
             values = tested[tested["metric"] == metric].set_index("run")["value"].to_dict()
@@ -75,6 +76,14 @@ def group_results(
         if metric in of_cases or compared.test in ("paired t", "bootstrap"):
             comparisons[metric] = compared
     return Results(summary, comparisons)
+
+
+def _lacking(metric: str, experiment: ExperimentRow) -> str:
+    """What the task of an experiment is called, if it is not the one whose metric this is; else empty."""
+    task = task_named(experiment.task)
+    if metric in task.metrics or not any(metric in find_task(name).metrics for name in TASKS):
+        return ""
+    return task.title
 
 
 def _by_case(store: RunStore, id: str, config: FlatConfig, experiment: ExperimentRow) -> dict[str, ScoredRun]:

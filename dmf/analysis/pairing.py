@@ -41,12 +41,14 @@ class ScoredRun:
         config: What ``flat_config`` gives; the run's data, split and seed are read from it.
         cases: One id per image.
         scores: (cases,) one score per image, NaN where there is none.
+        of_another_task: What its task is called, if the score is one that only other tasks have; else empty.
     """
 
     run: str
     config: FlatConfig
     cases: tuple[str, ...]
     scores: Floats
+    of_another_task: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,8 @@ def _shared(runs: Sequence[ScoredRun]) -> Shared:
 
 def _unfit(name: str, runs: Sequence[ScoredRun]) -> str:
     """Why a group by itself cannot be compared; empty if it can."""
+    if other := next((run.of_another_task for run in runs if run.of_another_task), ""):
+        return f"{name} is of the task {other}, which has no such score."
     if not runs or not all(run.cases for run in runs):
         return f"{name} has no scores of single test images; a race keeps them when its training ends."
     for run in runs[1:]:

@@ -110,3 +110,31 @@ def test_inspect_is_worst_first_and_shows_a_case_in_every_way(
     assert {f"{name}, worst first" for name in ("PSNR", "SSIM", "RMSE", "MAE", "NMSE")} <= set(orders)
     test.selectbox(key="order").set_value("RMSE, worst first").run()
     assert not test.exception
+
+
+def test_runs_of_two_tasks_stand_beside_each_other_by_their_own_scores(
+    store: RunStore, trained_runs: dict[str, list[str]], synthesis: str, visit: Callable[..., AppTest]
+) -> None:
+    made = [run.id for run in store.experiment(synthesis).runs]
+    test = visit("compare", runs=",".join([*made, trained_runs["race"][0]]))
+    assert not test.error
+    shown = said(test)
+    assert "These runs are of 2 tasks: Image synthesis, Segmentation." in shown
+    # The metrics that can be tested are those of both; each for the runs that have it.
+    tested = test.selectbox(key="metric")
+    assert tested.options == ["PSNR [dB]", "Lesion Dice per image", "SSIM", "RMSE", "MAE", "NMSE"]
+    plain = shown.replace("\\", "")
+    assert "MAD is of the task Segmentation, which has no such score." in plain
+    assert "CoV cannot be told apart from Fixed" in plain or "Fixed cannot be told apart from CoV" in plain
+    assert "has no scores of single test images" not in plain
+    tested.select("lesion_dice_per_image").run()
+    assert not test.exception
+    plain = said(test).replace("\\", "")
+    assert "Fixed is of the task Image synthesis, which has no such score." in plain
+    (note,) = [caption.value for caption in test.caption if "Mean ± standard deviation" in caption.value]
+    assert "cov, fixed" not in note  # nothing is said of absent classes where there are no classes
+    assert "mad" in note
+    scores = next(table.value for table in test.get("html") if 'aria-label="Results"' in table.value)
+    assert "PSNR" in scores
+    assert "CB-Dice" in scores
+    assert any("Only the 2 runs that weigh L1, SSIM, Gradient difference." in each.value for each in test.caption)
