@@ -119,71 +119,108 @@ def as_loop(config: ExperimentConfig, run: str) -> str:
         run: Label of the run.
 
     Raises:
-        ConfigError: If there is no such run.
+        ConfigError: If there is no such run, or its task is that of a plug-in which is not loaded.
     """
     (chosen,) = _alone(config, run).runs
-    size, batch = config.data.image_size, config.training.batch_size
-    fusion = _call("FusionConfig", _literals(_words(chosen.fusion)), len("config = "), indent="")
-    if config.task != DEFAULT_TASK:
-        return _image_loop(config, chosen, fusion)
-    shares = ", class_ratios=[0.9, 0.1]" if "dataset" in chosen.fusion.flat().values() else ""
-    note = "  # shares of your classes in the training pixels" if shares else ""
+    parts = _classes_loop(config, chosen) if config.task == DEFAULT_TASK else _task_loop(config, chosen)
     return (
         "import torch\n\n"
-        "from dmf.build import build_fusion\n"
-        "from dmf.config import FusionConfig\n"
-        "from dmf.losses import build_bank\n"
-        f"{_plugin_import(config)}\n"
+        f"{parts.imports}\n"
         f"{_plugin_lines(config)}"
-        f"config = {fusion}\n"
-        "# Yours: batches of images (B, 1, H, W) in 0..1 with class numbers (B, H, W),\n"
-        "# and a network from images to logits (B, C, H, W).\n"
-        f"batches = [(torch.rand({batch}, 1, {size}, {size}), torch.randint(2, ({batch}, {size}, {size}))) "
-        "for _ in range(3)]\n"
-        "model = torch.nn.Conv2d(1, 2, 3, padding=1)\n\n"
+        f"{parts.config}"
+        f"# Yours: batches of images (B, {parts.channels}, H, W) in 0..1 with {parts.about_targets}.\n"
+        f"{parts.batches}\n"
         f"optimizer = torch.optim.Adam(model.parameters(), lr={config.training.lr!r})\n"
-        f"bank = build_bank(config{shares}){note}\n"
+        f"{parts.bank}\n"
         "fusion = build_fusion(config, steps_per_epoch=len(batches))\n"
         f"{_before_the_loop(chosen.fusion)}"
         "for epoch in range(2):\n"
-        "    for images, masks in batches:\n"
-        "        fused = fusion(bank(model(images), masks))  # the weights follow the losses of this step\n"
+        f"    for images, {parts.targets} in batches:\n"
+        f"        fused = fusion(bank(model(images), {parts.targets}))  # the weights follow the losses of this step\n"
         "        optimizer.zero_grad()\n"
         "        fused.total.backward()\n"
         "        optimizer.step()\n"
-        f"{_after_a_step(chosen.fusion)}"
+        f"{_after_a_step(chosen.fusion, parts.targets)}"
         "print(fused.weights, fused.gamma)\n"
     )
 
 
-def _image_loop(config: ExperimentConfig, run: RunConfig, fusion: str) -> str:
-    """The same for a task other than segmentation, whose targets are images."""
+@dataclass(frozen=True)
+class _Loop:
+    """Where loops of different tasks differ, as lines of Python; ``targets`` is what they call their targets."""
+
+    imports: str
+    config: str
+    channels: str
+    about_targets: str
+    batches: str
+    bank: str
+    targets: str
+
+
+def _classes_loop(config: ExperimentConfig, run: RunConfig) -> _Loop:
+    """Of the task of whoever names none, whose losses need nothing but class numbers."""
     size, batch = config.data.image_size, config.training.batch_size
-    pair = f"(torch.rand({batch}, 1, {size}, {size}), torch.rand({batch}, 1, {size}, {size}))"
-    return (
-        "import torch\n\n"
+    fusion = _call("FusionConfig", _literals(_words(run.fusion)), len("config = "), indent="")
+    shares = ", class_ratios=[0.9, 0.1]" if "dataset" in run.fusion.flat().values() else ""
+    note = "  # shares of your classes in the training pixels" if shares else ""
+    pair = f"(torch.rand({batch}, 1, {size}, {size}), torch.randint(2, ({batch}, {size}, {size})))"
+    return _Loop(
         "from dmf.build import build_fusion\n"
         "from dmf.config import FusionConfig\n"
-        f"{_plugin_import(config)}"
-        "from dmf.tasks import find_task\n\n"
-        f"{_plugin_lines(config)}"
-        f"config = {fusion}\n"
-        "# Yours: batches of images (B, 1, H, W) in 0..1 with the images to be made of them,\n"
-        "# and a network from the ones to the others.\n"
-        f"batches = [{pair} for _ in range(3)]\n"
-        "model = torch.nn.Conv2d(1, 1, 3, padding=1)\n\n"
-        f"optimizer = torch.optim.Adam(model.parameters(), lr={config.training.lr!r})\n"
-        f"bank = find_task({config.task!r})().bank(config)\n"
-        "fusion = build_fusion(config, steps_per_epoch=len(batches))\n"
-        f"{_before_the_loop(run.fusion)}"
-        "for epoch in range(2):\n"
-        "    for images, targets in batches:\n"
-        "        fused = fusion(bank(model(images), targets))  # the weights follow the losses of this step\n"
-        "        optimizer.zero_grad()\n"
-        "        fused.total.backward()\n"
-        "        optimizer.step()\n"
-        f"{_after_a_step(run.fusion).replace('masks', 'targets')}"
-        "print(fused.weights, fused.gamma)\n"
+        "from dmf.losses import build_bank\n"
+        f"{_plugin_import(config)}",
+        f"config = {fusion}\n",
+        "1",
+        "class numbers (B, H, W),\n# and a network from images to logits (B, C, H, W)",
+        f"batches = [{pair} for _ in range(3)]\nmodel = torch.nn.Conv2d(1, 2, 3, padding=1)\n",
+        f"bank = build_bank(config{shares}){note}",
+        "masks",
+    )
+
+
+def _task_loop(config: ExperimentConfig, run: RunConfig) -> _Loop:
+    """Of any other task, built as training builds it: it may have options, and depend on what the dataset offers."""
+    task = declared.task(config.task)
+    if task is None:
+        raise ConfigError(
+            f"A loop cannot be written for task {config.task!r}: it is of a plug-in that is not loaded. Give its file "
+            "with --plugin.",
+            "task",
+        )
+    size, batch = config.data.image_size, config.training.batch_size
+    data = {
+        name: value for name, value in _changed(config.data).items() if name in ("dataset", "root", "dataset_options")
+    }
+    fusion = _call("FusionConfig", _literals(_words(run.fusion)), 0)
+    arguments = {
+        **_literals(_of_task(config)),
+        "data": _call("DataConfig", _literals(data), 0),
+        "runs": f"(RunConfig(label={run.label!r}, fusion={fusion}),)",
+    }
+    is_of_classes = task.target == "classes"
+    target = (
+        f"randint(channels, ({batch}, {size}, {size}))" if is_of_classes else f"rand({batch}, channels, {size}, {size})"
+    )
+    return _Loop(
+        "from dmf.build import build_fusion, build_task\n"
+        "from dmf.config import DataConfig, ExperimentConfig, FusionConfig, RunConfig\n"
+        "from dmf.data import build_dataset\n"
+        f"{_plugin_import(config)}",
+        f"experiment = {_call('ExperimentConfig', arguments, WIDTH)}\n"
+        "config = experiment.runs[0].fusion\n"
+        "dataset = build_dataset(experiment.data)  # for what it offers; no image is read\n"
+        "task = build_task(experiment, dataset)\n"
+        "channels = task.output_channels\n",
+        "C",
+        f"{'class numbers (B, H, W)' if is_of_classes else 'the images to be made of them'},\n"
+        f"# and a network from the ones to {'logits' if is_of_classes else 'the others'}, with the head of the task",
+        "batches = [\n"
+        f"    (torch.rand({batch}, dataset.in_channels, {size}, {size}), torch.{target}) for _ in range(3)\n"
+        "]\n"
+        "model = task.network(torch.nn.Conv2d(dataset.in_channels, channels, 3, padding=1))\n",
+        "bank = task.bank(config)",
+        "masks" if is_of_classes else "targets",
     )
 
 
@@ -202,10 +239,10 @@ def _before_the_loop(fusion: FusionConfig) -> str:
     return lines
 
 
-def _after_a_step(fusion: FusionConfig) -> str:
+def _after_a_step(fusion: FusionConfig, targets: str) -> str:
     look = (
         "        with torch.no_grad():  # the same batch once more: what the step did to its losses\n"
-        "            fusion.after_step(bank(model(images), masks))\n"
+        f"            fusion.after_step(bank(model(images), {targets}))\n"
     )
     if not _may(fusion, "looks_twice"):
         return ""

@@ -95,7 +95,7 @@ def _shown(id: str, config: ExperimentConfig, run: str | None, changes: SettingC
         if run is None:
             st.caption("A loop of your own trains one run: choose it above.")
         else:
-            st.code(as_loop(config, run), language="python", wrap_lines=True)
+            _told(lambda: st.code(as_loop(config, run), language="python", wrap_lines=True))
 
 
 def _command(id: str, config: ExperimentConfig, run: str | None, changes: SettingChanges) -> None:
@@ -113,7 +113,7 @@ def _command(id: str, config: ExperimentConfig, run: str | None, changes: Settin
         )
 
 
-def _told(part: Callable[[], None]) -> None:
+def _told(part: Callable[[], object]) -> None:
     try:
         part()
     except ConfigError as error:

@@ -365,5 +365,27 @@ def test_the_task_and_its_options_are_said() -> None:
 
 def test_a_loop_of_ones_own_has_the_losses_of_its_task() -> None:
     loop = as_loop(PRESETS["synthesis"].config(), "cov")
-    assert "bank = find_task('synthesis')().bank(config)" in loop
-    exec(loop, {})
+    space: dict[str, Any] = {}
+    exec(loop, space)
+    assert space["config"] == PRESETS["synthesis"].config().runs[3].fusion
+    assert space["model"].residual  # the head has the options of the task
+
+
+@pytest.mark.parametrize("weighting", ["pull,strength=2", "famo"])
+def test_a_loop_of_a_task_of_ones_own_builds_it_as_training_does(whole_plugin: Path, weighting: str) -> None:
+    load_plugin(whole_plugin)
+    texts = {"task": "invert", "dataset": "gradients", "auxiliary": "none", "image_size": "16", "batch_size": "2"}
+    config = experiment(texts | {"terms": "absolute;power,exponent=3"}, runs=[weighting])
+    config = config.model_copy(update={"plugins": plugins_of(config)})
+    space: dict[str, Any] = {}
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(as_loop(config, config.runs[0].label), space)
+    assert space["config"] == config.runs[0].fusion
+    assert space["bank"].terms[1].exponent == 3
+    assert space["fused"].weights.shape == (2,)
+
+
+def test_a_loop_of_a_task_that_is_not_loaded_is_refused() -> None:
+    config = experiment({}, runs=["mad"]).model_copy(update={"task": "gone"})
+    with pytest.raises(ConfigError, match="'gone': it is of a plug-in that is not loaded"):
+        as_loop(config, "mad")

@@ -1,6 +1,8 @@
 """What the overlap losses share: how the ratios of classes become one number."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -8,7 +10,7 @@ from torch import Tensor
 
 from dmf.errors import ConfigError
 from dmf.options import NonNegative, Options
-from dmf.tasks.segmentation.losses.base import Loss, class_weights_of
+from dmf.tasks.segmentation.losses.base import Loss, class_weights_of, require_non_negative
 from dmf.tasks.segmentation.losses.prediction import Prediction
 
 
@@ -70,3 +72,43 @@ class OverlapLoss(Loss):
             return ratios.mean()
         weights = weights.to(ratios)
         return (ratios * weights).sum(-1).mean() / weights.sum().clamp_min(torch.finfo(ratios.dtype).tiny)
+
+
+class RatioLoss(OverlapLoss):
+    """One minus the mean over classes of one smoothed ratio of overlaps, which a subclass says.
+
+    Args:
+        smooth: s, added to numerator and denominator, in pixels. At least 0; with 0 an absent class that is not
+            predicted at all gives 0/0.
+        class_weights: (C,) weight of each class in the mean; see :class:`OverlapLoss`, also for what follows.
+        background: Whether class 0 is in the mean.
+        per_image: Take the ratios of each image by itself.
+
+    Raises:
+        ConfigError: If ``smooth`` is negative or not finite.
+    """
+
+    declares: ClassVar[type[Options]] = OverlapOptions
+
+    def __init__(
+        self,
+        smooth: float = 1e-6,
+        class_weights: Sequence[float] | None = None,
+        *,
+        background: bool = True,
+        per_image: bool = False,
+    ) -> None:
+        super().__init__(class_weights, background=background, per_image=per_image)
+        require_non_negative(smooth=smooth)
+        self.smooth = smooth
+
+    @abstractmethod
+    def ratio(self, tp: Tensor, predicted: Tensor, actual: Tensor) -> Tensor:
+        """Of each class, and image, from counts that share one shape; 1 where all is right."""
+
+    def ratios(self, prediction: Prediction) -> Tensor:
+        """(C,) ratios of the classes, or (B, C) per image."""
+        return self.ratio(*self.counts(prediction))
+
+    def forward(self, prediction: Prediction) -> Tensor:
+        return 1 - self.mean(self.ratios(prediction))

@@ -10,8 +10,7 @@ from dmf.errors import ConfigError
 from dmf.options import NonNegative, Options
 from dmf.tasks.segmentation.losses.balance import tversky_ratios
 from dmf.tasks.segmentation.losses.base import require_non_negative
-from dmf.tasks.segmentation.losses.overlap import OverlapLoss, OverlapOptions
-from dmf.tasks.segmentation.losses.prediction import Prediction
+from dmf.tasks.segmentation.losses.overlap import OverlapOptions, RatioLoss
 
 
 class TverskyOptions(OverlapOptions):
@@ -30,7 +29,7 @@ class TverskyOptions(OverlapOptions):
             raise ValueError("fp_weight: fp_weight and fn_weight cannot both be 0")
 
 
-class Tversky(OverlapLoss):
+class Tversky(RatioLoss):
     r"""Overlap loss with separate penalties for false positives and false negatives.
 
     .. math:: Tversky = 1 - \frac{1}{C} \sum_c \frac{TP_c + s}{TP_c + w_{FP} FP_c + w_{FN} FN_c + s}
@@ -72,17 +71,12 @@ class Tversky(OverlapLoss):
         background: bool = True,
         per_image: bool = False,
     ) -> None:
-        super().__init__(class_weights, background=background, per_image=per_image)
-        require_non_negative(fp_weight=fp_weight, fn_weight=fn_weight, smooth=smooth)
+        super().__init__(smooth, class_weights, background=background, per_image=per_image)
+        require_non_negative(fp_weight=fp_weight, fn_weight=fn_weight)
         if fp_weight == fn_weight == 0:
             raise ConfigError("`fp_weight` and `fn_weight` cannot both be 0: nothing would be penalised.", "fp_weight")
         self.fp_weight = fp_weight
         self.fn_weight = fn_weight
-        self.smooth = smooth
 
-    def ratios(self, prediction: Prediction) -> Tensor:
-        """(C,), or (B, C) per image, Tversky index of each class."""
-        return tversky_ratios(self.counts(prediction), self.fp_weight, self.fn_weight, self.smooth)
-
-    def forward(self, prediction: Prediction) -> Tensor:
-        return 1 - self.mean(self.ratios(prediction))
+    def ratio(self, tp: Tensor, predicted: Tensor, actual: Tensor) -> Tensor:
+        return tversky_ratios((tp, predicted, actual), self.fp_weight, self.fn_weight, self.smooth)
