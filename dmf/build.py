@@ -14,12 +14,14 @@ from dmf.data import DATASETS, Dataset, PreparedData, build_dataset, dataset_cla
 from dmf.data.batches import DeviceData
 from dmf.data.original import Original, read_labels, read_original
 from dmf.data.prepare import choose_cases
+from dmf.data.sizes import first_epochs, prepare_stages
 from dmf.data.split import PARTS
 from dmf.errors import ConfigError, DataError, UnknownNameError, naming_plugins
 from dmf.fingerprint import fingerprint
 from dmf.fusion import Fusion
 from dmf.live_settings import Settings
 from dmf.models import MODELS, build_model, declared_options
+from dmf.models.sizes import require_sizes
 from dmf.options import Options
 from dmf.plugins import require
 from dmf.schedule import SCHEDULES, build_schedule
@@ -85,6 +87,7 @@ def validate(config: ExperimentConfig) -> None:
     task = build_task(config, dataset)
     resolve_device(config.training.device)
     build_network(config, dataset.in_channels, task)
+    first_epochs(config.data.sizes, config.training.epochs)
     for run in config.runs:
         with attribute_errors_to("weighting"):
             build_fusion(run.fusion)
@@ -116,7 +119,9 @@ def build_network(config: ExperimentConfig, in_channels: int, task: Task) -> tor
         ConfigError: If the network does not exist, or cannot be as ``config`` says.
     """
     size, seed = config.data.image_size, config.training.seed
-    return task.network(build_model(config.model, in_channels, task.output_channels, size, seed))
+    network = task.network(build_model(config.model, in_channels, task.output_channels, size, seed))
+    require_sizes(network, config.data.sizes[:-1], in_channels, config.model.model)
+    return network
 
 
 def task_defaults(name: str) -> dict[str, Any]:
@@ -376,10 +381,22 @@ def build_workbench(config: ExperimentConfig, on_progress: Callable[[int, int], 
     seed = config.training.seed
     choice = numerics(config)
     dataset = build_dataset(config.data, seed)
-    data = prepare(dataset, config.data, on_progress=on_progress)
+    stages = prepare_stages(dataset, config.data, config.training.epochs, on_progress=on_progress)
+    data = stages[-1].data
     indices = split_cases(dataset, data.cases, config.data, seed, on_progress=on_progress)
     device_data = DeviceData(data, choice.device, channels_last=choice.channels_last)
-    feed = Feed(data, device_data, indices, batch_size=config.training.batch_size, seed=seed)
+    smaller = [
+        (stage.first_epoch, DeviceData(stage.data, choice.device, channels_last=choice.channels_last))
+        for stage in stages[:-1]
+    ]
+    feed = Feed(
+        data,
+        device_data,
+        indices,
+        batch_size=config.training.batch_size,
+        seed=seed,
+        growing=[*smaller, (stages[-1].first_epoch, device_data)] if smaller else (),
+    )
     task = build_task(config, dataset)
     task.learn(data, indices.train)
     shown = task.choose_samples(data, [int(position) for position in indices.validation])[:SAMPLES]

@@ -4,6 +4,7 @@ Field descriptions are the one source of the help texts: command line, page tool
 """
 
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -33,6 +34,12 @@ class DataConfig(FrozenConfig):
     )
     limit: int | None = Field(None, ge=4, description="Use only this many cases, drawn by the seed.")
     image_size: int = Field(128, ge=16, le=2048, description="Side of the square images the network sees, in pixels.")
+    sizes: tuple[Annotated[int, Field(ge=16, le=2048)], ...] = Field(
+        (),
+        max_length=16,
+        description="Sides of the training images one after the other, each for an equal share of the epochs, such as "
+        "64,96,128; the last is the image size, at which everything is judged. Empty is one size.",
+    )
     fit: Literal["stretch", "pad"] = Field(
         "stretch", description="How an image is made square: stretched as in the paper, or padded to keep its shape."
     )
@@ -67,6 +74,24 @@ class DataConfig(FrozenConfig):
     @classmethod
     def _options_beside_the_name(cls, data: Any) -> Any:
         return beside_name(data, "dataset", "dataset_options")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _the_last_size_is_the_image_size(cls, data: Any) -> Any:
+        sizes = data.get("sizes") if isinstance(data, Mapping) and "image_size" not in data else None
+        return {**data, "image_size": sizes[-1]} if isinstance(sizes, list | tuple) and sizes else data
+
+    @model_validator(mode="after")
+    def _sizes_end_at_the_image_size(self) -> Self:
+        if self.sizes and self.sizes[-1] != self.image_size:
+            raise ValueError(
+                f"sizes: the last size must be the image size, {self.image_size}, at which everything is judged, got "
+                f"{self.sizes[-1]}; let the sizes end there, or change the image size"
+            )
+        again = [size for size, following in pairwise(self.sizes) if size == following]
+        if again:
+            raise ValueError(f"sizes: {again[0]} follows itself; each size has an equal share of the epochs already")
+        return self
 
     @field_validator("split")
     @classmethod

@@ -70,6 +70,12 @@ def turned(data: Mapping[str, Any], name: Name = str) -> str:
     return change if before and data["field"] == "weighting" else f"{_change_of(data)} {change}"
 
 
+def _resized(data: Mapping[str, Any]) -> str:
+    return (
+        f"images {data['before']} → {data['value']} px: losses change their scale, and rules that remember them react"
+    )
+
+
 def refused(data: Mapping[str, Any], name: Name = str) -> str:
     """A setting that could not be changed, and why."""
     return f"{_change_of(data)} not changed to {_value(data.get('value'), name)}: {data['reason']}"
@@ -102,7 +108,7 @@ def _say(event: Event, name: Name) -> tuple[str, str] | None:
             return f"{name(data['loss'])} has not moved for {data['steps']} steps", "warning"
         case "refused" | "not_kept":
             return _begun(refused(data, name) if event.kind == "refused" else str(data["reason"])), "warning"
-        case "knob":
-            return _begun(turned(data, name)), "change"
+        case "knob" | "size":
+            return _begun(_resized(data) if event.kind == "size" else turned(data, name)), "change"
         case _:
             return None

@@ -33,6 +33,7 @@ LABELS = {
     "epochs": "Epochs",
     "batch_size": "Batch size",
     "image_size": "Image size",
+    "sizes": "Growing image sizes",
     "seed": "Seed",
     "device": "Device",
     "lr": "Learning rate",

@@ -31,6 +31,7 @@ MORE: dict[str, tuple[type, tuple[str, ...]]] = {
             "root",
             "limit",
             "duplicates",
+            "sizes",
             "fit",
             "split",
             "filter",

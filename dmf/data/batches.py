@@ -56,6 +56,11 @@ class DeviceData:
         if not self.is_resident:
             self._images, self._targets = self._images.pin_memory(), self._targets.pin_memory()
 
+    @property
+    def image_size(self) -> int:
+        """Side of the images, in pixels."""
+        return self._images.shape[-1]
+
     def batch(self, index: Tensor) -> Batch:
         """The cases at positions ``index`` (B,) int64 on the CPU."""
         if self.is_resident:

@@ -1,6 +1,6 @@
 """The data of an experiment as the loop asks for it: a training batch by step, a split by name."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -22,18 +22,28 @@ class Feed:
         indices: Which cases are in which split.
         batch_size: Images per batch.
         seed: Decides, with the epoch, the order.
+        growing: First epoch and training images of each size where they grow, see :mod:`dmf.data.sizes`; everything
+            else, evaluation above all, has those of ``device_data``. Empty where they do not.
 
     Raises:
         ConfigError: If not even one training batch can be filled.
     """
 
     def __init__(
-        self, data: PreparedData, device_data: DeviceData, indices: Indices, *, batch_size: int, seed: int
+        self,
+        data: PreparedData,
+        device_data: DeviceData,
+        indices: Indices,
+        *,
+        batch_size: int,
+        seed: int,
+        growing: Sequence[tuple[int, DeviceData]] = (),
     ) -> None:
         self._data, self._device_data, self._indices = data, device_data, indices
         self._training = TrainingBatches(device_data, indices.train, batch_size, seed)
         self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, dtype=np.int64))
         self.batch_size = batch_size
+        self._growing = tuple(growing)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -54,7 +64,19 @@ class Feed:
         epoch, position = divmod(step, self.steps_per_epoch)
         if self._order[0] != epoch:
             self._order = (epoch, self._training.order(epoch))
-        return self._device_data.batch(torch.from_numpy(self._order[1][position]))
+        return self._data_of(epoch).batch(torch.from_numpy(self._order[1][position]))
+
+    def size_change(self, step: int) -> tuple[int, int] | None:
+        """Side of the training images before and from ``step`` on, where it changes there."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        if position or not epoch or not self._growing:
+            return None
+        before, now = self._data_of(epoch - 1).image_size, self._data_of(epoch).image_size
+        return None if before == now else (before, now)
+
+    def _data_of(self, epoch: int) -> DeviceData:
+        """The training images of an epoch."""
+        return next((data for first, data in reversed(self._growing) if first <= epoch), self._device_data)
 
     def evaluation(self, split: Split) -> Iterator[Batch]:
         """Every case of a split once; the last batch may be smaller."""

@@ -195,6 +195,8 @@ class Lockstep:
 
     def _step(self, lane: Lane, batch: "Batch") -> None:
         run = lane.run
+        if resized := self._feed.size_change(run.step):
+            self._sink.write(Event(run.id, run.step, "size", dict(zip(("before", "value"), resized, strict=True))))
         run.take_step(batch)
         lane.control.stepped()
         if run.needs_drain:

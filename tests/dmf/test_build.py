@@ -159,6 +159,8 @@ OTHERS = {
     "loss_counts": "hard",
     "cb_weights": "inverse",
     "cb_ratios": "batch",
+    "rare": "1:3",
+    "sizes": (64, 128),
 }
 
 

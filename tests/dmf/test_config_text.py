@@ -45,6 +45,7 @@ OTHERS = {
     "dataset_options": {"normal": True, "images": 12, "scale": 0.1, "kind": "a=b"},
     "limit": 40,
     "image_size": 96,
+    "sizes": (32, 64, 96),
     "fit": "pad",
     "duplicates": "group",
     "filter": True,

@@ -33,6 +33,11 @@ def test_what_happens_to_some_names_them() -> None:
         ("knob", {"field": "lr", "value": 1e-4, "before": 0.001}, "Learning rate 0.001 → 0.0001"),
         ("knob", {"field": "decay_rate", "value": 0.5}, "Decay rate → 0.5"),
         ("knob", {"field": "weighting", "value": "bayesian", "before": "mad"}, "MAD → BAYESIAN"),
+        (
+            "size",
+            {"before": 64, "value": 96},
+            "Images 64 → 96 px: losses change their scale, and rules that remember them react",
+        ),
         ("refused", {"field": "lr", "value": 9.0, "reason": "too high"}, "Learning rate not changed to 9: too high"),
         ("refused", {"field": "weighting", "value": "mad", "reason": "no"}, "Weighting not changed to MAD: no"),
         ("not_kept", {"what": "probabilities_best", "reason": "The disk is full."}, "The disk is full."),

@@ -43,6 +43,21 @@ def test_a_batch_is_ready_for_the_network(feed):
     assert batch.input.is_contiguous(memory_format=torch.channels_last)
 
 
+def test_training_images_grow_and_what_is_judged_does_not(tiny, feed):
+    growing = build.build_workbench(tiny(sizes="16,24,32", epochs="5")).feed
+    sides = [growing.training_batch(step).input.shape[-1] for step in range(20)]
+    assert sides == [16] * 8 + [24] * 8 + [32] * 4
+    assert [growing.training_batch(step).index.tolist() for step in range(20)] == [
+        feed.training_batch(step).index.tolist() for step in range(20)
+    ]
+    assert torch.equal(growing.training_batch(17).target, feed.training_batch(17).target)
+    changes = {step: growing.size_change(step) for step in range(20) if growing.size_change(step)}
+    assert changes == {8: (16, 24), 16: (24, 32)}
+    assert {batch.input.shape[-1] for batch in growing.evaluation("validation")} == {32}
+    assert growing.sample(5).input.shape == (1, 1, 32, 32)
+    assert not any(feed.size_change(step) for step in range(20))
+
+
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
 def test_every_case_of_a_split_is_evaluated_once(feed, split):
     positions = [position for batch in feed.evaluation(split) for position in batch.index.tolist()]

@@ -134,6 +134,21 @@ def test_a_race_stopped_again_and_again_goes_on_bit_for_bit(store, config, train
     assert_same_outcome(store, id)
 
 
+@pytest.mark.parametrize("step", [4, 6])  # as the images are about to grow, and after
+def test_a_race_whose_images_grow_goes_on_bit_for_bit(store, tiny, train, step):
+    config = tiny(*RACE, epochs=str(EPOCHS), sizes="16,24,32")
+    whole = train(store, config)
+    id = train(store, config, at=lambda now, job: now >= step and job.stop.set())
+    train(store, id)
+    _assert_same_outcome(store, id, store, whole)
+    for each in (id, whole):
+        events = [event for event in store.events([store.experiment(each).runs[0].id]) if event.kind == "size"]
+        assert [(event.step, event.data) for event in events] == [
+            (4, {"before": 16, "value": 24}),
+            (8, {"before": 24, "value": 32}),
+        ]
+
+
 @pytest.mark.parametrize("task", TASKS, indirect=True)
 @pytest.mark.parametrize(("step", "drain_every"), [(2, 0.0), (5, 60.0), (8, 0.0), (10, 0.0)])
 def test_a_race_whose_process_died_goes_on_bit_for_bit_without_gap_or_duplicate(  # noqa: PLR0917

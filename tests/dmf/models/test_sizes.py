@@ -1,0 +1,50 @@
+"""Which sizes of images a network takes."""
+
+import pytest
+import torch
+from torch import nn
+
+from dmf.errors import ConfigError
+from dmf.models import UNet, build_smp
+from dmf.models.sizes import require_sizes, takes
+
+
+def test_a_network_takes_what_it_can_halve() -> None:
+    unet = UNet(1, 2, 4, 64)  # three halvings
+    assert [size for size in range(16, 50) if takes(unet, size, 1)] == [16, 24, 32, 40, 48]
+    assert unet.training
+    require_sizes(unet, (16, 40), 1, "unet")
+
+
+def test_the_nearest_sizes_that_work_are_named() -> None:
+    with pytest.raises(
+        ConfigError, match=r"unet does not take images of 30 pixels.*nearest that work are 24 and 32"
+    ) as caught:
+        require_sizes(UNet(1, 2, 4, 64), (16, 30), 1, "unet")
+    assert caught.value.field == "sizes"
+
+
+def test_networks_of_the_zoo_say_it_in_their_own_way() -> None:
+    fpn = build_smp("smp:fpn/resnet18", 3, 2, 64)
+    assert [takes(fpn, size, 3) for size in (32, 64, 65)] == [True, True, False]
+
+
+def test_a_network_that_makes_another_size_does_not_take_it() -> None:
+    assert not takes(nn.Conv2d(1, 2, 3), 16, 1)
+
+
+def test_a_network_whose_shapes_hang_on_values_is_run() -> None:
+    class Looking(nn.Conv2d):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            return super().forward(image)[:, :, : image.shape[-1] - int(image.sum().item())]
+
+    assert takes(Looking(1, 2, 3, padding=1), 16, 1)
+
+
+def test_a_network_that_takes_nothing_is_told_plainly() -> None:
+    class Refusing(nn.Conv2d):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            raise ValueError("no")
+
+    with pytest.raises(ConfigError, match="Choose another network"):
+        require_sizes(Refusing(1, 2, 3), (16,), 1, "mine")
