@@ -6,7 +6,7 @@ Field descriptions are the one source of the help texts: command line, page tool
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, field_validator, model_validator
 from pydantic_core import to_jsonable_python as to_jsonable
@@ -79,7 +79,8 @@ class DataConfig(FrozenConfig):
     @classmethod
     def _the_last_size_is_the_image_size(cls, data: Any) -> Any:
         sizes = data.get("sizes") if isinstance(data, Mapping) and "image_size" not in data else None
-        return {**data, "image_size": sizes[-1]} if isinstance(sizes, list | tuple) and sizes else data
+        last = str(sizes[-1]) if isinstance(sizes, list | tuple) and sizes else ""
+        return {**data, "image_size": int(last)} if last.isascii() and last.isdigit() else data
 
     @model_validator(mode="after")
     def _sizes_end_at_the_image_size(self) -> Self:

@@ -49,7 +49,7 @@ def test_the_image_size_is_the_last_of_them() -> None:
     [
         ({"sizes": "32,64", "image_size": "128"}, "the last size must be the image size, 128"),
         ({"sizes": "32,32,64"}, "32 follows itself"),
-        ({"sizes": "8,64"}, "at least 16, got 8"),
+        ({"sizes": "8,64"}, "greater than or equal to 16, got '8'"),
         ({"sizes": "small"}, "sizes"),
     ],
 )
