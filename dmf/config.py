@@ -38,7 +38,7 @@ class DataConfig(FrozenConfig):
         (),
         max_length=16,
         description="Sides of the training images one after the other, each for an equal share of the epochs, such as "
-        "64,96,128; the last is the image size, at which everything is judged. Empty is one size.",
+        "64,96,128; the last is the image size, at which everything is judged; empty is one size.",
     )
     fit: Literal["stretch", "pad"] = Field(
         "stretch", description="How an image is made square: stretched as in the paper, or padded to keep its shape."

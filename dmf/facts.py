@@ -95,6 +95,11 @@ def facts(kind: Kind, name: str) -> Facts | None:
     return Facts(title, "", own.get("looks_at", ""), own.get("paper"), *behaviour)
 
 
+def built_in(kind: Kind) -> tuple[str, ...]:
+    """Names of the methods of a kind that come with the program."""
+    return tuple(name for of, name in _kept()[0] if of == kind)
+
+
 def title(name: str) -> str:
     """How a weighting, a loss or a task is written for people; a name that is not known as it is."""
     found = facts("weighting", name) or facts("loss", name) or declared.task(name)
@@ -108,11 +113,16 @@ def option_title(word: str) -> str | None:
     found = declared.words().get(word)
     if found is None:
         return None
-    called = found.info.title or found.name.replace("_", " ").capitalize()
-    if len(found.methods) > 1:
+    called = _called(found)
+    shared = [about.word for about in declared.words().values() if len(about.methods) > 1 and _called(about) == called]
+    if shared == [word]:
         return called
     owner = facts(found.kind, found.methods[0])
     return f"{owner.title if owner else found.methods[0]}: {_lower(called)}"
+
+
+def _called(option: declared.Word) -> str:
+    return option.info.title or option.name.replace("_", " ").capitalize()
 
 
 def _lower(text: str) -> str:

@@ -434,3 +434,28 @@ def forget_plugins():
         plugins._loaded.clear()
 
     return forget
+
+
+@pytest.fixture(scope="session")
+def another_value():
+    """Gives a value other than the default of a field or option, for tests of all of them."""
+    from typing import Literal, get_args, get_origin
+
+    from dmf.config_text import field_info
+    from dmf.options import default_of, kinds_of
+
+    def value(model, name):
+        info = field_info(model, name)
+        default, kinds = default_of(info), kinds_of(info.annotation)
+        words = next((get_args(kind) for kind in kinds if get_origin(kind) is Literal), ())
+        if words:
+            return next(word for word in words if word != default)
+        if isinstance(default, bool):
+            return not default
+        if isinstance(default, int):
+            return default + 1
+        if isinstance(default, float):
+            return default + 0.125 if default < 0.5 else default - 0.125
+        raise AssertionError(f"name a value of {name} other than {default!r} in the table of the test")
+
+    return value

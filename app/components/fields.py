@@ -7,6 +7,7 @@ import html
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin
 
 import streamlit as st
@@ -60,9 +61,16 @@ LABELS = {
 
 def label(name: str, method: str = "") -> str:
     """What a field is called; beside the ``method`` whose option it is, without that method's name."""
-    title = LABELS.get(name) or facts.option_title(name) or name.replace("_", " ").capitalize()
+    title = LABELS.get(name) or _titles().get(name) or facts.option_title(name) or name.replace("_", " ").capitalize()
     title = title.removeprefix(f"{facts.title(method)}: ")
     return title[:1].upper() + title[1:]
+
+
+@cache
+def _titles() -> dict[str, str]:
+    """Titles that fields of the configuration have themselves."""
+    fields = [pair for model in SECTIONS.values() for pair in model.model_fields.items()]
+    return {name: info.title for name, info in fields if info.title}
 
 
 def named(name: str) -> str:

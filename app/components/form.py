@@ -24,29 +24,23 @@ from dmf.options import Options, default_of
 
 MODELS = ("unet", "smp:unet/resnet18", "smp:unetplusplus/resnet18", "smp:fpn/resnet18", "smp:deeplabv3plus/resnet18")
 
+AT_TOP = ("dataset", "image_size", "epochs", "batch_size", "seed", "device")
+"""Fields of data, network and training that stand above "More"."""
+
+
+def _more_of(model: type[BaseModel], *first: str) -> tuple[type, tuple[str, ...]]:
+    """A configuration and those of its fields that are not at the top, some of them first."""
+    rest = (name for name in model.model_fields if name not in AT_TOP and not name.endswith("_options"))
+    return model, tuple(dict.fromkeys((*first, *rest)))
+
+
 MORE: dict[str, tuple[type, tuple[str, ...]]] = {
-    "Data": (
-        DataConfig,
-        (
-            "root",
-            "limit",
-            "duplicates",
-            "sizes",
-            "fit",
-            "split",
-            "filter",
-            "filter_diameter",
-            "filter_sigma_space",
-            "filter_sigma_intensity",
-        ),
-    ),
-    "Network": (ModelConfig, ("model", "filters", "pretrained")),
-    "Training": (
+    "Data": _more_of(DataConfig, "root", "limit", "duplicates", "sizes"),
+    "Network": _more_of(ModelConfig),
+    "Training": _more_of(
         TrainingConfig,
-        (
-            *("lr", "precision", "threads", "memory_format", "deterministic", "test_at", "absent", "metrics_over"),
-            *("keep_probabilities", "probabilities_mb", "gradients", "gradients_every"),
-        ),
+        *("lr", "precision", "threads", "memory_format", "deterministic", "test_at", "absent", "metrics_over"),
+        *("keep_probabilities", "probabilities_mb"),
     ),
     "Weighting": (FusionConfig, ("history_max", "detach_weights")),
     "Auxiliary weight": (FusionConfig, ("schedule",)),

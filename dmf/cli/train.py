@@ -18,6 +18,7 @@ from dmf.cli.shared import STORE, console, open_store, print_json
 from dmf.config import DEFAULT_TASK
 from dmf.config_text import DEFAULT_WEIGHTINGS, SECTIONS, experiment
 from dmf.errors import ConfigError
+from dmf.facts import built_in
 from dmf.live_settings import read_events
 from dmf.presets import PRESETS, find_preset
 
@@ -33,9 +34,8 @@ def _train(
     weighting: Annotated[
         list[str] | None,
         typer.Option(
-            help="Rule that sets the weights: fixed, variance, mad, bayesian, cov, softadapt, dwa, random, "
-            "geometric, tchebycheff, famo, uncertainty, imtl-l, gradnorm, upgrad, mgda, pcgrad, imtl-g, aligned-mtl, "
-            "dualproj; with options of its own as 'cov,decay=0.8'. One run each, trained in lockstep. "
+            help=f"Rule that sets the weights: {', '.join(built_in('weighting'))}; "
+            "with options of its own as 'cov,decay=0.8'. One run each, trained in lockstep. "
             f"(default: {', '.join(DEFAULT_WEIGHTINGS)})",
             rich_help_panel="Race",
         ),

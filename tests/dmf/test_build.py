@@ -164,16 +164,17 @@ OTHERS = {
 }
 
 
-def other(model: type[BaseModel], name: str):
-    default = field_info(model, name).get_default(call_default_factory=True)
-    if name in OTHERS:
-        assert OTHERS[name] != default
-        return OTHERS[name]
-    if isinstance(default, bool):
-        return not default
-    if isinstance(default, int):
-        return default + 1
-    return default + 0.125 if default < 0.5 else default - 0.125
+@pytest.fixture
+def other(another_value):
+    """Gives a value other than the default of a field or option."""
+
+    def value(model: type[BaseModel], name: str):
+        default = field_info(model, name).get_default(call_default_factory=True)
+        found = OTHERS[name] if name in OTHERS else another_value(model, name)
+        assert found != default
+        return found
+
+    return value
 
 
 FIELDS = [
@@ -188,7 +189,7 @@ def fingerprints(config):
 
 
 @pytest.mark.parametrize(("section", "model", "name"), FIELDS)
-def test_every_shared_setting_changes_the_fingerprint(section, model, name):
+def test_every_shared_setting_changes_the_fingerprint(section, model, name, other):
     config = experiment({})
     changed = config.model_copy(update={section: model.model_validate({name: other(model, name)})})
     for one, another in zip(fingerprints(config), fingerprints(changed), strict=True):
@@ -196,7 +197,7 @@ def test_every_shared_setting_changes_the_fingerprint(section, model, name):
 
 
 @pytest.mark.parametrize("name", [*(name for name in FusionConfig.model_fields if name != "spare"), *declared.words()])
-def test_every_setting_of_a_run_changes_its_fingerprint(name):
+def test_every_setting_of_a_run_changes_its_fingerprint(name, other):
     about = declared.words().get(name)
     place = {"loss": "auxiliary"}
     chosen = {place.get(about.kind, about.kind): about.methods[0]} if about else {}

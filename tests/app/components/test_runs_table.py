@@ -1,11 +1,13 @@
 """The rows of a race as a person sets them: the same as ``dmf train --run``, and nothing left behind."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.components import rows
+from app.components.fields import in_short
 from dmf import declared
 from dmf.config import ExperimentConfig, FusionConfig
 from dmf.config_text import experiment, names_of
@@ -111,7 +113,7 @@ def counts(about: declared.Word | None, *methods: str) -> bool:
     return about is None or not {*methods, "tversky", "focal"}.isdisjoint(about.methods)
 
 
-def test_every_setting_survives_the_way_from_text_to_row_and_back(test: AppTest) -> None:
+def test_every_setting_survives_the_way_from_text_to_row_and_back(test: AppTest, another_value: Any) -> None:
     values = {
         **{"auxiliary": "none", "gamma": "5", "decay_rate": "0.25", "prior": "compound", "history_min": "12"},
         **{"history_max": "30", "weights": "1:0", "loss_counts": "hard", "median": "notebook"},
@@ -132,9 +134,11 @@ def test_every_setting_survives_the_way_from_text_to_row_and_back(test: AppTest)
         **{"temperature": "0.5", "block_steps": "9", "weight_seed": "3", "mu": "0.05", "ideal": "0.25:0"},
         **{"max_change": "0.125", "base_weights": "2:0.5", "famo_lr": "0.5", "famo_decay": "0", "lower_bounds": "-1:0"},
         **{"weights_lr": "0.25", "uncertainty_form": "classification", "uncertainty_start": "-0.5"},
-        **{"gradnorm_alpha": "0.12", "gradnorm_lr": "0.1", "gradient_of": "logits"},
+        **{"rare": "1:3", "gradnorm_alpha": "0.12", "gradnorm_lr": "0.1", "gradient_of": "logits"},
     }
-    assert values.keys() == {*names_of(FusionConfig)} - {"weighting"}
+    others = {*names_of(FusionConfig)} - {"weighting", "spare", *values}
+    assert values.keys() <= {*names_of(FusionConfig)}
+    values |= {name: in_short(another_value(FusionConfig, name)) for name in sorted(others)}
     words = declared.words()
     named = ("bayesian", "cov", "softadapt", "dwa", "tchebycheff", "famo", "uncertainty", "gradnorm", "pcgrad")
     runs = []
