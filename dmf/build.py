@@ -11,8 +11,10 @@ import torch
 from dmf.config import DEFAULT_TASK, DataConfig, ExperimentConfig, FusionConfig, PluginConfig, RunConfig
 from dmf.config_text import build as from_plain
 from dmf.data import DATASETS, Dataset, PreparedData, build_dataset, dataset_class, prepare, split_cases, target_of
+from dmf.data.augment import Augment
 from dmf.data.batches import DeviceData
 from dmf.data.original import Original, read_labels, read_original
+from dmf.data.oversampling import require_classes, sampling_shares
 from dmf.data.prepare import choose_cases
 from dmf.data.sizes import first_epochs, prepare_stages
 from dmf.data.split import PARTS
@@ -88,6 +90,7 @@ def validate(config: ExperimentConfig) -> None:
     resolve_device(config.training.device)
     build_network(config, dataset.in_channels, task)
     first_epochs(config.data.sizes, config.training.epochs)
+    require_classes(config.training.oversample, are_classes=dataset.target == "classes")
     for run in config.runs:
         with attribute_errors_to("weighting"):
             build_fusion(run.fusion)
@@ -395,6 +398,10 @@ def build_workbench(config: ExperimentConfig, on_progress: Callable[[int, int], 
         indices,
         batch_size=config.training.batch_size,
         seed=seed,
+        shares=sampling_shares(data.targets, indices.train, config.training.oversample, len(data.class_names)),
+        augment=Augment(config.training.augment, config.training.augment_strength, seed)
+        if config.training.augment
+        else None,
         growing=[*smaller, (stages[-1].first_epoch, device_data)] if smaller else (),
     )
     task = build_task(config, dataset)

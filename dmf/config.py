@@ -37,8 +37,8 @@ class DataConfig(FrozenConfig):
     sizes: tuple[Annotated[int, Field(ge=16, le=2048)], ...] = Field(
         (),
         max_length=16,
-        description="Sides of the training images one after the other, each for an equal share of the epochs, such as "
-        "64,96,128; the last is the image size, at which everything is judged; empty is one size.",
+        description="Sides of the training images, such as 64,96,128, each for an equal share of the epochs; the last is "
+        "the image size, which is judged throughout.",
     )
     fit: Literal["stretch", "pad"] = Field(
         "stretch", description="How an image is made square: stretched as in the paper, or padded to keep its shape."
@@ -115,6 +115,11 @@ class ModelConfig(FrozenConfig):
     filters: int = Field(
         16, ge=1, le=256, description="Size of the U-Net: channels of its first level, doubled at each deeper one."
     )
+    normalize: Literal["unit", "zscore"] = Field(
+        "unit",
+        description="What the network sees: intensities from 0 to 1 (unit), or each image with mean 0 and standard "
+        "deviation 1 (zscore).",
+    )
     pretrained: bool = Field(False, description="Start an smp: network from ImageNet weights, which are downloaded.")
     model_options: dict[str, bool | int | float | str] = Field(
         default_factory=dict, description="Options of a network of your own, as key=value with commas between."
@@ -132,6 +137,19 @@ class TrainingConfig(FrozenConfig):
     epochs: int = Field(20, ge=1, le=100_000, description="Passes over the training images.")
     batch_size: int = Field(
         8, ge=1, le=4096, description="Images per optimizer step; the last incomplete batch is dropped."
+    )
+    oversample: Literal["none", "class", "area"] = Field(
+        "none",
+        description="Which training images come more often: those with the rarest classes (class), those whose classes "
+        "but for the background are small (area), or none.",
+    )
+    augment: tuple[Literal["flip", "rotate", "crop", "elastic", "intensity"], ...] = Field(
+        (),
+        description="Random changes of the training images, the same for every run: flip, rotate, crop (half of them "
+        "around what is not background), elastic, intensity.",
+    )
+    augment_strength: Positive = Field(
+        1.0, le=4, description="Factor of their amounts; at 1 rotations are up to 15 degrees, crops at least 0.7 wide."
     )
     lr: Positive = Field(1e-3, description="Learning rate: how far each step of the Adam optimizer moves the network.")
     seed: int = Field(

@@ -87,12 +87,20 @@ class TrainingBatches:
         indices: (n,) positions of the training cases.
         batch_size: Cases per batch.
         seed: With the epoch, decides the order.
+        shares: (n,) how often each comes, sums to 1; they are drawn anew for every place then. None is each once.
 
     Raises:
         ConfigError: If not even one batch can be filled; names the largest batch size that works.
     """
 
-    def __init__(self, data: DeviceData, indices: NDArray[np.int64], batch_size: int, seed: int) -> None:
+    def __init__(
+        self,
+        data: DeviceData,
+        indices: NDArray[np.int64],
+        batch_size: int,
+        seed: int,
+        shares: NDArray[np.float64] | None = None,
+    ) -> None:
         if batch_size > len(indices):
             raise ConfigError(
                 f"A batch of {batch_size} cannot be filled from {len(indices)} training images; "
@@ -101,7 +109,7 @@ class TrainingBatches:
             )
         self._data = data
         self._indices = indices
-        self._seed = seed
+        self._seed, self._shares = seed, shares
         self.batch_size = batch_size
 
     def __len__(self) -> int:
@@ -110,8 +118,10 @@ class TrainingBatches:
 
     def order(self, epoch: int) -> NDArray[np.int64]:
         """Positions (steps, batch_size) int64 of the cases of each batch of an epoch."""
-        shuffled = np.random.default_rng(derive(self._seed, "batches", epoch)).permutation(self._indices)
-        return shuffled[: len(self) * self.batch_size].reshape(len(self), self.batch_size)
+        chance, shape = np.random.default_rng(derive(self._seed, "batches", epoch)), (len(self), self.batch_size)
+        if self._shares is not None:
+            return chance.choice(self._indices, shape, p=self._shares)
+        return chance.permutation(self._indices)[: len(self) * self.batch_size].reshape(shape)
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from the one numbered ``start`` on, counted from 0; a resumed run skips the rest."""

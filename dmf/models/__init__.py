@@ -10,13 +10,14 @@ from torch import nn
 
 from dmf.config import ModelConfig
 from dmf.errors import ConfigError, UnknownNameError
+from dmf.models.normalized import ZScored
 from dmf.models.unet import UNet
 from dmf.models.zoo import PREFIX, build_smp
 from dmf.options import Options
 from dmf.registry import Registry, unknown
 from dmf.seeding import derive
 
-__all__ = ["MODELS", "UNet", "build_model", "build_smp", "declared_options"]
+__all__ = ["MODELS", "UNet", "ZScored", "build_model", "build_smp", "declared_options"]
 
 
 def _build_unet(config: ModelConfig, in_channels: int, classes: int, image_size: int) -> nn.Module:
@@ -72,7 +73,7 @@ def build_model(config: ModelConfig, in_channels: int, classes: int, image_size:
             "the network.",
             "model",
         )
-    return model
+    return ZScored(model) if config.normalize == "zscore" else model
 
 
 def declared_options(factory: Callable[..., nn.Module]) -> type[Options]:

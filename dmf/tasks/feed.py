@@ -1,6 +1,6 @@
 """The data of an experiment as the loop asks for it: a training batch by step, a split by name."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -24,6 +24,8 @@ class Feed:
         seed: Decides, with the epoch, the order.
         growing: First epoch and training images of each size where they grow, see :mod:`dmf.data.sizes`; everything
             else, evaluation above all, has those of ``device_data``. Empty where they do not.
+        shares: (n,) how often each training case comes; None is each once an epoch.
+        augment: What is made of the training batch of a step before a network sees it.
 
     Raises:
         ConfigError: If not even one training batch can be filled.
@@ -38,12 +40,14 @@ class Feed:
         batch_size: int,
         seed: int,
         growing: Sequence[tuple[int, DeviceData]] = (),
+        shares: NDArray[np.float64] | None = None,
+        augment: Callable[[Batch, int], Batch] | None = None,
     ) -> None:
         self._data, self._device_data, self._indices = data, device_data, indices
-        self._training = TrainingBatches(device_data, indices.train, batch_size, seed)
+        self._training = TrainingBatches(device_data, indices.train, batch_size, seed, shares)
         self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, dtype=np.int64))
         self.batch_size = batch_size
-        self._growing = tuple(growing)
+        self._growing, self._augment = tuple(growing), augment
 
     @property
     def steps_per_epoch(self) -> int:
@@ -64,7 +68,8 @@ class Feed:
         epoch, position = divmod(step, self.steps_per_epoch)
         if self._order[0] != epoch:
             self._order = (epoch, self._training.order(epoch))
-        return self._data_of(epoch).batch(torch.from_numpy(self._order[1][position]))
+        batch = self._data_of(epoch).batch(torch.from_numpy(self._order[1][position]))
+        return batch if self._augment is None else self._augment(batch, step)
 
     def size_change(self, step: int) -> tuple[int, int] | None:
         """Side of the training images before and from ``step`` on, where it changes there."""

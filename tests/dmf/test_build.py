@@ -115,6 +115,10 @@ def test_a_decay_per_epoch_becomes_steps():
 
 # Other valid values of every field that is no number; numbers move by a little.
 OTHERS = {
+    "oversample": "class",
+    "augment": ("flip",),
+    "augment_strength": 0.5,
+    "normalize": "zscore",
     "dataset": "busi",
     "root": "elsewhere",
     "dataset_options": {"images": 5},

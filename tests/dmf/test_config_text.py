@@ -40,6 +40,10 @@ def having(name: str) -> dict[str, str]:
 
 # A value other than the default for fields, hand-chosen to be awkward where it can be; of others it is made.
 OTHERS = {
+    "oversample": "area",
+    "augment": ("flip", "elastic"),
+    "augment_strength": 0.5,
+    "normalize": "zscore",
     "dataset": "busi",
     "root": "../shared data/BUSI",
     "dataset_options": {"normal": True, "images": 12, "scale": 0.1, "kind": "a=b"},

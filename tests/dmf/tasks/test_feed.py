@@ -58,6 +58,32 @@ def test_training_images_grow_and_what_is_judged_does_not(tiny, feed):
     assert not any(feed.size_change(step) for step in range(20))
 
 
+def test_oversampling_draws_an_epoch_anew_with_what_is_rare_more_often(tiny):
+    rare = build.build_workbench(tiny(dataset="phantom-4", dataset_options="images=60", oversample="class")).feed
+    positions = np.array([rare.training_batch(step).index.tolist() for step in range(100)]).ravel()
+    _, counts = np.unique(positions, return_counts=True)
+    assert counts.max() > 2 * counts.min()
+    assert rare.training_batch(7).index.tolist() == rare.training_batch(7).index.tolist()
+    assert (
+        rare.images["train"]
+        == build.build_workbench(tiny(dataset="phantom-4", dataset_options="images=60")).feed.images["train"]
+    )
+
+
+def test_only_training_batches_are_augmented(tiny, feed):
+    changed = build.build_workbench(tiny(augment="flip,rotate,intensity")).feed
+    assert changed.training_batch(3).index.tolist() == feed.training_batch(3).index.tolist()
+    assert not torch.equal(changed.training_batch(3).input, feed.training_batch(3).input)
+    assert torch.equal(changed.training_batch(3).input, changed.training_batch(3).input)
+    for one, other in zip(changed.evaluation("validation"), feed.evaluation("validation"), strict=True):
+        assert torch.equal(one.input, other.input)
+
+
+def test_oversampling_by_class_is_refused_where_targets_are_images(tiny, task_texts):
+    with pytest.raises(ConfigError, match="targets of this task are images"):
+        build.validate(tiny(**task_texts["synthesis"], oversample="class"))
+
+
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
 def test_every_case_of_a_split_is_evaluated_once(feed, split):
     positions = [position for batch in feed.evaluation(split) for position in batch.index.tolist()]

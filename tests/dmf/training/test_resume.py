@@ -135,8 +135,9 @@ def test_a_race_stopped_again_and_again_goes_on_bit_for_bit(store, config, train
 
 
 @pytest.mark.parametrize("step", [4, 6])  # as the images are about to grow, and after
-def test_a_race_whose_images_grow_goes_on_bit_for_bit(store, tiny, train, step):
-    config = tiny(*RACE, epochs=str(EPOCHS), sizes="16,24,32")
+def test_a_race_whose_images_grow_and_change_goes_on_bit_for_bit(store, tiny, train, step):
+    more = {"augment": "flip,rotate,crop,elastic,intensity", "oversample": "area", "normalize": "zscore"}
+    config = tiny(*RACE, epochs=str(EPOCHS), sizes="16,24,32", **more)
     whole = train(store, config)
     id = train(store, config, at=lambda now, job: now >= step and job.stop.set())
     train(store, id)

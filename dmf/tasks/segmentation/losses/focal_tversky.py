@@ -19,7 +19,7 @@ class FocalTverskyOptions(TverskyOptions):
     focus: Fraction = Field(
         0.25,
         alias="focal_tversky_focus",
-        title="Focus",
+        title="Focus on overlaps",
         description="How much more the last of a class counts than the first: 0 is the Tversky loss.",
     )
 
