@@ -37,8 +37,8 @@ class DataConfig(FrozenConfig):
     sizes: tuple[Annotated[int, Field(ge=16, le=2048)], ...] = Field(
         (),
         max_length=16,
-        description="Sides of the training images, such as 64,96,128, each for an equal share of the epochs; the last is "
-        "the image size, which is judged throughout.",
+        description="Sides of the training images, such as 64,96,128, each for an equal share of the epochs; the last "
+        "is the image size, which is judged throughout.",
     )
     fit: Literal["stretch", "pad"] = Field(
         "stretch", description="How an image is made square: stretched as in the paper, or padded to keep its shape."
