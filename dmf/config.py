@@ -59,6 +59,16 @@ class DataConfig(FrozenConfig):
     split: tuple[Fraction, Fraction, Fraction] = Field(
         (0.70, 0.15, 0.15), description="Shares of cases for training, validation and test; they sum to 1."
     )
+    folds: int = Field(
+        1,
+        ge=1,
+        le=20,
+        description="Cross-validation: cases are dealt into so many folds by group, and each is tested once; 1 is the "
+        "split alone.",
+    )
+    fold: int | None = Field(
+        None, ge=1, le=20, description="The fold that is tested, from 1; none is each in turn, an experiment each."
+    )
     duplicates: Literal["keep", "group"] = Field(
         "keep",
         description="Images that look the same: split like any others (keep), or kept in one split together (group).",
@@ -83,12 +93,14 @@ class DataConfig(FrozenConfig):
         return {**data, "image_size": int(last)} if last.isascii() and last.isdigit() else data
 
     @model_validator(mode="after")
-    def _sizes_end_at_the_image_size(self) -> Self:
+    def _fits_together(self) -> Self:
         if self.sizes and self.sizes[-1] != self.image_size:
             raise ValueError(
                 f"sizes: the last size must be the image size, {self.image_size}, at which everything is judged, got "
                 f"{self.sizes[-1]}; let the sizes end there, or change the image size"
             )
+        if self.fold is not None and self.fold > self.folds:
+            raise ValueError(f"fold: there are {self.folds} folds, got {self.fold}; raise folds, or choose another")
         again = [size for size, following in pairwise(self.sizes) if size == following]
         if again:
             raise ValueError(f"sizes: {again[0]} follows itself; each size has an equal share of the epochs already")
@@ -416,6 +428,21 @@ class ExperimentConfig(FrozenConfig):
         task = data.get("task", DEFAULT_TASK) if isinstance(data, Mapping) else getattr(data, "task", None)
         with declared.of_task(task if isinstance(task, str) else None):
             return read(data)
+
+    def in_folds(self) -> tuple[Self, ...]:
+        """One experiment for each fold where all are wanted in turn; else this one alone."""
+        if self.data.folds == 1 or self.data.fold is not None:
+            return (self,)
+        folds = self.data.folds
+        return tuple(
+            self.model_copy(
+                update={
+                    "name": f"{self.name or self.data.dataset}, fold {fold} of {folds}",
+                    "data": self.data.model_copy(update={"fold": fold}),
+                }
+            )
+            for fold in range(1, folds + 1)
+        )
 
     @field_validator("runs")
     @classmethod

@@ -79,7 +79,7 @@ def _manager_in_use() -> "JobManager | None":
 
 
 def start(config: ExperimentConfig, changes: Mapping[str, Sequence[SettingChange]] | None = None) -> str:
-    """Put an experiment into the queue of its device; returns its id.
+    """Put an experiment into the queue of its device, of a cross-validation one for each fold; returns the first's id.
 
     Args:
         config: What to train.
@@ -89,7 +89,8 @@ def start(config: ExperimentConfig, changes: Mapping[str, Sequence[SettingChange
         ConfigError: If something cannot work; nothing is stored then.
         StoreError: If the store refuses.
     """
-    return manager().launch(config, changes)
+    ids = [manager().launch(one, changes) for one in config.in_folds()]
+    return ids[0]
 
 
 def command(experiment_id: str, word: CommandName) -> bool:

@@ -45,6 +45,8 @@ LABELS = {
     "filter_sigma_space": "Filter sigma, space",
     "filter_sigma_intensity": "Filter sigma, intensity",
     "pretrained": "Pretrained encoder",
+    "folds": "Folds of cross-validation",
+    "fold": "Fold that is tested",
     "normalize": "Intensities seen by the network",
     "oversample": "Oversample by",
     "augment": "Augmentation",

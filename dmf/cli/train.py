@@ -111,8 +111,12 @@ def _train(
                 "Take the change out, or train longer.",
                 "events",
             )
-    row = create_experiment(opened, config, changes)
-    run_job(opened, Job(opened, row, new_owner("dmf train")), as_json=json)
+    rows = [create_experiment(opened, one, changes) for one in config.in_folds()]
+    jobs = [Job(opened, row, new_owner("dmf train")) for row in rows]
+    if len(jobs) == 1:
+        run_job(opened, jobs[0], as_json=json)
+    else:
+        run_folds(opened, jobs, as_json=json)
 
 
 train = with_options(
@@ -127,6 +131,38 @@ train = with_options(
 
 def run_job(store: "RunStore", job: "Job", *, as_json: bool) -> None:
     """Train an experiment in the foreground, show how it goes and what came out; exit 1 if a run failed."""
+    document = _trained(store, job)
+    if as_json:
+        print_json(document)
+    else:
+        console.print(_results(document, job.config.task))
+    if not _explain([document]):
+        raise typer.Exit(1)
+
+
+def run_folds(store: "RunStore", jobs: "Sequence[Job]", *, as_json: bool) -> None:
+    """Train the experiments of a cross-validation one after another, and show them as one; exit 1 if a run failed."""
+    from dmf.analysis.folds import folds_document
+
+    documents: list[dict[str, Any]] = []
+    for job in jobs:
+        documents.append(_trained(store, job))
+        if job.stop.is_set():
+            break
+    summary = folds_document(documents)
+    if as_json:
+        print_json({"folds": documents, "summary": summary})
+    else:
+        console.print(_folds(summary, jobs[0].config.task, len(jobs)))
+    is_well = _explain(documents)
+    for job in jobs[len(documents) :]:
+        console.print(f"Not begun. Train it with: dmf resume {job.experiment.id}", highlight=False)
+    if not is_well:
+        raise typer.Exit(1)
+
+
+def _trained(store: "RunStore", job: "Job") -> dict[str, Any]:
+    """Train an experiment, show how it goes; returns what came out."""
     from dmf.analysis.results import experiment_document
 
     id = job.experiment.id
@@ -135,19 +171,19 @@ def run_job(store: "RunStore", job: "Job", *, as_json: bool) -> None:
     )
     with clean_stop(job.stop), _progress(job) as on_step:
         job.train(on_step)
-    document = experiment_document(store, id)
-    failed = [run for run in document["runs"] if run["state"] == "failed"]
-    if as_json:
-        print_json(document)
-    else:
-        console.print(_results(document, job.config.task))
+    return experiment_document(store, id)
+
+
+def _explain(documents: Sequence[dict[str, Any]]) -> bool:
+    """Say why runs failed and how to go on with those that were stopped; whether none failed."""
+    failed = [run for document in documents for run in document["runs"] if run["state"] == "failed"]
     for reason in dict.fromkeys(run["reason"] for run in failed):  # what stops all is said once
         labels = ", ".join(run["label"] for run in failed if run["reason"] == reason)
         console.print(f"[bold red]{escape(labels)} failed:[/] {escape(reason)}", highlight=False, soft_wrap=True)
-    if any(run["state"] == "stopped" for run in document["runs"]):
-        console.print(f"Stopped. Go on with: dmf resume {id}", highlight=False)
-    if failed:
-        raise typer.Exit(1)
+    for document in documents:
+        if any(run["state"] == "stopped" for run in document["runs"]):
+            console.print(f"Stopped. Go on with: dmf resume {document['experiment']}", highlight=False)
+    return not failed
 
 
 @contextmanager
@@ -228,6 +264,24 @@ def _results(document: dict[str, Any], task_name: str) -> Table:
                 first = False
         if first:
             table.add_row(escape(run["label"]), run["state"], str(run["steps"]), *[""] * (3 + len(titles)))
+    return table
+
+
+def _folds(summary: dict[str, Any], task_name: str, count: int) -> Table:
+    from dmf.tasks import task_named
+
+    task = task_named(task_name)
+    table = Table(title=f"{count} folds: mean ± standard deviation, each fold at its tested epoch")
+    for heading in ("run", "folds", "split", *(task.metric_info(name).title for name in task.columns)):
+        table.add_column(heading)
+    for run in summary["runs"]:
+        for split in ("validation", "test"):
+            values = [run[split].get(name, {}) for name in task.columns]
+            cells = [
+                f"{_number(value.get('mean'))} ± {_number(value.get('std'))}" if value else "–" for value in values
+            ]
+            head = [escape(run["label"]), str(run["folds"])] if split == "validation" else ["", ""]
+            table.add_row(*head, split, *cells)
     return table
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from dmf.config import DataConfig
 from dmf.data.base import Case, Dataset, Pixels
 from dmf.data.cache import read_arrays, write_arrays
+from dmf.data.folds import fold_indices
 from dmf.data.split import Indices, split_indices
 from dmf.paths import cache_folder
 
@@ -165,7 +166,7 @@ def split_cases(
     Args:
         dataset: What the cases come from; pictures are read only to find duplicates, and only the first time.
         cases: Those that take part, as :func:`dmf.data.prepare.choose_cases` gives them.
-        config: Its ``split`` and ``duplicates`` are used.
+        config: Its ``split``, ``folds``, ``fold`` (where it says none, the first) and ``duplicates`` are used.
         seed: Same seed and cases, same split.
         on_progress: Called with (cases hashed, cases in all); only while pictures are read.
 
@@ -175,6 +176,8 @@ def split_cases(
     together: Sequence[Sequence[int]] = ()
     if config.duplicates == "group":
         together = groups_of(find_duplicates(hash_cases(dataset, cases, on_progress=on_progress)))
+    if config.folds > 1:
+        return fold_indices(cases, config.split, seed, config.folds, config.fold or 1, together=together)
     return split_indices(cases, config.split, seed, together)
 
 

@@ -68,15 +68,15 @@ def split_indices(
         return Indices(pool[dealt.train], pool[dealt.validation], pool[dealt.test])
     if missing:
         share = shares[PARTS.index(missing[0])]
-        kept, cut = _cut(own, missing[0], share / (shares[0] + share), seed, near)
-        parts |= {"train": pool[kept], missing[0]: pool[cut]}
+        kept, taken = cut(own, missing[0], share / (shares[0] + share), seed, near)
+        parts |= {"train": pool[kept], missing[0]: pool[taken]}
     return Indices(parts["train"], parts["validation"], parts["test"])
 
 
 def _deal(
     cases: Sequence[Case], shares: tuple[float, float, float], seed: int, together: Sequence[Sequence[int]]
 ) -> Indices:
-    dealt = _groups(cases, together)
+    dealt = groups_together(cases, together)
     if len(dealt) < 3:
         grouped = "" if len(dealt) == len(cases) else f" in {len(dealt)} group(s), which stay together"
         raise DataError(
@@ -86,17 +86,17 @@ def _deal(
     order = np.random.default_rng(derive(seed, "split")).permutation(len(dealt))
     sizes = np.array([len(dealt[group]) for group in order])
     ends = np.cumsum(sizes)
-    first = _nearest(ends, shares[0] * len(cases), lowest=1, highest=len(dealt) - 2)
-    second = _nearest(ends, (shares[0] + shares[1]) * len(cases), lowest=first + 1, highest=len(dealt) - 1)
-    train, validation, test = (_positions(part, dealt) for part in np.split(order, [first, second]))
+    first = nearest(ends, shares[0] * len(cases), lowest=1, highest=len(dealt) - 2)
+    second = nearest(ends, (shares[0] + shares[1]) * len(cases), lowest=first + 1, highest=len(dealt) - 1)
+    train, validation, test = (positions_of(part, dealt) for part in np.split(order, [first, second]))
     return Indices(train, validation, test)
 
 
-def _cut(
+def cut(
     own: Sequence[Case], missing: SplitName, share: float, seed: int, together: Sequence[Sequence[int]]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Cut the part that is not given, a share of them, from the cases for training; returns those that stay first."""
-    groups = _groups(own, together)
+    groups = groups_together(own, together)
     if len(groups) < 2:
         held = "case" if len(own) == 1 else "group"
         raise DataError(
@@ -105,8 +105,8 @@ def _cut(
         )
     order = np.random.default_rng(derive(seed, "split")).permutation(len(groups))
     ends = np.cumsum([len(groups[group]) for group in order])
-    kept, cut = np.split(order, [_nearest(ends, len(own) * (1 - share), lowest=1, highest=len(groups) - 1)])
-    return _positions(kept, groups), _positions(cut, groups)
+    kept, taken = np.split(order, [nearest(ends, len(own) * (1 - share), lowest=1, highest=len(groups) - 1)])
+    return positions_of(kept, groups), positions_of(taken, groups)
 
 
 def _within(pool: Sequence[int], together: Sequence[Sequence[int]]) -> list[list[int]]:
@@ -116,11 +116,12 @@ def _within(pool: Sequence[int], together: Sequence[Sequence[int]]) -> list[list
     return [positions for positions in inside if len(positions) > 1]
 
 
-def _positions(groups: NDArray[np.int64], dealt: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+def positions_of(groups: NDArray[np.int64], dealt: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+    """Positions of the cases of these groups, rising."""
     return np.array(sorted(position for group in groups for position in dealt[group]), dtype=np.int64)
 
 
-def _groups(cases: Sequence[Case], together: Sequence[Sequence[int]]) -> list[list[int]]:
+def groups_together(cases: Sequence[Case], together: Sequence[Sequence[int]]) -> list[list[int]]:
     """Positions of the cases of each group, in the order of their first cases."""
     groups: dict[object, list[int]] = {}
     for position, case in enumerate(cases):
@@ -137,7 +138,7 @@ def _groups(cases: Sequence[Case], together: Sequence[Sequence[int]]) -> list[li
     return sorted((sorted(group) for group in merged.values()), key=lambda group: group[0])
 
 
-def _nearest(ends: NDArray[np.int64], wanted: float, lowest: int, highest: int) -> int:
+def nearest(ends: NDArray[np.int64], wanted: float, lowest: int, highest: int) -> int:
     """How many groups to take so that their cases come nearest to ``wanted``."""
     counts = np.arange(lowest, highest + 1)
     return int(counts[np.argmin(np.abs(ends[counts - 1] - wanted))])

@@ -56,6 +56,12 @@ def create_experiment(
         ConfigError: If something cannot work, or a plug-in is not loaded or has changed; nothing is stored then.
         StoreError: If the store refuses.
     """
+    if len(config.in_folds()) > 1:
+        raise ConfigError(
+            f"An experiment tests one of its {config.data.folds} folds: say which with fold, or make one of each "
+            "configuration of in_folds().",
+            "fold",
+        )
     later_weightings = [
         Choice.named(change.value)
         for changes_made in (changes or {}).values()

@@ -115,6 +115,8 @@ def test_a_decay_per_epoch_becomes_steps():
 
 # Other valid values of every field that is no number; numbers move by a little.
 OTHERS = {
+    "folds": 5,
+    "fold": 1,
     "oversample": "class",
     "augment": ("flip",),
     "augment_strength": 0.5,

@@ -40,6 +40,8 @@ def having(name: str) -> dict[str, str]:
 
 # A value other than the default for fields, hand-chosen to be awkward where it can be; of others it is made.
 OTHERS = {
+    "folds": 5,
+    "fold": 1,
     "oversample": "area",
     "augment": ("flip", "elastic"),
     "augment_strength": 0.5,

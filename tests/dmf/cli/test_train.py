@@ -67,6 +67,37 @@ def test_people_get_a_table_and_progress_on_standard_error(dmf, tiny_options):
         assert word in result.err
 
 
+def test_folds_are_experiments_of_their_own_told_as_one(dmf, tiny_options, store):
+    options = (*tiny_options, "--epochs", 1, "--weighting", "mad", "--folds", 3, "--name", "mine")
+    told = dmf("train", *options, "--json").json()
+    experiments = [store.experiment(document["experiment"]) for document in told["folds"]]
+    assert [experiment.name for experiment in experiments] == [f"mine, fold {fold} of 3" for fold in (1, 2, 3)]
+    tested = [set(store.case_scores(experiment.runs[0].id, "test")[0].cases) for experiment in experiments]
+    assert sum(map(len, tested)) == len(set.union(*tested)) == 24
+    dice = [document["runs"][0]["test"]["dice"] for document in told["folds"]]
+    (run,) = told["summary"]["runs"]
+    assert (run["label"], run["folds"]) == ("mad", 3)
+    assert run["test"]["dice"] == {"mean": pytest.approx(np.mean(dice)), "std": pytest.approx(np.std(dice, ddof=1))}
+    # One of them alone is the same experiment, and people get a table.
+    alone = dmf("train", *options, "--fold", 2, "--json").json()
+    assert alone["runs"][0]["test"] == told["folds"][1]["runs"][0]["test"]
+    assert "3 folds: mean ± standard deviation" in dmf("train", *options).err
+
+
+def test_of_folds_that_are_stopped_those_not_begun_are_named(dmf, tiny_options, monkeypatch):
+    own = jobs.Job.train
+
+    def train(job, on_step=None):
+        job.stop.set()
+        own(job, on_step)
+
+    monkeypatch.setattr(jobs.Job, "train", train)
+    result = dmf("train", *tiny_options, "--weighting", "mad", "--folds", 3)
+    assert result.status == 0
+    assert result.err.count("Stopped. Go on with: dmf resume") == 1
+    assert result.err.count("Not begun. Train it with: dmf resume") == 2
+
+
 def test_flags_have_a_no(dmf, tiny_options, store):
     document = dmf(
         "train", *tiny_options, "--epochs", 1, "--weighting", "mad", "--no-symlog", "--filter", "--json"
