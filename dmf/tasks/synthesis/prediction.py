@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dmf.errors import ConfigError
+from dmf.tasks.synthesis.spectrum import half_spectrum
 from dmf.tasks.synthesis.structure import Moments, Window, moments
 from dmf.terms import Prediction
 
@@ -80,7 +81,7 @@ class SynthesisPrediction(Prediction):
     @cached_property
     def magnitudes(self) -> tuple[Tensor, Tensor]:
         """(B, C, H, W//2+1) magnitudes of the orthonormal spectra of output and target, the half that says it all."""
-        return torch.fft.rfft2(self.output, norm="ortho").abs(), torch.fft.rfft2(self.target, norm="ortho").abs()
+        return half_spectrum(self.output).abs(), half_spectrum(self.target).abs()
 
     def moments(self, window: Window, level: int = 0) -> Moments:
         """Local statistics at a level of the pyramid.
