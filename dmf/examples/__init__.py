@@ -1,4 +1,4 @@
-"""Small recorded runs that come with the program: four for the first day, and one experiment per scene of the tour."""
+"""Small recorded runs that come with the program: six for the first day, and one experiment per scene of the tour."""
 
 import tempfile
 import zipfile
@@ -18,7 +18,7 @@ FILE, SCENES_FILE, MEMBER = "runs.zip", "scenes.zip", "runs.sqlite"
 
 
 def add_examples(store: RunStore, *, if_new: bool = False) -> list[str]:
-    """Copy the four example runs into a store; returns the ids of the experiments that were not there.
+    """Copy the six example runs into a store; returns the ids of the experiments that were not there.
 
     Args:
         store: Where they go.

@@ -12,18 +12,19 @@ from pathlib import Path
 from dmf.config import DataConfig, ExperimentConfig, FusionConfig, ModelConfig, RunConfig, TrainingConfig
 from dmf.examples import FILE, MEMBER, SCENES_FILE, TAG, TOUR_TAG, scene_stem
 from dmf.jobs import Job, create_experiment, new_owner
+from dmf.options import Choice
+from dmf.presets import SYNTHESIS
 from dmf.records import SettingChange
 from dmf.runs import RunStore
 from dmf.scenes import SCENES
 
 METHODS = ("fixed", "variance", "mad", "bayesian")
-STEM = "20260101-000000-e0a1b2"
+STEM, SYNTHESIS_STEM = "20260101-000000-e0a1b2", "20260101-000000-e0a1b3"
 """What the ids are made of: always the same, so that a later version of the file is not added beside an earlier one."""
 NAME = "Example: four ways to weight three losses"
-NOTES = (
-    "Came with the program. Trained on simulated ultrasound images; small, so the scores are no measure of a method."
-)
-EPOCHS = 24
+SYNTHESIS_NAME = "Example: a late image of an early one"
+NOTES = "Came with the program. Trained on simulated images; small, so the scores are no measure of a method."
+EPOCHS, SYNTHESIS_EPOCHS = 24, 12
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,28 @@ def config(epochs: int = EPOCHS) -> ExperimentConfig:
         training=TrainingConfig(epochs=epochs, device="cpu"),
         runs=tuple(RunConfig(label=name, fusion=FusionConfig(weighting=name)) for name in METHODS),
     )
+
+
+def synthesis() -> ExperimentConfig:
+    """The two example runs of image synthesis: L1 alone, and three losses by CoV weights."""
+    alone = FusionConfig(weighting="fixed,weights=1:0:0", terms=SYNTHESIS["terms"], auxiliary="none")
+    return ExperimentConfig(
+        name=SYNTHESIS_NAME,
+        task="synthesis",
+        task_options=SYNTHESIS["task_options"],
+        data=DataConfig(dataset="contrast,subjects=40,slices=3", image_size=SYNTHESIS["image_size"]),
+        model=ModelConfig(filters=SYNTHESIS["filters"]),
+        training=TrainingConfig(epochs=SYNTHESIS_EPOCHS, lr=SYNTHESIS["lr"], device="cpu"),
+        runs=(
+            RunConfig(label="L1 alone", fusion=alone),
+            RunConfig(label="cov", fusion=alone.model_copy(update={"weighting": Choice(name="cov")})),
+        ),
+    )
+
+
+def first_day() -> list[Example]:
+    """The experiments that a new store has; the last one stands first in lists."""
+    return [Example(SYNTHESIS_STEM, synthesis()), Example(STEM, config())]
 
 
 def scenes() -> list[Example]:
@@ -100,7 +123,7 @@ def _tidy(path: Path, stems: Mapping[str, str]) -> None:
 def main(arguments: Sequence[str]) -> None:
     """Write the files of this package, or into the folder that is named."""
     folder = Path(arguments[0]) if arguments else Path(__file__).parent
-    for name, examples in ((FILE, [Example(STEM, config())]), (SCENES_FILE, scenes())):
+    for name, examples in ((FILE, first_day()), (SCENES_FILE, scenes())):
         make(folder / name, examples)
         print(f"Wrote {folder / name}, {(folder / name).stat().st_size / 1e6:.2f} MB.")
 

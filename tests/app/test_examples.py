@@ -7,10 +7,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dmf.examples import add_examples
+from dmf.examples.make import STEM
 from dmf.runs import RunStore
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
-LINE = "These four runs are examples that came with the program."
+LINE = "These six runs are examples that came with the program."
 
 
 def says(test: AppTest) -> bool:
@@ -40,7 +41,7 @@ def test_the_line_goes_once_there_is_something_else(store: RunStore, visit: Any)
 
 def test_the_four_are_compared_with_results_and_a_triangle(store: RunStore, visit: Any) -> None:
     add_examples(store)
-    test = visit("compare", runs=",".join(run.id for run in store.runs()))
+    test = visit("compare", runs=",".join(run.id for run in store.experiment(f"e-{STEM}").runs))
     assert len(test.container(key="behaviour").get("plotly_chart")) == 1
     assert "these two trained models only" in test.container(key="results").markdown[-1].value or any(
         "trained models only" in text.value for text in test.container(key="results").markdown

@@ -221,9 +221,9 @@ def test_what_cannot_be_exported_is_said_in_one_line(  # noqa: PLR0917
 def test_examples_are_added_once(dmf, store):
     first = dmf("examples")
     assert first.status == 0
-    assert "Added e-20260101-000000-e0a1b2 to" in first.err
+    assert "Added e-20260101-000000-e0a1b3, e-20260101-000000-e0a1b2 to" in first.err
     assert "The example runs are in" in dmf("examples").err
-    assert len(store.runs()) == 4
+    assert len(store.runs()) == 6
 
 
 def test_what_a_killed_process_holds_can_be_resumed_a_little_later(dmf, store, tiny, monkeypatch):

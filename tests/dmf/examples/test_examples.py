@@ -4,17 +4,18 @@ import zipfile
 from importlib import resources
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dmf import examples
 from dmf.errors import StoreError, UnknownNameError
 from dmf.examples import FILE, MEMBER, TAG, TOUR_TAG, add_examples, open_scenes, scene_stem
-from dmf.examples.make import METHODS, NAME, STEM
+from dmf.examples.make import METHODS, NAME, STEM, SYNTHESIS_NAME, SYNTHESIS_STEM
 from dmf.records import RunState
 from dmf.runs import RunStore
 from dmf.scenes import SCENES
 
-ID = f"e-{STEM}"
+ID, SYNTHESIS = f"e-{STEM}", f"e-{SYNTHESIS_STEM}"
 
 
 def test_the_file_is_small() -> None:
@@ -31,8 +32,9 @@ def test_the_file_knows_nothing_of_a_machine_beyond_its_environment(tmp_path: Pa
 
 
 def test_four_finished_runs_with_all_that_was_recorded_come_into_the_store(store: RunStore) -> None:
-    assert add_examples(store) == [ID]
-    (experiment,) = store.experiments()
+    assert add_examples(store) == [SYNTHESIS, ID]
+    experiment, other = store.experiments()
+    assert other.id == SYNTHESIS  # the race of the first task stands first
     assert experiment.name == NAME
     assert [run.id for run in experiment.runs] == [f"r-{STEM}-{place:02d}" for place in range(1, 5)]
     assert [run.config["weighting"] for run in experiment.runs] == list(METHODS)
@@ -49,24 +51,45 @@ def test_four_finished_runs_with_all_that_was_recorded_come_into_the_store(store
     assert store.sample_png(store.samples(ID)[0].id).startswith(b"\x89PNG")
 
 
+def test_two_of_them_make_a_late_image_of_an_early_one(store: RunStore) -> None:
+    add_examples(store)
+    experiment = store.experiment(SYNTHESIS)
+    assert (experiment.name, experiment.task) == (SYNTHESIS_NAME, "synthesis")
+    alone, cov = experiment.runs
+    assert {run.state for run in experiment.runs} == {RunState.FINISHED}
+    assert {run.tags for run in experiment.runs} == {(TAG,)}
+    fixed, moving = (store.telemetry(run.id) for run in (alone, cov))
+    weights = [f"weight_{term}" for term in ("l1", "ssim", "gradient")]
+    places = [fixed.columns.index(name) for name in weights]
+    assert np.array_equal(fixed.values[:, places], np.tile([1.0, 0.0, 0.0], (len(fixed.steps), 1)))
+    np.testing.assert_allclose(moving.values[:, places].sum(1), 1, atol=1e-6)
+    assert np.ptp(moving.values[:, places], axis=0).min() > 0.05
+    for run in experiment.runs:
+        scores = store.epoch_metrics([run.id], metrics=["psnr"], split="validation").set_index("epoch")["value"]
+        assert scores[scores.index > 0].max() > scores[0]
+        (cases,) = store.case_scores(run.id, "test")
+        assert cases.scores["psnr"].mean() == pytest.approx(run.summary["metrics"]["test"]["psnr"])
+    assert len({row.case for row in store.samples(SYNTHESIS)}) == 4
+
+
 def test_adding_them_twice_does_nothing(store: RunStore) -> None:
     add_examples(store)
     assert add_examples(store) == []
-    assert len(store.runs()) == 4
+    assert len(store.runs()) == 6
 
 
 def test_they_come_by_themselves_only_into_a_store_without_experiments(store: RunStore) -> None:
     store.create_experiment({}, name="Own", labels=["a"], run_configs=[{}], environment={})
     assert add_examples(store, if_new=True) == []
-    assert add_examples(store) == [ID]
+    assert add_examples(store) == [SYNTHESIS, ID]
 
 
 def test_deleted_ones_come_back_only_when_asked_for(store: RunStore) -> None:
-    assert add_examples(store, if_new=True) == [ID]
+    assert add_examples(store, if_new=True) == [SYNTHESIS, ID]
     store.delete_runs([run.id for run in store.runs()])
     assert store.experiments() == []
     assert add_examples(store, if_new=True) == []
-    assert add_examples(store) == [ID]
+    assert add_examples(store) == [SYNTHESIS, ID]
 
 
 def test_a_file_that_cannot_be_read_is_told(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:

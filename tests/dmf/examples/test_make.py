@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from dmf.build import validate
 from dmf.config import ExperimentConfig
 from dmf.examples import FILE, MEMBER, SCENES_FILE, TAG, TOUR_TAG, make, scene_stem
 from dmf.examples.make import STEM, Example, config
@@ -33,7 +34,7 @@ def test_short_trainings_become_files_with_the_ids_they_always_have(
 ) -> None:
     one, two = config(), make.scenes()[1]
     scene = Example(two.stem, small(two.config), {"mad": (SettingChange(1, "lr", 0.1),)}, two.tags, two.is_archived)
-    monkeypatch.setattr(make, "config", lambda: small(one))
+    monkeypatch.setattr(make, "first_day", lambda: [Example(STEM, small(one))])
     monkeypatch.setattr(make, "scenes", lambda: [scene])
     make.main([str(tmp_path)])
     told = capsys.readouterr().out.splitlines()
@@ -56,6 +57,13 @@ def test_short_trainings_become_files_with_the_ids_they_always_have(
     assert {run.tags for run in experiment.runs} == {(TAG, TOUR_TAG)}
     assert [event.data["value"] for event in made.events(["r-" + two.stem + "-02"]) if event.kind == "knob"] == [0.1]
     made.close()
+
+
+def test_a_new_store_has_a_race_of_each_task_that_can_be_trained() -> None:
+    assert [example.config.task for example in make.first_day()] == ["synthesis", "segmentation"]
+    for example in make.first_day():
+        validate(example.config)
+        assert example.config.training.device == "cpu"
 
 
 def test_every_scene_is_made_as_it_is_told_but_on_the_cpu() -> None:
