@@ -80,7 +80,7 @@ def test_the_examples_play_on_compare_with_pause_place_and_the_zoom_kept(with_ex
 def test_an_example_plays_on_train_to_its_end(with_examples: str, watched: Any) -> None:
     watch = watched(with_examples)
     page = watch.page
-    page.locator(".st-key-recent").get_by_role("link").click()
+    page.locator(".st-key-recent").get_by_role("link").first.click()
     watch.wait_state("finished")
     page.get_by_role("button", name="Play", exact=True).click()
     watch.until(lambda: watch.says("running") and watch.step() < STEPS, "the race from its beginning")
