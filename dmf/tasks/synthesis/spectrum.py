@@ -27,7 +27,8 @@ class _HalfSpectrum(torch.autograd.Function):
 
     @staticmethod
     def forward(image: Tensor) -> Tensor:
-        return torch.fft.rfft2(image, norm="ortho")
+        found: Tensor = torch.fft.rfft2(image, norm="ortho")
+        return found
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
