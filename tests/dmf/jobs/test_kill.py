@@ -22,6 +22,7 @@ from dmf.live_settings import changes_of, read_events
 from dmf.records import RunState
 from dmf.runs import RunStore
 from dmf.runs.export import export_run
+from dmf.tasks import TASKS
 
 pytestmark = [
     pytest.mark.processes,
@@ -149,6 +150,7 @@ def assert_same_files(here, there):
             assert found[name].numpy().tobytes() == tensor.numpy().tobytes(), name
 
 
+@pytest.mark.parametrize("task", TASKS, indirect=True)
 def test_a_server_killed_at_any_moment_loses_nothing(store, tiny, tmp_path, hasty):
     choice = random.Random(3)
     id = create_experiment(store, tiny(*RACE, epochs=str(EPOCHS))).id
