@@ -121,11 +121,19 @@ class ModelConfig(FrozenConfig):
 
     model: str = Field(
         "unet",
-        description="The network: unet (the paper's) or smp:<architecture>/<encoder> of segmentation-models-pytorch, "
-        "with options as in unet,filters=32.",
+        description="The network: unet (the paper's), fcn, segnet, deeplabv3, deeplabv3plus, fpn-mask, or "
+        "smp:<architecture>/<encoder> of segmentation-models-pytorch, with options as in unet,filters=32.",
     )
     filters: int = Field(
-        16, ge=1, le=256, description="Size of the U-Net: channels of its first level, doubled at each deeper one."
+        16,
+        ge=1,
+        le=256,
+        description="Size of the network: channels of its first level, doubled at each deeper one; not of smp: ones.",
+    )
+    attention: Literal["none", "gate", "spatial", "channel", "hybrid", "scse"] = Field(
+        "none",
+        description="What the network learns to let pass, at places of its decoder: by where a coarser level looks "
+        "(gate), by place, by channel, or both (hybrid); of smp:unet and smp:unetplusplus scse.",
     )
     normalize: Literal["unit", "zscore"] = Field(
         "unit",

@@ -22,7 +22,10 @@ from dmf.config_text import to_text
 from dmf.errors import DMFError
 from dmf.options import Options, default_of
 
-MODELS = ("unet", "smp:unet/resnet18", "smp:unetplusplus/resnet18", "smp:fpn/resnet18", "smp:deeplabv3plus/resnet18")
+MODELS = (
+    *("unet", "fcn", "segnet", "deeplabv3", "deeplabv3plus", "fpn-mask"),
+    *("smp:unet/resnet18", "smp:unetplusplus/resnet18", "smp:fpn/resnet18", "smp:deeplabv3plus/resnet18"),
+)
 
 AT_TOP = ("dataset", "image_size", "epochs", "batch_size", "seed", "device")
 """Fields of data, network and training that stand above "More"."""

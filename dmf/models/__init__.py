@@ -10,33 +10,75 @@ from torch import nn
 
 from dmf.config import ModelConfig
 from dmf.errors import ConfigError, UnknownNameError
+from dmf.models.attention import KINDS, attention_maps
+from dmf.models.deeplab import DeepLabV3, DeepLabV3Plus
+from dmf.models.fcn import FCN
+from dmf.models.fpn_mask import FPNMask
 from dmf.models.normalized import ZScored
+from dmf.models.segnet import SegNet
 from dmf.models.unet import UNet
 from dmf.models.zoo import PREFIX, build_smp
 from dmf.options import Options
 from dmf.registry import Registry, unknown
 from dmf.seeding import derive
 
-__all__ = ["MODELS", "UNet", "ZScored", "build_model", "build_smp", "declared_options"]
+__all__ = [
+    "FCN",
+    "MODELS",
+    "DeepLabV3",
+    "DeepLabV3Plus",
+    "FPNMask",
+    "SegNet",
+    "UNet",
+    "ZScored",
+    "attention_maps",
+    "attentions_of",
+    "build_model",
+    "build_smp",
+    "declared_options",
+]
 
 
-def _build_unet(config: ModelConfig, in_channels: int, classes: int, image_size: int) -> nn.Module:
-    if config.pretrained:
-        raise ConfigError(
-            "There are no pretrained weights for unet; choose an smp: model, or no pretraining.", "pretrained"
-        )
-    return UNet(in_channels, classes, config.filters, image_size)
+class _FromScratch:
+    """The factory of a network of ours, which has a width, attention, and no weights to be downloaded."""
+
+    attentions = KINDS
+
+    def __init__(self, network: Callable[..., nn.Module]) -> None:
+        self._network = network
+
+    def __call__(self, config: ModelConfig, in_channels: int, classes: int, image_size: int) -> nn.Module:
+        if config.pretrained:
+            raise ConfigError(
+                f"There are no pretrained weights for {config.model}; choose an smp: model, or no pretraining.",
+                "pretrained",
+            )
+        return self._network(in_channels, classes, config.filters, image_size, config.attention)
 
 
 def _build_smp(config: ModelConfig, in_channels: int, classes: int, image_size: int) -> nn.Module:
-    return build_smp(config.model, in_channels, classes, image_size, config.pretrained)
+    return build_smp(config.model, in_channels, classes, image_size, config.pretrained, config.attention)
 
 
-MODELS: Registry[nn.Module] = Registry("model", {"unet": _build_unet, "smp:<architecture>/<encoder>": _build_smp})
+_build_smp.attentions = ("none", "scse")  # type: ignore[attr-defined]
+
+MODELS: Registry[nn.Module] = Registry(
+    "model",
+    {
+        "unet": _FromScratch(UNet),
+        "fcn": _FromScratch(FCN),
+        "segnet": _FromScratch(SegNet),
+        "deeplabv3": _FromScratch(DeepLabV3),
+        "deeplabv3plus": _FromScratch(DeepLabV3Plus),
+        "fpn-mask": _FromScratch(FPNMask),
+        "smp:<architecture>/<encoder>": _build_smp,
+    },
+)
 """Name, or form of the name, to a factory of ``(config, in_channels, classes, image_size)``.
 
 Options of its own a factory declares as its attribute ``declares``, a class of :class:`dmf.options.Options`; all of
-them are in ``config.model_options``.
+them are in ``config.model_options``. Which kinds of attention it has (``config.attention``) its attribute
+``attentions`` says, ``("none",)`` where there is none.
 """
 
 
@@ -58,10 +100,15 @@ def build_model(config: ModelConfig, in_channels: int, classes: int, image_size:
 
     Raises:
         UnknownNameError: If no model has this name.
-        ConfigError: If the model cannot take the image size or an option, its weights do not exist or cannot be
-            downloaded, or a function of someone's own makes no network.
+        ConfigError: If the model cannot take the image size, the attention or an option, its weights do not exist or
+            cannot be downloaded, or a function of someone's own makes no network.
     """
     factory = _factory(config.model)
+    kinds = attentions_of(factory)
+    if config.attention not in kinds:
+        raise ConfigError(
+            f"Model {config.model!r} has no attention {config.attention!r}. It has: {', '.join(kinds)}.", "attention"
+        )
     options = declared_options(factory).settled(config.model_options, f"model {config.model!r}", "model_options")
     with torch.random.fork_rng(devices=[]):
         # Not torch.manual_seed, which would also seed the generators of the accelerators.
@@ -79,6 +126,12 @@ def build_model(config: ModelConfig, in_channels: int, classes: int, image_size:
 def declared_options(factory: Callable[..., nn.Module]) -> type[Options]:
     """The options that a factory of :data:`MODELS` has besides the fields of every network."""
     found: type[Options] = getattr(factory, "declares", Options)
+    return found
+
+
+def attentions_of(factory: Callable[..., nn.Module]) -> tuple[str, ...]:
+    """The kinds of attention that a factory of :data:`MODELS` can build into its network."""
+    found: tuple[str, ...] = getattr(factory, "attentions", ("none",))
     return found
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from dmf.errors import ConfigError
+from dmf.models.attention import attentions
 
 
 def unet_depth(image_size: int | Sequence[int]) -> int:
@@ -43,6 +44,9 @@ class UNet(nn.Module):
     double per level. Each decoder level is a transposed 3x3 convolution of stride 2 to that level's filters, batch norm
     and ReLU, then concatenation with the skip, without a convolution after it. A 1x1 convolution gives the logits.
 
+    With attention, every skip is weighted before it is concatenated; a gate asks the features of the decoder that come
+    from the level below.
+
     (!) Most U-Nets have two convolutions per level, a bottom level and convolutions after each concatenation.
 
     Args:
@@ -50,6 +54,8 @@ class UNet(nn.Module):
         classes: Channels of the output.
         filters: Filters of the first level; 32 in the paper.
         image_size: Side of the images in pixels, or height and width; sets the depth, log2(size / 8) rounded down.
+        attention: One of :data:`dmf.models.attention.KINDS`; without it, and at the start but for the skips, the
+            network has the same weights.
 
     Shape:
         - input: (B, in_channels, H, W), 0..1; H and W divide by 2**depth. Other sizes than ``image_size`` may pass.
@@ -63,7 +69,12 @@ class UNet(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, classes: int, filters: int = 32, image_size: int | Sequence[int] = 128
+        self,
+        in_channels: int,
+        classes: int,
+        filters: int = 32,
+        image_size: int | Sequence[int] = 128,
+        attention: str = "none",
     ) -> None:
         super().__init__()
         self.depth = unet_depth(image_size)
@@ -79,6 +90,8 @@ class UNet(nn.Module):
         )
         self.pool = nn.MaxPool2d(2)
         self.head = nn.Conv2d(2 * filters, classes, 1)
+        # Last, so that all else begins as it would without; its gates ask what each level of the decoder receives.
+        self.attention = attentions(attention, list(zip(reversed(widths), inputs, strict=True)))
 
     def forward(self, image: Tensor) -> Tensor:
         height, width = image.shape[-2:]
@@ -92,7 +105,10 @@ class UNet(nn.Module):
             x = level(x)
             skips.append(x)
             x = self.pool(x)
-        for level, skip in zip(self.decoder, reversed(skips), strict=True):
+        for place, level in enumerate(self.decoder):
+            skip = skips.pop()
+            if self.attention:
+                skip = self.attention[place](skip, x)
             x = torch.cat([level(x), skip], dim=1)
         return cast(Tensor, self.head(x))
 

@@ -2,7 +2,8 @@
 
 import difflib
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from torch import nn
@@ -12,7 +13,12 @@ from dmf.errors import ConfigError, UnknownNameError
 PREFIX = "smp:"
 
 
-def build_smp(name: str, in_channels: int, classes: int, image_size: int, pretrained: bool = False) -> nn.Module:
+SCSE = "decoder_attention_type"  # the option of architectures whose decoder can have it
+
+
+def build_smp(  # noqa: PLR0917  # as every factory of networks, then what only these have
+    name: str, in_channels: int, classes: int, image_size: int, pretrained: bool = False, attention: str = "none"
+) -> nn.Module:
     """Build a network of segmentation-models-pytorch.
 
     Args:
@@ -21,6 +27,7 @@ def build_smp(name: str, in_channels: int, classes: int, image_size: int, pretra
         classes: Channels of the output.
         image_size: Side of the square images in pixels.
         pretrained: Start the encoder from downloaded ImageNet weights; nothing is downloaded otherwise.
+        attention: ``none``, or ``scse`` (arXiv 1808.08127) in the decoders that can have it.
 
     Returns:
         A module from (B, in_channels, H, W) to logits (B, classes, H, W).
@@ -33,13 +40,8 @@ def build_smp(name: str, in_channels: int, classes: int, image_size: int, pretra
     Reference:
         https://github.com/qubvel-org/segmentation_models.pytorch
     """
-    try:
+    with needs_zoo(name):
         import segmentation_models_pytorch as smp
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"Model {name!r} needs segmentation-models-pytorch, which is not installed: pip install 'dmf[zoo]'",
-            field="model",
-        ) from error
 
     architecture, slash, encoder = name.removeprefix(PREFIX).partition("/")
     if not (name.startswith(PREFIX) and architecture and slash and encoder):
@@ -55,7 +57,16 @@ def build_smp(name: str, in_channels: int, classes: int, image_size: int, pretra
     # Encoders of timm carry the tag of their weights in their name, and are told only whether to fetch them.
     weights = (True if encoder.startswith("tu-") else "imagenet") if pretrained else None
     options = {"encoder_name": encoder, "in_channels": in_channels, "classes": classes}
-    if "dynamic_img_size" in inspect.signature(model_class).parameters:
+    takes = inspect.signature(model_class).parameters
+    if attention != "none":
+        if attention != "scse" or SCSE not in takes:
+            able = [each for each, its in architectures.items() if SCSE in inspect.signature(its).parameters]
+            raise ConfigError(
+                f"{name} has no attention {attention!r}. Of the smp: architectures, {' and '.join(able)} take scse.",
+                field="attention",
+            )
+        options[SCSE] = attention
+    if "dynamic_img_size" in takes:
         options["dynamic_img_size"] = True  # DPT otherwise takes only the size its encoder was trained at
     try:
         model: nn.Module = model_class(encoder_weights=weights, **options)
@@ -65,6 +76,22 @@ def build_smp(name: str, in_channels: int, classes: int, image_size: int, pretra
         ) from error
     _require_divisible(name, image_size, model)
     return model
+
+
+@contextmanager
+def needs_zoo(name: str) -> Iterator[None]:
+    """Say what to install where an import of segmentation-models-pytorch, or of the torchvision that it needs, fails.
+
+    Raises:
+        ConfigError: If it is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"Model {name!r} needs segmentation-models-pytorch, which is not installed: pip install 'dmf[zoo]'",
+            field="model",
+        ) from error
 
 
 def _why_not_built(name: str, pretrained: bool, error: Exception) -> str:

@@ -130,6 +130,7 @@ OTHERS = {
     "duplicates": "group",
     "split": (0.6, 0.2, 0.2),
     "model": "smp:Unet/resnet18",
+    "attention": "gate",
     "device": "cpu",
     "precision": "bfloat16",
     "memory_format": "contiguous",

@@ -61,6 +61,7 @@ OTHERS = {
     "split": (0.5, 0.3, 0.2),
     "model": "smp:Unet/resnet18",
     "filters": 8,
+    "attention": "gate",
     "pretrained": True,
     "model_options": {"depth": 3},
     "epochs": 3,

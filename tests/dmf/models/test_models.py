@@ -12,7 +12,7 @@ from dmf.errors import ConfigError, UnknownNameError
 from dmf.models import MODELS, UNet, build_model
 from dmf.options import Options
 
-NAMES = ["unet", "smp:unet/resnet18"]
+NAMES = [*(name for name in MODELS if not name.startswith("smp:")), "smp:unet/resnet18"]
 
 
 def state_of(name, seed):
@@ -54,21 +54,43 @@ def test_options_reach_the_model(name, in_channels, classes):
     assert model.eval()(torch.rand(1, in_channels, 64, 64)).shape == (1, classes, 64, 64)
 
 
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("in_channels", "classes"), [(1, 2), (3, 4)])
+@pytest.mark.parametrize("size", [48, 80])
+def test_a_step_at_an_odd_size_reaches_every_parameter_of_one_image_and_of_two(name, in_channels, classes, size):
+    for batch in (1, 2):
+        model = build_model(ModelConfig(model=name, filters=2), in_channels, classes, size, 0)
+        logits = model(torch.rand(batch, in_channels, size, size))
+        assert logits.shape == (batch, classes, size, size)
+        logits.square().mean().backward()
+        assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_network_goes_on_from_its_state_as_the_same(name):
+    one, other = (build_model(ModelConfig(model=name, filters=2), 1, 2, 64, seed) for seed in (0, 1))
+    images = torch.rand(2, 1, 64, 64)
+    one(images)  # moves running statistics
+    other.load_state_dict(one.state_dict())
+    assert torch.equal(one.eval()(images), other.eval()(images))
+
+
 def test_filters_are_those_of_the_first_level():
     model = build_model(ModelConfig(filters=5), 1, 2, 32, seed=0)
     assert isinstance(model, UNet)
     assert model.encoder[0][0].out_channels == 5
 
 
-def test_the_paper_s_network_has_no_pretrained_weights():
-    with pytest.raises(ConfigError, match=r"no pretrained weights for unet; choose an smp: model") as caught:
-        build_model(ModelConfig(pretrained=True), 1, 2, 32, 0)
+@pytest.mark.parametrize("name", NAMES[:-1])
+def test_networks_of_ours_have_no_pretrained_weights(name):
+    with pytest.raises(ConfigError, match=f"no pretrained weights for {name}; choose an smp: model") as caught:
+        build_model(ModelConfig(model=name, pretrained=True), 1, 2, 32, 0)
     assert caught.value.field == "pretrained"
 
 
 def test_an_unknown_model_is_refused():
     with pytest.raises(
-        UnknownNameError, match=r"Unknown model 'unett'. Choose one of: unet, smp:.* Did you mean 'unet'"
+        UnknownNameError, match=r"Unknown model 'unett'. Choose one of: unet, fcn, .* Did you mean 'unet'"
     ) as caught:
         build_model(ModelConfig(model="unett"), 1, 2, 64, seed=0)
     assert caught.value.field == "model"
@@ -114,6 +136,7 @@ def test_a_network_of_one_s_own_has_options_of_its_own():
     assert layers("own") == 3
     assert layers("own,depth=4,rate=0.5") == 5
     assert parse(ModelConfig, {"model": "own,depth=4,filters=8"}).filters == 8
+    assert parse(ModelConfig, {"model": "unet,attention=gate"}) == ModelConfig(attention="gate")
     assert parse(ModelConfig, {"model": "unet,filters=8"}) == ModelConfig(filters=8)
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from dmf import build
+from dmf.models import MODELS
 from dmf.records import Artifact, CaseScores, Command, EpochMetrics, Event, RunState, Sample, SettingChange, StateChange
 from dmf.replay import replay
 from dmf.tasks import TASKS, Segmentation
@@ -503,6 +504,15 @@ def test_bfloat16_trains_with_losses_and_weights_in_full_precision(race, tiny):
 def test_a_network_of_the_zoo_trains(race, tiny):
     result = race(tiny(model="smp:Unet/resnet18", epochs="1"))
     assert result.states == {"mad": RunState.FINISHED}
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if not name.startswith("smp:")])
+def test_every_network_with_attention_raced_with_another_equals_itself_alone(race, tiny, assert_same_bits, name):
+    chosen = {"model": name, "attention": "gate", "filters": "2"}
+    together, alone = race(tiny("mad", "cov", **chosen)), race(tiny("cov", **chosen))
+    assert together.states == {"mad": RunState.FINISHED, "cov": RunState.FINISHED}
+    np.testing.assert_array_equal(together.telemetry("cov"), alone.telemetry("cov"))
+    assert_same_bits(together.network("cov"), alone.network("cov"))
 
 
 def test_events_of_a_run_carry_its_id(race, tiny, spoil):
