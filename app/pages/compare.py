@@ -132,6 +132,8 @@ def show_chosen(ids: list[str], table: pd.DataFrame) -> None:
             show_charts(ids, [run.run.state for run in runs], titles, groups)
     events = access.run_events(ids)
     compared_events.events_list(runs, titles, events)
+    if len(tasks) == 1:
+        pages_of(runs[0].experiment.task).details(ids, titles)
     report = {**show_results(runs, members), **show_behaviour(runs, titles)}
     together = comparison_tables.settings_and_results(
         access.what_differs(configs), titles, table, partial(access.named_metric, runs=runs)

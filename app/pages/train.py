@@ -193,8 +193,10 @@ def watch(snapshot: Snapshot, problem: str | None) -> None:
         headline=access.headline_title(experiment),
     )
     scores.scores(drawn, words)
+    pages = pages_of(snapshot.experiment.task)
     try:
-        samples.samples(snapshot, dashes, access.pictures, pages_of(snapshot.experiment.task).samples)
+        samples.samples(snapshot, dashes, access.pictures, pages.samples)
+        pages.details([run.id for run in experiment.runs], race.titles_of(snapshot))
     except DMFError as error:
         st.caption(sentence_of(error))
 

@@ -24,6 +24,17 @@ class TaskPages:
     def bring(self) -> None:
         """Draw what the page Inspect offers beside the choice of runs: to bring in what was predicted elsewhere."""
 
+    def details(self, run_ids: Sequence[str], titles: Mapping[str, str]) -> None:
+        """Draw what the pages Compare and Train show of runs of this task alone, below what all tasks have.
+
+        Args:
+            run_ids: Runs of this task; one at least.
+            titles: Run to its title.
+
+        Raises:
+            DMFError: If what is needed cannot be read; the page tells it.
+        """
+
     def inspect(self, title: str, runs: Sequence[InspectedRun], titles: Mapping[str, str]) -> None:
         """Draw the page Inspect below the choice of its runs.
 

@@ -287,3 +287,18 @@ def test_what_is_exported_holds_every_chart_of_the_page(store: RunStore) -> None
         *("Entropy of the weights", "Paths of the weights", "Settings against results"),
     ]
     assert any(button.proto.label == "Runs as CSV" for button in test.get("download_button"))
+
+
+def test_what_is_found_of_a_rare_class_is_shown_for_runs_of_segmentation(store: RunStore) -> None:
+    test = page(",".join(record(store)))
+    assert not test.get("segmented_control") or all(control.label != "Class" for control in test.segmented_control)
+    test.session_state["imbalance"] = True
+    test.run()
+    assert not test.exception
+    text = " ".join(str(each.value) for kind in ("markdown", "html", "caption") for each in test.get(kind))
+    # Of 12 images of 1010 pixels, of which 100 are lesion: 9.1 background pixels for each.
+    assert "lesion **9.9 %**" in text
+    assert "has **9.1** of background (median; 9.1 to 9.1)" in text
+    assert 'aria-label="Recall by size"' in text
+    assert "No epoch was scored yet" in text  # of these runs only means over classes were recorded
+    assert "kept" in text  # why there is no curve

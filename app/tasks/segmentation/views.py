@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from app.views import InspectedRun, Window
 from dmf.probabilities import Pixels
+from dmf.tasks.segmentation.metrics.imbalance import SizeRecall
 from dmf.tasks.segmentation.metrics.info import BEFORE_STORED
 from dmf.tasks.segmentation.metrics.scores import Absent
 
@@ -23,6 +27,23 @@ class SegmentedRun(InspectedRun):
         """What a class scores that is in neither truth nor prediction."""
         found: Absent = self.setting("training", "absent", BEFORE_STORED)
         return found
+
+
+@dataclass(frozen=True, eq=False)
+class Balance:
+    """How classes share the pixels of a split, and what a run finds of each where it is small or large.
+
+    Attributes:
+        images: Of the split.
+        shares: Of every class in all pixels, the background first, 0..1.
+        ratios: (images,) pixels of background for each that is not; NaN where there is none.
+        recalls: Number of a class to its recall by size.
+    """
+
+    images: int
+    shares: tuple[float, ...]
+    ratios: NDArray[np.float64]
+    recalls: dict[int, list[SizeRecall]]
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,6 +18,7 @@ from dmf.records import IGNORE, CaseScores
 from dmf.runs import RunStore
 from dmf.tasks.segmentation.metrics.boundary import Empty, boundary_distances, restore
 from dmf.tasks.segmentation.metrics.calibration import Reliability, lesion_box, level_reliability
+from dmf.tasks.segmentation.metrics.imbalance import PrecisionRecall, precision_recall
 from dmf.tasks.segmentation.metrics.info import ABSENT_SENTENCES, BEFORE_STORED
 from dmf.tasks.segmentation.metrics.labels import label_counts
 from dmf.tasks.segmentation.metrics.per_image import IMAGE_SCORES, image_scores
@@ -187,18 +188,58 @@ def reliability_of(
     if file is None:
         raise DataError(f"Run {run!r} kept no probabilities of its {which} network. Train it with keep_probabilities.")
     fit = _setting(store, run, "data", "fit", "stretch")
-    pixels, lesions, images = np.zeros(256, np.int64), np.zeros(256, np.int64), 0
+    return level_reliability(*_level_counts(file, fit, margin, originals))
+
+
+def precision_recall_of(
+    store: RunStore, run: str, which: Which, number: int | None, originals: Callable[[str], Original]
+) -> PrecisionRecall:
+    """Precision against recall of a class over the pixels of the original test images; void ones are left out.
+
+    See :func:`dmf.tasks.segmentation.metrics.imbalance.precision_recall`.
+
+    Args:
+        store: Where the run is.
+        run: Its id.
+        which: Its ``best`` or its ``last`` network.
+        number: Of the class, from 1; None is all but the background together.
+        originals: Gives the original of a case by its id.
+
+    Raises:
+        RunNotFoundError: If there is no such run.
+        DataError: If no such probabilities were kept, or they or an original cannot be read.
+    """
+    file = store.probabilities(run, which)
+    if file is None:
+        raise DataError(f"Run {run!r} kept no probabilities of its {which} network. Train it with keep_probabilities.")
+    fit = _setting(store, run, "data", "fit", "stretch")
+    pixels, members, _ = _level_counts(file, fit, None, originals, number)
+    return precision_recall(pixels, members)
+
+
+def _level_counts(
+    file: Probabilities,
+    fit: Fit,
+    margin: int | None,
+    originals: Callable[[str], Original],
+    number: int | None = None,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+    """(256,) pixels by probability, (256,) those that are of a class, and over how many images.
+
+    The class is all but the background together where no number says which.
+    """
+    pixels, members, images = np.zeros(256, np.int64), np.zeros(256, np.int64), 0
     for case in file.cases:
-        truth = originals(case).truth
+        truth, kept = originals(case).truth, file.read(case)
         is_valid = truth != IGNORE
-        is_lesion = (truth > 0) & is_valid
-        levels = _at_original(lesion(file.read(case)), truth, fit)
-        box = (slice(None), slice(None)) if margin is None else lesion_box(is_lesion, margin)
+        is_member = (truth > 0 if number is None else truth == number) & is_valid
+        levels = _at_original(lesion(kept) if number is None else kept[number - 1], truth, fit)
+        box = (slice(None), slice(None)) if margin is None else lesion_box(is_member, margin)
         if box is not None:
             pixels += np.bincount(levels[box][is_valid[box]], minlength=256)
-            lesions += np.bincount(levels[box][is_lesion[box]], minlength=256)
+            members += np.bincount(levels[box][is_member[box]], minlength=256)
             images += 1
-    return level_reliability(pixels, lesions, images)
+    return pixels, members, images
 
 
 def _at_original(pixels: Pixels, truth: Pixels, fit: Fit) -> Pixels:
