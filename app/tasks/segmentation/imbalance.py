@@ -109,7 +109,8 @@ def _shares_in_words(balance: Balance, classes: Sequence[str], split: str) -> st
     shown = f"; {without} show background alone" if without else ""
     return (
         f"Of all pixels of the {balance.images} {split} images: {shares}. For each pixel that is not background an "
-        f"image has **{np.median(ratios):.3g}** of background (median; {ratios.min():.3g} to {ratios.max():.3g}{shown})."
+        f"image has **{np.median(ratios):.3g}** of background (median; {ratios.min():.3g} to "
+        f"{ratios.max():.3g}{shown})."
     )
 
 
