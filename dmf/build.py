@@ -24,6 +24,7 @@ from dmf.fusion import Fusion
 from dmf.live_settings import Settings
 from dmf.models import MODELS, build_model, declared_options
 from dmf.models.sizes import require_sizes
+from dmf.optimizers import OPTIMIZERS, OptimizerKind
 from dmf.options import Options
 from dmf.plugins import require
 from dmf.schedule import SCHEDULES, build_schedule
@@ -59,6 +60,7 @@ def choices(task: str = DEFAULT_TASK) -> dict[str, tuple[str, ...]]:
         "weighting": tuple(WEIGHTINGS),
         "auxiliary": ("none", *losses),
         "schedule": tuple(SCHEDULES),
+        "optimizer": tuple(OPTIMIZERS),
     }
 
 
@@ -91,6 +93,7 @@ def validate(config: ExperimentConfig) -> None:
     build_network(config, dataset.in_channels, task)
     first_epochs(config.data.sizes, config.training.epochs)
     require_classes(config.training.oversample, are_classes=dataset.target == "classes")
+    build_optimizer(config)
     for run in config.runs:
         with attribute_errors_to("weighting"):
             build_fusion(run.fusion)
@@ -125,6 +128,18 @@ def build_network(config: ExperimentConfig, in_channels: int, task: Task) -> tor
     network = task.network(build_model(config.model, in_channels, task.output_channels, size, seed))
     require_sizes(network, config.data.sizes[:-1], in_channels, config.model.model)
     return network
+
+
+def build_optimizer(config: ExperimentConfig) -> OptimizerKind:
+    """What makes the optimizer of each run, with the options that it takes.
+
+    Raises:
+        UnknownNameError: If no optimizer has this name.
+    """
+    choice = config.training.optimizer
+    with attribute_errors_to("optimizer"):
+        kind = OPTIMIZERS[choice.name]
+    return kind(**choice.options)
 
 
 def task_defaults(name: str) -> dict[str, Any]:
@@ -327,6 +342,7 @@ class Workbench:
             bank=self.task.bank(config.fusion).to(device),
             build_fusion=fusion,
             numerics=self.numerics,
+            optimizer=build_optimizer(self.config),
             seed=derive(seed, "run"),
             folder=folder,
             fingerprint=fingerprint(self.config, config),

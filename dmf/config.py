@@ -8,14 +8,22 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, field_validator, model_validator
+from pydantic import (
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 from pydantic_core import to_jsonable_python as to_jsonable
 
 from dmf import declared
 from dmf.errors import UnknownNameError
 from dmf.options import Choice, Fraction, FrozenConfig, NonNegative, Options, Positive, beside_name, default_of, slider
 from dmf.registry import unknown
-from dmf.words import distribute, gather, in_places, kind_of, numbered, value_of
+from dmf.words import beside_choice, distribute, gather, in_places, kind_of, numbered, value_of
 
 DEFAULT_TASK = "segmentation"
 """The task of whatever does not name one: all that was made before there were others."""
@@ -171,7 +179,13 @@ class TrainingConfig(FrozenConfig):
     augment_strength: Positive = Field(
         1.0, le=4, description="Factor of their amounts; at 1 rotations are up to 15 degrees, crops at least 0.7 wide."
     )
-    lr: Positive = Field(1e-3, description="Learning rate: how far each step of the Adam optimizer moves the network.")
+    lr: Positive = Field(1e-3, description="Learning rate: how far each step of the optimizer moves the network.")
+    optimizer: Choice = Field(
+        Choice(name="adam"),
+        title="Optimizer",
+        description="How steps are made of gradients: adam, adamw or sgd, with options of its own as in "
+        "sgd,momentum=0.9.",
+    )
     seed: int = Field(
         0,
         ge=0,
@@ -227,6 +241,16 @@ class TrainingConfig(FrozenConfig):
     probabilities_mb: Positive = Field(
         64.0, description="Most disk space for the probabilities of one run, in megabytes; what exceeds it is not kept."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _options_to_their_methods(cls, data: Any) -> Any:
+        return beside_choice(data, "optimizer", "optimizer", cls.model_fields["optimizer"].default)
+
+    @model_serializer(mode="wrap")  # of the whole: one of a field would write what stands at its default
+    def _as_text(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        found: dict[str, Any] = write(self)
+        return found | ({"optimizer": self.optimizer.text} if "optimizer" in found else {})
 
 
 class FusionConfig(FrozenConfig):

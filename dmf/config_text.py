@@ -27,22 +27,29 @@ DEFAULT_WEIGHTINGS = ("variance", "mad", "bayesian")
 
 
 def field_info(model: type[BaseModel], name: str) -> FieldInfo:
-    """What is known of a field; of a fusion also of any option of a method, by its word.
+    """What is known of a field, or of any option of a method that a configuration chooses, by its word.
 
     Raises:
         KeyError: If there is none of this name.
     """
     fields = model.model_fields
-    if name in fields or model is not FusionConfig:
+    if name in fields:
         return fields[name]
-    return declared.words()[name.rpartition(".")[2]].info
+    if model is FusionConfig:
+        return declared.words()[name.rpartition(".")[2]].info
+    return _shared_words(model)[name].info
 
 
 def names_of(model: type[BaseModel]) -> tuple[str, ...]:
-    """What may be set by name: the fields of a model; of a fusion also every option of a method, by its word."""
+    """What may be set by name: the fields of a model, and every option of a method that it chooses, by its word."""
     if model is not FusionConfig:
-        return tuple(model.model_fields)
+        return (*model.model_fields, *_shared_words(model))
     return (*(name for name in model.model_fields if name != "spare"), *declared.words())
+
+
+def _shared_words(model: type[BaseModel]) -> Mapping[str, declared.Word]:
+    """Options of methods that are chosen for all runs."""
+    return declared.words("optimizer") if model is TrainingConfig else {}
 
 
 def is_flag(model: type[BaseModel], name: str) -> bool:
@@ -82,7 +89,7 @@ def parse(model: type[BaseModel], texts: Mapping[str, Any]) -> Any:
         ConfigError: With one clear line, and the field to blame.
     """
     known = model.model_fields
-    # Options of methods are read where it is known of which method they are.
+    # Options of methods are read where it is known of which method they are; words of others are refused there.
     values = {
         name: from_text(model, name, value) if isinstance(value, str) and name in known else value
         for name, value in texts.items()
@@ -272,7 +279,7 @@ def experiment(
         ConfigError: With one clear line, and the field to blame.
     """
     parts = {
-        section: parse(model, {field: texts[field] for field in model.model_fields if field in texts})
+        section: parse(model, {field: texts[field] for field in names_of(model) if field in texts})
         for section, model in SECTIONS.items()
         if model is not FusionConfig
     }
@@ -282,7 +289,7 @@ def experiment(
         if field in texts
     }
     # Of each run as a whole: what cannot work with one weighting may well with another.
-    elsewhere = {field for model in SECTIONS.values() if model is not FusionConfig for field in model.model_fields}
+    elsewhere = {field for model in SECTIONS.values() if model is not FusionConfig for field in names_of(model)}
     common = {field: text for field, text in texts.items() if field not in elsewhere and field not in of_task}
     with declared.of_task(of_task.get("task", DEFAULT_TASK)):
         written = [run_changes(run) for run in runs]

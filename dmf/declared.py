@@ -22,14 +22,18 @@ from pydantic.fields import FieldInfo
 
 from dmf.options import Choice, Options
 
-Kind = Literal["weighting", "loss", "schedule"]
+Kind = Literal["weighting", "loss", "schedule", "optimizer"]
 
 _REGISTRIES: dict[Kind, tuple[str, str]] = {
     "schedule": ("dmf.schedule", "SCHEDULES"),
     "weighting": ("dmf.weighting", "WEIGHTINGS"),
     "loss": ("dmf.tasks", "TASKS"),
+    "optimizer": ("dmf.optimizers", "OPTIMIZERS"),
 }
-LIGHT: tuple[Kind, ...] = ("schedule",)
+OF_A_RUN: tuple[Kind, ...] = ("schedule", "weighting", "loss")
+"""Kinds that a run of its own chooses; the others are chosen for all runs of an experiment."""
+
+LIGHT: tuple[Kind, ...] = ("schedule", "optimizer")
 """Kinds whose methods need no torch."""
 
 _TASK: ContextVar[str | None] = ContextVar("dmf_task", default=None)
@@ -137,8 +141,8 @@ def sums(weighting: str) -> bool:
 
 
 def words(kind: Kind | None = None) -> Mapping[str, Word]:
-    """Every option of every method, by its word, in the order of the registries."""
-    kinds: tuple[Kind, ...] = tuple(_REGISTRIES) if kind is None else (kind,)
+    """Every option of every method of a kind, else of all that a run chooses, by word, in the order of registries."""
+    kinds: tuple[Kind, ...] = OF_A_RUN if kind is None else (kind,)
     return _words(tuple((each, name, member) for each in kinds for name, member in registry(each).items()))
 
 

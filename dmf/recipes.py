@@ -14,7 +14,7 @@ from dmf.config import DEFAULT_TASK, ExperimentConfig, FusionConfig, RunConfig
 from dmf.config_text import DEFAULT_WEIGHTINGS, SECTIONS, experiment, field_info, is_flag, parse_run, to_text
 from dmf.errors import ConfigError
 from dmf.live_settings import events_text
-from dmf.options import default_of, same, write_value
+from dmf.options import Choice, default_of, same, write_value
 from dmf.records import SettingChange
 
 SettingChanges = Mapping[str, Sequence[SettingChange]]
@@ -130,7 +130,7 @@ def as_loop(config: ExperimentConfig, run: str) -> str:
         f"{parts.config}"
         f"# Yours: batches of images (B, {parts.channels}, H, W) in 0..1 with {parts.about_targets}.\n"
         f"{parts.batches}\n"
-        f"optimizer = torch.optim.Adam(model.parameters(), lr={config.training.lr!r})\n"
+        f"optimizer = {_optimizer(config)}\n"
         f"{parts.bank}\n"
         "fusion = build_fusion(config, steps_per_epoch=len(batches))\n"
         f"{_before_the_loop(chosen.fusion)}"
@@ -228,6 +228,17 @@ def _of_task(config: ExperimentConfig) -> dict[str, Any]:
     """The task and its options, where they differ from the defaults."""
     values = {"task": config.task, "task_options": config.task_options}
     return {name: value for name, value in values.items() if value not in (DEFAULT_TASK, {})}
+
+
+def _optimizer(config: ExperimentConfig) -> str:
+    """The optimizer as torch makes it; of the usual one only what differs from the defaults, which are torch's."""
+    choice = config.training.optimizer
+    kind, options = declared.method("optimizer", choice.name), declared.options("optimizer", choice)
+    if kind is None or options is None:
+        raise ConfigError(f"There is no optimizer {choice.name!r}.", "optimizer")
+    own = options.changed if choice.name == "adam" else dict(options)
+    arguments = [f"lr={config.training.lr!r}", *(f"{name}={value!r}" for name, value in own.items())]
+    return f"torch.optim.{kind.title}(model.parameters(), {', '.join(arguments)})"
 
 
 def _before_the_loop(fusion: FusionConfig) -> str:
@@ -435,7 +446,7 @@ def _wrapped(words: Sequence[str]) -> str:
 
 
 def _literals(values: Mapping[str, Any]) -> dict[str, str]:
-    return {name: repr(value) for name, value in values.items()}
+    return {name: repr(value.text if isinstance(value, Choice) else value) for name, value in values.items()}
 
 
 def _runs(runs: Sequence[RunConfig]) -> str:

@@ -106,6 +106,35 @@ def distribute(given: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str,
     return values | {word: value for word, value in rest.items() if word.rpartition(".")[2] not in known}
 
 
+def beside_choice(data: Any, field: str, kind: Kind, default: Choice) -> Any:
+    """A configuration of which one ``field`` is a choice, and options may stand beside it by their words.
+
+    Args:
+        data: What it is read from.
+        field: That of the choice.
+        kind: What is chosen.
+        default: What is chosen where nothing is said.
+
+    Raises:
+        ValueError: If the chosen method has no such option; begins with its word.
+        ValidationError: If an option cannot be.
+    """
+    if not isinstance(data, Mapping):
+        return data
+    words = declared.words(kind)
+    given = {word: value for word, value in data.items() if word in words}
+    rest = {name: value for name, value in data.items() if name not in words}
+    if not given and field not in data:
+        return data
+    choice = _choice(field, data.get(field, default))
+    model = declared.options_model(kind, choice.name)
+    if model is None:  # nobody knows its options; it is refused once something is built of it
+        return {**rest, field: Choice(name=choice.name, options=given | choice.options)}
+    own = {_name_of(model.words(), name, choice.name): value for name, value in (given | choice.options).items()}
+    by_word = {model.words()[name]: value for name, value in own.items()}
+    return {**rest, field: Choice(name=choice.name, options=model.of_words(by_word).changed)}
+
+
 def _with_more(choice: Choice, options: Mapping[str, Any]) -> Choice:
     return Choice(name=choice.name, options={**options, **choice.options})
 

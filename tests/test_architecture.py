@@ -49,6 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Losses in general.
     "dmf.terms": set(),
     "dmf.weighting": set(),
+    "dmf.optimizers": set(),
     "dmf.fusion": {"dmf.terms", "dmf.weighting"},
     # Tasks: what is true of all, then a room for each, which knows no other, then the registry.
     "dmf.tasks.base": {"dmf.tasks.pictures", "dmf.terms", "dmf.data"},
@@ -67,7 +68,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Names under which loops of someone's own import losses and metrics of segmentation.
     "dmf.losses": {"dmf.terms", "dmf.tasks.segmentation.losses"},
     "dmf.metrics": {"dmf.tasks.segmentation", "dmf.tasks.segmentation.metrics"},
-    "dmf.training": {"dmf.fusion", "dmf.tasks", "dmf.tasks.feed", "dmf.terms", "dmf.weighting"},
+    "dmf.training": {"dmf.fusion", "dmf.optimizers", "dmf.tasks", "dmf.tasks.feed", "dmf.terms", "dmf.weighting"},
     "dmf.runs": {"dmf.data"},  # predictions made elsewhere are decoded as masks are
     "dmf.replay": {"dmf.weighting", "dmf.runs"},
     "dmf.analysis": {"dmf.runs", "dmf.tasks"},
@@ -75,7 +76,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dmf.plugins": {"dmf.data", "dmf.models", "dmf.terms", "dmf.weighting", "dmf.tasks"},
     "dmf.build": {
         "dmf.plugins",
-        *("dmf.data", "dmf.models", "dmf.weighting", "dmf.fusion", "dmf.tasks", "dmf.tasks.feed"),
+        *("dmf.data", "dmf.models", "dmf.weighting", "dmf.fusion", "dmf.optimizers"),
+        *("dmf.tasks", "dmf.tasks.feed"),
         *("dmf.training", "dmf.runs", "dmf.replay", "dmf.analysis"),
     },
     # What methods promise, and what they do.
@@ -172,6 +174,7 @@ OUTSIDE: dict[str, set[str]] = {
     "dmf.tasks.segmentation.losses": {"torch", "numpy", "pydantic"},
     "dmf.tasks.synthesis": {"torch", "numpy", "pydantic"},
     "dmf.weighting": {"torch", "numpy", "pydantic"},
+    "dmf.optimizers": {"torch", "pydantic"},
     "dmf.weighting.aggregators": {"torch", "pydantic", "torchjd"},  # an extra, only once one of its methods is built
     "dmf.fusion": {"torch", "numpy", "pydantic"},
     "dmf.models.unet": {"torch", "numpy", "pydantic"},

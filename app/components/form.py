@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from app.components import form_prefill, rows
 from app.components.fields import Slots, complain, field, in_labels, label, widget
 from app.components.gamma import gamma_curve
-from app.components.method_options import AT_THE_TOP, option_groups, schedule_options
+from app.components.method_options import AT_THE_TOP, option_groups, schedule_options, words_of
 from app.components.page_style import sentence_of
 from app.components.preset_menu import preset_menu
 from app.components.runs_table import runs_table
@@ -42,7 +42,17 @@ MORE: dict[str, tuple[type, tuple[str, ...]]] = {
     "Network": _more_of(ModelConfig),
     "Training": _more_of(
         TrainingConfig,
-        *("lr", "precision", "threads", "memory_format", "deterministic", "test_at", "absent", "metrics_over"),
+        *(
+            "lr",
+            "optimizer",
+            "precision",
+            "threads",
+            "memory_format",
+            "deterministic",
+            "test_at",
+            "absent",
+            "metrics_over",
+        ),
         *("keep_probabilities", "probabilities_mb"),
     ),
     "Weighting": (FusionConfig, ("history_max", "detach_weights")),
@@ -143,8 +153,11 @@ def _more(
         model, names = MORE.get(group, (FusionConfig, ()))
         st.markdown(f"**{group}**")
         for name in (*names, *methods.get(group, ())):
-            menus = {"model": (*MODELS, *choices.added.get("model", ())), "schedule": choices.names["schedule"]}
+            menus = {"model": (*MODELS, *choices.added.get("model", ()))}
+            menus |= {kind: choices.names[kind] for kind in ("schedule", "optimizer")}
             values[name] = field(model, name, slots, menus.get(name))
+            if name == "optimizer":  # what it has of its own
+                values |= {word: field(model, word, slots) for word in words_of("optimizer", values[name])}
         for kind, chosen in (("dataset", dataset), ("model", str(values.get("model", "")))):
             if group == GROUPS[kind]:
                 values[f"{kind}_options"] = _own_options(

@@ -9,9 +9,11 @@ from app.components import rows
 from app.components.fields import as_held
 from app.components.page_style import sentence_of
 from app.state import field_key, task_key
+from dmf import declared
 from dmf.config import DataConfig, ModelConfig
 from dmf.config_text import SECTIONS, field_info, names_of
 from dmf.errors import ConfigError
+from dmf.options import Choice
 
 OF_TASK = frozenset({"dataset", "terms", "auxiliary"})  # fields that each task has a choice of its own for
 _CARRIED, _RUNS = "carried-to-form", "carried-runs"
@@ -55,6 +57,7 @@ def fill(settings: Mapping[str, Any]) -> None:
             if name in settings and not name.endswith("_options"):
                 key = task_key(task, name) if name in OF_TASK else field_key(name)
                 st.session_state[key] = as_held(name, field_info(model, name).annotation, settings[name])
+    _part(settings, "optimizer")
     for option, value in settings.get("task_options", {}).items():
         st.session_state[task_key(task, f"option-{option}")] = as_held(option, type(value), value)
     for kind, usual in (("dataset", DataConfig().dataset), ("model", ModelConfig().model)):
@@ -64,3 +67,17 @@ def fill(settings: Mapping[str, Any]) -> None:
         for option, value in settings.get(f"{kind}_options", {}).items():
             name = f"{chosen}-{option}"
             st.session_state[field_key(name)] = as_held(name, type(value), value)
+
+
+def _part(settings: Mapping[str, Any], field: str) -> None:
+    """Put the options of a choice, which a configuration keeps behind its name, into fields of their own."""
+    if field not in settings:
+        return
+    choice = Choice.model_validate(settings[field])
+    st.session_state[field_key(field)] = choice.name
+    model = declared.options_model("optimizer", choice.name)
+    if model is None:
+        return
+    options = model.of_words(choice.options)
+    for name, word in model.words().items():
+        st.session_state[field_key(word)] = as_held(word, model.model_fields[name].annotation, getattr(options, name))

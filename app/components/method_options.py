@@ -45,7 +45,12 @@ def option_groups(
 
 def schedule_options(schedule: str) -> tuple[str, ...]:
     """Words of the options that a schedule of the auxiliary weight has; none where it is not known here."""
-    model = declared.options_model("schedule", Choice.named(schedule))
+    return words_of("schedule", schedule)
+
+
+def words_of(kind: Kind, choice: str) -> tuple[str, ...]:
+    """Words of the options that a method has, by the text of a choice; none where it is not known here."""
+    model = declared.options_model(kind, Choice.named(choice))
     return tuple(model.words().values()) if model else ()
 
 

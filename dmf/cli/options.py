@@ -56,9 +56,9 @@ class WithMethodOptions(TyperCommand):
 
 
 class WithAllOptions(WithMethodOptions):
-    """The same for the options of weightings, losses and schedules."""
+    """The same for the options of weightings, losses, schedules and optimizers."""
 
-    kinds = ("weighting", "loss", "schedule")
+    kinds = ("weighting", "loss", "schedule", "optimizer")
 
 
 def of_methods(context: typer.Context) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def of_methods(context: typer.Context) -> dict[str, Any]:
 @cache
 def _method_options(kinds: tuple[declared.Kind, ...]) -> list[Any]:
     parameters = [
-        _option(word, about.info, f"Options of a {kind}", _whose(about))
+        _option(word, about.info, f"Options of {'an' if kind == 'optimizer' else 'a'} {kind}", _whose(about))
         for kind in kinds
         for word, about in declared.words(kind).items()
         if about.is_built_in

@@ -206,7 +206,7 @@ def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> No
         number, name = key.split("/")
         parameter = parameters[int(number)]
         if tensor.shape == parameter.shape:
-            # The fused Adam walks through memory, so moments must lie there as their parameter does (channels-last).
+            # A fused optimizer walks through memory, so moments must lie there as their parameter does (channels-last).
             tensor = torch.empty_like(parameter).copy_(tensor)  # noqa: PLW2901
         state.setdefault(int(number), {})[name] = tensor
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from dmf.config import FusionConfig
 from dmf.fusion import Fused, Fusion
 from dmf.live_settings import Settings
+from dmf.optimizers import Adam, OptimizerKind
 from dmf.records import Artifact, SettingChange, TelemetryBlock
 from dmf.training import checkpoint
 from dmf.training.checkpoint import Progress
@@ -33,11 +34,12 @@ class TrainingRun:
     Args:
         id: Id of the run in the store.
         label: Name people see.
-        settings: What its changes stand at before the first step: the learning rate of Adam, and the fusion.
+        settings: What its changes stand at before the first step: the learning rate, and the fusion.
         model: The network, on the device and in its memory format.
         bank: The losses.
         build_fusion: Makes what weighs them from its configuration, fresh and on the device.
         numerics: How it computes.
+        optimizer: Makes what trains the network; Adam unless given.
         seed: Of the run's own random state.
         folder: Where its checkpoints go.
         fingerprint: Identifies the configuration; a checkpoint of another one is refused.
@@ -55,6 +57,7 @@ class TrainingRun:
         bank: nn.Module,
         build_fusion: Callable[[FusionConfig], Fusion],
         numerics: Numerics,
+        optimizer: OptimizerKind | None = None,
         seed: int,
         folder: Path,
         fingerprint: str,
@@ -65,8 +68,7 @@ class TrainingRun:
         self.settings = settings
         self.fusion = fusion = build_fusion(settings.fusion).watch(model.parameters()).train()
         self.model, self.bank = model.train(), bank.train()
-        # The fused Adam can skip a step on the device's own word (found_inf), as gradient scalers use it.
-        self.optimizer = torch.optim.Adam(model.parameters(), lr=settings.lr, fused=True)
+        self.optimizer = (optimizer or Adam()).of(model.parameters(), settings.lr)
         fusion.join(self.optimizer)
         self.predict: Callable[[Tensor], Tensor] = predictor(model, numerics.autocast)
         self.progress = Progress()

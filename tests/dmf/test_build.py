@@ -168,6 +168,7 @@ OTHERS = {
     "cb_ratios": "batch",
     "rare": "1:3",
     "sizes": (64, 128),
+    "optimizer": "sgd",
 }
 
 

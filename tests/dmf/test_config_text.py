@@ -16,6 +16,7 @@ from dmf.config_text import (
     field_info,
     from_text,
     is_flag,
+    names_of,
     parse,
     parse_run,
     to_text,
@@ -37,6 +38,8 @@ def having(name: str) -> dict[str, str]:
     usual = {"weighting": "mad", "loss": "cb-dice", "schedule": "exponential"}
     return {{"loss": "auxiliary"}.get(kind, kind): chosen.get(kind, method) for kind, method in usual.items()}
 
+
+CHOICES = ("weighting", "auxiliary", "schedule", "optimizer")
 
 # A value other than the default for fields, hand-chosen to be awkward where it can be; of others it is made.
 OTHERS = {
@@ -67,6 +70,7 @@ OTHERS = {
     "epochs": 3,
     "batch_size": 4,
     "lr": 1.5e-05,
+    "optimizer": "sgd",
     "seed": 2**31 - 1,
     "device": "cuda:1",
     "deterministic": True,
@@ -170,7 +174,7 @@ def test_another_value_of_every_field_comes_back_from_its_text(model, name, anot
     assert value != getattr(model(), name)
     back = getattr(parse(model, context | {name: to_text(value)}), name)
     assert back == value
-    assert isinstance(back, type(value) if name not in ("weighting", "auxiliary", "schedule") else Choice)
+    assert isinstance(back, type(value) if name not in CHOICES else Choice)
 
 
 @pytest.mark.parametrize("name", [name for model, name in FIELDS if model is FusionConfig and name != "weighting"])
@@ -186,7 +190,7 @@ def test_every_fusion_field_can_be_set_for_a_run(name, another_value):
 def test_every_field_is_an_option_of_train():
     command = typer.main.get_command(app).commands["train"]
     options = {option.name for option in command.get_params(typer.Context(command))}
-    expected = {name for _, name in FIELDS} | {
+    expected = {*(name for _, name in FIELDS), *names_of(TrainingConfig)} | {
         *("run", "preset", "events", "task", "task_options", "name", "store", "json", "plugin", "help"),
     }
     assert options == expected

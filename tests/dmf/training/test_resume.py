@@ -150,6 +150,15 @@ def test_a_race_whose_images_grow_and_change_goes_on_bit_for_bit(store, tiny, tr
         ]
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "sgd,momentum=0"])
+def test_a_race_of_another_optimizer_goes_on_bit_for_bit(store, tiny, train, optimizer):
+    config = tiny("mad", "uncertainty", epochs=str(EPOCHS), optimizer=optimizer)  # one whose weights are trained too
+    whole = train(store, config)
+    stopped = train(store, config, lambda now, job: job.stop.set() if now == 5 else None)
+    train(store, stopped)
+    _assert_same_outcome(store, stopped, store, whole)
+
+
 @pytest.mark.parametrize("task", TASKS, indirect=True)
 @pytest.mark.parametrize(("step", "drain_every"), [(2, 0.0), (5, 60.0), (8, 0.0), (10, 0.0)])
 def test_a_race_whose_process_died_goes_on_bit_for_bit_without_gap_or_duplicate(  # noqa: PLR0917
