@@ -162,6 +162,30 @@ def test_the_half_life_follows_the_decay_rate(store: RunStore) -> None:
     assert any("152 steps, 6.93 epochs" in caption.value for caption in test.sidebar.caption)
 
 
+def test_an_optimizer_brings_its_own_options(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[ExperimentConfig] = []
+    monkeypatch.setattr("app.access.start", lambda config: started.append(config) or "e-1")
+    test = page()
+    assert "form-momentum" not in {box.key for box in test.sidebar.number_input}
+    test.selectbox(key="form-optimizer").set_value("sgd").run()
+    test.number_input(key="form-momentum").set_value(1.0).run()
+    assert "Must be below 1, got 1.0." in problems(test)[0]
+    test.number_input(key="form-momentum").set_value(0.5)
+    test.number_input(key="form-weight_decay").set_value(0.01).run()
+    test.button(key="start-training").click().run()
+    assert not test.exception
+    assert [config.training.optimizer.text for config in started] == ["sgd,weight_decay=0.01,momentum=0.5"]
+
+
+def test_settings_that_are_carried_to_the_form_have_the_options_of_the_optimizer(store: RunStore) -> None:
+    test = AppTest.from_file(MAIN, default_timeout=300)
+    test.session_state["carried-to-form"] = {"optimizer": "sgd,momentum=0.5"}
+    test.switch_page("pages/train.py").run()
+    assert not test.exception
+    assert test.selectbox(key="form-optimizer").value == "sgd"
+    assert (test.number_input(key="form-momentum").value, test.number_input(key="form-weight_decay").value) == (0.5, 0)
+
+
 def test_another_schedule_brings_its_own_options(store: RunStore) -> None:
     # A quarter is left after the first drop, which comes after 3 epochs of 22 steps.
     test = page()
