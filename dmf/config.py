@@ -130,7 +130,7 @@ class ModelConfig(FrozenConfig):
     model: str = Field(
         "unet",
         description="The network: unet (the paper's), fcn, segnet, deeplabv3, deeplabv3plus, fpn-mask, or "
-        "smp:<architecture>/<encoder> of segmentation-models-pytorch, with options as in unet,filters=32.",
+        "smp:<architecture>/<encoder>, with options as in unet,filters=32.",
     )
     filters: int = Field(
         16,
@@ -140,8 +140,8 @@ class ModelConfig(FrozenConfig):
     )
     attention: Literal["none", "gate", "spatial", "channel", "hybrid", "scse"] = Field(
         "none",
-        description="What the network learns to let pass, at places of its decoder: by where a coarser level looks "
-        "(gate), by place, by channel, or both (hybrid); of smp:unet and smp:unetplusplus scse.",
+        description="What the decoder learns to let pass: by where a coarser level looks (gate), by place, by channel, "
+        "or both (hybrid; scse of smp:unet).",
     )
     normalize: Literal["unit", "zscore"] = Field(
         "unit",

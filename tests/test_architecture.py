@@ -144,7 +144,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.tasks.segmentation.views": {"app.views", "dmf.tasks.segmentation.metrics"},
     "app.tasks.segmentation.access": {
         *("app.tasks.segmentation.views", "app.access", "app.views"),
-        *("dmf.runs", "dmf.build", "dmf.data", "dmf.importing"),
+        *("dmf.runs", "dmf.analysis", "dmf.build", "dmf.data", "dmf.importing"),
         *("dmf.tasks.segmentation.inspection", "dmf.tasks.segmentation.metrics"),
     },
     "app.tasks.synthesis": {
