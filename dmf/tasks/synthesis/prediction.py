@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dmf.errors import ConfigError
+from dmf.tasks.synthesis.differences import differences
 from dmf.tasks.synthesis.spectrum import half_spectrum
 from dmf.tasks.synthesis.structure import Moments, Window, moments
 from dmf.terms import Prediction
@@ -71,8 +72,8 @@ class SynthesisPrediction(Prediction):
         if level not in self._differences:
             output, target = self.level(level)
             self._differences[level] = (
-                output.diff(dim=-2),
-                output.diff(dim=-1),
+                differences(output, -2),
+                differences(output, -1),
                 target.diff(dim=-2),
                 target.diff(dim=-1),
             )

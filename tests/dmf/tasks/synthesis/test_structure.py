@@ -52,6 +52,15 @@ def test_similarity_is_as_written_and_so_is_its_gradient():
         torch.testing.assert_close(mine, theirs)
 
 
+def test_the_second_derivative_of_similarity_is_the_numerical_one():
+    output, target = IMAGES[:1, :1, :7, :7].clone().requires_grad_(), IMAGES[1:, :1, :7, :7]
+
+    def ssim(x):
+        return similarity(moments(x, target, Window(5, 1.0)), 1.0).ssim.mean()
+
+    assert torch.autograd.gradgradcheck(ssim, output)
+
+
 def test_gradients_of_several_losses_at_once_are_those_one_by_one():
     output, target = IMAGES[:1, :1].clone().requires_grad_(), IMAGES[1:, :1]
     values = similarity(moments(output, target, Window(5, 1.0)), 1.0).ssim.mean((0, 1, 3))
