@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from dmf.errors import ConfigError
+from dmf.studies.imbalance import IMBALANCE_PLAN, LAMBDA_PLAN
 from dmf.studies.plan import Axis, StudyPlan, read_plan
 from dmf.studies.synthesis import SYNTHESIS_PLAN
 
@@ -38,6 +39,8 @@ PLANS: dict[str, StudyPlan] = {
         reference="fixed",
     ),
     SYNTHESIS_PLAN.name: SYNTHESIS_PLAN,
+    IMBALANCE_PLAN.name: IMBALANCE_PLAN,
+    LAMBDA_PLAN.name: LAMBDA_PLAN,
 }
 """Name to plan."""
 

@@ -61,13 +61,15 @@ def _probe(config: ExperimentConfig) -> Estimate:
     limit = limit if config.data.limit is None else min(limit, config.data.limit)
     few = config.model_copy(update={"data": config.data.model_copy(update={"limit": limit})})
     small = estimate_steps(few)
-    _trained(few, 1)  # the first training of a process is slower, and prepares the images
-    short, long = (_trained(few, epochs) for epochs in _EPOCHS)
-    epochs = _EPOCHS[1] - _EPOCHS[0]
+    first, last = (epochs * max(1, len(config.data.sizes)) for epochs in _EPOCHS)  # each size has its share
+    _trained(few, first)  # the first training of a process is slower, and prepares the images
+    short, long = (_trained(few, epochs) for epochs in (first, last))
+    epochs = last - first
     scale = (whole["train"] + whole["validation"]) / (small["train"] + small["validation"])
     a_epoch = tuple(max(0.0, after - before) / epochs for before, after in zip(short, long, strict=True))
     seconds, size = (
-        max(0.0, once - one) + one * scale * config.training.epochs for once, one in zip(short, a_epoch, strict=True)
+        max(0.0, once - first * one) + one * scale * config.training.epochs
+        for once, one in zip(short, a_epoch, strict=True)
     )
     return Estimate(seconds, round(size))
 
