@@ -10,7 +10,7 @@ from torch import nn
 
 from dmf.config import ModelConfig
 from dmf.errors import ConfigError, UnknownNameError
-from dmf.models.attention import KINDS, attention_maps
+from dmf.models.attention import KINDS, attention_maps, share_on
 from dmf.models.deeplab import DeepLabV3, DeepLabV3Plus
 from dmf.models.fcn import FCN
 from dmf.models.fpn_mask import FPNMask
@@ -36,6 +36,7 @@ __all__ = [
     "build_model",
     "build_smp",
     "declared_options",
+    "share_on",
 ]
 
 

@@ -214,6 +214,22 @@ def attention_maps(model: nn.Module) -> Iterator[dict[str, Tensor]]:
             hook.remove()
 
 
+def share_on(passes: Tensor, mask: Tensor) -> Tensor:
+    """How much of all that passes lies on a mask, such as a lesion.
+
+    Args:
+        passes: (B, 1, h, w) a map of :func:`attention_maps`; it is interpolated to the grid of the mask (bilinear).
+        mask: (B, H, W) bool.
+
+    Returns:
+        (B,) shares within 0..1; that of attention which is the same everywhere is the share of the mask's pixels, and 0
+        is also that of nothing at all.
+    """
+    fine = F.interpolate(passes.float(), size=mask.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
+    total = fine.sum((-2, -1))
+    return (fine * mask).sum((-2, -1)) / torch.where(total > 0, total, 1)
+
+
 def _is_attention(module: nn.Module) -> bool:
     return isinstance(module, Attention) or type(module).__name__ == "SCSEModule"
 

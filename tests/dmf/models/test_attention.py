@@ -16,6 +16,7 @@ from dmf.models.attention import (
     HybridAttention,
     SpatialAttention,
     build_attention,
+    share_on,
 )
 
 OWN = [name for name in MODELS if not name.startswith("smp:")]
@@ -126,6 +127,18 @@ def test_where_there_is_nothing_all_of_it_passes():
     with attention_maps(attention) as maps:
         attention(torch.zeros(1, 8, 2, 2))
     assert torch.equal(maps[""], torch.ones(1, 1, 2, 2))
+
+
+def test_the_share_on_a_mask_by_hand():
+    # Of 0.1, 0.2, 0.3 and 0.4 the first and the last lie on the mask: 0.5 of 1. Where all is alike it is the mask's
+    # share of the pixels, whatever the grid; of nothing it is 0.
+    passes = torch.tensor([[[[0.1, 0.2], [0.3, 0.4]]]])
+    mask = torch.tensor([[[True, False], [False, True]]])
+    torch.testing.assert_close(share_on(passes, mask), torch.tensor([0.5]))
+    quarter = torch.zeros(1, 4, 4, dtype=torch.bool)
+    quarter[:, :2, :2] = True
+    torch.testing.assert_close(share_on(torch.full((1, 1, 2, 2), 0.7), quarter), torch.tensor([0.25]))
+    assert share_on(torch.zeros(1, 1, 2, 2), mask).item() == 0
 
 
 def test_an_unknown_kind_is_refused():
