@@ -22,11 +22,13 @@ from dmf.errors import ConfigError, DataError, UnknownNameError, naming_plugins
 from dmf.fingerprint import fingerprint
 from dmf.fusion import Fusion
 from dmf.live_settings import Settings
+from dmf.lr_schedules import LR_SCHEDULES, LRSchedule
 from dmf.models import MODELS, build_model, declared_options
 from dmf.models.sizes import require_sizes
 from dmf.optimizers import OPTIMIZERS, OptimizerKind
 from dmf.options import Options
 from dmf.plugins import require
+from dmf.registry import unknown
 from dmf.schedule import SCHEDULES, build_schedule
 from dmf.seeding import derive
 from dmf.tasks import TASKS, SampleCase, Task, find_task
@@ -61,6 +63,7 @@ def choices(task: str = DEFAULT_TASK) -> dict[str, tuple[str, ...]]:
         "auxiliary": ("none", *losses),
         "schedule": tuple(SCHEDULES),
         "optimizer": tuple(OPTIMIZERS),
+        "lr_schedule": tuple(LR_SCHEDULES),
     }
 
 
@@ -94,6 +97,8 @@ def validate(config: ExperimentConfig) -> None:
     first_epochs(config.data.sizes, config.training.epochs)
     require_classes(config.training.oversample, are_classes=dataset.target == "classes")
     build_optimizer(config)
+    build_lr_schedule(config)
+    watched_metric(config, task)
     for run in config.runs:
         with attribute_errors_to("weighting"):
             build_fusion(run.fusion)
@@ -140,6 +145,34 @@ def build_optimizer(config: ExperimentConfig) -> OptimizerKind:
     with attribute_errors_to("optimizer"):
         kind = OPTIMIZERS[choice.name]
     return kind(**choice.options)
+
+
+def build_lr_schedule(config: ExperimentConfig) -> LRSchedule:
+    """The schedule of the learning rate that is chosen, with the options that it takes.
+
+    Raises:
+        UnknownNameError: If no schedule has this name.
+    """
+    choice = config.training.lr_schedule
+    with attribute_errors_to("lr_schedule"):
+        kind = LR_SCHEDULES[choice.name]
+    return kind(**choice.options)
+
+
+def watched_metric(config: ExperimentConfig, task: Task) -> str:
+    """The validation metric that patience and plateau watch.
+
+    Raises:
+        ConfigError: If the task has no such metric, or nobody knows which of its values are better.
+    """
+    name = config.training.watch or task.headline
+    try:
+        better = task.metric_info(name).better
+    except KeyError:
+        raise ConfigError(f"{unknown('metric', name, task.metrics)}", "watch") from None
+    if better is None:
+        raise ConfigError(f"watch: {name} is no score of which values are better.", "watch")
+    return name
 
 
 def task_defaults(name: str) -> dict[str, Any]:
@@ -343,6 +376,8 @@ class Workbench:
             build_fusion=fusion,
             numerics=self.numerics,
             optimizer=build_optimizer(self.config),
+            lr_schedule=build_lr_schedule(self.config),
+            steps_total=self.feed.steps_per_epoch * training.epochs,
             seed=derive(seed, "run"),
             folder=folder,
             fingerprint=fingerprint(self.config, config),
@@ -368,6 +403,8 @@ class Workbench:
             self.config.data.image_size,
             training.keep_probabilities,
             round(training.probabilities_mb * 1e6),
+            watched_metric(self.config, self.task),
+            training.patience,
         )
 
     def facts(self) -> dict[str, Any]:

@@ -29,6 +29,10 @@ DEFAULT_TASK = "segmentation"
 """The task of whatever does not name one: all that was made before there were others."""
 
 
+CHOSEN_FOR_ALL: tuple[Literal["optimizer", "lr_schedule"], ...] = ("optimizer", "lr_schedule")
+"""Fields of the training that are methods with options of their own."""
+
+
 class DataConfig(FrozenConfig):
     """Which cases, and how they are prepared. Everything here is shared by all runs of an experiment."""
 
@@ -186,6 +190,22 @@ class TrainingConfig(FrozenConfig):
         description="How steps are made of gradients: adam, adamw or sgd, with options of its own as in "
         "sgd,momentum=0.9.",
     )
+    lr_schedule: Choice = Field(
+        Choice(name="constant"),
+        title="Learning rate schedule",
+        description="How the learning rate goes over the training: constant, cosine, polynomial or plateau.",
+    )
+    patience: int | None = Field(
+        None,
+        ge=1,
+        title="Patience",
+        description="A run ends early after this many epochs without a better validation score; none is never.",
+    )
+    watch: str = Field(
+        "",
+        title="Score that is watched",
+        description="The validation metric that patience and plateau watch; empty is the one that decides.",
+    )
     seed: int = Field(
         0,
         ge=0,
@@ -245,12 +265,14 @@ class TrainingConfig(FrozenConfig):
     @model_validator(mode="before")
     @classmethod
     def _options_to_their_methods(cls, data: Any) -> Any:
-        return beside_choice(data, "optimizer", "optimizer", cls.model_fields["optimizer"].default)
+        for kind in CHOSEN_FOR_ALL:
+            data = beside_choice(data, kind, kind, cls.model_fields[kind].default)
+        return data
 
     @model_serializer(mode="wrap")  # of the whole: one of a field would write what stands at its default
     def _as_text(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         found: dict[str, Any] = write(self)
-        return found | ({"optimizer": self.optimizer.text} if "optimizer" in found else {})
+        return found | {kind: getattr(self, kind).text for kind in CHOSEN_FOR_ALL if kind in found}
 
 
 class FusionConfig(FrozenConfig):

@@ -7,7 +7,16 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from dmf import declared
-from dmf.config import DEFAULT_TASK, DataConfig, ExperimentConfig, FusionConfig, ModelConfig, RunConfig, TrainingConfig
+from dmf.config import (
+    CHOSEN_FOR_ALL,
+    DEFAULT_TASK,
+    DataConfig,
+    ExperimentConfig,
+    FusionConfig,
+    ModelConfig,
+    RunConfig,
+    TrainingConfig,
+)
 from dmf.errors import ConfigError
 from dmf.options import Choice, Options, kinds_of, read_pairs, read_value, write_value
 from dmf.registry import unknown
@@ -49,7 +58,8 @@ def names_of(model: type[BaseModel]) -> tuple[str, ...]:
 
 def _shared_words(model: type[BaseModel]) -> Mapping[str, declared.Word]:
     """Options of methods that are chosen for all runs."""
-    return declared.words("optimizer") if model is TrainingConfig else {}
+    kinds = CHOSEN_FOR_ALL if model is TrainingConfig else ()
+    return {word: about for kind in kinds for word, about in declared.words(kind).items()}
 
 
 def is_flag(model: type[BaseModel], name: str) -> bool:

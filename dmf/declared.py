@@ -22,18 +22,19 @@ from pydantic.fields import FieldInfo
 
 from dmf.options import Choice, Options
 
-Kind = Literal["weighting", "loss", "schedule", "optimizer"]
+Kind = Literal["weighting", "loss", "schedule", "optimizer", "lr_schedule"]
 
 _REGISTRIES: dict[Kind, tuple[str, str]] = {
     "schedule": ("dmf.schedule", "SCHEDULES"),
     "weighting": ("dmf.weighting", "WEIGHTINGS"),
     "loss": ("dmf.tasks", "TASKS"),
     "optimizer": ("dmf.optimizers", "OPTIMIZERS"),
+    "lr_schedule": ("dmf.lr_schedules", "LR_SCHEDULES"),
 }
 OF_A_RUN: tuple[Kind, ...] = ("schedule", "weighting", "loss")
 """Kinds that a run of its own chooses; the others are chosen for all runs of an experiment."""
 
-LIGHT: tuple[Kind, ...] = ("schedule", "optimizer")
+LIGHT: tuple[Kind, ...] = ("schedule", "optimizer", "lr_schedule")
 """Kinds whose methods need no torch."""
 
 _TASK: ContextVar[str | None] = ContextVar("dmf_task", default=None)

@@ -26,6 +26,7 @@ FLOOR = {
     "dmf.form_text",
     "dmf.former",
     "dmf.live_settings",
+    "dmf.lr_schedules",
     "dmf.metric_info",
     "dmf.options",
     "dmf.presets",

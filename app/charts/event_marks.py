@@ -98,17 +98,26 @@ def _begun(sentence: str) -> str:
 
 def _say(event: Event, name: Name) -> tuple[str, str] | None:
     data = event.data
+    said: tuple[str, str] | None = None
     match event.kind:
         case "state":
             begins = data.get("state") == "running" and event.step == 0
-            return None if begins else _STATES.get(str(data.get("state")))
+            said = None if begins else _STATES.get(str(data.get("state")))
         case "skipped":
-            return f"Step skipped: {' and '.join(map(name, data['losses']))} not finite", "warning"
+            said = f"Step skipped: {' and '.join(map(name, data['losses']))} not finite", "warning"
         case "flat":
-            return f"{name(data['loss'])} has not moved for {data['steps']} steps", "warning"
+            said = f"{name(data['loss'])} has not moved for {data['steps']} steps", "warning"
         case "refused" | "not_kept":
-            return _begun(refused(data, name) if event.kind == "refused" else str(data["reason"])), "warning"
+            said = _begun(refused(data, name) if event.kind == "refused" else str(data["reason"])), "warning"
         case "knob" | "size":
-            return _begun(_resized(data) if event.kind == "size" else turned(data, name)), "change"
-        case _:
-            return None
+            said = _begun(_resized(data) if event.kind == "size" else turned(data, name)), "change"
+        case "lr_fell" | "stopped_early":
+            said = _stood_still(data)
+    return said
+
+
+def _stood_still(data: Mapping[str, Any]) -> tuple[str, str]:
+    """What came of a watched score that has not become better: the run ends, or its learning rate falls."""
+    if "patience" in data:
+        return f"Ended early: no better {data['metric']} for {data['patience']} epochs", "state"
+    return f"{data['metric']} has stood still: learning rate → {data['value']:g}", "change"

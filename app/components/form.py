@@ -17,7 +17,15 @@ from app.components.preset_menu import preset_menu
 from app.components.runs_table import runs_table
 from app.state import field_key, task_key
 from app.views import Checked, Choices
-from dmf.config import DEFAULT_TASK, DataConfig, ExperimentConfig, FusionConfig, ModelConfig, TrainingConfig
+from dmf.config import (
+    CHOSEN_FOR_ALL,
+    DEFAULT_TASK,
+    DataConfig,
+    ExperimentConfig,
+    FusionConfig,
+    ModelConfig,
+    TrainingConfig,
+)
 from dmf.config_text import to_text
 from dmf.errors import DMFError
 from dmf.options import Options, default_of
@@ -45,6 +53,9 @@ MORE: dict[str, tuple[type, tuple[str, ...]]] = {
         *(
             "lr",
             "optimizer",
+            "lr_schedule",
+            "patience",
+            "watch",
             "precision",
             "threads",
             "memory_format",
@@ -154,10 +165,11 @@ def _more(
         st.markdown(f"**{group}**")
         for name in (*names, *methods.get(group, ())):
             menus = {"model": (*MODELS, *choices.added.get("model", ()))}
-            menus |= {kind: choices.names[kind] for kind in ("schedule", "optimizer")}
+            menus |= {kind: choices.names[kind] for kind in ("schedule", *CHOSEN_FOR_ALL)}
             values[name] = field(model, name, slots, menus.get(name))
-            if name == "optimizer":  # what it has of its own
-                values |= {word: field(model, word, slots) for word in words_of("optimizer", values[name])}
+            for part in CHOSEN_FOR_ALL:  # what the chosen one has of its own
+                if name == part:
+                    values |= {word: field(model, word, slots) for word in words_of(part, values[name])}
         for kind, chosen in (("dataset", dataset), ("model", str(values.get("model", "")))):
             if group == GROUPS[kind]:
                 values[f"{kind}_options"] = _own_options(

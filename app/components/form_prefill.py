@@ -10,7 +10,7 @@ from app.components.fields import as_held
 from app.components.page_style import sentence_of
 from app.state import field_key, task_key
 from dmf import declared
-from dmf.config import DataConfig, ModelConfig
+from dmf.config import CHOSEN_FOR_ALL, DataConfig, ModelConfig
 from dmf.config_text import SECTIONS, field_info, names_of
 from dmf.errors import ConfigError
 from dmf.options import Choice
@@ -57,7 +57,8 @@ def fill(settings: Mapping[str, Any]) -> None:
             if name in settings and not name.endswith("_options"):
                 key = task_key(task, name) if name in OF_TASK else field_key(name)
                 st.session_state[key] = as_held(name, field_info(model, name).annotation, settings[name])
-    _part(settings, "optimizer")
+    for field in CHOSEN_FOR_ALL:
+        _part(settings, field)
     for option, value in settings.get("task_options", {}).items():
         st.session_state[task_key(task, f"option-{option}")] = as_held(option, type(value), value)
     for kind, usual in (("dataset", DataConfig().dataset), ("model", ModelConfig().model)):
@@ -69,13 +70,13 @@ def fill(settings: Mapping[str, Any]) -> None:
             st.session_state[field_key(name)] = as_held(name, type(value), value)
 
 
-def _part(settings: Mapping[str, Any], field: str) -> None:
+def _part(settings: Mapping[str, Any], field: declared.Kind) -> None:
     """Put the options of a choice, which a configuration keeps behind its name, into fields of their own."""
     if field not in settings:
         return
     choice = Choice.model_validate(settings[field])
     st.session_state[field_key(field)] = choice.name
-    model = declared.options_model("optimizer", choice.name)
+    model = declared.options_model(field, choice.name)
     if model is None:
         return
     options = model.of_words(choice.options)

@@ -41,11 +41,18 @@ def _run(store: RunStore, experiment: ExperimentRow, run: RunRow, metrics: pd.Da
         "weighting": run.config["weighting"],
         "auxiliary": run.config["auxiliary"],
         "steps": latest + 1,
+        "stopped_early": _stopped_early(store, run),
         "seconds": round(max(0.0, (run.ended or run.heartbeat or run.created) - (run.started or run.created)), 3),
         "epoch": epoch,
         "weights": [] if last is None else [_finite(value) for value in last.values[-1].tolist()],
         **{split: _metrics(at_epoch[at_epoch["split"] == split]) for split in ("train", "validation", "test")},
     }
+
+
+def _stopped_early(store: RunStore, run: RunRow) -> dict[str, Any] | None:
+    """Which score stood still, its best epoch and the patience, where a run ended before its last step; else None."""
+    told = [event for event in store.events([run.id]) if event.kind == "stopped_early"]
+    return {**told[-1].data, "step": told[-1].step} if told else None
 
 
 def _metrics(rows: pd.DataFrame) -> dict[str, float | None]:

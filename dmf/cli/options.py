@@ -56,9 +56,9 @@ class WithMethodOptions(TyperCommand):
 
 
 class WithAllOptions(WithMethodOptions):
-    """The same for the options of weightings, losses, schedules and optimizers."""
+    """The same for the options of weightings, losses, schedules and optimizers, and of the learning rate."""
 
-    kinds = ("weighting", "loss", "schedule", "optimizer")
+    kinds = ("weighting", "loss", "schedule", "optimizer", "lr_schedule")
 
 
 def of_methods(context: typer.Context) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def of_methods(context: typer.Context) -> dict[str, Any]:
 @cache
 def _method_options(kinds: tuple[declared.Kind, ...]) -> list[Any]:
     parameters = [
-        _option(word, about.info, f"Options of {'an' if kind == 'optimizer' else 'a'} {kind}", _whose(about))
+        _option(word, about.info, f"Options of {_PANELS.get(kind, f'a {kind}')}", _whose(about))
         for kind in kinds
         for word, about in declared.words(kind).items()
         if about.is_built_in
@@ -78,6 +78,9 @@ def _method_options(kinds: tuple[declared.Kind, ...]) -> list[Any]:
     holder = typer.Typer(add_completion=False)
     holder.command()(with_options(_nothing, parameters))
     return [option for option in typer.main.get_command(holder).params if option.name != "help"]
+
+
+_PANELS = {"optimizer": "an optimizer", "lr_schedule": "a learning rate schedule"}
 
 
 def _whose(about: declared.Word) -> str:

@@ -29,6 +29,8 @@ class Progress:
         best_epoch, best_score: Epoch with the best validation headline metric so far; -1 and None before the first.
         bad_in_row: Steps with a non-finite loss just before this point.
         changes: Changes of settings applied so far, in their order.
+        watched_epoch, watched_score: The same as the best of the score that patience and the learning rate watch.
+        lr_falls, lr_fell_at: How often the learning rate has fallen because it stood still, and after which epoch.
     """
 
     step: int = 0
@@ -36,6 +38,10 @@ class Progress:
     best_score: float | None = None
     bad_in_row: int = 0
     changes: tuple[SettingChange, ...] = ()
+    watched_epoch: int = -1
+    watched_score: float | None = None
+    lr_falls: int = 0
+    lr_fell_at: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The loop: several runs race on the same batches, each steered, recorded, evaluated and checkpointed on its own."""
 
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -78,6 +79,8 @@ class Plan:
         image_size: Side of the images in pixels, for messages.
         keep_probabilities: Whose probabilities of the test images are kept: ``best``, ``last``, ``both`` or ``none``.
         probabilities_bytes: Most bytes that those of one run may take.
+        watch: The validation metric that patience and the learning rate watch; empty is the task's headline.
+        patience: Epochs without a better one after which a run ends early; None for never.
     """
 
     experiment: str
@@ -86,6 +89,8 @@ class Plan:
     image_size: int
     keep_probabilities: str = "none"
     probabilities_bytes: int = 0
+    watch: str = ""
+    patience: int | None = None
 
 
 class Lockstep:
@@ -190,6 +195,8 @@ class Lockstep:
     def _begin(self, lane: Lane) -> None:
         if lane.run.step >= self.steps_total:
             self._finish(lane)
+        elif self._is_out_of_patience(lane.run):
+            self._end_early(lane)
         elif lane.run.step == 0:
             self._end_epoch(lane)  # epoch 0: the untrained network, and samples of its guesses
 
@@ -206,6 +213,25 @@ class Lockstep:
             self._end_epoch(lane)
         if run.step == self.steps_total:
             self._finish(lane)
+        elif self._is_out_of_patience(run):
+            self._end_early(lane)
+
+    def _is_out_of_patience(self, run: TrainingRun) -> bool:
+        """Whether a run ends here, at the end of an epoch, because its watched score has stood still for too long."""
+        epoch, within = divmod(run.step, self._feed.steps_per_epoch)
+        patience = self._plan.patience
+        return patience is not None and not within and run.epochs_without_better(epoch) >= patience
+
+    def _end_early(self, lane: Lane) -> None:
+        run = lane.run
+        told = self._watched(run) | {"patience": self._plan.patience}
+        self._sink.write(Event(run.id, run.step, "stopped_early", told))
+        self._finish(lane)
+
+    def _watched(self, run: TrainingRun) -> dict[str, Any]:
+        """What is told of the watched score: what it is called, and after which epoch it was best."""
+        title = self._task.metric_info(self._plan.watch or self._task.headline).title
+        return {"metric": title, "epoch": run.progress.watched_epoch}
 
     def _obey(self, lane: Lane) -> bool:
         """Follow commands, but for changes of settings, which wait for the next turn; whether there were any."""
@@ -292,7 +318,17 @@ class Lockstep:
         metric = self._task.metric_info(self._task.headline)
         if epoch > 0 and run.score(epoch, judged.evaluation.metrics[self._task.headline], metric.is_better):
             self._sink.write(run.save_best(epoch))
+        if epoch > 0:
+            self._watch(run, epoch, judged.evaluation.metrics)
         self._save(lane)
+
+    def _watch(self, run: TrainingRun, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Take note of the watched score, by which the learning rate may fall."""
+        name, before = self._plan.watch or self._task.headline, run.progress
+        run.watch_score(epoch, metrics.get(name, math.nan), self._task.metric_info(name).is_better)
+        if run.progress.lr_falls > before.lr_falls:
+            # Of the last step of the epoch: what is of the next is forgotten when a run goes on from this checkpoint.
+            self._sink.write(Event(run.id, run.step - 1, "lr_fell", self._watched(run) | {"value": run.lr}))
 
     def _judge(self, run: TrainingRun) -> Judgement:
         evaluation = self._task.evaluate(run.predict, self._feed.evaluation("validation"))

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from dmf.config import FusionConfig
 from dmf.fusion import Fused, Fusion
 from dmf.live_settings import Settings
+from dmf.lr_schedules import Constant, LRSchedule
 from dmf.optimizers import Adam, OptimizerKind
 from dmf.records import Artifact, SettingChange, TelemetryBlock
 from dmf.training import checkpoint
@@ -40,6 +41,8 @@ class TrainingRun:
         build_fusion: Makes what weighs them from its configuration, fresh and on the device.
         numerics: How it computes.
         optimizer: Makes what trains the network; Adam unless given.
+        lr_schedule: How the learning rate goes over the training; constant unless given.
+        steps_total: Steps of the whole training, for the schedule.
         seed: Of the run's own random state.
         folder: Where its checkpoints go.
         fingerprint: Identifies the configuration; a checkpoint of another one is refused.
@@ -58,6 +61,8 @@ class TrainingRun:
         build_fusion: Callable[[FusionConfig], Fusion],
         numerics: Numerics,
         optimizer: OptimizerKind | None = None,
+        lr_schedule: LRSchedule | None = None,
+        steps_total: int = 1,
         seed: int,
         folder: Path,
         fingerprint: str,
@@ -70,6 +75,7 @@ class TrainingRun:
         self.model, self.bank = model.train(), bank.train()
         self.optimizer = (optimizer or Adam()).of(model.parameters(), settings.lr)
         fusion.join(self.optimizer)
+        self._lr_schedule, self._steps_total = lr_schedule or Constant(), steps_total
         self.predict: Callable[[Tensor], Tensor] = predictor(model, numerics.autocast)
         self.progress = Progress()
         self.worst_streak = (0, 0)  # most non-finite steps in a row that were drained, and the steps taken by their end
@@ -89,7 +95,8 @@ class TrainingRun:
     @property
     def lr(self) -> float:
         """Learning rate of the next step."""
-        return float(self.optimizer.param_groups[0]["lr"])
+        passed = min(self.step / self._steps_total, 1.0)
+        return self.settings.lr * self._lr_schedule.factor(passed, self.progress.lr_falls)
 
     @property
     def needs_drain(self) -> bool:
@@ -107,6 +114,7 @@ class TrainingRun:
             measured = None if self._probe is None else self._probe(self.step, parts, fused)
             self.optimizer.zero_grad()
             fused.total.backward()
+            self._set_lr()
             bad = ~fused.finite
             self.optimizer.found_inf = bad.float()  # type: ignore[attr-defined]
             self.optimizer.step()
@@ -154,6 +162,18 @@ class TrainingRun:
         if is_best:
             self.progress = replace(self.progress, best_epoch=epoch, best_score=value)
         return is_best
+
+    def watch_score(self, epoch: int, value: float, is_better: Callable[[float, float], bool]) -> None:
+        """Take note of the watched validation score: the learning rate may fall if it has stood still for too long."""
+        before, patience = self.progress, self._lr_schedule.patience
+        if not math.isnan(value) and (before.watched_score is None or is_better(value, before.watched_score)):
+            self.progress = replace(before, watched_epoch=epoch, watched_score=value)
+        elif patience is not None and epoch - max(before.watched_epoch, before.lr_fell_at, 0) >= patience:
+            self.progress = replace(before, lr_falls=before.lr_falls + 1, lr_fell_at=epoch)
+
+    def epochs_without_better(self, epoch: int) -> int:
+        """Epochs since the watched score was best, or since the start."""
+        return epoch - max(self.progress.watched_epoch, 0)
 
     def save_last(self, epoch: int) -> Artifact:
         """Write everything needed to continue bit for bit."""
@@ -244,11 +264,15 @@ class TrainingRun:
             self.fusion.weighting = fresh.weighting
             del self.optimizer.param_groups[1:]
             self.fusion.join(self.optimizer)
-        network, *learned = self.optimizer.param_groups
-        network["lr"] = settings.lr
-        for group in learned:
-            group["lr"] = getattr(self.fusion.weighting, "weights_lr", None) or settings.lr
         self.settings = settings
+        self._set_lr()
+
+    def _set_lr(self) -> None:
+        """The learning rate of the next step; what a weighting learns goes with the network unless it says its own."""
+        network, *learned = self.optimizer.param_groups
+        network["lr"] = lr = self.lr
+        for group in learned:
+            group["lr"] = getattr(self.fusion.weighting, "weights_lr", None) or lr
 
     @property
     def _best(self) -> str:

@@ -169,6 +169,9 @@ OTHERS = {
     "rare": "1:3",
     "sizes": (64, 128),
     "optimizer": "sgd",
+    "lr_schedule": "cosine",
+    "patience": 4,
+    "watch": "iou",
 }
 
 

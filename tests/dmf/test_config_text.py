@@ -39,7 +39,7 @@ def having(name: str) -> dict[str, str]:
     return {{"loss": "auxiliary"}.get(kind, kind): chosen.get(kind, method) for kind, method in usual.items()}
 
 
-CHOICES = ("weighting", "auxiliary", "schedule", "optimizer")
+CHOICES = ("weighting", "auxiliary", "schedule", "optimizer", "lr_schedule")
 
 # A value other than the default for fields, hand-chosen to be awkward where it can be; of others it is made.
 OTHERS = {
@@ -71,6 +71,9 @@ OTHERS = {
     "batch_size": 4,
     "lr": 1.5e-05,
     "optimizer": "sgd",
+    "lr_schedule": "cosine",
+    "patience": 4,
+    "watch": "iou",
     "seed": 2**31 - 1,
     "device": "cuda:1",
     "deterministic": True,

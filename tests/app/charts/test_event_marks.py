@@ -38,6 +38,16 @@ def test_what_happens_to_some_names_them() -> None:
             {"before": 64, "value": 96},
             "Images 64 → 96 px: losses change their scale, and rules that remember them react",
         ),
+        (
+            "stopped_early",
+            {"metric": "CB-Dice", "epoch": 3, "patience": 5},
+            "Ended early: no better CB-Dice for 5 epochs",
+        ),
+        (
+            "lr_fell",
+            {"metric": "CB-Dice", "epoch": 3, "value": 1e-4},
+            "CB-Dice has stood still: learning rate → 0.0001",
+        ),
         ("refused", {"field": "lr", "value": 9.0, "reason": "too high"}, "Learning rate not changed to 9: too high"),
         ("refused", {"field": "weighting", "value": "mad", "reason": "no"}, "Weighting not changed to MAD: no"),
         ("not_kept", {"what": "probabilities_best", "reason": "The disk is full."}, "The disk is full."),

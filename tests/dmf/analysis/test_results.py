@@ -8,7 +8,19 @@ from dmf.jobs import Job, create_experiment
 from dmf.records import EpochMetrics, RunState, StateChange
 
 KEYS = {
-    *("id", "label", "state", "reason", "weighting", "auxiliary", "steps", "seconds", "epoch", "weights"),
+    *(
+        "id",
+        "label",
+        "state",
+        "reason",
+        "weighting",
+        "auxiliary",
+        "steps",
+        "stopped_early",
+        "seconds",
+        "epoch",
+        "weights",
+    ),
     *("train", "validation", "test"),
 }
 

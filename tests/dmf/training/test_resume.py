@@ -159,6 +159,22 @@ def test_a_race_of_another_optimizer_goes_on_bit_for_bit(store, tiny, train, opt
     _assert_same_outcome(store, stopped, store, whole)
 
 
+@pytest.mark.parametrize("step", [8, 9])  # at the end of an epoch, and within
+@pytest.mark.parametrize("lr_schedule", ["cosine", "plateau,epochs=1,factor=0.5"])
+def test_a_race_whose_learning_rate_goes_by_a_schedule_goes_on_bit_for_bit(store, tiny, train, lr_schedule, step):
+    config = tiny("mad", "uncertainty", epochs=str(EPOCHS), lr_schedule=lr_schedule, lr="0.05")
+    whole = train(store, config)
+    stopped = train(store, config, lambda now, job: job.stop.set() if now == step else None)
+    train(store, stopped)
+    _assert_same_outcome(store, stopped, store, whole)
+    fallen = [
+        [(event.step, event.data) for event in store.events([run.id]) if event.kind == "lr_fell"]
+        for id in (stopped, whole)
+        for run in store.experiment(id).runs
+    ]
+    assert fallen[:2] == fallen[2:]
+
+
 @pytest.mark.parametrize("task", TASKS, indirect=True)
 @pytest.mark.parametrize(("step", "drain_every"), [(2, 0.0), (5, 60.0), (8, 0.0), (10, 0.0)])
 def test_a_race_whose_process_died_goes_on_bit_for_bit_without_gap_or_duplicate(  # noqa: PLR0917
