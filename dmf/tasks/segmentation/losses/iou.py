@@ -27,4 +27,5 @@ class MeanIoU(RatioLoss):
     measures: ClassVar[str] = "1 minus the overlap of prediction and truth, as a share of the area that either covers."
 
     def ratio(self, tp: Tensor, predicted: Tensor, actual: Tensor) -> Tensor:
-        return (tp + self.smooth) / (predicted + actual - tp + self.smooth)
+        union = predicted + actual - tp  # first: gradients of what losses share are added up in the order of this
+        return (tp + self.smooth) / (union + self.smooth)

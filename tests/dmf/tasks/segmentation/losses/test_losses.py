@@ -382,3 +382,23 @@ class TestFactories:
 
 def test_all_names_what_can_be_imported():
     assert all(hasattr(dmf.tasks.segmentation.losses, name) for name in dmf.tasks.segmentation.losses.__all__)
+
+
+def test_gradients_add_up_as_they_always_did():
+    # What losses share gets its gradient in the order in which they were computed; another order is another last bit.
+    logits = torch.randn(4, 2, 24, 24, generator=torch.Generator().manual_seed(0))
+    target = torch.randint(2, (4, 24, 24), generator=torch.Generator().manual_seed(1))
+    found = []
+    for written_out in (False, True):
+        leaf = logits.clone().requires_grad_()
+        shared = Prediction(leaf, target)
+        if written_out:
+            tp, predicted, actual = shared.batch_tp, shared.batch_predicted, shared.batch_actual
+            union = predicted + actual - tp
+            iou = 1 - ((tp + 1e-6) / (union + 1e-6)).mean()
+            dice = 1 - ((2 * tp + 1e-6) / (predicted + actual + 1e-6)).mean()
+        else:
+            iou, dice = MeanIoU()(shared), MeanDice()(shared)
+        (iou / 3 + dice / 3).backward()
+        found.append(leaf.grad)
+    assert torch.equal(*found)
