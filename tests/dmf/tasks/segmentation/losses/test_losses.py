@@ -386,8 +386,8 @@ def test_all_names_what_can_be_imported():
 
 def test_gradients_add_up_as_they_always_did():
     # What losses share gets its gradient in the order in which they were computed; another order is another last bit.
-    logits = torch.randn(4, 2, 24, 24, generator=torch.Generator().manual_seed(0))
-    target = torch.randint(2, (4, 24, 24), generator=torch.Generator().manual_seed(1))
+    logits = torch.randn(4, 16, 24, 24, generator=torch.Generator().manual_seed(0))
+    target = torch.randint(16, (4, 24, 24), generator=torch.Generator().manual_seed(1))
     found = []
     for written_out in (False, True):
         leaf = logits.clone().requires_grad_()
