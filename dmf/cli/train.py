@@ -3,8 +3,9 @@
 import os
 import signal
 import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +18,7 @@ from dmf.cli.options import given, of_methods, options_of, with_options
 from dmf.cli.shared import STORE, console, open_store, print_json
 from dmf.config import DEFAULT_TASK
 from dmf.config_text import DEFAULT_WEIGHTINGS, SECTIONS, experiment
-from dmf.errors import ConfigError
+from dmf.errors import ConfigError, StoreError
 from dmf.facts import built_in
 from dmf.live_settings import read_events
 from dmf.presets import PRESETS, find_preset
@@ -145,10 +146,13 @@ def run_folds(store: "RunStore", jobs: "Sequence[Job]", *, as_json: bool) -> Non
     from dmf.analysis.folds import folds_document
 
     documents: list[dict[str, Any]] = []
-    for job in jobs:
-        documents.append(_trained(store, job))
-        if job.stop.is_set():
-            break
+    waiting = deque(jobs)
+    with _held(store, waiting):
+        while waiting:
+            job = waiting.popleft()
+            documents.append(_trained(store, job))
+            if job.stop.is_set():
+                break
     summary = folds_document(documents)
     if as_json:
         print_json({"folds": documents, "summary": summary})
@@ -159,6 +163,34 @@ def run_folds(store: "RunStore", jobs: "Sequence[Job]", *, as_json: bool) -> Non
         console.print(f"Not begun. Train it with: dmf resume {job.experiment.id}", highlight=False)
     if not is_well:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _held(store: "RunStore", waiting: "deque[Job]") -> Iterator[None]:
+    """Show that who holds what waits here is alive; what waits still at the end is stopped, so that it can be resumed.
+
+    Without that whoever looks would take the later folds for interrupted while the first one trains.
+    """
+    from dmf.runs.sink import HEARTBEAT_SECONDS
+
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(HEARTBEAT_SECONDS):
+            for job in tuple(waiting):
+                with suppress(StoreError):  # lost to another, or locked: its turn tells
+                    store.heartbeat([run.id for run in job.runs], job.owner)
+
+    keeper = threading.Thread(target=beat, name="dmf-folds-keeper", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        over.set()
+        keeper.join()
+        for job in waiting:
+            with suppress(StoreError):  # cancelled already, or held by another
+                store.cancel(job.experiment.id, "stopped before its turn")
 
 
 def _trained(store: "RunStore", job: "Job") -> dict[str, Any]:

@@ -41,18 +41,20 @@ def fold_indices(
             "split=ignore, or train with folds=1."
         )
     groups = groups_together(cases, together)
-    if len(groups) < max(folds, 3):
+    # A group that trains and one that validates are left of any fold: of two folds by the other one alone.
+    each = 2 if folds == 2 else 1
+    if len(groups) < each * folds:
         grouped = "" if len(groups) == len(cases) else f" in {len(groups)} groups, which stay together"
         raise DataError(
-            f"{folds} folds need at least {max(folds, 3)} cases or groups of cases, got {len(cases)}{grouped}. Take "
+            f"{folds} folds need at least {each * folds} cases or groups of cases, got {len(cases)}{grouped}. Take "
             "fewer folds, raise the limit or add cases."
         )
     order = np.random.default_rng(derive(seed, "folds")).permutation(len(groups))
     ends = np.cumsum([len(groups[group]) for group in order])
     edges = [0]
     for place in range(1, folds):
-        highest = len(groups) - (folds - place)  # each fold that follows has a group left
-        edges.append(nearest(ends, place * len(cases) / folds, lowest=edges[-1] + 1, highest=highest))
+        highest = len(groups) - each * (folds - place)  # each fold that follows has groups left
+        edges.append(nearest(ends, place * len(cases) / folds, lowest=edges[-1] + each, highest=highest))
     edges.append(len(groups))
     test = positions_of(order[edges[fold - 1] : edges[fold]], groups)
     rest = np.setdiff1d(np.arange(len(cases)), test)

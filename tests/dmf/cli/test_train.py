@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from operator import lt
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -84,18 +85,31 @@ def test_folds_are_experiments_of_their_own_told_as_one(dmf, tiny_options, store
     assert "3 folds: mean ± standard deviation" in dmf("train", *options).err
 
 
-def test_of_folds_that_are_stopped_those_not_begun_are_named(dmf, tiny_options, monkeypatch):
-    own = jobs.Job.train
+def test_of_folds_that_are_stopped_those_not_begun_are_named_and_free(dmf, tiny_options, store, monkeypatch):
+    own, told = jobs.Job.train, []
 
     def train(job, on_step=None):
+        def beats():
+            return [run.heartbeat for experiment in store.experiments()[:2] for run in experiment.runs]
+
+        before, until = beats(), time.monotonic() + 30
+        while not all(map(lt, before, beats())) and time.monotonic() < until:  # those that wait are kept
+            time.sleep(0.01)
+        told.append((before, beats()))
         job.stop.set()
         own(job, on_step)
 
+    monkeypatch.setattr("dmf.runs.sink.HEARTBEAT_SECONDS", 0.01)
     monkeypatch.setattr(jobs.Job, "train", train)
     result = dmf("train", *tiny_options, "--weighting", "mad", "--folds", 3)
     assert result.status == 0
     assert result.err.count("Stopped. Go on with: dmf resume") == 1
     assert result.err.count("Not begun. Train it with: dmf resume") == 2
+    ((before, after),) = told
+    assert len(before) == 2
+    assert all(map(lt, before, after))
+    runs = [run for experiment in store.experiments() for run in experiment.runs]
+    assert [(run.state, run.owner) for run in runs] == [(RunState.STOPPED, None)] * 3
 
 
 def test_flags_have_a_no(dmf, tiny_options, store):

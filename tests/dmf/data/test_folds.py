@@ -54,8 +54,15 @@ def test_the_seed_decides_and_nothing_else() -> None:
 def test_too_few_groups_are_refused() -> None:
     with pytest.raises(DataError, match=r"5 folds need at least 5 cases or groups of cases, got 12 in 4 groups"):
         split(cases(12, per_group=3), 5, 1)
-    with pytest.raises(DataError, match=r"2 folds need at least 3 cases or groups of cases, got 2\."):
-        split(cases(2), 2, 1)
+    with pytest.raises(DataError, match=r"2 folds need at least 4 cases or groups of cases, got 3\."):
+        split(cases(3), 2, 1)
+
+
+def test_beside_either_of_two_folds_a_group_trains_and_one_validates() -> None:
+    own = [Case(f"c{n}", "", "large" if n < 20 else None) for n in range(23)]  # one group of 20 cases, three of one
+    for fold in (1, 2):
+        part = split(own, 2, fold)
+        assert all(len(positions) for positions in (part.train, part.validation, part.test))
 
 
 def test_a_dataset_that_says_its_split_is_refused() -> None:
