@@ -24,7 +24,7 @@ from dmf.fusion import Fusion
 from dmf.live_settings import Settings
 from dmf.lr_schedules import LR_SCHEDULES, LRSchedule
 from dmf.models import MODELS, build_model, declared_options
-from dmf.models.sizes import require_sizes
+from dmf.models.sizes import require_batches, require_sizes
 from dmf.optimizers import OPTIMIZERS, OptimizerKind
 from dmf.options import Options
 from dmf.plugins import require
@@ -93,7 +93,9 @@ def validate(config: ExperimentConfig) -> None:
         dataset = build_dataset(config.data, config.training.seed)
     task = build_task(config, dataset)
     resolve_device(config.training.device)
-    build_network(config, dataset.in_channels, task)
+    network = build_network(config, dataset.in_channels, task)
+    sizes = config.data.sizes or (config.data.image_size,)
+    require_batches(network, sizes, config.training.batch_size, dataset.in_channels, config.model.model)
     first_epochs(config.data.sizes, config.training.epochs)
     require_classes(config.training.oversample, are_classes=dataset.target == "classes")
     build_optimizer(config)

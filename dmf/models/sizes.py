@@ -33,6 +33,44 @@ def require_sizes(model: nn.Module, sizes: Sequence[int], in_channels: int, name
         raise ConfigError(f"{name} does not take images of {size} pixels, one of the sizes. {way_out}", "sizes")
 
 
+def require_batches(model: nn.Module, sizes: Sequence[int], batch_size: int, in_channels: int, name: str) -> None:
+    """Refuse batches of one image that a network can judge, but not be trained on.
+
+    Batch norm has nothing to normalise where one image leaves one value of a channel.
+
+    Args:
+        model: From (B, in_channels, H, W); it is left as it is.
+        sizes: Sides of square images, in pixels.
+        batch_size: Images per step.
+        in_channels: Channels of the input.
+        name: What the network is called.
+
+    Raises:
+        ConfigError: Naming the first size at which that is so.
+    """
+    if batch_size > 1:
+        return
+    for size in sizes:
+        if _has_one_value(model, size, in_channels):
+            raise ConfigError(
+                f"{name} cannot train on batches of one image of {size} pixels: its batch norm would have a single "
+                "value of each channel. Take 2 or more images per batch, or larger images.",
+                "batch_size",
+            )
+
+
+@torch.no_grad()
+def _has_one_value(model: nn.Module, size: int, in_channels: int) -> bool:
+    copied = copy.deepcopy(model).to("meta").train()  # shapes alone: nothing is computed, and nothing drawn
+    try:
+        copied(torch.zeros(1, in_channels, size, size, device="meta"))
+    except ValueError as error:
+        return "more than 1 value per channel" in str(error)  # as torch says it
+    except Exception:  # some networks know no shapes without values: training tells
+        return False
+    return False
+
+
 def takes(model: nn.Module, size: int, in_channels: int) -> bool:
     """Whether a network makes an output of its input's size of square images of this side."""
     wanted = (size, size)

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from dmf.errors import ConfigError
-from dmf.models import UNet, build_smp
-from dmf.models.sizes import require_sizes, takes
+from dmf.models import DeepLabV3Plus, UNet, build_smp
+from dmf.models.sizes import require_batches, require_sizes, takes
 
 
 def test_a_network_takes_what_it_can_halve() -> None:
@@ -48,3 +48,23 @@ def test_a_network_that_takes_nothing_is_told_plainly() -> None:
 
     with pytest.raises(ConfigError, match="Choose another network"):
         require_sizes(Refusing(1, 2, 3), (16,), 1, "mine")
+
+
+def test_batches_of_one_image_that_leave_batch_norm_one_value_are_refused() -> None:
+    network = DeepLabV3Plus(1, 2, 4, 32)  # a sixteenth of 16 pixels is one
+    with pytest.raises(ValueError, match="more than 1 value per channel"):
+        network(torch.zeros(1, 1, 16, 16))
+    with pytest.raises(ConfigError, match=r"deeplabv3plus cannot train on batches of one image of 16 pixels") as caught:
+        require_batches(network, (16, 32), 1, 1, "deeplabv3plus")
+    assert caught.value.field == "batch_size"
+    require_batches(network, (16, 32), 2, 1, "deeplabv3plus")
+    require_batches(network, (32,), 1, 1, "deeplabv3plus")
+    assert network(torch.zeros(1, 1, 32, 32)).shape == (1, 2, 32, 32)
+
+
+def test_a_network_of_the_zoo_that_takes_the_mean_of_an_image_needs_two() -> None:
+    network = build_smp("smp:deeplabv3/resnet18", 3, 2, 32)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    with pytest.raises(ConfigError, match="Take 2 or more images per batch"):
+        require_batches(network, (32,), 1, 3, "smp:deeplabv3/resnet18")
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
