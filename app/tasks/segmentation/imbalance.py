@@ -39,7 +39,8 @@ def show(
         curve: Precision against recall of a run and a class number.
     """
     first = next(iter(balances.values()))
-    rarest = int(np.nanargmin(first.shares[1:])) if not all(map(math.isnan, first.shares[1:])) else 0
+    shown = [share if share > 0 else math.inf for share in first.shares[1:]]  # of those that there are
+    rarest = shown.index(min(shown))
     name = str(
         st.segmented_control(
             "Class",
@@ -83,6 +84,9 @@ def _curves(
         except DMFError as error:
             st.caption(f"{plain(title)}: {plain(str(error))}")
             continue
+        if math.isnan(found.average):
+            st.caption(f"{plain(title)}: no pixel of its test images is of this class, so there is nothing to find.")
+            continue
         values = {"threshold": found.threshold, "recall": found.recall, "precision": found.precision}
         rows.append(pd.DataFrame({"run": title, **values}))
         recall, precision = found.at(DECIDED)
@@ -99,6 +103,8 @@ def _curves(
 
 
 def _shares_in_words(balance: Balance, classes: Sequence[str], split: str) -> str:
+    if any(map(math.isnan, balance.shares)):
+        return f"All pixels of the {balance.images} {split} images are void: none has a class."
     shares = ", ".join(
         f"{plain(name)} **{100 * share:.2g} %**" for name, share in zip(classes, balance.shares[1:], strict=True)
     )

@@ -1,5 +1,6 @@
 """How rare a class is, and what is found of it: shares of pixels, recall by size, precision against recall."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -96,7 +97,9 @@ class PrecisionRecall:
     base: float
 
     def at(self, threshold: float) -> tuple[float, float]:
-        """Recall and precision at the first point that is not below a threshold; the last where all are."""
+        """Recall and precision at the first point that is not below a threshold; the last where all are, NaN of none."""
+        if not len(self.threshold):
+            return math.nan, math.nan
         place = min(int(np.searchsorted(self.threshold, threshold)), len(self.threshold) - 1)
         return float(self.recall[place]), float(self.precision[place])
 

@@ -69,3 +69,9 @@ def test_a_curve_without_the_class_has_no_recall() -> None:
 def test_counts_that_cannot_be_are_refused(pixels: list[int], members: list[int], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         precision_recall(np.array(pixels), np.array(members))
+
+
+def test_without_a_pixel_there_is_no_point_to_name() -> None:
+    found = precision_recall(np.zeros(3, np.int64), np.zeros(3, np.int64))  # void all over
+    assert len(found.threshold) == 0
+    assert np.isnan(found.at(0.5)).all()
