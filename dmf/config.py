@@ -488,10 +488,11 @@ class ExperimentConfig(FrozenConfig):
         if self.data.folds == 1 or self.data.fold is not None:
             return (self,)
         folds = self.data.folds
+        room = 200 - len(f", fold {folds} of {folds}")  # of the longest name
         return tuple(
             self.model_copy(
                 update={
-                    "name": f"{self.name or self.data.dataset}, fold {fold} of {folds}",
+                    "name": f"{(self.name or self.data.dataset)[:room]}, fold {fold} of {folds}",
                     "data": self.data.model_copy(update={"fold": fold}),
                 }
             )

@@ -162,9 +162,11 @@ def _classes_loop(config: ExperimentConfig, run: RunConfig) -> _Loop:
     """Of the task of whoever names none, whose losses need nothing but class numbers."""
     size, batch = config.data.image_size, config.training.batch_size
     fusion = _call("FusionConfig", _literals(_words(run.fusion)), len("config = "), indent="")
-    shares = ", class_ratios=[0.9, 0.1]" if "dataset" in run.fusion.flat().values() else ""
+    classes = _classes_named(run.fusion)
+    ratios = [0.9, *[round(0.1 / (classes - 1), 3)] * (classes - 1)]
+    shares = f", class_ratios={ratios}" if "dataset" in run.fusion.flat().values() else ""
     note = "  # shares of your classes in the training pixels" if shares else ""
-    pair = f"(torch.rand({batch}, 1, {size}, {size}), torch.randint(2, ({batch}, {size}, {size})))"
+    pair = f"(torch.rand({batch}, 1, {size}, {size}), torch.randint({classes}, ({batch}, {size}, {size})))"
     return _Loop(
         "from dmf.build import build_fusion\n"
         "from dmf.config import FusionConfig\n"
@@ -173,10 +175,17 @@ def _classes_loop(config: ExperimentConfig, run: RunConfig) -> _Loop:
         f"config = {fusion}\n",
         "1",
         "class numbers (B, H, W),\n# and a network from images to logits (B, C, H, W)",
-        f"batches = [{pair} for _ in range(3)]\nmodel = torch.nn.Conv2d(1, 2, 3, padding=1)\n",
+        f"batches = [{pair} for _ in range(3)]\nmodel = torch.nn.Conv2d(1, {classes}, 3, padding=1)\n",
         f"bank = build_bank(config{shares}){note}",
         "masks",
     )
+
+
+def _classes_named(fusion: FusionConfig) -> int:
+    """How many classes there must be for those that losses call rare not to be all: two, where none are named."""
+    named = [str(choice.options.get("rare", "")).split(":") for choice in fusion.places.values()]
+    highest = max((int(number) for numbers in named for number in numbers if number), default=0)
+    return 1 + max(1, highest, *(len(set(numbers)) for numbers in named))
 
 
 def _task_loop(config: ExperimentConfig, run: RunConfig) -> _Loop:

@@ -314,6 +314,14 @@ def test_a_loop_of_ones_own_runs_and_has_the_settings(tiny: Any, run: str) -> No
     assert names["config"] == config.runs[0].fusion
 
 
+@pytest.mark.parametrize(("rare", "classes"), [("1", 2), ("1:3", 4), ("0:1", 3)])
+def test_a_loop_of_ones_own_has_the_classes_that_its_losses_name(rare: str, classes: int) -> None:
+    config = experiment({"terms": f"ce;unified-focal,rare={rare}", "cb_ratios": "dataset"}, runs=["mad"])
+    script = as_loop(config, config.runs[0].label)
+    assert f"torch.nn.Conv2d(1, {classes}, 3" in script
+    assert run_script(script).startswith("tensor([")
+
+
 @pytest.mark.parametrize("name", WEIGHTINGS)
 def test_a_loop_of_ones_own_does_all_that_its_weighting_needs(tiny: Any, name: str) -> None:
     script = as_loop(tiny(name), name)

@@ -107,8 +107,13 @@ class Segmentation(Task):
 
     def bank(self, config: FusionConfig) -> "nn.Module":
         from dmf.tasks.segmentation.losses import build_bank
+        from dmf.tasks.segmentation.losses.balance import RareClasses
 
-        return build_bank(config, self.ratios, self.ignore)
+        bank = build_bank(config, self.ratios, self.ignore)
+        for loss in bank.modules():  # that a class does not exist is known before the first step
+            if isinstance(rare := getattr(loss, "rare", None), RareClasses):
+                rare.numbers(len(self.class_names))
+        return bank
 
     def learn(self, data: "PreparedData", training: NDArray[np.int64]) -> None:
         from dmf.data import class_ratios

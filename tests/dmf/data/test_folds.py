@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dmf.config import DataConfig
-from dmf.config_text import parse
+from dmf.config_text import experiment, parse
 from dmf.data import build_dataset, split_cases
 from dmf.data.base import Case
 from dmf.data.folds import fold_indices
@@ -80,3 +80,9 @@ def test_a_configuration_names_folds_and_the_one_that_is_tested(home) -> None:
     with pytest.raises(ConfigError, match="there are 4 folds, got 5") as caught:
         parse(DataConfig, {"folds": "4", "fold": "5"})
     assert caught.value.field == "fold"
+
+
+def test_the_longest_name_leaves_room_for_the_fold() -> None:
+    folds = experiment({"folds": "10"}, weightings=["mad"], name="x" * 200).in_folds()
+    assert [len(one.name) for one in folds] == [199] * 9 + [200]
+    assert folds[-1] == type(folds[-1]).model_validate(folds[-1].model_dump(mode="json"))

@@ -51,7 +51,17 @@ class RareClasses:
         Raises:
             ConfigError: If a named class does not exist, or no class is left that is not rare.
         """
-        count, is_softmax = prediction.classes, prediction.activation == "softmax"
+        numbers = self.numbers(prediction.classes, is_softmax=prediction.activation == "softmax")
+        found = torch.zeros(prediction.classes, dtype=prediction.logits.dtype, device=prediction.logits.device)
+        found[list(numbers)] = 1
+        return found
+
+    def numbers(self, count: int, *, is_softmax: bool = True) -> tuple[int, ...]:
+        """The numbers of the rare ones of so many classes.
+
+        Raises:
+            ConfigError: As :meth:`among`.
+        """
         if self.rare is None:
             first = 1 if is_softmax else 0
             numbers = tuple(range(first, count))
@@ -63,9 +73,7 @@ class RareClasses:
                 "Name some of them, not all.",
                 field="rare",
             )
-        found = torch.zeros(count, dtype=prediction.logits.dtype, device=prediction.logits.device)
-        found[list(numbers)] = 1
-        return found
+        return numbers
 
 
 def balanced_cross_entropy(

@@ -97,7 +97,7 @@ class PrecisionRecall:
     base: float
 
     def at(self, threshold: float) -> tuple[float, float]:
-        """Recall and precision at the first point that is not below a threshold; the last where all are, NaN of none."""
+        """Recall and precision at the first point that is not below a threshold; the last where all are, else NaN."""
         if not len(self.threshold):
             return math.nan, math.nan
         place = min(int(np.searchsorted(self.threshold, threshold)), len(self.threshold) - 1)

@@ -3,7 +3,10 @@ import numpy as np
 import pytest
 import torch
 
+from dmf.config import FusionConfig
+from dmf.config_text import build
 from dmf.data.batches import Batch
+from dmf.errors import ConfigError
 from dmf.tasks import SampleCase, Segmentation
 from dmf.tasks.pictures import encode_png
 
@@ -163,3 +166,11 @@ def test_all_classes_but_the_background_are_stored_for_every_image():
 
 def test_logits_that_are_no_numbers_are_stored_as_nothing_found(task):
     assert (lesion_bits(torch.full((1, 2, 2, 2), torch.nan), task) == 0).all()
+
+
+@pytest.mark.parametrize("fusion", [{"terms": "ce;unified-focal,rare=3"}, {"auxiliary": "combo,rare=0:1"}])
+def test_a_rare_class_that_does_not_exist_is_refused_before_the_first_step(fusion):
+    with pytest.raises(ConfigError, match="Name some of them, not all") as caught:
+        Segmentation(["background", "lesion"]).bank(build(FusionConfig, fusion))
+    assert caught.value.field == "rare"
+    Segmentation(["background", "a", "b", "c"]).bank(build(FusionConfig, fusion))
