@@ -168,7 +168,7 @@ def test_logits_that_are_no_numbers_are_stored_as_nothing_found(task):
     assert (lesion_bits(torch.full((1, 2, 2, 2), torch.nan), task) == 0).all()
 
 
-@pytest.mark.parametrize("fusion", [{"terms": "ce;unified-focal,rare=3"}, {"auxiliary": "combo,rare=0:1"}])
+@pytest.mark.parametrize("fusion", [{"terms": ["ce", "unified-focal,rare=3"]}, {"auxiliary": "combo,rare=0:1"}])
 def test_a_rare_class_that_does_not_exist_is_refused_before_the_first_step(fusion):
     with pytest.raises(ConfigError, match="Name some of them, not all") as caught:
         Segmentation(["background", "lesion"]).bank(build(FusionConfig, fusion))
