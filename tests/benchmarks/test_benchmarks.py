@@ -30,6 +30,7 @@ ROWS = {
     ],
     "fusing": ["step, bayesian, a mask", "step of 4 micro-batches", "step of two processes (DDP, gloo"],
     "lockstep": ["4 runs of 2 steps"],
+    "growing": ["3 epochs of 16:24:32 px"],
     "study": ["2 configurations of one repeat, 1 epochs"],
     "scenes": [
         "scene “Why weights adapt”",
