@@ -99,6 +99,18 @@ PRESETS: dict[str, Preset] = {
         ("fixed,weights=1:0:0", "fixed", f"fixed,weights={HAND_TUNED}", "cov"),
         SYNTHESIS,
     ),
+    "rare": Preset(
+        "Four ways to help a rare class",
+        "Cross-entropy, with Dice, focal Tversky and unified focal loss on four classes: open Class imbalance below the "
+        "pictures, and watch the recall of the rarest.",
+        (
+            "fixed,terms=ce",
+            "fixed,terms=ce:dice",
+            "fixed,terms=focal-tversky",
+            "fixed,terms=unified-focal",
+        ),
+        {"dataset": "phantom-4", "auxiliary": "none", "image_size": 64, "filters": 8, "epochs": 30, "lr": 0.002},
+    ),
     "notebook": Preset(
         "The authors' notebook",
         "The paper's rules with every setting in which the authors' published code departs from the paper.",
