@@ -101,8 +101,8 @@ PRESETS: dict[str, Preset] = {
     ),
     "rare": Preset(
         "Four ways to help a rare class",
-        "Cross-entropy, with Dice, focal Tversky and unified focal loss on four classes: watch the recall of the rarest "
-        "under Class imbalance, below the pictures.",
+        "Cross-entropy, with Dice, focal Tversky and unified focal loss on four classes: watch the recall of the "
+        "rarest under Class imbalance, below the pictures.",
         (
             "fixed,terms=ce",
             "fixed,terms=ce:dice",

@@ -1,0 +1,58 @@
+"""Class imbalance in a real browser: choose network, attention and growing images, see the jump and a rare class."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dmf.records import RunState
+from dmf.runs import RunStore
+
+pytestmark = pytest.mark.browser
+
+FIELDS = {
+    "Use only the first cases": 40,
+    "Image size": 32,
+    "Growing image sizes": "16,32",
+    "Filters": 4,
+    "Batch size": 4,
+    "Epochs": 4,
+    "CPU threads": 1,
+}
+
+
+def test_choose_network_attention_and_sizes_see_the_jump_and_what_is_found_of_a_rare_class(
+    app_server: str, store: RunStore, watched: Callable[..., Any], choose: Callable[[Any, str], None]
+) -> None:
+    seen = watched(f"{app_server}/train")
+    page, until = seen.page, seen.until
+    page.get_by_role("button", name="Start training").wait_for()
+    sidebar = page.get_by_test_id("stSidebar")
+    choose(page.get_by_role("combobox", name="Dataset", exact=True), "phantom 4")
+    page.get_by_text("More", exact=True).click()
+    choose(page.get_by_role("combobox", name="Model", exact=True), "segnet")
+    choose(page.get_by_role("combobox", name="Attention", exact=True), "gate")
+    for label, value in FIELDS.items():
+        field = page.get_by_label(label, exact=True)
+        field.fill(str(value))
+        field.press("Enter")
+        sidebar.get_by_text("steps per epoch").wait_for()
+    seen.press("Start training")
+    until(lambda: "experiment=e-" in page.evaluate("location.search"), "the experiment in the address")
+    experiment = store.experiment(seen.experiment)
+    assert experiment.config["model"] | {"model": "segnet", "attention": "gate"} == experiment.config["model"]
+    assert experiment.config["data"]["sizes"] == [16, 32]
+    ids = [run.id for run in experiment.runs]
+    until(lambda: all(run.state is RunState.FINISHED for run in store.experiment(seen.experiment).runs), "the end", 300)
+    jumps = [event for event in store.events(ids) if event.kind == "size"]
+    assert [(event.run, event.step, event.data["value"]) for event in jumps] == [(id, 14, 32) for id in ids]
+
+    bar = page.locator(".st-key-imbalance")
+    for address in ("", f"{app_server}/compare?runs={','.join(ids)}"):
+        if address:
+            page.goto(address)
+        bar.get_by_text("Class imbalance").click()
+        bar.get_by_role("table", name="Recall by size").wait_for()
+        until(lambda: bar.locator("canvas, svg.marks").count() >= 2, "both charts")
+        bar.get_by_text("Average precision:").wait_for()
+    assert page.get_by_test_id("stException").count() == 0
