@@ -33,6 +33,7 @@ from dmf.schedule import SCHEDULES, build_schedule
 from dmf.seeding import derive
 from dmf.tasks import TASKS, SampleCase, Task, find_task
 from dmf.tasks.feed import Feed
+from dmf.terms import LossBank
 from dmf.training import Numerics, Plan, TrainingRun
 from dmf.training.environment import environment as describe_environment
 from dmf.training.gradients import GradientProbe
@@ -104,7 +105,9 @@ def validate(config: ExperimentConfig) -> None:
     for run in config.runs:
         with attribute_errors_to("weighting"):
             build_fusion(run.fusion)
-        task.bank(run.fusion)
+        bank = task.bank(run.fusion)
+        if isinstance(bank, LossBank):
+            bank.require_size(min(sizes), min(sizes))
 
 
 def build_task(config: ExperimentConfig, dataset: Dataset) -> Task:

@@ -112,7 +112,8 @@ class DataConfig(FrozenConfig):
                 f"{self.sizes[-1]}; let the sizes end there, or change the image size"
             )
         if self.fold is not None and self.fold > self.folds:
-            raise ValueError(f"fold: there are {self.folds} folds, got {self.fold}; raise folds, or choose another")
+            held = "is 1 fold, the split itself" if self.folds == 1 else f"are {self.folds} folds"
+            raise ValueError(f"fold: there {held}, got {self.fold}; raise folds, or choose another")
         again = [size for size, following in pairwise(self.sizes) if size == following]
         if again:
             raise ValueError(f"sizes: {again[0]} follows itself; each size has an equal share of the epochs already")

@@ -77,7 +77,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dmf.plugins": {"dmf.data", "dmf.models", "dmf.terms", "dmf.weighting", "dmf.tasks"},
     "dmf.build": {
         "dmf.plugins",
-        *("dmf.data", "dmf.models", "dmf.weighting", "dmf.fusion", "dmf.optimizers"),
+        *("dmf.data", "dmf.models", "dmf.terms", "dmf.weighting", "dmf.fusion", "dmf.optimizers"),
         *("dmf.tasks", "dmf.tasks.feed"),
         *("dmf.training", "dmf.runs", "dmf.replay", "dmf.analysis"),
     },

@@ -84,6 +84,16 @@ class LossBank(nn.Module):
         """What the losses of this step share."""
         return self._shared(output, target)
 
+    def require_size(self, height: int, width: int) -> None:
+        """Refuse images that are too small for one of the losses.
+
+        Raises:
+            ConfigError: With the way out.
+        """
+        for loss in (*self.terms, self.auxiliary):
+            if isinstance(loss, Loss):
+                loss.require_size(height, width)
+
     def forward(self, output: Tensor, target: Tensor) -> Parts:
         prediction = self.prediction(output, target)
         terms = [_value(name, loss, prediction) for name, loss in zip(self.names, self.terms, strict=True)]

@@ -38,6 +38,13 @@ class Loss(nn.Module, ABC, Generic[P]):
     def forward(self, prediction: P) -> Tensor:
         """The loss of one step."""
 
+    def require_size(self, height: int, width: int) -> None:  # most losses take any
+        """Refuse images that are too small to be compared, so that it is said before training.
+
+        Raises:
+            ConfigError: With the way out.
+        """
+
     @classmethod
     def from_options(cls, options: Options, class_ratios: Sequence[float] | None = None) -> Self:
         """Build the loss.

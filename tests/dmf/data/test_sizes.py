@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from dmf.build import validate
 from dmf.config import DataConfig
 from dmf.config_text import parse
 from dmf.data import build_dataset, prepare
@@ -42,6 +43,14 @@ def test_the_image_size_is_the_last_of_them() -> None:
     assert parse(DataConfig, {"sizes": "32,48,64"}).image_size == 64
     assert parse(DataConfig, {"sizes": "64", "image_size": "64"}).sizes == (64,)
     assert parse(DataConfig, {"sizes": ""}).image_size == 128
+
+
+@pytest.mark.parametrize("own", [{"terms": "l1,ms-ssim"}, {"auxiliary": "ms-ssim"}])
+def test_a_size_that_is_too_small_for_a_loss_is_refused_before_training(tiny, task_texts, own) -> None:
+    texts = task_texts["synthesis"] | {"sizes": "16,96", "image_size": "96"} | own
+    with pytest.raises(ConfigError, match=r"4 scales of an image of 16 x 16 pixels leave less than the window"):
+        validate(tiny(**texts))
+    validate(tiny(**task_texts["synthesis"] | {"image_size": "96"} | own))
 
 
 @pytest.mark.parametrize(

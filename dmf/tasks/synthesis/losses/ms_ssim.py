@@ -55,14 +55,16 @@ class MultiScaleSSIM(SynthesisLoss):
         self.window = Window(window, sigma, padding)
         self.data_range = data_range
 
-    def forward(self, prediction: SynthesisPrediction) -> Tensor:
-        height, width = prediction.output.shape[-2:]
+    def require_size(self, height: int, width: int) -> None:
         if min(height, width) >> (self.scales - 1) < self.window.size:
             raise ConfigError(
                 f"{self.scales} scales of an image of {height} x {width} pixels leave less than the window of "
                 f"{self.window.size} pixels. Take fewer scales, a smaller window, or larger images.",
                 "scales",
             )
+
+    def forward(self, prediction: SynthesisPrediction) -> Tensor:
+        self.require_size(*prediction.output.shape[-2:])
         means = []
         for level in range(self.scales):
             found = similarity(prediction.moments(self.window, level), self.data_range)

@@ -46,5 +46,8 @@ class SSIM(SynthesisLoss):
         self.window = Window(window, sigma, padding)
         self.data_range = data_range
 
+    def require_size(self, height: int, width: int) -> None:
+        self.window.refuse_small(height, width)
+
     def forward(self, prediction: SynthesisPrediction) -> Tensor:
         return 1 - similarity(prediction.moments(self.window), self.data_range).ssim.mean()
