@@ -69,7 +69,8 @@ def keeps_zoom(page: Any, kind: str) -> bool:
     """Whether the part of x that a drag has zoomed to is still shown two ticks later."""
     for _ in range(5):  # a tick may come between pressing and releasing
         wait_for_tick(page, tick(page) + 1)
-        box = page.locator(DRAWN[kind]).first.bounding_box()
+        # None for a moment at each tick, when a chart of plotly is made anew.
+        box = until(page.locator(DRAWN[kind]).first.bounding_box, "the chart")
         middle = box["y"] + box["height"] / 2
         page.mouse.move(box["x"] + 0.4 * box["width"], middle)
         page.mouse.down()
