@@ -4,7 +4,7 @@ Settings change before and after the kills. The uninterrupted race is given the 
 """
 
 import random
-import select
+import selectors
 import sqlite3
 import subprocess
 import sys
@@ -131,7 +131,9 @@ def attempts_with_changes(store, id):
 
 
 def has_line(pipe):
-    return bool(select.select([pipe], [], [], 0)[0])
+    with selectors.DefaultSelector() as selector:  # select() takes no descriptor above 1023, and a worker has many
+        selector.register(pipe, selectors.EVENT_READ)
+        return bool(selector.select(0))
 
 
 def wait_for(condition):
