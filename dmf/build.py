@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,7 @@ def validate(config: ExperimentConfig) -> None:
     resolve_device(config.training.device)
     network = build_network(config, dataset.in_channels, task)
     sizes = config.data.sizes or (config.data.image_size,)
+    require_sizes(network, sizes[:-1], dataset.in_channels, config.model.model)
     require_batches(network, sizes, config.training.batch_size, dataset.in_channels, config.model.model)
     first_epochs(config.data.sizes, config.training.epochs)
     require_classes(config.training.oversample, are_classes=dataset.target == "classes")
@@ -135,9 +137,7 @@ def build_network(config: ExperimentConfig, in_channels: int, task: Task) -> tor
         ConfigError: If the network does not exist, or cannot be as ``config`` says.
     """
     size, seed = config.data.image_size, config.training.seed
-    network = task.network(build_model(config.model, in_channels, task.output_channels, size, seed))
-    require_sizes(network, config.data.sizes[:-1], in_channels, config.model.model)
-    return network
+    return task.network(build_model(config.model, in_channels, task.output_channels, size, seed))
 
 
 def build_optimizer(config: ExperimentConfig) -> OptimizerKind:
@@ -174,7 +174,7 @@ def watched_metric(config: ExperimentConfig, task: Task) -> str:
     try:
         better = task.metric_info(name).better
     except KeyError:
-        raise ConfigError(f"{unknown('metric', name, task.metrics)}", "watch") from None
+        raise ConfigError(unknown("metric", name, task.metrics), "watch") from None
     if better is None:
         raise ConfigError(f"watch: {name} is no score of which values are better.", "watch")
     return name
@@ -447,8 +447,8 @@ def build_workbench(config: ExperimentConfig, on_progress: Callable[[int, int], 
     indices = split_cases(dataset, data.cases, config.data, seed, on_progress=on_progress)
     device_data = DeviceData(data, choice.device, channels_last=choice.channels_last)
     smaller = [
-        (stage.first_epoch, DeviceData(stage.data, choice.device, channels_last=choice.channels_last))
-        for stage in stages[:-1]
+        (later.first_epoch, DeviceData(stage.data, choice.device, channels_last=choice.channels_last))
+        for stage, later in pairwise(stages)
     ]
     feed = Feed(
         data,
@@ -460,7 +460,7 @@ def build_workbench(config: ExperimentConfig, on_progress: Callable[[int, int], 
         augment=Augment(config.training.augment, config.training.augment_strength, seed)
         if config.training.augment
         else None,
-        growing=[*smaller, (stages[-1].first_epoch, device_data)] if smaller else (),
+        smaller=smaller,
     )
     task = build_task(config, dataset)
     task.learn(data, indices.train)

@@ -70,12 +70,6 @@ def turned(data: Mapping[str, Any], name: Name = str) -> str:
     return change if before and data["field"] == "weighting" else f"{_change_of(data)} {change}"
 
 
-def _resized(data: Mapping[str, Any]) -> str:
-    return (
-        f"images {data['before']} → {data['value']} px: losses change their scale, and rules that remember them react"
-    )
-
-
 def refused(data: Mapping[str, Any], name: Name = str) -> str:
     """A setting that could not be changed, and why."""
     return f"{_change_of(data)} not changed to {_value(data.get('value'), name)}: {data['reason']}"
@@ -107,17 +101,17 @@ def _say(event: Event, name: Name) -> tuple[str, str] | None:
             said = f"Step skipped: {' and '.join(map(name, data['losses']))} not finite", "warning"
         case "flat":
             said = f"{name(data['loss'])} has not moved for {data['steps']} steps", "warning"
-        case "refused" | "not_kept":
-            said = _begun(refused(data, name) if event.kind == "refused" else str(data["reason"])), "warning"
-        case "knob" | "size":
-            said = _begun(_resized(data) if event.kind == "size" else turned(data, name)), "change"
-        case "lr_fell" | "stopped_early":
-            said = _stood_still(data)
+        case "refused":
+            said = _begun(refused(data, name)), "warning"
+        case "not_kept":
+            said = _begun(str(data["reason"])), "warning"
+        case "knob":
+            said = _begun(turned(data, name)), "change"
+        case "size":
+            sizes = f"Images {data['before']} → {data['value']} px"
+            said = f"{sizes}: losses change their scale, and rules that remember them react", "change"
+        case "lr_fell":
+            said = f"{data['metric']} has stood still: learning rate → {data['value']:g}", "change"
+        case "stopped_early":
+            said = f"Ended early: no better {data['metric']} for {data['patience']} epochs", "state"
     return said
-
-
-def _stood_still(data: Mapping[str, Any]) -> tuple[str, str]:
-    """What came of a watched score that has not become better: the run ends, or its learning rate falls."""
-    if "patience" in data:
-        return f"Ended early: no better {data['metric']} for {data['patience']} epochs", "state"
-    return f"{data['metric']} has stood still: learning rate → {data['value']:g}", "change"

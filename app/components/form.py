@@ -30,10 +30,8 @@ from dmf.config_text import to_text
 from dmf.errors import DMFError
 from dmf.options import Options, default_of
 
-MODELS = (
-    *("unet", "fcn", "segnet", "deeplabv3", "deeplabv3plus", "fpn-mask"),
-    *("smp:unet/resnet18", "smp:unetplusplus/resnet18", "smp:fpn/resnet18", "smp:deeplabv3plus/resnet18"),
-)
+ZOO = ("smp:unet/resnet18", "smp:unetplusplus/resnet18", "smp:fpn/resnet18", "smp:deeplabv3plus/resnet18")
+"""Of the hundreds of networks of segmentation-models-pytorch, those that stand in the menu."""
 
 AT_TOP = ("dataset", "image_size", "epochs", "batch_size", "seed", "device")
 """Fields of data, network and training that stand above "More"."""
@@ -156,6 +154,13 @@ def _in_pairs(model: type, names: Sequence[str], slots: Slots) -> dict[str, Any]
     return values
 
 
+def _models(choices: Choices) -> tuple[str, ...]:
+    """Networks to choose from: ours, some of the zoo, then those of plug-ins."""
+    added = choices.added.get("model", ())
+    ours = (name for name in choices.names["model"] if name not in added and "<" not in name)
+    return (*ours, *ZOO, *added)
+
+
 def _more(
     dataset: str, choices: Choices, methods: Mapping[str, tuple[str, ...]], slots: Slots
 ) -> tuple[dict[str, Any], str]:
@@ -164,7 +169,7 @@ def _more(
         model, names = MORE.get(group, (FusionConfig, ()))
         st.markdown(f"**{group}**")
         for name in (*names, *methods.get(group, ())):
-            menus = {"model": (*MODELS, *choices.added.get("model", ()))}
+            menus = {"model": _models(choices)}
             menus |= {kind: choices.names[kind] for kind in ("schedule", *CHOSEN_FOR_ALL)}
             values[name] = field(model, name, slots, menus.get(name))
             for part in CHOSEN_FOR_ALL:  # what the chosen one has of its own

@@ -76,7 +76,7 @@ class Augment:
             grid = torch.einsum("bij,bhwj->bhwi", turn, grid)
         if "crop" in self.names:
             scale = 1 - min(0.9, CROP * self.strength) * self._uniform(step, "crop", count)
-            centre = self._centres(targets, step) if targets.ndim == 3 else 2 * self._uniform(step, "at", count, 2) - 1
+            centre = self._centres(targets, step)
             room = (1 - scale)[:, None]
             centre = torch.maximum(torch.minimum(centre, room), -room)  # the square stays within the image
             grid = scale[:, None, None, None] * grid + centre[:, None, None]
@@ -87,9 +87,14 @@ class Augment:
         return grid
 
     def _centres(self, targets: Tensor, step: int) -> Tensor:
-        """(B, 2) anywhere, or in every other image where anything is not background, a pixel of that."""
+        """(B, 2) anywhere, or in every other image where anything is not background, a pixel of that.
+
+        Targets that are images themselves, (B, C, S, S), have no background.
+        """
         count, size = len(targets), targets.shape[-1]
         centres = 2 * self._uniform(step, "at", count, 2) - 1
+        if targets.ndim > 3:
+            return centres
         chosen = self._uniform(step, "which", count, 2)
         for place, mask in enumerate(targets.cpu()):
             pixels = ((mask > 0) & (mask != IGNORE)).nonzero()

@@ -15,12 +15,10 @@ class Stage:
 
     Attributes:
         first_epoch: Counted from 0.
-        size: Side of its training images, in pixels.
-        data: Those images; the cases are those of every other stage, in their order.
+        data: Its training images; the cases are those of every other stage, in their order.
     """
 
     first_epoch: int
-    size: int
     data: PreparedData
 
 
@@ -69,5 +67,5 @@ def prepare_stages(
                 on_progress(place * cases + done, len(sizes) * cases)
 
         alone = config.model_copy(update={"image_size": size, "sizes": ()})
-        stages.append(Stage(first, size, prepare(dataset, alone, on_progress=progress)))
+        stages.append(Stage(first, prepare(dataset, alone, on_progress=progress)))
     return tuple(stages)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import cached_property, partial
 from os.path import commonprefix
 from pathlib import Path, PurePosixPath
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, cast
 
 from pydantic import Field
 
@@ -66,7 +66,7 @@ class SlicedVolumes(Dataset):
 
     def __init__(self, root: Path | None = None, seed: int = 0, **options: OptionValue) -> None:
         super().__init__(root, seed, **options)
-        self.axis: Axis = self.said("axis")  # type: ignore[assignment]  # as declared
+        self.axis = cast("Axis", self.said("axis"))
         with refusing(self, "slices"):
             self._step = _parse_slices(self.said("slices"), self.marks)
         with refusing(self, "group"):

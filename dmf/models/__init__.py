@@ -57,11 +57,17 @@ class _FromScratch:
         return self._network(in_channels, classes, config.filters, image_size, config.attention)
 
 
-def _build_smp(config: ModelConfig, in_channels: int, classes: int, image_size: int) -> nn.Module:
-    return build_smp(config.model, in_channels, classes, image_size, config.pretrained, config.attention)
+class _OfTheZoo:
+    """The factory of every network of segmentation-models-pytorch."""
+
+    attentions = ("none", "scse")
+
+    def __call__(self, config: ModelConfig, in_channels: int, classes: int, image_size: int) -> nn.Module:
+        pretrained, attention = config.pretrained, config.attention
+        return build_smp(config.model, in_channels, classes, image_size, pretrained=pretrained, attention=attention)
 
 
-_build_smp.attentions = ("none", "scse")  # type: ignore[attr-defined]
+_of_the_zoo = _OfTheZoo()
 
 MODELS: Registry[nn.Module] = Registry(
     "model",
@@ -72,7 +78,7 @@ MODELS: Registry[nn.Module] = Registry(
         "deeplabv3": _FromScratch(DeepLabV3),
         "deeplabv3plus": _FromScratch(DeepLabV3Plus),
         "fpn-mask": _FromScratch(FPNMask),
-        "smp:<architecture>/<encoder>": _build_smp,
+        "smp:<architecture>/<encoder>": _of_the_zoo,
     },
 )
 """Name, or form of the name, to a factory of ``(config, in_channels, classes, image_size)``.
@@ -138,7 +144,7 @@ def attentions_of(factory: Callable[..., nn.Module]) -> tuple[str, ...]:
 
 def _factory(name: str) -> Callable[..., nn.Module]:
     if name.startswith(PREFIX):
-        return _build_smp
+        return _of_the_zoo
     if name not in MODELS:
         raise UnknownNameError(unknown("model", name, MODELS), field="model")
     return MODELS[name]

@@ -66,8 +66,7 @@ class AttentionGate(Attention):
         inner = max(channels // 2, 1)
         self.of_features = nn.Conv2d(channels, inner, 1, bias=False)
         self.of_gating = nn.Conv2d(gating_channels, inner, 1)
-        self.psi = nn.Conv2d(inner, 1, 1)
-        nn.init.constant_(self.psi.bias, OPEN)  # type: ignore[arg-type]
+        self.psi = _opened(nn.Conv2d(inner, 1, 1))
 
     def weights(self, features: Tensor, gating: Tensor | None) -> Tensor:
         if gating is None:
@@ -89,9 +88,8 @@ class SpatialAttention(Attention):
 
     def __init__(self) -> None:
         super().__init__()
-        self.look = nn.Conv2d(2, 1, REACH, padding=REACH // 2)
+        self.look = _opened(nn.Conv2d(2, 1, REACH, padding=REACH // 2))
         nn.init.zeros_(self.look.weight)
-        nn.init.constant_(self.look.bias, OPEN)  # type: ignore[arg-type]
 
     def weights(self, features: Tensor, gating: Tensor | None) -> Tensor:
         return torch.sigmoid(self.look(torch.cat((features.mean(1, keepdim=True), features.amax(1, keepdim=True)), 1)))
@@ -228,6 +226,13 @@ def share_on(passes: Tensor, mask: Tensor) -> Tensor:
     fine = F.interpolate(passes.float(), size=mask.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
     total = fine.sum((-2, -1))
     return (fine * mask).sum((-2, -1)) / torch.where(total > 0, total, 1)
+
+
+def _opened(convolution: nn.Conv2d) -> nn.Conv2d:
+    """The same, with a bias that lets nearly everything pass."""
+    assert convolution.bias is not None
+    nn.init.constant_(convolution.bias, OPEN)
+    return convolution
 
 
 def _is_attention(module: nn.Module) -> bool:

@@ -11,13 +11,11 @@ from torch import nn
 from dmf.errors import ConfigError, UnknownNameError
 
 PREFIX = "smp:"
-
-
 SCSE = "decoder_attention_type"  # the option of architectures whose decoder can have it
 
 
-def build_smp(  # noqa: PLR0917  # as every factory of networks, then what only these have
-    name: str, in_channels: int, classes: int, image_size: int, pretrained: bool = False, attention: str = "none"
+def build_smp(
+    name: str, in_channels: int, classes: int, image_size: int, *, pretrained: bool = False, attention: str = "none"
 ) -> nn.Module:
     """Build a network of segmentation-models-pytorch.
 

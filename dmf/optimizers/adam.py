@@ -1,13 +1,8 @@
 """Adam."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from dmf.optimizers.base import OptimizerKind
-
-if TYPE_CHECKING:
-    from torch import Tensor
-    from torch.optim import Optimizer
 
 
 class Adam(OptimizerKind):
@@ -20,8 +15,3 @@ class Adam(OptimizerKind):
     """
 
     title: ClassVar[str] = "Adam"
-
-    def of(self, parameters: "Iterable[Tensor]", lr: float) -> "Optimizer":
-        from torch.optim import Adam as Torchs
-
-        return Torchs(parameters, lr=lr, fused=True, **self.options)

@@ -1,16 +1,11 @@
 """Adam with weight decay of its own."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
 from dmf.optimizers.base import OptimizerKind, OptimizerOptions
 from dmf.options import NonNegative, Options, slider
-
-if TYPE_CHECKING:
-    from torch import Tensor
-    from torch.optim import Optimizer
 
 
 class AdamWOptions(OptimizerOptions):
@@ -33,8 +28,3 @@ class AdamW(OptimizerKind):
 
     title: ClassVar[str] = "AdamW"
     declares: ClassVar[type[Options]] = AdamWOptions
-
-    def of(self, parameters: "Iterable[Tensor]", lr: float) -> "Optimizer":
-        from torch.optim import AdamW as Torchs
-
-        return Torchs(parameters, lr=lr, fused=True, **self.options)

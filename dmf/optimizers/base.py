@@ -1,6 +1,5 @@
 """What every optimizer declares, and how it is made."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -24,7 +23,7 @@ class OptimizerOptions(Options):
     )
 
 
-class OptimizerKind(ABC):
+class OptimizerKind:
     """Makes an optimizer of torch that can skip a step by ``found_inf``.
 
     Attributes:
@@ -38,6 +37,9 @@ class OptimizerKind(ABC):
     def __init__(self, **options: Any) -> None:
         self.options = self.declares.of_words(options).by_word
 
-    @abstractmethod
     def of(self, parameters: "Iterable[Tensor]", lr: float) -> "Optimizer":
-        """A fresh one of these parameters, with learning rate ``lr``."""
+        """A fresh one of these parameters, with learning rate ``lr``: torch's own of this title, unless overridden."""
+        import torch
+
+        made: Optimizer = getattr(torch.optim, self.title)(parameters, lr=lr, fused=True, **self.options)
+        return made

@@ -22,8 +22,8 @@ class Feed:
         indices: Which cases are in which split.
         batch_size: Images per batch.
         seed: Decides, with the epoch, the order.
-        growing: First epoch and training images of each size where they grow, see :mod:`dmf.data.sizes`; everything
-            else, evaluation above all, has those of ``device_data``. Empty where they do not.
+        smaller: Training images that later ones replace, each with the epoch that it ends before, see
+            :mod:`dmf.data.sizes`. From then on, and in all evaluation, they are those of ``device_data``.
         shares: (n,) how often each training case comes; None is each once an epoch.
         augment: What is made of the training batch of a step before a network sees it.
 
@@ -39,7 +39,7 @@ class Feed:
         *,
         batch_size: int,
         seed: int,
-        growing: Sequence[tuple[int, DeviceData]] = (),
+        smaller: Sequence[tuple[int, DeviceData]] = (),
         shares: NDArray[np.float64] | None = None,
         augment: Callable[[Batch, int], Batch] | None = None,
     ) -> None:
@@ -47,7 +47,7 @@ class Feed:
         self._training = TrainingBatches(device_data, indices.train, batch_size, seed, shares)
         self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, dtype=np.int64))
         self.batch_size = batch_size
-        self._growing, self._augment = tuple(growing), augment
+        self._smaller, self._augment = tuple(smaller), augment
 
     @property
     def steps_per_epoch(self) -> int:
@@ -74,14 +74,14 @@ class Feed:
     def size_change(self, step: int) -> tuple[int, int] | None:
         """Side of the training images before and from ``step`` on, where it changes there."""
         epoch, position = divmod(step, self.steps_per_epoch)
-        if position or not epoch or not self._growing:
+        if position or not epoch:
             return None
         before, now = self._data_of(epoch - 1).image_size, self._data_of(epoch).image_size
         return None if before == now else (before, now)
 
     def _data_of(self, epoch: int) -> DeviceData:
         """The training images of an epoch."""
-        return next((data for first, data in reversed(self._growing) if first <= epoch), self._device_data)
+        return next((data for end, data in self._smaller if epoch < end), self._device_data)
 
     def evaluation(self, split: Split) -> Iterator[Batch]:
         """Every case of a split once; the last batch may be smaller."""

@@ -27,16 +27,11 @@ def test_choose_network_attention_and_sizes_see_the_jump_and_what_is_found_of_a_
     seen = watched(f"{app_server}/train")
     page, until = seen.page, seen.until
     page.get_by_role("button", name="Start training").wait_for()
-    sidebar = page.get_by_test_id("stSidebar")
     choose(page.get_by_role("combobox", name="Dataset", exact=True), "phantom 4")
     page.get_by_text("More", exact=True).click()
     choose(page.get_by_role("combobox", name="Model", exact=True), "segnet")
     choose(page.get_by_role("combobox", name="Attention", exact=True), "gate")
-    for label, value in FIELDS.items():
-        field = page.get_by_label(label, exact=True)
-        field.fill(str(value))
-        field.press("Enter")
-        sidebar.get_by_text("steps per epoch").wait_for()
+    seen.fill_in((), FIELDS)
     seen.press("Start training")
     until(lambda: "experiment=e-" in page.evaluate("location.search"), "the experiment in the address")
     experiment = store.experiment(seen.experiment)

@@ -107,12 +107,9 @@ class Segmentation(Task):
 
     def bank(self, config: FusionConfig) -> "nn.Module":
         from dmf.tasks.segmentation.losses import build_bank
-        from dmf.tasks.segmentation.losses.balance import RareClasses
 
         bank = build_bank(config, self.ratios, self.ignore)
-        for loss in bank.modules():  # that a class does not exist is known before the first step
-            if isinstance(rare := getattr(loss, "rare", None), RareClasses):
-                rare.numbers(len(self.class_names))
+        bank.require_classes(len(self.class_names))
         return bank
 
     def learn(self, data: "PreparedData", training: NDArray[np.int64]) -> None:

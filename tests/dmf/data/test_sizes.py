@@ -29,10 +29,10 @@ def test_every_size_is_made_of_the_originals_of_the_same_cases(home) -> None:
     config = parse(DataConfig, {"dataset": "phantom,images=9", "sizes": "16,24,32", "limit": 5})
     done: list[tuple[int, int]] = []
     stages = prepare_stages(build_dataset(config), config, 6, on_progress=lambda *step: done.append(step))
-    assert [(stage.first_epoch, stage.size) for stage in stages] == [(0, 16), (2, 24), (4, 32)]
+    assert [(stage.first_epoch, stage.data.images.shape[-1]) for stage in stages] == [(0, 16), (2, 24), (4, 32)]
     assert done == [(number, 15) for number in range(1, 16)]
-    for stage in stages:
-        alone = DataConfig(dataset="phantom", dataset_options={"images": 9}, image_size=stage.size, limit=5)
+    for size, stage in zip(config.sizes, stages, strict=True):
+        alone = DataConfig(dataset="phantom", dataset_options={"images": 9}, image_size=size, limit=5)
         expected = prepare(build_dataset(alone), alone)
         assert stage.data.cases == expected.cases
         np.testing.assert_array_equal(stage.data.images, expected.images)

@@ -18,7 +18,13 @@ from dmf.tasks.segmentation.metrics.imbalance import PrecisionRecall
 
 def balance_of(run: SegmentedRun, split: str) -> Balance | None:
     """How the classes share the pixels of a split, and what a run finds of them; None before they were counted."""
-    scores = scores_to_look_at(store(), run.id, split)
+    here = store()
+    return _balance(here, str(here.url), run.id, split, stamp_of([run]))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _balance(_store: RunStore, url: str, id: str, split: str, stamp: tuple[object, ...]) -> Balance | None:
+    scores = scores_to_look_at(_store, id, split)
     if scores is None or scores.counts is None:
         return None
     counts = scores.counts

@@ -184,11 +184,7 @@ def reliability_of(
     """
     if margin is not None and margin < 0:
         raise ValueError(f"`margin` must be at least 0 pixels, got {margin}.")
-    file = store.probabilities(run, which)
-    if file is None:
-        raise DataError(f"Run {run!r} kept no probabilities of its {which} network. Train it with keep_probabilities.")
-    fit = _setting(store, run, "data", "fit", "stretch")
-    return level_reliability(*_level_counts(file, fit, margin, originals))
+    return level_reliability(*_level_counts(store, run, which, originals, margin=margin))
 
 
 def precision_recall_of(
@@ -209,25 +205,27 @@ def precision_recall_of(
         RunNotFoundError: If there is no such run.
         DataError: If no such probabilities were kept, or they or an original cannot be read.
     """
-    file = store.probabilities(run, which)
-    if file is None:
-        raise DataError(f"Run {run!r} kept no probabilities of its {which} network. Train it with keep_probabilities.")
-    fit = _setting(store, run, "data", "fit", "stretch")
-    pixels, members, _ = _level_counts(file, fit, None, originals, number)
+    pixels, members, _ = _level_counts(store, run, which, originals, number=number)
     return precision_recall(pixels, members)
 
 
 def _level_counts(
-    file: Probabilities,
-    fit: Fit,
-    margin: int | None,
+    store: RunStore,
+    run: str,
+    which: Which,
     originals: Callable[[str], Original],
+    *,
+    margin: int | None = None,
     number: int | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
     """(256,) pixels by probability, (256,) those that are of a class, and over how many images.
 
     The class is all but the background together where no number says which.
     """
+    file = store.probabilities(run, which)
+    if file is None:
+        raise DataError(f"Run {run!r} kept no probabilities of its {which} network. Train it with keep_probabilities.")
+    fit = _setting(store, run, "data", "fit", "stretch")
     pixels, members, images = np.zeros(256, np.int64), np.zeros(256, np.int64), 0
     for case in file.cases:
         truth, kept = originals(case).truth, file.read(case)

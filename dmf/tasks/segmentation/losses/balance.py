@@ -118,13 +118,6 @@ def _discount(log_prob: Tensor, focus: float, spared: Tensor | None) -> Tensor:
     return found if spared is None else torch.where(spared > 0, 1, found)
 
 
-def tversky_ratios(counts: tuple[Tensor, Tensor, Tensor], fp_weight: float, fn_weight: float, smooth: float) -> Tensor:
-    """Tversky index of each entry of true positives, predicted and actual pixels, which share one shape."""
-    tp, predicted, actual = counts
-    penalty = fp_weight * (predicted - tp) + fn_weight * (actual - tp)
-    return (tp + smooth) / (tp + penalty + smooth)
-
-
 def emphasised(ratios: Tensor, focus: float) -> Tensor:
     """``(1 - ratio) ** (1 - focus)``: what is missed of nearly complete overlaps counts more, the larger ``focus`` is.
 

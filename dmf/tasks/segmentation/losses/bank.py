@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from dmf.records import IGNORE
+from dmf.tasks.segmentation.losses.base import Loss
 from dmf.tasks.segmentation.losses.prediction import Activation, Counts, Prediction
 from dmf.terms import LossBank as GeneralBank
 from dmf.terms import Parts
@@ -50,6 +51,16 @@ class LossBank(GeneralBank):
         self.counts = counts
         self.ignore = ignore
         self.activation: Activation = activation
+
+    def require_classes(self, count: int) -> None:
+        """Refuse targets of so many classes, where one of the losses can tell before a step.
+
+        Raises:
+            ConfigError: With the way out.
+        """
+        for loss in (*self.terms, self.auxiliary):
+            if isinstance(loss, Loss):
+                loss.require_classes(count)
 
     def prediction(self, output: Tensor, target: Tensor) -> Prediction:
         """Log-probabilities and per-class counts of this step."""

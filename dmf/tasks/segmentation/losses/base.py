@@ -23,6 +23,13 @@ class Loss(GeneralLoss[Prediction]):
         uses_counts: Whether the value comes from per-class counts; it then has no gradient with ``counts="hard"``.
     """
 
+    def require_classes(self, count: int) -> None:
+        """Refuse targets of so many classes, where it can tell before a step; most take any number.
+
+        Raises:
+            ConfigError: With the way out.
+        """
+
 
 def class_weights_of(weights: Sequence[float] | None) -> Tensor | None:
     """(C,) float64 weights of classes; None where there are none.

@@ -79,6 +79,9 @@ class Combo(MeanDice):
         assert isinstance(options, ComboOptions)
         return cls(options.mix, options.balance, rare_classes(options.rare), options.smooth)
 
+    def require_classes(self, count: int) -> None:
+        self.rare.numbers(count)
+
     def forward(self, prediction: Prediction) -> Tensor:
         entropy = balanced_cross_entropy(prediction, self.rare.among(prediction), self.balance, 0)
         return self.mix * entropy + (1 - self.mix) * super().forward(prediction)

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from dmf.errors import ConfigError
 from dmf.options import NonNegative, Options
-from dmf.tasks.segmentation.losses.balance import tversky_ratios
 from dmf.tasks.segmentation.losses.base import require_non_negative
 from dmf.tasks.segmentation.losses.overlap import OverlapOptions, RatioLoss
 
@@ -80,3 +79,10 @@ class Tversky(RatioLoss):
 
     def ratio(self, tp: Tensor, predicted: Tensor, actual: Tensor) -> Tensor:
         return tversky_ratios((tp, predicted, actual), self.fp_weight, self.fn_weight, self.smooth)
+
+
+def tversky_ratios(counts: tuple[Tensor, Tensor, Tensor], fp_weight: float, fn_weight: float, smooth: float) -> Tensor:
+    """Tversky index of each entry of true positives, predicted and actual pixels, which share one shape."""
+    tp, predicted, actual = counts
+    penalty = fp_weight * (predicted - tp) + fn_weight * (actual - tp)
+    return (tp + smooth) / (tp + penalty + smooth)

@@ -15,11 +15,11 @@ from dmf.tasks.segmentation.losses.balance import (
     balanced_cross_entropy,
     emphasised,
     rare_classes,
-    tversky_ratios,
 )
 from dmf.tasks.segmentation.losses.base import require_non_negative
 from dmf.tasks.segmentation.losses.overlap import OverlapLoss, OverlapOptions
 from dmf.tasks.segmentation.losses.prediction import Prediction
+from dmf.tasks.segmentation.losses.tversky import tversky_ratios
 
 
 class UnifiedFocalOptions(OverlapOptions):
@@ -118,6 +118,9 @@ class UnifiedFocal(OverlapLoss):
     def from_options(cls, options: Options, class_ratios: Sequence[float] | None = None) -> Self:
         assert isinstance(options, UnifiedFocalOptions)
         return cls(options.mix, options.balance, options.focus, rare=rare_classes(options.rare), smooth=options.smooth)
+
+    def require_classes(self, count: int) -> None:
+        self.rare.numbers(count)
 
     def forward(self, prediction: Prediction) -> Tensor:
         rare = self.rare.among(prediction)
