@@ -4,6 +4,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -85,7 +86,7 @@ class Trained:
         if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
             raise ValueError(f"`image` must be uint8 of shape (H, W) or (H, W, 3), got {image.dtype} of {image.shape}.")
         if self.channels == 1 and image.ndim == 3:
-            image = np.rint(image @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)  # as OpenCV makes grey of colour
+            image = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)  # as the images of the training
         elif self.channels == 3 and image.ndim == 2:
             image = np.stack([image] * 3, axis=-1)
         seen = torch.from_numpy(_planes(preprocess(image, self.config.data).resized))[None].float() / 255

@@ -1,16 +1,18 @@
 """A trained network looks at pictures of any size."""
 
+import cv2
 import numpy as np
 import pytest
 
 from dmf import build
+from dmf import trained as of_training
+from dmf.data.filtering import preprocess
 from dmf.errors import CheckpointError
 from dmf.jobs import Job, create_experiment
 from dmf.trained import load_trained
 
 
 def trained_run(store, experiment):
-
     made = create_experiment(store, experiment)
     Job(store, made, "me").train()
     return made.runs[0].id
@@ -33,6 +35,15 @@ def test_a_colour_picture_is_seen_in_grey_by_a_network_that_learned_from_grey(st
     trained = load_trained(store, trained_run(store, tiny("mad")))
     grey = np.random.default_rng(0).integers(0, 256, (40, 50), np.uint8)
     np.testing.assert_array_equal(trained.predict(np.stack([grey] * 3, axis=-1)), trained.predict(grey))
+
+
+def test_colours_become_the_same_grey_as_in_training(store, tiny, monkeypatch):
+    network = load_trained(store, trained_run(store, tiny("mad")))
+    colours = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)  # of some, both greys are as near
+    seen = []
+    monkeypatch.setattr(of_training, "preprocess", lambda image, data: (seen.append(image), preprocess(image, data))[1])
+    network.predict(colours)
+    np.testing.assert_array_equal(seen[0], cv2.imdecode(cv2.imencode(".png", colours[..., ::-1])[1], 0))
 
 
 @pytest.mark.parametrize("image", [np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4)), np.zeros(4, np.uint8)])
