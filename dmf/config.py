@@ -272,8 +272,8 @@ class TrainingConfig(FrozenConfig):
 
     @model_serializer(mode="wrap")  # of the whole: one of a field would write what stands at its default
     def _as_text(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        found: dict[str, Any] = write(self)
-        return found | {kind: getattr(self, kind).text for kind in CHOSEN_FOR_ALL if kind in found}
+        dumped: dict[str, Any] = write(self)
+        return dumped | {kind: getattr(self, kind).text for kind in CHOSEN_FOR_ALL if kind in dumped}
 
 
 class FusionConfig(FrozenConfig):
@@ -386,10 +386,10 @@ class FusionConfig(FrozenConfig):
         """
         kind, choice = kind_of(place), self.places[place]
         with declared.of_task(self._task):
-            found = declared.options(kind, choice)
-            if found is None:
+            options = declared.options(kind, choice)
+            if options is None:
                 raise UnknownNameError(unknown(kind, choice.name, declared.registry(kind)), kind)
-        return found
+        return options
 
     def flat(self, *, changed: bool = False, spare: bool = True) -> dict[str, Any]:
         """Everything by one word, from which the same configuration is read again.
@@ -401,23 +401,23 @@ class FusionConfig(FrozenConfig):
             changed: Only what differs from the default.
             spare: Also options of methods that are not chosen.
         """
-        found: dict[str, Any] = {
+        methods: dict[str, Any] = {
             "terms": self.term_names,
             "weighting": self.weighting.name,
             "auxiliary": self.auxiliary.name,
             "schedule": self.schedule.name,
         }
-        own = {name: getattr(self, name) for name in type(self).model_fields if name not in (*found, "spare")}
+        own = {name: getattr(self, name) for name in type(self).model_fields if name not in (*methods, "spare")}
         if changed:
             own = {name: value for name, value in own.items() if value != type(self).model_fields[name].default}
-            found = {
+            methods = {
                 name: value
-                for name, value in found.items()
+                for name, value in methods.items()
                 if getattr(self, name) != type(self).model_fields[name].default
             }
         with declared.of_task(self._task):
             of_methods = gather(self.places, own_fields=type(self).model_fields, changed=changed)
-        return found | own | of_methods | (self.spare if spare else {})
+        return methods | own | of_methods | (self.spare if spare else {})
 
     def recorded(self) -> dict[str, Any]:
         """:meth:`flat` as plain data to be stored, with every option of every method that comes with the program.
@@ -429,8 +429,8 @@ class FusionConfig(FrozenConfig):
             others = {word: default_of(about.info) for word, about in declared.words().items() if about.is_built_in}
         flat = self.flat()
         given = {key.rpartition(".")[2] for key in flat if "." in key}
-        found: dict[str, Any] = to_jsonable({word: value for word, value in others.items() if word not in given} | flat)
-        return found
+        plain: dict[str, Any] = to_jsonable({word: value for word, value in others.items() if word not in given} | flat)
+        return plain
 
     def replace(self, **words: Any) -> Self:
         """The same with other values, by field or word. Another method keeps the options that it shares by name."""

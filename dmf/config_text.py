@@ -122,16 +122,16 @@ def build(model: type[BaseModel], values: Mapping[str, Any]) -> Any:
 
 def problems(error: ValidationError) -> list[tuple[str | None, str]]:
     """Each thing a validation found wrong, as (field, sentence)."""
-    found: list[tuple[str | None, str]] = []
+    faults: list[tuple[str | None, str]] = []
     for item in error.errors():
         field = next((str(part) for part in item["loc"] if isinstance(part, str)), None)
         message = item["msg"].removeprefix("Value error, ")
         head, _, tail = message.partition(": ")
         if field is None and tail and head.replace("_", "").isalnum():
             field, message = head, tail  # a check over several fields begins with the one to blame
-        if not any(known == field for known, _ in found):
-            found.append((field, _sentence(field, message, item)))
-    return found
+        if not any(known == field for known, _ in faults):
+            faults.append((field, _sentence(field, message, item)))
+    return faults
 
 
 def run_changes(text: str) -> dict[str, str]:
@@ -259,10 +259,10 @@ def _models_of(fusion: FusionConfig) -> dict[str, type[Options] | None]:
 
 def _label(fusion: FusionConfig, changes: Mapping[str, str]) -> str:
     """The method, and what a run has of its own; and whatever makes it another method than its name says."""
-    said = {name: value for name, value in changes.items() if name != "weighting"}
+    overrides = {name: value for name, value in changes.items() if name != "weighting"}
     if fusion.weighting.options.get("gradient_of") == "logits":
-        said["gradient_of"] = "logits"
-    return " ".join([fusion.weighting.name, *(f"{name}={value}" for name, value in said.items())])
+        overrides["gradient_of"] = "logits"
+    return " ".join([fusion.weighting.name, *(f"{name}={value}" for name, value in overrides.items())])
 
 
 def experiment(

@@ -62,8 +62,8 @@ class Word:
     @property
     def is_built_in(self) -> bool:
         """Whether a method that comes with this program has it."""
-        found = registry(self.kind)
-        own = [found[name] for name in self.methods if name in found]  # another kind may have the word too
+        members = registry(self.kind)
+        own = [members[name] for name in self.methods if name in members]  # another kind may have the word too
         return any(getattr(method, "__module__", "").startswith("dmf.") for method in own)
 
 
@@ -89,14 +89,14 @@ def current_task() -> str | None:
 def registry(kind: Kind) -> Mapping[str, Any]:
     """The methods of a kind; where several tasks have a loss of one name, that of the current task or the first."""
     module, name = _REGISTRIES[kind]
-    found: Mapping[str, Any] = getattr(importlib.import_module(module), name)
+    members: Mapping[str, Any] = getattr(importlib.import_module(module), name)
     if kind != "loss":
-        return found
+        return members
     losses: dict[str, Any] = {}
-    for one in found.values():
+    for one in members.values():
         losses = {**losses, **{name: loss for name, loss in one.losses().items() if name not in losses}}
     current = _TASK.get()
-    return losses if current is None or current not in found else {**losses, **found[current].losses()}
+    return losses if current is None or current not in members else {**losses, **members[current].losses()}
 
 
 def task(name: str) -> Any | None:
@@ -122,8 +122,8 @@ def method(kind: Kind, name: str) -> Any | None:
 
 def options_model(kind: Kind, name: str) -> type[Options] | None:
     """What a method declares of its options; None where it is not known here."""
-    found = method(kind, name)
-    return None if found is None else _declared(found)
+    member = method(kind, name)
+    return None if member is None else _declared(member)
 
 
 def options(kind: Kind, choice: Choice) -> Options | None:
@@ -149,17 +149,17 @@ def words(kind: Kind | None = None) -> Mapping[str, Word]:
 
 @lru_cache(maxsize=8)  # asked for every field of a form; plug-ins may add methods at any time
 def _words(methods: tuple[tuple[Kind, str, Any], ...]) -> Mapping[str, Word]:
-    found: dict[str, Word] = {}
+    words: dict[str, Word] = {}
     for kind, name, member in methods:
         model = _declared(member)
         for option, word in model.words().items():
-            known = found.get(word)
-            found[word] = (
+            known = words.get(word)
+            words[word] = (
                 replace(known, methods=(*known.methods, name))
                 if known
                 else Word(word, kind, (name,), model.model_fields[option], option)
             )
-    return MappingProxyType(found)
+    return MappingProxyType(words)
 
 
 def _declared(member: Any) -> type[Options]:
@@ -169,8 +169,8 @@ def _declared(member: Any) -> type[Options]:
         return model
     if "_named" not in vars(member):
         member._named = _named(member.__name__, model, named)
-    found: type[Options] = member._named
-    return found
+    own_model: type[Options] = member._named
+    return own_model
 
 
 def _named(title: str, model: type[Options], names: tuple[str, ...]) -> type[Options]:

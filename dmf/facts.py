@@ -80,18 +80,18 @@ def facts(kind: Kind, name: str) -> Facts | None:
     """What is known of a method; None where it is not known here."""
     if not declared.is_loaded(kind):
         return _kept()[0].get((kind, name))
-    found = declared.method(kind, name)
-    if found is None:
+    member = declared.method(kind, name)
+    if member is None:
         return None
-    own = vars(found)  # not what it derives from is called or was published as
+    own = vars(member)  # not what it derives from is called or was published as
     title = own.get("title") or name
     if kind != "weighting":
-        return Facts(title, found.measures if kind == "loss" else found.about)
-    needed = found.losses_needed
+        return Facts(title, member.measures if kind == "loss" else member.about)
+    needed = member.losses_needed
     if needed is not None and needed.option:
-        names = {word: option for option, word in found.declares.words().items()}
-        needed = replace(needed, default=default_of(found.declares.model_fields[names[needed.option]]))
-    behaviour = (needed, found.simplex, found.watches, found.joins, found.looks_twice)
+        names = {word: option for option, word in member.declares.words().items()}
+        needed = replace(needed, default=default_of(member.declares.model_fields[names[needed.option]]))
+    behaviour = (needed, member.simplex, member.watches, member.joins, member.looks_twice)
     return Facts(title, "", own.get("looks_at", ""), own.get("paper"), *behaviour)
 
 
@@ -102,23 +102,23 @@ def built_in(kind: Kind) -> tuple[str, ...]:
 
 def title(name: str) -> str:
     """How a weighting, a loss or a task is written for people; a name that is not known as it is."""
-    found = facts("weighting", name) or facts("loss", name) or declared.task(name)
-    return found.title if found else name
+    member = facts("weighting", name) or facts("loss", name) or declared.task(name)
+    return member.title if member else name
 
 
 def option_title(word: str) -> str | None:
     """What an option is called among those of all methods, ``"CoV: memory of the mean"``; None if none has the word."""
     if not all(declared.is_loaded(kind) for kind in _KINDS):
         return _kept()[1].get(word)
-    found = declared.words().get(word)
-    if found is None:
+    option = declared.words().get(word)
+    if option is None:
         return None
-    called = _called(found)
+    called = _called(option)
     shared = [about.word for about in declared.words().values() if len(about.methods) > 1 and _called(about) == called]
     if shared == [word]:
         return called
-    owner = facts(found.kind, found.methods[0])
-    return f"{owner.title if owner else found.methods[0]}: {_lower(called)}"
+    owner = facts(option.kind, option.methods[0])
+    return f"{owner.title if owner else option.methods[0]}: {_lower(called)}"
 
 
 def _called(option: declared.Word) -> str:
@@ -131,8 +131,8 @@ def _lower(text: str) -> str:
 
 def is_other_at_logits(weighting: str) -> bool:
     """Whether a weighting is another one than the published where it looks at gradients of the logits."""
-    found = facts("weighting", weighting)
-    return found is not None and found.watches
+    about = facts("weighting", weighting)
+    return about is not None and about.watches
 
 
 @cache
@@ -149,15 +149,15 @@ def _read(about: dict[str, Any]) -> Facts:
 
 def in_json() -> str:
     """The text of ``facts.json``: what the methods that come with the program say of themselves now."""
-    found: dict[str, dict[str, object]] = {}
+    document: dict[str, dict[str, object]] = {}
     for kind in _KINDS:
         for name, member in declared.registry(kind).items():
             about = facts(kind, name)
             if about is not None and member.__module__.startswith("dmf."):
-                found.setdefault(kind, {})[name] = asdict(about)
+                document.setdefault(kind, {})[name] = asdict(about)
     built_in = [word for word, about in declared.words().items() if about.is_built_in]
-    found["option"] = {word: called for word in built_in if (called := option_title(word))}
-    return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+    document["option"] = {word: called for word in built_in if (called := option_title(word))}
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":

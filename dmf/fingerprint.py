@@ -28,11 +28,11 @@ def fingerprint(config: ExperimentConfig, run: RunConfig) -> str:
 
 def _of_fusion(fusion: FusionConfig) -> dict[str, Any]:
     """What a fusion has other than the defaults; options of schedules flat, as they were before schedules had any."""
-    found = fusion.model_copy(update={"spare": {}}).model_dump(mode="json", exclude_defaults=True)
+    differing = fusion.model_copy(update={"spare": {}}).model_dump(mode="json", exclude_defaults=True)
     words = declared.words("schedule")
-    if found.pop("schedule", None):
+    if differing.pop("schedule", None):
         own = fusion.options("schedule")
-        found |= {own.words()[name]: value for name, value in to_jsonable(own.changed).items()}
+        differing |= {own.words()[name]: value for name, value in to_jsonable(own.changed).items()}
         if fusion.schedule.name != FusionConfig.model_fields["schedule"].default.name:
-            found["schedule"] = fusion.schedule.name
-    return found | {word: value for word, value in to_jsonable(fusion.spare).items() if word in words}
+            differing["schedule"] = fusion.schedule.name
+    return differing | {word: value for word, value in to_jsonable(fusion.spare).items() if word in words}

@@ -56,8 +56,8 @@ class Settings:
         """What one live setting stands at."""
         if field == "weighting":
             return self.fusion.weighting.name
-        found: float = self.lr if field == "lr" else getattr(self.fusion, field)
-        return found
+        number: float = self.lr if field == "lr" else getattr(self.fusion, field)
+        return number
 
     def stored(self, field: str, asked: float | str) -> float | str:
         """What is stored of a change to ``asked`` that led here: a method with the options that were asked for."""
@@ -96,8 +96,8 @@ def changes_of(events: Iterable[StoredEvent]) -> tuple[SettingChange, ...]:
 
 def plugins_of_changes(events: Iterable[StoredEvent]) -> tuple[PluginConfig, ...]:
     """The plug-ins that were turned to, each once: they are stored with the change, because the run began without."""
-    told = (plugin for event in events if event.kind == "knob" for plugin in event.data.get("plugins", ()))
-    return tuple(dict.fromkeys(PluginConfig.model_validate(plugin) for plugin in told))
+    plugins = (plugin for event in events if event.kind == "knob" for plugin in event.data.get("plugins", ()))
+    return tuple(dict.fromkeys(PluginConfig.model_validate(plugin) for plugin in plugins))
 
 
 class _Row(BaseModel):

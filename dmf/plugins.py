@@ -189,7 +189,7 @@ def plugins_with(names: Mapping[str, Set[str]]) -> tuple[PluginConfig, ...]:
     Raises:
         ConfigError: As :func:`plugins_of`.
     """
-    found = []
+    plugins = []
     for plugin in loaded():
         if any(not names.get(word, frozenset()).isdisjoint(added) for word, added in plugin.names.items()):
             try:
@@ -201,8 +201,8 @@ def plugins_with(names: Mapping[str, Set[str]]) -> tuple[PluginConfig, ...]:
                 ) from error
             if now != plugin.sha256:
                 raise _changed(plugin, now)
-            found.append(PluginConfig(path=str(plugin.path), sha256=plugin.sha256))
-    return tuple(found)
+            plugins.append(PluginConfig(path=str(plugin.path), sha256=plugin.sha256))
+    return tuple(plugins)
 
 
 def registry_of(word: str, member: Any = None) -> Registry[Any]:
@@ -268,17 +268,17 @@ def _run(file: Path, source: bytes, sha256: str) -> ModuleType:
         exec(compile(source, str(file), "exec"), module.__dict__)
     except (Exception, SystemExit) as error:
         if isinstance(error, SyntaxError) and error.filename == str(file):  # it has no frame yet
-            said = f"Plug-in {file}, line {error.lineno}: SyntaxError: {error.msg}"
+            sentence = f"Plug-in {file}, line {error.lineno}: SyntaxError: {error.msg}"
         else:
-            said = reason(error)
+            sentence = reason(error)
         del sys.modules[name]
-        raise _refusal(said if said.startswith("Plug-in ") else f"Plug-in {file}: {said}") from error
+        raise _refusal(sentence if sentence.startswith("Plug-in ") else f"Plug-in {file}: {sentence}") from error
     return module
 
 
 def _members(file: Path, module: ModuleType) -> dict[str, dict[str, Any]]:
     """What a module adds, by the word of its dict; checked in full before anything is added."""
-    found: dict[str, dict[str, Any]] = {}
+    by_word: dict[str, dict[str, Any]] = {}
     for word in WORDS:
         members = getattr(module, word, None)
         if members is None:
@@ -288,16 +288,16 @@ def _members(file: Path, module: ModuleType) -> dict[str, dict[str, Any]]:
         if not isinstance(members, Mapping):
             raise _refusal(f"Plug-in {file}: {word} must be a dict of names, got {type(members).__name__}.")
         for name, member in members.items():
-            for wrong in (*_wrong_name(word, name, member, found), *_wrong_member(word, name, member)):
+            for wrong in (*_wrong_name(word, name, member, by_word), *_wrong_member(word, name, member)):
                 raise _refusal(f"Plug-in {file}: {wrong}")
         if members:
-            found[word] = dict(members)
-    if not found:
+            by_word[word] = dict(members)
+    if not by_word:
         raise _refusal(
             f"Plug-in {file} names nothing. Let it say what it adds, e.g. WEIGHTINGS = {{'mine': MyWeighting}}; it may "
             f"have {', '.join(WORDS[:-1])} and {WORDS[-1]}."
         )
-    return found
+    return by_word
 
 
 def _wrong_name(word: str, name: object, member: object, beside: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

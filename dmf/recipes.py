@@ -65,7 +65,7 @@ def as_events(config: ExperimentConfig, changes: SettingChanges, run: str | None
     with declared.of_task(config.task):
         read = _check(chosen, _typed(chosen))
     pairs = zip(chosen.runs, read.runs, strict=True)
-    named = {said.label: turned for one, said in pairs if (turned := changes.get(one.label))}
+    named = {read_run.label: turned for one, read_run in pairs if (turned := changes.get(one.label))}
     return events_text(named) if named else ""
 
 
@@ -273,8 +273,8 @@ def _after_a_step(fusion: FusionConfig, targets: str) -> str:
 
 def _may(fusion: FusionConfig, fact: str) -> bool:
     """Whether its weighting needs a line of the loop; one that is not known here may, and does nothing if not."""
-    found = declared.method("weighting", fusion.weighting.name)
-    return found is None or bool(getattr(found, fact))
+    method = declared.method("weighting", fusion.weighting.name)
+    return method is None or bool(getattr(method, fact))
 
 
 def _alone(config: ExperimentConfig, run: str | None) -> ExperimentConfig:
@@ -351,10 +351,10 @@ def _named(run: RunConfig) -> set[str]:
 
 def _run_text(base: Mapping[str, Any], run: RunConfig) -> str:
     """What follows ``--run``: as the label has it where that comes to the same, else what differs from ``base``."""
-    said = run.label.replace(" ", ",")
+    text = run.label.replace(" ", ",")
     try:
-        if parse_run(base, said) == run:
-            return said
+        if parse_run(base, text) == run:
+            return text
     except ConfigError:
         pass  # a label somebody made up
     differing = run.fusion.flat(changed=True, spare=False)
@@ -481,10 +481,10 @@ def _changes(changed: SettingChanges) -> str:
         return ""
     lines = []
     for label, turned in changed.items():
-        made = "".join(
+        entries = "".join(
             f"        SettingChange(step={one.step}, field={one.field!r}, value={one.value!r}),\n" for one in turned
         )
-        lines.append(f"    {label!r}: [\n{made}    ],\n")
+        lines.append(f"    {label!r}: [\n{entries}    ],\n")
     return f"changes = {{\n{''.join(lines)}}}\n"
 
 

@@ -32,11 +32,11 @@ def kind_of(place: str) -> Kind:
 def numbered(names: Iterable[str]) -> tuple[str, ...]:
     """Names that differ: the second ``tversky`` is ``tversky-2``."""
     seen: Counter[str] = Counter()
-    found = []
+    numbered_names = []
     for name in names:
         seen[name] += 1
-        found.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
-    return tuple(found)
+        numbered_names.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
+    return tuple(numbered_names)
 
 
 def in_places(losses: Sequence[Choice], weighting: Choice, auxiliary: Choice, schedule: Choice) -> dict[str, Choice]:
@@ -145,11 +145,11 @@ def _name_of(words: Mapping[str, str], key: str, method: str) -> str:
     Raises:
         ValueError: If there is none.
     """
-    found = next((name for name, word in words.items() if key in (name, word)), None)
-    if found is None:
+    option = next((name for name, word in words.items() if key in (name, word)), None)
+    if option is None:
         known = f"It has: {', '.join(words)}." if words else "It has none."
         raise ValueError(f"{key}: {method} has no such option. {known}")
-    return found
+    return option
 
 
 def gather(places: Mapping[str, Choice], own_fields: Container[str], *, changed: bool = False) -> dict[str, Any]:
@@ -173,16 +173,16 @@ def gather(places: Mapping[str, Choice], own_fields: Container[str], *, changed:
         for _, word, value, differs in entries:
             shared = word if place == "schedule" or word not in of_schedules else f"{place}.{word}"
             held.setdefault(shared, []).append((f"{place}.{word}", value, differs))
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for word, entries_of_word in held.items():
         if changed and not any(differs for _, _, differs in entries_of_word):
             continue
         first = entries_of_word[0][1]
         if word not in own_fields and all(same(value, first) for _, value, _ in entries_of_word):
-            found[word] = first
+            values[word] = first
         else:
-            found |= {place: value for place, value, differs in entries_of_word if differs or not changed}
-    return found
+            values |= {place: value for place, value, differs in entries_of_word if differs or not changed}
+    return values
 
 
 def value_of(places: Mapping[str, Choice], word: str) -> Any:
@@ -228,8 +228,8 @@ def _not_at_default(words: Mapping[str, Any]) -> dict[str, Any]:
 def _fields_of(places: Mapping[str, Choice], values: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that methods stand in, where they were given or are not the default."""
     terms = tuple(choice for place, choice in places.items() if place not in _OTHERS)
-    found = {"terms": terms, **{place: places[place] for place in _OTHERS}}
-    return {name: value for name, value in found.items() if name in values or value != fields[name].default}
+    chosen = {"terms": terms, **{place: places[place] for place in _OTHERS}}
+    return {name: value for name, value in chosen.items() if name in values or value != fields[name].default}
 
 
 def _places(values: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Choice]:
@@ -250,12 +250,12 @@ def _choice(field: str, value: Any) -> Choice:
 
 def _without_numbers(losses: Sequence[Choice]) -> list[Choice]:
     """Losses that are called ``tversky-2`` because another is called tversky, by their own name."""
-    found: list[Choice] = []
+    choices: list[Choice] = []
     for loss in losses:
         match = _NUMBERED.fullmatch(loss.name)
-        names = [each.name for each in found]
+        names = [each.name for each in choices]
         if match and names.count(match[1]) == int(match[2]) - 1 and declared.method("loss", loss.name) is None:
-            found.append(Choice(name=match[1], options=loss.options))
+            choices.append(Choice(name=match[1], options=loss.options))
         else:
-            found.append(loss)
-    return found
+            choices.append(loss)
+    return choices

@@ -37,10 +37,10 @@ def folds_document(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _summaries(metrics: Sequence[Mapping[str, float | None]]) -> dict[str, dict[str, float | None]]:
     names = dict.fromkeys(name for one in metrics for name in one)
-    found = {}
+    summaries = {}
     for name in names:
         values = np.array([one[name] for one in metrics if one.get(name) is not None], dtype=np.float64)
         if len(values):
             deviation = float(values.std(ddof=1)) if len(values) > 1 else None
-            found[name] = {"mean": float(values.mean()), "std": deviation}
-    return found
+            summaries[name] = {"mean": float(values.mean()), "std": deviation}
+    return summaries

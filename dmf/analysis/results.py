@@ -51,8 +51,8 @@ def _run(store: RunStore, experiment: ExperimentRow, run: RunRow, metrics: pd.Da
 
 def _stopped_early(store: RunStore, run: RunRow) -> dict[str, Any] | None:
     """Which score stood still, its best epoch and the patience, where a run ended before its last step; else None."""
-    told = [event for event in store.events([run.id]) if event.kind == "stopped_early"]
-    return {**told[-1].data, "step": told[-1].step} if told else None
+    stops = [event for event in store.events([run.id]) if event.kind == "stopped_early"]
+    return {**stops[-1].data, "step": stops[-1].step} if stops else None
 
 
 def _metrics(rows: pd.DataFrame) -> dict[str, float | None]:

@@ -159,6 +159,6 @@ def main() -> None:
 
 
 def _leave(message: str, status: int) -> None:
-    message = _LONG_WORD.sub(lambda found: shortened(found[0]), message)
+    message = _LONG_WORD.sub(lambda match: shortened(match[0]), message)
     console.print(f"[bold red]Error[/] {escape(message)}", highlight=False, soft_wrap=True)
     sys.exit(status)

@@ -63,8 +63,8 @@ class WithAllOptions(WithMethodOptions):
 
 def of_methods(context: typer.Context) -> dict[str, Any]:
     """Options of methods that a command was given, by word; None where not."""
-    found: dict[str, Any] = context.meta.get(_LATE, {})
-    return found
+    options: dict[str, Any] = context.meta.get(_LATE, {})
+    return options
 
 
 @cache

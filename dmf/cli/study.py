@@ -130,50 +130,51 @@ def status(
 
     opened = open_store(store)
     names = [study] if study is not None else [row.name for row in opened.studies()]
-    found = [progress(opened, name) for name in names]
+    studies = [progress(opened, name) for name in names]
     if json:
-        documents = [_status_document(one) for one in found]
+        documents = [_status_document(one) for one in studies]
         print_json(documents[0] if study is not None else documents)
         return
-    if not found:
+    if not studies:
         console.print("No studies yet. Begin one with: dmf study run paper")
-    for one in found:
+    for one in studies:
         document.print(_in_words(one), highlight=False, soft_wrap=True)
     if study is None:
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("cell", "state", "experiment", "why"):
         table.add_column(heading, overflow="fold")
-    for cell in found[0].cells:
+    for cell in studies[0].cells:
         reasons = dict.fromkeys(run.reason for run in cell.experiment.runs if run.reason) if cell.experiment else {}
         id = cell.experiment.id if cell.experiment else "–"
         table.add_row(escape(cell.key), state_of(cell), id, escape("; ".join(reasons)))
     document.print(table)
 
 
-def _status_document(found: "StudyProgress") -> dict[str, Any]:
+def _status_document(progress: "StudyProgress") -> dict[str, Any]:
     from dmf.studies.progress import state_of
 
     return {
-        "study": found.name,
-        "paused": found.paused,
+        "study": progress.name,
+        "paused": progress.paused,
         "cells": [
             {
                 "cell": cell.key,
                 "state": state_of(cell),
                 "experiment": None if cell.experiment is None else cell.experiment.id,
             }
-            for cell in found.cells
+            for cell in progress.cells
         ],
-        "counts": found.counts,
-        "seconds_left": found.seconds_left,
+        "counts": progress.counts,
+        "seconds_left": progress.seconds_left,
     }
 
 
-def _in_words(found: "StudyProgress") -> str:
-    counts = ", ".join(f"{count} {state}" for state, count in found.counts.items())
-    left = "" if found.seconds_left is None else f"; about {duration(found.seconds_left)} left"
-    return f"Study {escape(found.name)}{' (paused)' if found.paused else ''}: {len(found.cells)} cells, {counts}{left}"
+def _in_words(progress: "StudyProgress") -> str:
+    counts = ", ".join(f"{count} {name}" for name, count in progress.counts.items())
+    left = "" if progress.seconds_left is None else f"; about {duration(progress.seconds_left)} left"
+    state = " (paused)" if progress.paused else ""
+    return f"Study {escape(progress.name)}{state}: {len(progress.cells)} cells, {counts}{left}"
 
 
 @study_app.command("table")
@@ -202,11 +203,11 @@ def table(
         raise ConfigError("Text is for the terminal; choose another `--format` for a file.", "format")
     opened = open_store(store)
     figures = None if published is None else read_published(published)
-    found = study_table(opened, study, metric=metric, published=figures)
+    results = study_table(opened, study, metric=metric, published=figures)
     if format == "text":
-        print_table(found)
+        print_table(results)
         return
-    text = written(found, format)
+    text = written(results, format)
     if output is None:
         sys.stdout.write(text)
         return
@@ -215,18 +216,18 @@ def table(
     console.print(f"Wrote {output}", highlight=False, markup=False, soft_wrap=True)
 
 
-def print_table(found: "StudyTable") -> None:
+def print_table(results: "StudyTable") -> None:
     """The table of a study on standard output, with what belongs to it."""
     from dmf.studies.formats import cells_of, headings, said
 
-    shown = Table(title=f"Study {escape(found.name)}: test images, mean ± standard deviation over repeats")
-    for heading in headings(found):
+    shown = Table(title=f"Study {escape(results.name)}: test images, mean ± standard deviation over repeats")
+    for heading in headings(results):
         shown.add_column(heading, overflow="fold")
-    for row in found.rows:
-        shown.add_row(*map(escape, cells_of(found, row)))
+    for row in results.rows:
+        shown.add_row(*map(escape, cells_of(results, row)))
     # Whoever pipes it into another program gets a row a line, however long.
     (document if document.is_terminal else Console(width=10_000, emoji=False)).print(shown)
-    for sentence in said(found):
+    for sentence in said(results):
         document.print(sentence, highlight=False, markup=False, soft_wrap=True)
 
 

@@ -26,9 +26,9 @@ class StudyBars:
 
     def look(self) -> None:
         """Bring the bar over the cells up to date."""
-        found = self._store.study_cells(self._study)
-        done = sum(cell.state is not None and cell.state.value == "finished" for cell in found)
-        self._shown.update(self._all, completed=done, total=len(found))
+        cells = self._store.study_cells(self._study)
+        done = sum(cell.state is not None and cell.state.value == "finished" for cell in cells)
+        self._shown.update(self._all, completed=done, total=len(cells))
 
     def on_cell(self, cell: "CellRow", job: "Job") -> "OnStep":
         """Begin the bar of a cell."""

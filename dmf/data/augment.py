@@ -125,8 +125,8 @@ def _resample(pixels: Tensor, grid: Tensor) -> Tensor:
     are_classes = pixels.ndim == 3
     planes = pixels[:, None].float() if are_classes else pixels
     how = "nearest" if are_classes else "bilinear"
-    found = F.grid_sample(planes, grid, mode=how, padding_mode="reflection", align_corners=False)
-    return found[:, 0].to(pixels.dtype) if are_classes else found
+    resampled = F.grid_sample(planes, grid, mode=how, padding_mode="reflection", align_corners=False)
+    return resampled[:, 0].to(pixels.dtype) if are_classes else resampled
 
 
 def _format(images: Tensor) -> torch.memory_format:

@@ -39,18 +39,19 @@ class Clusters:
     """The clusters of a set of masks, smallest value first.
 
     Attributes:
+        members: Each of them.
         far: Pixels that are near none: further than a quarter of the way to the next.
         total: All pixels.
     """
 
-    found: tuple[Cluster, ...]
+    members: tuple[Cluster, ...]
     far: int
     total: int
 
     @property
     def values(self) -> tuple[int, ...]:
         """What the clusters mean."""
-        return tuple(cluster.value for cluster in self.found)
+        return tuple(cluster.value for cluster in self.members)
 
     @property
     def far_share(self) -> float:

@@ -83,13 +83,13 @@ def _synthesis(files: Sequence[PurePosixPath], pictures: Sequence[PurePosixPath]
     """Pictures or volumes in folders called source and target."""
     volumes = [name for name in files if is_volume(name.name)]
     for dataset, inside in (("paired-volumes", volumes), ("paired", pictures)):
-        found = [name for name in inside if _side(name) is not None]
-        if len({_side(name) for name in found}) < 2:
+        matching = [name for name in inside if _side(name) is not None]
+        if len({_side(name) for name in matching}) < 2:
             continue
-        above = [name.parts[: _place_of_side(name)] for name in found]
+        above = [name.parts[: _place_of_side(name)] for name in matching]
         base = PurePosixPath(*commonprefix(above))  # noqa: RUF071 of parts, not letters
         beside = {name for name in files if _is_companion(name) or name.suffix.lower() in VOXELS}
-        wanted = {*found, *_below([*beside], [base])}
+        wanted = {*matching, *_below([*beside], [base])}
         return Layout(dataset, base, tuple(name for name in files if name in wanted))
     return None
 

@@ -106,15 +106,15 @@ def _has_twins(values: Sequence[int]) -> bool:
 def _smooth(surveyed: Survey, where: str) -> Meaning:
     """Masks whose values do not stand for themselves: JPEG, or soft edges."""
     clusters = find_clusters(surveyed.counts)
-    if clusters.far_share > MOST_FAR or not clusters.found:
+    if clusters.far_share > MOST_FAR or not clusters.members:
         raise BrokenDataError([Problem(where, NOISE, "Save each mask with one value for each class.", kind="noise")])
     highest = max(surveyed.counts)
-    if len(clusters.found) == 1 and highest < 128:
+    if len(clusters.members) == 1 and highest < 128:
         what = (
             f"holds the values {min(surveyed.counts)} to {highest}, which lie closer than JPEG or soft edges keep apart"
         )
         raise BrokenDataError([Problem(where, what, "Save the masks as PNG.", kind="noise")])
-    values = clusters.values if len(clusters.found) > 1 else (0, 255)
+    values = clusters.values if len(clusters.members) > 1 else (0, 255)
     options: dict[str, OptionValue] = {"nearest": True}
     if values != (0, 255):
         options = {"values": _joined(values), "nearest": True}
@@ -124,7 +124,7 @@ def _smooth(surveyed: Survey, where: str) -> Meaning:
 def _cluster_doubt(surveyed: Survey, clusters: Clusters, values: Sequence[int]) -> Doubt:
     why = f"{surveyed.lossy} of {surveyed.files} masks are saved as JPEG" if surveyed.lossy else "masks have soft edges"
     what = (
-        f"{why}: their {len(surveyed.counts)} values gather around {', '.join(map(str, clusters.found))}, and "
+        f"{why}: their {len(surveyed.counts)} values gather around {', '.join(map(str, clusters.members))}, and "
         f"{clusters.far:,} pixels ({clusters.far_share:.2%}) are far from each"
     )
     decided = f"each pixel is of the nearest of {_listed(values)}"

@@ -33,12 +33,12 @@ def concentration(minutes: float, transfer: Field, space: Field, blood: Field) -
         blood: v_p.
     """
     back = transfer / space
-    found = blood * plasma(minutes)
+    tissue = blood * plasma(minutes)
     for weight, rate in PLASMA:
         gap = back - rate
         gap = np.where(np.abs(gap) < 1e-6, 1e-6, gap)  # where both rates agree the quotient has the same limit
-        found = found + DOSE * weight * transfer * (np.exp(-rate * minutes) - np.exp(-(rate + gap) * minutes)) / gap
-    return np.asarray(found, dtype=np.float32)
+        tissue = tissue + DOSE * weight * transfer * (np.exp(-rate * minutes) - np.exp(-(rate + gap) * minutes)) / gap
+    return np.asarray(tissue, dtype=np.float32)
 
 
 def signal(density: Field, t1: Field, agent: Field) -> Field:

@@ -113,10 +113,10 @@ def _by_folder(
     loose: list[tuple[str, tuple[str, ...], PurePosixPath]] = []
     for file in volumes:
         roles = [role.fullmatch(folder) for folder in file.parts[:-1]]
-        says = next((found for found in reversed(roles) if found), None)
+        says = next((match for match in reversed(roles) if match), None)
         if says is None:
             continue
-        folders = tuple(folder for folder, found in zip(file.parts[:-1], roles, strict=True) if found is None)
+        folders = tuple(folder for folder, match in zip(file.parts[:-1], roles, strict=True) if match is None)
         part = (says["part"] or "").lower()
         if not says["image"]:
             loose.append((part, folders, file))

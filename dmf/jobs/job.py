@@ -266,7 +266,7 @@ class Job:
             scheduled=scheduled,
             stop=self.stop,
             on_step=on_step,
-            told=_sources,
+            describe_change=_sources,
         )
 
     def _continue(self, run: TrainingRun, row: RunRow, steps_per_epoch: int) -> tuple[SettingChange, ...]:

@@ -64,10 +64,10 @@ def methods_of(plugin: Plugin, name: str | None = None) -> list[tuple[str, str]]
     Raises:
         ConfigError: If it added nothing of that name.
     """
-    found = [(word, each) for word, names in plugin.names.items() for each in names]
-    chosen = [entry for entry in found if name in (None, entry[1])]
+    methods = [(word, each) for word, names in plugin.names.items() for each in names]
+    chosen = [entry for entry in methods if name in (None, entry[1])]
     if not chosen:
-        names = ", ".join(dict.fromkeys(each for _, each in found))
+        names = ", ".join(dict.fromkeys(each for _, each in methods))
         raise ConfigError(f"Plug-in {plugin.path} adds nothing called {name!r}. Choose one of: {names}.", "name")
     return chosen
 
@@ -78,11 +78,11 @@ def methods_called(name: str) -> list[tuple[str, str]]:
     Raises:
         ConfigError: If there is none.
     """
-    found = [(word, name) for word in WORDS if name in _known(word)]
-    if not found:
+    methods = [(word, name) for word in WORDS if name in _known(word)]
+    if not methods:
         choices = dict.fromkeys(each for word in WORDS for each in _known(word))
         raise ConfigError(f"{unknown('method', name, choices)} A file of your own ends in .py.", "method")
-    return found
+    return methods
 
 
 def _known(word: str) -> Mapping[str, Any]:

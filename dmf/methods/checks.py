@@ -152,13 +152,13 @@ def order_does_not_matter(subject: Subject, atol: float = 1e-6) -> None:
     }
     torch.manual_seed(0)
     fusion = Subject(reordered).fusion()
-    found = LiveHistory(fusion, order.tolist()).run(losses[:, order])
-    far = (found - weights[:, order]).abs().amax(-1)
+    reordered_weights = LiveHistory(fusion, order.tolist()).run(losses[:, order])
+    far = (reordered_weights - weights[:, order]).abs().amax(-1)
     step = _first(far > atol)
     require(
         step is None,
         f"losses in another order get other weights at step {step}: {_row(weights[:, order], step)} became "
-        f"{_row(found, step)}",
+        f"{_row(reordered_weights, step)}",
     )
 
 

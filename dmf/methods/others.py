@@ -29,9 +29,9 @@ class _Judged:
         data = DataConfig(dataset=self.task.dataset)
         fusion = FusionConfig(terms=(name,), auxiliary="none")
         config = ExperimentConfig(task=self.task.name, data=data, runs=(RunConfig(label=name, fusion=fusion),))
-        made = self.task.of(build_dataset(data), config)
-        self.channels = made.output_channels
-        self._bank: Any = made.bank(config.runs[0].fusion)  # what has terms, and what they share
+        task = self.task.of(build_dataset(data), config)
+        self.channels = task.output_channels
+        self._bank: Any = task.bank(config.runs[0].fusion)  # what has terms, and what they share
 
     def __call__(self, output: Tensor, target: Tensor) -> Any:
         (loss,) = self._bank.terms
@@ -72,10 +72,10 @@ def task_of_loss(name: str) -> type[Task]:
         UnknownNameError: If none has.
     """
     tasks = [find_task(task) for task in TASKS]
-    found = next((task for task in tasks if name in task.losses()), None)
-    if found is None:
+    owner = next((task for task in tasks if name in task.losses()), None)
+    if owner is None:
         raise UnknownNameError(unknown("loss", name, dict.fromkeys(loss for task in tasks for loss in task.losses())))
-    return found
+    return owner
 
 
 def loss_is_one_finite_number(name: str) -> None:

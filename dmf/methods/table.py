@@ -119,9 +119,9 @@ def in_markdown(table: MethodsTable) -> str:
 
 
 def _line(method: Method) -> str:
-    about, found = method.about, method.probes
+    about, probes = method.about, method.probes
     paper = f"[{about.paper.title}]({about.paper.url}), {about.paper.where}" if about.paper else "–"
-    reactions = (found.spike, found.plateau, found.scale)
+    reactions = (probes.spike, probes.plateau, probes.scale)
     cells = (
         f"`{method.name}`",
         paper,

@@ -317,10 +317,10 @@ class Recording:
         if _is_another_rank():
             return
         live = self._begun
-        told = {"score": score, **named} if score is not None else named
+        scores = {"score": score, **named} if score is not None else named
         called = self._task.case_title.lower()
-        if len(told) > 1 or not told.keys() <= {"score", called}:
-            raise TypeError(f"sample() takes one `score`, or `{called}`, got {', '.join(told)}")
+        if len(scores) > 1 or not scores.keys() <= {"score", called}:
+            raise TypeError(f"sample() takes one `score`, or `{called}`, got {', '.join(scores)}")
         from dmf.tasks.pictures import image_png  # only who shows pictures needs OpenCV
 
         picture = image_png(image) if case not in self._shown else b""
@@ -331,7 +331,7 @@ class Recording:
             live.sink.write(Sample(experiment, None, case, 0, 0, "image", picture))
             live.sink.write(Sample(experiment, None, case, 0, 0, "truth", true))
             self._shown.add(case)
-        shown = next(map(float, told.values()), own)
+        shown = next(map(float, scores.values()), own)
         live.sink.write(Sample(experiment, self.id, case, epoch, self.step, "prediction", predicted, shown))
 
     def __exit__(

@@ -107,9 +107,9 @@ def _studies_are_planned(connection: Connection) -> None:
         Column("experiment", String, ForeignKey("experiments.id")),
         Index("study_cells_by_experiment", "experiment", unique=True),
     )
-    for made in (studies, cells):
-        connection.execute(CreateTable(made))
-        for index in made.indexes:
+    for new_table in (studies, cells):
+        connection.execute(CreateTable(new_table))
+        for index in new_table.indexes:
             connection.execute(CreateIndex(index))
 
 

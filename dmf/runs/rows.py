@@ -164,8 +164,8 @@ class CellRow:
         """Of its runs the one that matters most; None as long as it was not begun."""
         if self.experiment is None:
             return None
-        found = {run.state for run in self.experiment.runs}
-        return next(state for state in _WEIGHTIEST if state in found)
+        states = {run.state for run in self.experiment.runs}
+        return next(state for state in _WEIGHTIEST if state in states)
 
 
 _WEIGHTIEST = (

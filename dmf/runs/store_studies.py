@@ -65,8 +65,8 @@ class Studies(Commands):
             id = studies.begin(
                 connection, name, owner, environment=dict(environment), now=self._clock(), watch=self._watch
             )
-            made = [] if id is None else lookup.one_experiment(connection, id, self._watch, self.where).runs
-        for run in made:
+            runs = [] if id is None else lookup.one_experiment(connection, id, self._watch, self.where).runs
+        for run in runs:
             self._watch.hold(run.id, owner, run.attempt)
         return id
 

@@ -94,8 +94,8 @@ def cells_of(connection: Connection, study: str, watch: Watch) -> list[CellRow]:
         select(study_cells).where(study_cells.c.study == study).order_by(study_cells.c.position)
     ).all()
     of_study = experiments.c.id.in_(select(study_cells.c.experiment).where(study_cells.c.study == study))
-    found = {experiment.id: experiment for experiment in matching_experiments(connection, of_study, watch)}
-    return [CellRow(**dict(row._mapping) | {"experiment": found.get(row.experiment)}) for row in rows]
+    by_id = {experiment.id: experiment for experiment in matching_experiments(connection, of_study, watch)}
+    return [CellRow(**dict(row._mapping) | {"experiment": by_id.get(row.experiment)}) for row in rows]
 
 
 def begin(
@@ -124,11 +124,11 @@ def begin(
         .where(study_cells.c.study == study, study_cells.c.key == cell.key)
         .values(experiment=experiment)
     )
-    made = connection.execute(select(runs.c.id, runs.c.position).where(runs.c.experiment == experiment)).all()
-    for run in made:  # unique in the whole store: a cell cannot be begun twice, whatever goes wrong above
+    rows = connection.execute(select(runs.c.id, runs.c.position).where(runs.c.experiment == experiment)).all()
+    for run in rows:  # unique in the whole store: a cell cannot be begun twice, whatever goes wrong above
         key = f"{study}/{cell.key}/{run.position}"
         connection.execute(update(runs).where(runs.c.id == run.id).values(study_cell=key))
-    claim(connection, [run.id for run in made], owner, now, watch)
+    claim(connection, [run.id for run in rows], owner, now, watch)
     return experiment
 
 

@@ -111,7 +111,7 @@ class Lockstep:
         scheduled: Run to changes of its settings that are known, and stored, before their step comes, in their order.
         stop: Once set, from any thread, every run stops before its next step.
         on_step: Called after every turn with the runs, for a progress bar.
-        told: What else is stored with a change of settings; a ConfigError refuses the change.
+        describe_change: What else is stored with a change of settings; a ConfigError refuses the change.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class Lockstep:
         scheduled: Mapping[str, Sequence[SettingChange]] | None = None,
         stop: threading.Event | None = None,
         on_step: Callable[[Sequence[TrainingRun]], None] | None = None,
-        told: Callable[[SettingChange], Mapping[str, Any]] | None = None,
+        describe_change: Callable[[SettingChange], Mapping[str, Any]] | None = None,
     ) -> None:
         self._lanes = [
             Lane(run, Watch(run.id, run.terms, run.fusion.history.size), deque((scheduled or {}).get(run.id, ())))
@@ -136,7 +136,7 @@ class Lockstep:
         ]
         self._feed, self._task, self._samples = feed, task, samples
         self._sink, self._commands, self._plan, self._numerics = sink, commands, plan, numerics
-        self._on_step, self._told = on_step, told
+        self._on_step, self._describe_change = on_step, describe_change
         self._watched_metric = plan.watch or task.headline
         self._stop = stop or threading.Event()
         self._drained_at = time.monotonic()
@@ -225,8 +225,8 @@ class Lockstep:
 
     def _end_early(self, lane: Lane) -> None:
         run = lane.run
-        told = self._watched(run) | {"patience": self._plan.patience}
-        self._sink.write(Event(run.id, run.step, "stopped_early", told))
+        data = self._watched(run) | {"patience": self._plan.patience}
+        self._sink.write(Event(run.id, run.step, "stopped_early", data))
         self._finish(lane)
 
     def _watched(self, run: TrainingRun) -> dict[str, Any]:
@@ -270,7 +270,7 @@ class Lockstep:
                 return
             change = SettingChange(run.step, name, settings.stored(name, command.value))
             data = {"field": name, "value": change.value, "before": run.settings.value(name)}
-            data |= self._told(change) if self._told else {}
+            data |= self._describe_change(change) if self._describe_change else {}
             run.change(change)
         except ConfigError as error:
             refusal = {"field": command.field, "value": command.value, "reason": str(error)}

@@ -12,8 +12,8 @@ def differences(images: Tensor, dim: int) -> Tensor:
 
     As ``images.diff(dim=dim)``, with a gradient that takes half the operations.
     """
-    found: Tensor = _Differences.apply(images, dim)
-    return found
+    difference: Tensor = _Differences.apply(images, dim)
+    return difference
 
 
 class _Differences(torch.autograd.Function):

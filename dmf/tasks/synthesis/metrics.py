@@ -79,14 +79,14 @@ def summarise(scores: NDArray[np.float64], subjects: Sequence[str] = ()) -> dict
         raise ValueError(f"`subjects` must name one per image, {len(scores)}, got {len(subjects)}.")
     _, places = np.unique(np.array(subjects), return_inverse=True) if subjects else ((), np.arange(len(scores)))
     members = int(places.max()) + 1 if len(scores) else 0
-    found: dict[str, float] = {}
+    means: dict[str, float] = {}
     for metric, values in zip(METRICS, scores.T, strict=True):
         there = np.isfinite(values)
         counts = np.bincount(places[there], minlength=members)
         totals = np.bincount(places[there], weights=values[there], minlength=members)
-        found[metric] = _mean(values[there])
-        found[f"{metric}_by_subject"] = _mean(totals[counts > 0] / counts[counts > 0])
-    return {**found, "images": float(len(scores))}
+        means[metric] = _mean(values[there])
+        means[f"{metric}_by_subject"] = _mean(totals[counts > 0] / counts[counts > 0])
+    return {**means, "images": float(len(scores))}
 
 
 def _mean(values: NDArray[np.float64]) -> float:

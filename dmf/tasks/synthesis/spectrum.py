@@ -12,8 +12,8 @@ def half_spectrum(image: Tensor) -> Tensor:
     As ``torch.fft.rfft2(image, norm="ortho")``, with a gradient that takes half the time: it goes back through the half
     that there is, where autograd fills in zeros for the other one.
     """
-    found: Tensor = _HalfSpectrum.apply(image)
-    return found
+    spectrum: Tensor = _HalfSpectrum.apply(image)
+    return spectrum
 
 
 class _HalfSpectrum(torch.autograd.Function):
@@ -27,8 +27,8 @@ class _HalfSpectrum(torch.autograd.Function):
 
     @staticmethod
     def forward(image: Tensor) -> Tensor:
-        found: Tensor = torch.fft.rfft2(image, norm="ortho")
-        return found
+        spectrum: Tensor = torch.fft.rfft2(image, norm="ortho")
+        return spectrum
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
@@ -40,5 +40,5 @@ class _HalfSpectrum(torch.autograd.Function):
         shares[0] = 1
         if ctx.sides[-1] % 2 == 0:
             shares[-1] = 1
-        found: Tensor = torch.fft.irfft2(by_spectrum * shares, s=tuple(ctx.sides), norm="ortho")
-        return found
+        gradient: Tensor = torch.fft.irfft2(by_spectrum * shares, s=tuple(ctx.sides), norm="ortho")
+        return gradient

@@ -104,11 +104,11 @@ class Similarity:
         return self.luminance * self.structure
 
 
-def similarity(found: Moments, data_range: float) -> Similarity:
+def similarity(moments: Moments, data_range: float) -> Similarity:
     """How alike two images are at each place of the window, for intensities of a data range."""
     c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
     luminance, structure, *_ = _Similarity.apply(
-        found.mean_output, found.mean_target, found.squares, found.product, c1, c2
+        moments.mean_output, moments.mean_target, moments.squares, moments.product, c1, c2
     )
     return Similarity(luminance, structure)
 

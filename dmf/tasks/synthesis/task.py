@@ -102,8 +102,8 @@ class Synthesis(Task):
             known = self.losses()
             if choice.name not in known:
                 raise UnknownNameError(unknown("loss", choice.name, dict.fromkeys((*others, *known))), field)
-            found = cast("type[Loss[Any]]", known[choice.name])
-            return found.from_options(found.declares.of_words(choice.options))
+            loss = cast("type[Loss[Any]]", known[choice.name])
+            return loss.from_options(loss.declares.of_words(choice.options))
 
         terms = {name: build(term, "terms") for name, term in zip(config.term_names, config.terms, strict=True)}
         auxiliary = None if config.auxiliary.name == "none" else build(config.auxiliary, "auxiliary", ("none",))
@@ -158,8 +158,8 @@ class Synthesis(Task):
             raise ValueError(f"`truth` and `prediction` must have one shape, got {pair[0].shape} and {pair[1].shape}.")
         shown = [values.clip(0, 1) if values.dtype.kind == "f" else values for values in pair]
         pngs = image_png(shown[0], "truth"), image_png(shown[1], "prediction")
-        made = [torch.as_tensor(values / (1 if values.dtype.kind == "f" else 255)).double() for values in pair]
-        true, predicted = (image.reshape(1, -1, *image.shape[-2:]) for image in made)
+        images = [torch.as_tensor(values / (1 if values.dtype.kind == "f" else 255)).double() for values in pair]
+        true, predicted = (image.reshape(1, -1, *image.shape[-2:]) for image in images)
         return *pngs, float(image_scores(predicted, true, DATA_RANGE)[0, METRICS.index("psnr")])
 
     def facts(self) -> dict[str, Any]:

@@ -260,7 +260,7 @@ def test_palettes_give_numbers_unless_their_greys_are_the_classes(tmp_path: Path
 def test_clusters_name_their_span_and_what_is_far() -> None:
     found = find_clusters({0: 700, 1: 50, 8: 10, 120: 1, 247: 15, 254: 20, 255: 200})
     assert found.values == (0, 255)
-    assert [(each.low, each.high) for each in found.found] == [(0, 8), (247, 255)]
+    assert [(each.low, each.high) for each in found.members] == [(0, 8), (247, 255)]
     assert (found.far, found.total) == (1, 996)
 
 

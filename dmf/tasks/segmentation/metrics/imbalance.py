@@ -69,13 +69,13 @@ def recall_by_size(counts: Counts, number: int) -> list[SizeRecall]:
     area = pixels[:, number]
     order = np.argsort(area, kind="stable")
     thirds = np.array_split(order[area[order] > 0], len(SIZES))
-    found = []
+    recalls = []
     for size, third in zip(SIZES, thirds, strict=True):
         if len(third):
             shares = area[third] / pixels[third].sum(1)
             recall = float(counts[third, number, 0].sum() / area[third].sum())
-            found.append(SizeRecall(size, len(third), float(shares.min()), float(shares.max()), recall))
-    return found
+            recalls.append(SizeRecall(size, len(third), float(shares.min()), float(shares.max()), recall))
+    return recalls
 
 
 @dataclass(frozen=True)
@@ -124,12 +124,12 @@ def precision_recall(pixels: Counts, members: Counts) -> PrecisionRecall:
         )
     if (members < 0).any() or (members > pixels).any():
         raise ValueError("`members` must lie between 0 and `pixels` at every level.")
-    found = np.cumsum(pixels[::-1])[::-1]
+    predicted = np.cumsum(pixels[::-1])[::-1]
     right = np.cumsum(members[::-1])[::-1]
-    kept = (pixels > 0) & (found > 0)  # a threshold between levels that occur finds what the next one finds
+    kept = (pixels > 0) & (predicted > 0)  # a threshold between levels that occur finds what the next one finds
     total = int(members.sum())
     threshold = np.linspace(0, 1, len(pixels))[kept]
-    precision = right[kept] / found[kept]
+    precision = right[kept] / predicted[kept]
     if not total:
         return PrecisionRecall(threshold, precision, np.full(len(threshold), np.nan), np.nan, 0.0)
     recall = right[kept] / total
@@ -139,5 +139,5 @@ def precision_recall(pixels: Counts, members: Counts) -> PrecisionRecall:
 
 def _in_truth(counts: Counts) -> NDArray[np.int64]:
     """(images, classes) pixels; every pixel that is not void has one class."""
-    found: NDArray[np.int64] = counts[:, :, 0] + counts[:, :, 2]
-    return found
+    pixels: NDArray[np.int64] = counts[:, :, 0] + counts[:, :, 2]
+    return pixels

@@ -67,8 +67,8 @@ class MultiScaleSSIM(SynthesisLoss):
         self.require_size(*prediction.output.shape[-2:])
         means = []
         for level in range(self.scales):
-            found = similarity(prediction.moments(self.window, level), self.data_range)
-            image = found.ssim if level == self.scales - 1 else found.structure
+            maps = similarity(prediction.moments(self.window, level), self.data_range)
+            image = maps.ssim if level == self.scales - 1 else maps.structure
             means.append(image.mean((-2, -1)).relu())
         values = torch.stack(means)  # (M, B, C)
         exponents = values.new_tensor(EXPONENTS[: self.scales])
