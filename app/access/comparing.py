@@ -99,12 +99,12 @@ def run_metrics(ids: Sequence[str]) -> pd.DataFrame:
 def absent_words_of(runs: Sequence[ComparedRun]) -> str:
     """What a class scores in these runs that is in neither truth nor prediction; empty of programs of someone's own."""
     ours = [run for run in runs if run.experiment.is_imported or not run.experiment.is_recorded]
-    said = {run.id: score_note(run.experiment) for run in ours}
-    if len(set(said.values())) < 2:
-        return next(iter(said.values()), "")
+    notes = {run.id: score_note(run.experiment) for run in ours}
+    if len(set(notes.values())) < 2:
+        return next(iter(notes.values()), "")
     groups = [
-        (sentence, ", ".join(run.run.label for run in ours if said[run.id] == sentence))
-        for sentence in dict.fromkeys(said.values())
+        (sentence, ", ".join(run.run.label for run in ours if notes[run.id] == sentence))
+        for sentence in dict.fromkeys(notes.values())
     ]
     return " ".join(f"{labels}: {sentence}" for sentence, labels in groups if sentence)
 

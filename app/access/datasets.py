@@ -234,9 +234,9 @@ def picture(source: Source, seed: int, case: str) -> Picture:
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def _picture(_opened: _Opened, case: str, stamp: str) -> Picture:
-    found = _opened.cases[case]
+    record = _opened.cases[case]
     dataset = _opened.dataset
-    pair = dataset.load(found)
+    pair = dataset.load(record)
     height, width = pair.mask.shape[:2]
     scale = min(1.0, THUMBNAIL / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -247,8 +247,8 @@ def _picture(_opened: _Opened, case: str, stamp: str) -> Picture:
     image = small(eight_bits(pair.image, dataset.white), cv2.INTER_AREA)
     if dataset.target == "image":
         target = small(eight_bits(pair.mask, dataset.target_white), cv2.INTER_AREA)
-        return Picture(case, found.label, image, None, target)
-    return Picture(case, found.label, image, small(pair.mask, cv2.INTER_NEAREST_EXACT))
+        return Picture(case, record.label, image, None, target)
+    return Picture(case, record.label, image, small(pair.mask, cv2.INTER_NEAREST_EXACT))
 
 
 def _case(opened: _Opened, case: str) -> Case:

@@ -49,12 +49,12 @@ def dry_run(text: PlanText) -> DryRun:
     Raises:
         ConfigError: If the plan cannot be.
     """
-    found = cells(read_typed(text))
-    return _dry_run(found, estimate(found))
+    configs = cells(read_typed(text))
+    return _dry_run(configs, estimate(configs))
 
 
-def _dry_run(found: Mapping[str, ExperimentConfig], estimates: Mapping[str, Estimate]) -> DryRun:
-    rows = [(key, len(config.runs), estimates.get(key, Estimate(None, None))) for key, config in found.items()]
+def _dry_run(configs: Mapping[str, ExperimentConfig], estimates: Mapping[str, Estimate]) -> DryRun:
+    rows = [(key, len(config.runs), estimates.get(key, Estimate(None, None))) for key, config in configs.items()]
     frame = pd.DataFrame(
         [(key, runs, one.seconds, None if one.size is None else one.size / 1e6) for key, runs, one in rows],
         columns=["cell", "runs", "seconds", "megabytes"],

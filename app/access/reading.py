@@ -129,6 +129,6 @@ def metric_info(name: str, experiments: Iterable[ExperimentRow] = ()) -> "Metric
     from dmf.metric_info import told_metrics
     from dmf.tasks import known_metric
 
-    told = list(experiments)
-    tasks = list(dict.fromkeys(experiment.task for experiment in told)) or None
-    return known_metric(name, told_metrics(experiment.config for experiment in told), tasks)
+    rows = list(experiments)
+    tasks = list(dict.fromkeys(experiment.task for experiment in rows)) or None
+    return known_metric(name, told_metrics(experiment.config for experiment in rows), tasks)

@@ -49,23 +49,23 @@ def study_view(name: str) -> StudyView:
         RunNotFoundError: If no study is called so.
         StoreError: If the store cannot be read.
     """
-    found = progress(store(), name)
+    status = progress(store(), name)
     plan = store().study(name).plan
     here = _trainings().get(_key(name))
-    score = headline_of(found.cells[0].config if found.cells else {}).metric
+    score = headline_of(status.cells[0].config if status.cells else {}).metric
     return StudyView(
         name=name,
         about=str(plan.get("about", "")),
-        is_paused=found.paused,
+        is_paused=status.paused,
         trains_here=here is not None and here.thread is not None and here.thread.is_alive(),
         cells=pd.DataFrame(
-            [_cell(cell, score) for cell in found.cells],
+            [_cell(cell, score) for cell in status.cells],
             columns=["cell", "state", "trained", "score", "runs", "experiment"],
         ),
         score=metric_info(score).title,
-        finished=found.finished,
-        failed=found.counts.get("failed", 0),
-        seconds_left=found.seconds_left,
+        finished=status.finished,
+        failed=status.counts.get("failed", 0),
+        seconds_left=status.seconds_left,
         trouble=None if here is None else here.trouble,
     )
 
@@ -197,8 +197,8 @@ def _trainings() -> dict[tuple[str, str], _Training]:
     process = sys.modules.setdefault("_dmf_process", types.ModuleType("_dmf_process"))
     if "studies" not in process.__dict__:
         atexit.register(_end)
-    found: dict[tuple[str, str], _Training] = process.__dict__.setdefault("studies", {})
-    return found
+    trainings: dict[tuple[str, str], _Training] = process.__dict__.setdefault("studies", {})
+    return trainings
 
 
 def _end() -> None:

@@ -83,8 +83,8 @@ def _add(file: Path, entry: Path, exports: dict[Path, set[str]], parts: list[str
         if unknown:
             raise ValueError(f"{file.name} imports {sorted(unknown)}, which {other.name} does not export.")
 
-    def fetched(found: re.Match[str]) -> str:
-        return f"const {{{found[1]}}} = modules[{json.dumps(_name((file.parent / found[2]).resolve(), entry))}];"
+    def fetched(match: re.Match[str]) -> str:
+        return f"const {{{match[1]}}} = modules[{json.dumps(_name((file.parent / match[2]).resolve(), entry))}];"
 
     exports[file] = set(_EXPORT.findall(text))
     body = _EXPORT.sub("", _IMPORT.sub(fetched, text))

@@ -31,12 +31,12 @@ class Report:
         runs: Run id to its title: what can be taken as it was recorded.
         run_file: Takes ids and a format of ``FORMATS``; gives the name of the file.
         run_data: Takes the same; gives the file.
-        said: HTML of the tables and what is concluded, by heading, for the page.
+        sections: HTML of the tables and what is concluded, by heading, for the page.
     """
 
     tables: Mapping[str, pd.DataFrame]
     figures: Mapping[str, Any]
-    said: Mapping[str, str]
+    sections: Mapping[str, str]
     runs: Mapping[str, str]
     run_file: Callable[[Sequence[str], ExportFormat], str]
     run_data: Callable[[Sequence[str], ExportFormat], bytes]
@@ -157,5 +157,5 @@ def file_name(title: str) -> str:
 
 def pieces(report: Report) -> list[Any]:
     """Parts of the page in order: what is said, then the charts."""
-    sections = [part for heading, text in report.said.items() for part in (f"<h2>{heading}</h2>", text)]
+    sections = [part for heading, text in report.sections.items() for part in (f"<h2>{heading}</h2>", text)]
     return [*sections, "<h2>Charts</h2>", *report.figures.values()]

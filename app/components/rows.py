@@ -109,11 +109,11 @@ def add(methods: Sequence[str]) -> None:
 def duplicate(row: int) -> int:
     """A row like another one, right below it; returns its id."""
     held = {name: st.session_state[key(row, name)] for name in overridden(row)}
-    made = _append(method(row), held)
-    order = [other for other in ids() if other != made]
-    order.insert(order.index(row) + 1, made)
+    copy = _append(method(row), held)
+    order = [other for other in ids() if other != copy]
+    order.insert(order.index(row) + 1, copy)
     st.session_state[_IDS] = order
-    return made
+    return copy
 
 
 def remove(row: int) -> None:
@@ -185,22 +185,22 @@ def _base() -> FusionConfig:
     """The common settings, as far as they can work."""
     with declared.of_task(task()):
         try:
-            found: FusionConfig = parse(
+            config: FusionConfig = parse(
                 FusionConfig, {name: common(name) for name in names_of(FusionConfig) if name != "weighting"}
             )
         except ConfigError:
             return FusionConfig()
-    return found
+    return config
 
 
 def _append(method: str, held: Mapping[str, Any]) -> int:
-    made = st.session_state[_LAST] = st.session_state.get(_LAST, 0) + 1
-    st.session_state[key(made, "weighting")] = method
-    st.session_state[key(made, "settings")] = list(held)
+    row = st.session_state[_LAST] = st.session_state.get(_LAST, 0) + 1
+    st.session_state[key(row, "weighting")] = method
+    st.session_state[key(row, "settings")] = list(held)
     for name, value in held.items():
-        st.session_state[key(made, name)] = _copy(value)
-    st.session_state[_IDS] = [*st.session_state[_IDS], made]
-    return int(made)
+        st.session_state[key(row, name)] = _copy(value)
+    st.session_state[_IDS] = [*st.session_state[_IDS], row]
+    return int(row)
 
 
 def _as_text(name: str, held: Any) -> str:

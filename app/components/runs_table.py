@@ -130,9 +130,9 @@ def _row(row: int, number: int, dash: Dash, options: Mapping[str, Sequence[str]]
                 _editor(row, number, options, fields)
             st.caption("The same on the command line:")
             st.code(f"--run {rows.text(row)}", language=None, wrap_lines=True)
-        said = " · ".join(_briefly(rows.method(row), name, value) for name, value in rows.differences(row).items())
-        if said:
-            st.html(f'<p class="differs">{html.escape(said)}</p>')
+        differing = " · ".join(_briefly(rows.method(row), name, value) for name, value in rows.differences(row).items())
+        if differing:
+            st.html(f'<p class="differs">{html.escape(differing)}</p>')
         return Slot(row, st.empty(), fields)
 
 

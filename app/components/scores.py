@@ -114,8 +114,8 @@ def _heading(name: str, words: ScoreWords) -> str:
     about = words.info(name)
     headline = ' class="headline"' if name in words.first else ""
     how = f'<span class="how">{about.pooling}, {html.escape(about.over)}</span>'
-    said = about.sentence if about.pooling == "as recorded" else f"{about.sentence} {words.note}"
-    title = f'<span class="term" title="{html.escape(said)}">{html.escape(about.title)}</span>'
+    explanation = about.sentence if about.pooling == "as recorded" else f"{about.sentence} {words.note}"
+    title = f'<span class="term" title="{html.escape(explanation)}">{html.escape(about.title)}</span>'
     return f"<th{headline}>{title} {how}</th>"
 
 

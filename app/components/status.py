@@ -48,7 +48,7 @@ def heading(experiment: ExperimentRow, command: Callable[[str, CommandName], boo
         return st.container(horizontal=True, vertical_alignment="center", gap="small", width="content")
 
 
-def buttons(experiment: ExperimentRow, command: Callable[[str, CommandName], bool], said: DeltaGenerator) -> None:
+def buttons(experiment: ExperimentRow, command: Callable[[str, CommandName], bool], message: DeltaGenerator) -> None:
     """Pause, Resume, Step and Stop; each can be clicked where it means something. Keep them out of what ticks.
 
     Their keys name the experiment they were drawn for, so that no click lands on another one.
@@ -56,7 +56,7 @@ def buttons(experiment: ExperimentRow, command: Callable[[str, CommandName], boo
     Args:
         experiment: The experiment as the store has it.
         command: Called with (experiment id, pause | resume | step | stop); tells whether it has had its effect.
-        said: Where it is told if a click cannot be followed.
+        message: Where it is told if a click cannot be followed.
     """
     states = [run.state for run in experiment.runs]
     is_active = any(state.is_active for state in states)
@@ -74,7 +74,7 @@ def buttons(experiment: ExperimentRow, command: Callable[[str, CommandName], boo
             try:
                 is_done = command(experiment.id, word)
             except DMFError as error:
-                said.error(str(error), icon=":material/error:")
+                message.error(str(error), icon=":material/error:")
                 continue
             st.session_state[ASKED] = None if is_done else word
             st.rerun()

@@ -142,7 +142,7 @@ def show_chosen(ids: list[str], table: pd.DataFrame) -> None:
     if has_axes:
         show_parallel(together)
 
-    def made() -> exporting.Report:
+    def build_report() -> exporting.Report:
         chosen, metric = st.session_state[DRAWN]
         drawn = compared_charts.figures(
             runs, chosen, access.run_metrics(ids), access.named_metric(metric, runs), groups
@@ -155,13 +155,13 @@ def show_chosen(ids: list[str], table: pd.DataFrame) -> None:
         return exporting.Report(
             tables={**tables, **{name: rows for name, (rows, _) in report.items()}},
             figures={**drawn, **paths},
-            said={**sections, **{name: text for name, (_, text) in report.items()}},
+            sections={**sections, **{name: text for name, (_, text) in report.items()}},
             runs=titles,
             run_file=access.run_file,
             run_data=access.run_data,
         )
 
-    exporting.exporting(made)
+    exporting.exporting(build_report)
     copying_run(runs, titles, events)
     run_editor.run_editor(runs, titles, access.describe_run, delete)
 
@@ -302,7 +302,9 @@ def show_behaviour(runs: list[ComparedRun], titles: dict[str, str]) -> dict[str,
         with right:
             weight_views.triangle(runs, titles, access.weight_path)
     table = comparison_tables.behaviour_html(behaviours)
-    redundant = "".join(f"<p>{html.escape(said)}</p>" for said in comparison_tables.redundant_sentences(behaviours))
+    redundant = "".join(
+        f"<p>{html.escape(sentence)}</p>" for sentence in comparison_tables.redundant_sentences(behaviours)
+    )
     return {"Weight behaviour": (comparison_tables.behaviour_frame(behaviours), table + redundant)}
 
 

@@ -40,15 +40,15 @@ def show() -> None:
             icon=":material/science:",
             help="Draw a history by sliders, or take a recorded run or a file; see every method's weights at once.",
         )
-    can_read = told(show_active)
+    can_read = show_or_explain(show_active)
     st.markdown("#### Races to start", help="Each trains on simulated images; no download is needed.")
     presets.presets(PRESETS, start)
     if can_read:
-        told(show_recent)
+        show_or_explain(show_recent)
     access.prepare_ahead()
 
 
-def told(part: Callable[[], None]) -> bool:
+def show_or_explain(part: Callable[[], None]) -> bool:
     """Show a part of the page; returns whether it could be shown, and says why where it could not."""
     try:
         part()
@@ -71,7 +71,7 @@ def show_active() -> None:
             st.rerun()  # what ended belongs to the others, and without any of it nothing needs to tick
         recent.recent(now, title="Training now", key="active")
 
-    st.fragment(told, run_every=TICK)(look)
+    st.fragment(show_or_explain, run_every=TICK)(look)
 
 
 def show_recent() -> None:

@@ -59,9 +59,9 @@ def show_progress(name: str) -> None:
 
 def show_results(name: str) -> None:
     """The table of what has come to its end, read with the page and not while it stands."""
-    found = access.study_results(name)
-    if found.rows:
-        study_results(name, found, access.STUDY_FILES, access)
+    results = access.study_results(name)
+    if results.rows:
+        study_results(name, results, access.STUDY_FILES, access)
 
 
 show()

@@ -46,8 +46,8 @@ class History:
     @property
     def base(self) -> FusionConfig:
         """What a method has unless it says otherwise."""
-        found: FusionConfig = build(FusionConfig, {**self.settings, "terms": self.names})
-        return found
+        config: FusionConfig = build(FusionConfig, {**self.settings, "terms": self.names})
+        return config
 
 
 @dataclass(frozen=True)

@@ -149,10 +149,10 @@ def _choices(
             for name, order in orders.items()
             if (order.column != "disagreement" or len(runs) > 1) and (order.column != "label" or _labels(own))
         ]
-        said = " ".join(f"{name}: {orders[name].help}" for name in offered if orders[name].help)
+        help = " ".join(f"{name}: {orders[name].help}" for name in offered if orders[name].help)
         if len(runs) > 1:
-            said += f" Runs disagree: {table.attrs.get('disagreement', 'how far their scores differ')}."
-        order = st.selectbox("Order", offered, key="order", width=230, help=said, bind="query-params")
+            help += f" Runs disagree: {table.attrs.get('disagreement', 'how far their scores differ')}."
+        order = st.selectbox("Order", offered, key="order", width=230, help=help, bind="query-params")
         if len(_labels(own)) > 1:
             picked = st.multiselect(
                 "Labels", _labels(own), key="labels", width=300, placeholder="all", help="Show only images called so."
@@ -176,7 +176,7 @@ def _range(table: pd.DataFrame, score: str, about: Score) -> tuple[float, float]
     with left:
         title = f"{about.title}{unit} of one image, drag to filter"
         chart = score_histogram(bars, title, SHADES[0].of(mode()))
-        found: Any = st.altair_chart(chart, key=f"histogram-{score}", on_select="rerun", width="stretch")
+        selection: Any = st.altair_chart(chart, key=f"histogram-{score}", on_select="rerun", width="stretch")
     with right:
         low, high = st.slider(
             f"{about.title} between{unit}",
@@ -186,7 +186,7 @@ def _range(table: pd.DataFrame, score: str, about: Score) -> tuple[float, float]
             key=f"range-{score}" if about.range else f"range-{score}-{least:g}-{greatest:g}",
             help="Keeps the images whose score lies in it; dragging across the bars narrows it further.",
         )
-    dragged = (found.selection.get(BRUSH) or {}).get("low") if found else None
+    dragged = (selection.selection.get(BRUSH) or {}).get("low") if selection else None
     if dragged:
         low, high = max(low, min(dragged)), min(high, max(dragged))
     return None if low <= least and high >= greatest else (low, high)
@@ -211,12 +211,12 @@ def _paging(count: int, pages: int, total: int, state: object, key: str) -> int:
 
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="grid-pages"):
         first = page * PAGE
-        said = f"{first + 1} to {min(first + PAGE, count)} of {count:,} images" if count else "no image"
+        caption = f"{first + 1} to {min(first + PAGE, count)} of {count:,} images" if count else "no image"
         if count < total:
-            said += f" in this range, {total:,} in all"
+            caption += f" in this range, {total:,} in all"
         st.button("Previous", key="grid-back", disabled=page == 0, on_click=turn, args=(-1,))
         st.button("Next", key="grid-next", disabled=page >= pages - 1, on_click=turn, args=(1,))
-        st.caption(" · ".join(filter(None, (said, key))))
+        st.caption(" · ".join(filter(None, (caption, key))))
     return page
 
 

@@ -60,10 +60,10 @@ def slider_of(name: str) -> Range | None:
     info = _info(name)
     if is_per_loss(name) or get_origin(info.annotation) is Literal or info.annotation is bool:
         return None
-    said = hint(info, "slider")
-    if said is not None:
+    slider = hint(info, "slider")
+    if slider is not None:
         none = hint(info, "none")
-        return {**said, "none": tuple(none)} if none else dict(said)
+        return {**slider, "none": tuple(none)} if none else dict(slider)
     return _slider_by_limits(name, info)
 
 
@@ -96,13 +96,13 @@ def lenient(base: FusionConfig, method: str, changes: Mapping[str, str]) -> Simp
 
     A value that is none at all is left out.
     """
-    found = {name: getattr(base, name) for name in names_of(FusionConfig)}
+    settings = {name: getattr(base, name) for name in names_of(FusionConfig)}
     for name, text in changes.items():
         with suppress(ValidationError, KeyError):
             annotation: Any = _info(name).annotation
-            found[name] = TypeAdapter(annotation).validate_python(from_text(FusionConfig, name, text))
-    found |= {"weighting": SimpleNamespace(name=method), "term_names": base.term_names}
-    return SimpleNamespace(**found)
+            settings[name] = TypeAdapter(annotation).validate_python(from_text(FusionConfig, name, text))
+    settings |= {"weighting": SimpleNamespace(name=method), "term_names": base.term_names}
+    return SimpleNamespace(**settings)
 
 
 def method_values(config: Method, options: Sequence[str]) -> dict[str, Value]:
@@ -142,13 +142,13 @@ def model_control(model: type[BaseModel], field: str, range: Range, *, name: str
 
 def bounds(model: type[BaseModel], field: str) -> dict[str, float]:
     """What a model asks of a number, or of each of several: ``{"ge": 0, "lt": 1}``."""
-    found: dict[str, float] = {}
+    limits: dict[str, float] = {}
     info = field_info(model, field)
     for part in _annotated(info.annotation, info.metadata):
-        found |= {
+        limits |= {
             name: getattr(part, name) for name in ("ge", "gt", "le", "lt") if getattr(part, name, None) is not None
         }
-    return found
+    return limits
 
 
 def _annotated(annotation: Any, metadata: Sequence[Any]) -> list[Any]:

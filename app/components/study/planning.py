@@ -51,13 +51,13 @@ def planning(library: Planning, plans: Sequence[str], datasets: Sequence[str], *
         if not bar.open:
             return None
         try:
-            found = library.planned(text)
+            plan = library.planned(text)
             configurations = library.configuration_names(text)
         except DMFError as error:
             st.error(sentence_of(error), icon=":material/error:")
             return None
         st.caption(
-            f"{len(found.cells)} cells, {found.runs} runs: {len(configurations)} configurations × "
+            f"{len(plan.cells)} cells, {plan.runs} runs: {len(configurations)} configurations × "
             f"{len(text.datasets)} {'dataset' if len(text.datasets) == 1 else 'datasets'} × "
             f"{text.repeats} {'repeat' if text.repeats == 1 else 'repeats'}."
         )
@@ -183,16 +183,16 @@ def _actions(library: Planning, text: PlanText) -> str | None:
     return None
 
 
-def _measured(found: DryRun) -> None:
-    if found.seconds is not None and found.megabytes is not None:
+def _measured(dry_run: DryRun) -> None:
+    if dry_run.seconds is not None and dry_run.megabytes is not None:
         st.success(
-            f"About {seconds_in_words(found.seconds)} with one process on this machine, and {found.megabytes:,.1f} MB "
-            f"of storage, for {found.measured} of {len(found.cells)} cells."
+            f"About {seconds_in_words(dry_run.seconds)} with one process on this machine, and {dry_run.megabytes:,.1f} "
+            f"MB of storage, for {dry_run.measured} of {len(dry_run.cells)} cells."
         )
-    for reason in found.reasons:
+    for reason in dry_run.reasons:
         st.warning(f"Not here: {plain(reason)}")
     st.dataframe(
-        found.cells,
+        dry_run.cells,
         key="plan-cells",
         hide_index=True,
         column_config={

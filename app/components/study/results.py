@@ -27,12 +27,12 @@ class Results(Protocol):
         """Weights over the steps, averaged over repeats."""
 
 
-def study_results(name: str, found: StudyResults, files: Mapping[str, str], library: Results) -> None:
+def study_results(name: str, results: StudyResults, files: Mapping[str, str], library: Results) -> None:
     """The table of what has come to its end, and charts of it.
 
     Args:
         name: Of the study.
-        found: What came out.
+        results: What came out.
         files: Formats of files to take away, and how the name of each ends.
         library: What is asked besides: ``app.access``.
     """
@@ -48,32 +48,34 @@ def study_results(name: str, found: StudyResults, files: Mapping[str, str], libr
                 icon=":material/download:",
                 on_click="ignore",
             )
-    st.dataframe(pd.DataFrame(list(found.rows), columns=list(found.headings)), hide_index=True, key="study-table")
-    if found.means.notna().to_numpy().any():
-        st.plotly_chart(study_heat(found.means, found.metric, TEXT.of(mode())), key="study-heat")
-    if len(found.ranks) > 1 and len(found.blocks) > 1:
-        _ranks(found)
-    _weights(name, found, library)
+    st.dataframe(pd.DataFrame(list(results.rows), columns=list(results.headings)), hide_index=True, key="study-table")
+    if results.means.notna().to_numpy().any():
+        st.plotly_chart(study_heat(results.means, results.metric, TEXT.of(mode())), key="study-heat")
+    if len(results.ranks) > 1 and len(results.blocks) > 1:
+        _ranks(results)
+    _weights(name, results, library)
     st.markdown("#### What decides these numbers, and what may be concluded")
-    st.markdown("\n".join(f"- {plain(sentence)}" for sentence in found.notes))
+    st.markdown("\n".join(f"- {plain(sentence)}" for sentence in results.notes))
 
 
-def _ranks(found: StudyResults) -> None:
-    st.markdown(f"#### Ranks by {plain(found.metric)}", help="A description: blocks of one dataset share their images.")
+def _ranks(results: StudyResults) -> None:
+    st.markdown(
+        f"#### Ranks by {plain(results.metric)}", help="A description: blocks of one dataset share their images."
+    )
     colors = mode()
-    st.plotly_chart(study_ranks(found.ranks, TERM_COLORS["ce"].of(colors), TEXT.of(colors)), key="study-ranks")
-    st.caption(f"Within {len(found.blocks)} blocks: {plain('; '.join(found.blocks))}.")
+    st.plotly_chart(study_ranks(results.ranks, TERM_COLORS["ce"].of(colors), TEXT.of(colors)), key="study-ranks")
+    st.caption(f"Within {len(results.blocks)} blocks: {plain('; '.join(results.blocks))}.")
 
 
-def _weights(name: str, found: StudyResults, library: Results) -> None:
+def _weights(name: str, results: StudyResults, library: Results) -> None:
     """Read only once it is open: it reads every step of the runs."""
     bar = st.expander("Weights over the steps, averaged over repeats", key="study-weights", on_change="rerun")
     if not bar.open:
         return
     with bar:
         left, right = st.columns([1, 3])
-        dataset = left.selectbox("Dataset", list(found.means.columns), key="study-weights-dataset")
-        names = list(found.means.index)
+        dataset = left.selectbox("Dataset", list(results.means.columns), key="study-weights-dataset")
+        names = list(results.means.index)
         chosen = right.multiselect("Configurations", names, names[:COLUMNS], key="study-weights-configurations")
         frame = library.study_weights(name, dataset, chosen)
         if frame.empty:

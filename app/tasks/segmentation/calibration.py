@@ -39,17 +39,17 @@ def show(titles: Mapping[str, str], reliability: Callable[[str, int | None], Rel
                 width=140,
                 help="The lesion's box is made wider by so many pixels on each side.",
             )
-    rows, said = [], []
+    rows, captions = [], []
     for run, title in titles.items():
         try:
-            found = reliability(run, margin)
+            curve = reliability(run, margin)
         except DMFError as error:
             st.caption(f"{plain(title)}: {plain(str(error))}")
             continue
-        said.append(f"**{plain(title)}**: {number(found.error, 4)}")
-        bins = {"confidence": found.confidence, "frequency": found.frequency, "pixels": found.count}
+        captions.append(f"**{plain(title)}**: {number(curve.error, 4)}")
+        bins = {"confidence": curve.confidence, "frequency": curve.frequency, "pixels": curve.count}
         rows.append(pd.DataFrame({"run": title, **bins}))
-    if not said:
+    if not captions:
         return
     shades = [color.of(mode()) for color in SHADES]
     colors = {title: shades[place % len(shades)] for place, title in enumerate(titles.values())}
@@ -61,7 +61,7 @@ def show(titles: Mapping[str, str], reliability: Callable[[str, int | None], Rel
             "##### Expected calibration error",
             help="Mean distance of the curve from the dashed line, each point counted by its pixels; 0 is perfect.",
         )
-        st.markdown("\n".join(f"- {line}" for line in said))
+        st.markdown("\n".join(f"- {line}" for line in captions))
         st.markdown(
             "**How to read it.** Of all pixels that a network gives 0.8, 8 in 10 should be lesion: then the point lies "
             "on the dashed line. Below it the network says lesion too readily, above it too hesitantly."

@@ -79,9 +79,9 @@ def numbers(rows: pd.DataFrame, settled: Settled, classes: Sequence[str]) -> Non
     lines = []
     for row in rows.to_dict("records"):
         cells = [f"<td>{html.escape(str(row['run']))}</td>", *(f"<td>{number(row[name], 3)}</td>" for name in COLUMNS)]
-        said = EMPTY.get(str(row["empty"]))
-        if said:
-            cells.append(f'<td colspan="2">{said}</td>')
+        note = EMPTY.get(str(row["empty"]))
+        if note:
+            cells.append(f'<td colspan="2">{note}</td>')
         else:
             cells += [f"<td>{number(row[name], 2)}</td>" for name in ("hausdorff95", "average")]
         lines.append(f"<tr>{''.join(cells)}</tr>")
@@ -103,4 +103,4 @@ def missing(problems: Mapping[str, str]) -> None:
         problems: Title of a run to the reason; empty where nothing is missing.
     """
     for problem in dict.fromkeys(filter(None, problems.values())):
-        warn(f"{', '.join(title for title, said in problems.items() if said == problem)}: {problem}")
+        warn(f"{', '.join(title for title, reason in problems.items() if reason == problem)}: {problem}")

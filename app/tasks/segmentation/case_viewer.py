@@ -165,15 +165,15 @@ def pack(header: dict[str, Any], image: Pixels, truth: Pixels | None, panels: Se
 
     def grid(name: str, size: tuple[int, int], truth: Pixels | None, window: Window | None) -> int:
         """The rectangle that a prediction fills, with its truth; those of several runs are often the same."""
-        made = {
+        entry = {
             "width": size[1],
             "height": size[0],
             "window": list(window or (0, 0, size[1], size[0])),
             "truth": None if truth is None else add(f"The truth of {name}", truth, size),
         }
-        if made not in grids:
-            grids.append(made)
-        return grids.index(made)
+        if entry not in grids:
+            grids.append(entry)
+        return grids.index(entry)
 
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
         raise ValueError(f"`image` must have shape (H, W) or (H, W, 3), got {image.shape}.")
@@ -204,7 +204,7 @@ def pack(header: dict[str, Any], image: Pixels, truth: Pixels | None, panels: Se
         elif panel.labels is not None:
             row |= {"kind": "labels", "column": add(named, panel.labels, panel.size)}
         rows.append(row)
-    told = {
+    document = {
         **header,
         "image": picture,
         "truth": None if truth is None else grid("the case", (truth.shape[0], truth.shape[1]), truth, None),
@@ -216,7 +216,7 @@ def pack(header: dict[str, Any], image: Pixels, truth: Pixels | None, panels: Se
     for column in columns:
         table.append([start, len(column)])
         start += len(column)
-    text = json.dumps({**told, "columns": table}, separators=(",", ":")).encode()
+    text = json.dumps({**document, "columns": table}, separators=(",", ":")).encode()
     return len(text).to_bytes(4, "little") + text + b"".join(columns)
 
 

@@ -77,28 +77,28 @@ def show(
 def _curves(
     titles: Mapping[str, str], number: int, curve: Callable[[str, int], PrecisionRecall], colors: dict[str, str]
 ) -> None:
-    rows, dots, said, base = [], [], [], math.nan
+    rows, dots, averages, base = [], [], [], math.nan
     for run, title in titles.items():
         try:
-            found = curve(run, number)
+            points = curve(run, number)
         except DMFError as error:
             st.caption(f"{plain(title)}: {plain(str(error))}")
             continue
-        if math.isnan(found.average):
+        if math.isnan(points.average):
             st.caption(f"{plain(title)}: no pixel of its test images is of this class, so there is nothing to find.")
             continue
-        values = {"threshold": found.threshold, "recall": found.recall, "precision": found.precision}
+        values = {"threshold": points.threshold, "recall": points.recall, "precision": points.precision}
         rows.append(pd.DataFrame({"run": title, **values}))
-        recall, precision = found.at(DECIDED)
+        recall, precision = points.at(DECIDED)
         dots.append({"run": title, "threshold": DECIDED, "recall": recall, "precision": precision})
-        said.append(f"**{plain(title)}** {found.average:.3f}")
-        base = found.base
-    if said:
+        averages.append(f"**{plain(title)}** {points.average:.3f}")
+        base = points.base
+    if averages:
         chart = precision_recall_chart(pd.concat(rows), pd.DataFrame(dots), base, colors)
         st.altair_chart(chart, key="imbalance-curve", width="stretch")
         st.caption(
-            f"Average precision: {', '.join(said)}. Calling every pixel found has the precision of the dashed line, "
-            f"{base:.3f}."
+            f"Average precision: {', '.join(averages)}. Calling every pixel found has the precision of the dashed "
+            f"line, {base:.3f}."
         )
 
 
@@ -123,9 +123,9 @@ def _shares_in_words(balance: Balance, classes: Sequence[str], split: str) -> st
 def _recall_table(balances: Mapping[str, Balance], titles: Mapping[str, str], number: int) -> str:
     first = next(iter(balances.values())).recalls.get(number, [])
     about = {
-        found.size: f"{found.images} images in which the class takes {100 * found.smallest:.2g} to "
-        f"{100 * found.largest:.2g} % of the pixels"
-        for found in first
+        third.size: f"{third.images} images in which the class takes {100 * third.smallest:.2g} to "
+        f"{100 * third.largest:.2g} % of the pixels"
+        for third in first
     }
     headings = [
         ("Recall", "Pixels of the class that are found, where it is small, of middle size and large"),
@@ -133,7 +133,7 @@ def _recall_table(balances: Mapping[str, Balance], titles: Mapping[str, str], nu
     ]
     rows = []
     for run, balance in balances.items():
-        recalls = {found.size: found.recall for found in balance.recalls.get(number, [])}
+        recalls = {third.size: third.recall for third in balance.recalls.get(number, [])}
         cells = [f"{recalls[size]:.3f}" if size in recalls else "–" for size in SIZES]
         rows.append([html.escape(titles[run]), *cells])
     return table_html(headings, rows, "Recall by size")

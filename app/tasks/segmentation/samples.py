@@ -32,8 +32,8 @@ class OverlayView(SampleView):
 
     def legend(self, facts: Mapping[str, Any], strength: float) -> str:
         parts = [
-            f'<span><i style="background:rgb{OVERLAY_COLORS[name]}"></i>{name} ({said})</span>'
-            for said, name in MEANINGS.items()
+            f'<span><i style="background:rgb{OVERLAY_COLORS[name]}"></i>{name} ({meaning})</span>'
+            for meaning, name in MEANINGS.items()
         ]
         names = facts.get("class_names", ())
         if len(names) > 2:

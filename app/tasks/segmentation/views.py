@@ -25,8 +25,8 @@ class SegmentedRun(InspectedRun):
     @property
     def absent(self) -> Absent:
         """What a class scores that is in neither truth nor prediction."""
-        found: Absent = self.setting("training", "absent", BEFORE_STORED)
-        return found
+        absent: Absent = self.setting("training", "absent", BEFORE_STORED)
+        return absent
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,15 +43,15 @@ def _case_table(
 
     parts = []
     for id in ids:
-        found = scores_to_look_at(_store, id, split)
-        if found is None:
+        scored = scores_to_look_at(_store, id, split)
+        if scored is None:
             continue
         labels: Mapping[str, str] = {}
         with suppress(DMFError):  # the dataset is not here
             labels = case_labels(_store.experiment(_store.run(id).experiment).config)
-        scores = {name: found.scores.get(name, np.full(len(found.cases), np.nan)) for name in SCORES}
-        label = [labels.get(case) for case in found.cases]
-        parts.append(pd.DataFrame({"run": id, "case": found.cases, "label": label, "epoch": found.epoch, **scores}))
+        scores = {name: scored.scores.get(name, np.full(len(scored.cases), np.nan)) for name in SCORES}
+        label = [labels.get(case) for case in scored.cases]
+        parts.append(pd.DataFrame({"run": id, "case": scored.cases, "label": label, "epoch": scored.epoch, **scores}))
     if not parts:
         return pd.DataFrame(columns=["run", "case", "label", "epoch", *SCORES, "disagreement"])
     table = pd.concat(parts, ignore_index=True)
@@ -84,10 +84,10 @@ def view_case(runs: Sequence[InspectedRun], case: str) -> CaseView:
         if original is not None and first is not None and not _is_same(original, first):
             outputs.append(Output(run.id, note=ANOTHER))
             continue
-        made = _made(run, original) if original is not None and run.has_network else None
-        if made is None:
-            made = _sampled(run, case, problem or "its network is not here (any more)")
-        own_source, output = made
+        pair = _made(run, original) if original is not None and run.has_network else None
+        if pair is None:
+            pair = _sampled(run, case, problem or "its network is not here (any more)")
+        own_source, output = pair
         outputs.append(output)
         if source is None and own_source is not None:
             source, target = own_source, output.target
@@ -110,10 +110,10 @@ def _is_same(one: Original, other: Original) -> bool:
 
 def _made(run: InspectedRun, original: Original) -> tuple[Image | None, Output] | None:
     try:
-        made = network_makes(run, original)
+        images = network_makes(run, original)
     except DMFError:
         return None
-    return _picture(made.source), Output(run.id, _picture(made.output), _picture(made.target))
+    return _picture(images.source), Output(run.id, _picture(images.output), _picture(images.target))
 
 
 def _sampled(run: InspectedRun, case: str, problem: str) -> tuple[Image | None, Output]:

@@ -54,8 +54,8 @@ class Line:
         way = np.linspace(0, 1, POINTS)
         x, y = ((first + (last - first) * way) for first, last in zip(self.start, self.end, strict=True))
         at_x, at_y = (np.asarray(places, np.float32)[None] for places in (x * (width - 1), y * (height - 1)))
-        found = cv2.remap(grey, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return np.asarray(found[0], np.float64)
+        sampled = cv2.remap(grey, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(sampled[0], np.float64)
 
     def draw(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """A picture (H, W) or (H, W, 3) with the line over it."""
@@ -97,19 +97,19 @@ def numbers(rows: pd.DataFrame, titles: Mapping[str, str]) -> None:
 @st.fragment
 def detail(view: CaseView, titles: Mapping[str, str]) -> None:
     """The case in tabs; moving a slider draws only this part of the page."""
-    made = {titles[output.run]: output for output in view.outputs if output.image is not None}
+    shown = {titles[output.run]: output for output in view.outputs if output.image is not None}
     images: dict[str, Image] = {SOURCE: _known(view.source), TARGET: _known(view.target)}
-    images |= {title: _known(output.image) for title, output in made.items()}
+    images |= {title: _known(output.image) for title, output in shown.items()}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         window = _window()
         scale = difference_scale("inspect-difference-scale")
     side_by_side, swipe, profile, histogram = st.tabs(["Side by side", "Swipe", "Line profile", "Histogram"])
-    differences = {title: signed(_known(output.target), _known(output.image), scale) for title, output in made.items()}
+    differences = {title: signed(_known(output.target), _known(output.image), scale) for title, output in shown.items()}
     with side_by_side:
         st.html(f'<div class="race key"><span>difference: target minus output</span>{colour_bar(scale)}</div>')
         cells = [_cell(window.apply(image), title) for title, image in images.items()]
         cells += [_cell(difference, f"{title}, difference") for title, difference in differences.items()]
-        st.html(f'<div class="race gallery" style="--columns:{len(images)}">{"".join(_in_rows(cells, made))}</div>')
+        st.html(f'<div class="race gallery" style="--columns:{len(images)}">{"".join(_in_rows(cells, shown))}</div>')
     with swipe:
         _swipe(
             {title: window.apply(image) for title, image in images.items()}
@@ -126,9 +126,9 @@ def _known(image: Image | None) -> Image:
     return image
 
 
-def _in_rows(cells: list[str], made: Mapping[str, object]) -> list[str]:
+def _in_rows(cells: list[str], outputs: Mapping[str, object]) -> list[str]:
     """Source, target and outputs in one row, and each difference below its output."""
-    count = len(made)
+    count = len(outputs)
     return [*cells[: 2 + count], *(["<div></div>"] * 2), *cells[2 + count :]]
 
 

@@ -69,12 +69,12 @@ def missing_probabilities(run: SegmentedRun, which: Which) -> str:
         return ""
     if problem:
         return problem
-    told = [event.data.get("reason") for event in store().events([run.id]) if event.kind == "not_kept"]
+    reasons = [event.data.get("reason") for event in store().events([run.id]) if event.kind == "not_kept"]
     wanted = run.setting("training", "keep_probabilities", "both")
     if run.run.state.is_active:
         problem = "Probabilities of its test images are kept when its training ends."
-    elif told:
-        problem = f"{told[-1]} Raise `probabilities_mb` for the next training."
+    elif reasons:
+        problem = f"{reasons[-1]} Raise `probabilities_mb` for the next training."
     elif wanted not in ("both", which):
         problem = f"Its setting `keep_probabilities` was {wanted!r}; train it again with 'both' to see them."
     elif run.experiment.is_recorded:

@@ -280,9 +280,9 @@ def contact_sheet(
             scores.append(_dice(view.truth, masks[-1]))
         rows.append((case, view.image, view.truth, masks))
         dice.append(scores)
-    made = sheet.contact_sheet(rows, ["Image", "Truth", *(titles[run.id] for run in runs)], dice=dice)
+    image = sheet.contact_sheet(rows, ["Image", "Truth", *(titles[run.id] for run in runs)], dice=dice)
     content = io.BytesIO()
-    sheet.save_sheet(made, content, kind)
+    sheet.save_sheet(image, content, kind)
     return content.getvalue()
 
 
