@@ -1,5 +1,9 @@
-"""What is true of every task speaks of none: words of one task are found only in its room."""
+"""What is true of every task speaks of none: words of one task are found only in its room.
 
+And variables say what they hold.
+"""
+
+import ast
 import re
 from pathlib import Path
 
@@ -71,3 +75,53 @@ def test_a_word_of_segmentation_is_heard(line: str) -> None:
 @pytest.mark.parametrize("line", ["masks = present", "indices", "various", "previous"])
 def test_other_words_are_not(line: str) -> None:
     assert not spoken(line)
+
+
+VAGUE = frozenset({"found", "made", "said", "told"})
+"""Names that say how a value came to be, and not what it is."""
+
+
+def vague_names(text: str) -> list[str]:
+    """Variables, parameters and attributes that are given such a name, with their lines."""
+    names = []
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case (
+                ast.Name(id=name, ctx=ast.Store())
+                | ast.Attribute(attr=name, ctx=ast.Store())
+                | ast.arg(arg=name)
+                | ast.ExceptHandler(name=name)
+                | ast.MatchAs(name=name)
+                | ast.MatchStar(name=name)
+                | ast.MatchMapping(rest=name)
+            ) if name in VAGUE:
+                names.append(f"{node.lineno}: {name}")
+    return names
+
+
+@pytest.mark.parametrize("package", ["dmf", "app"])
+def test_variables_say_what_they_hold(package: str) -> None:
+    lines = [
+        f"{file.relative_to(ROOT).as_posix()}:{line}"
+        for file in sorted((ROOT / package).rglob("*.py"))
+        for line in vague_names(file.read_text(encoding="utf-8"))
+    ]
+    assert not lines, "Name these for what they hold (tensor, columns, match, scores, ...):\n" + "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        *("found = 1", "found: int", "self.found = 1", "rows, found = pair", "found |= {}", "(found := 1)"),
+        *("for made in rows: pass", "with file as made: pass", "def f(*, told=None): pass", "lambda told: 1"),
+        *("[1 for said in rows]", "match x:\n case [said]: pass", "match x:\n case {**said}: pass"),
+        "try: pass\nexcept OSError as told: pass",
+    ],
+)
+def test_a_variable_that_says_nothing_is_seen(code: str) -> None:
+    assert len(vague_names(code)) == 1
+
+
+@pytest.mark.parametrize("code", ["foundation = 1", "def found(): pass", "print(rows.found)", "x = 'told'", "f(made)"])
+def test_other_names_are_not_vague(code: str) -> None:
+    assert not vague_names(code)

@@ -92,26 +92,26 @@ def _begun(sentence: str) -> str:
 
 def _say(event: Event, name: Name) -> tuple[str, str] | None:
     data = event.data
-    said: tuple[str, str] | None = None
+    mark: tuple[str, str] | None = None
     match event.kind:
         case "state":
             begins = data.get("state") == "running" and event.step == 0
-            said = None if begins else _STATES.get(str(data.get("state")))
+            mark = None if begins else _STATES.get(str(data.get("state")))
         case "skipped":
-            said = f"Step skipped: {' and '.join(map(name, data['losses']))} not finite", "warning"
+            mark = f"Step skipped: {' and '.join(map(name, data['losses']))} not finite", "warning"
         case "flat":
-            said = f"{name(data['loss'])} has not moved for {data['steps']} steps", "warning"
+            mark = f"{name(data['loss'])} has not moved for {data['steps']} steps", "warning"
         case "refused":
-            said = _begun(refused(data, name)), "warning"
+            mark = _begun(refused(data, name)), "warning"
         case "not_kept":
-            said = _begun(str(data["reason"])), "warning"
+            mark = _begun(str(data["reason"])), "warning"
         case "knob":
-            said = _begun(turned(data, name)), "change"
+            mark = _begun(turned(data, name)), "change"
         case "size":
             sizes = f"Images {data['before']} → {data['value']} px"
-            said = f"{sizes}: losses change their scale, and rules that remember them react", "change"
+            mark = f"{sizes}: losses change their scale, and rules that remember them react", "change"
         case "lr_fell":
-            said = f"{data['metric']} has stood still: learning rate → {data['value']:g}", "change"
+            mark = f"{data['metric']} has stood still: learning rate → {data['value']:g}", "change"
         case "stopped_early":
-            said = f"Ended early: no better {data['metric']} for {data['patience']} epochs", "state"
-    return said
+            mark = f"Ended early: no better {data['metric']} for {data['patience']} epochs", "state"
+    return mark

@@ -217,8 +217,8 @@ def _about(title: str, images: Mapping[str, int]) -> str:
 
 def _start_button(checked: Checked, slots: Slots, folded: set[str], start: Callable[[ExperimentConfig], None]) -> None:
     for name in (name for name in checked.problems if name in slots and name in folded):
-        said = html.escape(in_labels(checked.problems[name]))
-        st.html(f'<p class="problem">Under More, {html.escape(label(str(name)))}: {said}</p>')
+        problem = html.escape(in_labels(checked.problems[name]))
+        st.html(f'<p class="problem">Under More, {html.escape(label(str(name)))}: {problem}</p>')
     for blamed, sentence in checked.problems.items():
         if blamed not in slots:
             st.error(sentence_of(in_labels(sentence)))

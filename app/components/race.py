@@ -307,15 +307,15 @@ def zero_line(series: Sequence[Series]) -> list[Series]:
 def term_words(terms: Iterable[str]) -> dict[str, str]:
     """What each loss measures, in a sentence, by its title in charts; those that say nothing are left out."""
     words = {term_title(term): measures(term) for term in dict.fromkeys(terms)}
-    return {title: said for title, said in words.items() if said}
+    return {title: sentence for title, sentence in words.items() if sentence}
 
 
 def measures(term: str) -> str:
     """What a loss of a run measures; empty where it does not say."""
     if term == AUXILIARY:
         return AUXILIARY_WORDS
-    found = facts("loss", term) or facts("loss", re.sub(r"-\d+$", "", term))  # the second of a name has a number
-    return found.measures if found else ""
+    about = facts("loss", term) or facts("loss", re.sub(r"-\d+$", "", term))  # the second of a name has a number
+    return about.measures if about else ""
 
 
 def term_title(term: str) -> str:

@@ -132,14 +132,14 @@ def build_model(config: ModelConfig, in_channels: int, classes: int, image_size:
 
 def declared_options(factory: Callable[..., nn.Module]) -> type[Options]:
     """The options that a factory of :data:`MODELS` has besides the fields of every network."""
-    found: type[Options] = getattr(factory, "declares", Options)
-    return found
+    options: type[Options] = getattr(factory, "declares", Options)
+    return options
 
 
 def attentions_of(factory: Callable[..., nn.Module]) -> tuple[str, ...]:
     """The kinds of attention that a factory of :data:`MODELS` can build into its network."""
-    found: tuple[str, ...] = getattr(factory, "attentions", ("none",))
-    return found
+    kinds: tuple[str, ...] = getattr(factory, "attentions", ("none",))
+    return kinds
 
 
 def _factory(name: str) -> Callable[..., nn.Module]:

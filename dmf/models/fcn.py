@@ -54,11 +54,11 @@ class FCN(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         *_, quarter, eighth, deepest = self.encoder(images)
-        found: Tensor = self.head(deepest)
+        logits: Tensor = self.head(deepest)
         for place, (features, coarser) in enumerate(((eighth, deepest), (quarter, eighth))):
             passed = self.attention[place](features, coarser) if self.attention else features
-            found = enlarged(found, features) + self.scores[place](passed)
-        return enlarged(found, images)
+            logits = enlarged(logits, features) + self.scores[place](passed)
+        return enlarged(logits, images)
 
 
 def enlarged(features: Tensor, like: Tensor) -> Tensor:

@@ -73,5 +73,5 @@ class FPNMask(nn.Module):
             levels = [passes(*both) for passes, *both in zip(self.attention, levels, coarser, strict=True)]
         finest = levels[0]
         joined = torch.stack([finest, *(enlarged(level, finest) for level in levels[1:])]).sum(0)
-        found: Tensor = self.head(joined)  # twice as large; of an odd side one pixel more than the image
-        return found if found.shape[-2:] == images.shape[-2:] else enlarged(found, images)
+        logits: Tensor = self.head(joined)  # twice as large; of an odd side one pixel more than the image
+        return logits if logits.shape[-2:] == images.shape[-2:] else enlarged(logits, images)

@@ -72,5 +72,5 @@ class SegNet(nn.Module):
             places, size = pooled.pop()
             features = spread(F.max_unpool2d(x, places, [2, 2], output_size=size))
             x = narrow(self.attention[place](features, x) if self.attention else features)
-        found: Tensor = self.head(x)
-        return found
+        logits: Tensor = self.head(x)
+        return logits

@@ -41,5 +41,5 @@ class OptimizerKind:
         """A fresh one of these parameters, with learning rate ``lr``: torch's own of this title, unless overridden."""
         import torch
 
-        made: Optimizer = getattr(torch.optim, self.title)(parameters, lr=lr, fused=True, **self.options)
-        return made
+        optimizer: Optimizer = getattr(torch.optim, self.title)(parameters, lr=lr, fused=True, **self.options)
+        return optimizer

@@ -36,8 +36,8 @@ class SGD(OptimizerKind):
     declares: ClassVar[type[Options]] = SGDOptions
 
     def of(self, parameters: "Iterable[Tensor]", lr: float) -> "Optimizer":
-        made: Optimizer = _fused()(parameters, lr=lr, fused=True, **self.options)
-        return made
+        optimizer: Optimizer = _fused()(parameters, lr=lr, fused=True, **self.options)
+        return optimizer
 
 
 @cache

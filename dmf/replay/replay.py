@@ -89,13 +89,13 @@ def replay_rule(
 
 def turns(config: FusionConfig, changes: Sequence[SettingChange], count: int) -> list[tuple[int, FusionConfig]]:
     """First step and configuration of each rule that had its turn within ``count`` steps, in order."""
-    found, settings = [(0, config)], Settings(TrainingConfig().lr, config)
+    begun, settings = [(0, config)], Settings(TrainingConfig().lr, config)
     for change in changes:
         if change.field == "weighting":
             settings = settings.changed(change.field, change.value)
-            if settings.fusion.weighting != found[-1][1].weighting and change.step < count:
-                found.append((change.step, settings.fusion))
-    return found
+            if settings.fusion.weighting != begun[-1][1].weighting and change.step < count:
+                begun.append((change.step, settings.fusion))
+    return begun
 
 
 def _refuse_what_needs_more(name: str) -> None:

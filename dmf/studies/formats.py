@@ -133,18 +133,18 @@ def said(table: StudyTable) -> list[str]:
 
 def ranked(table: StudyTable) -> list[str]:
     """Mean ranks, best first, and the Friedman statistic; nothing for fewer than two blocks or configurations."""
-    found = table.ranks
-    if len(found.mean) < 2 or len(found.blocks) < 2:
+    ranks = table.ranks
+    if len(ranks.mean) < 2 or len(ranks.blocks) < 2:
         return []
-    order = sorted(found.mean.items(), key=lambda pair: pair[1])
+    order = sorted(ranks.mean.items(), key=lambda pair: pair[1])
     sentences = [
         f"Mean rank by {table.metric} (1 is the best): " + ", ".join(f"{name} {rank:.2f}" for name, rank in order) + "."
     ]
-    if math.isfinite(found.friedman):
-        p = f", p {_p(found.p)} if blocks were independent, which they are not" if has_enough(table) else ""
+    if math.isfinite(ranks.friedman):
+        p = f", p {_p(ranks.p)} if blocks were independent, which they are not" if has_enough(table) else ""
         sentences.append(
-            f"Friedman statistic {found.friedman:.2f} with {len(found.mean) - 1} degrees of freedom{p}; blocks: "
-            f"{'; '.join(found.blocks)}."
+            f"Friedman statistic {ranks.friedman:.2f} with {len(ranks.mean) - 1} degrees of freedom{p}; blocks: "
+            f"{'; '.join(ranks.blocks)}."
         )
     return sentences
 

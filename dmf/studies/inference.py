@@ -85,21 +85,21 @@ def planned_differences(
         By configuration, those with at least one repeat in common. Those with fewer than ``LEAST_REPEATS`` have a mean
         and no more, and do not count for Holm.
     """
-    found: dict[str, Difference] = {}
+    corrected: dict[str, Difference] = {}
     for name, own in scores.items():
         if name == reference:
             continue
         pairs = [(own[seed], scores[reference][seed]) for seed in sorted(own) if seed in scores[reference]]
         differences = [mine - its for mine, its in pairs if np.isfinite(mine) and np.isfinite(its)]
         if len(differences) >= LEAST_REPEATS:
-            found[name] = corrected_t(differences, test_share)
+            corrected[name] = corrected_t(differences, test_share)
         elif differences:
             nothing = float("nan")
-            found[name] = Difference(len(differences), float(np.mean(differences)), *[nothing] * 5)
-    tested = [name for name, one in found.items() if np.isfinite(one.p)]
-    for name, p in zip(tested, holm([found[name].p for name in tested]), strict=True):
-        found[name] = Difference(**{**vars(found[name]), "p_holm": float(p)})
-    return found
+            corrected[name] = Difference(len(differences), float(np.mean(differences)), *[nothing] * 5)
+    tested = [name for name, one in corrected.items() if np.isfinite(one.p)]
+    for name, p in zip(tested, holm([corrected[name].p for name in tested]), strict=True):
+        corrected[name] = Difference(**{**vars(corrected[name]), "p_holm": float(p)})
+    return corrected
 
 
 @dataclass(frozen=True)

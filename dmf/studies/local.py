@@ -80,13 +80,13 @@ class LocalEngine:
         """The next cell, claimed: one that was interrupted before one that was never begun."""
         if self.store.study(self.study).paused:
             return None, None
-        found = self.store.study_cells(self.study)
-        for cell in found:
+        cells = self.store.study_cells(self.study)
+        for cell in cells:
             if cell.experiment is not None and cell.state is RunState.INTERRUPTED:
                 with suppress(NotOwnerError, RunFinishedError):  # another was first
                     return Job(self.store, cell.experiment, self.owner), cell
-        first = next((cell for cell in found if cell.experiment is None), None)
-        if first is None or is_spent(self._plan.budget, found):
+        first = next((cell for cell in cells if cell.experiment is None), None)
+        if first is None or is_spent(self._plan.budget, cells):
             return None, None
         config = ExperimentConfig.model_validate(first.config)
         require(config.plugins)
@@ -121,18 +121,18 @@ class LocalEngine:
 
 def is_anything_left(store: RunStore, study: str) -> bool:
     """Whether a cell trains, can be continued, or may still be begun."""
-    row, found = store.study(study), store.study_cells(study)
+    row, cells = store.study(study), store.study_cells(study)
     if row.paused:
-        return any(cell.state is None or cell.state.is_active for cell in found)
-    over = is_spent(StudyPlan.model_validate(row.plan).budget, found)
+        return any(cell.state is None or cell.state.is_active for cell in cells)
+    over = is_spent(StudyPlan.model_validate(row.plan).budget, cells)
     return any(
-        not over if cell.state is None else cell.state.is_active or cell.state is RunState.INTERRUPTED for cell in found
+        not over if cell.state is None else cell.state.is_active or cell.state is RunState.INTERRUPTED for cell in cells
     )
 
 
-def is_spent(budget: Budget, found: Sequence[CellRow]) -> bool:
+def is_spent(budget: Budget, cells: Sequence[CellRow]) -> bool:
     """Whether what was trained is all that may be."""
-    hours, steps = spent(found)
+    hours, steps = spent(cells)
     return (budget.hours is not None and hours >= budget.hours) or (budget.steps is not None and steps >= budget.steps)
 
 

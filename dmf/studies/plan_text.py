@@ -109,13 +109,13 @@ def settings_of(texts: Sequence[str], field: str) -> Settings:
     Raises:
         ConfigError: If one is no ``field=value``; it blames ``field``.
     """
-    found: dict[str, Setting] = {}
+    settings: dict[str, Setting] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
             raise ConfigError(f"Expected field=value, got {text!r}.", field)
-        found[name.strip().replace("-", "_")] = value.strip()
-    return found
+        settings[name.strip().replace("-", "_")] = value.strip()
+    return settings
 
 
 def parted(text: str) -> list[str]:

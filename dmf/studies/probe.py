@@ -36,7 +36,7 @@ def estimate(cells: Mapping[str, ExperimentConfig]) -> dict[str, Estimate]:
     the two is what epochs take, and grows with the number of images; what is left is there once.
     """
     probed: dict[str, Estimate] = {}
-    found = {}
+    estimates = {}
     for key, config in cells.items():
         kind = _without_seed(config)
         if kind not in probed:
@@ -44,8 +44,8 @@ def estimate(cells: Mapping[str, ExperimentConfig]) -> dict[str, Estimate]:
                 probed[kind] = _probe(config)
             except DataError as error:
                 probed[kind] = Estimate(None, None, str(error))
-        found[key] = probed[kind]
-    return found
+        estimates[key] = probed[kind]
+    return estimates
 
 
 def _without_seed(config: ExperimentConfig) -> str:

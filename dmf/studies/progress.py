@@ -46,21 +46,21 @@ def progress(store: RunStore, study: str) -> StudyProgress:
     Raises:
         RunNotFoundError: If no study is called so.
     """
-    row, found = store.study(study), tuple(store.study_cells(study))
-    done = [cell for cell in found if cell.state is RunState.FINISHED]
-    left = sum(cell.state in (None, RunState.INTERRUPTED, RunState.STOPPED) for cell in found)
-    left += sum(cell.state is not None and cell.state.is_active for cell in found)
-    training = sum(cell.state is RunState.RUNNING for cell in found)
+    row, cells = store.study(study), tuple(store.study_cells(study))
+    done = [cell for cell in cells if cell.state is RunState.FINISHED]
+    left = sum(cell.state in (None, RunState.INTERRUPTED, RunState.STOPPED) for cell in cells)
+    left += sum(cell.state is not None and cell.state.is_active for cell in cells)
+    training = sum(cell.state is RunState.RUNNING for cell in cells)
     seconds = spent(done)[0] * 3600
     return StudyProgress(
-        row.name, row.paused, found, seconds / len(done) * left / max(1, training) if done and left else None
+        row.name, row.paused, cells, seconds / len(done) * left / max(1, training) if done and left else None
     )
 
 
-def spent(found: Sequence[CellRow]) -> tuple[float, int]:
+def spent(cells: Sequence[CellRow]) -> tuple[float, int]:
     """Hours that cells trained, pauses included, and optimizer steps that their runs took."""
     seconds, steps = 0.0, 0
-    for cell in found:
+    for cell in cells:
         runs = cell.experiment.runs if cell.experiment is not None else ()
         begun = [run.started for run in runs if run.started is not None]
         last = [at for run in runs if (at := run.ended or run.heartbeat) is not None]

@@ -51,7 +51,7 @@ def read_published(file: Path) -> Published:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"Cannot read {file}: {getattr(error, 'strerror', None) or error}.", "published") from error
     above = next((number for number, line in enumerate(lines) if not line.startswith(_MARK)), len(lines))
-    found: dict[tuple[str, str, str], dict[str, Figure]] = {}
+    figures: dict[tuple[str, str, str], dict[str, Figure]] = {}
     for number, row in enumerate(csv.DictReader(lines[above:]), start=above + 2):
         if set(row) != set(COLUMNS):
             raise ConfigError(
@@ -66,8 +66,8 @@ def read_published(file: Path) -> Published:
             raise ConfigError(f"{file}, line {number}: {error}.", "published") from error
         if not 0 <= figure.mean <= 1:
             raise ConfigError(f"{file}, line {number}: means lie in 0..1, got {figure.mean:g}.", "published")
-        found.setdefault(key, {})[row["metric"].strip()] = figure
-    return Published(found, " ".join(line.lstrip(_MARK).strip() for line in lines[:above]))
+        figures.setdefault(key, {})[row["metric"].strip()] = figure
+    return Published(figures, " ".join(line.lstrip(_MARK).strip() for line in lines[:above]))
 
 
 def _rounding(text: str) -> float:
@@ -95,7 +95,7 @@ def most_f1(precision: float, recall: float) -> float:
 
 def impossible(published: Published) -> list[str]:
     """Sentences about figures that no set of images can have, beyond what rounding explains."""
-    found = []
+    sentences = []
     for (dataset, auxiliary, weighting), metrics in published.figures.items():
         where = f"{dataset}, {auxiliary}/{weighting}"
         if "dice" in metrics and "iou" in metrics:
@@ -104,7 +104,7 @@ def impossible(published: Published) -> list[str]:
             high = iou_range(min(1.0, dice.mean + dice.rounding))[1] + iou.rounding + _SLACK
             if not low <= iou.mean <= high:
                 least, greatest = iou_range(dice.mean)
-                found.append(
+                sentences.append(
                     f"{where}: a mean IoU of {iou.mean:g} is printed beside a mean Dice of {dice.mean:g}; whatever the "
                     f"images, it lies between {least:.4f} and {greatest:.4f}."
                 )
@@ -114,9 +114,9 @@ def impossible(published: Published) -> list[str]:
         most = most_f1(precision.mean + precision.rounding, recall.mean + recall.rounding) + _SLACK
         for name in ("f1", "dice"):
             if name in metrics and metrics[name].mean - metrics[name].rounding > most:
-                found.append(
+                sentences.append(
                     f"{where}: a mean {name} of {metrics[name].mean:g} is printed beside a mean precision of "
                     f"{precision.mean:g} and recall of {recall.mean:g}; whatever the images, it is at most "
                     f"{most_f1(precision.mean, recall.mean):.4f}."
                 )
-    return found
+    return sentences

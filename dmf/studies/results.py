@@ -98,8 +98,8 @@ def study_table(
         RunNotFoundError: If no study is called so.
         ConfigError: If it has no such metric.
     """
-    plan, found = StudyPlan.model_validate(store.study(study).plan), store.study_cells(study)
-    rows = _rows(plan, found, published)
+    plan, cells = StudyPlan.model_validate(store.study(study).plan), store.study_cells(study)
+    rows = _rows(plan, cells, published)
     there = list(dict.fromkeys(name for row in rows for name in row.scores))
     wanted = METRICS if any(name in there for name in METRICS) else task_named(plan.base.get("task")).columns
     metrics = tuple(name for name in wanted if name in there)
@@ -110,7 +110,7 @@ def study_table(
     for dataset in dict.fromkeys(row.dataset for row in rows):
         scores = {row.configuration: row.scores.get(chosen, {}) for row in rows if row.dataset == dataset}
         if plan.reference in scores:
-            share = _test_share(store, plan, found, dataset)
+            share = _test_share(store, plan, cells, dataset)
             differences[dataset] = planned_differences(scores, plan.reference, share)
     ranked = _ranks(rows, chosen)
     return StudyTable(
@@ -121,17 +121,17 @@ def study_table(
         rows=tuple(rows),
         differences=differences,
         ranks=ranked,
-        choices=_choices(plan, found),
-        notes=(*_notes(plan, found, rows, ranked, chosen), *_beside_the_paper(plan, rows, published)),
+        choices=_choices(plan, cells),
+        notes=(*_notes(plan, cells, rows, ranked, chosen), *_beside_the_paper(plan, rows, published)),
     )
 
 
-def _rows(plan: StudyPlan, found: Sequence[CellRow], published: Published | None) -> list[Row]:
+def _rows(plan: StudyPlan, cells: Sequence[CellRow], published: Published | None) -> list[Row]:
     printed = {} if published is None else published.figures
     where = places(plan)
     scores: dict[tuple[str, str], dict[str, dict[int, float]]] = {}
     methods: dict[str, tuple[str, str]] = {}
-    for cell in found:
+    for cell in cells:
         dataset, seed = where.get(cell.key, (str(cell.config["data"]["dataset"]), cell.config["training"]["seed"]))
         for run in cell.experiment.runs if cell.experiment is not None else ():
             name = cell.config["runs"][run.position]["label"]  # a run may be called otherwise by now
@@ -149,10 +149,10 @@ def _rows(plan: StudyPlan, found: Sequence[CellRow], published: Published | None
     ]
 
 
-def _test_share(store: RunStore, plan: StudyPlan, found: Sequence[CellRow], dataset: str) -> float:
+def _test_share(store: RunStore, plan: StudyPlan, cells: Sequence[CellRow], dataset: str) -> float:
     """Test images over training images, as they were split; by the plan's shares where nobody recorded it."""
     where = places(plan)
-    for cell in found:
+    for cell in cells:
         if where.get(cell.key, ("", 0))[0] == dataset and cell.experiment is not None:
             for event in store.events([cell.experiment.runs[0].id]):
                 if event.kind == "prepared":
@@ -174,11 +174,11 @@ def _ranks(rows: Sequence[Row], metric: str) -> Ranks:
     return ranks(names, list(by_block), table.reshape(len(by_block), len(names)), lower=lower)
 
 
-def _choices(plan: StudyPlan, found: Sequence[CellRow]) -> dict[str, str]:
+def _choices(plan: StudyPlan, cells: Sequence[CellRow]) -> dict[str, str]:
     """What decides the numbers and the paper does not say."""
-    if not found:
+    if not cells:
         return {}
-    config = ExperimentConfig.model_validate(found[0].config)
+    config = ExperimentConfig.model_validate(cells[0].config)
     fusion, data, training = config.runs[0].fusion, config.data, config.training
     words = {word: value for run in reversed(config.runs) for word, value in run.fusion.recorded().items()}
     words |= {word: value for run in config.runs for word, value in run.fusion.flat(changed=True).items()}
@@ -202,11 +202,11 @@ def _choices(plan: StudyPlan, found: Sequence[CellRow]) -> dict[str, str]:
     }
 
 
-def _notes(plan: StudyPlan, found: Sequence[CellRow], rows: Sequence[Row], ranked: Ranks, metric: str) -> list[str]:
+def _notes(plan: StudyPlan, cells: Sequence[CellRow], rows: Sequence[Row], ranked: Ranks, metric: str) -> list[str]:
     notes = []
-    left = sum(cell.state is not RunState.FINISHED for cell in found)
+    left = sum(cell.state is not RunState.FINISHED for cell in cells)
     if left:
-        notes.append(f"{left} of {len(found)} cells have not come to their end; the table is of what has.")
+        notes.append(f"{left} of {len(cells)} cells have not come to their end; the table is of what has.")
     repeats = min((row.repeats for row in rows), default=0)
     if plan.reference and repeats < LEAST_REPEATS:
         notes.append(

@@ -62,12 +62,12 @@ def weight_trajectories(
         if cell.experiment is not None and where.get(cell.key, ("", 0))[0] == dataset:
             for run in cell.experiment.runs:
                 members.setdefault(cell.config["runs"][run.position]["label"], []).append(run)
-    found = (
+    trajectories = (
         _averaged(store, name, members[name], points)
         for name, _ in plan.named()
         if name in configurations and name in members
     )
-    return [one for one in found if one is not None]
+    return [one for one in trajectories if one is not None]
 
 
 def _averaged(store: RunStore, name: str, runs: Sequence[RunRow], points: int) -> Trajectory | None:

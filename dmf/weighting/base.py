@@ -389,16 +389,16 @@ class Weighting(KeepsPrecision, nn.Module, ABC):
         raise ConfigError(f"{type(self).__name__} needs more than loss values, so it cannot be replayed.", "weighting")
 
 
-def expect_combined(weighting: Weighting, made: object) -> Combined:
+def expect_combined(weighting: Weighting, returned: object) -> Combined:
     """What a weighting returned, if it is what a weighting has to return.
 
     Raises:
         ConfigError: If it is anything else.
     """
-    if not isinstance(made, Combined):
+    if not isinstance(returned, Combined):
         raise ConfigError(
-            f"{type(weighting).__name__}.forward: expected Combined(total, weights), got {type(made).__name__}. Return "
-            "dmf.weighting.Combined.",
+            f"{type(weighting).__name__}.forward: expected Combined(total, weights), got {type(returned).__name__}. "
+            "Return dmf.weighting.Combined.",
             "weighting",
         )
-    return made
+    return returned

@@ -83,12 +83,12 @@ def build_loss(
         ConfigError: If its options cannot work.
     """
     choice = Choice.model_validate(loss)
-    found = _class(choice.name, "terms")
-    model = found.declares
+    loss_class = _class(choice.name, "terms")
+    model = loss_class.declares
     words = model.words()
     common = {} if config is None else {word: getattr(config, word) for word in words.values()}
     own = {words.get(option, option): value for option, value in choice.options.items()}
-    return found.from_options(model.of_words(common | own), class_ratios)
+    return loss_class.from_options(model.of_words(common | own), class_ratios)
 
 
 def build_bank(

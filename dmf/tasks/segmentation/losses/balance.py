@@ -52,9 +52,9 @@ class RareClasses:
             ConfigError: If a named class does not exist, or no class is left that is not rare.
         """
         numbers = self.numbers(prediction.classes, is_softmax=prediction.activation == "softmax")
-        found = torch.zeros(prediction.classes, dtype=prediction.logits.dtype, device=prediction.logits.device)
-        found[list(numbers)] = 1
-        return found
+        mask = torch.zeros(prediction.classes, dtype=prediction.logits.dtype, device=prediction.logits.device)
+        mask[list(numbers)] = 1
+        return mask
 
     def numbers(self, count: int, *, is_softmax: bool = True) -> tuple[int, ...]:
         """The numbers of the rare ones of so many classes.
@@ -114,8 +114,8 @@ def _discount(log_prob: Tensor, focus: float, spared: Tensor | None) -> Tensor:
     if focus == 0:
         return torch.ones_like(log_prob)
     # expm1 keeps 1 - p exact near 0; the clamp keeps the slope of x**focus finite there for a focus below 1.
-    found = (-torch.expm1(log_prob)).clamp_min(torch.finfo(log_prob.dtype).eps).pow(focus)
-    return found if spared is None else torch.where(spared > 0, 1, found)
+    discount = (-torch.expm1(log_prob)).clamp_min(torch.finfo(log_prob.dtype).eps).pow(focus)
+    return discount if spared is None else torch.where(spared > 0, 1, discount)
 
 
 def emphasised(ratios: Tensor, focus: float) -> Tensor:

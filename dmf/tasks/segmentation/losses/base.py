@@ -39,7 +39,12 @@ def class_weights_of(weights: Sequence[float] | None) -> Tensor | None:
     """
     if weights is None:
         return None
-    found = torch.as_tensor(weights, dtype=torch.float64).detach().clone()
-    if found.ndim != 1 or not (found >= 0).all() or not found.isfinite().all() or not found.any():
+    class_weights = torch.as_tensor(weights, dtype=torch.float64).detach().clone()
+    if (
+        class_weights.ndim != 1
+        or not (class_weights >= 0).all()
+        or not class_weights.isfinite().all()
+        or not class_weights.any()
+    ):
         raise ConfigError(f"`class_weights` must be one number of at least 0 per class, not all 0, got {weights}.")
-    return found
+    return class_weights

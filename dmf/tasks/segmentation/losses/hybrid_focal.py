@@ -60,5 +60,5 @@ class HybridFocal(Loss):
         return cls(Focal(options.gamma, options.alpha), FocalTversky.from_options(options), options.mix)
 
     def forward(self, prediction: Prediction) -> Tensor:
-        found: Tensor = self.mix * self.focal(prediction) + (1 - self.mix) * self.focal_tversky(prediction)
-        return found
+        loss: Tensor = self.mix * self.focal(prediction) + (1 - self.mix) * self.focal_tversky(prediction)
+        return loss

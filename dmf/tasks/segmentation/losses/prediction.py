@@ -262,8 +262,8 @@ def chosen(values: Tensor, shares: Tensor) -> Tensor:
 
     A share of 0 takes nothing even of minus infinity.
     """
-    found: Tensor = _Chosen.apply(values, shares)
-    return found
+    total: Tensor = _Chosen.apply(values, shares)
+    return total
 
 
 def _where_void(target: Tensor, ignore: int, dimensions: int) -> Tensor | None:
