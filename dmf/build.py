@@ -24,7 +24,7 @@ from dmf.fingerprint import fingerprint
 from dmf.fusion import Fusion
 from dmf.live_settings import Settings
 from dmf.lr_schedules import LR_SCHEDULES, LRSchedule
-from dmf.models import MODELS, build_model, declared_options
+from dmf.models import MODELS, attention_maps, build_model, declared_options
 from dmf.models.sizes import require_batches, require_sizes
 from dmf.optimizers import OPTIMIZERS, OptimizerKind
 from dmf.options import Options
@@ -396,6 +396,7 @@ class Workbench:
                 every=training.gradients_every,
                 parameters=model.parameters(),
             ),
+            attention=attention_maps,
         )
 
     def plan(self, experiment: str) -> Plan:

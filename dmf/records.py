@@ -98,12 +98,17 @@ class CaseScores:
     scores: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
+PictureKind: TypeAlias = Literal["image", "truth", "prediction", "attention"]
+
+
 @dataclass(frozen=True)
 class Sample:
-    """One picture of the sample strip, an 8-bit PNG. Image and truth belong to the experiment, predictions to a run.
+    """One picture of the sample strip, an 8-bit PNG. Image and truth belong to the experiment, all else to a run.
 
     ``png`` of kind ``image`` is the network's input; of ``truth`` and ``prediction`` what its task makes of it, for
-    classes the class number of each pixel. ``score`` is what the prediction scores by the task's ``case_score``.
+    classes the class number of each pixel; of ``attention`` 255 times what passes at each place of the network that
+    ``part`` names. ``score`` is what the prediction scores by the task's ``case_score``, and of attention what the task
+    measures of it.
     """
 
     experiment: str
@@ -111,9 +116,10 @@ class Sample:
     case: str
     epoch: int
     step: int
-    kind: Literal["image", "truth", "prediction"]
+    kind: PictureKind
     png: bytes
     score: float | None = None
+    part: str = ""
 
 
 @dataclass(frozen=True)

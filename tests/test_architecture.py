@@ -60,6 +60,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dmf.tasks.segmentation": {
         *("dmf.tasks.base", "dmf.tasks.pictures", "dmf.terms", "dmf.data"),
         *("dmf.tasks.segmentation.losses", "dmf.tasks.segmentation.metrics"),
+        "dmf.models",  # how much of an attention lies on a mask
     },
     # Runs of it, looked at image by image: it reads the store, which no training does.
     "dmf.tasks.segmentation.inspection": {"dmf.analysis", "dmf.runs", "dmf.tasks.segmentation.metrics"},

@@ -94,7 +94,7 @@ def gallery(
     rows, runs, titles = snapshot.samples, snapshot.experiment.runs, titles_of(snapshot)
     shared = {(row.kind, row.case): row for row in rows if row.run is None}
     # A run that is not there yet, or ended before, shows how far it came; rows are in the order of epochs.
-    predicted = {(row.run, row.case): row for row in rows if row.run is not None and row.epoch <= epoch}
+    predicted = {(row.run, row.case): row for row in rows if row.kind == "prediction" and row.epoch <= epoch}
     cases = [case for kind, case in shared if kind == "image" and ("truth", case) in shared][:most]
     needed = [row for row in (*shared.values(), *predicted.values()) if row.case in cases]
     pngs = pictures([row.id for row in needed])
@@ -110,8 +110,8 @@ def gallery(
         image, truth = pngs[shared["image", case].id], pngs[shared["truth", case].id]
         name = html.escape(case)
         shown = view.truth(image, truth, facts, strength)
-        cells.append(_figure(image, f"{view.heads[0]} {name}", name))
-        cells.append(_figure(shown, f"{view.heads[1]} of {name}", view.truth_caption))
+        cells.append(figure(image, f"{view.heads[0]} {name}", name))
+        cells.append(figure(shown, f"{view.heads[1]} of {name}", view.truth_caption))
         for run in runs:
             row = predicted.get((run.id, case))
             if row is None:
@@ -124,14 +124,14 @@ def gallery(
             drawn = view.prediction(image, truth, pngs[row.id], facts, strength)
             for part, picture in zip(view.parts, drawn, strict=True):
                 if part:
-                    cells.append(_figure(picture, f"{part.capitalize()} {words}", part, of=titles[run.id]))
+                    cells.append(figure(picture, f"{part.capitalize()} {words}", part, of=titles[run.id]))
                 else:
-                    cells.append(_figure(picture, f"Prediction {words}, {title} {score}", caption, of=titles[run.id]))
+                    cells.append(figure(picture, f"Prediction {words}, {title} {score}", caption, of=titles[run.id]))
     columns = 2 + len(runs) * len(view.parts)
     st.html(f'<div class="race gallery" style="--columns:{columns}">{"".join(cells)}</div>')
 
 
-def _figure(png: bytes, alt: str, caption: str, *, of: str = "") -> str:
+def figure(png: bytes, alt: str, caption: str, *, of: str = "") -> str:
     """A picture with words below; ``of`` is whose prediction it is, for where the columns have no heads."""
     source = base64.b64encode(png).decode()
     data = f' data-of="{html.escape(of)}"' if of else ""

@@ -113,12 +113,19 @@ def _studies_are_planned(connection: Connection) -> None:
             connection.execute(CreateIndex(index))
 
 
+def _pictures_have_parts(connection: Connection) -> None:
+    """A run may have several pictures of one kind of a case, each of a part that is named; before, there was one."""
+    part = CreateColumn(Column("part", String, nullable=False, server_default=""))
+    connection.execute(text(f"ALTER TABLE samples ADD COLUMN {part.compile(dialect=connection.dialect)}"))
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     _queue_in_the_store,
     _runs_are_managed,
     _owners_are_watched,
     _scores_have_names,
     _studies_are_planned,
+    _pictures_have_parts,
 )
 
 

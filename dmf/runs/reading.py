@@ -40,7 +40,7 @@ def events_after(connection: Connection, run_ids: Sequence[str], after_id: int) 
 def samples_of(connection: Connection, experiment: str, since: int) -> list[SampleRow]:
     """Pictures of an experiment from an epoch on, without their bytes, by epoch, case, kind and run."""
     columns = [column for column in samples.c if column.name != "png"]
-    order = (samples.c.epoch, samples.c.case, samples.c.kind, samples.c.run)
+    order = (samples.c.epoch, samples.c.case, samples.c.kind, samples.c.run, samples.c.part)
     chosen = (samples.c.experiment == experiment, samples.c.epoch >= since)
     rows = connection.execute(select(*columns).where(*chosen).order_by(*order))
     return [SampleRow(**row._mapping) for row in rows]

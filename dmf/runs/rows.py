@@ -1,12 +1,12 @@
 """What readers of the store get: frozen rows with parsed values."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dmf.records import RunState
+from dmf.records import PictureKind, RunState
 
 LEASE_SECONDS = 8.0  # how far ahead of its clock an owner writes the lease
 SILENT_SECONDS = 10.0  # a run whose heartbeat stands still for so long, while somebody looks, is interrupted
@@ -124,8 +124,9 @@ class SampleRow:
     case: str
     epoch: int
     step: int
-    kind: Literal["image", "truth", "prediction"]
+    kind: PictureKind
     score: float | None
+    part: str = ""
 
 
 @dataclass(frozen=True)

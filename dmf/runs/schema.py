@@ -142,6 +142,7 @@ samples = Table(
     Column("kind", String, nullable=False),
     Column("score", Float(53)),
     Column("png", LargeBinary, nullable=False),
+    Column("part", String, nullable=False, server_default=""),  # which of several of its kind
     Index("samples_by_key", "experiment", "run", "epoch", "case", "kind"),
     sqlite_autoincrement=True,  # a reader keeps pictures by their ids
 )

@@ -189,6 +189,7 @@ def _write_sample(connection: Connection, record: Sample) -> None:
         "case": record.case,
         "epoch": record.epoch,
         "kind": record.kind,
+        "part": record.part,
     }
     # Column == None reads IS NULL, which pictures shared by all runs need.
     connection.execute(delete(table).where(*(table.c[name] == value for name, value in key.items())))

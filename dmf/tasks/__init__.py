@@ -11,12 +11,13 @@ from typing import Any
 from dmf.config import DEFAULT_TASK
 from dmf.metric_info import MetricInfo, recorded_metric
 from dmf.registry import Registry
-from dmf.tasks.base import Evaluation, SampleCase, Task
+from dmf.tasks.base import Attended, Evaluation, SampleCase, Task
 from dmf.tasks.segmentation import Segmentation
 from dmf.tasks.synthesis import Synthesis
 
 __all__ = [
     "TASKS",
+    "Attended",
     "Evaluation",
     "SampleCase",
     "Segmentation",

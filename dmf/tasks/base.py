@@ -57,6 +57,21 @@ class SampleCase:
     batch: "Batch"
 
 
+@dataclass(frozen=True)
+class Attended:
+    """What one attention of a network lets pass of a sample.
+
+    Attributes:
+        part: Which: its name in the network, and the grid that it weighs.
+        png: (h, w) 8-bit, 255 times what passes.
+        score: What the task measures of it; None where there is nothing to measure.
+    """
+
+    part: str
+    png: bytes
+    score: float | None
+
+
 class Task(ABC):
     """One kind of problem, for the data of one experiment.
 
@@ -174,6 +189,15 @@ class Task(ABC):
     @abstractmethod
     def predict_png(self, predict: Predict, sample: SampleCase) -> tuple[bytes, float | None]:
         """What is predicted of a sample as 8-bit PNG of the same kind, and its ``case_score``; None without one."""
+
+    def attended(self, maps: "Mapping[str, Tensor]", sample: SampleCase) -> "Sequence[Attended]":
+        """What is kept of where the network looked in a sample; nothing unless a task shows it.
+
+        Args:
+            maps: Name of each attention in the network to what it lets pass, (1, 1, h, w) within 0..1, on any device.
+            sample: Of which case.
+        """
+        return ()
 
     def input_png(self, sample: SampleCase) -> bytes:
         """The image as the network sees it, as 8-bit PNG."""

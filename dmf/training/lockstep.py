@@ -32,7 +32,7 @@ from dmf.training.save_probabilities import keep_probabilities
 from dmf.training.watch import Watch
 
 if TYPE_CHECKING:  # the task needs OpenCV, the loop does not
-    from dmf.tasks import Evaluation, SampleCase, Task
+    from dmf.tasks import Attended, Evaluation, SampleCase, Task
     from dmf.tasks.feed import Batch, Feed
 
 logger = logging.getLogger(__name__)
@@ -62,10 +62,19 @@ class Lane:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A network on the validation split: its scores, and the picture and score of each sample."""
+    """A network on the validation split: its scores, and the pictures of each sample with what they score."""
 
     evaluation: "Evaluation"
-    pictures: list[tuple[bytes, float | None]]
+    pictures: "list[Shown]"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a network makes of a sample: the prediction with its score, and what its attention lets pass there."""
+
+    png: bytes
+    score: float | None
+    attended: "Sequence[Attended]"
 
 
 @dataclass(frozen=True)
@@ -312,10 +321,11 @@ class Lockstep:
             # All runs start from the same network, so it is judged once. It is shown but never chosen.
             judged = self._untrained = self._untrained or self._judge(run)
         self._write_scores(run, epoch, "validation", judged.evaluation)
-        for sample, (png, score) in zip(self._samples, judged.pictures, strict=True):
-            self._sink.write(
-                Sample(self._plan.experiment, run.id, sample.case, epoch, run.step, "prediction", png, score)
-            )
+        for sample, shown in zip(self._samples, judged.pictures, strict=True):
+            of = (self._plan.experiment, run.id, sample.case, epoch, run.step)
+            self._sink.write(Sample(*of, "prediction", shown.png, shown.score))
+            for seen in shown.attended:
+                self._sink.write(Sample(*of, "attention", seen.png, seen.score, seen.part))
         metric = self._task.metric_info(self._task.headline)
         if epoch > 0 and run.score(epoch, judged.evaluation.metrics[self._task.headline], metric.is_better):
             self._sink.write(run.save_best(epoch))
@@ -333,7 +343,12 @@ class Lockstep:
 
     def _judge(self, run: TrainingRun) -> Judgement:
         evaluation = self._task.evaluate(run.predict, self._feed.evaluation("validation"))
-        return Judgement(evaluation, [self._task.predict_png(run.predict, sample) for sample in self._samples])
+        return Judgement(evaluation, [self._show(run, sample) for sample in self._samples])
+
+    def _show(self, run: TrainingRun, sample: "SampleCase") -> Shown:
+        with run.attention() as maps:
+            png, score = self._task.predict_png(run.predict, sample)
+        return Shown(png, score, self._task.attended(maps, sample))
 
     def _finish(self, lane: Lane) -> None:
         """Test once, at the epoch the plan names."""

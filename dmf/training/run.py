@@ -1,8 +1,8 @@
 """One run of an experiment: a network, its fusion and its optimizer, and where they stand."""
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +48,8 @@ class TrainingRun:
         fingerprint: Identifies the configuration; a checkpoint of another one is refused.
         former: What checkpoints of an earlier version may say in its place.
         probe: Measures the gradients of its losses, if they are to be measured.
+        attention: Gives what each attention of the network lets pass, (B, 1, h, w) by its name, of every prediction
+            made within the context; nothing unless given.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class TrainingRun:
         fingerprint: str,
         former: str = "",
         probe: GradientProbe | None = None,
+        attention: Callable[[nn.Module], AbstractContextManager[Mapping[str, Tensor]]] | None = None,
     ) -> None:
         self.id, self.label, self.terms = id, label, settings.fusion.term_names
         self.settings = settings
@@ -85,6 +88,7 @@ class TrainingRun:
         self._random = RandomState(numerics.device, seed)
         self._buffers = BufferGuard(model)
         self._probe = probe
+        self._attention = attention
         self._telemetry = TelemetryBuffer(id, self.terms, numerics.device, () if probe is None else probe.columns)
 
     @property
@@ -134,6 +138,10 @@ class TrainingRun:
                 output = self.model(batch.input)
             self.fusion.after_step(self.bank(output, batch.target))
         restore_where(torch.ones((), dtype=torch.bool, device=self._numerics.device))
+
+    def attention(self) -> AbstractContextManager[Mapping[str, Tensor]]:
+        """What each attention of the network lets pass of what is predicted within the context."""
+        return nullcontext({}) if self._attention is None else self._attention(self.model)
 
     def change(self, change: SettingChange) -> None:
         """Change a setting from the next step on. The history of losses stays; a new weighting starts afresh on it.

@@ -120,6 +120,63 @@ def test_a_contact_sheet_is_offered_as_png_and_pdf(store: RunStore, race: list[s
     assert "Choose at least one image." in said(test)
 
 
+@pytest.fixture
+def attended(store: RunStore, tiny: Any) -> str:
+    """A run with attention gates."""
+    from dmf.jobs import Job, create_experiment
+
+    made = create_experiment(store, tiny("mad", attention="gate"))
+    Job(store, made, "test").train()
+    return made.runs[0].id
+
+
+def test_attention_is_shown_beside_truth_and_prediction_with_its_share_on_the_lesion(
+    store: RunStore, race: list[str], attended: str
+) -> None:
+    test = page(",".join([attended, race[0]]), "Attention")
+    text = said(test)
+    (gallery,) = [str(each.value) for each in test.get("html") if "gallery attention" in str(each.value)]
+    assert gallery.count("<img ") == 5  # image, truth, prediction, and two places; the run without attention has none
+    for part in ("attention.0 (16 × 16)", "attention.1 (32 × 32)"):
+        assert f"at {part}" in gallery
+    assert "% </b> on the lesion" in gallery.replace("%</b>", "% </b>")
+    assert "Attention that is the same everywhere has the share of the dashed line" in text
+    assert test.get("arrow_vega_lite_chart") or test.get("vega_lite_chart")
+
+    before = gallery
+    (slider,) = [each for each in test.select_slider if str(each.key).startswith("attention-epoch")]
+    slider.set_value(0).run()
+    test.segmented_control(key="attention-place").set_value("attention.1 (32 × 32)").run()
+    assert not test.exception
+    (gallery,) = [str(each.value) for each in test.get("html") if "gallery attention" in str(each.value)]
+    assert "epoch 0" in gallery
+    assert gallery != before
+
+
+def test_the_same_truth_is_drawn_over_the_training_whatever_else_was_kept(store: RunStore, attended: str) -> None:
+    from app import access
+    from app.tasks.segmentation import access as segmentation
+
+    runs = segmentation.segmented(access.inspected_runs([attended])[0])
+    case = access.sampled_cases(runs)[0]
+    grown = segmentation.growth(runs, case).labels[attended]
+    kept = {
+        row.epoch: row.id
+        for row in store.samples(runs[0].experiment.id)
+        if (row.kind, row.case) == ("prediction", case)
+    }
+    assert list(grown) == [0, 1, 2]
+    for epoch, labels in grown.items():
+        png = np.frombuffer(store.sample_png(kept[epoch]), np.uint8)
+        np.testing.assert_array_equal(labels, cv2.imdecode(png, cv2.IMREAD_GRAYSCALE))
+
+
+def test_runs_without_attention_have_no_part_for_it(race: list[str]) -> None:
+    test = page(",".join(race), "Attention")
+    assert [tab.label for tab in test.tabs if tab.label in ("Attention", *TABS)] == TABS
+    assert "gallery attention" not in said(test)
+
+
 def test_a_picture_of_ones_own_is_looked_at_and_it_is_no_medical_device(store: RunStore, race: list[str]) -> None:
     test = page(race[0], TABS[3])
     assert "This is not a medical device" in said(test)

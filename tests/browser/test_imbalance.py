@@ -1,4 +1,4 @@
-"""Class imbalance in a real browser: choose network, attention and growing images, see the jump and a rare class."""
+"""Class imbalance in a real browser: network, attention and growing images, the jump, a rare class, where it looks."""
 
 from collections.abc import Callable
 from typing import Any
@@ -50,4 +50,13 @@ def test_choose_network_attention_and_sizes_see_the_jump_and_what_is_found_of_a_
         bar.get_by_role("table", name="Recall by size").wait_for()
         until(lambda: bar.locator("canvas, svg.marks").count() >= 2, "both charts")
         bar.get_by_text("Average precision:").wait_for()
+    page.goto(f"{app_server}/inspect?runs={','.join(ids)}")
+    page.get_by_role("tab", name="Attention").click()
+    shown = page.locator(".gallery.attention")
+    until(lambda: shown.count() == len(ids), "a row of pictures for each run")
+    places = [figure.get_attribute("alt") for figure in shown.first.get_by_role("img", name="Attention of").all()]
+    grids = [str(place).partition(" at ")[2] for place in places]
+    assert grids == [f"attention.{number} ({side} × {side})" for number, side in enumerate((4, 8, 16, 32))]
+    shares = page.locator(".st-key-attention-shares")
+    until(lambda: shares.locator("canvas, svg.marks").count() == 1, "the share of attention on the lesion")
     assert page.get_by_test_id("stException").count() == 0

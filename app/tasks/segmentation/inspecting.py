@@ -10,7 +10,7 @@ from app.components.inspect import browsing, stored
 from app.components.inspect.choices import split_and_network
 from app.components.page_style import plain, shown_or_told, warn
 from app.tasks.segmentation import access as segmentation
-from app.tasks.segmentation import calibration, case_detail, evolution, predict_image, sheets
+from app.tasks.segmentation import attention, calibration, case_detail, evolution, predict_image, sheets
 from app.tasks.segmentation.case_viewer import case_viewer_engine
 from app.tasks.segmentation.orders import LOOK
 from app.tasks.segmentation.thumbnails import thumbnail
@@ -71,9 +71,11 @@ def show_case(runs: Sequence[SegmentedRun], titles: Mapping[str, str], case: str
 
 
 def show_more(runs: Sequence[SegmentedRun], titles: Mapping[str, str], cases: list[str], which: Which) -> None:
-    """What is beyond a single image, each in a tab that is only worked out while it is open."""
+    """What is beyond a single image, each in a tab that is only worked out while it is open; attention where it is."""
+    attended = segmentation.attended_epochs(runs)
     parts = {
         "Over training": lambda: show_growth(runs, titles),
+        **({"Attention": lambda: show_attention(runs, titles, attended)} if attended else {}),
         "Can probabilities be trusted?": lambda: show_reliability(runs, titles, which),
         "Contact sheet": lambda: sheets.sheets(cases, titles, partial(segmentation.contact_sheet, runs, titles, which)),
         "Try your own picture": lambda: show_own(runs, titles),
@@ -91,6 +93,18 @@ def show_growth(runs: Sequence[SegmentedRun], titles: Mapping[str, str]) -> None
         titles,
         grown=partial(segmentation.growth, runs),
         gif=partial(segmentation.growth_gif, runs, titles),
+    )
+
+
+def show_attention(
+    runs: Sequence[SegmentedRun], titles: Mapping[str, str], attended: Mapping[str, Sequence[int]]
+) -> None:
+    attention.show(
+        attended,
+        titles,
+        looked=partial(segmentation.attention_at, runs),
+        shares=segmentation.shares_over_training(runs),
+        even=segmentation.lesion_shares(runs),
     )
 
 

@@ -93,6 +93,53 @@ class CaseView:
 
 
 @dataclass(frozen=True, eq=False)
+class AttentionMap:
+    """What one attention of a network lets pass of a sample.
+
+    Attributes:
+        part: Which: its name in the network, and the grid that it weighs.
+        levels: (h, w), 255 times what passes.
+        on_lesion: Share of all that passes that lies on the lesion, 0..1; None where there is none.
+    """
+
+    part: str
+    levels: Pixels
+    on_lesion: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """What a run predicted of a sample after an epoch, and where it looked.
+
+    Attributes:
+        prediction: PNG of its class numbers.
+        dice: Of the prediction; None where there is none.
+    """
+
+    epoch: int
+    prediction: bytes
+    dice: float | None
+    maps: tuple[AttentionMap, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Attention:
+    """A sample, and where runs looked in it.
+
+    Attributes:
+        image: PNG of it as the network sees it.
+        truth: PNG of its class numbers.
+        classes: Names of all classes, the background first.
+        looked: Run to what it did, of those that have attention.
+    """
+
+    image: bytes
+    truth: bytes
+    classes: tuple[str, ...]
+    looked: dict[str, Looked]
+
+
+@dataclass(frozen=True, eq=False)
 class Growth:
     """A case over a training, as the network sees it.
 

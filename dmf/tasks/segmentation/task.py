@@ -10,13 +10,13 @@ from dmf.config import ExperimentConfig, FusionConfig
 from dmf.metric_info import MetricInfo
 from dmf.records import IGNORE, CaseScores
 from dmf.registry import Registry
-from dmf.tasks.base import Evaluation, Predict, SampleCase, Task
+from dmf.tasks.base import Attended, Evaluation, Predict, SampleCase, Task
 from dmf.tasks.segmentation.metrics import METRIC_INFO, metric_info
 from dmf.tasks.segmentation.metrics.info import BEFORE_STORED, absent_sentence, over_sentence
 from dmf.tasks.segmentation.metrics.per_image import image_scores
 
 if TYPE_CHECKING:  # they need torch
-    from torch import nn
+    from torch import Tensor, nn
 
     from dmf.data import Dataset, PreparedData
     from dmf.data.batches import Batch
@@ -143,6 +143,12 @@ class Segmentation(Task):
 
         labels, score = judge(predict, sample.batch, self.class_names, absent=self.absent, ignore=self.ignore)
         return encode_png(labels), score
+
+    def attended(self, maps: "Mapping[str, Tensor]", sample: SampleCase) -> Sequence[Attended]:
+        """What every attention lets pass, and the share of it that lies on classes other than background and void."""
+        from dmf.tasks.segmentation.attention import attended
+
+        return attended(maps, sample.batch.target)
 
     @classmethod
     def drawn(cls, truth: Any, prediction: Any) -> tuple[bytes, bytes, float | None]:

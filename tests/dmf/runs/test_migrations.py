@@ -367,3 +367,23 @@ def test_a_store_of_version_4_keeps_its_counts_and_what_its_pictures_scored(tmp_
     assert [scores.counts.astype("<i8").tobytes() for scores in kept] == counts
     assert all(scores.scores == {} for scores in kept)
     store.close()
+
+
+# From version 6
+
+
+def test_pictures_of_a_store_of_version_6_have_no_parts_and_new_ones_may(tmp_path):
+    file = shutil.copy(STORES / "v6" / "runs.sqlite", tmp_path / "runs.sqlite")
+    engine = create_engine(f"sqlite:///{file}")
+    with engine.connect() as connection:
+        before = connection.execute(text("SELECT id, kind, score FROM samples ORDER BY id")).all()
+    engine.dispose()
+    assert before
+
+    store = RunStore(file)
+    assert version(store) == int(NEWEST)
+    (made,) = store.experiments()
+    kept = sorted(store.samples(made.id), key=lambda row: row.id)
+    assert [(row.id, row.kind, row.score) for row in kept] == [tuple(row) for row in before]
+    assert {row.part for row in kept} == {""}
+    store.close()

@@ -109,6 +109,21 @@ def test_samples_are_listed_without_their_bytes(store, experiment, run):
     assert store.sample_pngs([prediction.id, image.id]) == {prediction.id: b"prediction", image.id: b"image"}
 
 
+def test_parts_of_one_kind_stand_beside_each_other(store, experiment, run):
+    def seen(part, png, score):
+        return Sample(experiment.id, run, "a", 1, 10, "attention", png, score, part)
+
+    store.write([seen("deep", b"1", 0.1), seen("fine", b"2", None)], "me")
+    store.write([seen("deep", b"3", 0.3)], "me")
+
+    deep, fine = store.samples(experiment.id)
+    assert [(row.kind, row.part, row.score) for row in (deep, fine)] == [
+        ("attention", "deep", 0.3),
+        ("attention", "fine", None),
+    ]
+    assert store.sample_pngs([deep.id, fine.id]) == {deep.id: b"3", fine.id: b"2"}
+
+
 def test_a_sample_that_is_not_there_is_refused(store):
     with pytest.raises(RunNotFoundError, match="No sample 5"):
         store.sample_png(5)

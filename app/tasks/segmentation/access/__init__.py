@@ -1,5 +1,11 @@
 """What the pages of segmentation read; they know nothing else of the library."""
 
+from app.tasks.segmentation.access.attention import (
+    attended_epochs,
+    attention_at,
+    lesion_shares,
+    shares_over_training,
+)
 from app.tasks.segmentation.access.bringing import bring_predictions
 from app.tasks.segmentation.access.cases import case_table, missing_probabilities, reliability_of, segmented
 from app.tasks.segmentation.access.imbalance import balance_of, found_over_training, precision_recall_of
@@ -13,6 +19,8 @@ from app.tasks.segmentation.access.viewing import (
 )
 
 __all__ = [
+    "attended_epochs",
+    "attention_at",
     "balance_of",
     "bring_predictions",
     "case_numbers",
@@ -22,9 +30,11 @@ __all__ = [
     "growth",
     "growth_gif",
     "kept_picture",
+    "lesion_shares",
     "missing_probabilities",
     "precision_recall_of",
     "reliability_of",
     "segmented",
+    "shares_over_training",
     "view_case",
 ]

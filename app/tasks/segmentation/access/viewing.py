@@ -228,7 +228,7 @@ def growth(runs: Sequence[SegmentedRun], case: str) -> Growth:
         if own_image is None or own_truth is None or run.classes != first.classes:
             continue
         if np.array_equal(own_image, image) and np.array_equal(own_truth, truth):
-            rows = [row for row in samples_of(run, case) if row.run == run.id]
+            rows = [row for row in samples_of(run, case) if row.run == run.id and row.kind == "prediction"]
             pngs = pictures([row.id for row in rows])
             grown[run.id] = {row.epoch: decode_grey(pngs[row.id]) for row in rows}
     return Growth(image, truth, grown, first.classes, first.absent)
