@@ -224,6 +224,21 @@ def prepare_ahead(config: DataConfig, seed: int) -> None:
     prepare(build_dataset(config, seed), config)
 
 
+@naming_plugins()
+def folder_of_images(config: ExperimentConfig) -> Path | None:
+    """The folder that the dataset of an experiment reads; None where it reads none.
+
+    Raises:
+        ConfigError: If something does not fit.
+        DataError: If nothing lies there.
+    """
+    dataset = build_dataset(config.data, config.training.seed)
+    if not dataset.needs_download:
+        return None
+    dataset.cases()
+    return dataset.root
+
+
 def dataset_options(name: str) -> type[Options]:
     """What a dataset declares of its options.
 

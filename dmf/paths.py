@@ -86,6 +86,13 @@ def shortened(path: object) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
+def located(root: Path) -> Path:
+    """Where this machine has a folder of images that a configuration names: below ``DMF_SENT`` if it was sent there."""
+    sent = os.environ.get("DMF_SENT")
+    there = Path(sent, *root.absolute().parts[1:]) if sent else root
+    return there if there.is_dir() else root
+
+
 def plugin_files() -> tuple[Path, ...]:
     """Files of plug-ins that every command and the dashboard load: ``DMF_PLUGINS``, parted as ``PATH`` is."""
     return tuple(Path(file) for file in os.environ.get("DMF_PLUGINS", "").split(os.pathsep) if file.strip())

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dmf.cli.shared import console
+from dmf.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,8 +26,11 @@ class StudyBars:
         self.look()
 
     def look(self) -> None:
-        """Bring the bar over the cells up to date."""
-        cells = self._store.study_cells(self._study)
+        """Bring the bar over the cells up to date; while the store is away it stays as it is."""
+        try:
+            cells = self._store.study_cells(self._study)
+        except StoreError:
+            return
         done = sum(cell.state is not None and cell.state.value == "finished" for cell in cells)
         self._shown.update(self._all, completed=done, total=len(cells))
 

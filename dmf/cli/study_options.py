@@ -114,6 +114,14 @@ def chosen_engine(
             rich_help_panel=ENGINE,
         ),
     ] = 0,
+    send: Annotated[
+        bool,
+        typer.Option(
+            "--send",
+            help="Send images to the nodes of a Ray cluster and keep checkpoints here, where nodes share no folder.",
+            rich_help_panel=ENGINE,
+        ),
+    ] = False,
 ) -> Engine:
     """The engine that was asked for; its parameters are options of all commands that train.
 
@@ -132,7 +140,7 @@ def chosen_engine(
     def cluster(store: "RunStore", study: str, stop: threading.Event, bars: StudyBars) -> None:
         from dmf.studies.cluster import train_on_cluster
 
-        train_on_cluster(store, study, address, stop=stop, gpus=gpus, on_look=bars.look)
+        train_on_cluster(store, study, address, stop=stop, gpus=gpus, sends=send, on_look=bars.look)
 
     engines: dict[str, Engine] = {"local": here, "ray": cluster}
     if engine not in engines:

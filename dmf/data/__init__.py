@@ -39,7 +39,7 @@ from dmf.data.split import Indices, split_indices
 from dmf.data.suggesting import suggest
 from dmf.data.unzip import LIMITS, ArchiveError, Limits
 from dmf.errors import ConfigError
-from dmf.paths import refuse_impossible, refuse_outside, shortened
+from dmf.paths import located, refuse_impossible, refuse_outside, shortened
 from dmf.registry import Registry
 
 __all__ = [
@@ -141,7 +141,7 @@ def build_dataset(config: DataConfig, seed: int = 0) -> Dataset:
         ConfigError: If the dataset does not take one of the options, a built-in one is given a folder, no folder can be
             called so, or it may not be looked into.
     """
-    root = None if config.root is None else Path(config.root).expanduser()
+    root = None if config.root is None else located(Path(config.root).expanduser())
     if root is not None:
         _refuse_impossible(root)
         refuse_outside(root)

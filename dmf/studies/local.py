@@ -15,6 +15,7 @@ from dmf.jobs import Job, OnStep
 from dmf.plugins import require
 from dmf.records import RunState
 from dmf.runs import CellRow, RunStore, new_owner
+from dmf.runs.engine import is_transient
 from dmf.studies.plan import Budget, StudyPlan
 from dmf.studies.progress import spent
 
@@ -61,6 +62,7 @@ class LocalEngine:
 
         Raises:
             ConfigError: If a plug-in that a cell uses is not loaded.
+            StoreError: If the store cannot take what happens, or files of a run that is to go on cannot be reached.
         """
         trained = 0
         while not self.stop.is_set() and trained != most:
@@ -72,8 +74,11 @@ class LocalEngine:
                     continue
                 if not is_anything_left(self.store, self.study):
                     return
-            except StoreError:  # a server that restarts, another who was first, a file that is locked for long
+            except (NotOwnerError, RunFinishedError):  # another was first
                 pass
+            except StoreError as error:
+                if not may_pass(error):
+                    raise
             self.stop.wait(LOOK_SECONDS)
 
     def _next(self) -> tuple[Job | None, CellRow | None]:
@@ -119,11 +124,14 @@ class LocalEngine:
             watcher.join()
 
 
+def may_pass(error: BaseException | None) -> bool:
+    """Whether a server restarts, or a file is locked for long."""
+    return error is not None and (is_transient(error) or may_pass(error.__cause__))
+
+
 def is_anything_left(store: RunStore, study: str) -> bool:
     """Whether a cell trains, can be continued, or may still be begun."""
     row, cells = store.study(study), store.study_cells(study)
-    if row.paused:
-        return any(cell.state is None or cell.state.is_active for cell in cells)
     over = is_spent(StudyPlan.model_validate(row.plan).budget, cells)
     return any(
         not over if cell.state is None else cell.state.is_active or cell.state is RunState.INTERRUPTED for cell in cells

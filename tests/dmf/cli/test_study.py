@@ -7,6 +7,8 @@ import types
 
 import pytest
 
+from dmf.cli.study_bars import study_bars
+from dmf.errors import StoreError
 from dmf.runs import RunStore
 
 PLAN = """
@@ -42,6 +44,15 @@ def test_a_dry_run_tells_cells_time_and_storage_and_keeps_nothing(dmf, plan, hom
     store = RunStore()
     assert (store.experiments(), store.studies()) == ([], [])
     store.close()
+
+
+def test_bars_stay_as_they_are_while_the_store_is_away(store, monkeypatch):
+    def away(name):
+        raise StoreError("away")
+
+    with study_bars(store, "small") as bars, monkeypatch.context() as patch:
+        patch.setattr(store, "study_cells", away)
+        bars.look()
 
 
 def test_a_dry_run_without_data_says_what_is_missing(dmf):

@@ -1,6 +1,7 @@
 """Cells trained in this process and in several, stopped, paused and killed: nothing is lost, nothing runs twice."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import threading
 import time
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from dmf.errors import ConfigError, StoreError
 from dmf.jobs import Job, create_experiment
@@ -152,13 +154,34 @@ def test_a_store_that_is_away_for_a_moment_is_waited_for(store, small_plan, monk
 
     def away(name):
         if next(times) in (0, 3):
-            raise StoreError("away")
+            raise StoreError("away") from OperationalError("SELECT 1", {}, Exception("no route"))
         return own(name)
 
     monkeypatch.setattr(store, "study_cells", away)
     LocalEngine(store, "small").run()
     monkeypatch.undo()
     assert states(store) == FINISHED
+
+
+def test_files_that_cannot_be_reached_end_it_with_the_reason(store, small_plan):
+    store_plan(store, small_plan(repeats=1))
+    stop = threading.Event()
+
+    def on_cell(cell, job):
+        def on_step(runs):
+            if runs[0].step >= 5:  # past the first checkpoint
+                stop.set()
+                time.sleep(0.15)
+
+        return on_step
+
+    LocalEngine(store, "small", stop=stop, on_cell=on_cell).run()
+    assert states(store) == [RunState.STOPPED]
+    shutil.rmtree(store.file.parent / "artifacts")
+    store.reopen_cells("small")
+    with pytest.raises(StoreError, match=r"which cannot be reached from here\. Copy the folder 'artifacts' beside"):
+        LocalEngine(store, "small").run()
+    assert states(store) == [RunState.INTERRUPTED]
 
 
 def test_what_is_left_is_told_from_the_time_of_what_is_done(store, small_plan):

@@ -3,15 +3,22 @@
 Ray does not come with the program, so these run by ``make test-scale``.
 """
 
+import itertools
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from pathlib import Path
 
+import cv2
 import pytest
 
+from dmf.config import DataConfig
+from dmf.data import build_dataset
 from dmf.errors import ConfigError
 from dmf.records import RunState
 from dmf.runs import RunStore
@@ -21,6 +28,8 @@ from dmf.studies.storing import store_plan
 ray = pytest.importorskip("ray", reason="needs Ray: make test-scale")
 
 from dmf.studies.cluster import train_on_cluster  # noqa: E402
+
+LOOKS_AWAY = 15  # of the driver, about a second each, while a server is away: tasks begin meanwhile
 
 pytestmark = [pytest.mark.processes, pytest.mark.filterwarnings("ignore")]
 
@@ -97,19 +106,27 @@ def test_a_killed_worker_goes_on_from_its_checkpoint_to_the_same_numbers_as_here
     assert max(run.attempt for cell in store.study_cells("small") for run in cell.experiment.runs) == 2
 
 
-def test_what_trained_on_a_node_that_is_lost_goes_on_elsewhere(cluster, nodes, store, plan, whole):
-    store_plan(store, plan)
+@pytest.fixture
+def lose_the_workers(nodes):
+    """Loses both nodes that train, once both of them do, and adds two; says which are lost."""
     lost = []
 
-    def lose_a_node():
-        busy = {run.experiment for run in past_the_first_epoch(store)}
-        if not lost and len(busy) == 2:  # so that whichever is lost trained something
-            lost.append(sorted(nodes.worker_nodes, key=lambda node: node.node_id)[0])
-            nodes.remove_node(lost[0], allow_graceful=False)
-            nodes.add_node(num_cpus=1)
+    def lose(store):
+        if not lost and len({run.experiment for run in past_the_first_epoch(store)}) == 2:
+            lost.extend(nodes.worker_nodes)
+            for node in lost:
+                nodes.remove_node(node, allow_graceful=False)
+            for _ in lost:
+                nodes.add_node(num_cpus=1)
+        return lost
 
-    train_on_cluster(store, "small", cluster, stop=threading.Event(), on_look=lose_a_node)
-    assert lost
+    return lose
+
+
+def test_what_trained_on_nodes_that_are_lost_goes_on_elsewhere(cluster, lose_the_workers, store, plan, whole):
+    store_plan(store, plan)
+    train_on_cluster(store, "small", cluster, stop=threading.Event(), on_look=lambda: lose_the_workers(store))
+    assert lose_the_workers(store)
     assert states(store) == [RunState.FINISHED] * 3
     assert outcome(store) == whole
     assert len(store.experiments()) == 3
@@ -159,13 +176,18 @@ def served(postgresql, tmp_path, monkeypatch):
     store.close()
 
 
-def test_a_server_that_restarts_in_mid_study_loses_nothing(cluster, postgresql, served, plan, whole):
+def test_a_server_that_restarts_or_is_away_while_tasks_begin_loses_nothing(cluster, postgresql, served, plan, whole):
     store = served
     store_plan(store, plan)
-    restarted = []
+    looks, restarted = itertools.count(), []
 
     def restart():
-        if not restarted and past_the_first_epoch(store):
+        look = next(looks)
+        if look == 0:
+            postgresql.stop("immediate")
+        elif look == LOOKS_AWAY:
+            postgresql.start()
+        elif look > LOOKS_AWAY and not restarted and past_the_first_epoch(store):
             restarted.append(True)
             postgresql.stop("immediate")
             postgresql.start()
@@ -175,6 +197,62 @@ def test_a_server_that_restarts_in_mid_study_loses_nothing(cluster, postgresql, 
     assert states(store) == [RunState.FINISHED] * 3
     assert outcome(store) == whole
     assert len(store.experiments()) == 3
+
+
+@pytest.fixture
+def pictures(tmp_path, plan):
+    """A plan of images and masks in a folder, the folder, and what comes out of it here, where nothing dies."""
+    root, dataset = tmp_path / "pictures", build_dataset(DataConfig(dataset_options={"images": 24}))
+    for case in dataset.cases():
+        pair = dataset.load(case)
+        for part, pixels in (("images", pair.image), ("masks", pair.mask * 255)):
+            (root / part).mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(root / part / f"{case.id}.png"), pixels)
+    base = {name: value for name, value in plan.base.items() if name != "dataset_options"}
+    plan = plan.changed({"base": base, "datasets": ({"dataset": "folder", "root": str(root)},)})
+    store = RunStore(tmp_path / "alone" / "runs.sqlite")
+    store_plan(store, plan)
+    LocalEngine(store, "small").run()
+    yield plan, root, outcome(store)
+    store.close()
+
+
+@pytest.fixture
+def folders_of_nodes():
+    """Those that appeared in the temporary folder; removed in the end."""
+    before = set(Path(tempfile.gettempdir()).glob("dmf-*"))
+
+    def folders():
+        return set(Path(tempfile.gettempdir()).glob("dmf-*")) - before
+
+    yield folders
+    for folder in folders():
+        shutil.rmtree(folder)
+
+
+def test_nodes_that_share_no_folder_get_the_images_and_their_checkpoints_are_kept_here(
+    cluster, lose_the_workers, served, pictures, folders_of_nodes
+):
+    plan, folder, expected = pictures
+    store_plan(served, plan)
+
+    def look():
+        if past_the_first_epoch(served) and folder.exists():
+            folder.rename(folder.with_name("away"))  # from now on they are only where they were sent
+        lose_the_workers(served)
+
+    train_on_cluster(served, "small", cluster, stop=threading.Event(), sends=True, on_look=look)
+    assert lose_the_workers(served)
+    assert states(served) == [RunState.FINISHED] * 3
+    assert outcome(served) == expected
+    runs = [run for cell in served.study_cells("small") for run in cell.experiment.runs]
+    assert max(run.attempt for run in runs) == 2
+    for run in runs:
+        there = {file.name for file in served.artifact_folder(run.id).iterdir()}
+        assert there == {file.path for file in served.artifacts(run.id)}
+        assert "last.safetensors" in there
+    left = {node.name for folder in folders_of_nodes() for node in folder.iterdir()}
+    assert left <= {node.node_id for node in lose_the_workers(served)}  # of the others nothing is left
 
 
 def test_an_address_without_a_cluster_is_told(store, plan):
