@@ -28,6 +28,7 @@ FLOOR = {
     "dmf.live_settings",
     "dmf.lr_schedules",
     "dmf.metric_info",
+    "dmf.naming",
     "dmf.options",
     "dmf.presets",
     "dmf.probabilities",

@@ -96,14 +96,19 @@ def run_metrics(ids: Sequence[str]) -> pd.DataFrame:
     return store().epoch_metrics(ids)
 
 
-def absent_words_of(runs: Sequence[ComparedRun]) -> str:
-    """What a class scores in these runs that is in neither truth nor prediction; empty of programs of someone's own."""
+def absent_words_of(runs: Sequence[ComparedRun], titles: Mapping[str, str]) -> str:
+    """What a class scores in these runs that is in neither truth nor prediction; empty of programs of someone's own.
+
+    Args:
+        runs: What is compared.
+        titles: Run id to its title.
+    """
     ours = [run for run in runs if run.experiment.is_imported or not run.experiment.is_recorded]
     notes = {run.id: score_note(run.experiment) for run in ours}
     if len(set(notes.values())) < 2:
         return next(iter(notes.values()), "")
     groups = [
-        (sentence, ", ".join(run.run.label for run in ours if notes[run.id] == sentence))
+        (sentence, ", ".join(titles[run.id] for run in ours if notes[run.id] == sentence))
         for sentence in dict.fromkeys(notes.values())
     ]
     return " ".join(f"{labels}: {sentence}" for sentence, labels in groups if sentence)

@@ -1,6 +1,6 @@
 """Chosen runs as charts that share one x: every run a line, or every group of runs a mean line with a band."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -13,6 +13,7 @@ from app.charts.lines import AXIS_LABELS, Happening, Source, View, Window, draw,
 from app.charts.twin import twin
 from app.components import near_uniform
 from app.components.compare_look import PANELS, SCORE, Look, Panel
+from app.components.comparison_tables import setting_words
 from app.components.fields import named, run_title
 from app.components.gradients import (
     BELOW_ZERO,
@@ -33,7 +34,8 @@ from app.components.live_chart import Mark, Series, live_chart
 from app.components.page_style import sentence_of
 from app.components.race import AUXILIARY, ZERO, term_words, zero_line, zoom_of
 from app.theme import AUXILIARY_COLOR, DASHES, TERM_COLORS, Color, Dash, run_dashes, term_colors
-from app.views import ComparedRun, InspectedRun, NamedMetric
+from app.views import ComparedRun, ExperimentRow, InspectedRun, NamedMetric
+from dmf.naming import Named, names_of
 
 SCOPE = "compare"
 NONE = NamedMetric("", "", "")  # where no score is drawn
@@ -56,15 +58,15 @@ class _Item:
 
 
 def titles_of(runs: Sequence[ComparedRun | InspectedRun]) -> dict[str, str]:
-    """Run id to a title that no other chosen run has: its label, with its experiment or its id where needed."""
-    titles = {run.id: run_title(run.run.label) for run in runs}
-    names: Callable[[ComparedRun | InspectedRun], str] = lambda run: run.experiment.name  # noqa: E731
-    for more in (names, lambda run: run.id):
-        often = {title for title in titles.values() if list(titles.values()).count(title) > 1}
-        titles = {
-            run.id: f"{titles[run.id]} · {more(run)}" if titles[run.id] in often else titles[run.id] for run in runs
-        }
-    return titles
+    """Run id to what the run is called beside the others, see :func:`dmf.naming.names_of`."""
+    return names_of(
+        {run.id: Named(run.run.label, run.config, given_name(run.experiment)) for run in runs}, run_title, setting_words
+    )
+
+
+def given_name(experiment: ExperimentRow) -> str:
+    """The name that somebody gave to an experiment; empty where it has the one that lists its data and runs."""
+    return str(experiment.config.get("name", experiment.name))
 
 
 def charts(

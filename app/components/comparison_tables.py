@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from app.components.fields import label, named
-from app.components.page_style import number
+from app.components.page_style import number, signed
 from app.views import Behaviour, Comparison, NamedMetric, Results
 from dmf.config_text import to_text
 
@@ -26,6 +26,11 @@ def table_html(headings: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]
     )
 
 
+def name_html(name: str, ids: Sequence[str]) -> str:
+    """The name of a run or a group; pointing at it shows the ids."""
+    return f'<span title="{html.escape(", ".join(ids))}">{html.escape(name)}</span>'
+
+
 def differences_html(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
     """Fields that differ between runs, one per line, and what each run has; see ``dmf.analysis.differences``."""
     rows = [
@@ -34,7 +39,7 @@ def differences_html(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
         for field, row in zip(table.index, table.to_numpy(), strict=True)
     ]
     headings = [("Setting", "A setting that is not the same in all chosen runs.")]
-    return table_html([*headings, *((titles[run], "") for run in table.columns)], rows, "What differs")
+    return table_html([*headings, *((titles[run], str(run)) for run in table.columns)], rows, "What differs")
 
 
 def field_title(field: str) -> str:
@@ -53,22 +58,34 @@ def value_text(value: object) -> str:
     return to_text(value)
 
 
+def setting_words(field: str, value: object) -> str:
+    """A setting and its value as part of a name: ``"seed 3"``, ``"auxiliary loss CB-Dice"``; what is a name, alone."""
+    if isinstance(value, str) and field in NAMES_ALONE:
+        return value_text(value)
+    title = field_title(field)
+    is_word = title[1:2].islower()  # and not the name of a method, such as MAD
+    return f"{title[0].lower() + title[1:] if is_word else title} {value_text(value)}"
+
+
+NAMES_ALONE = ("fusion.weighting", "data.dataset", "model.model")
+"""Settings whose values say by themselves what they are."""
+
+
 def group_name(fields: Sequence[str], values: Sequence[object]) -> str:
-    """What a group of runs is called by what they share: ``"MAD · Seed 3"``."""
-    return " · ".join(
-        value_text(value) if isinstance(value, str) else f"{field_title(field)} {value_text(value)}"
-        for field, value in zip(fields, values, strict=True)
-    )
+    """What a group of runs is called by what they share: ``"MAD · seed 3"``."""
+    return " · ".join(setting_words(field, value) for field, value in zip(fields, values, strict=True))
 
 
-def results_html(results: Results, groups: Sequence[str], baseline: str, info: Callable[[str], NamedMetric]) -> str:
+def results_html(
+    results: Results, groups: Mapping[str, Sequence[str]], baseline: str, info: Callable[[str], NamedMetric]
+) -> str:
     """Every test metric of every group as mean ± spread, with the difference to the baseline.
 
     Bold is what cannot be told apart from the best, where that can be tested.
 
     Args:
         results: What came out.
-        groups: Names of the groups, in order.
+        groups: Names of the groups, in order, to the ids of their runs, which pointing at a name shows.
         baseline: Which of them the others are held against.
         info: Metric to its title and sentence.
     """
@@ -89,7 +106,7 @@ def results_html(results: Results, groups: Sequence[str], baseline: str, info: C
     rows = []
     for group in groups:
         counts = {cells[group, name].runs for name in names if (group, name) in cells}
-        line = [html.escape(group), str(max(counts, default=0))]
+        line = [name_html(group, groups[group]), str(max(counts, default=0))]
         for name in names:
             row = cells.get((group, name))
             if row is None:
@@ -99,7 +116,7 @@ def results_html(results: Results, groups: Sequence[str], baseline: str, info: C
             mean = f"{number(row.mean)} ± {number(spread, 3)}" if math.isfinite(spread) else number(row.mean)
             mean = f"<b>{mean}</b>" if (group, name) in bold else mean
             known = group != baseline and math.isfinite(row.difference)
-            line.append(f'{mean}<span class="how"> {row.difference:+.4f}</span>' if known else mean)
+            line.append(f'{mean}<span class="how"> {signed(row.difference)}</span>' if known else mean)
         rows.append(line)
     headings = [("Group", "A run, or runs that were taken together."), ("Runs", "How many runs have a score.")]
     return table_html([*headings, *((info(name).title, info(name).sentence) for name in names)], rows, "Results")
@@ -115,10 +132,10 @@ def comparison_html(comparison: Comparison, baseline: str) -> str:
             [
                 html.escape(row.group) + (" (baseline)" if own else ""),
                 f"<b>{mean}</b>" if row.bold and len(comparison.table) > 1 else mean,
-                "–" if own else f"{row.difference:+.4f}",
-                "–" if own or math.isnan(row.low) else f"{row.low:.4f} to {row.high:.4f}",
+                "–" if own else signed(row.difference),
+                "–" if own or math.isnan(row.low) else f"{number(row.low)} to {number(row.high)}",
                 "–" if own else "&lt; 0.001" if row.p_holm < 0.001 else f"{row.p_holm:.3f}",
-                "–" if math.isnan(row.effect) else f"{row.effect:+.2f}",
+                signed(row.effect, 2),
                 f"{row.n}" + (f" ({row.zeros} equal)" if row.zeros and not own else ""),
             ]
         )
@@ -139,8 +156,13 @@ COMPARED = (
 )
 
 
-def behaviour_html(behaviours: Mapping[str, Behaviour]) -> str:
-    """How the weights of each run behaved; see ``dmf.analysis.behaviour.Behaviour``."""
+def behaviour_html(behaviours: Mapping[str, Behaviour], ids: Mapping[str, str]) -> str:
+    """How the weights of each run behaved; see ``dmf.analysis.behaviour.Behaviour``.
+
+    Args:
+        behaviours: Name of each run to what its weights did.
+        ids: Name to the id of the run.
+    """
     rows = []
     for title, behaviour in behaviours.items():
         taken = (
@@ -150,7 +172,7 @@ def behaviour_html(behaviours: Mapping[str, Behaviour]) -> str:
         )
         rows.append(
             [
-                html.escape(title),
+                name_html(title, [ids[title]]),
                 f"{behaviour.steps:,}",
                 "–"
                 if behaviour.dominant is None
@@ -159,7 +181,7 @@ def behaviour_html(behaviours: Mapping[str, Behaviour]) -> str:
                 number(behaviour.mean_entropy, 3),
                 number(behaviour.restlessness, 5),
                 taken if behaviour.steps else "–",
-                _by_term(behaviour.terms, behaviour.loss_correlation, "+.2f"),
+                _by_term(behaviour.terms, behaviour.loss_correlation, signed),
             ]
         )
     return table_html(BEHAVIOUR, rows, "Weight behaviour")
@@ -191,19 +213,19 @@ def redundant_sentences(behaviours: Mapping[str, Behaviour]) -> list[str]:
     ]
 
 
-def _by_term(terms: Sequence[str], values: Any, style: str = ".2f") -> str:
+def _by_term(terms: Sequence[str], values: Any, written: Callable[[float, int], str] = number) -> str:
     return " · ".join(
-        f"{html.escape(named(term))} {'–' if math.isnan(value) else format(value, style)}"
-        for term, value in zip(terms, values, strict=True)
+        f"{html.escape(named(term))} {written(value, 2)}" for term, value in zip(terms, values, strict=True)
     )
 
 
-def behaviour_frame(behaviours: Mapping[str, Behaviour]) -> pd.DataFrame:
-    """The same numbers, a row per run and loss."""
+def behaviour_frame(behaviours: Mapping[str, Behaviour], ids: Mapping[str, str]) -> pd.DataFrame:
+    """The same numbers, a row per run and loss; takes what :func:`behaviour_html` takes."""
     rows = [
         {
             **{
                 "run": title,
+                "id": ids[title],
                 "steps": behaviour.steps,
                 "term": term,
                 "mean_share": share,
@@ -254,3 +276,10 @@ def settings_and_results(
         if (column in decides or split == "test") and own[column].notna().any():
             table[f"{split.capitalize()} {named_metric(metric).title}"] = own[column]
     return table
+
+
+def named_rows(table: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
+    """The same with the names of the runs in place of their ids, which become the first column."""
+    named_table = table.rename(index=titles)
+    named_table.insert(0, "id", list(table.index))
+    return named_table

@@ -1,7 +1,7 @@
 """A comparison to take away: tables as CSV, charts as PNG, SVG or HTML, all of it as one page."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,7 @@ class Report:
         tables: Name to rows; each becomes a file of CSV.
         figures: Title to figure.
         runs: Run id to its title: what can be taken as it was recorded.
-        run_file: Takes ids and a format of ``FORMATS``; gives the name of the file.
+        run_file: Takes ids with the names of their files, and a format of ``FORMATS``; gives the name of the file.
         run_data: Takes the same; gives the file.
         sections: HTML of the tables and what is concluded, by heading, for the page.
     """
@@ -38,8 +38,8 @@ class Report:
     figures: Mapping[str, Any]
     sections: Mapping[str, str]
     runs: Mapping[str, str]
-    run_file: Callable[[Sequence[str], ExportFormat], str]
-    run_data: Callable[[Sequence[str], ExportFormat], bytes]
+    run_file: Callable[[Mapping[str, str], ExportFormat], str]
+    run_data: Callable[[Mapping[str, str], ExportFormat], bytes]
 
 
 def exporting(report: Callable[[], Report]) -> None:
@@ -126,10 +126,11 @@ def _runs(report: Report) -> None:
             help=" ".join(f"{name}: {explanation}" for name, (_, explanation) in FORMATS.items()),
         )
         format, about = FORMATS[kind]
+        names = {id: file_name(report.runs[id]) for id in chosen}
         st.download_button(
             f"Runs as {kind}",
-            lambda: report.run_data(chosen, format),
-            report.run_file(chosen, format) if chosen else None,
+            lambda: report.run_data(names, format),
+            report.run_file(names, format) if chosen else None,
             "application/octet-stream",
             key="run-data",
             icon=":material/download:",

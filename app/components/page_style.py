@@ -106,8 +106,13 @@ def warn(problem: str) -> None:
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """A score fit for a table; a dash where there is none."""
-    return "–" if value is None or math.isnan(value) else f"{value:.{digits}f}"
+    """A score fit for a table, never ``-0.0000``; a dash where there is none."""
+    return "–" if value is None or math.isnan(value) else f"{value:z.{digits}f}"
+
+
+def signed(value: float | None, digits: int = 4) -> str:
+    """The same of a difference, which has its sign."""
+    return "–" if value is None or math.isnan(value) else f"{value:+z.{digits}f}"
 
 
 def seconds_in_words(seconds: float) -> str:

@@ -134,7 +134,7 @@ def show_chosen(ids: list[str], table: pd.DataFrame) -> None:
     compared_events.events_list(runs, titles, events)
     if len(tasks) == 1:
         pages_of(runs[0].experiment.task).details(ids, titles)
-    report = {**show_results(runs, members), **show_behaviour(runs, titles)}
+    report = {**show_results(runs, members, titles), **show_behaviour(runs, titles)}
     together = comparison_tables.settings_and_results(
         access.what_differs(configs), titles, table, partial(access.named_metric, runs=runs)
     )
@@ -149,7 +149,10 @@ def show_chosen(ids: list[str], table: pd.DataFrame) -> None:
         )
         differing = access.what_differs(configs)
         sections = {"What differs": comparison_tables.differences_html(differing, titles)}
-        tables = {"What differs": differing.rename(columns=titles), "Settings and results": together}
+        tables = {
+            "What differs": differing.rename(columns=titles),
+            "Settings and results": comparison_tables.named_rows(together, titles),
+        }
         behaviours = {titles[run.id]: access.behaviour(run) for run in runs}
         paths = weight_views.figures(runs, titles, behaviours, access.weight_path, together if has_axes else None)
         return exporting.Report(
@@ -252,18 +255,20 @@ def draw(
     compared_charts.gradient_charts(runs, chosen, groups, happened=happened)
 
 
-def show_results(runs: list[ComparedRun], members: dict[str, tuple[str, ...]]) -> dict[str, tuple[pd.DataFrame, str]]:
+def show_results(
+    runs: list[ComparedRun], members: dict[str, tuple[str, ...]], titles: dict[str, str]
+) -> dict[str, tuple[pd.DataFrame, str]]:
     named = partial(access.named_metric, runs=runs)
     st.markdown("#### Results", help="Metrics on the test images, which nothing was chosen by.")
     with st.container(key="results"):
         first, over = grouping.baseline(list(members))
         results = access.results(runs, members, first, over)
         if len(results.summary):
-            st.html(comparison_tables.results_html(results, list(members), first, named))
+            st.html(comparison_tables.results_html(results, members, first, named))
             st.caption(
                 "Mean ± standard deviation over runs, or over images where there is one; after it, the difference to "
                 "the baseline. Bold is what cannot be told apart from the best; a metric without bold cannot be "
-                f"tested. {plain(access.absent_words_of(runs))}"
+                f"tested. {plain(access.absent_words_of(runs, titles))}"
             )
         metric = st.selectbox(
             "Metric that is tested",
@@ -281,7 +286,7 @@ def show_results(runs: list[ComparedRun], members: dict[str, tuple[str, ...]]) -
         st.markdown(plain(tested.sentence))
         if tested.family:
             st.caption(plain(tested.family))
-    all_metrics = comparison_tables.results_html(results, list(members), first, named)
+    all_metrics = comparison_tables.results_html(results, members, first, named)
     concluded = f"{table}<p>{html.escape(tested.sentence)}</p><p>{html.escape(tested.family)}</p>"
     return {
         "Results": (results.summary, all_metrics),
@@ -293,7 +298,8 @@ def show_behaviour(runs: list[ComparedRun], titles: dict[str, str]) -> dict[str,
     st.markdown("#### Weight behaviour", help="What the weights did, in numbers.")
     with st.container(key="behaviour"):
         behaviours = {titles[run.id]: access.behaviour(run) for run in runs}
-        st.html(comparison_tables.behaviour_html(behaviours))
+        ids = {title: id for id, title in titles.items()}
+        st.html(comparison_tables.behaviour_html(behaviours, ids))
         for sentence in comparison_tables.redundant_sentences(behaviours):
             st.markdown(f":material/content_copy: {plain(sentence)}")
         left, right = st.columns(2, gap="medium")
@@ -301,11 +307,11 @@ def show_behaviour(runs: list[ComparedRun], titles: dict[str, str]) -> dict[str,
             weight_views.entropy(runs, titles, behaviours)
         with right:
             weight_views.triangle(runs, titles, access.weight_path)
-    table = comparison_tables.behaviour_html(behaviours)
+    table = comparison_tables.behaviour_html(behaviours, ids)
     redundant = "".join(
         f"<p>{html.escape(sentence)}</p>" for sentence in comparison_tables.redundant_sentences(behaviours)
     )
-    return {"Weight behaviour": (comparison_tables.behaviour_frame(behaviours), table + redundant)}
+    return {"Weight behaviour": (comparison_tables.behaviour_frame(behaviours, ids), table + redundant)}
 
 
 def show_parallel(together: pd.DataFrame) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from dmf.analysis.differences import FlatConfig, flat_config
 from dmf.runs import ExperimentRow, RunRow
 
 Which = Literal["best", "last"]
@@ -26,6 +27,11 @@ class InspectedRun:
     def id(self) -> str:
         """Of the run."""
         return self.run.id
+
+    @property
+    def config(self) -> FlatConfig:
+        """All of its settings, as ``section.field`` to value."""
+        return flat_config(self.experiment.config, self.run.config)
 
     def setting(self, section: str, name: str, default: Any = None) -> Any:
         """A setting of its experiment; ``default`` where nobody recorded it."""

@@ -255,9 +255,9 @@ def _finding(row: Any, test: Test, baseline: str) -> str:
     # The test of ranks may find a lean to one side where the median is 0 or its interval, which is wider, holds 0.
     word = "higher" if (row.effect if test == "wilcoxon" else row.difference) > 0 else "lower"
     if test == "wilcoxon":
-        size = f"median difference {row.difference:+.3g}, rank-biserial {row.effect:+.2f}"
+        size = f"median difference {row.difference:+z.3g}, rank-biserial {row.effect:+z.2f}"
     else:
-        size = f"mean difference {row.difference:+.3g}, 95 % interval {row.low:.3g} to {row.high:.3g}"
+        size = f"mean difference {row.difference:+z.3g}, 95 % interval {row.low:z.3g} to {row.high:z.3g}"
     return f"{row.group} scores {word} than {baseline} ({size}, {p})"
 
 

@@ -318,4 +318,4 @@ def _folds(summary: dict[str, Any], task_name: str, count: int) -> Table:
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+    return "–" if value is None else f"{value:z.3f}"

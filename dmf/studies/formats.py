@@ -57,8 +57,8 @@ def _published(table: StudyTable) -> list[str]:
 def _difference(one: Difference | None) -> list[str]:
     if one is None:
         return ["", ""]
-    interval = f" ({one.low:+.3f} to {one.high:+.3f})" if math.isfinite(one.low) else ""
-    return [f"{one.mean:+.3f}{interval}", _p(one.p_holm) if math.isfinite(one.p_holm) else ""]
+    interval = f" ({one.low:+z.3f} to {one.high:+z.3f})" if math.isfinite(one.low) else ""
+    return [f"{one.mean:+z.3f}{interval}", _p(one.p_holm) if math.isfinite(one.p_holm) else ""]
 
 
 def as_csv(table: StudyTable) -> str:

@@ -140,7 +140,7 @@ def test_seeds_are_taken_together_when_grouped_by_the_method(store: RunStore) ->
     ids = [id for seed in range(3) for id in record(store, f"Race {seed}", seed=seed)]
     test = page(",".join(ids), by="Weighting method (fusion.weighting)")
     table = said(test, "results").replace("\\", "")
-    assert "<td>Variance</td><td>3</td>" in table
+    assert ">Variance</span></td><td>3</td>" in table
     assert "Over 3 seeds (0, 1, 2)" in table
     assert "With 3 seeds only large differences can be shown." in table
 
@@ -247,16 +247,29 @@ def test_chosen_runs_are_taken_away_as_they_were_recorded(store: RunStore) -> No
 
     from app import access
 
-    ids = record(store)
-    assert access.run_file(ids[:1], "csv") == f"{ids[0]}.csv"
-    alone = pd.read_csv(io.BytesIO(access.run_data(ids[:1], "csv")))
+    names = dict(zip(record(store), ("variance", "mad"), strict=True))
+    first = dict(list(names.items())[:1])
+    assert access.run_file(first, "csv") == "variance.csv"
+    alone = pd.read_csv(io.BytesIO(access.run_data(first, "csv")))
     assert alone["step"].tolist() == list(range(50))
-    assert access.run_file(ids, "parquet") == "runs-parquet.zip"
-    with zipfile.ZipFile(io.BytesIO(access.run_data(ids, "parquet"))) as archive:
-        assert archive.namelist() == [f"{id}.parquet" for id in ids]
-    assert access.run_file(ids[:1], "tensorboard") == "runs-tensorboard.zip"
-    with zipfile.ZipFile(io.BytesIO(access.run_data(ids, "tensorboard"))) as archive:
-        assert {name.split("/")[0] for name in archive.namelist()} == set(ids)
+    assert access.run_file(names, "parquet") == "runs-parquet.zip"
+    with zipfile.ZipFile(io.BytesIO(access.run_data(names, "parquet"))) as archive:
+        assert archive.namelist() == ["mad.parquet", "variance.parquet"]
+    assert access.run_file(first, "tensorboard") == "runs-tensorboard.zip"
+    with zipfile.ZipFile(io.BytesIO(access.run_data(names, "tensorboard"))) as archive:
+        assert {name.split("/")[0] for name in archive.namelist()} == {"variance", "mad"}
+    with zipfile.ZipFile(io.BytesIO(access.run_data(dict.fromkeys(names, "mad"), "csv"))) as archive:
+        assert archive.namelist() == [f"mad {id}.csv" for id in names]
+
+
+def test_runs_are_named_by_what_differs_among_them(store: RunStore) -> None:
+    ids = [*record(store), *record(store, seed=1)]
+    test = page(",".join(ids))
+    names = [f"{method} · seed {seed}" for seed in (0, 1) for method in ("Variance", "MAD")]
+    for key in ("differences", "results", "behaviour"):
+        assert all(name in said(test, key) for name in names), key
+    assert f'<span title="{ids[3]}">MAD · seed 1</span>' in said(test, "results")
+    assert not any(f">{id}<" in said(test, key) for key in ("differences", "results", "behaviour") for id in ids)
 
 
 @pytest.mark.parametrize("by", ["", "Weighting method (fusion.weighting)"])

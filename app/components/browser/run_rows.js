@@ -37,7 +37,7 @@ export function shown(name, value, today = new Date()) {
   }
   if (name === "seconds") return inWords(value);
   if (name === "steps") return value.toLocaleString("en");
-  return SCORE.test(name) ? value.toFixed(4) : String(value);
+  return SCORE.test(name) ? value.toFixed(4).replace(/^-(?=[0.]+$)/, "") : String(value);
 }
 
 // What a search looks in.

@@ -29,8 +29,10 @@ class Steps:
 def run(id: str, size: int = 4) -> Any:
     config = {"weighting": "mad", "auxiliary": "none"}
     row = types.SimpleNamespace(id=id, label=id, config=config)
+    experiment = types.SimpleNamespace(name="Race", config={})
+    flat = {"fusion.weighting": "mad", "training.seed": 0}
     return types.SimpleNamespace(
-        id=id, run=row, experiment=types.SimpleNamespace(name="Race"), live=Steps(size), steps_per_epoch=2, origin=0.0
+        id=id, run=row, experiment=experiment, live=Steps(size), steps_per_epoch=2, origin=0.0, config=flat
     )
 
 
@@ -76,8 +78,17 @@ def test_what_happened_is_marked_in_the_charts_of_its_run_only(drawn: list[dict[
     assert [[mark.text for mark in chart["marks"]] for chart in drawn] == [["Paused"], [], ["Paused"]]
 
 
-def test_titles_tell_runs_of_one_label_apart() -> None:
+def test_titles_say_what_differs() -> None:
     one, two = run("a"), run("b")
     one.run.label = two.run.label = "mad"
     assert compared_charts.titles_of([one]) == {"a": "MAD"}
-    assert compared_charts.titles_of([one, two]) == {"a": "MAD · Race · a", "b": "MAD · Race · b"}
+    assert compared_charts.titles_of([one, two]) == {"a": "MAD (1)", "b": "MAD (2)"}
+    two.config["training.seed"] = 1
+    assert compared_charts.titles_of([one, two]) == {"a": "MAD · seed 0", "b": "MAD · seed 1"}
+
+
+def test_only_a_name_that_somebody_gave_to_an_experiment_tells_runs_apart() -> None:
+    one, two = run("a"), run("b")
+    one.run.label = two.run.label = "mad"
+    two.experiment = types.SimpleNamespace(name="phantom: mad", config={"name": ""})
+    assert compared_charts.titles_of([one, two]) == {"a": "MAD · Race", "b": "MAD"}

@@ -13,8 +13,10 @@ from app.components.comparison_tables import (
     differences_html,
     field_title,
     group_name,
+    named_rows,
     redundant_sentences,
     results_html,
+    setting_words,
     settings_and_results,
     value_text,
 )
@@ -46,7 +48,19 @@ def test_a_value_is_written_for_people(value: object, text: str) -> None:
 
 
 def test_a_group_is_called_by_what_its_runs_share() -> None:
-    assert group_name(["fusion.weighting", "training.seed"], ["mad", 3]) == "MAD · Seed 3"
+    assert group_name(["fusion.weighting", "training.seed"], ["mad", 3]) == "MAD · seed 3"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "text"),
+    [
+        ("data.dataset", "phantom", "phantom"),
+        ("fusion.auxiliary", "none", "auxiliary loss None"),
+        ("fusion.gamma", 5.0, "initial auxiliary weight γ₀ 5.0"),
+    ],
+)
+def test_in_a_name_a_value_says_what_it_is_of(field: str, value: object, text: str) -> None:
+    assert setting_words(field, value) == text
 
 
 def test_names_are_shown_as_they_are_typed_not_as_html() -> None:
@@ -59,11 +73,15 @@ def test_results_are_mean_spread_and_difference_and_the_best_is_bold() -> None:
     rows = [("A", "dice", 1, 0.5, math.nan, 0.0), ("B", "dice", 2, 0.75, 0.1, 0.25), ("B", "dice/1", 2, 0.7, 0.1, 0.2)]
     summary = pd.DataFrame(rows, columns=["group", "metric", "runs", "mean", "sd", "difference"])
     table = results_html(
-        SimpleNamespace(summary=summary, comparisons={"dice": comparison()}), ["A", "B", "C"], "A", info
+        SimpleNamespace(summary=summary, comparisons={"dice": comparison()}),
+        {"A": ["r-1"], "B": ["r-2", "r-3"], "C": []},
+        "A",
+        info,
     )
-    assert "<td>A</td><td>1</td><td>0.5000 ± 0.100</td>" in table
-    assert '<td>B</td><td>2</td><td><b>0.7500 ± 0.100</b><span class="how"> +0.2500</span></td>' in table
-    assert "<td>C</td><td>0</td><td>–</td>" in table
+    assert '<td><span title="r-1">A</span></td><td>1</td><td>0.5000 ± 0.100</td>' in table
+    assert '<td><span title="r-2, r-3">B</span></td><td>2</td><td><b>0.7500 ± 0.100</b>' in table
+    assert '<span class="how"> +0.2500</span></td>' in table
+    assert "C</span></td><td>0</td><td>–</td>" in table
     assert "DICE/1" not in table
 
 
@@ -86,7 +104,9 @@ def behaviour(**changes: object) -> SimpleNamespace:
 
 
 def test_behaviour_is_told_in_numbers() -> None:
-    table = behaviour_html({"MAD": behaviour(), "Waits": behaviour(steps=0, dominant=None, first_taken=None)})
+    waits = behaviour(steps=0, dominant=None, first_taken=None)
+    table = behaviour_html({"MAD": behaviour(), "Waits": waits}, {"MAD": "r-1", "Waits": "r-2"})
+    assert '<span title="r-1">MAD</span>' in table
     assert "<td>1,000</td><td>Dice 0.750</td><td>IoU 0.25 · Dice 0.75</td><td>0.500</td><td>0.01000</td>" in table
     assert "<td>step 42 (Dice)</td><td>IoU +0.50 · Dice –</td>" in table
     assert "<td>0</td><td>–</td>" in table
@@ -100,7 +120,8 @@ def test_redundant_losses_are_named_once_for_all_runs_that_agree() -> None:
 
 
 def test_behaviour_has_a_row_per_run_and_loss() -> None:
-    frame = behaviour_frame({"MAD": behaviour()})
+    frame = behaviour_frame({"MAD": behaviour()}, {"MAD": "r-1"})
+    assert frame["id"].tolist() == ["r-1", "r-1"]
     assert frame["term"].tolist() == ["iou", "dice"]
     assert frame["mean_share"].tolist() == [0.25, 0.75]
     assert frame["is_dominant"].tolist() == [False, True]
@@ -119,3 +140,6 @@ def test_settings_and_results_of_a_run_are_one_row() -> None:
     assert table.loc["r1"].tolist()[:2] == ["MAD", 3]
     assert table.columns[0] == "Weighting method"
     assert table.columns[-1] == "Validation CB-Dice"
+    taken = named_rows(table, {"r1": "A", "r2": "B"})
+    assert taken.index.tolist() == ["A", "B"]
+    assert taken["id"].tolist() == ["r1", "r2"]

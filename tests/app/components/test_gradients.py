@@ -167,7 +167,8 @@ def compared(id: str, live: Measured) -> Any:
     row = types.SimpleNamespace(id=id, label=id, config={"weighting": "mad", "auxiliary": "none"})
     training = {"gradients": "parameters", "gradients_every": 5} if live.has_gradients else {}
     experiment = types.SimpleNamespace(name="Race", config={"training": training})
-    return types.SimpleNamespace(id=id, run=row, experiment=experiment, live=live, steps_per_epoch=2, origin=0.0)
+    shared: dict[str, Any] = {"steps_per_epoch": 2, "origin": 0.0, "config": {}}
+    return types.SimpleNamespace(id=id, run=row, experiment=experiment, live=live, **shared)
 
 
 def test_compared_runs_show_those_that_measured(drawn: list[dict[str, Any]], said: list[str]) -> None:

@@ -4,7 +4,7 @@
 export function number(value) {
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-3 || size >= 1e9)) return value.toExponential(3);
-  if (Number.isInteger(value) || size >= 1e4) return Math.round(value).toLocaleString("en-US");
+  if (Number.isInteger(value) || size >= 1e4) return (Math.round(value) + 0).toLocaleString("en-US"); // + 0: never -0
   return value.toPrecision(4);
 }
 

@@ -6,6 +6,7 @@ import { number, powersOfTen, tick } from "../../../../app/components/browser/li
 test("numbers on hover have as many digits in every row", () => {
   assert.deepEqual([0.12345, 0.5, 12.3456].map(number), ["0.1235", "0.5000", "12.35"]);
   assert.deepEqual([0, 3, 12345, 12345.6].map(number), ["0", "3", "12,345", "12,346"]);
+  assert.deepEqual([-0, -3].map(number), ["0", "-3"]);
   assert.deepEqual([0.00012345, 2e9].map(number), ["1.234e-4", "2.000e+9"]);
 });
 

@@ -10,6 +10,8 @@ test("a time is told by its two largest units", () => {
 test("a cell shows what its column holds", () => {
   assert.equal(shown("name", null), "–");
   assert.equal(shown("test_any_metric", 0.81236), "0.8124");
+  assert.equal(shown("test_any_metric", -0.00001), "0.0000");
+  assert.equal(shown("test_any_metric", -0.5), "-0.5000");
   assert.equal(shown("steps", 12345), "12,345");
   assert.equal(shown("seed", 7), "7");
   const made = new Date(2026, 2, 4, 15, 6).getTime() / 1000;
