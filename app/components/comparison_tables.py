@@ -59,7 +59,7 @@ def value_text(value: object) -> str:
 
 
 def setting_words(field: str, value: object) -> str:
-    """A setting and its value as part of a name: ``"seed 3"``, ``"auxiliary loss CB-Dice"``; what is a name, alone."""
+    """A setting and its value as part of a name: ``"seed 3"``, ``"auxiliary loss None"``; what is a name, alone."""
     if isinstance(value, str) and field in NAMES_ALONE:
         return value_text(value)
     title = field_title(field)
