@@ -2,6 +2,7 @@
 
 import html
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ def explaining(
     explain: Explain,
     key: str,
     first: int = 0,
+    opens_at: Mapping[str, int] | None = None,
     unexplained: Sequence[str] = (),
 ) -> None:
     """Choose a method and a step, and see how its weights came about. Both are in the address.
@@ -50,6 +52,7 @@ def explaining(
         explain: ``app.access.explanation``.
         key: Of its widgets.
         first: Step of the first row.
+        opens_at: Title to the step that is shown before any is chosen; the last one where it does not say.
         unexplained: Titles of methods that need more than losses; it is said that another one stands for them.
     """
     st.html(f"<style>{_STYLE}</style>")
@@ -61,6 +64,7 @@ def explaining(
         explain=explain,
         key=key,
         first=first,
+        opens_at=dict(opens_at or {}),
         unexplained=tuple(unexplained),
     )
 
@@ -75,9 +79,10 @@ def _body(
     explain: Explain,
     key: str,
     first: int,
+    opens_at: dict[str, int],
     unexplained: tuple[str, ...],
 ) -> None:
-    title, step = _choice(list(methods), first, first + len(losses) - 1, key)
+    title, step = _choice(list(methods), first, first + len(losses) - 1, opens_at, key)
     if unexplained:
         st.caption(
             f"{plain(' and '.join(unexplained))} cannot be explained from losses alone; here is {plain(title)} on the "
@@ -97,7 +102,13 @@ def _body(
     _stages(explained, colors)
 
 
-def _choice(titles: list[str], low: int, high: int, key: str) -> tuple[str, int]:
+def largest_change(weights: NDArray[np.floating[Any]]) -> int:
+    """The row at which any weight of (S, K) moved furthest from the row before; the last one where none moved."""
+    moved = np.abs(np.diff(weights, axis=0)).max(1, initial=0)
+    return int(moved.argmax()) + 1 if moved.any() else len(weights) - 1
+
+
+def _choice(titles: list[str], low: int, high: int, opens_at: Mapping[str, int], key: str) -> tuple[str, int]:
     """The method and the step, from the widgets, which follow the address."""
     method, at, written = f"{key}-method", f"{key}-step", f"{key}-written"
     asked = (st.query_params.get(EXPLAIN, ""), st.query_params.get(STEP, ""))
@@ -109,7 +120,7 @@ def _choice(titles: list[str], low: int, high: int, key: str) -> tuple[str, int]
             held[at] = int(asked[1])
     if held.get(method) not in titles:
         held[method] = titles[0]
-    wanted = held.get(at, high)
+    wanted = held.get(at, opens_at.get(held[method], high))
     held[at] = min(max(wanted, low), high)
     if wanted > high:
         st.caption(f"Step {wanted:,} is not there; the last one is {high:,}.")
@@ -156,6 +167,7 @@ def _headline(explained: Explanation, title: str, step: int, last: int, first: i
 def _weights(explained: Explanation, colors: Mapping[str, str]) -> str:
     """A bar per loss with its weight, a mark where it was before, and what this step's own losses did."""
     total = max(float(explained.weights.sum()), float(explained.before.sum())) or 1.0
+    sentences = explained.sentences
     rows = []
     for number, (name, weight, before) in enumerate(
         zip(explained.names, explained.weights, explained.before, strict=True), start=1
@@ -167,13 +179,21 @@ def _weights(explained: Explanation, colors: Mapping[str, str]) -> str:
             f'<span><i class="dot"></i>W{number} {html.escape(named(name))}</span>'
             f'<span class="track" title="{tip}"><b style="width:{share:.3f}%"></b>'
             f'<u style="left:min({mark:.3f}%, 100% - 2px)"></u></span>'
-            f'<span class="number">{_number(weight)}</span></div>'
+            f'<span class="number">{_number(weight)}</span>'
+            + (f'<span class="worked">{_worked(sentences[number - 1])}</span>' if sentences else "")
+            + "</div>"
         )
     influence = _influence(explained)
     sums = float(explained.weights.sum())
     if abs(sums - 1) > 1e-3:
         influence += f" Its weights sum to {_number(sums)}, not to 1; that sum is a full bar."
     return f'<div class="explained weights">{"".join(rows)}<p>{html.escape(influence)}</p></div>'
+
+
+def _worked(sentence: str) -> str:
+    """A line of arithmetic, which breaks before its operators and not within a number."""
+    parts = re.split(r" (?=[=+−·/] )", sentence)
+    return " ".join(f'<span class="unit">{html.escape(part)}</span>' for part in parts)
 
 
 def _influence(explained: Explanation) -> str:
@@ -290,8 +310,14 @@ def _table(stage: Any, names: Sequence[str], colors: Mapping[str, str]) -> str:
     rows += [_row(name, values) for name, values in {**rest, **stage.numbers, **stage.levels}.items()]
     return (
         f'<div class="explained wide" style="--losses:{len(names)}"><table><thead><tr><th></th>{head}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
+        f"<tbody>{''.join(rows)}</tbody></table></div>{_arithmetic(stage)}"
     )
+
+
+def _arithmetic(stage: Any) -> str:
+    """The formula of a stage with the numbers of every loss in it, of a window with those of its newest value."""
+    lines = "".join(f'<p class="worked">{_worked(sentence)}</p>' for sentence in stage.sentences())
+    return f'<div class="explained arithmetic">{lines}</div>' if lines else ""
 
 
 def _row(name: str, values: NDArray[np.float64], kind: str = "") -> str:

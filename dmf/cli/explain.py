@@ -53,6 +53,8 @@ def _explain(
     if explained.note:
         document.print(explained.note, highlight=False, markup=False)
     document.print(_table(explained))
+    for sentence in explained.sentences:
+        document.print(sentence, highlight=False, markup=False)
 
 
 def _table(explained: "Explanation") -> Table:

@@ -72,16 +72,28 @@ class Explanation:
         """(K,) how much this step's own losses moved its weights: ``weights - without``."""
         return None if self.without is None else self.weights - self.without
 
+    @property
+    def sentences(self) -> list[str]:
+        """The arithmetic that ends at the weights, a line for each loss: ``W1 = 0.2 / (0.2 + 0.6) = 0.25``.
+
+        Empty where the weights stayed as they were, or one of them is not calculated in a line.
+        """
+        last = self.stages[-2] if len(self.stages) > 1 else None
+        if last is None or last.is_window or not np.allclose(last.values, self.weights, rtol=0, atol=1e-9):
+            return []
+        sentences = last.sentences("W")
+        return sentences if len(sentences) == len(self.names) else []
+
     def to_dict(self) -> dict[str, Any]:
         """The same as what JSON knows: lists and numbers in full precision, None for what is not finite."""
         fields = {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__ if name != "stages"}
         stages = [
             {"name": stage.name, "title": stage.title, "formula": stage.formula, "latex": stage.latex}
-            | {"text": stage.text, "values": _plain(stage.values)}
+            | {"text": stage.text, "worked": list(stage.worked), "values": _plain(stage.values)}
             | {"numbers": _plain(stage.numbers), "levels": _plain(stage.levels)}
             for stage in self.stages
         ]
-        return {**fields, "influence": _plain(self.influence), "stages": stages}
+        return {**fields, "influence": _plain(self.influence), "sentences": self.sentences, "stages": stages}
 
 
 class Explainer:

@@ -11,7 +11,7 @@ from dmf.errors import ConfigError
 from dmf.facts import Paper
 from dmf.options import Fraction, Positive, slider
 from dmf.registry import unknown
-from dmf.weighting import functional, papers
+from dmf.weighting import arithmetic, functional, papers
 from dmf.weighting.base import per_loss
 from dmf.weighting.host import Count, Flag, choose
 from dmf.weighting.mad import MADOptions, MADWeighting
@@ -157,5 +157,6 @@ class BayesianWeighting(MADWeighting):
             r"p_k = l_k\, q_k",
             "What the window says times what was believed before it.",
             statistic.exp() * self.log_prior.softmax(-1),
+            worked=arithmetic.lines("{l} · {q}", l=statistic.exp(), q=self.log_prior.softmax(-1)),
         )
         return (*super().statistic_stages(scaled, filled, statistic), prior, posterior)

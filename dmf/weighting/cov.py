@@ -11,7 +11,7 @@ from dmf.errors import ConfigError
 from dmf.facts import LossesNeeded, Paper
 from dmf.options import Fraction, slider
 from dmf.registry import unknown
-from dmf.weighting import functional, papers
+from dmf.weighting import arithmetic, functional, papers
 from dmf.weighting.base import StepState
 from dmf.weighting.host import lowest
 from dmf.weighting.options import StartOptions, WeightingOptions
@@ -136,6 +136,7 @@ class CoVWeighting(RunningWeighting):
             "This step's loss beside its mean so far. It counts from the next step on; the first one is 1.",
             functional.ratio(losses, self.mean),
             numbers={"L": losses, "M": self.mean},
+            worked=arithmetic.ratio(losses, self.mean),
         )
         if seen < 2:
             return Derivation((ratio,), None, warming_up(seen, 2, "earlier losses"))
@@ -169,6 +170,7 @@ class CoVWeighting(RunningWeighting):
                 r"c = \frac{\sqrt{V + 10^{-8}}}{|\mu|}",
                 "Spread over mean: how much there is still to gain.",
                 variation,
+                worked=arithmetic.lines("√({V} + 1e−08) / |{mean}|", V=self.ratio_variance, mean=self.ratio_mean),
             ),
             normalisation_stage(
                 "w = c / Σ c",
@@ -176,6 +178,7 @@ class CoVWeighting(RunningWeighting):
                 "More variation, more weight.",
                 proposal,
                 self.total,
+                parts=arithmetic.parts_of(variation, state.present),
             ),
         )
         return Derivation(stages, proposal)

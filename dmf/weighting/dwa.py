@@ -10,7 +10,7 @@ from torch import Tensor
 from dmf.errors import ConfigError
 from dmf.facts import LossesNeeded, Paper
 from dmf.options import Positive, slider
-from dmf.weighting import functional, papers
+from dmf.weighting import arithmetic, functional, papers
 from dmf.weighting.base import StepState
 from dmf.weighting.host import lowest
 from dmf.weighting.options import StartOptions, WeightingOptions
@@ -119,6 +119,7 @@ class DWAWeighting(RunningWeighting):
                 r"\rho = \frac{a(e-1)}{a(e-2)}",
                 "Below 1 the loss fell; the less it fell, the more weight.",
                 ratios,
+                worked=arithmetic.ratio(means[1], means[0]),
             ),
             normalisation_stage(
                 f"w = exp(ρ / T) / Σ exp(ρ / T), T = {self.temperature:g}",
@@ -126,6 +127,7 @@ class DWAWeighting(RunningWeighting):
                 "A softmax; a smaller temperature T parts the weights more.",
                 proposal,
                 self.total,
+                parts=arithmetic.lines("exp({r} / {T})", r=_among(ratios, state.present), T=self.temperature),
             ),
         ]
         return Derivation(tuple(stages), proposal, f"The same weights hold for all {size} steps of a block.")

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from dmf.facts import Paper
-from dmf.weighting import functional, papers
+from dmf.weighting import arithmetic, functional, papers
 from dmf.weighting.base import StepState
 from dmf.weighting.running import ScalarizingWeighting
 from dmf.weighting.stages import Derivation, stage
@@ -64,7 +64,10 @@ class GeometricWeighting(ScalarizingWeighting):
 
     def explain(self, state: StepState) -> Derivation:
         losses = state.terms.detach().to(self.weights)
-        total = self._mean(losses, state.present)
+        total, share = self._mean(losses, state.present), self.share_of(state.present)
+        here = self._positive(losses)
+        if state.present is not None:
+            here = torch.where(state.present, here, torch.nan)
         proposal = self.advance(losses[None], (state.step,), state.present)[0]
         stages = (
             stage(
@@ -74,7 +77,8 @@ class GeometricWeighting(ScalarizingWeighting):
                 r"x_k = \log L_k",
                 "Losses are multiplied, so their logarithms are added; one below 1e-12 counts as that.",
                 torch.log(self._positive(losses)),
-                numbers={"exponent p": self.share_of(state.present)},
+                numbers={"exponent p": share},
+                worked=arithmetic.lines("log({L})", L=here),
             ),
             stage(
                 "total",
@@ -83,6 +87,7 @@ class GeometricWeighting(ScalarizingWeighting):
                 r"\text{total} = " + ("" if self.total == 1 else f"{self.total:g}\\,") + r"\exp \sum_k p_k x_k",
                 "What the step minimises: the product of the losses, each to its exponent.",
                 total.expand(self.count),
+                worked=(_sum_of(arithmetic.lines("{p} · {x}", p=share, x=torch.log(here)), self.total),) * self.count,
             ),
             stage(
                 "slope",
@@ -91,6 +96,13 @@ class GeometricWeighting(ScalarizingWeighting):
                 r"w_k = \frac{\partial\,\text{total}}{\partial L_k} = \frac{p_k\,\text{total}}{L_k}",
                 "How much the total changes with each loss: the smallest loss gets most.",
                 proposal,
+                worked=arithmetic.lines("{p} · {total} / {L}", p=share, total=total.expand(self.count), L=here),
             ),
         )
         return Derivation(stages, proposal)
+
+
+def _sum_of(parts: Sequence[str], total: float) -> str:
+    """The geometric mean of losses whose logarithms, times their exponents, are these."""
+    exponential = f"exp({' + '.join(part for part in parts if part)})"
+    return exponential if total == 1 else f"{exponential} · {total:g}"

@@ -10,7 +10,7 @@ from torch import Tensor
 from dmf.errors import ConfigError
 from dmf.facts import Paper
 from dmf.registry import unknown
-from dmf.weighting import functional, papers
+from dmf.weighting import arithmetic, functional, papers
 from dmf.weighting.host import Count
 from dmf.weighting.options import StartOptions
 from dmf.weighting.stages import Normalisation, Stage, floor_stage, stage
@@ -87,6 +87,7 @@ class MADWeighting(WindowWeighting):
 
     def statistic_stages(self, scaled: Tensor, filled: Count, statistic: Tensor) -> tuple[Stage, ...]:
         deviation = functional.mad(scaled, filled, self.median)
+        median = functional.median(scaled, filled, self.median)
         stages = [
             stage(
                 "deviation",
@@ -95,11 +96,12 @@ class MADWeighting(WindowWeighting):
                 r"m = \operatorname{median}_t\,|h_t - \operatorname{median} h|",
                 "How far the values of a window lie from their median, half of them nearer and half of them further.",
                 deviation,
-                levels={"median h": functional.median(scaled, filled, self.median)},
+                levels={"median h": median},
+                worked=arithmetic.lines("median of {n} distances |h − {median}|", n=filled, median=median),
             )
         ]
         if self.floor:
-            stages.append(floor_stage("m", deviation.clamp(min=self.floor), self.floor))
+            stages.append(floor_stage("m", deviation, deviation.clamp(min=self.floor), self.floor))
         stages.append(
             stage(
                 "likelihood",
@@ -108,6 +110,7 @@ class MADWeighting(WindowWeighting):
                 r"l = \frac{1}{m + \varepsilon}",
                 f"The steadier a loss, the larger (ε = {self.eps:g}).",
                 statistic.exp(),
+                worked=arithmetic.lines("1 / ({m} + {eps})", m=deviation.clamp(min=self.floor), eps=self.eps),
             )
         )
         return tuple(stages)

@@ -10,7 +10,7 @@ from torch import Tensor
 from dmf.facts import Paper
 from dmf.options import slider
 from dmf.seeding import derive
-from dmf.weighting import papers
+from dmf.weighting import arithmetic, papers
 from dmf.weighting.base import StepState
 from dmf.weighting.options import StartOptions, WeightingOptions
 from dmf.weighting.running import RunningWeighting
@@ -87,6 +87,7 @@ class RandomWeighting(RunningWeighting):
                 "A softmax. The losses play no part.",
                 proposal,
                 self.total,
+                parts=arithmetic.lines("exp({z})", z=self._draw(state.step)),
             ),
         )
         return Derivation(stages, proposal)

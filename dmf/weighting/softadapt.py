@@ -12,7 +12,7 @@ from dmf.errors import ConfigError
 from dmf.facts import LossesNeeded, Paper
 from dmf.options import Finite, slider
 from dmf.registry import unknown
-from dmf.weighting import functional, papers
+from dmf.weighting import arithmetic, functional, papers
 from dmf.weighting.host import Count
 from dmf.weighting.options import StartOptions, WeightingOptions
 from dmf.weighting.stages import Normalisation, Stage, stage
@@ -24,6 +24,7 @@ _VARIANTS = {
     "loss-weighted": (False, True),
     "both": (True, True),
 }
+MOST_SHOWN = 6  # products of a slope that are written out
 LONGEST = 9  # steps of a difference; longer ones magnify noise by thousands
 
 
@@ -160,6 +161,14 @@ class SoftAdaptWeighting(WindowWeighting):
     def reach(self, history_max: int) -> int | None:
         return self.window
 
+    def _sums(self, recent: Tensor) -> arithmetic.Lines:
+        """How the slope of each loss (K, window) comes about, where so many products can be read."""
+        if self.window > MOST_SHOWN:
+            return ()
+        columns = zip(recent.unbind(-1), self.coefficients.tolist(), strict=True)
+        products = (arithmetic.lines("{c} · {x}", c=coefficient, x=column) for column, coefficient in columns)
+        return tuple(" + ".join(parts) if all(parts) else "" for parts in zip(*products, strict=True))
+
     def statistic_stages(self, scaled: Tensor, filled: Count, statistic: Tensor) -> tuple[Stage, ...]:
         recent = scaled[..., -self.window :]
         slopes = (recent * self.coefficients).sum(-1)
@@ -173,6 +182,7 @@ class SoftAdaptWeighting(WindowWeighting):
                 r"s = \sum_{t} c_t\, x_t",
                 f"How fast the loss changes per step ({self.slope}); c, oldest first: {coefficients}.",
                 slopes,
+                worked=self._sums(recent),
             )
         ]
         if normalized:
@@ -185,8 +195,10 @@ class SoftAdaptWeighting(WindowWeighting):
                     r"s_k \leftarrow \frac{s_k}{\sum_j s_j}" if signed else r"s_k \leftarrow \frac{s_k}{\sum_j |s_j|}",
                     "Its share of all slopes, so that the scale of the losses cancels.",
                     functional.normalized_slopes(slopes, signed=signed),
+                    worked=_share_lines(slopes, signed=signed),
                 )
             )
+            slopes = functional.normalized_slopes(slopes, signed=signed)
         if weighted:
             stages.append(
                 stage(
@@ -209,6 +221,16 @@ class SoftAdaptWeighting(WindowWeighting):
                 if self.beta >= 0
                 else f"A loss that falls fastest gets most (β = {self.beta:g}).",
                 statistic.exp(),
+                worked=arithmetic.lines("{f} · exp({beta} · {s})", f=recent.mean(-1), beta=self.beta, s=slopes)
+                if weighted
+                else arithmetic.lines("exp({beta} · {s})", beta=self.beta, s=slopes),
             )
         )
         return tuple(stages)
+
+
+def _share_lines(slopes: Tensor, *, signed: bool) -> arithmetic.Lines:
+    """What :func:`functional.normalized_slopes` does with slopes (K,)."""
+    sizes = arithmetic.lines("{s}" if signed else "|{s}|", s=slopes)
+    summed = " + ".join(size for size in sizes if size)
+    return arithmetic.lines(f"{{s}} / ({summed})", s=slopes)

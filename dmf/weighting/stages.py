@@ -1,13 +1,14 @@
 """What a weighting tells about one step: stages with their numbers, made by the very functions that run live."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dmf.weighting import adjusting, functional
+from dmf.weighting import adjusting, arithmetic, functional
 
 Numbers = NDArray[np.float64]
 Normalisation = tuple[str, str, str]
@@ -27,6 +28,8 @@ class Stage:
         values: (K,) one number per loss, or (K, T) a window per loss, oldest first, that ends at the newest value.
         numbers: Further numbers that go into the formula, (K,) each, by what they are.
         levels: The same for numbers in the unit of the last windows, where they can be drawn: a median, a mean.
+        worked: (K,) the formula of each loss with its numbers in place of the symbols; of a window, for its newest
+            value. An empty text where there is none; no texts at all where nothing is calculated.
     """
 
     name: str
@@ -37,6 +40,25 @@ class Stage:
     values: Numbers
     numbers: Mapping[str, Numbers] = field(default_factory=dict)
     levels: Mapping[str, Numbers] = field(default_factory=dict)
+    worked: arithmetic.Lines = ()
+
+    @property
+    def symbol(self) -> str:
+        """Of its values, as in the formula."""
+        return self.formula.split(" ")[0]
+
+    def sentences(self, symbol: str = "") -> list[str]:
+        """A line of arithmetic for each loss that has one: ``v1 = 0.2 / (0.2 + 0.3) = 0.4``.
+
+        Args:
+            symbol: Written in place of its own.
+        """
+        newest = self.values[:, -1] if self.is_window else self.values
+        return [
+            f"{symbol or self.symbol}{number} = {line} = {arithmetic.number(value)}"
+            for number, (line, value) in enumerate(zip(self.worked, newest, strict=bool(self.worked)), start=1)
+            if line
+        ]
 
     @property
     def is_window(self) -> bool:
@@ -69,9 +91,11 @@ def stage(  # noqa: PLR0917
     *,
     numbers: Mapping[str, Tensor] | None = None,
     levels: Mapping[str, Tensor] | None = None,
+    worked: arithmetic.Lines = (),
 ) -> Stage:
     """A :class:`Stage` of tensors, which are copied to the host."""
-    return Stage(name, title, formula, latex, text, _plain(values), _all_plain(numbers), _all_plain(levels))
+    plain = (_plain(values), _all_plain(numbers), _all_plain(levels))
+    return Stage(name, title, formula, latex, text, *plain, worked)
 
 
 def warming_up(have: int, need: int, what: str = "losses") -> str:
@@ -91,6 +115,7 @@ def scaling_stages(window: Tensor, scaled: Tensor, *, symlog: bool, minmax: bool
         r"y = \operatorname{sign}(x)\,\log(1 + |x|)",
         "Large losses are pressed together, so that an outlier counts less.",
         logs,
+        worked=arithmetic.lines("{sign} · log(1 + {size})", sign=window[:, -1].sign(), size=window[:, -1].abs()),
     )
     stretch_stage = stage(
         "minmax",
@@ -100,11 +125,12 @@ def scaling_stages(window: Tensor, scaled: Tensor, *, symlog: bool, minmax: bool
         f"Each window is stretched to 0..1, so that only its shape counts, not its size (ε = {eps:g}).",
         scaled,
         numbers={f"min {x}": low, f"max {x}": high},
+        worked=arithmetic.lines("({x} − {low}) / ({high} − {low} + {eps})", x=logs[:, -1], low=low, high=high, eps=eps),
     )
     return (log_stage,) * symlog + (stretch_stage,) * minmax
 
 
-def floor_stage(symbol: str, values: Tensor, floor: float) -> Stage:
+def floor_stage(symbol: str, before: Tensor, values: Tensor, floor: float) -> Stage:
     """A statistic (K,) that has been kept from falling below ``floor``."""
     return stage(
         "floor",
@@ -113,14 +139,18 @@ def floor_stage(symbol: str, values: Tensor, floor: float) -> Stage:
         rf"{symbol} \leftarrow \max({symbol}, \text{{floor}})",
         f"No loss counts with less than {floor:g}, so that one flat in its window neither takes nor loses everything.",
         values,
+        worked=arithmetic.lines("max({before}, {floor})", before=before, floor=floor),
     )
 
 
-def normalisation_stage(formula: str, latex: str, text: str, weights: Tensor, total: float) -> Stage:
-    """What the rule proposes, (K,), which sums to ``total``."""
+def normalisation_stage(
+    formula: str, latex: str, text: str, weights: Tensor, total: float, *, parts: Sequence[str] = ()
+) -> Stage:
+    """What the rule proposes, (K,), which sums to ``total``: the share of each of the ``parts``, (K,) as text."""
     if total != 1:
         formula, latex = f"{formula} · {total:g}", rf"{latex} \cdot {total:g}"
-    return stage("normalisation", "Normalisation", formula, latex, text, weights)
+    lines = arithmetic.shares(parts, total)
+    return stage("normalisation", "Normalisation", formula, latex, text, weights, worked=lines)
 
 
 def adjusting_stages(
@@ -137,8 +167,11 @@ def adjusting_stages(
 ) -> tuple[Stage, ...]:
     """What :func:`adjusting.adjust` does to a proposal (K,), one stage for each adjustment that is on."""
     stages: list[Stage] = []
-    before = {"last step's weight": last}
+    before, now = {"last step's weight": last}, proposal
+    adjust = partial(adjusting.adjust, proposal, last, base=base, total=total, present=present)
     if base is not None:
+        weighted = arithmetic.lines("{w} · {b}", w=now, b=base)
+        now = adjust()
         stages.append(
             stage(
                 "base",
@@ -146,11 +179,14 @@ def adjusting_stages(
                 "w ← w · b" if total is None else "w ← w · b / Σ (w · b) · sum",
                 r"w_k \leftarrow w_k b_k" if total is None else r"w_k \leftarrow S\,\frac{w_k b_k}{\sum_j w_j b_j}",
                 "Each weight is multiplied by how much its loss counts whatever the rule says.",
-                adjusting.adjust(proposal, last, base=base, total=total, present=present),
+                now,
                 numbers={"b": base},
+                worked=weighted if total is None else arithmetic.shares(weighted, total),
             )
         )
     if smoothing > 0:
+        lines = arithmetic.lines("{s} · {last} + {rest} · {w}", s=smoothing, last=last, rest=1 - smoothing, w=now)
+        now = adjust(smoothing=smoothing)
         stages.append(
             stage(
                 "smoothing",
@@ -158,11 +194,13 @@ def adjusting_stages(
                 f"w ← {smoothing:g} · w(last) + {1 - smoothing:g} · w",
                 rf"w \leftarrow {smoothing:g}\,w^{{\text{{last}}}} + {1 - smoothing:g}\,w",
                 f"{smoothing:.0%} of the last step's weights are kept.",
-                adjusting.adjust(proposal, last, base=base, smoothing=smoothing, total=total, present=present),
+                now,
                 numbers=before,
+                worked=lines,
             )
         )
     if low > 0 or high < float("inf"):
+        within = adjust(smoothing=smoothing, low=low, high=high)
         stages.append(
             stage(
                 "limits",
@@ -171,12 +209,14 @@ def adjusting_stages(
                 rf"{low:g} \le w_k" + (rf" \le {high:g}" if high < float("inf") else ""),
                 "Weights beyond the limits are pinned to them"
                 + ("." if total is None else "; the free ones share the rest."),
-                adjusting.adjust(
-                    proposal, last, base=base, smoothing=smoothing, low=low, high=high, total=total, present=present
-                ),
+                within,
+                worked=arithmetic.limited(now, within, low, high, total),
             )
         )
+        now = within
     if max_change is not None:
+        longest = max(max_change, float((now - last).abs().max()))
+        lines = arithmetic.lines("{last} + {part} · ({w} − {last})", last=last, part=max_change / longest, w=now)
         stages.append(
             stage(
                 "change",
@@ -184,18 +224,9 @@ def adjusting_stages(
                 f"w within |w − w(last)| ≤ {max_change:g}",
                 rf"|w_k - w_k^{{\text{{last}}}}| \le {max_change:g}",
                 f"The way from the last weights is shortened until none moves further than {max_change:g}.",
-                adjusting.adjust(
-                    proposal,
-                    last,
-                    base=base,
-                    smoothing=smoothing,
-                    low=low,
-                    high=high,
-                    max_change=max_change,
-                    total=total,
-                    present=present,
-                ),
+                adjust(smoothing=smoothing, low=low, high=high, max_change=max_change),
                 numbers=before,
+                worked=lines,
             )
         )
     return tuple(stages)

@@ -10,7 +10,7 @@ from torch import Tensor
 from dmf.errors import ConfigError
 from dmf.facts import Paper
 from dmf.options import Finite, Positive, slider
-from dmf.weighting import functional, papers
+from dmf.weighting import arithmetic, functional, papers
 from dmf.weighting.base import StepState
 from dmf.weighting.options import StartOptions, WeightingOptions
 from dmf.weighting.running import ScalarizingWeighting
@@ -93,7 +93,9 @@ class TchebycheffWeighting(ScalarizingWeighting):
 
     def explain(self, state: StepState) -> Derivation:
         losses = state.terms.detach().to(self.weights)
-        distance = self._distance(losses, state.present)
+        distance, share = self._distance(losses, state.present), self.share_of(state.present)
+        here = losses if state.present is None else torch.where(state.present, losses, torch.nan)
+        nearness = functional.softmax(distance, self.mu)
         proposal = self.advance(losses[None], (state.step,), state.present)[0]
         stages = (
             stage(
@@ -104,6 +106,7 @@ class TchebycheffWeighting(ScalarizingWeighting):
                 "How far each loss is from the best it could be, times how much it matters.",
                 distance,
                 numbers={"p": self.share, "z": self.ideal},
+                worked=arithmetic.lines("{p} · ({L} − {z})", p=share, L=here, z=self.ideal),
             ),
             stage(
                 "softmax",
@@ -111,7 +114,8 @@ class TchebycheffWeighting(ScalarizingWeighting):
                 f"q = exp(d / μ) / Σ exp(d / μ), μ = {self.mu:g}",
                 rf"q_k = \frac{{e^{{d_k / \mu}}}}{{\sum_j e^{{d_j / \mu}}}},\quad \mu = {self.mu:g}",
                 "A smooth way to say which distance is largest: a softmax.",
-                functional.softmax(distance, self.mu),
+                nearness,
+                worked=arithmetic.shares(arithmetic.lines("exp({d} / {mu})", d=distance, mu=self.mu)),
             ),
             stage(
                 "slope",
@@ -120,6 +124,7 @@ class TchebycheffWeighting(ScalarizingWeighting):
                 rf"w_k = {self.total * self.count:g}\, p_k\, q_k",
                 "How much the smooth maximum changes with each loss: the worst gets nearly all.",
                 proposal,
+                worked=arithmetic.lines("{n} · {p} · {q}", n=self.total * self.count, p=share, q=nearness),
             ),
         )
         return Derivation(stages, proposal)

@@ -5,7 +5,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from dmf.facts import Paper
-from dmf.weighting import functional, papers
+from dmf.weighting import arithmetic, functional, papers
 from dmf.weighting.host import Count
 from dmf.weighting.stages import Normalisation, Stage, floor_stage, stage
 from dmf.weighting.window import WindowWeighting
@@ -50,13 +50,15 @@ class VarianceWeighting(WindowWeighting):
         return functional.proportional(statistic)
 
     def statistic_stages(self, scaled: Tensor, filled: Count, statistic: Tensor) -> tuple[Stage, ...]:
+        mean, variance = functional.mean(scaled, filled), functional.variance(scaled, filled)
         spread = stage(
             "variance",
             "Variance",
             "v = mean of (h − mean h)²",
             r"v = \frac{1}{n} \sum_t (h_t - \bar h)^2",
             "How widely the values of a window are spread around their mean.",
-            functional.variance(scaled, filled),
-            levels={"mean h": functional.mean(scaled, filled)},
+            variance,
+            levels={"mean h": mean},
+            worked=arithmetic.lines("mean of {n} squares (h − {mean})²", n=filled, mean=mean),
         )
-        return (spread, floor_stage("v", statistic, self.floor)) if self.floor else (spread,)
+        return (spread, floor_stage("v", variance, statistic, self.floor)) if self.floor else (spread,)

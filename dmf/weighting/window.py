@@ -11,7 +11,7 @@ from torch import Tensor
 from dmf.errors import ConfigError
 from dmf.facts import LossesNeeded
 from dmf.options import NonNegative, Positive, slider
-from dmf.weighting import functional
+from dmf.weighting import arithmetic, functional
 from dmf.weighting.base import Combined, StepState, Weighting
 from dmf.weighting.host import Count, Flag, both, enough, lowest
 from dmf.weighting.options import StartOptions, WeightingOptions
@@ -191,8 +191,12 @@ class WindowWeighting(Weighting):
         if filled < self.history_min:
             return Derivation(stages, None, warming_up(int(filled), self.history_min))
         statistic, proposal = self._propose(state)
-        shares = normalisation_stage(*self.normalisation, proposal, self.total)
-        return Derivation((*stages, *self.statistic_stages(scaled, state.filled, statistic), shares), proposal)
+        stages = (*stages, *self.statistic_stages(scaled, state.filled, statistic))
+        last = torch.from_numpy(stages[-1].values)
+        parts = arithmetic.parts_of(last, state.present)
+        return Derivation(
+            (*stages, normalisation_stage(*self.normalisation, proposal, self.total, parts=parts)), proposal
+        )
 
     def statistic_stages(self, scaled: Tensor, filled: Count, statistic: Tensor) -> tuple[Stage, ...]:
         """How the statistic (K,) comes of the scaled windows (K, T)."""

@@ -9,7 +9,7 @@ import streamlit as st
 
 from app.components import near_uniform
 from app.components.chart_options import log_y
-from app.components.explaining import explaining
+from app.components.explaining import explaining, largest_change
 from app.components.fields import named
 from app.components.lab import charts, export, methods, perturbing, sensitivity, setup, sources
 from app.components.lab.parameters import lenient
@@ -113,7 +113,15 @@ def _explained(drawn: Bench, library: Any) -> None:
         explain=library.explanation,
         key=_EXPLAIN,
         first=history.first,
+        opens_at=_worth_a_look(drawn.picture),
     )
+
+
+def _worth_a_look(picture: charts.Picture) -> dict[str, int]:
+    """Title to the step at which it is explained first: the last mark in the charts, else its largest change."""
+    if picture.marks:
+        return dict.fromkeys((curve.title for curve in picture.curves), round(picture.marks[-1].x))
+    return {curve.title: picture.first + largest_change(curve.weights) for curve in picture.curves}
 
 
 def _weights(now: setup.Setup, drawn: Bench, library: Any, *, is_still: bool) -> None:

@@ -3,15 +3,17 @@
 import html
 import re
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.access.explaining import _explainer
+from app.components.explaining import largest_change
 
 WAIT = 300.0  # s
 
 
-def script(count: int = 3, first: int = 0) -> None:
+def script(count: int = 3, first: int = 0, opens_at: dict[str, int] | None = None) -> None:
     """Forty steps of losses, the fourth of which is not finite, under every kind of method."""
     import numpy as np
 
@@ -30,7 +32,7 @@ def script(count: int = 3, first: int = 0) -> None:
     methods["Learned"] = FusionConfig(weighting="gradnorm", **common)
     methods["As it was"] = methods["VARIANCE"]
     changes = {"As it was": [SettingChange(20, "weighting", "mad")]}
-    explaining(names, losses, methods, changes, explain=explanation, key="x", first=first)
+    explaining(names, losses, methods, changes, explain=explanation, key="x", first=first, opens_at=opens_at)
 
 
 @pytest.fixture(autouse=True)
@@ -40,8 +42,9 @@ def forget():
 
 @pytest.fixture
 def app():
-    def open_page(count: int = 3, first: int = 0, **query: str) -> AppTest:
-        page = AppTest.from_function(script, default_timeout=WAIT, kwargs={"count": count, "first": first})
+    def open_page(count: int = 3, first: int = 0, opens_at: dict[str, int] | None = None, **query: str) -> AppTest:
+        given = {"count": count, "first": first, "opens_at": opens_at}
+        page = AppTest.from_function(script, default_timeout=WAIT, kwargs=given)
         for name, value in query.items():
             page.query_params[name] = value
         page.run()
@@ -175,6 +178,28 @@ def test_a_run_as_it_was_is_explained_with_its_changes(app) -> None:
     assert headline(page) == "Step 25 of 39 , As it was (MAD, since step 20)"
     page.selectbox[0].select("VARIANCE").run()
     assert headline(page) == "Step 25 of 39 , VARIANCE (Variance)"
+
+
+def test_the_weights_stand_beneath_their_arithmetic(app) -> None:
+    page = app(explain="VARIANCE", step="25")
+    shown = texts(page)
+    for number in (1, 2, 3):
+        assert re.search(rf"W{number} = 0\.\d+ / \( ?0\.\d+ \+ 0\.\d+ \+ 0\.\d+ ?\) = 0\.\d+", shown)
+        assert re.search(rf"v{number} = mean of 12 squares \(h − 0\.\d+\)² = 0\.\d+", shown)
+        assert re.search(rf"v{number} = max\(0\.\d+, 1e−06\) = 0\.\d+", shown)
+    assert "W1 =" not in texts(app(explain="VARIANCE", step="2"))  # it warms up
+
+
+def test_it_opens_where_it_is_told_to_until_a_step_is_chosen(app) -> None:
+    assert headline(app(opens_at={"MAD": 17})) == "Step 17 of 39 , MAD"
+    assert headline(app(opens_at={"MAD": 17}, step="20")) == "Step 20 of 39 , MAD"
+
+
+def test_the_largest_change_of_any_weight_is_found() -> None:
+    weights = np.array([[0.5, 0.5], [0.4, 0.6], [0.7, 0.3], [0.6, 0.4]])
+    assert largest_change(weights) == 2
+    assert largest_change(weights[:1].repeat(3, 0)) == 2  # none: the last one
+    assert largest_change(weights[:1]) == 0
 
 
 def test_a_method_that_cannot_be_explained_says_why(app) -> None:

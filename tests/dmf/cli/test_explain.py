@@ -57,6 +57,8 @@ def test_people_see_every_stage_with_its_formula_and_its_numbers(dmf, losses):
     assert f"{explained.weights[0]:.5g}" in result.out
     assert "Step 30 of 0 to 39: bayesian" in result.out
     assert "Influence of this step's own losses" in result.out
+    assert all(sentence in " ".join(result.out.split()) for sentence in explained.sentences)
+    assert len(explained.sentences) == 3
 
 
 def test_the_table_says_which_losses_leave_the_window_next(dmf, losses):

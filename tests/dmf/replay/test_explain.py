@@ -1,5 +1,6 @@
 import json
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,21 @@ def history(count: int = 3, steps: int = 40) -> NDArray[np.float64]:
     losses[30] = np.nan
     losses[22, -1] = 50
     return losses
+
+
+def calculated(line: str, **names: float) -> float:
+    """What the arithmetic of a line comes to."""
+    for written, python in {"−": "-", "·": "*", "√": "sqrt", "(h": "(0", "²": "**2"}.items():
+        line = line.replace(written, python)
+    line = re.sub(r"\|([^|]+)\|", r"abs(\1)", line)
+    functions = {
+        "exp": lambda power: np.exp(np.longdouble(power)),
+        "log": math.log,
+        "sqrt": math.sqrt,
+        "abs": abs,
+        "max": max,
+    }
+    return float(eval(line, {"__builtins__": {}}, {**functions, **names}))  # of what this program wrote
 
 
 def stages(explanation: Explanation) -> dict[str, Any]:
@@ -364,3 +380,55 @@ def test_a_method_that_needs_more_than_losses_is_refused() -> None:
 def test_losses_of_another_number_are_refused() -> None:
     with pytest.raises(DataError, match=r"must have shape \(steps, 2\)"):
         explain(history(), config_of({}, 2), 5)
+
+
+@every_config
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_arithmetic_of_every_stage_comes_to_its_values(options: dict[str, Any], count: int) -> None:
+    if count == 1:
+        alone = {name: value[:1] if isinstance(value, tuple) else value for name, value in options.items()}
+        options = alone | {"weight_max": None}
+    config = config_of(options, count)
+    explainer = Explainer(history(count), config)
+    limits = {"floor": config.weight_min, "ceiling": config.weight_max}
+    calculated_stages = set()
+    for step in STEPS:
+        for stage in explainer.at(step).stages:
+            newest = stage.values[:, -1] if stage.is_window else stage.values
+            assert len(stage.worked) in (0, count)
+            for line, value in zip(stage.worked, newest, strict=False):
+                if line and " of " not in line:  # a mean or a median of a whole window is in words
+                    # Four digits of each number are written, of which a difference may lose some.
+                    assert calculated(line, **limits) == pytest.approx(value, rel=0.02, abs=2e-3), (stage.name, line)
+                    calculated_stages.add(stage.name)
+    assert calculated_stages >= {"normalisation"} & {stage.name for stage in explainer.at(39).stages}
+
+
+def test_the_weights_of_three_losses_are_written_with_their_numbers() -> None:
+    # Standard deviations 1, 2 and 3 around one mean: variances 1, 4 and 9 of 14.
+    signs = np.where(np.arange(10) % 2, 1.0, -1.0)[:, None]
+    losses = 5 + signs * [1.0, 2.0, 3.0]
+    explained = explain(losses, config_of({"weighting": "variance", "symlog": False, "minmax": False}), 7)
+    normalisation = stages(explained)["normalisation"]
+    assert normalisation.sentences("W") == [
+        "W1 = 1 / (1 + 4 + 9) = 0.07143",
+        "W2 = 4 / (1 + 4 + 9) = 0.2857",
+        "W3 = 9 / (1 + 4 + 9) = 0.6429",
+    ]
+    assert explained.sentences == normalisation.sentences("W")
+    assert stages(explained)["variance"].sentences()[2] == "v3 = mean of 8 squares (h − 5)² = 9"
+    assert explained.to_dict()["stages"][-2]["worked"][0] == "1 / (1 + 4 + 9)"
+
+
+def test_an_absent_loss_has_no_arithmetic() -> None:
+    losses = np.ma.masked_invalid(history()[1:16])
+    losses[:, 1] = np.ma.masked
+    explained = explain(losses, config_of({"weighting": "variance"}), 14)
+    shares = stages(explained)["normalisation"].worked
+    assert shares[1] == ""
+    assert shares[0].count("+") == 1
+
+
+def test_weights_that_stay_have_no_arithmetic() -> None:
+    assert explain(history(), config_of({"weighting": "mad"}), 2).sentences == []  # it warms up
+    assert explain(history(), config_of({"weighting": "fixed"}), 2).sentences == []

@@ -38,7 +38,7 @@ def test_a_sum_of_k_is_in_the_formula() -> None:
 
 
 def test_a_floor_is_told_with_its_number() -> None:
-    assert "less than 0.001," in floor_stage("m", numbers(1), 0.001).text
+    assert "less than 0.001," in floor_stage("m", numbers(0), numbers(0.001), 0.001).text
 
 
 def test_no_adjustment_is_no_stage() -> None:
