@@ -29,12 +29,12 @@ def lines(template: str, **values: Tensor | float) -> Lines:
     """
     rows = {name: value.detach().double().tolist() for name, value in values.items() if isinstance(value, Tensor)}
     given = {name: float(value) for name, value in values.items() if not isinstance(value, Tensor)}
-    found = []
+    written = []
     for each in zip(*rows.values(), strict=True):
         row = given | dict(zip(rows, each, strict=True))
         is_finite = all(map(math.isfinite, row.values()))
-        found.append(_filled(template, row) if is_finite else "")
-    return tuple(found)
+        written.append(_filled(template, row) if is_finite else "")
+    return tuple(written)
 
 
 def shares(parts: Sequence[str], total: float = 1.0) -> Lines:

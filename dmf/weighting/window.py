@@ -192,11 +192,16 @@ class WindowWeighting(Weighting):
             return Derivation(stages, None, warming_up(int(filled), self.history_min))
         statistic, proposal = self._propose(state)
         stages = (*stages, *self.statistic_stages(scaled, state.filled, statistic))
-        last = torch.from_numpy(stages[-1].values)
-        parts = arithmetic.parts_of(last, state.present)
-        return Derivation(
-            (*stages, normalisation_stage(*self.normalisation, proposal, self.total, parts=parts)), proposal
-        )
+        parts = self._parts(torch.from_numpy(stages[-1].values), proposal, state.present)
+        shares = normalisation_stage(*self.normalisation, proposal, self.total, parts=parts)
+        return Derivation((*stages, shares), proposal)
+
+    def _parts(self, last: Tensor, proposal: Tensor, present: Tensor | None) -> arithmetic.Lines:
+        """What the weights are shares of, as text; nothing where they are no shares of what the last stage told."""
+        if last.shape != proposal.shape:
+            return ()
+        shares = self._summing(functional.shares_among(last, present))
+        return arithmetic.parts_of(last, present) if torch.allclose(shares, proposal.double(), atol=1e-6) else ()
 
     def statistic_stages(self, scaled: Tensor, filled: Count, statistic: Tensor) -> tuple[Stage, ...]:
         """How the statistic (K,) comes of the scaled windows (K, T)."""

@@ -432,3 +432,18 @@ def test_an_absent_loss_has_no_arithmetic() -> None:
 def test_weights_that_stay_have_no_arithmetic() -> None:
     assert explain(history(), config_of({"weighting": "mad"}), 2).sentences == []  # it warms up
     assert explain(history(), config_of({"weighting": "fixed"}), 2).sentences == []
+
+
+class SquaresOfOnesOwn(SpreadOfOnesOwn):
+    """Weights in proportion to the square of what it tells."""
+
+    def propose(self, statistic: Any) -> Any:
+        return statistic**2 / (statistic**2).sum(-1, keepdim=True)
+
+
+def test_weights_that_are_no_shares_of_what_is_told_are_not_written_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = {"weighting": "own", "minmax": False}
+    monkeypatch.setitem(WEIGHTINGS._members, "own", SpreadOfOnesOwn)
+    assert len(explain(history(), config_of(config), 9).sentences) == 3
+    monkeypatch.setitem(WEIGHTINGS._members, "own", SquaresOfOnesOwn)
+    assert explain(history(), config_of(config), 9).sentences == []
