@@ -37,7 +37,6 @@ from dmf.tasks.feed import Feed
 from dmf.terms import LossBank
 from dmf.training import Numerics, Plan, TrainingRun
 from dmf.training.environment import environment as describe_environment
-from dmf.training.gradients import GradientProbe
 from dmf.weighting import WEIGHTINGS, build_weighting
 from dmf.weighting.host import statistics_dtype
 
@@ -390,6 +389,7 @@ class Workbench:
         return TrainingRun(
             id=id,
             label=config.label,
+            training=training,
             settings=Settings(training.lr, config.fusion),
             model=model.to(device).to(memory_format=self.numerics.memory_format),
             bank=self.task.bank(config.fusion).to(device),
@@ -402,31 +402,13 @@ class Workbench:
             folder=folder,
             fingerprint=fingerprint(self.config, config),
             former=former,
-            probe=None
-            if training.gradients == "off"
-            else GradientProbe(
-                config.fusion.term_names,
-                auxiliary=config.fusion.auxiliary.name != "none",
-                at=training.gradients,
-                every=training.gradients_every,
-                parameters=model.parameters(),
-            ),
             attention=attention_maps,
         )
 
     def plan(self, experiment: str) -> Plan:
         """How far to train, and how to judge."""
-        training = self.config.training
-        return Plan(
-            experiment,
-            training.epochs,
-            training.test_at,
-            self.config.data.image_size,
-            training.keep_probabilities,
-            round(training.probabilities_mb * 1e6),
-            watched_metric(self.config, self.task),
-            training.patience,
-        )
+        watched = watched_metric(self.config, self.task)
+        return Plan(experiment, self.config.training, self.config.data.image_size, watched)
 
     def facts(self) -> dict[str, Any]:
         """What the page says about the experiment before the first step."""

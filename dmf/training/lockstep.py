@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
+from dmf.config import TrainingConfig
 from dmf.errors import ConfigError, DeviceMemoryError, DMFError, NonFiniteLossError, StoreError, reason
 from dmf.records import (
     CaseScores,
@@ -83,23 +84,15 @@ class Plan:
 
     Attributes:
         experiment: Id of the experiment.
-        epochs: Passes over the training split.
-        test_at: ``best`` or ``last``: the epoch whose network is tested, once.
+        training: How long, what is tested and kept.
         image_size: Side of the images in pixels, for messages.
-        keep_probabilities: Whose probabilities of the test images are kept: ``best``, ``last``, ``both`` or ``none``.
-        probabilities_bytes: Most bytes that those of one run may take.
-        watch: The validation metric that patience and the learning rate watch; empty is the task's headline.
-        patience: Epochs without a better one after which a run ends early; None for never.
+        watch: The validation metric that patience and the learning rate watch.
     """
 
     experiment: str
-    epochs: int
-    test_at: str
+    training: TrainingConfig
     image_size: int
-    keep_probabilities: str = "none"
-    probabilities_bytes: int = 0
-    watch: str = ""
-    patience: int | None = None
+    watch: str
 
 
 class Lockstep:
@@ -146,7 +139,7 @@ class Lockstep:
         self._feed, self._task, self._samples = feed, task, samples
         self._sink, self._commands, self._plan, self._numerics = sink, commands, plan, numerics
         self._on_step, self._describe_change = on_step, describe_change
-        self._watched_metric = plan.watch or task.headline
+        self._watched_metric = plan.watch
         self._stop = stop or threading.Event()
         self._drained_at = time.monotonic()
         self._untrained: Judgement | None = None
@@ -154,7 +147,7 @@ class Lockstep:
     @property
     def steps_total(self) -> int:
         """Steps every run is to take."""
-        return self._plan.epochs * self._feed.steps_per_epoch
+        return self._plan.training.epochs * self._feed.steps_per_epoch
 
     def train(self) -> dict[str, RunState]:
         """Train until every run has ended; returns how each ended.
@@ -229,12 +222,12 @@ class Lockstep:
     def _is_out_of_patience(self, run: TrainingRun) -> bool:
         """Whether a run ends here, at the end of an epoch, because its watched score has stood still for too long."""
         epoch, within = divmod(run.step, self._feed.steps_per_epoch)
-        patience = self._plan.patience
+        patience = self._plan.training.patience
         return patience is not None and not within and run.epochs_without_better(epoch) >= patience
 
     def _end_early(self, lane: Lane) -> None:
         run = lane.run
-        data = self._watched(run) | {"patience": self._plan.patience}
+        data = self._watched(run) | {"patience": self._plan.training.patience}
         self._sink.write(Event(run.id, run.step, "stopped_early", data))
         self._finish(lane)
 
@@ -359,11 +352,11 @@ class Lockstep:
             epoch,
             task=self._task,
             feed=self._feed,
-            wanted=self._plan.keep_probabilities,
-            most=self._plan.probabilities_bytes,
+            wanted=self._plan.training.keep_probabilities,
+            most=round(self._plan.training.probabilities_mb * 1e6),
         ):
             self._sink.write(record)
-        if self._plan.test_at == "best" and run.progress.best_epoch not in (-1, epoch):
+        if self._plan.training.test_at == "best" and run.progress.best_epoch not in (-1, epoch):
             epoch = run.progress.best_epoch
             run.load_best()
         for split in ("train", "test"):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from dmf.config import FusionConfig
+from dmf.config import FusionConfig, TrainingConfig
 from dmf.fusion import Fused, Fusion
 from dmf.live_settings import Settings
 from dmf.lr_schedules import Constant, LRSchedule
@@ -35,6 +35,7 @@ class TrainingRun:
     Args:
         id: Id of the run in the store.
         label: Name people see.
+        training: What all runs of its experiment share; what decides its steps and what is measured at them.
         settings: What its changes stand at before the first step: the learning rate, and the fusion.
         model: The network, on the device and in its memory format.
         bank: The losses.
@@ -47,7 +48,6 @@ class TrainingRun:
         folder: Where its checkpoints go.
         fingerprint: Identifies the configuration; a checkpoint of another one is refused.
         former: What checkpoints of an earlier version may say in its place.
-        probe: Measures the gradients of its losses, if they are to be measured.
         attention: Gives what each attention of the network lets pass, (B, 1, h, w) by its name, of every prediction
             made within the context; nothing unless given.
     """
@@ -57,6 +57,7 @@ class TrainingRun:
         *,
         id: str,
         label: str,
+        training: TrainingConfig,
         settings: Settings,
         model: nn.Module,
         bank: nn.Module,
@@ -69,11 +70,10 @@ class TrainingRun:
         folder: Path,
         fingerprint: str,
         former: str = "",
-        probe: GradientProbe | None = None,
         attention: Callable[[nn.Module], AbstractContextManager[Mapping[str, Tensor]]] | None = None,
     ) -> None:
         self.id, self.label, self.terms = id, label, settings.fusion.term_names
-        self.settings = settings
+        self.training, self.settings = training, settings
         self.fusion = fusion = build_fusion(settings.fusion).watch(model.parameters()).train()
         self.model, self.bank = model.train(), bank.train()
         self.optimizer = (optimizer or Adam()).of(model.parameters(), settings.lr)
@@ -87,7 +87,7 @@ class TrainingRun:
         self._numerics, self._build_fusion = numerics, build_fusion
         self._random = RandomState(numerics.device, seed)
         self._buffers = BufferGuard(model)
-        self._probe = probe
+        self._probe = probe = _probe(training, settings.fusion, model)
         self._attention = attention
         self._telemetry = TelemetryBuffer(id, self.terms, numerics.device, () if probe is None else probe.columns)
 
@@ -292,3 +292,16 @@ class TrainingRun:
     def _artifact(self, kind: str, name: str, epoch: int, tensors: dict[str, Tensor]) -> Artifact:
         saved = checkpoint.save(self.folder / name, tensors, self.progress, self.fingerprint)
         return Artifact(self.id, kind, epoch, self.step, name, saved.bytes, saved.sha256)  # type: ignore[arg-type]
+
+
+def _probe(training: TrainingConfig, fusion: FusionConfig, model: nn.Module) -> GradientProbe | None:
+    """What measures the gradients of the losses; None where they are not to be measured."""
+    if training.gradients == "off":
+        return None
+    return GradientProbe(
+        fusion.term_names,
+        auxiliary=fusion.auxiliary.name != "none",
+        at=training.gradients,
+        every=training.gradients_every,
+        parameters=model.parameters(),
+    )
