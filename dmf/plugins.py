@@ -10,6 +10,7 @@ somebody named (``--plugin``, ``DMF_PLUGINS``) or said yes to are loaded, never 
 """
 
 import hashlib
+import importlib
 import importlib.util
 import inspect
 import re
@@ -28,8 +29,19 @@ from dmf.options import Options
 from dmf.paths import plugin_files
 from dmf.registry import Registry
 
-WORDS = ("TASKS", "WEIGHTINGS", "LOSSES", "SCHEDULES", "MODELS", "DATASETS")
+WORDS = ("TASKS", "WEIGHTINGS", "LOSSES", "SCHEDULES", "OPTIMIZERS", "LR_SCHEDULES", "MODELS", "DATASETS")
 """Names of the dicts that a plug-in may have."""
+
+_PACKAGES = {
+    "TASKS": "dmf.tasks",
+    "WEIGHTINGS": "dmf.weighting",
+    "SCHEDULES": "dmf.schedule",
+    "OPTIMIZERS": "dmf.optimizers",
+    "LR_SCHEDULES": "dmf.lr_schedules",
+    "MODELS": "dmf.models",
+    "DATASETS": "dmf.data",
+}
+"""Where the registry of the same name is; losses are those of their task."""
 
 RESERVED = ("none", "auto")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,39}")
@@ -176,6 +188,8 @@ def plugins_of(config: ExperimentConfig, weightings: Iterable[str] = ()) -> tupl
             "WEIGHTINGS": {*(run.fusion.weighting.name for run in config.runs), *weightings},
             "LOSSES": {loss.name for run in config.runs for loss in (*run.fusion.terms, run.fusion.auxiliary)},
             "SCHEDULES": {run.fusion.schedule.name for run in config.runs},
+            "OPTIMIZERS": {config.training.optimizer.name},
+            "LR_SCHEDULES": {config.training.lr_schedule.name},
             "MODELS": {config.model.model},
             "DATASETS": {config.data.dataset},
             "TASKS": {config.task},
@@ -212,31 +226,13 @@ def registry_of(word: str, member: Any = None) -> Registry[Any]:
         word: Of the dict.
         member: Of it; a loss joins those of its task.
     """
-    match word:
-        case "TASKS":
-            from dmf.tasks import TASKS
+    if word == "LOSSES":
+        from dmf.tasks import find_task
 
-            return TASKS
-        case "WEIGHTINGS":
-            from dmf.weighting import WEIGHTINGS
-
-            return WEIGHTINGS
-        case "LOSSES":
-            from dmf.tasks import find_task
-
-            return find_task(getattr(member, "task", DEFAULT_TASK)).losses()
-        case "SCHEDULES":
-            from dmf.schedule import SCHEDULES
-
-            return SCHEDULES
-        case "MODELS":
-            from dmf.models import MODELS
-
-            return MODELS
-        case "DATASETS":
-            from dmf.data import DATASETS
-
-            return DATASETS
+        return find_task(getattr(member, "task", DEFAULT_TASK)).losses()
+    if word in _PACKAGES:
+        registry: Registry[Any] = getattr(importlib.import_module(_PACKAGES[word]), word)
+        return registry
     raise ValueError(f"`word` must be one of {', '.join(WORDS)}, got {word!r}.")
 
 
@@ -343,6 +339,16 @@ def _wrong_member(word: str, name: str, member: Any) -> Iterator[str]:
 
             yield from _wrong_class(name, member, Schedule, "schedule")
             yield from _wrong_options(name, member, "schedule")
+        case "OPTIMIZERS":
+            from dmf.optimizers import OptimizerKind
+
+            yield from _wrong_class(name, member, OptimizerKind, "optimizer")
+            yield from _wrong_options(name, member, "optimizer")
+        case "LR_SCHEDULES":
+            from dmf.lr_schedules import LRSchedule
+
+            yield from _wrong_class(name, member, LRSchedule, "learning rate schedule")
+            yield from _wrong_options(name, member, "lr_schedule")
         case "DATASETS":
             from dmf.data import Dataset
 

@@ -76,7 +76,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dmf.replay": {"dmf.weighting", "dmf.runs"},
     "dmf.analysis": {"dmf.runs", "dmf.tasks"},
     # Files of someone's own, whose classes join the registries.
-    "dmf.plugins": {"dmf.data", "dmf.models", "dmf.terms", "dmf.weighting", "dmf.tasks"},
+    "dmf.plugins": {"dmf.data", "dmf.models", "dmf.optimizers", "dmf.terms", "dmf.weighting", "dmf.tasks"},
     "dmf.build": {
         "dmf.plugins",
         *("dmf.data", "dmf.models", "dmf.terms", "dmf.weighting", "dmf.fusion", "dmf.optimizers"),
@@ -89,6 +89,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "dmf.plugins",
             "dmf.data",
             "dmf.models",
+            "dmf.optimizers",
             "dmf.terms",
             "dmf.weighting",
             "dmf.fusion",

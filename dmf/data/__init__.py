@@ -12,6 +12,7 @@ from dmf.data.about import Card, describe, is_here
 from dmf.data.answers import answers, keep_answers
 from dmf.data.archive import Unpacked, sweep_unpacking, unpack, uploaded
 from dmf.data.base import IGNORE, BrokenDataError, Case, Dataset, Doubt, Link, Problem, RawPair
+from dmf.data.bus2017 import Bus2017
 from dmf.data.bus_synthetic import BusSynthetic
 from dmf.data.busc import Busc
 from dmf.data.busi import Busi
@@ -48,6 +49,7 @@ __all__ = [
     "LIMITS",
     "ArchiveError",
     "BrokenDataError",
+    "Bus2017",
     "BusSynthetic",
     "Busc",
     "Busi",
@@ -114,6 +116,7 @@ DATASETS: Registry[Dataset] = Registry(
         "contrast": Contrast,
         "busi": Busi,
         "busc": Busc,
+        "bus2017": Bus2017,
         "bus_synthetic": BusSynthetic,
         "pets": Pets,
         "folder": Folder,

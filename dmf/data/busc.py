@@ -27,7 +27,26 @@ class BuscOptions(Options):
     )
 
 
-class Busc(PairedDataset):
+class BrightMasks(PairedDataset):
+    """Images of tumours whose masks are bright where the tumour is."""
+
+    class_names = ("background", "lesion")
+
+    def label(self, entry: Entry) -> str:
+        """Benign or malignant where the path says so."""
+        return next((label for label in LABELS if label in entry.id.lower()), UNLABELLED)
+
+    def classes(self, mask: Path, page: int | None = None) -> tuple[NDArray[np.integer], list[str]]:
+        """1 where the mask is brighter than 127."""
+        grey = read_grey(mask, page=page)
+        highest = int(grey.pixels.max())
+        if 0 < highest <= 127:
+            what = f"is nowhere brighter than {highest} of 255, so no pixel would count as lesion"
+            raise BrokenDataError([Problem(str(mask), what, "Save the mask with 0 outside and 255 inside.")])
+        return (grey.pixels > 127).astype(np.uint8), list(grey.notes)
+
+
+class Busc(BrightMasks):
     """Reads an ``images`` and a ``masks`` folder; ``root`` is any folder above them.
 
     Lesion is what a mask shows brighter than 127. The label comes from a folder or a file name that says benign or
@@ -41,7 +60,6 @@ class Busc(PairedDataset):
 
     name = "busc"
     title = "Breast ultrasound, segmentation and classification (BUSC)"
-    class_names = ("background", "lesion")
     how_to_get = (
         "Run `dmf data get busc`, or fetch https://data.mendeley.com/datasets/vckdnhtw26/1 in a browser and unpack it "
         "into data/raw/busc, so that BUSC_Dataset/Segmentation with images and masks below lies there; or set the root "
@@ -68,19 +86,6 @@ class Busc(PairedDataset):
                     what = "holds images by class but no masks; it looks like the older collection wmy84gzngw"
                     raise BrokenDataError([Problem(str(base), what, self.how_to_get)]) from None
             raise
-
-    def label(self, entry: Entry) -> str:
-        """Benign or malignant where the path says so."""
-        return next((label for label in LABELS if label in entry.id.lower()), UNLABELLED)
-
-    def classes(self, mask: Path, page: int | None = None) -> tuple[NDArray[np.integer], list[str]]:
-        """1 where the mask is brighter than 127."""
-        grey = read_grey(mask, page=page)
-        highest = int(grey.pixels.max())
-        if 0 < highest <= 127:
-            what = f"is nowhere brighter than {highest} of 255, so no pixel would count as lesion"
-            raise BrokenDataError([Problem(str(mask), what, "Save the mask with 0 outside and 255 inside.")])
-        return (grey.pixels > 127).astype(np.uint8), list(grey.notes)
 
     def find(self, listed: Listing) -> Discovered:
         """Match by name or by order."""

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -18,8 +18,12 @@ ROLE = re.compile(
     re.IGNORECASE,
 )
 CHANNEL = re.compile(r"(?P<core>.+)_(?P<channel>\d{4})")  # how nnU-Net numbers the channels of an image
-MASK = re.compile(r"(?P<core>.+)[-_. ](?:masks?|seg|segmentation|labels?|gt|lesion|tumou?r|roi)", re.IGNORECASE)
+MASK = re.compile(r"(?P<core>.+)[-_. ](?:masks?|segm?|segmentation|labels?|gt|lesion|tumou?r|roi)", re.IGNORECASE)
 IMAGE = re.compile(r"(?P<core>.+)[-_. ](?:image|img|orig|volume)", re.IGNORECASE)
+ROLE_FIRST = re.compile(
+    r"(?:(?P<image>volume|image|img|scan)|segmentation|seg|mask|label)[-_](?P<core>.+)", re.IGNORECASE
+)
+DERIVED = re.compile(r"(?:_(?:label|desc)-[A-Za-z0-9]+)+$")  # what BIDS adds to the name of an image for its mask
 
 
 @dataclass(frozen=True)
@@ -139,28 +143,51 @@ def _beside(
 ) -> tuple[dict[_Key, dict[str, PurePosixPath]], dict[_Key, PurePosixPath]]:
     images: dict[_Key, dict[str, PurePosixPath]] = defaultdict(dict)
     masks: dict[_Key, PurePosixPath] = {}
-    others: list[PurePosixPath] = []
+    by_folder: dict[tuple[str, ...], list[PurePosixPath]] = defaultdict(list)
     for file in volumes:
-        says = MASK.fullmatch(stem(file.name))
-        if says:
-            masks["", file.parts[:-1], says["core"]] = file
-        else:
-            others.append(file)
-    for file in others:
-        name = stem(file.name)
-        shorter = IMAGE.fullmatch(name)
-        # BraTS: patient_flair and patient_t1 beside patient_seg.
-        owner = next(
-            (key for key in masks if key[1] == file.parts[:-1] and name.startswith(f"{key[2]}_") and key[2] != name),
-            None,
-        )
-        if ("", file.parts[:-1], name) in masks or owner is None:
-            core = name if ("", file.parts[:-1], name) in masks or shorter is None else shorter["core"]
-            images["", file.parts[:-1], core][""] = file
-        else:
-            channel = name[len(owner[2]) + 1 :]
-            images[owner][channel if shorter is None else ""] = file
+        by_folder[file.parts[:-1]].append(file)
+    for folder, files in by_folder.items():
+        cores = _mask_cores(folder, files)
+        masks |= {("", folder, core): file for file, core in cores.items()}
+        for file in files:
+            if file not in cores:
+                core, channel = _image_name(stem(file.name), set(cores.values()))
+                images["", folder, core][channel] = file
     return images, masks
+
+
+def _mask_cores(folder: tuple[str, ...], files: Sequence[PurePosixPath]) -> dict[PurePosixPath, str]:
+    """The masks of one folder, and what each shares with the names of its image."""
+    first = {file: match for file in files if (match := ROLE_FIRST.fullmatch(stem(file.name)))}
+    imaged = {match["core"] for match in first.values() if match["image"]}
+    # LiTS: segmentation-0 beside volume-0.
+    cores = {file: match["core"] for file, match in first.items() if not match["image"] and match["core"] in imaged}
+    if cores:
+        return cores
+    # BIDS, as in ATLAS: sub-1_T1w beside sub-1_label-L_desc-T1lesion_mask.
+    cores = {
+        file: DERIVED.sub("", match["core"]) for file in files if (match := MASK.fullmatch(stem(file.name))) is not None
+    }
+    others = [stem(file.name) for file in files if file not in cores]
+    if len(cores) == 1 and folder and others and all(name.startswith(f"{folder[-1]}_") for name in others):
+        # One case of BraTS 2020 has its mask under the name of another time: W39_1998.09.19_Segm.
+        return dict.fromkeys(cores, folder[-1])
+    return cores
+
+
+def _image_name(name: str, cores: Collection[str]) -> tuple[str, str]:
+    """What an image shares with the name of its mask, and the name of its channel; empty where it has but one."""
+    if name in cores:
+        return name, ""
+    first = ROLE_FIRST.fullmatch(name)
+    if first and first["image"] and first["core"] in cores:
+        return first["core"], ""
+    shorter = IMAGE.fullmatch(name)
+    # BraTS: patient_flair and patient_t1 beside patient_seg.
+    owner = max((core for core in cores if name.startswith(f"{core}_")), key=len, default="")
+    if not owner:
+        return (name if shorter is None else shorter["core"]), ""
+    return owner, name[len(owner) + 1 :] if shorter is None else ""
 
 
 def read_sheet(root: Path, files: Sequence[PurePosixPath]) -> Sheet:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from dmf import declared
 from dmf.errors import ConfigError, UnknownNameError
 from dmf.methods.checks import CHECKS, BrokenPromiseError, NotForThisMethodError, Subject
+from dmf.methods.moving import LR_SCHEDULE_CHECKS, OPTIMIZER_CHECKS
 from dmf.methods.others import DATASET_CHECKS, LOSS_CHECKS, MODEL_CHECKS, TASK_CHECKS
 from dmf.methods.schedules import SCHEDULE_CHECKS
 from dmf.plugins import WORDS, Plugin, registry_of
@@ -98,6 +99,8 @@ def _checks(word: str, name: str) -> dict[str, Callable[[], Any]]:
         "TASKS": TASK_CHECKS,
         "LOSSES": LOSS_CHECKS,
         "SCHEDULES": SCHEDULE_CHECKS,
+        "OPTIMIZERS": OPTIMIZER_CHECKS,
+        "LR_SCHEDULES": LR_SCHEDULE_CHECKS,
         "MODELS": MODEL_CHECKS,
         "DATASETS": DATASET_CHECKS,
     }[word]

@@ -146,7 +146,11 @@ def test_a_dataclass_and_its_own_constants_work_in_a_plugin(plugin):
         ("def f():\n    raise ValueError\n\nf()\n", r"mine\.py, line 2: ValueError: no message"),
         ("import sys\nsys.exit('bye')\n", r"mine\.py, line 2: SystemExit: bye"),
         ("import beside_it\n", r"mine\.py, line 1: ModuleNotFoundError: No module named 'beside_it'"),
-        ("x = 1\n", r"mine\.py names nothing\. .* TASKS, WEIGHTINGS, LOSSES, SCHEDULES, MODELS and DATASETS\."),
+        (
+            "x = 1\n",
+            r"mine\.py names nothing\. .* TASKS, WEIGHTINGS, LOSSES, SCHEDULES, OPTIMIZERS, LR_SCHEDULES, "
+            r"MODELS and DATASETS\.",
+        ),
         ("from dmf.weighting import WEIGHTINGS\n", "names nothing"),
         ("WEIGHTINGS = {}\n", "names nothing"),
         ("WEIGHTINGS = ['x']\n", "WEIGHTINGS must be a dict of names, got list"),
@@ -233,7 +237,8 @@ def test_a_file_that_changed_since_it_was_loaded_needs_a_restart(plugin):
 def test_a_registry_is_known_by_its_word():
     with pytest.raises(
         ValueError,
-        match=r"`word` must be one of TASKS, WEIGHTINGS, LOSSES, SCHEDULES, MODELS, DATASETS, got 'METRICS'\.",
+        match=r"`word` must be one of TASKS, WEIGHTINGS, LOSSES, SCHEDULES, OPTIMIZERS, LR_SCHEDULES, MODELS, "
+        r"DATASETS, got 'METRICS'\.",
     ):
         registry_of("METRICS")
 
