@@ -12,7 +12,7 @@ import torch
 from dmf.config import DEFAULT_TASK, DataConfig, ExperimentConfig, FusionConfig, PluginConfig, RunConfig
 from dmf.config_text import build as from_plain
 from dmf.data import DATASETS, Dataset, PreparedData, build_dataset, dataset_class, prepare, split_cases, target_of
-from dmf.data.augment import Augment
+from dmf.data.augment import Augment, require_once
 from dmf.data.batches import DeviceData
 from dmf.data.original import Original, read_labels, read_original
 from dmf.data.oversampling import require_classes, sampling_shares
@@ -99,6 +99,7 @@ def validate(config: ExperimentConfig) -> None:
     require_sizes(network, sizes[:-1], dataset.in_channels, config.model.model)
     require_batches(network, sizes, config.training.batch_size, dataset.in_channels, config.model.model)
     first_epochs(config.data.sizes, config.training.epochs)
+    require_once(config.training.augment)
     require_classes(config.training.oversample, are_classes=dataset.target == "classes")
     build_optimizer(config)
     build_lr_schedule(config)

@@ -1,6 +1,7 @@
 """Random changes of training images, drawn by step: all runs of a race see the same ones, also resumed ones."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
@@ -9,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dmf.data.batches import Batch
+from dmf.errors import ConfigError
 from dmf.records import IGNORE
 from dmf.seeding import derive
 
@@ -18,6 +20,17 @@ ROTATION = 15.0  # degrees either way
 CROP = 0.3  # most that a side loses
 KNOTS, BEND = 3, 0.04  # of the elastic grid, a side; standard deviation of their shift, in halves of the image
 CONTRAST, BRIGHTNESS, GAMMA = 0.2, 0.1, 0.3  # most change: of the factor, of the range, of the exponent's logarithm
+
+
+def require_once(names: Sequence[str]) -> None:
+    """Refuse changes that are named twice: each is made once, however often it is named.
+
+    Raises:
+        ConfigError: Naming them.
+    """
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ConfigError(f"`augment` names {' and '.join(twice)} more than once. Name each change once.", "augment")
 
 
 class Augment:

@@ -1,6 +1,6 @@
 """DeepLabV3 and DeepLabV3+ with a small encoder: their pooling is torchvision's, the decoder of the second smp's."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -55,11 +55,13 @@ class DeepLabV3(nn.Module):
         Chen et al., Rethinking atrous convolution for semantic image segmentation, arXiv 1706.05587.
     """
 
+    least: ClassVar[int] = 16
+
     def __init__(
         self, in_channels: int, classes: int, filters: int = 16, image_size: int = 128, attention: str = "none"
     ) -> None:
         super().__init__()
-        require_size("deeplabv3", image_size, 16)
+        require_size("deeplabv3", image_size, self.least)
         with needs_zoo("deeplabv3"):
             from torchvision.models.segmentation.deeplabv3 import ASPP
         self.encoder = Encoder(in_channels, filters, dilated_stages=1)
@@ -103,11 +105,13 @@ class DeepLabV3Plus(nn.Module):
         Chen et al., Encoder-decoder with atrous separable convolution, arXiv 1802.02611.
     """
 
+    least: ClassVar[int] = 32
+
     def __init__(
         self, in_channels: int, classes: int, filters: int = 16, image_size: int = 128, attention: str = "none"
     ) -> None:
         super().__init__()
-        require_size("deeplabv3plus", image_size, 32, 16)
+        require_size("deeplabv3plus", image_size, self.least, 16)
         with needs_zoo("deeplabv3plus"):
             from segmentation_models_pytorch.decoders.deeplabv3.decoder import DeepLabV3PlusDecoder
         self.encoder = Encoder(in_channels, filters)

@@ -1,5 +1,7 @@
 """A fully convolutional network, with the head of torchvision."""
 
+from typing import ClassVar
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -38,6 +40,8 @@ class FCN(nn.Module):
     Reference:
         Long, Shelhamer & Darrell, Fully convolutional networks for semantic segmentation, arXiv 1411.4038.
     """
+
+    least: ClassVar[int] = LEAST
 
     def __init__(
         self, in_channels: int, classes: int, filters: int = 16, image_size: int = 128, attention: str = "none"

@@ -1,6 +1,7 @@
 """A feature pyramid with a mask head: what is left of Mask R-CNN where every pixel has one class."""
 
 from collections import OrderedDict
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -46,6 +47,8 @@ class FPNMask(nn.Module):
         Lin et al., Feature pyramid networks, arXiv 1612.03144; He et al., Mask R-CNN, arXiv 1703.06870; the sum of
         levels as in Kirillov et al., Panoptic feature pyramid networks, arXiv 1901.02446.
     """
+
+    least: ClassVar[int] = LEAST
 
     def __init__(
         self, in_channels: int, classes: int, filters: int = 16, image_size: int = 128, attention: str = "none"

@@ -1,6 +1,7 @@
 """SegNet: a decoder that puts values back where the encoder's pooling took them from."""
 
 from itertools import pairwise
+from typing import ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -41,6 +42,8 @@ class SegNet(nn.Module):
     Reference:
         Badrinarayanan, Kendall & Cipolla, SegNet, arXiv 1511.00561.
     """
+
+    least: ClassVar[int] = LEAST
 
     def __init__(
         self, in_channels: int, classes: int, filters: int = 16, image_size: int = 128, attention: str = "none"

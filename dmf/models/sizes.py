@@ -72,7 +72,12 @@ def _has_one_value(model: nn.Module, size: int, in_channels: int) -> bool:
 
 
 def takes(model: nn.Module, size: int, in_channels: int) -> bool:
-    """Whether a network makes an output of its input's size of square images of this side."""
+    """Whether a network makes an output of its input's size of square images of this side.
+
+    One that says what images it needs at ``least``, in pixels a side, takes none below, also where it could be run.
+    """
+    if size < max((getattr(module, "least", 0) for module in model.modules()), default=0):
+        return False
     wanted = (size, size)
     # Shapes alone first, where nothing is computed. Some networks know no shapes without values: those are run.
     return _run(copy.deepcopy(model).to("meta"), size, in_channels) == wanted or (

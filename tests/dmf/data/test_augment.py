@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from dmf.build import validate
+from dmf.config_text import experiment
 from dmf.data.augment import Augment
 from dmf.data.batches import Batch
+from dmf.errors import ConfigError
 
 SIDE = 16
 
@@ -117,3 +120,11 @@ def test_colours_are_moved_alike_and_strength_scales() -> None:
     assert np.ptp(changed.numpy(), axis=1).max() < 1e-6
     weak = Augment(["elastic"], strength=1e-6)(grey, 0)
     torch.testing.assert_close(weak.input, grey.input, atol=1e-4, rtol=0)
+
+
+def test_a_change_that_is_named_twice_is_refused_before_training():
+    config = experiment({"augment": "flip,rotate,flip"}, runs=["mad"])
+    with pytest.raises(ConfigError, match=r"`augment` names flip more than once\. Name each change once\.") as caught:
+        validate(config)
+    assert caught.value.field == "augment"
+    validate(experiment({"augment": "flip,rotate"}, runs=["mad"]))

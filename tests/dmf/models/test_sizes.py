@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from dmf.config import ModelConfig
 from dmf.errors import ConfigError
-from dmf.models import DeepLabV3Plus, UNet, build_smp
+from dmf.models import DeepLabV3Plus, UNet, build_model, build_smp
 from dmf.models.sizes import require_batches, require_sizes, takes
 
 
@@ -22,6 +23,16 @@ def test_the_nearest_sizes_that_work_are_named() -> None:
     ) as caught:
         require_sizes(UNet(1, 2, 4, 64), (16, 30), 1, "unet")
     assert caught.value.field == "sizes"
+
+
+@pytest.mark.parametrize(("name", "least"), [("fcn", 32), ("fpn-mask", 32), ("deeplabv3plus", 32), ("segnet", 16)])
+def test_sizes_below_what_a_network_says_it_needs_are_refused_as_well(name: str, least: int) -> None:
+    network = build_model(ModelConfig(model=name, filters=2, normalize="zscore"), 1, 2, 64, 0)
+    require_sizes(network, (least, 64), 1, name)
+    if least == 32:  # which could be run
+        assert network.eval()(torch.zeros(1, 1, 16, 16)).shape == (1, 2, 16, 16)
+    with pytest.raises(ConfigError, match=rf"{name} does not take images of {least - 8} .* that work are {least}\."):
+        require_sizes(network, (least - 8, 64), 1, name)
 
 
 def test_networks_of_the_zoo_say_it_in_their_own_way() -> None:
