@@ -42,7 +42,7 @@ from dmf.weighting.host import statistics_dtype
 
 TARGETS = {"classes": "class of every pixel", "image": "image to be made"}
 
-DATA_FIELDS = ("dataset", "root", "dataset_options")  # what tells where a case lies
+DATA_FIELDS = ("dataset", "root", "dataset_options", "split_seed")  # what tells where a case lies
 
 SAMPLES = 4  # validation images whose predictions are shown
 

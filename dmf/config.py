@@ -81,6 +81,14 @@ class DataConfig(FrozenConfig):
     fold: int | None = Field(
         None, ge=1, le=20, description="The fold that is tested, from 1; none is each in turn, an experiment each."
     )
+    split_seed: int | None = Field(
+        None,
+        ge=0,
+        le=2**31 - 1,
+        title="Seed of the split",
+        description="Decides the split, and what images a simulated dataset has, apart from the seed of the training; "
+        "none is the same as that.",
+    )
     duplicates: Literal["keep", "group"] = Field(
         "keep",
         description="Images that look the same: split like any others (keep), or kept in one split together (group).",
@@ -91,6 +99,10 @@ class DataConfig(FrozenConfig):
         if self.root is None:
             return self
         return self.model_copy(update={"root": str(Path(self.root).expanduser().absolute())})
+
+    def seed_beside(self, seed: int) -> int:
+        """What the split and simulated images are drawn with, where the training has ``seed``."""
+        return seed if self.split_seed is None else self.split_seed
 
     @model_validator(mode="before")
     @classmethod
@@ -213,6 +225,13 @@ class TrainingConfig(FrozenConfig):
         le=2**31 - 1,
         description="Decides all chance: the same seed gives the same split, batches and first network.",
     )
+    seeds: tuple[Annotated[int, Field(ge=0, le=2**31 - 1)], ...] = Field(
+        (),
+        max_length=20,
+        title="Seeds",
+        description="Seeds such as 0,1,2: an experiment each, on one split (that of the first seed, unless the split "
+        "has a seed of its own); a single one is the seed.",
+    )
     device: str = Field(
         "auto",
         description="Where to train: auto takes an NVIDIA GPU (cuda), else an Apple one (mps), else the CPU.",
@@ -262,6 +281,24 @@ class TrainingConfig(FrozenConfig):
     probabilities_mb: Positive = Field(
         64.0, description="Most disk space for the probabilities of one run, in megabytes; what exceeds it is not kept."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _the_first_of_the_seeds_is_the_seed(cls, data: Any) -> Any:
+        seeds = data.get("seeds") if isinstance(data, Mapping) else None
+        if not isinstance(seeds, list | tuple) or not seeds:
+            return data
+        if str(data.get("seed", seeds[0])) != str(seeds[0]):
+            raise ValueError(f"seed: {data['seed']} is not the first of the seeds; say either seed or seeds")
+        return {**data, "seed": seeds[0], "seeds": seeds if len(seeds) > 1 else ()}
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds_differ(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        twice = next((seed for seed in seeds if seeds.count(seed) > 1), None)
+        if twice is not None:
+            raise ValueError(f"{twice} stands there twice; the same seed gives the same run")
+        return seeds
 
     @model_validator(mode="before")
     @classmethod
@@ -484,16 +521,40 @@ class ExperimentConfig(FrozenConfig):
         with declared.of_task(task if isinstance(task, str) else None):
             return read(data)
 
+    def in_turn(self) -> tuple[Self, ...]:
+        """One experiment for each seed, and of each for each fold, where several are wanted; else this one alone."""
+        return tuple(fold for seeded in self.in_seeds() for fold in seeded.in_folds())
+
+    def in_seeds(self) -> tuple[Self, ...]:
+        """One experiment for each seed where several are wanted, all on one split; else this one alone."""
+        seeds = self.training.seeds
+        if not seeds:
+            return (self,)
+        data = self.data.model_copy(update={"split_seed": self.data.seed_beside(seeds[0])})
+        return tuple(
+            self.model_copy(
+                update={
+                    "name": self._followed_by(f", seed {seed}", max(len(f", seed {one}") for one in seeds)),
+                    "data": data,
+                    "training": self.training.model_copy(update={"seed": seed, "seeds": ()}),
+                }
+            )
+            for seed in seeds
+        )
+
+    def _followed_by(self, words: str, longest: int) -> str:
+        """The name of this, or of its data, with words behind it; room is left for the longest of these."""
+        return f"{(self.name or self.data.dataset)[: 200 - longest]}{words}"
+
     def in_folds(self) -> tuple[Self, ...]:
         """One experiment for each fold where all are wanted in turn; else this one alone."""
         if self.data.folds == 1 or self.data.fold is not None:
             return (self,)
         folds = self.data.folds
-        room = 200 - len(f", fold {folds} of {folds}")  # of the longest name
         return tuple(
             self.model_copy(
                 update={
-                    "name": f"{(self.name or self.data.dataset)[:room]}, fold {fold} of {folds}",
+                    "name": self._followed_by(f", fold {fold} of {folds}", len(f", fold {folds} of {folds}")),
                     "data": self.data.model_copy(update={"fold": fold}),
                 }
             )

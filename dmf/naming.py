@@ -1,7 +1,7 @@
 """What several runs are called beside each other: each by what it has that the others have not."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 WEIGHTING, SEED = "fusion.weighting", "training.seed"
@@ -67,6 +67,41 @@ def names_of(
     of_name = {name: {runs[id].experiment for id in names if names[id] == name} for name in names.values()}
     parted = {id: _joined(name, runs[id].experiment) if len(of_name[name]) > 1 else name for id, name in names.items()}
     return _counted(parted)
+
+
+def repeats_of(runs: Mapping[str, Named]) -> list[tuple[str, ...]]:
+    """The runs in groups that differ in nothing but the seed; each by itself where two of a group have the same seed.
+
+    A setting that a run did not record is none in which it differs.
+
+    Args:
+        runs: Id to run, in the order they are shown.
+    """
+    fields = [field for field in differing([*runs.values()]) if field != SEED]
+    alike: dict[str, list[str]] = {}
+    for id, run in runs.items():
+        alike.setdefault(repr([run.config.get(field) for field in fields]), []).append(id)
+    groups: list[tuple[str, ...]] = []
+    for ids in alike.values():
+        is_repeated = len({runs[id].config.get(SEED) for id in ids}) == len(ids)
+        groups += [tuple(ids)] if is_repeated else [(id,) for id in ids]
+    return groups
+
+
+def names_of_groups(
+    runs: Mapping[str, Named],
+    groups: Sequence[tuple[str, ...]],
+    title: Callable[[str], str] = str,
+    words: Callable[[str, Any], str] | None = None,
+) -> dict[str, tuple[str, ...]]:
+    """A name for each of the groups, as :func:`names_of` names runs; of several runs it leaves the seed out."""
+    first = {ids[0]: runs[ids[0]] for ids in groups}
+    alike = {
+        ids[0]: {field: value for field, value in runs[ids[0]].config.items() if len(ids) == 1 or field != SEED}
+        for ids in groups
+    }
+    names = names_of({id: replace(run, config=alike[id]) for id, run in first.items()}, title, words)
+    return {names[ids[0]]: ids for ids in groups}
 
 
 def differing(runs: Sequence[Named]) -> list[str]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from app.access.reading import metric_info, score_note, store, task_title
 from app.views import ComparedRun, NamedMetric, Results
-from dmf.analysis.behaviour import Behaviour, weight_behaviour
+from dmf.analysis.behaviour import Behaviour, mean_behaviour, weight_behaviour
 from dmf.analysis.best import headline_of
 from dmf.analysis.comparison import Over
 from dmf.analysis.differences import FlatConfig, differences, flat_config, in_order
@@ -161,9 +161,9 @@ def fields_of(configs: Mapping[str, FlatConfig]) -> list[str]:
     return in_order(configs)
 
 
-def band_of(curves: Sequence[tuple[Any, Any]], spread: str) -> Band:
+def band_of(curves: Sequence[tuple[Any, Any]], spread: str, limits: tuple[float, float]) -> Band:
     """Mean curve of a group's runs with a band, see :func:`dmf.analysis.grouping.band`."""
-    return band(*common_grid(curves), spread)  # type: ignore[arg-type]
+    return band(*common_grid(curves), spread, limits)  # type: ignore[arg-type]
 
 
 def results(
@@ -202,6 +202,26 @@ def _behaviour(
 ) -> Behaviour:
     _, _, task = condition
     return weight_behaviour(_store.telemetry(id), terms, task_named(task).related)
+
+
+def behaviours(
+    runs: Sequence[ComparedRun], members: Mapping[str, Sequence[str]], titles: Mapping[str, str]
+) -> tuple[dict[str, Behaviour], dict[str, tuple[str, ...]]]:
+    """How the weights of each group behaved, and the ids of its runs; both by its name.
+
+    Runs of a group that weighs different losses are groups one by one.
+
+    Args:
+        runs: All runs of the groups.
+        members: Name of each group to the ids of its runs.
+        titles: Run id to its title.
+    """
+    own = {run.id: behaviour(run) for run in runs}
+    groups: dict[str, tuple[str, ...]] = {}
+    for name, ids in members.items():
+        alike = len({own[id].terms for id in ids}) == 1
+        groups |= {name: tuple(ids)} if alike else {titles[id]: (id,) for id in ids}
+    return {name: mean_behaviour([own[id] for id in ids]) for name, ids in groups.items()}, groups
 
 
 def weight_path(run: ComparedRun) -> NDArray[np.float64]:

@@ -79,7 +79,7 @@ def _manager_in_use() -> "JobManager | None":
 
 
 def start(config: ExperimentConfig, changes: Mapping[str, Sequence[SettingChange]] | None = None) -> str:
-    """Put an experiment into the queue of its device, of a cross-validation one for each fold; returns the first's id.
+    """Put an experiment into the queue of its device, one for each seed and fold of several; returns the first's id.
 
     Args:
         config: What to train.
@@ -89,7 +89,7 @@ def start(config: ExperimentConfig, changes: Mapping[str, Sequence[SettingChange
         ConfigError: If something cannot work; nothing is stored then.
         StoreError: If the store refuses.
     """
-    ids = [manager().launch(one, changes) for one in config.in_folds()]
+    ids = [manager().launch(one, changes) for one in config.in_turn()]
     return ids[0]
 
 

@@ -1,7 +1,7 @@
 """Chosen runs as charts that share one x: every run a line, or every group of runs a mean line with a band."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -34,11 +34,14 @@ from app.components.live_chart import Mark, Series, live_chart
 from app.components.page_style import sentence_of
 from app.components.race import AUXILIARY, ZERO, term_words, zero_line, zoom_of
 from app.theme import AUXILIARY_COLOR, DASHES, TERM_COLORS, Color, Dash, run_dashes, term_colors
-from app.views import ComparedRun, ExperimentRow, InspectedRun, NamedMetric
-from dmf.naming import Named, names_of
+from app.views import Band, ComparedRun, ExperimentRow, InspectedRun, NamedMetric
+from dmf.naming import Named, names_of, names_of_groups, repeats_of
 
 SCOPE = "compare"
 NONE = NamedMetric("", "", "")  # where no score is drawn
+UNBOUNDED = (-np.inf, np.inf)
+BETWEEN = {"weight": (0.0, 1.0), "share": (0.0, 1.0), SHARE.column: (0.0, 1.0), COSINE.column: (-1.0, 1.0)}
+"""Column to what its values lie between; a band goes no further, unless some value does."""
 FULL_STEPS = 100_000  # of a longer run only the extremes are taken together
 EXTREMES = "; made from the lowest and highest points of each stretch, as runs have more than 100,000 steps"
 
@@ -59,9 +62,18 @@ class _Item:
 
 def titles_of(runs: Sequence[ComparedRun | InspectedRun]) -> dict[str, str]:
     """Run id to what the run is called beside the others, see :func:`dmf.naming.names_of`."""
-    return names_of(
-        {run.id: Named(run.run.label, run.config, given_name(run.experiment)) for run in runs}, run_title, setting_words
-    )
+    return names_of(_named_runs(runs), run_title, setting_words)
+
+
+def repeats(runs: Sequence[ComparedRun]) -> dict[str, tuple[str, ...]]:
+    """Groups of runs that differ in nothing but the seed, by name; none where every run is by itself."""
+    named_runs = _named_runs(runs)
+    groups = repeats_of(named_runs)
+    return names_of_groups(named_runs, groups, run_title, setting_words) if len(groups) < len(named_runs) else {}
+
+
+def _named_runs(runs: Sequence[ComparedRun | InspectedRun]) -> dict[str, Named]:
+    return {run.id: Named(run.run.label, run.config, given_name(run.experiment)) for run in runs}
 
 
 def given_name(experiment: ExperimentRow) -> str:
@@ -293,7 +305,7 @@ class _Drawn:
         """The lines of a chart, and what is to be said of them."""
         if self.groups:
             long = any(run.live.size > FULL_STEPS for item in items for run in item.runs)
-            return self.banded(items), f"a mean line per group, in its band{EXTREMES if long else ''}"
+            return self.banded(panel, items), f"a mean line per group, in its band{EXTREMES if long else ''}"
         if panel.column == SCORE:
             return [self.series(item, *self.score(item.runs[0]), items) for item in items], ""
         sources = [
@@ -321,21 +333,17 @@ class _Drawn:
         x = [view.at(step, run.live.time_of(step)) for step in rows["step"]]
         return np.asarray(x, np.float64), rows["value"].to_numpy(np.float64)
 
-    def banded(self, items: Sequence[_Item]) -> list[Series]:
+    def banded(self, panel: Panel, items: Sequence[_Item]) -> list[Series]:
         """Mean, upper and lower end of each group's band; a group of one run is its line."""
+        limits = (self.metric.range if panel.column == SCORE else BETWEEN.get(panel.column)) or UNBOUNDED
         series = []
         for item in items:
             curves = [
                 self.score(run) if item.column == SCORE else whole(run, item.column, self.look.view(run))
                 for run in item.runs
             ]
-            bands = self.groups.band([_rising(*curve) for curve in curves])  # type: ignore[union-attr]
-            mean = self.series(item, bands.x, bands.mean, items)
-            series.append(mean)
-            if np.isfinite(bands.low).any():
-                shared: dict[str, Any] = {"color": mean.color, "width": 0.5, "run": mean.run, "term": mean.term}
-                series.append(Series(f"{item.name}, low", bands.x, bands.low, **shared))
-                series.append(Series(f"{item.name}, high", bands.x, bands.high, band_to=f"{item.name}, low", **shared))
+            bands = self.groups.band([_rising(*curve) for curve in curves], limits)  # type: ignore[union-attr]
+            series += band_lines(item.name, bands, self.series(item, bands.x, bands.mean, items))
         return series
 
     def series(self, item: _Item, x: np.ndarray, y: np.ndarray, among: Sequence[_Item]) -> Series:
@@ -358,6 +366,16 @@ def run_colors(titles: Sequence[str]) -> dict[str, tuple[Color, Dash]]:
         title: (colors[place % len(colors)], DASHES[place // len(colors) % len(DASHES)])
         for place, title in enumerate(titles)
     }
+
+
+def band_lines(name: str, band: Band, line: Series) -> list[Series]:
+    """The mean of a group and the ends of its band, drawn as ``line`` is; no ends where nobody knows the spread."""
+    lines = [replace(line, x=band.x, y=band.mean)]
+    if np.isfinite(band.low).any():
+        shared: dict[str, Any] = {"color": line.color, "width": 0.5, "run": line.run, "term": line.term}
+        lines.append(Series(f"{name}, low", band.x, band.low, **shared))
+        lines.append(Series(f"{name}, high", band.x, band.high, band_to=f"{name}, low", **shared))
+    return lines
 
 
 def whole(run: ComparedRun, column: str, view: View) -> tuple[np.ndarray, np.ndarray]:

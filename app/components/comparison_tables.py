@@ -156,12 +156,12 @@ COMPARED = (
 )
 
 
-def behaviour_html(behaviours: Mapping[str, Behaviour], ids: Mapping[str, str]) -> str:
-    """How the weights of each run behaved; see ``dmf.analysis.behaviour.Behaviour``.
+def behaviour_html(behaviours: Mapping[str, Behaviour], ids: Mapping[str, Sequence[str]]) -> str:
+    """How the weights of each run or group behaved; see ``dmf.analysis.behaviour.Behaviour``.
 
     Args:
-        behaviours: Name of each run to what its weights did.
-        ids: Name to the id of the run.
+        behaviours: Name of each run or group to what its weights did.
+        ids: Name to the ids of its runs.
     """
     rows = []
     for title, behaviour in behaviours.items():
@@ -172,7 +172,7 @@ def behaviour_html(behaviours: Mapping[str, Behaviour], ids: Mapping[str, str]) 
         )
         rows.append(
             [
-                name_html(title, [ids[title]]),
+                name_html(title, ids[title]),
                 f"{behaviour.steps:,}",
                 "–"
                 if behaviour.dominant is None
@@ -188,8 +188,8 @@ def behaviour_html(behaviours: Mapping[str, Behaviour], ids: Mapping[str, str]) 
 
 
 BEHAVIOUR = (
-    ("Run", ""),
-    ("Steps", "Steps that count: all but those that changed nothing."),
+    ("Run", "A run, or the mean over runs that were taken together."),
+    ("Steps", "Steps that count, of all runs together: all but those that changed nothing."),
     ("Dominant", "The loss with the largest mean share of the weight, and that share."),
     ("Mean shares", "The mean share of the weight that each loss had."),
     ("Entropy", "How even the weights were on average: 1 is all equal, 0 is one having all."),
@@ -219,13 +219,13 @@ def _by_term(terms: Sequence[str], values: Any, written: Callable[[float, int], 
     )
 
 
-def behaviour_frame(behaviours: Mapping[str, Behaviour], ids: Mapping[str, str]) -> pd.DataFrame:
+def behaviour_frame(behaviours: Mapping[str, Behaviour], ids: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """The same numbers, a row per run and loss; takes what :func:`behaviour_html` takes."""
     rows = [
         {
             **{
                 "run": title,
-                "id": ids[title],
+                "id": ", ".join(ids[title]),
                 "steps": behaviour.steps,
                 "term": term,
                 "mean_share": share,

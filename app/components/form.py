@@ -33,7 +33,7 @@ from dmf.options import Options, default_of
 ZOO = ("smp:unet/resnet18", "smp:unetplusplus/resnet18", "smp:fpn/resnet18", "smp:deeplabv3plus/resnet18")
 """Of the hundreds of networks of segmentation-models-pytorch, those that stand in the menu."""
 
-AT_TOP = ("dataset", "image_size", "epochs", "batch_size", "seed", "device")
+AT_TOP = ("dataset", "image_size", "epochs", "batch_size", "seed", "seeds", "device")
 """Fields of data, network and training that stand above "More"."""
 
 
@@ -111,7 +111,7 @@ def form(choices: Callable[[str], Choices], check: Check, start: Callable[[Exper
     with left:
         values["image_size"] = field(DataConfig, "image_size", slots)
     with right:
-        values["seed"] = field(TrainingConfig, "seed", slots)
+        values["seeds"] = _seeds(slots)
     values["device"] = field(TrainingConfig, "device", slots, names["device"])
     runs, places = runs_table(names)
     with st.expander("More"):
@@ -131,6 +131,14 @@ def form(choices: Callable[[str], Choices], check: Check, start: Callable[[Exper
         fusions = [run.fusion.flat() for run in checked.config.runs] if checked.config is not None else []
         gamma_curve(values, checked.images.get("steps_per_epoch"), fusions)
     _start_button(checked, slots, {*more, "name"}, start)
+
+
+def _seeds(slots: Slots) -> str:
+    """One field for a seed or several."""
+    about = TrainingConfig.model_fields["seeds"]
+    typed = str(widget("seeds", about.annotation, (TrainingConfig().seed,), about.description or ""))
+    slots["seeds"] = st.empty()
+    return typed
 
 
 def _of_task(model: type[BaseModel], name: str, slots: Slots, offered: Choices, options: Sequence[str]) -> Any:

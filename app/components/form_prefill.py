@@ -50,6 +50,8 @@ def fill(settings: Mapping[str, Any]) -> None:
         settings: Configuration field to value; dataset and losses are those of its
             ``task``, without one of the task that the form holds.
     """
+    if "seed" in settings and not settings.get("seeds"):  # the form has one field for both
+        settings = {**settings, "seeds": (settings["seed"],)}
     task = str(settings.get("task", rows.task()))
     st.session_state[field_key("task")] = task
     for model in SECTIONS.values():

@@ -21,18 +21,20 @@ class Groups:
 
     Attributes:
         members: Name of each group to ids of its runs.
-        band: Takes curves (x, y) of a group's runs; gives an object with x, mean, low and high.
+        band: Takes curves (x, y) of a group's runs, and what their values lie between; gives an object with x, mean,
+            low and high.
     """
 
     members: Mapping[str, Sequence[str]]
-    band: Callable[[Sequence[Curve]], Band]
+    band: Callable[[Sequence[Curve], tuple[float, float]], Band]
 
 
 def grouping(
     titles: Mapping[str, str],
     fields: Sequence[str],
     groups_of: Callable[[list[str]], Mapping[tuple[Any, ...], Sequence[str]]],
-    band_of: Callable[[Sequence[Curve], str], Band],
+    band_of: Callable[[Sequence[Curve], str, tuple[float, float]], Band],
+    repeats: Mapping[str, tuple[str, ...]],
 ) -> tuple[dict[str, tuple[str, ...]], Groups | None]:
     """Choose settings to group by; gives ids of runs by name of their group, and how groups are drawn (None: by run).
 
@@ -40,7 +42,9 @@ def grouping(
         titles: Run id to its title.
         fields: Settings of the runs, as ``section.field``.
         groups_of: Settings to values and the ids of the runs that share them.
-        band_of: Takes curves, and one of ``SPREADS``; gives their band.
+        band_of: Takes curves, one of ``SPREADS`` and what the values lie between; gives their band.
+        repeats: Name to ids of the runs that differ in nothing but the seed, which are taken together where nothing
+            else is chosen; empty where there are none.
     """
     with st.container(key="grouping", horizontal=True, vertical_alignment="bottom", gap="medium"):
         by = st.multiselect(
@@ -48,12 +52,23 @@ def grouping(
             fields,
             key="by",
             format_func=lambda field: f"{field_title(field)} ({field})",
-            placeholder="Nothing: each run by itself",
+            placeholder="Nothing else",
             help="Runs with the same values are taken together: a mean line in its band, one line of the results.",
             width=460,
             bind="query-params",
         )
-        if not by:
+        together = bool(
+            repeats
+            and not by
+            and st.toggle(
+                "Seeds together",
+                value=True,
+                key="repeats",
+                help="Runs that differ in nothing but the seed are repeats of one another: a mean line in its band.",
+                bind="query-params",
+            )
+        )
+        if not by and not together:
             return {title: (id,) for id, title in titles.items()}, None
         spread = st.segmented_control(
             "Band",
@@ -64,8 +79,8 @@ def grouping(
             help="How far the runs of a group spread, or where their mean may well lie (95 %).",
             bind="query-params",
         )
-    members = {group_name(by, values): tuple(ids) for values, ids in groups_of(by).items()}
-    return members, Groups(members, lambda curves: band_of(curves, SPREADS[spread]))
+    members = {group_name(by, values): tuple(ids) for values, ids in groups_of(by).items()} if by else {**repeats}
+    return members, Groups(members, lambda curves, limits: band_of(curves, SPREADS[spread], limits))
 
 
 def baseline(members: Sequence[str]) -> tuple[str, Over]:

@@ -13,8 +13,9 @@ from app.charts.lines import AXIS_LABELS
 from app.charts.parallel import parallel
 from app.charts.ternary import ternary
 from app.charts.twin import twin
-from app.components.compared_charts import SCOPE, run_colors
+from app.components.compared_charts import SCOPE, band_lines, run_colors
 from app.components.fields import named
+from app.components.grouping import Groups
 from app.components.live_chart import Series, live_chart
 from app.components.page_style import mode
 from app.theme import AUXILIARY_COLOR, TEXT, Mode
@@ -31,10 +32,15 @@ COORDINATES = "Settings against results"
 LIGHT: Mode = "light"  # what is saved is drawn on white paper
 
 
-def entropy(runs: Sequence[ComparedRun], titles: Mapping[str, str], behaviours: Mapping[str, Behaviour]) -> None:
-    """How even the weights of each run were, over its steps."""
+def entropy(members: Mapping[str, Sequence[Behaviour]], groups: Groups | None) -> None:
+    """How even the weights of each run or group were, over the steps.
+
+    Args:
+        members: Name of each run or group to how the weights of its runs behaved.
+        groups: How runs taken together are drawn; None where each is by itself.
+    """
     live_chart(
-        _entropies(runs, titles, behaviours),
+        _entropies(members, groups),
         key="compared-entropy",
         scope=SCOPE,
         zoom_group="compare-step",
@@ -47,8 +53,12 @@ def entropy(runs: Sequence[ComparedRun], titles: Mapping[str, str], behaviours: 
     )
 
 
-def triangle(runs: Sequence[ComparedRun], titles: Mapping[str, str], path: Path) -> None:
-    """Where three weights went, for the runs that have the same three; says so where there is none."""
+def triangle(
+    runs: Sequence[ComparedRun], titles: Mapping[str, str], path: Path, members: Mapping[str, Sequence[str]]
+) -> None:
+    """Where three weights went, for the runs that have the same three, a colour for each group; says so where there is
+    none.
+    """
     alike = _alike(runs)
     if not alike:
         st.caption("Runs with three losses are also drawn as paths in a triangle (W1, W2, W3).")
@@ -57,7 +67,7 @@ def triangle(runs: Sequence[ComparedRun], titles: Mapping[str, str], path: Path)
         f"**{PATHS}**",
         help="Each corner is one loss having all of the weight, the middle is all weighing the same; dots are ends.",
     )
-    st.plotly_chart(_triangle(alike, titles, path, mode()), key="compared-triangle", theme=None)
+    st.plotly_chart(_triangle(alike, titles, path, members, mode()), key="compared-triangle", theme=None)
     if len(alike) < len(runs):
         those = "run that weighs" if len(alike) == 1 else f"{len(alike)} runs that weigh"
         st.caption(f"Only the {those} {', '.join(map(named, alike[0].live.terms))}.")
@@ -73,24 +83,28 @@ def figures(
     titles: Mapping[str, str],
     behaviours: Mapping[str, Behaviour],
     path: Path,
+    *,
     together: pd.DataFrame | None,
+    members: Mapping[str, Sequence[str]],
+    groups: Groups | None,
 ) -> dict[str, Any]:
     """The same by title, as figures to be saved.
 
     Args:
         runs: What is chosen.
         titles: Run id to its title.
-        behaviours: Title to how its weights behaved.
+        behaviours: Run id to how its weights behaved.
         path: Gives the path (points, 3) of a run's weights.
         together: Settings and results, a row per run; None where they are not drawn.
+        members: Name of each group to the ids of its runs.
+        groups: How runs taken together are drawn; None where each is by itself.
     """
+    of_groups = {name: [behaviours[id] for id in ids] for name, ids in members.items()}
     figures = {
-        ENTROPY: twin(
-            _entropies(runs, titles, behaviours), title=ENTROPY, x_label=AXIS_LABELS["step"], y_label=ENTROPY_UNIT
-        )
+        ENTROPY: twin(_entropies(of_groups, groups), title=ENTROPY, x_label=AXIS_LABELS["step"], y_label=ENTROPY_UNIT)
     }
     if alike := _alike(runs):
-        figures[PATHS] = _triangle(alike, titles, path, LIGHT)
+        figures[PATHS] = _triangle(alike, titles, path, members, LIGHT)
     if together is not None:
         figures[COORDINATES] = _coordinates(together, LIGHT)
     for title in (PATHS, COORDINATES):
@@ -99,15 +113,14 @@ def figures(
     return figures
 
 
-def _entropies(
-    runs: Sequence[ComparedRun], titles: Mapping[str, str], behaviours: Mapping[str, Behaviour]
-) -> list[Series]:
-    colors = run_colors(list(titles.values()))
+def _entropies(members: Mapping[str, Sequence[Behaviour]], groups: Groups | None) -> list[Series]:
+    colors = run_colors(list(members))
     series = []
-    for run in runs:
-        title = titles[run.id]
-        behaviour, (color, dash) = behaviours[title], colors[title]
-        series.append(Series(title, behaviour.entropy_step, behaviour.entropy, color.pair, dash=dash, term=title))
+    for name, behaviours in members.items():
+        color, dash = colors[name]
+        curves = [(behaviour.entropy_step, behaviour.entropy) for behaviour in behaviours]
+        line = Series(name, *curves[0], color.pair, dash=dash, term=name)
+        series += [line] if groups is None else band_lines(name, groups.band(curves, (0.0, 1.0)), line)
     return series
 
 
@@ -117,12 +130,19 @@ def _alike(runs: Sequence[ComparedRun]) -> list[ComparedRun]:
     return [run for run in three if run.live.terms == three[0].live.terms]
 
 
-def _triangle(alike: Sequence[ComparedRun], titles: Mapping[str, str], path: Path, mode: Mode) -> go.Figure:
-    colors = run_colors(list(titles.values()))
+def _triangle(
+    alike: Sequence[ComparedRun],
+    titles: Mapping[str, str],
+    path: Path,
+    members: Mapping[str, Sequence[str]],
+    mode: Mode,
+) -> go.Figure:
+    colors = run_colors(list(members))
+    owners = {id: name for name, ids in members.items() for id in ids}
     return ternary(
         {titles[run.id]: path(run) for run in alike},
         [named(term) for term in alike[0].live.terms],
-        {title: color.of(mode) for title, (color, _) in colors.items()},
+        {titles[run.id]: colors[owners[run.id]][0].of(mode) for run in alike},
         TEXT.of(mode),
     )
 

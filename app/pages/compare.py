@@ -123,7 +123,11 @@ def show_chosen(ids: list[str], table: pd.DataFrame) -> None:
         else:
             st.caption("Play needs runs that have ended and whose steps were recorded; one of these has not.")
     members, groups = grouping.grouping(
-        titles, access.fields_of(configs), lambda by: access.groups_of(configs, by), access.band_of
+        titles,
+        access.fields_of(configs),
+        lambda by: access.groups_of(configs, by),
+        access.band_of,
+        compared_charts.repeats(runs),
     )
     with st.container(key="compared-charts"):
         if can_play and play.is_played(played):
@@ -134,7 +138,7 @@ def show_chosen(ids: list[str], table: pd.DataFrame) -> None:
     compared_events.events_list(runs, titles, events)
     if len(tasks) == 1:
         pages_of(runs[0].experiment.task).details(ids, titles)
-    report = {**show_results(runs, members, titles), **show_behaviour(runs, titles)}
+    report = {**show_results(runs, members, titles), **show_behaviour(runs, titles, members, groups)}
     together = comparison_tables.settings_and_results(
         access.what_differs(configs), titles, table, partial(access.named_metric, runs=runs)
     )
@@ -153,8 +157,13 @@ def show_chosen(ids: list[str], table: pd.DataFrame) -> None:
             "What differs": differing.rename(columns=titles),
             "Settings and results": comparison_tables.named_rows(together, titles),
         }
-        behaviours = {titles[run.id]: access.behaviour(run) for run in runs}
-        paths = weight_views.figures(runs, titles, behaviours, access.weight_path, together if has_axes else None)
+        by_run = {run.id: access.behaviour(run) for run in runs}
+        paths = weight_views.figures(
+            *(runs, titles, by_run, access.weight_path),
+            together=together if has_axes else None,
+            members=members,
+            groups=groups,
+        )
         return exporting.Report(
             tables={**tables, **{name: rows for name, (rows, _) in report.items()}},
             figures={**drawn, **paths},
@@ -294,19 +303,21 @@ def show_results(
     }
 
 
-def show_behaviour(runs: list[ComparedRun], titles: dict[str, str]) -> dict[str, tuple[pd.DataFrame, str]]:
+def show_behaviour(
+    runs: list[ComparedRun], titles: dict[str, str], members: dict[str, tuple[str, ...]], groups: grouping.Groups | None
+) -> dict[str, tuple[pd.DataFrame, str]]:
     st.markdown("#### Weight behaviour", help="What the weights did, in numbers.")
     with st.container(key="behaviour"):
-        behaviours = {titles[run.id]: access.behaviour(run) for run in runs}
-        ids = {title: id for id, title in titles.items()}
+        behaviours, ids = access.behaviours(runs, members, titles)
         st.html(comparison_tables.behaviour_html(behaviours, ids))
         for sentence in comparison_tables.redundant_sentences(behaviours):
             st.markdown(f":material/content_copy: {plain(sentence)}")
         left, right = st.columns(2, gap="medium")
         with left:
-            weight_views.entropy(runs, titles, behaviours)
+            by_run = {run.id: access.behaviour(run) for run in runs}
+            weight_views.entropy({name: [by_run[id] for id in group] for name, group in members.items()}, groups)
         with right:
-            weight_views.triangle(runs, titles, access.weight_path)
+            weight_views.triangle(runs, titles, access.weight_path, members)
     table = comparison_tables.behaviour_html(behaviours, ids)
     redundant = "".join(
         f"<p>{html.escape(sentence)}</p>" for sentence in comparison_tables.redundant_sentences(behaviours)

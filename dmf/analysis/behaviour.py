@@ -116,6 +116,55 @@ def weight_behaviour(
     )
 
 
+def mean_behaviour(behaviours: Sequence[Behaviour]) -> Behaviour:
+    """How the weights of several runs that weigh the same losses behaved: the mean of each number over the runs.
+
+    Steps are counted over all of them, the first step at which a loss has taken all is the earliest, and losses are
+    redundant that are so in every run, with the lowest of their correlations. The entropy is that of a single run, and
+    has no windows over several, whose steps need not be the same. Numbers of a run without a step are left out.
+
+    Raises:
+        ValueError: If there is no run, or they weigh different losses.
+    """
+    if len({behaviour.terms for behaviour in behaviours}) != 1:
+        raise ValueError("`behaviours` must be of at least one run, and of the same losses.")
+    first = behaviours[0]
+    if len(behaviours) == 1:
+        return first
+    shares = _over_runs([behaviour.mean_shares for behaviour in behaviours])
+    dominant = int(shares.argmax()) if np.isfinite(shares).all() else None
+    taken = [behaviour for behaviour in behaviours if behaviour.first_taken is not None]
+    earliest = min(taken, key=lambda behaviour: behaviour.first_taken or 0, default=None)
+    pairs = [{pair.terms: pair for pair in behaviour.redundant} for behaviour in behaviours]
+    return Behaviour(
+        terms=first.terms,
+        steps=sum(behaviour.steps for behaviour in behaviours),
+        mean_shares=shares,
+        dominant=None if dominant is None else first.terms[dominant],
+        dominance=np.nan if dominant is None else float(shares[dominant]),
+        entropy_step=np.empty(0),
+        entropy=np.empty(0),
+        mean_entropy=float(_over_runs([np.array(behaviour.mean_entropy) for behaviour in behaviours])),
+        restlessness=float(_over_runs([np.array(behaviour.restlessness) for behaviour in behaviours])),
+        first_taken=earliest.first_taken if earliest else None,
+        taken_by=earliest.taken_by if earliest else None,
+        loss_correlation=_over_runs([behaviour.loss_correlation for behaviour in behaviours]),
+        redundant=tuple(
+            min((of_run[terms] for of_run in pairs), key=lambda pair: pair.correlation)
+            for terms in pairs[0]
+            if all(terms in of_run for of_run in pairs)
+        ),
+    )
+
+
+def _over_runs(values: Sequence[Floats]) -> Floats:
+    """Mean over the runs that have a number; NaN where none has."""
+    stacked = np.stack(values)
+    present = np.isfinite(stacked)
+    total = np.where(present, stacked, 0).sum(0)
+    return np.asarray(np.where(present.any(0), total / np.maximum(present.sum(0), 1), np.nan), np.float64)
+
+
 def _columns(telemetry: Telemetry, terms: tuple[str, ...]) -> tuple[NDArray[np.int64], Floats, Floats]:
     """Steps (n,), losses (K, n) and weights (K, n) of the steps that count."""
     if not len(telemetry.steps):

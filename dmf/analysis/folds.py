@@ -1,21 +1,25 @@
-"""The experiments of a cross-validation as one."""
+"""The experiments of a cross-validation, or of several seeds, as one."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+Repeats: TypeAlias = Literal["folds", "seeds", "experiments"]
+"""What an experiment is repeated over; experiments where it is both."""
 
-def folds_document(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Mean and standard deviation over folds of what came out, by run.
+
+def folds_document(documents: Sequence[Mapping[str, Any]], over: Repeats = "folds") -> dict[str, Any]:
+    """Mean and standard deviation over folds or seeds of what came out, by run.
 
     Args:
-        documents: Of each fold, as :func:`dmf.analysis.results.experiment_document` gives them.
+        documents: Of each, as :func:`dmf.analysis.results.experiment_document` gives them.
+        over: What they are.
 
     Returns:
-        ``experiments``, their ids, and ``runs``: label, number of folds that have ended, and for validation and test by
-        metric ``{"mean", "std"}``, of the folds where it is defined. The standard deviation is that of a sample (n - 1)
-        and None of a single fold.
+        ``experiments``, their ids, and ``runs``: label, under the word of ``over`` the number of those that have ended,
+        and for validation and test by metric ``{"mean", "std"}``, of those where it is defined. The standard deviation
+        is that of a sample (n - 1) and None of a single one.
     """
     labels = list(dict.fromkeys(run["label"] for document in documents for run in document["runs"]))
     of = {
@@ -27,7 +31,7 @@ def folds_document(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "runs": [
             {
                 "label": label,
-                "folds": len(of[label]),
+                over: len(of[label]),
                 **{split: _summaries([run[split] for run in of[label]]) for split in ("validation", "test")},
             }
             for label in labels

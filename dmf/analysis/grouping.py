@@ -95,7 +95,9 @@ def common_grid(curves: Sequence[Curve], points: int = POINTS) -> tuple[Floats, 
     return grid, np.array(rows, np.float64).reshape(len(curves), len(grid))
 
 
-def band(x: Floats, values: Floats, spread: Spread = "interval") -> Band:
+def band(
+    x: Floats, values: Floats, spread: Spread = "interval", limits: tuple[float, float] = (-np.inf, np.inf)
+) -> Band:
     """Mean of a group's runs at each x, and how far they spread.
 
     ``min-max`` is the range of the runs; ``sd`` the mean plus and minus their standard deviation (n - 1); ``interval``
@@ -110,6 +112,8 @@ def band(x: Floats, values: Floats, spread: Spread = "interval") -> Band:
         x: (n,).
         values: (runs, n), NaN where a run has no value.
         spread: What the band shows.
+        limits: What such values lie between, as shares do between 0 and 1: the band goes no further, unless a value
+            does.
 
     Raises:
         ValueError: If ``values`` is not (runs, n) or ``spread`` is none of the three.
@@ -133,6 +137,11 @@ def band(x: Floats, values: Floats, spread: Spread = "interval") -> Band:
         if spread == "interval":
             half = half * stdtrit(np.maximum(runs - 1, 1), 0.975) / np.sqrt(counts)
         low, high = mean - half, mean + half
+    lowest, highest = limits
+    if not (values < lowest).any():
+        low = np.maximum(low, lowest)
+    if not (values > highest).any():
+        high = np.minimum(high, highest)
     alone = runs < 2
     return Band(x, mean, np.where(alone, np.nan, low), np.where(alone, np.nan, high), runs.astype(np.int64))
 

@@ -16,7 +16,8 @@ Floats = NDArray[np.float64]
 Shared: TypeAlias = Literal["all", "some", "none"]
 
 SEED = "training.seed"
-DRAWN = ("phantom", "phantom-4")  # simulated anew for each seed: images of one name are others
+SPLIT_SEED = "data.split_seed"
+DRAWN = ("phantom", "phantom-4")  # simulated anew for each seed of the data: images of one name are others
 
 # What must be the same, and what is said where it is not. {} is replaced by both values. So must all other settings of
 # the data be but those of the filter, which changes what a network sees and not what it is judged by.
@@ -25,6 +26,7 @@ _SAME = {
     "data.dataset_options": "use different options of the dataset ({})",
     "data.root": "read their images from different folders ({})",
     "data.limit": "use different numbers of cases ({})",
+    "data.split_seed": "were split by different seeds ({})",
     "data.split": "deal cases to training, validation and test in different shares ({})",
     "data.image_size": "see images of different size ({} pixels), so that their scores count different pixels",
     "data.fit": "make images square in different ways ({}), so that their scores count different pixels",
@@ -73,10 +75,10 @@ class Pairing:
 def pair(groups: Mapping[str, Sequence[ScoredRun]], baseline: str) -> Pairing:
     """Line up the test images of all groups with those of the baseline.
 
-    The seed decides the split (and the first weights and the order of batches), so runs are paired seed by seed. A
-    group is refused where the data, the split, the image size or the scoring differ from the baseline's, where it has
-    no seed in common with it, or where it has two runs of one seed. A run that recorded no settings of its data is
-    taken to agree with another that did not.
+    The seed decides the first weights and the order of batches, and the split unless that has a seed of its own, so
+    runs are paired seed by seed. A group is refused where the data, the split, the image size or the scoring differ
+    from the baseline's, where it has no seed in common with it, or where it has two runs of one seed. A run that
+    recorded no settings of its data is taken to agree with another that did not.
 
     Args:
         groups: Name to the runs of one method, one per seed.
@@ -120,7 +122,8 @@ def pair(groups: Mapping[str, Sequence[ScoredRun]], baseline: str) -> Pairing:
 
 def _shared(runs: Sequence[ScoredRun]) -> Shared:
     """Which test images runs of different seeds have in common."""
-    if len(runs) < 2 or runs[0].config.get("data.dataset") in DRAWN:
+    first = runs[0].config
+    if len(runs) < 2 or (first.get("data.dataset") in DRAWN and first.get(SPLIT_SEED) is None):
         return "none"
     sets = [set(run.cases) for run in runs]
     if all(each == sets[0] for each in sets):

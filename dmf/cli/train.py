@@ -24,6 +24,8 @@ from dmf.live_settings import read_events
 from dmf.presets import PRESETS, find_preset
 
 if TYPE_CHECKING:
+    from dmf.analysis.folds import Repeats
+    from dmf.config import ExperimentConfig
     from dmf.jobs import Job
     from dmf.runs import RunStore
     from dmf.training import TrainingRun
@@ -112,12 +114,12 @@ def _train(
                 "Take the change out, or train longer.",
                 "events",
             )
-    rows = [create_experiment(opened, one, changes) for one in config.in_folds()]
+    rows = [create_experiment(opened, one, changes) for one in config.in_turn()]
     jobs = [Job(opened, row, new_owner("dmf train")) for row in rows]
     if len(jobs) == 1:
         run_job(opened, jobs[0], as_json=json)
     else:
-        run_folds(opened, jobs, as_json=json)
+        run_repeats(opened, jobs, repeats_of(config), as_json=json)
 
 
 train = with_options(
@@ -141,8 +143,22 @@ def run_job(store: "RunStore", job: "Job", *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def run_folds(store: "RunStore", jobs: "Sequence[Job]", *, as_json: bool) -> None:
-    """Train the experiments of a cross-validation one after another, and show them as one; exit 1 if a run failed."""
+def repeats_of(config: "ExperimentConfig") -> "Repeats":
+    """What several experiments of one configuration repeat it over."""
+    if not config.training.seeds:
+        return "folds"
+    return "seeds" if len(config.in_folds()) == 1 else "experiments"
+
+
+def run_repeats(store: "RunStore", jobs: "Sequence[Job]", over: "Repeats", *, as_json: bool) -> None:
+    """Train the experiments of several seeds or folds one after another, and show them as one; exit 1 if a run failed.
+
+    Args:
+        store: Where they are.
+        jobs: An experiment each.
+        over: What they repeat it over.
+        as_json: Print one JSON document.
+    """
     from dmf.analysis.folds import folds_document
 
     documents: list[dict[str, Any]] = []
@@ -153,11 +169,11 @@ def run_folds(store: "RunStore", jobs: "Sequence[Job]", *, as_json: bool) -> Non
             documents.append(_trained(store, job))
             if job.stop.is_set():
                 break
-    summary = folds_document(documents)
+    summary = folds_document(documents, over)
     if as_json:
-        print_json({"folds": documents, "summary": summary})
+        print_json({over: documents, "summary": summary})
     else:
-        console.print(_folds(summary, jobs[0].config.task, len(jobs)))
+        console.print(_repeats(summary, jobs[0].config.task, len(jobs), over))
     is_well = _explain(documents)
     for job in jobs[len(documents) :]:
         console.print(f"Not begun. Train it with: dmf resume {job.experiment.id}", highlight=False)
@@ -169,7 +185,7 @@ def run_folds(store: "RunStore", jobs: "Sequence[Job]", *, as_json: bool) -> Non
 def _held(store: "RunStore", waiting: "deque[Job]") -> Iterator[None]:
     """Show that who holds what waits here is alive; what waits still at the end is stopped, so that it can be resumed.
 
-    Without that whoever looks would take the later folds for interrupted while the first one trains.
+    Without that whoever looks would take the later ones for interrupted while the first one trains.
     """
     from dmf.runs.sink import HEARTBEAT_SECONDS
 
@@ -181,7 +197,7 @@ def _held(store: "RunStore", waiting: "deque[Job]") -> Iterator[None]:
                 with suppress(StoreError):  # lost to another, or locked: its turn tells
                     store.heartbeat([run.id for run in job.runs], job.owner)
 
-    keeper = threading.Thread(target=beat, name="dmf-folds-keeper", daemon=True)
+    keeper = threading.Thread(target=beat, name="dmf-repeats-keeper", daemon=True)
     keeper.start()
     try:
         yield
@@ -299,12 +315,12 @@ def _results(document: dict[str, Any], task_name: str) -> Table:
     return table
 
 
-def _folds(summary: dict[str, Any], task_name: str, count: int) -> Table:
+def _repeats(summary: dict[str, Any], task_name: str, count: int, over: "Repeats") -> Table:
     from dmf.tasks import task_named
 
     task = task_named(task_name)
-    table = Table(title=f"{count} folds: mean ± standard deviation, each fold at its tested epoch")
-    for heading in ("run", "folds", "split", *(task.metric_info(name).title for name in task.columns)):
+    table = Table(title=f"{count} {over}: mean ± standard deviation, each at its tested epoch")
+    for heading in ("run", over, "split", *(task.metric_info(name).title for name in task.columns)):
         table.add_column(heading)
     for run in summary["runs"]:
         for split in ("validation", "test"):
@@ -312,7 +328,7 @@ def _folds(summary: dict[str, Any], task_name: str, count: int) -> Table:
             cells = [
                 f"{_number(value.get('mean'))} ± {_number(value.get('std'))}" if value else "–" for value in values
             ]
-            head = [escape(run["label"]), str(run["folds"])] if split == "validation" else ["", ""]
+            head = [escape(run["label"]), str(run[over])] if split == "validation" else ["", ""]
             table.add_row(*head, split, *cells)
     return table
 

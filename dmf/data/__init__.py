@@ -136,8 +136,8 @@ def build_dataset(config: DataConfig, seed: int = 0) -> Dataset:
     """The dataset a configuration names.
 
     Args:
-        config: Its ``dataset``, ``root`` and ``dataset_options`` are used.
-        seed: Seeds simulated images and the order of ``limit``.
+        config: Its ``dataset``, ``root``, ``dataset_options`` and ``split_seed`` are used.
+        seed: Seeds simulated images and the order of ``limit``, unless the split has a seed of its own.
 
     Raises:
         UnknownNameError: If no dataset has this name.
@@ -148,7 +148,7 @@ def build_dataset(config: DataConfig, seed: int = 0) -> Dataset:
     if root is not None:
         _refuse_impossible(root)
         refuse_outside(root)
-    dataset = DATASETS.build(config.dataset, root, seed, **config.dataset_options)
+    dataset = DATASETS.build(config.dataset, root, config.seed_beside(seed), **config.dataset_options)
     if root is not None and not dataset.needs_download:
         raise ConfigError(
             f"Dataset {config.dataset!r} is built in and reads no folder, got {config.root!r}. "

@@ -167,12 +167,13 @@ def split_cases(
         dataset: What the cases come from; pictures are read only to find duplicates, and only the first time.
         cases: Those that take part, as :func:`dmf.data.prepare.choose_cases` gives them.
         config: Its ``split``, ``folds``, ``fold`` (where it says none, the first) and ``duplicates`` are used.
-        seed: Same seed and cases, same split.
+        seed: Same seed and cases, same split; it has a seed of its own where ``split_seed`` says so.
         on_progress: Called with (cases hashed, cases in all); only while pictures are read.
 
     Raises:
         DataError: If there are too few cases or groups, or a picture cannot be loaded.
     """
+    seed = config.seed_beside(seed)
     together: Sequence[Sequence[int]] = ()
     if config.duplicates == "group":
         together = groups_of(find_duplicates(hash_cases(dataset, cases, on_progress=on_progress)))

@@ -56,6 +56,12 @@ def create_experiment(
         ConfigError: If something cannot work, or a plug-in is not loaded or has changed; nothing is stored then.
         StoreError: If the store refuses.
     """
+    if config.training.seeds:
+        raise ConfigError(
+            "An experiment is trained with one of its seeds: say which with seed, or make one of each configuration of "
+            "in_seeds().",
+            "seeds",
+        )
     if len(config.in_folds()) > 1:
         raise ConfigError(
             f"An experiment tests one of its {config.data.folds} folds: say which with fold, or make one of each "

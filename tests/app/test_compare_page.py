@@ -145,6 +145,19 @@ def test_seeds_are_taken_together_when_grouped_by_the_method(store: RunStore) ->
     assert "With 3 seeds only large differences can be shown." in table
 
 
+def test_seeds_are_taken_together_by_itself_and_everything_follows(store: RunStore) -> None:
+    ids = [id for seed in range(3) for id in record(store, "", seed=seed)]
+    test = page(",".join(ids))
+    assert f'<span title="{", ".join(ids[::2])}">Variance</span></td><td>3</td>' in said(test, "results")
+    assert "Over 3 seeds (0, 1, 2)" in said(test, "results").replace("\\", "")
+    assert said(test, "behaviour").count("<tr>") == 3  # a heading and two groups
+    (toggle,) = [toggle for toggle in test.toggle if toggle.label == "Seeds together"]
+    toggle.set_value(False).run()
+    assert said(test, "behaviour").count("<tr>") == 7
+    assert all(f"Variance · seed {seed}" in said(test, "results") for seed in range(3))
+    assert not [toggle for toggle in page(",".join(ids[:2])).toggle if toggle.label == "Seeds together"]
+
+
 def test_the_bootstrap_takes_the_place_of_the_t_test(store: RunStore) -> None:
     ids = [id for seed in range(2) for id in record(store, f"Race {seed}", seed=seed)]
     page(",".join(ids), by="Weighting method (fusion.weighting)", bootstrap="true", band="Min to max")
@@ -264,7 +277,7 @@ def test_chosen_runs_are_taken_away_as_they_were_recorded(store: RunStore) -> No
 
 def test_runs_are_named_by_what_differs_among_them(store: RunStore) -> None:
     ids = [*record(store), *record(store, seed=1)]
-    test = page(",".join(ids))
+    test = page(",".join(ids), repeats="false")
     names = [f"{method} · seed {seed}" for seed in (0, 1) for method in ("Variance", "MAD")]
     for key in ("differences", "results", "behaviour"):
         assert all(name in said(test, key) for name in names), key

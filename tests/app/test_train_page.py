@@ -122,9 +122,10 @@ def test_a_second_click_on_start_starts_nothing_more(store: RunStore) -> None:
         test.button(key="start-training").click().run()
         test.button(key="start-training").click().run()
         assert len(started) == 1
-        test.number_input(key="form-seed").set_value(1).run()
+        test.text_input(key="form-seeds").set_value("1, 2").run()
         test.button(key="start-training").click().run()
     assert len(started) == 2
+    assert [one.training.seed for config in started for one in config.in_turn()] == [0, 1, 2]
 
 
 def test_what_is_queued_says_what_it_waits_for(store: RunStore) -> None:

@@ -72,7 +72,7 @@ def test_a_training_outlives_edits_of_the_code_and_has_one_thread(
     assert store.run(run.id).owner == run.owner
     seen.until(lambda: threads.read_text().split() == ["dmf-train-cpu"], "one thread that trains")
     # What is started now waits for what trains: it is the same manager.
-    seen.start(None, Seed=1)
+    seen.start(None, Seeds=1)
     seen.until(lambda: seen.experiment != id, "the second experiment")
     seen.until(lambda: [experiment.id for experiment in store.queue()] == [id, seen.experiment], "the queue")
     seen.page.get_by_text("waiting for its turn").wait_for()

@@ -14,8 +14,8 @@ def states(store: RunStore) -> dict[str, RunState]:
 
 def test_start_in_two_tabs_makes_two_experiments_and_each_tab_steers_its_own(app_server, watched, store) -> None:
     left, right = watched(), watched()
-    first = left.start(app_server, **{"Seed": 1})
-    second = right.start(app_server, **{"Seed": 2})
+    first = left.start(app_server, **{"Seeds": 1})
+    second = right.start(app_server, **{"Seeds": 2})
     assert first != second
     left.wait_state("running")
     right.wait_state("queued")

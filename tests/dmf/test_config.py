@@ -13,6 +13,8 @@ from dmf.config import (
     RunConfig,
     TrainingConfig,
 )
+from dmf.config_text import experiment
+from dmf.errors import ConfigError
 from dmf.weighting import WEIGHTINGS, build_weighting
 
 EVERY: list[type[FrozenConfig]] = [DataConfig, ModelConfig, TrainingConfig, FusionConfig]
@@ -176,3 +178,48 @@ def test_a_folder_is_found_again_from_wherever(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert DataConfig(dataset="folder", root="x").absolute().root == str(tmp_path / "x")
     assert DataConfig().absolute().root is None
+
+
+def test_seeds_are_an_experiment_each_on_the_split_of_the_first() -> None:
+    config = experiment({"seeds": "3, 4"}, weightings=["mad"], name="mine")
+    assert config.training.seed == 3
+    seeded = config.in_turn()
+    assert [(one.name, one.training.seed, one.data.split_seed) for one in seeded] == [
+        ("mine, seed 3", 3, 3),
+        ("mine, seed 4", 4, 3),
+    ]
+    assert all(one.training.seeds == () and one.in_turn() == (one,) for one in seeded)
+    own = experiment({"seeds": "3,4", "split_seed": "0"}, weightings=["mad"]).in_turn()
+    assert [one.data.split_seed for one in own] == [0, 0]
+    folds = experiment({"seeds": "3,4", "folds": "3"}, weightings=["mad"], name="x" * 200).in_turn()
+    assert [(one.training.seed, one.data.fold) for one in folds] == [(s, f) for s in (3, 4) for f in (1, 2, 3)]
+    assert max(len(one.name) for one in folds) <= 200
+
+
+def test_a_single_one_of_the_seeds_is_the_seed() -> None:
+    config = experiment({"seeds": "7"}, weightings=["mad"])
+    assert config == experiment({"seed": "7"}, weightings=["mad"])
+    assert config.in_turn() == (config,)
+    assert config.data.seed_beside(7) == 7
+
+
+@pytest.mark.parametrize(
+    ("texts", "message", "field"),
+    [
+        ({"seeds": "1,1"}, "1 stands there twice", "seeds"),
+        ({"seeds": "1,2", "seed": "3"}, "3 is not the first of the seeds; say either", "seed"),
+        ({"seeds": "1,x"}, "valid integer", "seeds"),
+        ({"split_seed": "-1"}, "greater than or equal to 0", "split_seed"),
+    ],
+)
+def test_seeds_that_cannot_be_are_refused(texts: dict[str, str], message: str, field: str) -> None:
+    with pytest.raises(ConfigError, match=message) as refused:
+        experiment(texts, weightings=["mad"])
+    assert refused.value.field == field
+
+
+def test_what_repeats_need_changes_no_fingerprint_of_what_was_there() -> None:
+    config = experiment({"seed": "7"}, weightings=["mad"])
+    sections = {"data": config.data, "training": config.training}
+    written = {name: part.model_dump(mode="json", exclude_defaults=True) for name, part in sections.items()}
+    assert written == {"data": {}, "training": {"seed": 7}}

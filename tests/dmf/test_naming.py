@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dmf.naming import Named, names_of
+from dmf.naming import Named, names_of, names_of_groups, repeats_of
 
 
 def named(label: str, experiment: str = "", **changed: Any) -> Named:
@@ -79,3 +79,24 @@ def test_runs_of_the_same_settings_are_told_apart_by_their_experiments_else_coun
 
 def test_a_switch_is_not_a_number() -> None:
     assert names(named("mad", fusion__x=True), named("mad", fusion__x=1)) == ["mad · x True", "mad · x 1"]
+
+
+def test_repeats_differ_in_nothing_but_the_seed() -> None:
+    runs = {
+        "a": named("mad"),
+        "b": named("cov"),
+        "c": named("mad", training__seed=1),
+        "d": named("cov", training__seed=1, fusion__gamma=5.0),
+        "e": Named("mad", {"fusion.weighting": "mad", "training.seed": 2}),
+    }
+    complete = {id: run for id, run in runs.items() if id != "e"}
+    assert repeats_of(complete) == [("a", "c"), ("b",), ("d",)]
+    twice = {**complete, "f": named("mad", training__seed=1)}
+    assert repeats_of(twice) == [("a",), ("c",), ("f",), ("b",), ("d",)]
+    bare = {id: runs[id] for id in ("a", "c")} | {"e": runs["e"]}
+    assert repeats_of(bare) == [("a", "c", "e")]
+
+
+def test_a_group_is_named_as_its_runs_are_but_for_the_seed() -> None:
+    runs = {"a": named("mad"), "b": named("mad", training__seed=1), "c": named("mad", fusion__gamma=5.0)}
+    assert names_of_groups(runs, repeats_of(runs)) == {"mad · gamma 1.0": ("a", "b"), "mad · gamma 5.0": ("c",)}

@@ -52,7 +52,7 @@ def draw(runs: list[Any], groups: Groups | None = None, layout: str = "overlaid"
 
 
 def together(runs: list[Any]) -> Groups:
-    def band(curves: Any) -> Any:
+    def band(curves: Any, limits: Any) -> Any:
         x, y = curves[0]
         return types.SimpleNamespace(x=x, mean=y, low=y - 1, high=y + 1)
 
@@ -92,3 +92,31 @@ def test_only_a_name_that_somebody_gave_to_an_experiment_tells_runs_apart() -> N
     one.run.label = two.run.label = "mad"
     two.experiment = types.SimpleNamespace(name="phantom: mad", config={"name": ""})
     assert compared_charts.titles_of([one, two]) == {"a": "MAD · Race", "b": "MAD"}
+
+
+def test_runs_that_differ_in_nothing_but_the_seed_are_taken_together() -> None:
+    one, two, other = run("a"), run("b"), run("c")
+    for each, label in ((one, "mad"), (two, "mad"), (other, "cov")):
+        each.run.label = each.config["fusion.weighting"] = label
+    two.config["training.seed"] = 1
+    assert compared_charts.repeats([one, two, other]) == {"MAD": ("a", "b"), "CoV": ("c",)}
+    assert not compared_charts.repeats([one, other])
+
+
+@pytest.mark.parametrize(("column", "limits"), [("weight", (0, 1)), ("share", (0, 1)), ("loss", (-np.inf, np.inf))])
+def test_a_band_of_shares_is_told_what_shares_lie_between(
+    column: str, limits: tuple[float, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def band(curves: Any, limits: Any) -> Any:
+        asked.append(limits)
+        return types.SimpleNamespace(x=curves[0][0], mean=curves[0][1], low=curves[0][1], high=curves[0][1])
+
+    monkeypatch.setattr(compared_charts, "live_chart", lambda series, **about: None)
+    panel = next(name for name, panel in compared_charts.PANELS.items() if panel.column == column)
+    metric: Any = types.SimpleNamespace(name="any", title="Any", sentence="", range=None)
+    nothing: Any = ()
+    compared_charts.charts([run("a")], Look(panels=(panel,)), nothing, metric, Groups({"MAD": ("a",)}, band))
+    assert asked
+    assert set(asked) == {limits}

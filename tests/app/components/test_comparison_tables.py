@@ -105,7 +105,7 @@ def behaviour(**changes: object) -> SimpleNamespace:
 
 def test_behaviour_is_told_in_numbers() -> None:
     waits = behaviour(steps=0, dominant=None, first_taken=None)
-    table = behaviour_html({"MAD": behaviour(), "Waits": waits}, {"MAD": "r-1", "Waits": "r-2"})
+    table = behaviour_html({"MAD": behaviour(), "Waits": waits}, {"MAD": ["r-1"], "Waits": ["r-2"]})
     assert '<span title="r-1">MAD</span>' in table
     assert "<td>1,000</td><td>Dice 0.750</td><td>IoU 0.25 · Dice 0.75</td><td>0.500</td><td>0.01000</td>" in table
     assert "<td>step 42 (Dice)</td><td>IoU +0.50 · Dice –</td>" in table
@@ -120,8 +120,8 @@ def test_redundant_losses_are_named_once_for_all_runs_that_agree() -> None:
 
 
 def test_behaviour_has_a_row_per_run_and_loss() -> None:
-    frame = behaviour_frame({"MAD": behaviour()}, {"MAD": "r-1"})
-    assert frame["id"].tolist() == ["r-1", "r-1"]
+    frame = behaviour_frame({"MAD": behaviour()}, {"MAD": ["r-1", "r-2"]})
+    assert frame["id"].tolist() == ["r-1, r-2"] * 2
     assert frame["term"].tolist() == ["iou", "dice"]
     assert frame["mean_share"].tolist() == [0.25, 0.75]
     assert frame["is_dominant"].tolist() == [False, True]

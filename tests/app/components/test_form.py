@@ -13,7 +13,7 @@ from dmf.runs import RunStore
 MAIN = Path(__file__).parents[3] / "app" / "main.py"
 LABELS = (
     *("Dataset", "Loss terms", "Auxiliary loss", "Initial auxiliary weight γ₀", "Decay rate", "Epochs", "Batch size"),
-    *("Image size", "Seed", "Device", "Weighting method of run 1"),
+    *("Image size", "Seeds", "Device", "Weighting method of run 1"),
 )
 
 
@@ -30,7 +30,7 @@ def problems(test: AppTest) -> list[str]:
 
 def test_the_form_has_its_labels(store: RunStore) -> None:
     test = page()
-    widgets = (*test.sidebar.selectbox, *test.sidebar.multiselect, *test.sidebar.number_input)
+    widgets = (*test.sidebar.selectbox, *test.sidebar.multiselect, *test.sidebar.number_input, *test.sidebar.text_input)
     assert set(LABELS) <= {widget.label for widget in widgets}
     assert list(test.selectbox(key="form-auxiliary").options) == ["None", "Tversky", "Focal", "CB-Dice"]
     assert test.sidebar.button[-1].label == "Start training"
@@ -46,6 +46,8 @@ def test_every_field_of_the_configuration_has_a_widget(store: RunStore) -> None:
             continue  # no network that comes with the program has any
         elif name == "weighting":
             assert "form-run-1-weighting" in keys
+        elif name == "seed":
+            assert "form-seeds" in keys  # one field for one and for several
         else:
             assert f"form-{name}" in keys, name
 

@@ -46,7 +46,7 @@ def test_the_form_opens_with_what_was_carried_and_keeps_the_rest() -> None:
     assert test.number_input(key="form-image_size").value == 64
     assert test.selectbox(key="form-fit").value == "pad"
     assert test.selectbox(key="form-duplicates").value == "group"
-    assert test.number_input(key="form-seed").value == 4
+    assert test.text_input(key="form-seeds").value == "4"
     assert test.text_input(key="form-root").value == ""
     assert test.number_input(key="form-epochs").value == 3
     assert test.number_input(key="form-phantom-images").value == 256  # its own options, hence its default

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dmf.analysis.behaviour import weight_behaviour
+from dmf.analysis.behaviour import mean_behaviour, weight_behaviour
 from dmf.runs import Telemetry
 from dmf.tasks import Segmentation
 
@@ -155,3 +155,31 @@ def test_telemetry_without_a_term_is_refused():
     telemetry, _ = recorded(LOSSES, WEIGHTS)
     with pytest.raises(ValueError, match="`telemetry` has no column 'loss_iou'; read the run with all its columns"):
         weight_behaviour(telemetry, ["ce", "iou"])
+
+
+def test_of_several_runs_every_number_is_the_mean_over_them():
+    one = weight_behaviour(*recorded(LOSSES, WEIGHTS, first=10))
+    other = weight_behaviour(*recorded(LOSSES, {"ce": [0.25] * 4, "dice": [0.75] * 4}))
+    both = mean_behaviour([one, other])
+    assert both.mean_shares.tolist() == [0.40625, 0.59375]  # (0.5625 + 0.25) / 2 and (0.4375 + 0.75) / 2
+    assert (both.steps, both.dominant, both.dominance) == (8, "dice", 0.59375)
+    assert both.mean_entropy == pytest.approx((one.mean_entropy + other.mean_entropy) / 2)
+    assert both.restlessness == pytest.approx(one.restlessness / 2)  # weights that stand still have none
+    assert (both.first_taken, both.taken_by) == (one.first_taken, one.taken_by) == (13, "ce")
+    np.testing.assert_array_equal(both.loss_correlation, one.loss_correlation)  # the other has none
+    assert mean_behaviour([one]) is one
+
+
+def test_losses_are_redundant_over_runs_where_they_are_so_in_each():
+    together = {"a": np.arange(9.0), "b": np.arange(9.0)}
+    apart = {"a": np.arange(9.0), "b": -np.arange(9.0)}
+    shares = dict.fromkeys(together, np.ones(9))
+    one, other = (weight_behaviour(*recorded(losses, shares)) for losses in (together, apart))
+    assert [pair.terms for pair in mean_behaviour([one, one]).redundant] == [("a", "b")]
+    assert not mean_behaviour([one, other]).redundant
+
+
+def test_runs_of_other_losses_have_no_mean():
+    one, other = (weight_behaviour(*recorded({term: [1, 2]}, {term: [1, 1]})) for term in ("ce", "iou"))
+    with pytest.raises(ValueError, match="of at least one run, and of the same losses"):
+        mean_behaviour([one, other])

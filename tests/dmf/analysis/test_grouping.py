@@ -168,3 +168,15 @@ def test_without_runs_or_points_there_is_nothing_to_draw(spread):
 def test_what_has_no_band_is_refused(values, spread, message):
     with pytest.raises(ValueError, match=message):
         band(X, values, spread)
+
+
+def test_a_band_of_shares_stays_between_the_limits_unless_a_value_does_not():
+    values = np.array([[0.0, 0.5], [1.0, 0.6]])
+    free, held = band(np.array([0.0, 1.0]), values), band(np.array([0.0, 1.0]), values, limits=(0, 1))
+    assert free.low[0] < 0
+    assert free.high[0] > 1
+    assert (held.low[0], held.high[0]) == (0, 1)
+    assert (held.low[1], held.high[1]) == (free.low[1] if free.low[1] > 0 else 0, min(1, free.high[1]))
+    beyond = band(np.array([0.0]), np.array([[-0.5], [1.0]]), limits=(0, 1))
+    assert beyond.low[0] < -0.5
+    assert beyond.high[0] == 1

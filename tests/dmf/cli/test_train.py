@@ -85,6 +85,24 @@ def test_folds_are_experiments_of_their_own_told_as_one(dmf, tiny_options, store
     assert "3 folds: mean ± standard deviation" in dmf("train", *options).err
 
 
+def test_seeds_are_repeats_on_one_split_told_as_one(dmf, tiny_options, store):
+    options = (*tiny_options, "--epochs", 1, "--weighting", "mad", "--name", "mine")
+    told = dmf("train", *options, "--seeds", "0,1", "--json").json()
+    experiments = [store.experiment(document["experiment"]) for document in told["seeds"]]
+    assert [experiment.name for experiment in experiments] == ["mine, seed 0", "mine, seed 1"]
+    assert [experiment.config["training"]["seed"] for experiment in experiments] == [0, 1]
+    first, second = (store.case_scores(experiment.runs[0].id, "test")[0] for experiment in experiments)
+    assert first.cases == second.cases
+    (run,) = told["summary"]["runs"]
+    assert (run["label"], run["seeds"]) == ("mad", 2)
+    losses = [store.telemetry(experiment.runs[0].id).values for experiment in experiments]
+    assert not np.array_equal(*losses)  # another network and other batches
+    # The first of them is what its seed alone gives, and people get a table.
+    alone = dmf("train", *options, "--seed", 0, "--json").json()
+    assert alone["runs"][0]["test"] == told["seeds"][0]["runs"][0]["test"]
+    assert "2 seeds: mean ± standard deviation" in dmf("train", *options, "--seeds", "0,1").err
+
+
 def test_of_folds_that_are_stopped_those_not_begun_are_named_and_free(dmf, tiny_options, store, monkeypatch):
     own, told = jobs.Job.train, []
 
