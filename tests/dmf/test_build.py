@@ -115,6 +115,8 @@ def test_a_decay_per_epoch_becomes_steps():
 
 # Other valid values of every field that is no number; numbers move by a little.
 OTHERS = {
+    "split_seed": 3,
+    "seeds": (1, 2),
     "folds": 5,
     "fold": 1,
     "oversample": "class",
