@@ -87,6 +87,29 @@ def test_order_and_labels_choose_the_images(store: RunStore, race: list[str]) ->
     assert "4 in all" not in said(test)  # labels narrow what "all" is
 
 
+def test_images_follow_each_other_in_the_order_of_the_grid(store: RunStore, race: list[str]) -> None:
+    (scores,) = store.case_scores(race[0], "test")
+    names = sorted(scores.cases)
+    test = page(race[0], order="Name", case=names[0])
+    for place, name in enumerate(names):
+        assert f"#### {name}".replace("-", "\\-") in said(test)
+        assert f"{place + 1} of 4" in said(test)
+        assert test.button(key="case-step-1").disabled == (place == 0)
+        assert test.button(key="case-step1").disabled == (place == 3)
+        if place < 3:
+            test.button(key="case-step1").click().run()
+    test.button(key="case-step-1").click().run()
+    assert test.query_params["case"] == names[2]
+    test.selectbox(key="order").set_value("Dice, worst first").run()
+    assert f"#### {names[2]}".replace("-", "\\-") in said(test)  # another order, the same image
+
+
+def test_a_contact_sheet_begins_with_the_first_images_of_the_grid(store: RunStore, race: list[str]) -> None:
+    (scores,) = store.case_scores(race[0], "test")
+    test = page(race[0], TABS[2], order="Name")
+    assert test.multiselect(key="sheet-cases").value == sorted(scores.cases)
+
+
 def test_a_range_of_scores_without_an_image_says_what_to_do(store: RunStore, race: list[str]) -> None:
     test = page(race[0])
     test.slider(key="range-dice").set_value((0.99, 1.0)).run()

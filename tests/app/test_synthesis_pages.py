@@ -110,6 +110,11 @@ def test_inspect_is_worst_first_and_shows_a_case_in_every_way(
     assert {f"{name}, worst first" for name in ("PSNR", "SSIM", "RMSE", "MAE", "NMSE")} <= set(orders)
     test.selectbox(key="order").set_value("RMSE, worst first").run()
     assert not test.exception
+    there = test.query_params.get("case", worst)
+    forward = test.button(key="case-step1")
+    (test.button(key="case-step-1") if forward.disabled else forward).click().run()
+    assert not test.exception
+    assert test.query_params["case"] != there
 
 
 def test_runs_of_two_tasks_stand_beside_each_other_by_their_own_scores(
@@ -132,8 +137,8 @@ def test_runs_of_two_tasks_stand_beside_each_other_by_their_own_scores(
     plain = said(test).replace("\\", "")
     assert "Fixed is of the task Image synthesis, which has no such score." in plain
     (note,) = [caption.value for caption in test.caption if "Mean ± standard deviation" in caption.value]
-    assert "cov, fixed" not in note  # nothing is said of absent classes where there are no classes
-    assert "mad" in note
+    assert "CoV" not in note  # nothing is said of absent classes where there are no classes
+    assert "MAD" in note
     scores = next(table.value for table in test.get("html") if 'aria-label="Results"' in table.value)
     assert "PSNR" in scores
     assert "CB-Dice" in scores

@@ -84,6 +84,13 @@ def test_worst_images_come_first_and_a_click_shows_one_large(watch: Any, page: A
     title = page.locator(".case-viewer figure .head").nth(2).inner_text()
     same = pytest.approx(shown, abs=6e-4)
     watch.until(lambda: scores(page).get(title, {}).get("dice") == same, "the same Dice")
+    # The arrow keys lead on in the order of the grid.
+    order = cells.evaluate_all("all => all.map(cell => cell.dataset.case)")
+    for key, place in (("ArrowRight", 5), ("ArrowLeft", 4)):
+        viewer(page).locator("canvas").first.press(key)
+        watch.until(lambda place=place: shown_case(page) == order[place], f"image {place} by key")
+    page.get_by_role("button", name="Next image ▶", exact=True).click()
+    watch.until(lambda: shown_case(page) == order[5], "the next image by button")
 
 
 def test_the_threshold_changes_masks_and_scores_at_once(
@@ -160,7 +167,18 @@ def test_looks_change_what_is_drawn_and_a_picture_is_saved(watch: Any, page: Any
         view.get_by_role("button", name=name, exact=True).click()
         watch.until(lambda word=word: view.get_attribute("data-display") == word, name)
         watch.until(is_new, f"another picture, {name}")
+        outlines = view.locator("canvas").last.evaluate("c => c.toDataURL()")
+        seen.add(outlines)
+    before = scores(page)
+    for label, value in (("Window", "0.4"), ("Level", "0.3")):
+        view.get_by_label(label, exact=True).fill(value)
+        watch.until(is_new, f"another picture, {label}")
         seen.add(view.locator("canvas").last.evaluate("c => c.toDataURL()"))
+    assert scores(page) == before
+    for label in ("Window", "Level"):
+        view.get_by_text(label, exact=True).dblclick()
+    first = view.locator("canvas").last
+    watch.until(lambda: first.evaluate("c => c.toDataURL()") == outlines, "the grey values as they are")
     with page.expect_download() as saved:
         view.get_by_role("button", name="Save PNG").click()
     assert saved.value.path().read_bytes().startswith(b"\x89PNG")

@@ -83,7 +83,7 @@ def browse(
     *,
     picture: Callable[[str, str], str],
     look: BrowsingLook,
-) -> None:
+) -> list[str]:
     """The choices, the histogram and the grid.
 
     Args:
@@ -94,6 +94,9 @@ def browse(
         choose: Takes another one.
         picture: Gives the small picture, a data URL, of a run and a case.
         look: What the task says of the table.
+
+    Returns:
+        All cases that are left by the choices, in the order of the grid.
     """
     orders = {**look.orders, **COMMON}
     run, order, table = _choices(table, titles, orders)
@@ -108,7 +111,7 @@ def browse(
     rows = shown.iloc[page * PAGE : (page + 1) * PAGE]
     if not count:
         st.caption("No image is left. Widen the range of scores, or choose more labels.")
-        return
+        return []
     start = len(_common_start(table["case"]))
     cells = [
         Cell(
@@ -121,6 +124,12 @@ def browse(
         for row in rows.itertuples(index=False)
     ]
     case_grid(cells, chosen, choose, key="case-grid")
+    return list(shown["case"])
+
+
+def show_page_of(place: int) -> None:
+    """Have the grid show the case that is at a place of its order, from 0."""
+    st.session_state["grid-page"] = place // PAGE
 
 
 def _score(value: float, about: Score) -> str:

@@ -1,7 +1,7 @@
 """One image large, and the numbers of each run about it."""
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -23,12 +23,13 @@ COLUMNS = {
 }
 
 
-def look(view: CaseView, titles: Mapping[str, str]) -> Settled:
+def look(view: CaseView, titles: Mapping[str, str], step: Callable[[int], None]) -> Settled:
     """The case in the viewer.
 
     Args:
         view: A case with what is predicted there, as ``access.view_case`` gives it.
         titles: Run to its title.
+        step: Called with -1 or 1 where the reader asks the viewer for the image before or after this one.
 
     Returns:
         What the reader has settled on.
@@ -58,6 +59,7 @@ def look(view: CaseView, titles: Mapping[str, str]) -> Settled:
         absent=view.absent,
         image_note=f"{width} × {height} pixels{spacing}",
         truth_note="as the dataset has it",
+        on_step=step,
     )
 
 

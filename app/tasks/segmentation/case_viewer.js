@@ -11,6 +11,7 @@ import {
   css,
   fromLabels,
   GREY,
+  greyTable,
   HEAT,
   heatColor,
   outlineOf,
@@ -46,6 +47,7 @@ class Viewer {
     this.threshold = 0.5;
     this.classIndex = -1; // -1: any of the classes
     this.split = 0.5;
+    this.grey = { window: 1, level: 0.5 }; // share of all grey values that is shown, and their middle
     this.sides = ["truth", ""];
     this.view = { scale: 1, x: 0, y: 0 };
     this.pointers = new Map();
@@ -72,6 +74,15 @@ class Viewer {
     this.opacityInput = this.slider(bar, "Opacity", "How strongly colours cover the image.", 0, 1, 0.05, (value) => {
       this.opacity = value;
       this.refresh();
+    });
+    this.greyInputs = [
+      ["window", "Window", "How much of all grey values is shown, from black to white: less is more contrast.", 0.05],
+      ["level", "Level", "The grey value in the middle of the window: lower is brighter.", 0],
+    ].map(([name, label, title, least]) =>
+      this.slider(bar, label, `${title} Double click: as it is.`, least, 1, 0.01, (value) => this.setGrey(name, value))
+    );
+    this.greyInputs.forEach(({ field }, i) => {
+      field.ondblclick = () => this.setGrey(["window", "level"][i], [1, 0.5][i]);
     });
     this.thresholdInput = this.slider(
       bar,
@@ -177,8 +188,9 @@ class Viewer {
     input.value = chosen;
   }
 
-  update(message, setStateValue) {
+  update(message, setStateValue, setTriggerValue) {
     this.setStateValue = setStateValue;
+    this.setTriggerValue = setTriggerValue;
     const isFirst = !this.config;
     const before = this.config?.case;
     this.config = unpack(message);
@@ -191,14 +203,7 @@ class Viewer {
     if (config.case !== before) this.view = { scale: 1, x: 0, y: 0 };
     if (this.classIndex >= config.classes.length) this.classIndex = -1;
     if (config.classes.length < 2) this.classIndex = 0;
-    const { width, height, channels, column } = config.image;
-    const pixels = config.columns[column];
-    this.picture = canvasOf(width, height, (data) => {
-      for (let i = 0; i < width * height; i += 1) {
-        for (let c = 0; c < 3; c += 1) data[4 * i + c] = pixels[channels === 3 ? 3 * i + c : i];
-        data[4 * i + 3] = 255;
-      }
-    });
+    this.paintPicture();
     this.everything = [IMAGE, ...(config.truth === null ? [] : [TRUTH]), ...config.panels];
     const known = new Set(this.everything.map(({ id }) => id));
     if (!known.has(this.sides[0])) this.sides[0] = this.everything[0].id;
@@ -227,6 +232,24 @@ class Viewer {
       : Math.min(this.epochAt, epochs.length - 1);
     if (this.time.hidden) this.setPlaying(false);
     this.rebuild();
+  }
+
+  paintPicture() {
+    const { width, height, channels, column } = this.config.image;
+    const pixels = this.config.columns[column];
+    const shown = greyTable(this.grey);
+    this.picture = canvasOf(width, height, (data) => {
+      for (let i = 0; i < width * height; i += 1) {
+        for (let c = 0; c < 3; c += 1) data[4 * i + c] = shown[pixels[channels === 3 ? 3 * i + c : i]];
+        data[4 * i + 3] = 255;
+      }
+    });
+  }
+
+  setGrey(name, value) {
+    this.grey[name] = value;
+    this.paintPicture();
+    this.refresh();
   }
 
   // What Python measures as well: threshold and class, once a reader has settled on them.
@@ -360,6 +383,11 @@ class Viewer {
     this.opacityInput.input.value = this.opacity;
     this.opacityInput.value.textContent = `${Math.round(100 * this.opacity)} %`;
     this.opacityInput.field.hidden = this.display === "outline";
+    this.greyInputs.forEach(({ input, value }, i) => {
+      const share = this.grey[["window", "level"][i]];
+      input.value = share;
+      value.textContent = `${Math.round(100 * share)} %`;
+    });
     this.thresholdInput.input.value = this.threshold;
     this.thresholdInput.value.textContent = this.threshold.toFixed(2);
     this.epochInput.input.value = this.epochAt;
@@ -624,7 +652,9 @@ class Viewer {
 
   onKey(event) {
     const moves = { ArrowLeft: [0.1, 0], ArrowRight: [-0.1, 0], ArrowUp: [0, 0.1], ArrowDown: [0, -0.1] };
+    const steps = { ArrowLeft: -1, ArrowRight: 1 };
     if (event.key in moves && this.view.scale > 1) this.shift(...moves[event.key]);
+    else if (event.key in steps && this.config.steps) this.setTriggerValue("step", steps[event.key]);
     else if (event.key === "+" || event.key === "=") this.zoom(1.5);
     else if (event.key === "-") this.zoom(1 / 1.5);
     else if (event.key === "Escape" || event.key === "0") this.reset();
@@ -696,13 +726,13 @@ class Viewer {
   }
 }
 
-startEngine("dmfCaseViewer", ({ data, parentElement, setStateValue }) => {
+startEngine("dmfCaseViewer", ({ data, parentElement, setStateValue, setTriggerValue }) => {
   const root = parentElement.querySelector(".case-viewer");
   if (!root || !data) return undefined;
   adopt(parentElement, sheet);
   if (!viewers.has(root)) viewers.set(root, new Viewer(root));
   const viewer = viewers.get(root);
-  viewer.update(data, setStateValue);
+  viewer.update(data, setStateValue, setTriggerValue);
   return whenGone(root, () => viewer.destroy());
 });
 

@@ -5,7 +5,7 @@ server. Two elements are mounted: the engine (our script), once per page, and th
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,7 +24,7 @@ Window = tuple[float, float, float, float]
 Display = Literal["outline", "filled", "errors", "heat"]
 
 _HERE = Path(__file__).parent
-_SETTLED = "settled"
+_SETTLED, _STEP = "settled", "step"
 ANY_CLASS = -1
 
 
@@ -89,10 +89,12 @@ def case_viewer(
     image_note: str = "",
     truth_note: str = "",
     display: Display = "outline",
+    on_step: Callable[[int], None] | None = None,
 ) -> Settled:
     """Show the case; a page that calls it again with another case keeps threshold, look and layout.
 
-    Wheel and drag zoom and shift all panels together, double click shows the whole image.
+    Wheel and drag zoom and shift all panels together, double click shows the whole image. Window and level change how
+    its grey values are shown, not what is scored.
 
     Args:
         case: Its name.
@@ -105,6 +107,7 @@ def case_viewer(
         image_note: A few words below the image.
         truth_note: A few words below the truth.
         display: How predictions are drawn at first.
+        on_step: Called with -1 or 1 where the arrow keys ask for the case before or after this one.
 
     Returns:
         Threshold and class that the reader has settled on, for what Python measures beside it.
@@ -122,6 +125,7 @@ def case_viewer(
         "imageNote": image_note,
         "truthNote": truth_note,
         "display": display,
+        "steps": on_step is not None,
         "threshold": kept.threshold,
         "classIndex": kept.class_index,
         "colors": {
@@ -130,8 +134,18 @@ def case_viewer(
             "missed": OVERLAY_COLORS["false negative"],
         },
     }
+
+    def stepped() -> None:
+        by = (st.session_state.get(key) or {}).get(_STEP)
+        if on_step is not None and by in (-1, 1):
+            on_step(by)
+
     result = _components()[1](
-        key=key, data=pack(header, image, truth, panels), height="content", on_settled_change=_rerun_only
+        key=key,
+        data=pack(header, image, truth, panels),
+        height="content",
+        on_settled_change=_rerun_only,
+        on_step_change=stepped,
     )
     return settled(result.get(_SETTLED))
 

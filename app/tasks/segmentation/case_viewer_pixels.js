@@ -29,6 +29,12 @@ export function canvasOf(width, height, fill) {
   return canvas;
 }
 
+// What of 0..255 each grey value is shown as: black and white at the ends of the window around the level, both as shares.
+export function greyTable({ window, level }) {
+  const low = 255 * (level - window / 2);
+  return Uint8ClampedArray.from({ length: 256 }, (_, value) => (255 * (value - low)) / (255 * window));
+}
+
 // The line around all cells of a mask, along the edges of its pixels.
 export function outlineOf(mask, { width, height }) {
   const path = new Path2D();

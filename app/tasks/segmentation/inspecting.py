@@ -6,7 +6,7 @@ from functools import partial
 import streamlit as st
 
 from app import access, state
-from app.components.inspect import browsing, stored
+from app.components.inspect import browsing, stepping, stored
 from app.components.inspect.choices import split_and_network
 from app.components.page_style import plain, shown_or_told, warn
 from app.tasks.segmentation import access as segmentation
@@ -49,22 +49,25 @@ def inspect(chosen: Sequence[InspectedRun], titles: Mapping[str, str]) -> None:
 
     st.markdown("#### All images", help="Click one to see it large.")
     with st.container(key="browse"):
-        browsing.browse(table, titles, case, state.choose_case, picture=picture, look=LOOK)
-    shown_or_told(partial(show_case, runs, titles, case, which))
-    show_more(runs, titles, list(dict.fromkeys(table.sort_values(["dice", "case"])["case"])), which)
+        order = browsing.browse(table, titles, case, state.choose_case, picture=picture, look=LOOK)
+    shown_or_told(partial(show_case, runs, titles, case, which, order))
+    others = table.sort_values(["dice", "case"])["case"]
+    show_more(runs, titles, list(dict.fromkeys([*order, *others])), which)
 
 
-def show_case(runs: Sequence[SegmentedRun], titles: Mapping[str, str], case: str, which: Which) -> None:
+def show_case(
+    runs: Sequence[SegmentedRun], titles: Mapping[str, str], case: str, which: Which, order: Sequence[str]
+) -> None:
     view = segmentation.view_case(runs, case, which, compute=True)
     name = plain(case if view.label in case else f"{case} ({view.label})")
-    with st.container(key="case-heading"):
-        st.markdown(f"#### {name}", help="What each run predicts on this image, drawn and scored by your browser.")
+    about = "What each run predicts on this image, drawn and scored by your browser."
+    stepping.heading(name, about, order, case, state.choose_case)
     if view.note:
         warn(view.note)
     if view.image is None:
         return
     with st.container(key="one-case"):
-        settled = case_detail.look(view, titles)
+        settled = case_detail.look(view, titles, lambda by: stepping.step_to(order, case, by, state.choose_case))
         rows = segmentation.case_numbers(runs, view, titles, settled.threshold)
         if len(rows):
             case_detail.numbers(rows, settled, view.classes)

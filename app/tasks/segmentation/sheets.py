@@ -15,7 +15,7 @@ def sheets(cases: Sequence[str], titles: Mapping[str, str], make: Callable[[list
     """The choice, a preview, and the sheet as PNG and PDF.
 
     Args:
-        cases: Images to choose from, worst first.
+        cases: Images to choose from, in the order in which they are offered and stand on the sheet at first.
         titles: Run to its title.
         make: Gives the sheet of some cases as ``png`` or ``pdf``.
     """

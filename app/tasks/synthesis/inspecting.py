@@ -10,7 +10,7 @@ import streamlit as st
 
 from app import access, state
 from app.charts.overlay import encode
-from app.components.inspect import browsing, stored
+from app.components.inspect import browsing, stepping, stored
 from app.components.inspect.choices import chosen_split
 from app.components.page_style import plain, shown_or_told, warn
 from app.tasks.synthesis import access as synthesis
@@ -45,8 +45,8 @@ def inspect(runs: Sequence[InspectedRun], titles: Mapping[str, str]) -> None:
     st.markdown("#### All images", help="Click one to see it large.")
     with st.container(key="browse"):
         picture = partial(small, by_id)
-        browsing.browse(table, titles, case, state.choose_case, picture=picture, look=look(table))
-    shown_or_told(partial(show_case, runs, titles, case, table[table["case"] == case]))
+        order = browsing.browse(table, titles, case, state.choose_case, picture=picture, look=look(table))
+    shown_or_told(partial(show_case, runs, titles, case, table[table["case"] == case], order))
     with st.expander("Storage", key="inspect-storage"):
         stored.stored(titles, access.stored_megabytes(runs), access.kept_limits(runs))
 
@@ -60,11 +60,13 @@ def small(runs: Mapping[str, InspectedRun], run: str, case: str) -> str:
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
-def show_case(runs: Sequence[InspectedRun], titles: Mapping[str, str], case: str, rows: pd.DataFrame) -> None:
+def show_case(
+    runs: Sequence[InspectedRun], titles: Mapping[str, str], case: str, rows: pd.DataFrame, order: Sequence[str]
+) -> None:
     view = synthesis.view_case(runs, case)
     name = plain(case if not view.label or view.label in case else f"{case} ({view.label})")
-    with st.container(key="case-heading"):
-        st.markdown(f"#### {name}", help="As the networks see it, and as the best network of each run makes it.")
+    about = "As the networks see it, and as the best network of each run makes it."
+    stepping.heading(name, about, order, case, state.choose_case)
     if view.note:
         warn(view.note)
     case_detail.notes(view, titles)

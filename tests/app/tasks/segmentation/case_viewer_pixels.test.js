@@ -5,6 +5,7 @@ import {
   chosenClasses,
   count,
   fromLabels,
+  greyTable,
   heatColor,
   predicted,
   score,
@@ -77,4 +78,14 @@ test("heat goes from dark to bright", () => {
   assert.deepEqual(heatColor(0), [0, 0, 4]);
   assert.deepEqual(heatColor(1), [252, 255, 164]);
   assert.deepEqual(heatColor(0.1), [33, 5, 54], "half way between the first two");
+});
+
+test("grey values are shown from the lower end of the window to its upper end", () => {
+  const whole = greyTable({ window: 1, level: 0.5 });
+  assert.deepEqual([...whole], [...Array(256).keys()]);
+  // The lower half of 0..255: 63.75 lies in its middle, what is beyond is white.
+  const lower = greyTable({ window: 0.5, level: 0.25 });
+  assert.deepEqual([0, 64, 127, 128, 255].map((value) => lower[value]), [0, 128, 254, 255, 255]);
+  const upper = greyTable({ window: 0.5, level: 0.75 });
+  assert.deepEqual([0, 127, 191, 255].map((value) => upper[value]), [0, 0, 127, 255]);
 });
