@@ -62,7 +62,8 @@ test-scale: $(VENV)/ready
 	$(BIN)/python -c 'import sys; print(*(p for p in sys.path if p.endswith("site-packages")), sep="\n")' \
 	  > $$(echo build/scale-venv/lib/python3*/site-packages)/ours.pth
 	$(BIN)/python -m pip --python build/scale-venv/bin/python install -r tests/dmf/studies/scale/requirements.txt
-	PYTHONPATH=. build/scale-venv/bin/python -m pytest -W ignore -n 0 tests/dmf/studies/scale tests/dmf/runs/test_studies.py
+	PYTHONPATH=. build/scale-venv/bin/python -m pytest -W ignore -n 0 -k 'cluster or postgresql or server_away' \
+	  tests/dmf/studies/scale tests/dmf/runs tests/dmf/jobs/test_server_away.py
 
 screenshots: $(VENV)/ready
 	$(BIN)/python -m pytest -q tests/browser/screenshots.py
