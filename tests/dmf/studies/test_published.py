@@ -1,5 +1,8 @@
 """Published figures: read, and checked for what no images can have."""
 
+import csv
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -80,3 +83,21 @@ def test_no_images_have_a_mean_f1_or_dice_above_the_harmonic_mean_of_the_means()
     assert "busi, none/mad: a mean f1 of 0.75 is printed beside a mean precision of 0.7 and recall of 0.8" in first
     assert "busi, none/fixed: a mean dice of 0.76" in second
     assert "at most 0.7467" in second
+
+
+def test_iou_and_dice_under_each_others_name_are_told_and_possible_once_exchanged():
+    swapped = {("lits", "none", "fixed"): {"dice": Figure(0.70, None, 0.005), "iou": Figure(0.82, None, 0.005)}}
+    (sentence,) = impossible(Published(swapped))
+    assert "a mean IoU of 0.82 is printed beside a mean Dice of 0.7" in sentence
+    exchanged = {key: {"dice": row["iou"], "iou": row["dice"]} for key, row in swapped.items()}
+    assert impossible(Published(exchanged)) == []
+
+
+def test_every_claim_of_the_article_on_class_imbalance_has_what_holds_and_why():
+    file = Path(__file__).parents[3] / "docs" / "results" / "imbalance-article.csv"
+    lines = file.read_text(encoding="utf-8").splitlines()
+    assert "Cui, Li, Yang, Liu, Yan" in lines[0]
+    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+    assert list(rows[0]) == ["place", "printed", "what holds", "why"]
+    assert all(value and value.strip() for row in rows for value in row.values())
+    assert {"eq. (13) and (14)", "tables"} <= {row["place"] for row in rows}
