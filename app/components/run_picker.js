@@ -1,9 +1,10 @@
 // Search, order, page and choice live here; Python hears of the choice only.
 
 import { button, element } from "./browser/dom.js";
-import { fitting, isNumber, shown, sorted, turned, wordsOf } from "./browser/run_rows.js";
+import { fitting, isNumber, shown, sorted, turned, withAll, wordsOf } from "./browser/run_rows.js";
 
 const PAGE = 12;
+const HIDDEN = "dmf-run-columns-hidden"; // in this browser: columns that are not shown
 const pickers = new WeakMap();
 
 class Picker {
@@ -13,10 +14,14 @@ class Picker {
     this.page = 0;
     this.sent = []; // choices on their way, which come back with later messages
     this.chosen = [];
+    this.hidden = null; // names of columns, once they are known
+    this.races = new Map(); // runs by the id of their experiment
+    this.menuOf = "";
     const tools = element("div", "tools");
     this.search = element("input");
     this.search.type = "search";
-    this.search.placeholder = "Search runs: every word must occur";
+    this.search.placeholder = "Search runs: words, or method:mad seed:0";
+    this.search.title = "Every word must occur; field:value looks in one column, experiment:name in the experiments.";
     this.search.setAttribute("aria-label", "Search runs");
     this.search.oninput = () => this.turn(0);
     this.only = button("Show chosen only", "", () => {
@@ -24,10 +29,17 @@ class Picker {
       this.turn(0);
     });
     this.only.setAttribute("aria-pressed", "false");
+    this.all = button("Choose all found", "All runs that the search finds, as far as there is room.", () => {
+      this.choose(withAll(this.chosen, this.unchosen(), this.most));
+    });
     this.none = button("Choose none", "", () => this.choose([]));
+    this.menu = element("details", "columns");
+    this.menu.append(element("summary", "", "Columns"));
+    this.boxes = element("div");
+    this.menu.append(this.boxes);
     this.count = element("span", "muted");
     this.count.setAttribute("aria-live", "polite");
-    tools.append(this.search, this.only, this.none, this.count);
+    tools.append(this.search, this.only, this.all, this.none, this.menu, this.count);
     const wide = element("div", "wide");
     this.table = element("table");
     this.head = element("thead");
@@ -45,12 +57,14 @@ class Picker {
   update({ columns, rows, chosen, most }, setStateValue) {
     this.setStateValue = setStateValue;
     this.columns = columns;
+    this.hidden ??= hiddenColumns(columns);
     this.most = most;
     if (rows !== this.text) {
       this.text = rows;
-      this.rows = JSON.parse(rows).map(([id, experiment, ...values]) => {
-        return { id, experiment, values, words: wordsOf(id, experiment, columns, values) };
+      this.rows = JSON.parse(rows).map(([id, race, experiment, ...values]) => {
+        return { id, race, experiment, values, words: wordsOf(id, experiment, columns, values) };
       });
+      this.races = Map.groupBy(this.rows, ({ race }) => race);
     }
     const text = JSON.stringify(chosen);
     const place = this.sent.indexOf(text);
@@ -74,8 +88,15 @@ class Picker {
 
   found() {
     const only = this.only.getAttribute("aria-pressed") === "true";
-    const found = fitting(this.rows, this.search.value).filter((row) => !only || this.chosen.includes(row.id));
+    const found = fitting(this.rows, this.search.value, this.columns).filter((row) =>
+      !only || this.chosen.includes(row.id)
+    );
     return this.order ? sorted(found, ...this.order) : found;
+  }
+
+  // Ids of what is found and not chosen.
+  unchosen() {
+    return this.found().map(({ id }) => id).filter((id) => !this.chosen.includes(id));
   }
 
   show() {
@@ -85,6 +106,7 @@ class Picker {
     const first = this.page * PAGE;
     this.count.textContent = `${this.chosen.length} of at most ${this.most} chosen`;
     this.none.disabled = !this.chosen.length;
+    this.all.disabled = !this.unchosen().length || this.chosen.length >= this.most;
     this.where.textContent = found.length
       ? `${first + 1} to ${Math.min(first + PAGE, found.length)} of ${found.length.toLocaleString("en")} runs`
       : "No run has all of these words.";
@@ -99,13 +121,15 @@ class Picker {
   }
 
   showHead() {
-    const key = JSON.stringify([this.order, this.columns.map(({ name }) => name)]);
+    const key = JSON.stringify([this.order, [...this.hidden], this.columns.map(({ name }) => name)]);
     if (key === this.headKey) return;
     this.headKey = key;
+    this.showMenu();
     const focused = this.root.getRootNode().activeElement?.dataset?.column;
     const line = element("tr");
     line.append(element("td"));
     this.columns.forEach(({ name, title, about }, i) => {
+      if (this.hidden.has(name)) return;
       const cell = element("th", isNumber(name) ? "number" : "");
       cell.scope = "col";
       const way = this.order?.[0] === i ? this.order[1] : 0;
@@ -123,7 +147,41 @@ class Picker {
     if (focused) this.head.querySelector(`[data-column="${focused}"]`)?.focus();
   }
 
-  row({ id, experiment, values }) {
+  // A box for each column but the one that names the run.
+  showMenu() {
+    const names = this.columns.map(({ name }) => name).join();
+    if (names === this.menuOf) return;
+    this.menuOf = names;
+    const lines = this.columns.filter(({ name }) => name !== "name").map(({ name, title }) => {
+      const line = element("label");
+      const box = element("input");
+      box.type = "checkbox";
+      box.checked = !this.hidden.has(name);
+      box.onchange = () => {
+        if (box.checked) this.hidden.delete(name);
+        else this.hidden.add(name);
+        localStorage.setItem(HIDDEN, JSON.stringify([...this.hidden]));
+        this.show();
+      };
+      line.append(box, ` ${title}`);
+      return line;
+    });
+    this.boxes.replaceChildren(...lines);
+  }
+
+  // Chooses all runs of an experiment, or none of them where all are.
+  wholeOf(race, experiment) {
+    const ids = this.races.get(race).map(({ id }) => id);
+    const every = ids.every((id) => this.chosen.includes(id));
+    const whole = button(every ? `none of ${ids.length}` : `all ${ids.length}`, "", () => {
+      this.choose(withAll(this.chosen, ids, this.most));
+    });
+    whole.setAttribute("aria-label", `Choose ${every ? "none" : "all"} of the ${ids.length} runs of ${experiment}`);
+    whole.disabled = !every && this.chosen.length >= this.most;
+    return whole;
+  }
+
+  row({ id, race, experiment, values }) {
     const line = element("tr");
     const tick = element("td", "tick");
     const box = element("input");
@@ -137,12 +195,14 @@ class Picker {
     tick.append(box);
     line.append(tick);
     this.columns.forEach(({ name }, i) => {
+      if (this.hidden.has(name)) return;
       const cell = element("td", isNumber(name) ? "number" : name);
       if (name === "name") {
         const label = element("label", "", values[i]);
         label.htmlFor = box.id;
         label.append(element("small", "", experiment));
         cell.append(label);
+        if (this.races.get(race).length > 1) cell.append(this.wholeOf(race, experiment));
       } else {
         cell.textContent = shown(name, values[i]);
       }
@@ -150,6 +210,12 @@ class Picker {
     });
     return line;
   }
+}
+
+// The columns that this browser was told not to show; at first those that are there on demand.
+function hiddenColumns(columns) {
+  const kept = localStorage.getItem(HIDDEN);
+  return new Set(kept ? JSON.parse(kept) : columns.filter(({ on_demand }) => on_demand).map(({ name }) => name));
 }
 
 export default ({ data, parentElement, setStateValue }) => {

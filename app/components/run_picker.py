@@ -27,8 +27,11 @@ AFTER = (
     ("seconds", "Duration", "Seconds from its first step to its end, or so far."),
     ("tags", "Tags", "Words people have given it."),
     ("created", "Made", "When it was started, by this browser's clock."),
+    ("run", "Id", "What the run is called in addresses, files and commands."),
 )
 """Columns before and after those of scores: of the table, the heading, and what it means in a sentence."""
+ON_DEMAND = frozenset({"run"})
+"""Columns that are there and not shown at first."""
 SPLITS = {"validation": ("Val.", "on the validation images, at the best epoch"), "test": ("Test", "on the test images")}
 _HERE = Path(__file__).parent
 _CHOSEN = "chosen"
@@ -60,7 +63,10 @@ def run_picker(
 
     shown = columns_of(table, info)
     message = {
-        "columns": [{"name": name, "title": title, "about": about} for name, title, about in shown],
+        "columns": [
+            {"name": name, "title": title, "about": about, "on_demand": name in ON_DEMAND}
+            for name, title, about in shown
+        ],
         "rows": rows_text(table, [name for name, _, _ in shown]),
         "chosen": list(chosen),
         "most": most,
@@ -80,8 +86,8 @@ def columns_of(table: pd.DataFrame, info: Callable[[str], MetricInfo]) -> list[t
 
 
 def rows_text(table: pd.DataFrame, names: Sequence[str]) -> str:
-    """Rows as JSON: the id, the experiment's name, then a value per column in ``names``; null where there is none."""
-    columns = [table["run"], table["name"]]
+    """Rows as JSON: the id, the experiment's id and name, then a value per column in ``names``; null without one."""
+    columns = [table["run"], table["experiment"], table["name"]]
     for name in names:
         match name:
             case "name":

@@ -44,7 +44,7 @@ CHOICES = ("weighting", "auxiliary", "schedule", "optimizer", "lr_schedule")
 # A value other than the default for fields, hand-chosen to be awkward where it can be; of others it is made.
 OTHERS = {
     "split_seed": 3,
-    "seeds": (1, 2),
+    "seeds": (2**31 - 1, 2),
     "folds": 5,
     "fold": 1,
     "oversample": "area",

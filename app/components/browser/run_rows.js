@@ -46,10 +46,33 @@ export function wordsOf(id, experiment, columns, values) {
   return [experiment, ...words, id].join(" ").toLowerCase();
 }
 
-// Rows in which every word of the search occurs.
-export function fitting(rows, search) {
-  const words = search.toLowerCase().split(/\s+/).filter(Boolean);
-  return rows.filter((row) => words.every((word) => row.words.includes(word)));
+// Rows in which every word of the search occurs. `field:value` looks in one column alone, which is called as it is headed
+// or as in the table of the library; a number must be the same. What has spaces stands between quotes.
+export function fitting(rows, search, columns) {
+  const terms = search.toLowerCase().match(/(?:[^\s"]|"[^"]*"?)+/g) ?? [];
+  const fits = terms.map((term) => fitOf(term.replaceAll('"', ""), columns));
+  return rows.filter((row) => fits.every((fit) => fit(row)));
+}
+
+function fitOf(term, columns) {
+  const [field, ...rest] = term.split(":");
+  const value = rest.join(":");
+  if (value && field === "experiment") return (row) => row.experiment.toLowerCase().includes(value);
+  const column = value ? columns.findIndex((each) => namesOf(each).includes(field)) : -1;
+  if (column < 0) return (row) => row.words.includes(term);
+  const { name } = columns[column];
+  return ({ values }) => {
+    const text = shown(name, values[column]).toLowerCase();
+    return isNumber(name) ? text === value || values[column] === Number(value) : text.includes(value);
+  };
+}
+
+const namesOf = ({ name, title = "" }) => [name, name.replace(/s$/, ""), title.toLowerCase().replaceAll(" ", "")];
+
+// What is chosen once all of `ids` are as well, as far as there is room; without them where all of them were.
+export function withAll(chosen, ids, most) {
+  if (ids.every((id) => chosen.includes(id))) return chosen.filter((id) => !ids.includes(id));
+  return [...chosen, ...ids.filter((id) => !chosen.includes(id))].slice(0, Math.max(most, chosen.length));
 }
 
 // By the values of a column, upwards (way 1) or downwards (-1).

@@ -11,11 +11,11 @@ from dmf.tasks import known_metric
 
 def test_a_row_is_its_id_its_experiment_and_a_value_per_column() -> None:
     names = [name for name, _, _ in columns_of(pd.DataFrame(), known_metric)] + ["test_cb_dice"]
-    row = dict.fromkeys(names) | {"run": "r-1", "name": "Race", "label": "mad gamma=2"}
+    row = dict.fromkeys(names) | {"run": "r-1", "experiment": "e-1", "name": "Race", "label": "mad gamma=2"}
     row |= {"method": "mad", "auxiliary": "cb-dice", "tags": ("a", "b"), "test_cb_dice": math.nan, "seconds": 1.25}
-    ((id, experiment, *values),) = json.loads(rows_text(pd.DataFrame([row]), names))
+    ((id, race, experiment, *values),) = json.loads(rows_text(pd.DataFrame([row]), names))
     named = dict(zip(names, values, strict=True))
-    assert (id, experiment, named["name"]) == ("r-1", "Race", "MAD gamma=2")
+    assert (id, race, experiment, named["name"], named["run"]) == ("r-1", "e-1", "Race", "MAD gamma=2", "r-1")
     assert (named["method"], named["auxiliary"], named["tags"]) == ("MAD", "CB-Dice", "a, b")
     assert (named["test_cb_dice"], named["seconds"], named["dataset"]) == (None, 1.25, None)
 

@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { fitting, inWords, shown, sorted, turned, wordsOf } from "../../../../app/components/browser/run_rows.js";
+import {
+  fitting,
+  inWords,
+  shown,
+  sorted,
+  turned,
+  withAll,
+  wordsOf,
+} from "../../../../app/components/browser/run_rows.js";
 
 test("a time is told by its two largest units", () => {
   assert.deepEqual([0.4, 59, 61, 3725, 90061].map(inWords), ["0 s", "59 s", "1 min 1 s", "1 h 2 min", "1 d 1 h"]);
@@ -19,19 +27,36 @@ test("a cell shows what its column holds", () => {
   assert.equal(shown("created", made, new Date(2027, 0, 1)), "Mar 4, 2026, 15:06");
 });
 
-const columns = [{ name: "name" }, { name: "seed" }];
+const columns = [{ name: "name", title: "Run" }, { name: "seed", title: "Seed" }];
 const rows = [["a", "MAD", 2], ["b", "Fixed", null], ["c", "mad late", 1]].map(([id, name, seed]) => ({
   id,
+  experiment: "Breast",
   values: [name, seed],
   words: wordsOf(id, "Breast", columns, [name, seed]),
 }));
 const ids = (found) => found.map(({ id }) => id).join("");
 
 test("every word of a search must occur, anywhere and in any case", () => {
-  assert.equal(ids(fitting(rows, "  ")), "abc");
-  assert.equal(ids(fitting(rows, "MAD")), "ac");
-  assert.equal(ids(fitting(rows, "late breast")), "c");
-  assert.equal(ids(fitting(rows, "mad fixed")), "");
+  assert.equal(ids(fitting(rows, "  ", columns)), "abc");
+  assert.equal(ids(fitting(rows, "MAD", columns)), "ac");
+  assert.equal(ids(fitting(rows, "late breast", columns)), "c");
+  assert.equal(ids(fitting(rows, "mad fixed", columns)), "");
+});
+
+test("a field with a value is looked for in its column alone", () => {
+  assert.equal(ids(fitting(rows, "seed:1", columns)), "c");
+  assert.equal(ids(fitting(rows, "Run:mad", columns)), "ac", "as it is headed");
+  assert.equal(ids(fitting(rows, "name:mad seed:2", columns)), "a", "and as the library has it");
+  assert.equal(ids(fitting(rows, 'name:"mad late"', columns)), "c");
+  assert.equal(ids(fitting(rows, "experiment:breast", columns)), "abc");
+  assert.equal(ids(fitting(rows, "experiment:lung", columns)), "");
+  assert.equal(ids(fitting(rows, "nothing:mad", columns)), "", "what is no field is a word");
+});
+
+test("several are chosen at once as far as there is room, and again none of them", () => {
+  assert.deepEqual(withAll(["a"], ["a", "b", "c"], 9), ["a", "b", "c"]);
+  assert.deepEqual(withAll(["a"], ["b", "c"], 2), ["a", "b"]);
+  assert.deepEqual(withAll(["a", "b", "c"], ["a", "c"], 9), ["b"]);
 });
 
 test("what is missing comes last either way", () => {
