@@ -103,7 +103,10 @@ def _about(summary: ExperimentSummary) -> str:
     size = None if summary.image_size is None else f"{summary.image_size} px"
     data = ", ".join(word for word in (summary.dataset, size) if word)
     epochs = "" if summary.epochs is None else f"{summary.epochs:,} epochs"
-    return " · ".join(word for word in (f"{when} ago", data, epochs, runs) if word)
+    # It follows the word of the state: "running for 1 min", "stopped 6 min ago".
+    goes_on = summary_state(summary.states).value in ("running", "queued")
+    since = f"for {when}" if goes_on else f"begun {when} ago" if summary.is_active else f"{when} ago"
+    return " · ".join(word for word in (since, data, epochs, runs) if word)
 
 
 def _progress(summary: ExperimentSummary) -> str:

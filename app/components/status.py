@@ -158,14 +158,9 @@ def _facts(snapshot: Snapshot, state: RunState, *, is_in_line: bool) -> list[str
         if total:
             behind = min(run.summary["step"] + 1 for run in runs if run.state is RunState.RUNNING)
             facts.append(f"<b>{seconds_in_words((total - behind) / min(rates))}</b> left")
-    started = min((run.started for run in runs if run.started), default=None)
-    if started and not state.is_active:
-        ended = max((run.ended or run.heartbeat or started) for run in runs)
-        facts.append(f"took <b>{seconds_in_words(ended - started)}</b>")
-    elif started:
-        # Both by the clock of the owner, which need not be ours.
-        beat = max((run.heartbeat or started) for run in runs)
-        facts.append(f"<b>{seconds_in_words(max(0.0, beat - started))}</b> so far")
+    if any(run.started for run in runs):
+        trained = seconds_in_words(snapshot.seconds_trained)
+        facts.append(f"<b>{trained}</b> so far" if state.is_active else f"took <b>{trained}</b>")
     return facts
 
 

@@ -52,7 +52,7 @@ def start(config: ExperimentConfig) -> None:
 def show_experiment(id: str | None) -> None:
     if id is None:
         recent.welcome()
-        recent.recent(access.overview())
+        show_recent()
         return
     try:
         if not state.is_plain(id):
@@ -60,7 +60,7 @@ def show_experiment(id: str | None) -> None:
         snapshot = access.follow(id)
     except RunNotFoundError:
         recent.missing(id)
-        recent.recent(access.overview())
+        show_recent()
         return
     state.keep_watching(id)
     beside_buttons = status.heading(snapshot.experiment, access.command)
@@ -115,6 +115,20 @@ def show_experiment(id: str | None) -> None:
                     st.rerun()
 
         idle()
+
+
+def show_recent() -> None:
+    """Experiments to open, brought up to date by themselves as on Home."""
+    latest = access.overview()
+
+    @st.fragment(run_every=IDLE_TICK)
+    def ticking() -> None:
+        nonlocal latest
+        with suppress(DMFError):  # what was read before stays on the page
+            latest = access.overview()
+        recent.recent(latest)
+
+    ticking()
 
 
 def show_live(snapshot: Snapshot) -> None:

@@ -40,8 +40,9 @@ class RunSummary:
 
 @dataclass(frozen=True)
 class ExperimentSummary:
-    """One experiment at a glance; ``created`` is a Unix time and ``age`` how long ago that was, in seconds by the
-    store's clock; ``image_size`` in pixels.
+    """One experiment at a glance; ``created`` is a Unix time, ``image_size`` in pixels.
+
+    ``age`` is for how many seconds it has trained or waited, or how long ago it ended, by the store's clock.
 
     Of one that a program of someone's own recorded, ``dataset``, ``image_size`` and ``epochs`` are None where its
     owner did not tell them.
@@ -110,13 +111,21 @@ def _summary(experiment: ExperimentRow, scores: Mapping[Any, pd.DataFrame], now:
         id=experiment.id,
         name=experiment.name,
         created=experiment.created,
-        age=max(0.0, now - experiment.created),
+        age=max(0.0, now - _moment(experiment)),
         dataset=data.get("dataset"),
         image_size=data.get("image_size"),
         epochs=training.get("epochs"),
         runs=tuple(_run_summary(run, scores.get((run.id, headline.metric)), headline) for run in experiment.runs),
         headline=headline,
     )
+
+
+def _moment(experiment: ExperimentRow) -> float:
+    """Unix time from which the age of an experiment counts: its first step, its end, else when it was made."""
+    runs = experiment.runs
+    if any(run.state.is_active for run in runs):
+        return min((run.started for run in runs if run.started is not None), default=experiment.created)
+    return max((run.ended or run.heartbeat or run.created for run in runs), default=experiment.created)
 
 
 def _run_summary(run: RunRow, rows: pd.DataFrame | None, headline: Headline) -> RunSummary:

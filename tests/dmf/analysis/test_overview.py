@@ -1,10 +1,11 @@
 """Experiments at a glance: newest first, with scores over the epochs and the best of them."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
-from dmf.analysis.overview import POINTS, active, overview, thinned
+from dmf.analysis.overview import POINTS, _moment, active, overview, thinned
 from dmf.config import FusionConfig
 from dmf.records import EpochMetrics, RunState, StateChange
 from dmf.runs import ExperimentRow, RunStore
@@ -59,6 +60,19 @@ def test_what_has_ended_is_not_active(store: RunStore, experiment: ExperimentRow
     store.write([StateChange(run.id, 5, RunState.STOPPED) for run in experiment.runs], "me")
     (summary,) = overview(store)
     assert not summary.is_active
+
+
+def test_an_age_counts_from_the_first_step_then_from_the_end(experiment: ExperimentRow) -> None:
+    first, second = experiment.runs
+
+    def moment(one: dict[str, object], other: dict[str, object]) -> float:
+        return _moment(replace(experiment, runs=(replace(first, **one), replace(second, **other))))  # type: ignore[arg-type]
+
+    assert moment({}, {}) == experiment.created
+    started = {"state": RunState.RUNNING, "started": 100.0}
+    assert moment(started, {}) == 100.0
+    ended = {"state": RunState.STOPPED, "started": 100.0, "ended": 150.0}
+    assert moment(ended, ended | {"ended": 170.0}) == 170.0
 
 
 def test_the_newest_come_first_page_by_page(store: RunStore) -> None:
