@@ -129,11 +129,11 @@ def _split(split: str, race: Race, metrics: pd.DataFrame, names: Sequence[str], 
     epochs = latest.groupby("run")["epoch"].first().to_dict()
     best = _best(latest, info) if len(epochs) > 1 else {}
     images = ", ".join(f"{count:,}" for count in sorted(set(latest["images"]) - {0}))  # 0: nobody said
-    when = (
-        ""
-        if split == "validation" or race.snapshot.experiment.is_recorded
-        else f", {_tested(race.snapshot.experiment, words.headline)}"
-    )
+    # Home and Compare show the best epoch's: a number says of which epoch it is.
+    if split == "validation":
+        when = ", at the latest epoch"
+    else:
+        when = "" if race.snapshot.experiment.is_recorded else f", {_tested(race.snapshot.experiment, words.headline)}"
     lines = [
         f'<tr class="split"><th colspan="{len(names) + 1}">{split.capitalize()}{f", {images} images" if images else ""}'
         f'<span class="muted">{when}</span></th></tr>'

@@ -60,3 +60,7 @@ def test_the_explanation_says_what_an_absent_class_scores_but_of_scores_computed
     said = absent_sentence("ignore")
     assert f"the mean over classes. {said}" in table(rows("dice", 0.4, 0.6), absent=said)
     assert said not in table(rows("mae", 0.4, 0.6), absent=said)
+
+
+def test_scores_of_the_latest_epoch_say_so_as_lists_show_the_best_epochs():
+    assert 'Validation, 9 images<span class="muted">, at the latest epoch</span>' in table(rows("dice", 0.4, 0.6))
