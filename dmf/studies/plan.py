@@ -78,6 +78,7 @@ class StudyPlan(FrozenConfig):
         if twice:
             raise ValueError(f"configurations: {', '.join(twice)} is there more than once")
         if self.reference and self.reference not in names:
+            _refuse_unknown({axis.field: axis.values[0] for axis in self.axes})  # which would explain it
             raise ValueError(f"reference: {self.reference!r} is none of the configurations {', '.join(names)}")
         for settings in self.datasets:
             if not settings.get("dataset"):

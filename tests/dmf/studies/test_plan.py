@@ -112,6 +112,7 @@ def test_a_plan_is_read_from_a_file_which_names_it(tmp_path):
         ('axes = [{field = "weighting", values = []}]', "expected at least 1"),
         ('axes = [{field = "weighting", values = ["mad", "mad"]}]', "mad is there more than once"),
         ('axes = [{field = "weighting", values = ["mad"]}]\nreference = "fixed"', "'fixed' is none of"),
+        ('axes = [{field = "weightingg", values = ["mad"]}]\nreference = "mad"', "Did you mean 'weighting'"),
         ('axes = [{field = "weighting", values = ["mad"]}]\n[base]\nseed = 3', "the seed of each repeat is set by"),
         ('axes = [{field = "weighting", values = ["mad"]}]\ndatasets = ["phantom", "phantom"]', "more than once"),
         ('axes = [{field = "weighting", values = ["mad"]}]\ndatasets = [{root = "x"}]', "each needs its `dataset`"),
