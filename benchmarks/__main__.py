@@ -32,12 +32,14 @@ from benchmarks import (
     study,
     synthesis,
     tick,
+    weighting,
 )
 from benchmarks.harness import THREADS, CannotMeasureError, Row, machine, table
 
 BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
     "losses": losses.rows,
     "synthesis": synthesis.rows,
+    "weighting": weighting.rows,
     "step": step.rows,
     "gradients": gradients.rows,
     "fusing": fusing.rows,

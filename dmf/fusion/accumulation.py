@@ -61,9 +61,14 @@ class Calls:
         """Whether a step may have several calls."""
         return self.accumulate > 1 or self._in_block
 
+    @property
+    def are_steps(self) -> bool:
+        """Whether each call is a step, and no other processes are known."""
+        return self.accumulate == 1 and not self._in_block and not _is_initialized()
+
     def pool(self) -> Pool | None:
         """What brings the step together; None where one call of one process is a step."""
-        if self.accumulate == 1 and not self._in_block and not _is_initialized():
+        if self.are_steps:
             return None
         group = self.group
         if group is None and not self.accumulates:

@@ -14,16 +14,16 @@ from dmf.fusion.accumulation import Calls
 from dmf.fusion.fused import Fused
 from dmf.fusion.given import Given, Losses, Presence, read, taken
 from dmf.fusion.naming import checked_names, from_state, place_of, to_state
+from dmf.fusion.on_host import step_on_host
 from dmf.fusion.restoring import fitted
 from dmf.schedule import AuxiliarySchedule
 from dmf.weighting import Combined, LearnedWeighting, LossHistory, StepState, Weighting, WindowWeighting
 from dmf.weighting.base import expect_combined
-from dmf.weighting.host import Flag, all_finite, both
+from dmf.weighting.host import KNOWN, Flag, all_finite, both
 from dmf.weighting.places import rearranged
+from dmf.weighting.plain import Single
 from dmf.weighting.pooling import Pool, Seen
 from dmf.weighting.precision import KeepsPrecision
-
-_KNOWN = {flag: torch.tensor(flag) for flag in (True, False)}
 
 
 class Fusion(KeepsPrecision, nn.Module):
@@ -93,9 +93,10 @@ class Fusion(KeepsPrecision, nn.Module):
         self.detach_weights = detach_weights
         self.step = 0
         self.names = None if names is None else checked_names(names, weighting.count)
-        self._calls = Calls(accumulate, process_group)
+        self.calls = Calls(accumulate, process_group)
         self._watched: tuple[Tensor, ...] = ()
         self._joined = _Joined()
+        self.single = Single()
         self._start = _start_of(weighting)
         # Non-finite steps are counted on the device, to be read whenever the host copies anyway.
         self.register_buffer("skipped", torch.zeros((), dtype=torch.int64))
@@ -104,8 +105,10 @@ class Fusion(KeepsPrecision, nn.Module):
     # What a training loop calls
 
     def forward(self, losses: Losses, present: Presence | None = None) -> Fused:
+        if present is None and self.training and (fused := step_on_host(self, losses)) is not None:
+            return fused
         weighting, seen = self.weighting, None  # a module of a module takes a while to look up
-        given = self._read(weighting, losses, present)
+        given = self.read(weighting, losses, present)
         terms, auxiliary, _, here, _ = given
         finite = all_finite(terms if auxiliary is None else torch.cat((terms.detach(), auxiliary.detach()[None])))
         if here is not None:
@@ -114,7 +117,7 @@ class Fusion(KeepsPrecision, nn.Module):
             # A rule of one's own need not know of absent losses.
             combined = weighting.current(terms) if here is None else weighting.current(terms, here)
             return self._fused(given, combined, finite, self.step, None)
-        pool = self._calls.pool()
+        pool = self.calls.pool()
         if pool is not None:
             terms, finite, seen = self._together(pool, given, finite)
         step = self.step
@@ -133,10 +136,10 @@ class Fusion(KeepsPrecision, nn.Module):
         if not (self.training and self.weighting.looks_twice):
             return
         with torch.no_grad():
-            given = self._read(self.weighting, losses, present)
+            given = self.read(self.weighting, losses, present)
             terms, here = given.terms, given.present
-            if self._calls.group is not None:
-                pool = Pool(self._calls.group)
+            if self.calls.group is not None:
+                pool = Pool(self.calls.group)
                 finite = all_finite(terms)
                 seen = pool.take(pool.send(terms, finite, here), terms, finite, here)
                 terms, here = torch.where(_tensor(seen.finite), seen.values, torch.nan), seen.present
@@ -153,14 +156,14 @@ class Fusion(KeepsPrecision, nn.Module):
                     (fusion(bank(model(images), targets)).total / len(micro_batches)).backward()
             optimizer.step()
         """
-        return self._calls.block()
+        return self.calls.block()
 
     def end_step(self) -> None:
         """Let the next call begin a new optimizer step, though ``accumulate`` calls have not been made.
 
         For an epoch whose last step has fewer micro-batches.
         """
-        self._calls.close()
+        self.calls.close()
 
     # What is called once, before it
 
@@ -215,7 +218,7 @@ class Fusion(KeepsPrecision, nn.Module):
             optimizer.param_groups[:] = [group for group in optimizer.param_groups if group["params"]]
         self.weighting = weighting.to(device).train(self.training)
         self._start = _start_of(weighting)
-        self._calls.close()
+        self.calls.close()
         for optimizer in optimizers:
             self.join(optimizer)
         return before
@@ -266,12 +269,13 @@ class Fusion(KeepsPrecision, nn.Module):
         self.history.load_state_dict({name: torch.zeros_like(value) for name, value in memory.items()})
         self.skipped, self.skipped_in_row = torch.zeros_like(self.skipped), torch.zeros_like(self.skipped_in_row)
         self.step = 0
-        self._calls.close()
+        self.calls.close()
         self._forget_momentum()
 
     # The inside
 
-    def _read(self, weighting: Weighting, losses: Losses, present: Presence | None) -> Given:
+    def read(self, weighting: Weighting, losses: Losses, present: Presence | None) -> Given:
+        """The losses of a step as tensors; learns their names where it knows none."""
         count = weighting.count
         if present is None and (given := taken(losses, count)) is not None:
             return given
@@ -294,7 +298,7 @@ class Fusion(KeepsPrecision, nn.Module):
 
     def _expect_any(self, given: Given, finite: Flag) -> Flag:
         """Refuse a step without any loss; where only the device knows, it is skipped like one that is not finite."""
-        if given.is_empty and given.auxiliary is None and self._calls.group is None:
+        if given.is_empty and given.auxiliary is None and self.calls.group is None:
             raise ConfigError("No loss is present at this step. Leave the batch out.", "terms")
         if given.is_empty or given.auxiliary is not None or given.present is None:
             return finite
@@ -309,7 +313,7 @@ class Fusion(KeepsPrecision, nn.Module):
                 "detach_weights",
             )
         message = pool.send(given.terms, finite, given.present)
-        self.step = self._calls.begin(self, self.history, self.step)  # while the exchange is under way
+        self.step = self.calls.begin(self, self.history, self.step)  # while the exchange is under way
         seen = pool.take(message, given.terms, finite, given.present)
         terms = given.terms if seen.scale is None else given.terms * seen.scale.to(given.terms.dtype)
         return terms, seen.finite, seen
@@ -332,7 +336,7 @@ class Fusion(KeepsPrecision, nn.Module):
             self.skipped_in_row = torch.zeros_like(self.skipped_in_row)
         self.step += 1
         if seen is not None:
-            self._calls.end()
+            self.calls.end()
         return combined
 
     def _fused(self, given: Given, combined: Combined, finite: Flag, step: int, seen: Seen | None) -> Fused:
@@ -352,7 +356,7 @@ class Fusion(KeepsPrecision, nn.Module):
             weights=combined.weights,
             auxiliary=None if auxiliary is None else auxiliary.detach(),
             gamma=gamma,
-            finite=_KNOWN[finite] if isinstance(finite, bool) else finite,
+            finite=KNOWN[finite] if isinstance(finite, bool) else finite,
         )
 
     def _expect_names(self, what: str) -> tuple[str, ...]:
@@ -371,7 +375,7 @@ class Fusion(KeepsPrecision, nn.Module):
         self.history.values = rearranged(self.history.values, 0, places)
         self.history.filled = rearranged(self.history.filled, 0, places)
         self.history.is_even = False
-        self._calls.close()
+        self.calls.close()
         for name, parameter in self.weighting.named_parameters():
             for optimizer in (one for joined in self._joined if (one := joined()) is not None):
                 state = optimizer.state.get(before[name], {})
@@ -395,7 +399,7 @@ class Fusion(KeepsPrecision, nn.Module):
         self.names = self.names or names
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
-        self._calls.close()
+        self.calls.close()
         fitted(state_dict, prefix, self.state_dict(), self.names, self.weighting)
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
@@ -427,4 +431,4 @@ def _start_of(weighting: Weighting) -> dict[str, Any]:
 
 
 def _tensor(flag: Flag) -> Tensor:
-    return _KNOWN[flag] if isinstance(flag, bool) else flag
+    return KNOWN[flag] if isinstance(flag, bool) else flag

@@ -206,7 +206,8 @@ class Weighting(KeepsPrecision, nn.Module, ABC):
     def is_adjusted(self) -> bool:
         """Whether the weights are not simply those that the rule proposes."""
         is_limited = self.weight_min > 0 or self.weight_max < math.inf
-        return self.follows_last or is_limited or self.base_weights is not None
+        has_base = self._buffers["base_weights"] is not None
+        return is_limited or has_base or self.smoothing > 0 or self.max_change is not None
 
     @property
     def keeps_sum(self) -> bool:
@@ -349,6 +350,12 @@ class Weighting(KeepsPrecision, nn.Module, ABC):
     def reach(self, history_max: int) -> int | None:
         """How many of the newest losses the weights are computed from; None where that is no window of steps."""
         return None
+
+    def held(self, name: str) -> Tensor:
+        """A buffer, found at once where the attribute would be searched for at every step."""
+        buffer = self._buffers[name]
+        assert buffer is not None
+        return buffer
 
     def after_step(self, terms: Tensor, present: Tensor | None = None) -> None:
         """Learn from the losses (K,) of the last step's batch after the optimizer's step; without gradient.

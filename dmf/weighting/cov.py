@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -11,13 +12,15 @@ from dmf.errors import ConfigError
 from dmf.facts import LossesNeeded, Paper
 from dmf.options import Fraction, slider
 from dmf.registry import unknown
-from dmf.weighting import arithmetic, functional, papers
+from dmf.weighting import arithmetic, functional, papers, plain
 from dmf.weighting.base import StepState
 from dmf.weighting.host import lowest
 from dmf.weighting.options import StartOptions, WeightingOptions
+from dmf.weighting.plain import STAYS, HostState, HostStep
 from dmf.weighting.running import RunningWeighting
 from dmf.weighting.stages import Derivation, normalisation_stage, stage, warming_up
 
+STATE = ("mean", "ratio_mean", "ratio_variance")
 _MEANS = {"full": 0, "decay": 0}
 _VARIANCES = {"corrected": 0, "reference": 0}
 
@@ -105,7 +108,7 @@ class CoVWeighting(RunningWeighting):
             raise ConfigError(f"`cov_decay` must be at least 0 and below 1, got {cov_decay}.", "cov_decay")
         self.cov_mean, self.cov_decay, self.cov_variance = cov_mean, cov_decay, cov_variance
         self.register_buffer("seen", torch.zeros(count, dtype=torch.int64))
-        for name in ("mean", "ratio_mean", "ratio_variance"):
+        for name in STATE:
             self.register_buffer(name, torch.zeros_like(self.weights))
 
     def advance(self, losses: Tensor, steps: Sequence[int], present: Tensor | None = None) -> Tensor:
@@ -124,6 +127,26 @@ class CoVWeighting(RunningWeighting):
         self.seen = self.seen + len(losses)
         self.mean, self.ratio_mean, self.ratio_variance = means[-1], ratio_means[-1], variances[-1]
         return functional.shares_among(variation, present) * self.total
+
+    def on_host(self, state: HostState) -> HostStep | None:
+        """As :meth:`forward`, in plain numbers."""
+        counts = self.held("seen").tolist()
+        seen = counts[0]
+        if counts.count(seen) != len(counts) or not plain.within_reach(state.values):
+            return None
+        full = 1 / (seen + 1)
+        share = full if self.cov_mean == "full" or not seen else 1 - self.cov_decay
+        spread = full if self.cov_variance == "reference" else share
+        before = [*zip(*(self.held(name).tolist() for name in STATE), strict=True)]
+        moved = [_moved(loss, own, share, spread) for loss, own in zip(state.values, before, strict=True)]
+        for name, values in zip(STATE, zip(*moved, strict=True), strict=True):
+            self._buffers[name] = torch.from_numpy(np.array(values))
+        self._buffers["seen"] = torch.from_numpy(np.full(len(counts), seen + 1))
+        if seen < 2:
+            return STAYS
+        squares = torch.tensor([max(variance, 0.0) + 1e-8 for _, _, variance in before], dtype=torch.float64)
+        variation = squares.sqrt_().numpy() / [max(abs(mean), functional.TINY) for _, mean, _ in before]
+        return HostStep(torch.from_numpy(plain.proportional(variation) * self.total))
 
     def explain(self, state: StepState) -> Derivation:
         losses = functional.bounded(state.terms.detach().to(self.weights))
@@ -182,3 +205,12 @@ class CoVWeighting(RunningWeighting):
             ),
         )
         return Derivation(stages, proposal)
+
+
+def _moved(loss: float, before: tuple[float, ...], share: float, spread: float) -> tuple[float, float, float]:
+    """The running mean, mean ratio and variance of one loss after one more value, in plain numbers."""
+    mean, ratio_mean, ratio_variance = before
+    ratio = plain.ratio(loss, mean)
+    ratio_after = ratio_mean + share * (ratio - ratio_mean)
+    product = (ratio - ratio_mean) * (ratio - ratio_after)
+    return mean + share * (loss - mean), ratio_after, ratio_variance + spread * (product - ratio_variance)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -10,10 +11,11 @@ from torch import Tensor
 from dmf.errors import ConfigError
 from dmf.facts import LossesNeeded, Paper
 from dmf.options import Positive, slider
-from dmf.weighting import arithmetic, functional, papers
+from dmf.weighting import arithmetic, functional, papers, plain
 from dmf.weighting.base import StepState
 from dmf.weighting.host import lowest
 from dmf.weighting.options import StartOptions, WeightingOptions
+from dmf.weighting.plain import STAYS, HostState, HostStep
 from dmf.weighting.running import RunningWeighting
 from dmf.weighting.stages import Derivation, normalisation_stage, stage, warming_up
 
@@ -74,6 +76,7 @@ class DWAWeighting(RunningWeighting):
         if block_steps < 1:
             raise ConfigError(f"`block_steps` must be at least 1 step, got {block_steps}.", "block_steps")
         self.temperature, self.block_steps = temperature, block_steps
+        self._made_in: tuple[int, Tensor, int] | None = None  # block whose weights these are, see `on_host`
         self.register_buffer("seen", torch.zeros(count, dtype=torch.int64))
         # Of the block before the last, the last, and the one under way; sums, because their ratio is that of the means.
         self.register_buffer("sums", torch.zeros(3, count, dtype=self.weights.dtype))
@@ -90,6 +93,25 @@ class DWAWeighting(RunningWeighting):
         self.seen = self.seen + count
         self.sums = table.gather(0, self.seen // size - first + torch.arange(3, device=losses.device)[:, None])
         return functional.softmax(_among(ratios, present), self.temperature) * self.total
+
+    def on_host(self, state: HostState) -> HostStep | None:
+        """As :meth:`forward`, in plain numbers."""
+        size, counts, sums = self.block_steps, self.held("seen").tolist(), self.held("sums").numpy()
+        seen = counts[0]
+        if counts.count(seen) != len(counts) or not plain.within_reach(state.values):
+            return None
+        made, known = STAYS, (seen // size, self.held("weights"), self.held("weights")._version)
+        if seen >= 2 * size and known != self._made_in:  # once a block, and whenever something else has set weights
+            ratios = np.array([plain.ratio(*pair) for pair in zip(sums[1].tolist(), sums[0].tolist(), strict=True)])
+            weights = torch.from_numpy((ratios - ratios.max()) / self.temperature).softmax(-1) * self.total
+            made, self._made_in = HostStep(weights), (seen // size, weights, weights._version)
+        first = (seen + 1) // size - seen // size  # 1 where this step ends its block
+        moved = np.zeros_like(sums)
+        moved[: 3 - first] = sums[first:]
+        moved[2 - first] += state.values
+        self._buffers["sums"] = torch.from_numpy(moved)
+        self._buffers["seen"] = torch.from_numpy(np.full(len(counts), seen + 1))
+        return made
 
     def explain(self, state: StepState) -> Derivation:
         size, seen = self.block_steps, int(lowest(self.seen, state.present))

@@ -9,6 +9,7 @@ from torch import Tensor
 from dmf.facts import LossesNeeded
 from dmf.weighting.base import Combined, StepState, Weighting, per_loss
 from dmf.weighting.options import StartOptions
+from dmf.weighting.plain import STAYS, HostState, HostStep
 from dmf.weighting.stages import Derivation, stage
 
 
@@ -57,6 +58,10 @@ class FixedWeighting(Weighting):
 
     def forward(self, state: StepState) -> Combined:
         return self.stay(state)
+
+    def on_host(self, state: HostState) -> HostStep:
+        """As :meth:`forward`, in plain numbers."""
+        return STAYS
 
     def replay(self, losses: Tensor, history_max: int, first: int = 0) -> Tensor:
         return self.weights.expand(len(losses) - first, self.count).clone()

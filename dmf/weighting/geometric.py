@@ -2,14 +2,17 @@
 
 import math
 from collections.abc import Sequence
+from operator import mul
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from dmf.facts import Paper
 from dmf.weighting import arithmetic, functional, papers
 from dmf.weighting.base import StepState
+from dmf.weighting.plain import HostState, HostStep
 from dmf.weighting.running import ScalarizingWeighting
 from dmf.weighting.stages import Derivation, stage
 
@@ -53,6 +56,19 @@ class GeometricWeighting(ScalarizingWeighting):
 
     def objective(self, terms: Tensor, present: Tensor | None = None) -> Tensor:
         return self._mean(terms, present)
+
+    def on_host(self, state: HostState) -> HostStep | None:
+        """As :meth:`forward`, in plain numbers."""
+        # In float64 autograd's slopes, whose last digit is another one, are kept.
+        if state.terms.dtype != torch.float32 or not functional.TINY <= min(state.values) <= max(state.values) <= 1e6:
+            return None
+        share = self.held("share")
+        logarithm = sum(map(mul, share.tolist(), map(math.log, state.values)))
+        mean = math.exp(logarithm) * self.total
+        slopes = [each * mean / loss for each, loss in zip(share.tolist(), state.values, strict=True)]
+        total = self.single.dot(share, state.terms.log()).exp()
+        weights = torch.from_numpy(np.array(slopes))
+        return HostStep(weights, total if self.total == 1 else total * self.total)
 
     def _mean(self, losses: Tensor, present: Tensor | None) -> Tensor:
         logarithm = (self.share_of(present) * torch.log(self._positive(losses))).sum(-1)

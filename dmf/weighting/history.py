@@ -1,5 +1,6 @@
 """The paper's memory: a fixed number of recent loss values on the loss's device."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -37,6 +38,12 @@ class LossHistory(KeepsPrecision, nn.Module):
             raise ConfigError(f"`count` must be at least 1 loss, got {count}.", "terms")
         if size < 2:
             raise ConfigError(f"`size` must be at least 2 steps, got {size}.", "history_max")
+        self.era = object()  # another one whenever the memory has changed by anything but `remember`
+        self.remembered = 0  # calls of `remember`
+        self._seen: Tensor | None = None  # the values of this era
+        self._version, self._is_readable = -1, False
+        self._pending: list[list[float]] = []  # values that are not in the buffers yet
+        self._most_pending = size
         self.register_buffer("values", torch.zeros(count, size, dtype=dtype))
         self.register_buffer("filled", torch.zeros(count, dtype=torch.int64))
         self.is_even = True  # no loss was ever absent, so all rows are filled alike
@@ -44,7 +51,9 @@ class LossHistory(KeepsPrecision, nn.Module):
     @property
     def size(self) -> int:
         """Values remembered per loss."""
-        return self.values.shape[1]
+        held = self._buffers["values"]
+        assert held is not None
+        return held.shape[1]
 
     @property
     def count(self) -> Count:
@@ -57,6 +66,58 @@ class LossHistory(KeepsPrecision, nn.Module):
             if counts.count(counts[0]) == len(counts):
                 return int(counts[0])
         return self.filled[0] if self.is_even else self.filled
+
+    @property
+    def is_on_host(self) -> bool:
+        """Whether the host can read the memory, in float64, and no loss was ever absent."""
+        held = self._buffers["values"]
+        if held is None:
+            return False
+        if held is not self._seen or held._version != self._version:
+            self._is_readable = can_read(held) and held.dtype == torch.float64
+            self._seen, self._version, self.era = held, held._version, object()
+        return self._is_readable and self.is_even
+
+    def remember(self, values: list[float]) -> None:
+        """Append K values as :meth:`push` does; they are written down when the memory is next looked at.
+
+        Only where :attr:`is_on_host`.
+        """
+        self._pending.append(values)
+        self.remembered += 1
+        if len(self._pending) >= self._most_pending:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Write down what is pending, in new tensors, as every step does."""
+        pending = self._pending
+        if not pending:
+            return
+        self._pending = []
+        values, filled = self.values, self.filled
+        size, newest = values.shape[1], torch.tensor(pending, dtype=values.dtype, device=values.device).T
+        written = torch.cat((values, newest), 1)[:, -size:].contiguous()
+        if values is self._seen and values._version == self._version:  # the same era goes on
+            self._seen, self._version = written, written._version
+        self._buffers["values"] = written
+        self._buffers["filled"] = (filled + len(pending)).clamp(max=size)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("values", "filled"):
+            self._settle()
+        return super().__getattr__(name)
+
+    def __getstate__(self) -> dict[str, Any]:
+        self._settle()
+        return self.__dict__.copy()
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], *rest: Any, **named: Any) -> Any:
+        self._settle()
+        return super()._apply(fn, *rest, **named)
+
+    def _save_to_state_dict(self, *rest: Any) -> None:
+        self._settle()
+        super()._save_to_state_dict(*rest)
 
     def push(self, terms: Tensor, finite: Flag, present: Tensor | None = None) -> Tensor:
         """Append the K current values and drop the oldest; leave everything as it is where ``finite`` is false.
@@ -95,6 +156,7 @@ class LossHistory(KeepsPrecision, nn.Module):
         return window
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        self._settle()
         super()._load_from_state_dict(state_dict, prefix, *rest)
         filled = self.filled.tolist() if self.filled.device.type != "meta" else []
         self.is_even = filled.count(filled[0]) == len(filled) if filled else True

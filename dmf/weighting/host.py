@@ -13,11 +13,12 @@ Flag = Tensor | bool
 Count = Tensor | int
 
 HOST = "cpu"
+KNOWN = {flag: torch.tensor(flag) for flag in (True, False)}  # as tensors, for those who ask for one
 
 
 def can_read(tensor: Tensor) -> bool:
     """Whether the host can read ``tensor`` without waiting for a device or leaving a graph that is being compiled."""
-    return tensor.device.type == HOST and not torch.compiler.is_compiling()
+    return tensor.is_cpu and HOST == "cpu" and not torch.compiler.is_compiling()
 
 
 def statistics_dtype(device: torch.device) -> torch.dtype:

@@ -8,6 +8,7 @@ from torch import Tensor
 from dmf.facts import Paper
 from dmf.weighting import papers
 from dmf.weighting.learned import LearnedWeighting
+from dmf.weighting.plain import HostState, HostStep
 
 
 class IMTLLWeighting(LearnedWeighting):
@@ -41,3 +42,7 @@ class IMTLLWeighting(LearnedWeighting):
 
     def price(self, s: Tensor) -> Tensor:
         return -s
+
+    def on_host(self, state: HostState) -> HostStep | None:
+        """As :meth:`forward`, in plain numbers."""
+        return self.step_on_host(state, (1.0, 1.0, -1.0))

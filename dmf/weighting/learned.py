@@ -1,11 +1,14 @@
 """Template of the rules whose weights are parameters that an optimizer trains beside the network."""
 
 import gc
+import math
 import warnings
 import weakref
 from abc import abstractmethod
+from operator import mul
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -14,10 +17,11 @@ from torch.optim import Optimizer
 from dmf.errors import ConfigError
 from dmf.facts import LossesNeeded
 from dmf.options import Positive
-from dmf.weighting import functional
+from dmf.weighting import functional, plain
 from dmf.weighting.base import Combined, StepState, Weighting
 from dmf.weighting.host import can_read, choose
 from dmf.weighting.options import StartOptions, WeightingOptions
+from dmf.weighting.plain import HostState, HostStep
 
 LIMIT = 10.0  # parameters stay within this on either side: weights within e^-10 .. e^10 of where they start
 PATIENCE = 2  # trained steps after which a mistake in someone's own loop is told
@@ -124,6 +128,37 @@ class LearnedWeighting(Weighting):
         linear = self._combine(state.terms, used)
         gradient_only = self._objective(own, functional.bounded(state.terms.detach().to(s.dtype)), state)
         return Combined(linear.total + (gradient_only - gradient_only.detach()).to(linear.total.dtype), used)
+
+    def step_on_host(self, state: HostState, slopes: tuple[float, float, float]) -> HostStep | None:
+        """As :meth:`forward`, in plain numbers; for the ``on_host`` of a rule whose weights are ``c exp(a s)``.
+
+        Args:
+            state: The step.
+            slopes: c, a, and b of the price ``b s``.
+        """
+        held, terms = self.s, state.terms
+        if terms.dtype != torch.float32 or not can_read(held) or not plain.within_reach(state.values):
+            return None
+        s: list[float] = held.detach().tolist()
+        if not max(map(abs, s)) <= LIMIT:  # they are taken back to it
+            return None
+        self._check_that_it_learns(terms)
+        self.release()
+        if self._unmoved >= 0:
+            self._mark = _mark(held)
+        factor, power, price = slopes
+        weights = [self.total * factor * math.exp(power * each) for each in s]
+        pull = [power * weight * loss + price * self.total for weight, loss in zip(weights, state.values, strict=True)]
+        value = sum(map(mul, weights, state.values)) + price * self.total * sum(s)
+        if not self.held("has_begun").item():
+            self.has_begun = torch.ones_like(self.has_begun)
+        made = torch.from_numpy(np.array(weights))
+        total = plain.with_slopes(value, (weights, pull), self._exact, terms, held)
+        return HostStep(made, total)
+
+    def _exact(self, terms: Tensor, s: Tensor) -> Tensor:
+        """The total () of losses (K,) and parameters (K,), in the type of the losses."""
+        return (self._weigh(s) * terms.to(s.dtype) + self.price(s) * self.total).sum().to(terms.dtype)
 
     def release(self) -> None:
         """Take the parameters of losses that were absent at the last step back to where they were before it.

@@ -4,15 +4,18 @@ import math
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
+import numpy as np
+import torch
 from pydantic import Field
 from torch import Tensor
 
 from dmf.errors import ConfigError
 from dmf.facts import Paper
 from dmf.registry import unknown
-from dmf.weighting import arithmetic, functional, papers
+from dmf.weighting import arithmetic, functional, papers, plain
 from dmf.weighting.host import Count
 from dmf.weighting.options import StartOptions
+from dmf.weighting.plain import STAYS, HostState, HostStep
 from dmf.weighting.stages import Normalisation, Stage, floor_stage, stage
 from dmf.weighting.window import WindowOptions, WindowWeighting
 
@@ -84,6 +87,17 @@ class MADWeighting(WindowWeighting):
 
     def propose(self, statistic: Tensor) -> Tensor:
         return statistic.softmax(-1)
+
+    def on_host(self, state: HostState) -> HostStep | None:
+        """As :meth:`forward`, in plain numbers."""
+        scaled = self.scaled_on_host(state)
+        if scaled is None or scaled.shape[1] < self.history_min:
+            return None if scaled is None else STAYS
+        return HostStep(self._summing(self._likelihood_on_host(scaled).softmax(-1)))
+
+    def _likelihood_on_host(self, scaled: plain.Numbers) -> Tensor:
+        deviation = np.maximum(plain.mad(scaled, self.median), self.floor)
+        return -torch.log(torch.from_numpy(deviation + self.eps))
 
     def statistic_stages(self, scaled: Tensor, filled: Count, statistic: Tensor) -> tuple[Stage, ...]:
         deviation = functional.mad(scaled, filled, self.median)

@@ -13,6 +13,7 @@ from dmf.seeding import derive
 from dmf.weighting import arithmetic, papers
 from dmf.weighting.base import StepState
 from dmf.weighting.options import StartOptions, WeightingOptions
+from dmf.weighting.plain import HostState, HostStep
 from dmf.weighting.running import RunningWeighting
 from dmf.weighting.stages import Derivation, normalisation_stage, stage
 
@@ -64,6 +65,11 @@ class RandomWeighting(RunningWeighting):
         drawn = torch.stack([self._draw(step) for step in steps])
         # Without waiting for the device, which a copy of so few numbers would otherwise do.
         return drawn.to(self.weights.dtype).to(losses.device, non_blocking=True).softmax(-1) * self.total
+
+    def on_host(self, state: HostState) -> HostStep:
+        """As :meth:`forward`, in plain numbers."""
+        weights = self._draw(state.step).softmax(-1)
+        return HostStep(weights if self.total == 1 else weights * self.total)
 
     def _draw(self, step: int) -> Tensor:
         """Standard normal numbers (K,), on the CPU, so that they are the same for every device."""

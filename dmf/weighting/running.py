@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from dmf.weighting import functional
+from dmf.weighting import functional, plain
 from dmf.weighting.base import Combined, StepState, Weighting
 from dmf.weighting.host import choose, enough
 
@@ -88,6 +88,7 @@ class ScalarizingWeighting(RunningWeighting):
 
     def __init__(self, count: int, **options: Any) -> None:
         super().__init__(count, **options)
+        self.single = plain.Single()
         self.register_buffer("share", self.weights / self.total, persistent=False)
 
     @abstractmethod
@@ -108,6 +109,10 @@ class ScalarizingWeighting(RunningWeighting):
         else:
             total = self.objective(terms, present=state.present)  # type: ignore[call-arg]
         return Combined(choose(state.finite, total.to(state.terms.dtype), linear.total), linear.weights)
+
+    def _exact(self, terms: Tensor) -> Tensor:
+        """The total () of losses (K,), in their type."""
+        return self.objective(terms.to(self.weights)).to(terms.dtype)
 
     def share_of(self, present: Tensor | None) -> Tensor:
         """How much each loss that is present matters, (K,); 0 for the others."""

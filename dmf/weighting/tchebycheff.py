@@ -1,8 +1,10 @@
 """Smooth Tchebycheff scalarisation: a smooth maximum of the losses."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -10,9 +12,10 @@ from torch import Tensor
 from dmf.errors import ConfigError
 from dmf.facts import Paper
 from dmf.options import Finite, Positive, slider
-from dmf.weighting import arithmetic, functional, papers
+from dmf.weighting import arithmetic, functional, papers, plain
 from dmf.weighting.base import StepState
 from dmf.weighting.options import StartOptions, WeightingOptions
+from dmf.weighting.plain import HostState, HostStep
 from dmf.weighting.running import ScalarizingWeighting
 from dmf.weighting.stages import Derivation, stage
 
@@ -82,6 +85,22 @@ class TchebycheffWeighting(ScalarizingWeighting):
     def objective(self, terms: Tensor, present: Tensor | None = None) -> Tensor:
         most = functional.smooth_maximum(self._distance(terms, present), self.mu)
         return self.total * self._count(present) * most
+
+    def on_host(self, state: HostState) -> HostStep | None:
+        """As :meth:`forward`, in plain numbers."""
+        # In float64 autograd's slopes, whose last digit is another one, are kept.
+        if state.terms.dtype != torch.float32:
+            return None
+        share, ideal = self.held("share").tolist(), self.held("ideal").tolist()
+        distance = [each * (loss - best) for each, loss, best in zip(share, state.values, ideal, strict=True)]
+        most = max(distance)
+        powers = [math.exp((each - most) / self.mu) for each in distance]
+        whole, scale = sum(powers), self.total * self.count
+        slopes = [scale * each * power / whole for each, power in zip(share, powers, strict=True)]
+        value = scale * (most + self.mu * math.log(whole))
+        return HostStep(
+            torch.from_numpy(np.array(slopes)), plain.with_slopes(value, (slopes,), self._exact, state.terms)
+        )
 
     def _count(self, present: Tensor | None) -> int | Tensor:
         return self.count if present is None else present.sum()

@@ -13,6 +13,7 @@ from dmf.registry import unknown
 from dmf.weighting import papers
 from dmf.weighting.learned import LIMIT, LearnedOptions, LearnedWeighting
 from dmf.weighting.options import StartOptions
+from dmf.weighting.plain import HostState, HostStep
 
 FORMS = {"regression": 0.5, "classification": 1.0}  # factor of the precision
 
@@ -93,3 +94,7 @@ class UncertaintyWeighting(LearnedWeighting):
 
     def price(self, s: Tensor) -> Tensor:
         return 0.5 * s
+
+    def on_host(self, state: HostState) -> HostStep | None:
+        """As :meth:`forward`, in plain numbers."""
+        return self.step_on_host(state, (FORMS[self.uncertainty_form], -1.0, 0.5))

@@ -2,11 +2,14 @@
 
 from typing import ClassVar
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from dmf.facts import Paper
-from dmf.weighting import arithmetic, functional, papers
+from dmf.weighting import arithmetic, functional, papers, plain
 from dmf.weighting.host import Count
+from dmf.weighting.plain import STAYS, HostState, HostStep
 from dmf.weighting.stages import Normalisation, Stage, floor_stage, stage
 from dmf.weighting.window import WindowWeighting
 
@@ -48,6 +51,16 @@ class VarianceWeighting(WindowWeighting):
 
     def propose(self, statistic: Tensor) -> Tensor:
         return functional.proportional(statistic)
+
+    def on_host(self, state: HostState) -> HostStep | None:
+        """As :meth:`forward`, in plain numbers."""
+        scaled = self.scaled_on_host(state)
+        if scaled is None:
+            return None
+        if scaled.shape[1] < self.history_min:
+            return STAYS
+        spread = np.maximum(plain.variance(scaled, state.history.size), self.floor)
+        return HostStep(torch.from_numpy(plain.proportional(spread) * self.total))
 
     def statistic_stages(self, scaled: Tensor, filled: Count, statistic: Tensor) -> tuple[Stage, ...]:
         mean, variance = functional.mean(scaled, filled), functional.variance(scaled, filled)

@@ -11,10 +11,11 @@ from torch import Tensor
 from dmf.errors import ConfigError
 from dmf.facts import LossesNeeded
 from dmf.options import NonNegative, Positive, slider
-from dmf.weighting import arithmetic, functional
+from dmf.weighting import arithmetic, functional, plain
 from dmf.weighting.base import Combined, StepState, Weighting
 from dmf.weighting.host import Count, Flag, both, enough, lowest
 from dmf.weighting.options import StartOptions, WeightingOptions
+from dmf.weighting.plain import HostState
 from dmf.weighting.stages import (
     Derivation,
     Normalisation,
@@ -120,6 +121,7 @@ class WindowWeighting(Weighting):
             raise ConfigError(f"`floor` must be at least 0, got {floor}.", "floor")
         self.history_min, self.symlog, self.minmax = history_min, symlog, minmax
         self.eps, self.floor = eps, floor
+        self._ring: plain.Ring | None = None  # of a step in plain numbers
 
     @abstractmethod
     def statistic(self, scaled: Tensor, filled: Count) -> Tensor:
@@ -162,6 +164,17 @@ class WindowWeighting(Weighting):
         learns = adapting if state.present is None else state.present & adapting
         self.learn(statistic.detach(), learns)
         return self._combine(state.terms, self.settle(state, proposal, adapting))
+
+    def scaled_on_host(self, state: HostState) -> plain.Numbers | None:
+        """The filled part (K, n) of this step's window, as :meth:`scale` makes it.
+
+        None where losses are too large for plain numbers.
+        """
+        ring = self._ring
+        if ring is None or not ring.follows(state.history):
+            self._ring = ring = plain.Ring(state.history, plain.symlog if self.symlog else plain.unbounded)
+        part = ring.add(state.values)
+        return plain.minmax(part, self.eps) if self.minmax and part is not None else part
 
     def _propose(self, state: StepState) -> tuple[Tensor, Tensor]:
         """Statistic and proposal (K,) of a step whose windows are filled far enough."""

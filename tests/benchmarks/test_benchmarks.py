@@ -18,6 +18,13 @@ ROOT = Path(__file__).parents[2]
 ROWS = {
     "losses": ["8x2x32x32, contiguous", "8x2x32x32, channels-last", "16x2x32x32, contiguous", "16x2x32x32, channels-"],
     "synthesis": ["L1, SSIM, gradient, frequency forward + backward, 8x1x32x32"],
+    "weighting": [
+        *(
+            f"Fusion, {name}, K=3"
+            for name in ("dwa", "uncertainty", "imtl-l", "random", "geometric", "tchebycheff", "fixed")
+        ),
+        *(f"Fusion, {name}, K=3" for name in ("cov", "variance", "mad", "bayesian")),
+    ],
     "step": ["training step, bayesian", "training step, bayesian", "training step, synthesis, cov"],
     "gradients": [
         *(f"measured at the {place} every 10 steps" for place in ("logits", "parameters")),

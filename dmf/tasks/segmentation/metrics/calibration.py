@@ -81,20 +81,22 @@ def reliability(
         raise ValueError(f"Pass one mask of void pixels per map, got {len(voids)} for {len(truths)} maps.")
     values, labels = [], []
     for place, (given, truth) in enumerate(zip(probabilities, truths, strict=True)):
-        valid = np.ones(truth.shape, bool) if voids is None else ~voids[place]
+        valid = None if voids is None else ~voids[place]
         if given.ndim != 2 or given.shape != truth.shape or truth.dtype != np.bool_:
             raise ValueError(
                 f"Each map and its mask must both have shape (H, W) and the mask be boolean, got {given.shape} and "
                 f"{truth.shape} of {truth.dtype}."
             )
-        if valid.shape != truth.shape:
+        if valid is not None and valid.shape != truth.shape:
             raise ValueError(f"`voids` must have the shapes of their maps, got {valid.shape} for {truth.shape}.")
-        if not ((given >= 0) & (given <= 1)).all():
+        if given.size and not (given.min() >= 0 and given.max() <= 1):  # neither holds of NaN
             raise ValueError("`probabilities` must be in [0, 1]. Take the softmax of logits first.")
-        box = (slice(None), slice(None)) if margin is None else lesion_box(truth & valid, margin)
+        known = truth if valid is None else truth & valid
+        box = (slice(None), slice(None)) if margin is None else lesion_box(known, margin)
         if box is not None:
-            values.append(given[box][valid[box]])
-            labels.append(truth[box][valid[box]])
+            kept = ... if valid is None else valid[box]
+            values.append(given[box][kept].ravel())
+            labels.append(truth[box][kept].ravel())
     pooled = np.concatenate(values) if values else np.empty(0)
     if not len(pooled):
         return Reliability(np.empty(0), np.empty(0), np.empty(0, np.int64), np.nan, 0)
@@ -115,18 +117,31 @@ def lesion_box(truth: NDArray[np.bool_], margin: int) -> tuple[slice, slice] | N
 def _curve(values: NDArray[Any], labels: NDArray[np.bool_], bins: int, images: int, binning: Binning) -> Reliability:
     inner = np.arange(1, bins) / bins
     if binning == "width" or bins == 1:
-        edges = inner
+        edges, number = inner, _bins_of_equal_width(values, inner)
     else:
         # Edges are values that occur, so that pixels of equal probability fall on one side of an edge.
         edges = np.unique(np.quantile(values, inner, method="inverted_cdf"))
-    number = np.searchsorted(edges, values)  # an edge belongs to the bin below it
-    count = np.bincount(number, minlength=len(edges) + 1)
+        number = np.searchsorted(edges, values)  # an edge belongs to the bin below it
+    # Pixels of both kinds are counted at once, those of a lesion at odd places.
+    background, lesion = np.bincount(2 * number + labels, minlength=2 * len(edges) + 2).reshape(-1, 2).T
+    count = background + lesion
     kept = count > 0
-    count = count[kept]
-    confidence = np.bincount(number, values, len(kept))[kept] / count
-    frequency = np.bincount(number, labels, len(kept))[kept] / count
+    confidence = np.bincount(number, values, len(count))[kept] / count[kept]
+    frequency, count = lesion[kept] / count[kept], count[kept]
     error = float((count * np.abs(frequency - confidence)).sum() / count.sum())
     return Reliability(confidence, frequency, count.astype(np.int64), error, images)
+
+
+def _bins_of_equal_width(values: NDArray[Any], edges: NDArray[np.float64]) -> NDArray[np.intp]:
+    """How many edges lie below each value, as ``searchsorted`` has it; a product is faster than a search."""
+    number = np.multiply(values, len(edges) + 1, dtype=np.float64).astype(
+        np.intp
+    )  # right, or one off where a value is at an edge
+    below, above = np.concatenate(([-np.inf], edges)), np.concatenate((edges, [np.inf]))
+    np.minimum(number, len(edges), out=number)
+    np.subtract(number, below[number] >= values, out=number)
+    np.add(number, above[number] < values, out=number)
+    return number
 
 
 def level_reliability(

@@ -210,3 +210,19 @@ def test_without_a_pixel_there_is_no_curve_of_levels():
 def test_levels_that_cannot_be_are_refused(pixels, lesions, bins, message):
     with pytest.raises(ValueError, match=message):
         level_reliability(np.array(pixels), np.array(lesions), 1, bins)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("bins", [1, 2, 3, 10, 15, 1000])
+def test_bins_of_equal_width_are_those_that_a_search_finds_also_at_their_edges(dtype, bins):
+    edges = np.arange(1, bins) / bins
+    at = edges.astype(dtype)
+    near = [at, np.nextafter(at, dtype(0)), np.nextafter(at, dtype(1)), np.array([0, 1], dtype)]
+    values = np.concatenate((np.random.default_rng(0).random(1000).astype(dtype), *near))[None]
+    truth = np.random.default_rng(1).random(values.shape) < 0.5
+    number = np.searchsorted(edges, values[0])
+    found = reliability([values], [truth], bins, binning="width")
+    held = np.unique(number)
+    assert found.count.tolist() == np.bincount(number)[held].tolist()
+    np.testing.assert_array_equal(found.frequency, np.bincount(number, truth[0])[held] / found.count)
+    np.testing.assert_allclose(found.confidence, np.bincount(number, values[0])[held] / found.count, rtol=1e-12)
