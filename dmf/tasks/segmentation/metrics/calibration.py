@@ -134,13 +134,12 @@ def _curve(values: NDArray[Any], labels: NDArray[np.bool_], bins: int, images: i
 
 def _bins_of_equal_width(values: NDArray[Any], edges: NDArray[np.float64]) -> NDArray[np.intp]:
     """How many edges lie below each value, as ``searchsorted`` has it; a product is faster than a search."""
-    number = np.multiply(values, len(edges) + 1, dtype=np.float64).astype(
-        np.intp
-    )  # right, or one off where a value is at an edge
+    # Right, or one off where a value is at an edge.
+    near = np.multiply(values, len(edges) + 1, dtype=np.float64).astype(np.intp)
     below, above = np.concatenate(([-np.inf], edges)), np.concatenate((edges, [np.inf]))
-    np.minimum(number, len(edges), out=number)
-    np.subtract(number, below[number] >= values, out=number)
-    np.add(number, above[number] < values, out=number)
+    np.minimum(near, len(edges), out=near)
+    np.subtract(near, below[near] >= values, out=near)
+    number: NDArray[np.intp] = np.add(near, above[near] < values)
     return number
 
 
