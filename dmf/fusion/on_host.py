@@ -37,14 +37,14 @@ def step_on_host(fusion: "Fusion", losses: Losses) -> Fused | None:
     if values is None:
         return None
     step: int = fusion.__dict__["step"]
-    made: HostStep | None = rule(weighting, HostState(step, given.terms, values, history))
-    if made is None:
+    taken_step: HostStep | None = rule(weighting, HostState(step, given.terms, values, history))
+    if taken_step is None:
         return None
     history.remember(values)
-    if made.weights is not None:
-        weighting._buffers["weights"] = made.weights
+    if taken_step.weights is not None:
+        weighting._buffers["weights"] = taken_step.weights
     fusion.__dict__["step"] = step + 1
-    return _fused(fusion, given, weighting.held("weights"), made.total, step)
+    return _fused(fusion, given, weighting.held("weights"), taken_step.total, step)
 
 
 def _plain(given: Given) -> list[float] | None:

@@ -76,7 +76,8 @@ class DWAWeighting(RunningWeighting):
         if block_steps < 1:
             raise ConfigError(f"`block_steps` must be at least 1 step, got {block_steps}.", "block_steps")
         self.temperature, self.block_steps = temperature, block_steps
-        self._made_in: tuple[int, Tensor, int] | None = None  # block whose weights these are, see `on_host`
+        # The block that set these weights in plain numbers, to tell whether they are still its own.
+        self._set_in: tuple[int, Tensor | None, int] = (-1, None, 0)
         self.register_buffer("seen", torch.zeros(count, dtype=torch.int64))
         # Of the block before the last, the last, and the one under way; sums, because their ratio is that of the means.
         self.register_buffer("sums", torch.zeros(3, count, dtype=self.weights.dtype))
@@ -100,18 +101,20 @@ class DWAWeighting(RunningWeighting):
         seen = counts[0]
         if counts.count(seen) != len(counts) or not plain.within_reach(state.values):
             return None
-        made, known = STAYS, (seen // size, self.held("weights"), self.held("weights")._version)
-        if seen >= 2 * size and known != self._made_in:  # once a block, and whenever something else has set weights
+        step, last = STAYS, self.held("weights")
+        block, weights, version = self._set_in
+        is_current = block == seen // size and weights is last and version == last._version
+        if seen >= 2 * size and not is_current:  # once a block, and whenever something else has set weights
             ratios = np.array([plain.ratio(*pair) for pair in zip(sums[1].tolist(), sums[0].tolist(), strict=True)])
-            weights = torch.from_numpy((ratios - ratios.max()) / self.temperature).softmax(-1) * self.total
-            made, self._made_in = HostStep(weights), (seen // size, weights, weights._version)
+            last = torch.from_numpy((ratios - ratios.max()) / self.temperature).softmax(-1) * self.total
+            step, self._set_in = HostStep(last), (seen // size, last, last._version)
         first = (seen + 1) // size - seen // size  # 1 where this step ends its block
         moved = np.zeros_like(sums)
         moved[: 3 - first] = sums[first:]
         moved[2 - first] += state.values
         self._buffers["sums"] = torch.from_numpy(moved)
         self._buffers["seen"] = torch.from_numpy(np.full(len(counts), seen + 1))
-        return made
+        return step
 
     def explain(self, state: StepState) -> Derivation:
         size, seen = self.block_steps, int(lowest(self.seen, state.present))

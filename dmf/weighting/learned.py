@@ -152,9 +152,8 @@ class LearnedWeighting(Weighting):
         value = sum(map(mul, weights, state.values)) + price * self.total * sum(s)
         if not self.held("has_begun").item():
             self.has_begun = torch.ones_like(self.has_begun)
-        made = torch.from_numpy(np.array(weights))
         total = plain.with_slopes(value, (weights, pull), self._exact, terms, held)
-        return HostStep(made, total)
+        return HostStep(torch.from_numpy(np.array(weights)), total)
 
     def _exact(self, terms: Tensor, s: Tensor) -> Tensor:
         """The total () of losses (K,) and parameters (K,), in the type of the losses."""

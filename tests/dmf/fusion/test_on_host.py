@@ -95,6 +95,19 @@ def test_rules_may_take_turns_on_one_memory(name: str, other: str, monkeypatch: 
     both_ways(monkeypatch, run)
 
 
+@every_rule
+def test_losses_may_go_in_the_midst_of_a_block(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run() -> list[Tensor]:
+        fusion, made = build(name), []
+        for at, row in enumerate(rows()):
+            if at == 22:
+                fusion.drop(1)
+            made += take(fusion, row if at < 22 else row[:2])
+        return [*made, *fusion.state_dict().values()]
+
+    both_ways(monkeypatch, run)
+
+
 def loaded(fusion: Fusion) -> Fusion:
     fresh = build("cov" if "mean" in dict(fusion.weighting.named_buffers()) else "mad")
     fresh.load_state_dict(fusion.state_dict())
