@@ -224,7 +224,7 @@ def test_a_run_is_renamed_tagged_and_archived_and_another_deleted_once_that_is_c
     page = watch.page
     page.get_by_text("Rename, tag, archive or delete").click()
     page.get_by_label("Name", exact=True).fill("Renamed run")
-    page.get_by_label("Tags", exact=True).fill("keep, paper")
+    page.get_by_role("textbox", name="Tags", exact=True).fill("keep, paper")
     page.get_by_text("Archived", exact=True).click()
     page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_text("Saved.").wait_for()
