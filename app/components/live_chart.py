@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import streamlit as st
@@ -24,6 +24,7 @@ _HERE = Path(__file__).parent
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
 Color = str | tuple[str, str]
+Height = int | str
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,13 +96,13 @@ def live_chart(
     y_range: tuple[float | None, float | None] | None = None,
     log_y: bool = False,
     marks: Sequence[Mark] = (),
-    height: int = 320,
+    height: Height = 320,
     sync: str = "cursor group",
     note: str = "",
     title: str = "",
     help: str = "",
     about: Mapping[str, str] | None = None,
-    legend: bool = True,
+    legend: bool | Literal["term"] = True,
     scope: str = "",
     zoom_group: str = "",
     on_pick: Callable[[float], None] | None = None,
@@ -121,13 +122,15 @@ def live_chart(
         y_range: Fixed limits; None at either end follows the data.
         log_y: Logarithmic y; values that are not positive are left out.
         marks: Events, as vertical lines.
-        height: Of the whole chart with title and legend, in CSS pixels; it never changes while data arrive.
+        height: Of the whole chart with title and legend, in CSS pixels, or a length as CSS writes it, such as one that
+            follows the window's; it never changes while data arrive.
         sync: Charts of one page with the same word share the cursor's x; empty for none.
         note: Shown above the plot, or in its middle while there is nothing to draw.
         title: Heads the chart and its PNG.
         help: What the chart shows, in a sentence; read out, and shown where the pointer rests on the title.
         about: Legend entry to what it means, in a sentence.
-        legend: Terms by colour and runs by dash, as buttons that hide and show them.
+        legend: Terms by colour and runs by dash, as buttons that hide and show them; "term" for terms alone, where
+            runs are named elsewhere.
         zoom_group: Charts of one page with the same word are zoomed together; empty for a zoom of its own.
         scope: Of what the chart is; a chart of something else starts anew, without zoom.
         on_pick: Called, before the page or fragment runs again, with the x that was clicked, or chosen by Enter.
@@ -172,7 +175,9 @@ def live_chart(
     heard: dict[str, Any] = {"on_zoom_change": _rerun_only}
     if on_pick is not None:
         heard["on_picked_change"] = lambda: _picked(own, on_pick)
-    result = _components()[1](key=own, data=pack(header, series), height=height, **heard)
+    result = _components()[1](
+        key=own, data=pack(header, series), height="content" if isinstance(height, str) else height, **heard
+    )
     zoom = result.get("zoom")
     return (float(zoom[0]), float(zoom[1])) if zoom else None
 

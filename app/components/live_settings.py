@@ -27,8 +27,10 @@ LABELS = {
     "lr": "New learning rate",
     "weighting": "New weighting method",
 }
+AT_REST = "Settings can be changed here while a race trains."
 EXPLAINED = "It takes effect between two steps, and every chart marks where."
-WIDTH = 210  # px of a field
+WIDTHS = {"gamma": 84, "decay_rate": 112, "lr": 132, "weighting": 168}  # px of a field
+WIDTH = 118  # px of the choice of runs
 STEPS = {"gamma": 0.1, "decay_rate": 0.01, "lr": 0.0001}
 
 Value = float | str
@@ -37,9 +39,13 @@ Value = float | str
 Turn = Callable[[str, Sequence[str], Mapping[str, Value]], SettingsChanged]
 
 
-def place() -> DeltaGenerator:
-    """A closed bar, to be filled by :func:`show` once the charts are there."""
-    return st.expander("Change while it trains", icon=":material/tune:", key="knobs")
+def place(can_change: bool) -> DeltaGenerator | None:
+    """A row of one height, to be filled by :func:`show`; None where nothing can be changed."""
+    row = st.container(key="knobs", gap=None)
+    if can_change:
+        return row
+    row.html(f'<p class="outcome">{AT_REST}</p>')
+    return None
 
 
 @st.fragment
@@ -54,7 +60,9 @@ def show(
         methods: Weighting methods to choose from.
         turn: Called with (experiment id, run ids, change to new value).
     """
-    chosen = _targets(experiment)
+    row = st.container(key="knobs-row", horizontal=True, vertical_alignment="bottom", gap="xsmall")
+    with row:
+        chosen = _targets(experiment)
     runs = [run for run in experiment.runs if run.id in chosen]
     standing = dict(zip((run.id for run in experiment.runs), settings, strict=True))
     present = {field: list(dict.fromkeys(standing[id][field] for id in chosen)) for field in LIVE_SETTINGS}
@@ -64,24 +72,28 @@ def show(
     }
     values: dict[str, Value | None] = {}
     slots = {}
-    with st.form(f"knobs-form-{experiment.id}", border=False):
-        with st.container(horizontal=True, gap="small"):
-            for field in LIVE_SETTINGS:
-                with st.container(width=WIDTH, gap=None):
-                    values[field] = _field(field, present[field], methods, scope, is_off=not turning[field])
-                    slots[field] = st.empty()
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            applied = st.form_submit_button("Apply", type="primary", icon=":material/check:")
-            answers = st.container()
+    with (
+        row,
+        st.form(f"knobs-form-{experiment.id}", border=False),
+        st.container(key="knobs-fields", horizontal=True, vertical_alignment="bottom", gap="xsmall"),
+    ):
+        for field in LIVE_SETTINGS:
+            with st.container(width=WIDTHS[field], gap=None):
+                values[field] = _field(field, present[field], methods, scope, is_off=not turning[field])
+                slots[field] = st.empty()
+        applied = st.form_submit_button("Apply", type="primary", icon=":material/check:", help=EXPLAINED)
+        answers = st.container(key="knobs-answers", gap=None)
     told_key = f"knobs-told-{experiment.id}"
     if applied:
         wanted = {field: value for field, value in values.items() if value is not None and [value] != present[field]}
         st.session_state[told_key] = _applied(experiment, chosen, wanted, slots, turn)
-    problem, sentences = st.session_state.get(told_key, (False, [EXPLAINED]))
+    problem, sentences = st.session_state.get(told_key, (False, []))
     if problem:
         answers.error(sentences[0])
     else:
-        answers.html(f'<p class="outcome" role="status">{"<br>".join(map(html.escape, sentences))}</p>')
+        said = "<br>".join(map(html.escape, sentences))
+        whole = html.escape("\n".join(sentences))
+        answers.html(f'<p class="outcome" role="status" title="{whole}">{said}</p>')
 
 
 def _applied(

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import streamlit as st
@@ -12,7 +12,7 @@ from app.charts.event_marks import event_marks
 from app.charts.lines import AXIS_LABELS, Axis, Happening, Line, Source, View, Window, draw, honest
 from app.components import chart_options, near_uniform
 from app.components.fields import method_title, named, run_title
-from app.components.live_chart import Mark, Series, chart_key, live_chart
+from app.components.live_chart import Height, Mark, Series, chart_key, live_chart
 from app.theme import AUXILIARY_COLOR, Color, Dash, run_dashes, term_colors
 from app.views import RunRow, Snapshot
 from dmf.facts import facts
@@ -20,6 +20,9 @@ from dmf.options import Choice
 
 AUXILIARY = "auxiliary"
 ZERO = "Zero"
+OVERLAY, MULTIPLES = "Overlay", "Small multiples"
+TALL = "clamp(170px, calc((100dvh - 322px) / 2), 380px)"
+"""Height of what stands on the first screen, in two rows below the status."""
 LEGEND_LINE = 24  # CSS pixels
 AUXILIARY_WORDS = "A loss that is added with the weight γ, outside the weights that sum to one."
 WEIGHTS = "The weights W1, W2, ...: how much each loss counts at each step, as the rule of the run sets it."
@@ -99,15 +102,22 @@ def titles_of(snapshot: Snapshot) -> dict[str, str]:
 
 
 def options() -> Options:
-    """The row of choices above the charts."""
-    with st.container(key="chart-options", horizontal=True, vertical_alignment="bottom", gap="medium"):
-        axis = chart_options.axis("axis", persist_state="session")
-        smoothing = chart_options.smoothing("smoothing", persist_state="session")
+    """The choices above the charts: how runs share them at once, the rest of them folded."""
+    with st.container(key="chart-options", horizontal=True, vertical_alignment="center", gap="small"):
         apart = st.segmented_control(
-            "Runs", ["Overlaid", "Apart"], default="Overlaid", required=True, key="apart", persist_state="session"
+            "Runs",
+            [OVERLAY, MULTIPLES],
+            default=OVERLAY,
+            required=True,
+            key="apart",
+            label_visibility="collapsed",
+            persist_state="session",
         )
-        log_y = chart_options.log_y("log-y", persist_state="session")
-    return Options(axis, smoothing, log_y, apart == "Apart")
+        with st.popover("Axes", icon=":material/show_chart:", key="axes", help="Horizontal axis, smoothing, log y."):
+            axis = chart_options.axis("axis", persist_state="session")
+            smoothing = chart_options.smoothing("smoothing", persist_state="session")
+            log_y = chart_options.log_y("log-y", persist_state="session")
+    return Options(axis, smoothing, log_y, apart == MULTIPLES)
 
 
 def prepared(snapshot: Snapshot, dashes: Sequence[Dash], chosen: Options) -> Race:
@@ -121,24 +131,38 @@ def prepared(snapshot: Snapshot, dashes: Sequence[Dash], chosen: Options) -> Rac
     return Race(snapshot, tuple(dashes), titles_of(snapshot), view, chosen, tuple(marks))
 
 
-def weights_chart(race: Race) -> None:
-    """W1..WK per run."""
+def weights_chart(race: Race, *, fits: bool = False) -> None:
+    """W1..WK per run; ``fits``: on an axis of what the weights are, see :func:`fit_of_weights`."""
     y_range = _weights_range(race)
     with st.container(key="weights-chart", gap=None):
-        chart = st.container()  # above the choice of its axis, which is read first
-        # Always a line, so that nothing below moves when the history is full.
-        st.caption(collecting(race.snapshot) or "each rule sets its weights anew at every step")
-        fits = near_uniform.note(_nearly(race), key="fit-weights", persist_state="session")
-    with chart:
         charts(
             race,
             "weights",
-            "Weights",
+            f"Loss weights {numbered('W', race)}",
             race.sources("weight"),
             y_label="Weight (share)" if y_range[1] else "Weight (factor)",
             y_range=None if fits else y_range,
             help=WEIGHTS,
+            note=collecting(race.snapshot),
+            height=TALL,
+            legend=_legend(race),
         )
+
+
+def _legend(race: Race) -> Literal["term"] | bool:
+    """Terms alone: the runs and their dashes are named in the status right above."""
+    return "term" if max((len(live.terms) for live in race.snapshot.live), default=0) > 1 else True
+
+
+def fit_of_weights(race: Race) -> bool:
+    """Which methods keep weights nearly equal, and the choice of an axis that fits these; nothing without any."""
+    return near_uniform.note(_nearly(race), key="fit-weights", persist_state="session")
+
+
+def numbered(letter: str, race: Race) -> str:
+    """``"W1–W3"`` where some run has three loss terms."""
+    most = max((len(live.terms) for live in race.snapshot.live), default=0)
+    return f"{letter}1–{letter}{most}" if most > 1 else f"{letter}1"
 
 
 def _nearly(race: Race) -> list[near_uniform.Nearly]:
@@ -166,13 +190,14 @@ def losses_chart(race: Race) -> None:
         charts(
             race,
             "losses",
-            "Losses",
+            f"Unweighted losses {numbered('L', race)}",
             race.sources("loss"),
             y_label="Loss (no unit)",
             log_y=race.options.log_y,
             help=LOSSES,
+            height=TALL,
+            legend=_legend(race),
         )
-        st.caption("each loss before it is weighted")
 
 
 def auxiliary_chart(race: Race) -> None:
@@ -233,7 +258,7 @@ def collecting(snapshot: Snapshot) -> str:
 
 
 def charts(
-    race: Race, key: str, title: str, sources: Sequence[Source], *, note: str = "", height: int = 340, **about: Any
+    race: Race, key: str, title: str, sources: Sequence[Source], *, note: str = "", height: Height = 340, **about: Any
 ) -> None:
     """One chart with every run, or one below the other.
 
@@ -243,7 +268,7 @@ def charts(
         title: Of the chart.
         sources: Its lines.
         note: What is to be said of it.
-        height: In CSS pixels.
+        height: In CSS pixels, or as CSS.
         about: ``colors``, term to its colour where terms are not losses; ``zero``, what a line at 0 means if one is to
             be drawn; further arguments of :func:`live_chart`.
     """
@@ -258,7 +283,7 @@ def charts(
             f"{title} · {race.titles[run.id]}",
             own,
             note=note,
-            height=min(height, 240),
+            height=height if isinstance(height, str) else min(height, 240),
             **about,
         )
 

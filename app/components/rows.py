@@ -26,7 +26,7 @@ FIRST = (
     *("auxiliary", "gamma", "decay_rate", "prior", "history_min", "history_max", "weights", "loss_counts"),
     *("median", "detach_weights", "floor", "cb_weights", "cb_ratios", "minmax", "symlog", "rho"),
 )
-"""The most telling settings, which a run's editor offers first."""
+"""The most telling settings, which a run's editor offers first, after the options of its method."""
 
 _IDS = "form-rows"
 _LAST = "last-row"  # the id given last
@@ -55,7 +55,7 @@ def overridden(row: int) -> list[str]:
 
 
 def settings(row: int) -> tuple[str, ...]:
-    """Every setting that a row may override: those of all runs, and the options of its method, losses and schedule."""
+    """Every setting that a row may override: options of its method first, then those of all, of losses and schedule."""
     chosen: list[tuple[Kind, str]] = [("weighting", method(row))]
     for name in ("terms", "auxiliary"):
         held = st.session_state[key(row, name)] if name in overridden(row) else common(name)
@@ -64,11 +64,18 @@ def settings(row: int) -> tuple[str, ...]:
     chosen.append(("schedule", st.session_state[key(row, "schedule")] if is_own else common("schedule")))
     words: dict[str, None] = {}
     for kind, name in chosen:
-        with declared.of_task(task()):
-            model = declared.options_model(kind, Choice.named(name))
-        words |= dict.fromkeys(model.words().values() if model else ())
+        words |= dict.fromkeys(_words_of(kind, name))
     own = [name for name in FusionConfig.model_fields if name not in ("weighting", "spare")]
-    return tuple(sorted([*own, *words], key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST)))
+    of_method = _words_of("weighting", method(row))
+    places = {name: place for place, name in enumerate((*of_method, *FIRST))}
+    return tuple(sorted([*own, *words], key=lambda name: places.get(name, len(places))))
+
+
+def _words_of(kind: Kind, choice: str) -> tuple[str, ...]:
+    """Words of the options that a method of the form's task has."""
+    with declared.of_task(task()):
+        model = declared.options_model(kind, Choice.named(choice))
+    return tuple(model.words().values()) if model else ()
 
 
 def differences(row: int) -> dict[str, str]:

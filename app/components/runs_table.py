@@ -1,4 +1,4 @@
-"""The table "Runs in this race": one row per run, with its method and what it overrides of the common settings."""
+"""The table "Runs": one row per run, with its method and what it overrides of the common settings."""
 
 import html
 from collections.abc import Mapping, Sequence
@@ -67,7 +67,7 @@ def runs_table(options: Mapping[str, Sequence[str]]) -> tuple[list[str], list[Sl
     with st.container(key="runs", gap="xsmall"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(
-                "Runs in this race",
+                "Runs",
                 help="One network is trained per row, all on the same batches and from the same first network; a row "
                 "may override any setting of weighting, auxiliary loss and losses.",
                 width="content",

@@ -4,6 +4,7 @@ import base64
 import html
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -14,13 +15,23 @@ from app.theme import Dash
 from app.views import Snapshot
 
 FOLLOW, EPOCH, LEFT = "follow-newest", "sample-epoch", "sample-epochs-left"
+CASE = "strip-case"
+NOT_YET = "Sample images appear here as soon as the data are prepared."
 ECHO = 2.0  # s in which a browser may still send the epoch that it was moved on from
 
 Pictures = Callable[[Sequence[int]], dict[int, bytes]]
 
 
-def samples(snapshot: Snapshot, dashes: Sequence[Dash], pictures: Pictures, view: SampleView) -> None:
-    """Image, truth and each run's prediction, with what each scores below it.
+@dataclass(frozen=True)
+class Look:
+    """Which pictures are shown, and how strongly what is drawn over them is."""
+
+    epoch: int
+    strength: float
+
+
+def samples(snapshot: Snapshot, dashes: Sequence[Dash], pictures: Pictures, view: SampleView) -> Look | None:
+    """Image, truth and each run's prediction, with what each scores below it; returns what was chosen to be shown.
 
     Args:
         snapshot: The experiment as of now.
@@ -33,11 +44,61 @@ def samples(snapshot: Snapshot, dashes: Sequence[Dash], pictures: Pictures, view
         st.markdown("#### Predictions against the truth")
         epochs = sorted({row.epoch for row in rows if row.kind == "prediction"})
         if not epochs:
-            st.caption("Sample images appear here as soon as the data are prepared.")
-            return
+            st.caption(NOT_YET)
+            return None
         epoch, strength = _choices(epochs, view)
         legend(snapshot, view, strength)
         gallery(snapshot, dashes, epoch, pictures, view=view, strength=strength)
+    return Look(epoch, strength)
+
+
+def strip(snapshot: Snapshot, dashes: Sequence[Dash], pictures: Pictures, view: SampleView, look: Look | None) -> None:
+    """One case: its image, the truth and each run's prediction, with arrows to the other cases.
+
+    Args:
+        snapshot: The experiment as of now.
+        dashes: One per run.
+        pictures: Gives PNGs by sample id.
+        view: How the task of the experiment draws them.
+        look: As :func:`samples` gave it.
+    """
+    cases = cases_of(snapshot)
+    with st.container(key="strip", gap=None):
+        place = int(st.session_state.get(CASE, 0)) % max(1, len(cases))
+        with st.container(key="strip-head", horizontal=True, vertical_alignment="center", gap="small", wrap=False):
+            told = f'<span class="muted">{_told(cases, place)}</span>'
+            st.html(f'<div class="race strip-title"><b>Predictions</b> {told}</div>')
+            for step, icon, title in ((-1, "chevron_left", "Previous case"), (1, "chevron_right", "Next case")):
+                st.button(
+                    title,
+                    icon=f":material/{icon}:",
+                    type="tertiary",
+                    key=f"strip-{'next' if step > 0 else 'previous'}",
+                    help=title,
+                    on_click=_turn,
+                    args=(place + step,),
+                    disabled=len(cases) < 2,
+                )
+        if look is None or not cases:
+            st.html(f'<div class="race strip-empty">{NOT_YET}</div>')
+            return
+        gallery(
+            snapshot, dashes, look.epoch, pictures, view=view, strength=look.strength, only=cases[place : place + 1]
+        )
+
+
+def _told(cases: Sequence[str], place: int) -> str:
+    return f"{html.escape(cases[place])}, {place + 1} of {len(cases)}" if cases else ""
+
+
+def _turn(place: int) -> None:
+    st.session_state[CASE] = place
+
+
+def cases_of(snapshot: Snapshot) -> list[str]:
+    """Cases whose image and truth were kept, in their order."""
+    shared = {(row.kind, row.case): row for row in snapshot.samples if row.run is None}
+    return [case for kind, case in shared if kind == "image" and ("truth", case) in shared]
 
 
 def _choices(epochs: Sequence[int], view: SampleView) -> tuple[int, float]:
@@ -76,7 +137,7 @@ def gallery(
     *,
     view: SampleView,
     strength: float,
-    most: int | None = None,
+    only: Sequence[str] | None = None,
     scored: bool = True,
 ) -> None:
     """Image, truth and each run's prediction at an epoch, one row per case.
@@ -88,14 +149,14 @@ def gallery(
         pictures: Gives PNGs by sample id.
         view: How the task of the experiment draws them.
         strength: As the view's controls gave it.
-        most: Cases that are shown; all when not given.
+        only: Cases that are shown; all when not given.
         scored: Write what each prediction scores below it.
     """
     rows, runs, titles = snapshot.samples, snapshot.experiment.runs, titles_of(snapshot)
     shared = {(row.kind, row.case): row for row in rows if row.run is None}
     # A run that is not there yet, or ended before, shows how far it came; rows are in the order of epochs.
     predicted = {(row.run, row.case): row for row in rows if row.kind == "prediction" and row.epoch <= epoch}
-    cases = [case for kind, case in shared if kind == "image" and ("truth", case) in shared][:most]
+    cases = cases_of(snapshot) if only is None else only
     needed = [row for row in (*shared.values(), *predicted.values()) if row.case in cases]
     pngs = pictures([row.id for row in needed])
     title, facts = snapshot.score_title, snapshot.facts

@@ -9,12 +9,13 @@ import pandas as pd
 import streamlit as st
 
 from app.charts.lines import AXIS_LABELS
-from app.components.live_chart import Mark, Series, live_chart
+from app.components.live_chart import Height, Mark, Series, live_chart
 from app.components.page_style import dash_sample, number
-from app.components.race import Race
+from app.components.race import TALL, Race
 from app.theme import Color
 from app.views import ExperimentRow, MetricInfo
 
+METRIC = "metric-{}"  # in session state
 SPLITS = ("validation", "test", "train")
 BEST = ' class="best"'
 NEUTRAL = Color("#1b2430", "#e3e8ef")
@@ -60,22 +61,37 @@ def scores(race: Race, words: ScoreWords) -> None:
     with st.container(key="metrics-chart"):
         for index, place in enumerate(st.columns(2, gap="medium")):
             with place:
-                metric = st.selectbox(
-                    "Metric" if index == 0 else "Another metric",
+                st.selectbox(
+                    "Metric on the first screen" if index == 0 else "Another metric",
                     names,
                     index=min(index, len(names) - 1),
                     format_func=lambda name: info(name).title,
-                    key=f"metric-{index}",
+                    key=METRIC.format(index),
                     persist_state="session",
                 )
-                _chart(race, metrics, metric, info, key=f"scores-{index}-{race.view.axis}")
+        _chart(race, metrics, chosen(names, 1), info, key=f"scores-1-{race.view.axis}", height=340)
     with st.container(key="metrics-table"):
         by_class = st.toggle("Each class by itself", key="by-class", persist_state="session")
         shown = [name for name in names if by_class or "/" not in name]
         st.html(table_html(race, metrics, shown, words))
 
 
-def _chart(race: Race, metrics: pd.DataFrame, metric: str, info: Info, *, key: str) -> None:
+def chosen(names: Sequence[str], index: int) -> str:
+    """The metric that is chosen for the first or the second chart."""
+    held = st.session_state.get(METRIC.format(index))
+    return str(held) if held in names else names[min(index, len(names) - 1)]
+
+
+def first_score(race: Race, words: ScoreWords) -> None:
+    """The chosen validation score over the training."""
+    names = ordered(race.snapshot.metrics, words)
+    with st.container(key="score-chart", gap=None):
+        metric = chosen(names, 0)
+        key = f"scores-0-{race.view.axis}"
+        _chart(race, race.snapshot.metrics, metric, words.info, key=key, height=TALL)
+
+
+def _chart(race: Race, metrics: pd.DataFrame, metric: str, info: Info, *, key: str, height: Height) -> None:
     about = info(metric)
     series = []
     if len(metrics):
@@ -96,7 +112,7 @@ def _chart(race: Race, metrics: pd.DataFrame, metric: str, info: Info, *, key: s
         y_range=about.range,
         marks=[Mark(mark.x, mark.text, mark.kind) for mark in race.marks],
         note=f"{about.pooling}, {about.over}" if len(metrics) else "the first scores come before the first training",
-        height=340,
+        height=height,
     )
 
 

@@ -38,8 +38,8 @@ def summary_state(states: Sequence[RunState]) -> RunState:
 def heading(experiment: ExperimentRow, command: Callable[[str, CommandName], bool]) -> DeltaGenerator:
     """The experiment's name, and the buttons beside it; returns the place after the buttons."""
     with st.container(key="head", horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        with st.container(width="content", gap=None):
-            st.page_link(HOME, label="All experiments", icon=":material/arrow_back:")
+        with st.container(key="head-name", horizontal=True, vertical_alignment="center", gap="small", wrap=False):
+            st.page_link(HOME, label="All experiments", icon=":material/arrow_back:", width="content")
             st.markdown(f"### {plain(experiment.name)}")
         controls = st.container(key="controls", horizontal=True, gap="small", width="content")
     place = st.container()
@@ -82,8 +82,10 @@ def buttons(experiment: ExperimentRow, command: Callable[[str, CommandName], boo
 
 def status(
     snapshot: Snapshot, dashes: Sequence[Dash], *, is_in_line: bool = False, owner_in_words: Callable[[str], str] = str
-) -> None:
+) -> DeltaGenerator:
     """Progress of the race: how far, how fast, how long still, and who trains it. ``step N`` comes first.
+
+    Returns the place beside the names of the runs.
 
     Args:
         snapshot: The experiment as of now.
@@ -105,13 +107,19 @@ def status(
         for run, live, dash in zip(experiment.runs, snapshot.live, dashes, strict=True)
     )
     where = html.escape(_where(snapshot, owner_in_words))
-    with st.container(key="run-status"):
+    with st.container(key="run-status", gap=None):
         st.html(
             f'<div class="race status"><div class="facts">{"".join(facts)}</div>'
             f'<div class="bar" style="--bar:{bar}" role="progressbar" aria-label="Steps taken, in percent" '
             f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{100 * share:.0f}"><i style="width:{share:.2%}"></i>'
-            f'</div><div class="runs">{runs}<span class="muted">{where}</span></div></div>'
+            "</div></div>"
         )
+        with st.container(key="run-line", horizontal=True, vertical_alignment="center", gap="small"):
+            st.html(
+                f'<div class="race status"><div class="runs">{runs}'
+                f'<span class="muted where" title="{where}">{where}</span></div></div>'
+            )
+            return st.container(horizontal=True, vertical_alignment="center", gap="small", width="content")
 
 
 def skipped(live: LiveRun) -> str:

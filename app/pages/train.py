@@ -6,7 +6,7 @@ from functools import partial
 import streamlit as st
 
 from app import access, state
-from app.components import gradients, live_settings, play, queue, race, recent, samples, scores, status
+from app.components import events, gradients, live_settings, play, queue, race, recent, samples, scores, status
 from app.components.copying import copying
 from app.components.form import form
 from app.components.lab.methods import explained
@@ -22,6 +22,7 @@ from dmf.records import RunState
 TICK = 1.0  # s
 IDLE_TICK = 3.0  # s between looks whether another tab or a terminal resumed what had ended
 QUEUE_TICK = 2.0  # s
+TABS = ("Auxiliary", "Scores", "All predictions", "Gradients", "Events")
 STARTED = "started-now"  # in session state, from the click until the page is drawn
 
 
@@ -64,14 +65,15 @@ def show_experiment(id: str | None) -> None:
         return
     state.keep_watching(id)
     beside_buttons = status.heading(snapshot.experiment, access.command)
-    with st.container():  # there in any case, so that what follows keeps its place when the race ends
-        # The settings of a recorded run are changed in its own program.
-        bar = live_settings.place() if snapshot.is_active and not snapshot.experiment.is_recorded else None
-    show_queue(id)
-    if play.is_played(id) and not snapshot.is_active:  # it may have been resumed, here or elsewhere
+    is_played = play.is_played(id) and not snapshot.is_active  # it may have been resumed, here or elsewhere
+    # One row in any case, so that what follows keeps its place when the race begins, ends or is played.
+    # The settings of a recorded run are changed in its own program.
+    bar = None if is_played else live_settings.place(snapshot.is_active and not snapshot.experiment.is_recorded)
+    if is_played:
         replay(id)
     else:
         show_live(snapshot)
+    show_queue(id)
     if bar is not None:
         with bar:
             methods = access.choices().names["weighting"]
@@ -188,17 +190,19 @@ def watch(snapshot: Snapshot, problem: str | None) -> None:
     dashes = race.dashes_of(snapshot)
     status.trouble([access.trouble(id), problem])
     waits = RunState.QUEUED in snapshot.states and queue.is_in_line(_queue(), id)
-    status.status(snapshot, dashes, is_in_line=waits, owner_in_words=access.owner_in_words)
+    beside = status.status(snapshot, dashes, is_in_line=waits, owner_in_words=access.owner_in_words)
     status.reasons(snapshot.experiment)
-    chosen = race.options()
+    with beside:
+        chosen = race.options()
     drawn = race.prepared(snapshot, dashes, chosen)
-    left, right = st.columns(2, gap="medium")
-    with left:
-        race.weights_chart(drawn)
-    with right:
+    with st.container(key="first-screen"):
+        weights, losses = st.columns(2, gap="small")
+        predictions, score = st.columns([3, 2], gap="small")
+    fits = race.fit_of_weights(drawn)
+    with weights:
+        race.weights_chart(drawn, fits=fits)
+    with losses:
         race.losses_chart(drawn)
-    race.auxiliary_chart(drawn)
-    gradients.gradient_charts(drawn)
     experiment = drawn.snapshot.experiment
     words = scores.ScoreWords(
         info=partial(access.metric_info, experiments=[experiment]),
@@ -206,10 +210,23 @@ def watch(snapshot: Snapshot, problem: str | None) -> None:
         first=access.first_metrics(experiment),
         headline=access.headline_title(experiment),
     )
-    scores.scores(drawn, words)
-    pages = pages_of(snapshot.experiment.task)
+    with score:
+        scores.first_score(drawn, words)
+    auxiliary, table, samples_tab, gradient, happened = st.tabs(TABS, key="race-tabs")
+    with auxiliary:
+        race.auxiliary_chart(drawn)
+    with table:
+        scores.scores(drawn, words)
+    with gradient:
+        gradients.gradient_charts(drawn)
+    with happened:
+        events.events(drawn)
+    pages = pages_of(experiment.task)
     try:
-        samples.samples(snapshot, dashes, access.pictures, pages.samples)
+        with samples_tab:
+            look = samples.samples(snapshot, dashes, access.pictures, pages.samples)
+        with predictions:
+            samples.strip(snapshot, dashes, access.pictures, pages.samples, look)
         pages.details([run.id for run in experiment.runs], race.titles_of(snapshot))
     except DMFError as error:
         st.caption(sentence_of(error))

@@ -186,9 +186,9 @@ def test_where_a_method_keeps_weights_nearly_equal_the_page_says_so_and_can_fit_
     line = test.container(key="fit-weights-line")
     assert line.caption[0].value == "SoftAdapt: weights stay between 0.20 and 0.50 here, near 1/3 by construction"
     assert "within a factor 1.11 of each other" in line.caption[0].help
-    assert ranges["Weights"] == (0, 1.0)
+    assert ranges["Loss weights W1–W3"] == (0, 1.0)
     test.toggle(key="fit-weights").set_value(True).run()
-    assert ranges["Weights"] is None
+    assert ranges["Loss weights W1–W3"] is None
     assert ranges["Share of the total"] == (0, 1)
     run = store.experiment(id).runs[1].id
     store.write([Event(run, 20, "knob", {"field": "weighting", "value": "mad", "before": "softadapt"})], "test")

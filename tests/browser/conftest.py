@@ -385,11 +385,26 @@ class Watched:
         if server is not None:
             self.page.goto(f"{server}/train")
         self.page.get_by_role("button", name="Start training").wait_for()
-        self.page.get_by_text("More", exact=True).click()
+        self.unfold()
         self.fill_in(without, TINY | settings)
         self.press("Start training")
         until(lambda: "experiment=e-" in self.page.evaluate("location.search"), "the experiment in the address")
         return self.experiment
+
+    def unfold(self) -> None:
+        """Open the folds of the form."""
+        for fold, field in (("size-and-length", "Epochs"), ("more-settings", "Learning rate")):
+            summary = self.page.locator(f".st-key-{fold} summary")
+            summary.wait_for()
+
+            def is_open(summary: Any = summary, field: str = field) -> bool:
+                found = self.page.get_by_label(field, exact=True)
+                if not found.is_visible():
+                    with contextlib.suppress(Exception):  # it is drawn anew
+                        summary.click(timeout=20_000)
+                return bool(soon(found.is_visible, 15))
+
+            until(is_open, f"the field {field}")
 
     def fill_in(self, without: Sequence[int], settings: Mapping[str, object]) -> None:
         for run in without:
@@ -418,28 +433,11 @@ class Watched:
     def press(self, name: str) -> None:
         self.page.get_by_role("button", name=name, exact=True).click()
 
-    def open_knobs(self) -> None:
-        """Open the bar "Change while it trains", if it is closed."""
-        bar = self.page.get_by_text("Change while it trains")
-        bar.wait_for()
-        field = self.page.get_by_label("New γ₀", exact=True).first
-
-        def is_open() -> bool:
-            if not field.is_visible():
-                bar.click()
-            return soon(field.is_visible, 10)
-
-        until(is_open, "the knobs")
-
     def turn(self, label: str, value: object) -> None:
         """Change one live setting: a number, or a method by its name."""
         field = self.page.get_by_label(label, exact=True).filter(visible=True)
 
-        def is_alone() -> bool:
-            self.open_knobs()
-            return soon(lambda: field.count() == 1, 10)
-
-        until(is_alone, "the fields of other runs to go")
+        until(lambda: field.count() == 1, "the fields of other runs to go")
         if label == "New weighting method":
             choose_option(field, str(value))
         else:

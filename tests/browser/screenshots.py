@@ -26,23 +26,24 @@ PATIENCE = 240_000  # ms
 def test_take_pictures(browser, app_server: str) -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
 
-    def take(name: str, url: str, ready: str, *, viewport=WIDE, scheme="light", scroll_to: str | None = None) -> None:
+    def take(name: str, url: str, ready: str, *, viewport=WIDE, scheme="light", tab: str | None = None) -> None:
         context = browser.new_context(viewport=viewport, color_scheme=scheme)
         page = context.new_page()
         page.goto(url)
         page.locator(ready).first.wait_for(timeout=PATIENCE)
         page.wait_for_timeout(4000)
-        if scroll_to:
-            page.locator(scroll_to).first.scroll_into_view_if_needed()
+        if tab:
+            page.get_by_role("tab", name=tab, exact=True).click()
+            page.get_by_role("tab", name=tab, exact=True).scroll_into_view_if_needed()
             page.wait_for_timeout(1500)
         page.screenshot(path=IMAGES / f"{name}.png")
         context.close()
 
     race = train(browser, app_server)
-    take("train-light", race, ".st-key-samples img")
-    take("train-dark", race, ".st-key-samples img", scheme="dark")
-    take("samples-light", race, ".st-key-samples img", scroll_to=".st-key-samples")
-    take("train-phone", race, ".st-key-samples img", viewport=PHONE)
+    take("train-light", race, ".st-key-strip img")
+    take("train-dark", race, ".st-key-strip img", scheme="dark")
+    take("samples-light", race, ".st-key-strip img", tab="All predictions")
+    take("train-phone", race, ".st-key-strip img", viewport=PHONE)
     for scheme in ("light", "dark"):
         take(f"home-{scheme}", app_server, ".st-key-recent img", scheme=scheme)
         take(f"datasets-{scheme}", f"{app_server}/datasets", "h1", scheme=scheme)
@@ -54,6 +55,7 @@ def train(browser, server: str) -> str:
     page = context.new_page()
     page.goto(server)
     page.get_by_role("link", name="Train").click()
+    page.locator(".st-key-size-and-length summary").click(timeout=PATIENCE)
     epochs = page.get_by_label("Epochs", exact=True)
     epochs.wait_for(timeout=PATIENCE)
     epochs.fill(str(EPOCHS))
@@ -65,7 +67,6 @@ def train(browser, server: str) -> str:
     page.wait_for_url(re.compile("experiment="), timeout=PATIENCE)
     status = page.locator(".st-key-run-status")
     status.get_by_text(re.compile(r"epoch [12]\.")).wait_for(timeout=300_000)
-    page.get_by_text("Change while it trains").click()
     page.get_by_label("New γ₀", exact=True).fill("2")
     page.get_by_role("button", name="Apply").click()
     status.get_by_text("took").wait_for(timeout=600_000)  # all runs are over
@@ -161,8 +162,9 @@ def test_take_pictures_of_synthesis(browser, app_server: str, dashboard) -> None
     context = browser.new_context(viewport=WIDE, color_scheme="light")
     page = context.new_page()
     page.goto(f"{app_server}/train?experiment={experiment.id}")
+    page.get_by_role("tab", name="All predictions", exact=True).click(timeout=PATIENCE)
     page.locator(".st-key-samples .colour-bar").wait_for(timeout=PATIENCE)
-    page.get_by_label("Epochs", exact=True).wait_for(timeout=PATIENCE)
+    page.get_by_role("button", name="Start training").wait_for(timeout=PATIENCE)
     page.locator(".st-key-samples").scroll_into_view_if_needed()
     page.wait_for_timeout(3000)
     page.screenshot(path=IMAGES / "synthesis-light.png")

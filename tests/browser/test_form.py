@@ -17,9 +17,15 @@ WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
 @pytest.fixture(params=[WIDE, PHONE], ids=["wide", "phone"])
-def page(request: pytest.FixtureRequest, app_server: str, watched: Callable[..., Any]) -> Page:
+def seen(request: pytest.FixtureRequest, app_server: str, watched: Callable[..., Any]) -> Any:
+    """The Train page."""
+    return watched(f"{app_server}/train", viewport=request.param)
+
+
+@pytest.fixture
+def page(seen: Any) -> Page:
     """The Train page with its form open."""
-    page: Page = watched(f"{app_server}/train", viewport=request.param).page
+    page: Page = seen.page
     button(page, "Add run").wait_for(state="attached")
     if page.viewport_size == PHONE:
         page.get_by_test_id("stExpandSidebarButton").click()
@@ -59,11 +65,11 @@ def close_popover(page: Page) -> None:
 
 
 def test_a_race_with_overridden_rows_is_built_started_and_seen(
-    page: Page, choose_in_popover: Callable[[str, str], None], store: RunStore
+    page: Page, seen: Any, choose_in_popover: Callable[[str, str], None], store: RunStore
 ) -> None:
+    seen.unfold()
     for label, value in (("Image size", 32), ("Batch size", 4), ("Epochs", 2000)):
         fill(page, label, value)
-    page.get_by_text("More", exact=True).click()
     fill(page, "Images", 40)
     fill(page, "Filters", 4)
     button(page, "Remove run 1").click()
@@ -152,3 +158,55 @@ def test_rows_are_reached_and_used_by_keyboard_alone(page: Page) -> None:
         )
         names.append(focused)
     assert [name for name in names if "run 1" in name] == ["Edit run 1", "Duplicate run 1", "Remove run 1"]
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (1280, 720)], ids=["1440x900", "1280x720"])
+def test_methods_and_start_are_seen_without_scrolling(
+    size: tuple[int, int], app_server: str, watched: Callable[..., Any]
+) -> None:
+    seen = watched(f"{app_server}/train", viewport={"width": size[0], "height": size[1]})
+    expect(rows(seen.page)).to_have_count(3)
+    seen.page.get_by_test_id("stSidebar").get_by_text("179 train").wait_for()
+    start = seen.standing(button(seen.page, "Start training"))
+    assert start["y"] + start["height"] <= size[1]
+    for place in range(3):
+        box = seen.standing(rows(seen.page).nth(place))
+        assert box["y"] >= 0
+        assert box["y"] + box["height"] <= start["y"]  # and not behind the button
+
+
+def test_the_fold_of_sizes_says_what_it_holds_and_stays_open_while_that_changes(
+    app_server: str, watched: Callable[..., Any]
+) -> None:
+    seen = watched(f"{app_server}/train")
+    title = seen.page.locator(".st-key-size-and-length summary")
+    expect(title).to_contain_text("128 px · 20 epochs · seed 0")
+    expect(seen.page.get_by_label("Epochs", exact=True)).not_to_be_visible()
+    seen.unfold()
+    for label, value, said in (
+        ("Epochs", 1, "128 px · 1 epoch · seed 0"),
+        ("Seed", 5, "128 px · 1 epoch · seed 5"),
+        ("Image size", 100, "100 px · 1 epoch · seed 5"),
+    ):
+        fill(seen.page, label, value)
+        expect(title).to_contain_text(said)
+        expect(seen.page.get_by_label("Epochs", exact=True)).to_be_visible()
+    expect(seen.page.get_by_text("Under “100 px · 1 epoch · seed 5”, Image size: ")).to_be_visible()
+
+
+def test_a_setting_is_found_by_words_and_the_others_keep_what_they_hold(
+    app_server: str, watched: Callable[..., Any]
+) -> None:
+    seen = watched(f"{app_server}/train")
+    page = seen.page
+    seen.unfold()
+    fill(page, "Learning rate", 0.5)
+    find = page.get_by_label("Find a setting", exact=True)
+    find.press_sequentially("cross-val")
+    expect(page.get_by_label("Learning rate", exact=True)).not_to_be_visible()
+    expect(page.get_by_label("Folds of cross-validation", exact=True)).to_be_visible()
+    find.fill("nothing is called so")
+    expect(page.get_by_text("No setting is called so.")).to_be_visible()
+    find.fill("")
+    expect(page.get_by_label("Learning rate", exact=True)).to_have_value("0.5")
+    expect(page.get_by_text("No setting is called so.")).to_have_count(0)

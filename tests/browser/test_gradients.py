@@ -17,7 +17,7 @@ def test_a_race_that_measures_gradients_shows_them_while_it_trains(
     watch = watched(f"{app_server}/train")
     page = watch.page
     page.get_by_role("button", name="Start training").wait_for()
-    page.get_by_text("More", exact=True).click()
+    watch.unfold()
     choose(page.get_by_role("combobox", name="Measure gradients at", exact=True), "logits")
     watch.fill_in((3, 2), SMALL | {"Steps between measurements": 2})
     watch.press("Start training")
@@ -29,6 +29,7 @@ def test_a_race_that_measures_gradients_shows_them_while_it_trains(
 
     for key, lines in (("grad_norm-step", 4), ("grad_cos-step", 3), ("grad_share-step", 4)):
         watch.until(lambda key=key, lines=lines: points(key) >= 3 * lines, f"points of {key}")
+    page.get_by_role("tab", name="Gradients", exact=True).click()
     section = page.locator(".st-key-gradient-charts")
     section.get_by_text("Cross-entropy and IoU", exact=True).wait_for()
     watch.press("Stop")

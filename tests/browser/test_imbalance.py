@@ -28,7 +28,7 @@ def test_choose_network_attention_and_sizes_see_the_jump_and_what_is_found_of_a_
     page, until = seen.page, seen.until
     page.get_by_role("button", name="Start training").wait_for()
     choose(page.get_by_role("combobox", name="Dataset", exact=True), "phantom 4")
-    page.get_by_text("More", exact=True).click()
+    seen.unfold()
     choose(page.get_by_role("combobox", name="Model", exact=True), "segnet")
     choose(page.get_by_role("combobox", name="Attention", exact=True), "gate")
     seen.fill_in((), FIELDS)

@@ -7,7 +7,7 @@ import pytest
 pytestmark = pytest.mark.browser
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-MOVING = (".live-chart", ".st-key-run-status", ".st-key-metrics-table", ".st-key-samples", ".st-key-weights-chart p")
+MOVING = (".live-chart", ".st-key-run-status", ".st-key-metrics-table", ".st-key-strip")
 """What is there to change while a race trains."""
 FEW = 400
 """A line of text that moves or turns grey is thousands of pixels; fewer differ at the edges of what is painted over."""
@@ -32,7 +32,7 @@ def test_ticks_change_charts_and_nothing_else(app_server, dashboard, watched, sc
     seen.resume(app_server, dashboard.race("variance", "mad"))
     seen.wait_step(20)  # weights move, and the line below their chart says so
     seen.page.mouse.move(700, 5)
-    seen.page.locator(".st-key-samples img").first.wait_for()
+    seen.page.locator(".st-key-strip img").first.wait_for()
     looks = [still(seen)]
 
     def stands() -> bool:
@@ -59,7 +59,6 @@ def test_on_a_phone_start_shows_the_race_and_everything_fits(app_server, watched
     seen.until(lambda: seen.points("weights-step") > 0, "the charts")
     seen.page.get_by_test_id("stExpandSidebarButton").wait_for()  # shown while the sidebar is closed
     seen.until(lambda: seen.page.evaluate("document.documentElement.scrollWidth") <= 390, "charts of its width")
-    seen.open_knobs()
     apply = seen.page.get_by_role("button", name="Apply", exact=True)
     apply.wait_for()
     apply.scroll_into_view_if_needed()

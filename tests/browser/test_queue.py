@@ -33,6 +33,7 @@ def test_three_experiments_wait_in_order_are_moved_and_cancelled(app_server, wat
     assert listed.count() == 0  # alone, there is nothing to list
     ids = [first]
     for seed in (1, 2):
+        seen.unfold()
         seen.fill_in((), {"Seeds": seed})
         seen.press("Start training")
         seen.until(lambda: seen.experiment not in ids, "the next experiment")

@@ -30,7 +30,7 @@ def test_choose_the_task_watch_it_compare_and_look_along_a_line(
     choose(page.get_by_role("combobox", name="Task", exact=True), "Image synthesis")
     sidebar = page.get_by_test_id("stSidebar")
     sidebar.get_by_text("Simulated delayed contrast in MR").first.wait_for()
-    page.get_by_text("More", exact=True).click()
+    seen.unfold()
     for label, value in FIELDS.items():
         field = page.get_by_label(label, exact=True)
         field.fill(str(value))
@@ -47,6 +47,7 @@ def test_choose_the_task_watch_it_compare_and_look_along_a_line(
     until(lambda: any(name.startswith("SSIM") for name in weights()), "weights of the losses of synthesis")
     until(lambda: any(abs(value - 1 / 3) > 0.01 for value in weights().values()), "unequal weights")
     until(lambda: all(run.state is RunState.FINISHED for run in store.experiment(seen.experiment).runs), "the end", 300)
+    page.get_by_role("tab", name="All predictions", exact=True).click()
     differences = page.locator(".st-key-samples img[alt^=Difference]")
     until(lambda: differences.count() == 4 * len(ids), "a difference map of each run and image")
     until(lambda: differences.first.evaluate("image => image.naturalWidth") == 32, "the first difference map")

@@ -33,15 +33,15 @@ def test_start_in_two_tabs_makes_two_experiments_and_each_tab_steers_its_own(app
 def test_what_one_visitor_sets_up_does_not_reach_another(begin, watched) -> None:
     left = begin()
     left.wait_step(12)
-    left.page.get_by_text("Apart", exact=True).click()
+    left.page.get_by_text("Small multiples", exact=True).click()
+    left.unfold()
     left.page.get_by_label("Epochs", exact=True).fill("77")
     left.page.keyboard.press("Enter")
-    left.open_knobs()
     left.page.get_by_label("New γ₀", exact=True).fill("9")
     right = watched(left.page.url)
     right.until(lambda: right.points() > 0, "the charts")
+    right.unfold()
     right.until(lambda: right.page.get_by_label("Epochs", exact=True).input_value() == "20", "a form of its own")
-    right.open_knobs()
     assert right.page.get_by_label("New γ₀", exact=True).input_value() == "1"
     right.turn("New γ₀", 2)
     for seen in (left, right):

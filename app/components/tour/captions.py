@@ -9,7 +9,7 @@ import streamlit as st
 from app.components.page_style import sentence_of
 from app.components.race import Race
 from app.components.sample_view import SampleView
-from app.components.samples import Pictures, gallery, legend
+from app.components.samples import Pictures, cases_of, gallery, legend
 from app.views import Snapshot
 from dmf.config_text import experiment
 from dmf.errors import DMFError
@@ -89,7 +89,7 @@ def pictures(scene: Scene, race: Race, read: Pictures, view: SampleView) -> None
             read,
             view=view,
             strength=view.strength,
-            most=scene.samples,
+            only=cases_of(race.snapshot)[: scene.samples],
             scored=is_scored,
         )
 

@@ -36,6 +36,33 @@ def test_the_form_has_its_labels(store: RunStore) -> None:
     assert test.sidebar.button[-1].label == "Start training"
 
 
+def test_what_a_race_is_about_comes_first(store: RunStore) -> None:
+    order = [element.key for element in page().sidebar if getattr(element, "key", None)]
+    places = [
+        order.index(f"form-{name}")
+        for name in ("task", "dataset", "run-1-weighting", "terms", "auxiliary", "gamma", "image_size", "optimizer")
+    ]
+    assert places == sorted(places)
+
+
+def test_a_search_leaves_the_fields_it_does_not_find_their_values(store: RunStore) -> None:
+    from app import access
+
+    test = page()
+    test.number_input(key="form-lr").set_value(0.25).run()
+    test.text_input(key="find-setting").set_value("patience").run()
+    hidden = next(element.value for element in test.sidebar.get("html") if "display: none" in element.value)
+    assert ".st-key-more-field-lr" in hidden
+    assert ".st-key-more-group-data" in hidden
+    assert ".st-key-more-field-patience" not in hidden
+    assert ".st-key-more-group-training" not in hidden
+    started: list[ExperimentConfig] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(access, "start", lambda config: started.append(config) or "e-1")
+        test.button(key="start-training").click().run()
+    assert [config.training.lr for config in started] == [0.25]
+
+
 def test_every_field_of_the_configuration_has_a_widget(store: RunStore) -> None:
     test = page()
     keys = {element.key for element in test.sidebar if getattr(element, "key", None)}
@@ -115,7 +142,11 @@ def test_everything_that_is_wrong_is_said_at_once(store: RunStore) -> None:
     for field, value in (("epochs", 0), ("image_size", 100), ("batch_size", 500)):
         test.number_input(key=f"form-{field}").set_value(value)
     test.run()
-    assert len(problems(test)) == 3
+    beside = [sentence for sentence in problems(test) if 'role="alert"' in sentence]
+    assert len(beside) == 3
+    folded = [sentence for sentence in problems(test) if sentence not in beside]
+    assert all(sentence.startswith('<p class="problem">Under “100 px · 0 epochs · seed 0”, ') for sentence in folded)
+    assert len(folded) == 3
     assert test.button(key="start-training").disabled
 
 

@@ -50,7 +50,8 @@ export class LiveChart {
     const isNew = !this.config;
     this.config = unpack(message);
     if (isNew) this.joinZoom();
-    this.root.style.height = `${this.config.height}px`;
+    const { height } = this.config;
+    this.root.style.height = typeof height === "number" ? `${height}px` : height;
     this.root.style.setProperty("--text", this.config.text);
     this.theme = readTheme(this.root, this.nodes.note);
     this.isDrawn = this.config.series.some((line) => line.y.some((y) => y !== null));

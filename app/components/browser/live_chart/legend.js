@@ -6,7 +6,7 @@ import { chip, colorOf, sample } from "./theme.js";
 
 // Terms by colour and runs by dash where both tell lines apart; one list otherwise. `hidden`: names by field, which a
 // click changes before `changed` is called.
-export function legendOf({ series, about }, theme, hidden, changed) {
+export function legendOf({ series, about, legend }, theme, hidden, changed) {
   const terms = firstOfEach(series, "term");
   const runs = firstOfEach(series, "run").filter((line) => line.run);
   const byRun = runs.length > 1;
@@ -17,7 +17,7 @@ export function legendOf({ series, about }, theme, hidden, changed) {
     const entries = terms.map((line) => ({ name: line.term, about: about[line.term], picture: picture(line) }));
     parts.push(part("Terms shown", entries, hidden.term, changed));
   }
-  if (byRun) {
+  if (byRun && legend !== "term") {
     const color = (line) => (byTerm ? ink(line) : colorOf(line, theme));
     const entries = runs.map((line) => ({ name: line.run, about: "", picture: sample(color(line), line) }));
     parts.push(part("Runs shown", entries, hidden.run, changed));

@@ -20,3 +20,10 @@ export function tick(value) {
 // Of a log axis' many lines, those at powers of ten; null for the others.
 export const powersOfTen = (values) =>
   values.map((value) => (Number.isInteger(Number(Math.log10(value).toFixed(9))) ? value : null));
+
+const powers = (first, last) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
+const WHOLE = powers(0, 15).flatMap((power) => [1, 2, 5].map((digit) => digit * 10 ** power));
+const BROKEN = powers(-12, 15).flatMap((power) => [1, 2, 2.5, 5].map((digit) => Number(`${digit}e${power}`)));
+
+// What may lie between two ticks of x: whole numbers where there is room for them, since no step is half a step.
+export const increments = (low, high) => high - low >= 2 ? WHOLE : BROKEN;

@@ -2,7 +2,7 @@
 
 import { axisWidth, dashedPaths, drawFaint, drawMarks } from "./canvas.js";
 import { lonely, placeAt } from "./lines.js";
-import { powersOfTen, tick } from "./numbers.js";
+import { increments, powersOfTen, tick } from "./numbers.js";
 import { colorOf } from "./theme.js";
 
 // `chart`: a LiveChart, whose data are asked for as they are when uPlot asks; everything else is as it is now.
@@ -17,7 +17,7 @@ export function optionsOf(chart, width, height) {
       x: { time: false },
       y: { distr: logY ? 3 : 1, range: (_, low, high) => limits(low, high, logY, yRange) },
     },
-    axes: axesOf(chart.config, chart.theme),
+    axes: axesOf(chart.config, chart.theme, height),
     series: [{}, ...series.map((line, position) => lineOf(chart, line, position))],
     bands: series.flatMap((line, i) =>
       line.bandTo === null ? [] : [{ series: [i + 1, line.bandTo + 1], fill: colorOf(line, chart.theme) + "26" }]
@@ -40,7 +40,9 @@ function limits(low, high, logY, fixed) {
   return [logY && fixed0 <= 0 ? auto0 : fixed0 ?? auto0, fixed1 ?? auto1];
 }
 
-function axesOf({ xLabel, yLabel, logY, text }, theme) {
+const WORD = 6.6; // of a letter of a label, on average, in pixels
+
+function axesOf({ xLabel, yLabel, logY, text }, theme, height) {
   const font = `${11 * text}px ${theme.font}`;
   const axis = {
     stroke: theme.muted,
@@ -55,12 +57,18 @@ function axesOf({ xLabel, yLabel, logY, text }, theme) {
   };
   const decades = (lines) => (logY ? { ...lines, filter: (_, splits) => powersOfTen(splits) } : lines);
   return [
-    { ...axis, label: xLabel, size: 26 * text, space: 64 * text },
+    {
+      ...axis,
+      label: xLabel,
+      size: 26 * text,
+      space: 64 * text,
+      incrs: (_plot, _axis, low, high) => increments(low, high),
+    },
     {
       ...axis,
       grid: decades(axis.grid),
       ticks: decades(axis.ticks),
-      label: yLabel,
+      label: yLabel.length * WORD * text < height - 40 * text ? yLabel : "", // cut off, it says less than the title
       size: (plot, values) => axisWidth(plot, values, font),
       space: 32 * text,
     },
