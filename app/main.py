@@ -25,6 +25,8 @@ PAGES = [
     st.Page("pages/study.py", title="Studies", icon=":material/grid_on:", url_path="study"),
     st.Page("pages/inspect.py", title="Inspect", icon=":material/image_search:", url_path="inspect"),
     st.Page("pages/lab.py", title="Weighting lab", icon=":material/science:", url_path="lab"),
+    # Tooltips lead there.
+    st.Page("pages/glossary.py", title="Glossary", icon=":material/book:", url_path="glossary", visibility="hidden"),
 ]
 for trouble in load_plugins():  # before the first menu is made
     st.error(sentence_of(trouble), icon=":material/extension_off:")

@@ -47,7 +47,7 @@ def measure(app: Served, page: Any, steps: int, moves: int) -> list[float]:
     page.goto(f"{app.url}/lab?{urlencode(query)}")
     chart = page.locator('.live-chart[data-key="lab-weights"]')
     chart.locator("canvas").first.wait_for()
-    sliders = page.get_by_role("slider", name="History, most")
+    sliders = page.get_by_role("slider", name="Window length")
     sliders.nth(len(METHODS) - 1).wait_for()
     page.wait_for_timeout(2000)
     taken = []

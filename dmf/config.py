@@ -265,6 +265,7 @@ class TrainingConfig(FrozenConfig):
     )
     absent: Literal["one", "zero", "ignore"] = Field(
         "ignore",
+        title="Dice when the class is absent",
         description="What a class in neither truth nor prediction scores: nothing, it is left out of every mean "
         "(ignore), 1 (one) or 0 (zero, as the notebook).",
     )
@@ -334,7 +335,7 @@ class FusionConfig(FrozenConfig):
         100,
         ge=2,
         le=100_000,
-        title="History, most",
+        title="Window length",
         description="How many of the latest steps' losses are remembered.",
         json_schema_extra=slider(2, 2000, integer=True),
     )

@@ -66,7 +66,7 @@ SCENES: dict[str, Scene] = {
         ),
         "the green line (Dice) climbs, the rust one (Focal) sinks",
         "What if the rule remembers only the last 20 steps instead of 100?",
-        "Set “History, most” to 20 in the lab, or in the form before you start.",
+        "Set “Window length” to 20 in the lab, or in the form before you start.",
         "The weights get nervous: with a short memory every loss looks much like noise, and none stays ahead for long.",
         Preset(
             "Why weights adapt",
@@ -88,7 +88,7 @@ SCENES: dict[str, Scene] = {
         ),
         "the rust lines (Focal) after step 60, and again at step 90, when the spike leaves the window of 30",
         "Would a longer memory feel the spike less?",
-        "In the lab, move “History, most” of both methods from 30 to 100 and compare step 61.",
+        "In the lab, move “Window length” of both methods from 30 to 100 and compare step 61.",
         "Yes: among 100 values one spike hardly moves the weights, but it is remembered for 100 steps.",
         Preset(
             "Variance against MAD on a spike",

@@ -10,6 +10,7 @@ from app.components import chart_options
 from app.components.race import AUXILIARY, AUXILIARY_WORDS, LOSSES, WEIGHTS
 from app.views import ComparedRun, NamedMetric
 
+SAID = {"Overlaid": "Overlay", "One per run": "Small multiples"}  # of layouts; links keep their first names
 LAYOUTS = {"Overlaid": "overlaid", "One per loss": "loss", "One per run": "run"}
 SCORE = "score"
 
@@ -81,6 +82,7 @@ def look(metrics: Sequence[str], first: str, named_metric: Callable[[str], Named
         layout = st.segmented_control(
             "Charts",
             list(LAYOUTS),
+            format_func=lambda name: SAID.get(name, name),
             default="Overlaid",
             required=True,
             key="layout",

@@ -81,7 +81,7 @@ def results_html(
 ) -> str:
     """Every test metric of every group as mean ± spread, with the difference to the baseline.
 
-    Bold is what cannot be told apart from the best, where that can be tested.
+    Bold is the best and what shows no significant difference to it, where that can be tested.
 
     Args:
         results: What came out.
@@ -146,7 +146,7 @@ COMPARED = (
     ("Group", "A run, or runs that were taken together."),
     (
         "Mean ± spread",
-        "Spread: standard deviation over seeds; with one seed, over images. Bold: not told apart from the best.",
+        "Spread: deviation over seeds; with one seed, over images. Bold: no significant difference to the best.",
     ),
     ("Difference", "To the baseline: with one seed the median over images, with several the mean over seeds."),
     ("95 % interval", "Where the difference may well lie."),
@@ -193,9 +193,12 @@ BEHAVIOUR = (
     ("Dominant", "The loss with the largest mean share of the weight, and that share."),
     ("Mean shares", "The mean share of the weight that each loss had."),
     ("Entropy", "How even the weights were on average: 1 is all equal, 0 is one having all."),
-    ("Restlessness", "The part of the weight that changes hands per step (total variation)."),
-    ("One over 0.9", "The first step at which one loss had more than 0.9 of the weight."),
-    ("Weight and loss", "Rank correlation of each weight with its own loss: +1 rises with it, -1 falls as it rises."),
+    ("Mean absolute step change", "Half the sum of the absolute changes of all shares from step to step, on average."),
+    ("First step with a weight above 0.9", "And the loss that had so much of the weight then."),
+    (
+        "Correlation of weight and loss",
+        "Rank correlation of each weight with its own loss: +1 rises with it, -1 falls as it rises.",
+    ),
 )
 
 

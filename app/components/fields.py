@@ -13,6 +13,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 import streamlit as st
 from pydantic import BaseModel
 
+from app.components.glossary import OF_FIELDS, with_link
 from app.state import field_key
 from dmf import facts
 from dmf.config_text import SECTIONS, field_info, names_of, to_text
@@ -53,11 +54,10 @@ LABELS = {
     "augment_strength": "Strength of augmentation",
     "threads": "CPU threads",
     "test_at": "Test at epoch",
-    "absent": "Score of an absent class",
     "metrics_over": "Scores are counted over",
     "keep_probabilities": "Keep probabilities of",
     "probabilities_mb": "Probabilities, at most (MB)",
-    "history_max": "History, most",
+    "history_max": "Window length",
     "gradients": "Measure gradients at",
     "gradients_every": "Steps between measurements",
     "schedule": "Decay shape",
@@ -150,7 +150,7 @@ def widget(
     about: dict[str, Any] = {
         "label": title or label(name),
         "key": key or field_key(name),
-        "help": help,
+        "help": with_link(help, OF_FIELDS.get(name, label(name))),
         "persist_state": "session",
     }
     default = as_held(name, annotation, default)
@@ -207,7 +207,7 @@ def complain(slots: Slots, problems: Mapping[str | None, str]) -> None:
 
 
 def in_labels(sentence: str) -> str:
-    """A sentence with the form's labels where it names other fields: "History, most" for history_max."""
+    """A sentence with the form's labels where it names other fields: "Window length" for history_max."""
     sentence = sentence.replace("the root", f"“{label('root')}” (under More)")
     fields = {name for model in SECTIONS.values() for name in names_of(model)}
     return re.sub(

@@ -30,7 +30,7 @@ NO_DIRECTION = "a loss without gradient has no direction"
 
 
 NORM = Panel(
-    "Length of the gradients",
+    "Gradient norm per loss",
     "grad_norm",
     "Length (loss per unit)",
     "How strongly each loss, before its weight, would change the network: the length of its gradient. 0 is a loss that "

@@ -27,7 +27,7 @@ LABELS = {
     "lr": "New learning rate",
     "weighting": "New weighting method",
 }
-AT_REST = "Settings can be changed here while a race trains."
+AT_REST = "While a race trains, its settings can be changed here."
 EXPLAINED = "It takes effect between two steps, and every chart marks where."
 WIDTHS = {"gamma": 84, "decay_rate": 112, "lr": 132, "weighting": 168}  # px of a field
 WIDTH = 118  # px of the choice of runs
@@ -39,12 +39,12 @@ Value = float | str
 Turn = Callable[[str, Sequence[str], Mapping[str, Value]], SettingsChanged]
 
 
-def place(can_change: bool) -> DeltaGenerator | None:
-    """A row of one height, to be filled by :func:`show`; None where nothing can be changed."""
+def place(can_change: bool, at_rest: str) -> DeltaGenerator | None:
+    """A row of one height, to be filled by :func:`show`; None where nothing can be changed, and why is said."""
     row = st.container(key="knobs", gap=None)
     if can_change:
         return row
-    row.html(f'<p class="outcome">{AT_REST}</p>')
+    row.html(f'<p class="outcome">{html.escape(at_rest)}</p>')
     return None
 
 

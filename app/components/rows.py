@@ -26,7 +26,7 @@ FIRST = (
     *("auxiliary", "gamma", "decay_rate", "prior", "history_min", "history_max", "weights", "loss_counts"),
     *("median", "detach_weights", "floor", "cb_weights", "cb_ratios", "minmax", "symlog", "rho"),
 )
-"""The most telling settings, which a run's editor offers first, after the options of its method."""
+"""The most telling settings, which a run's editor offers first, after options that its method alone has."""
 
 _IDS = "form-rows"
 _LAST = "last-row"  # the id given last
@@ -55,7 +55,7 @@ def overridden(row: int) -> list[str]:
 
 
 def settings(row: int) -> tuple[str, ...]:
-    """Every setting that a row may override: options of its method first, then those of all, of losses and schedule."""
+    """Every setting that a row may override: options that only its method has first, then those of all and the rest."""
     chosen: list[tuple[Kind, str]] = [("weighting", method(row))]
     for name in ("terms", "auxiliary"):
         held = st.session_state[key(row, name)] if name in overridden(row) else common(name)
@@ -66,8 +66,9 @@ def settings(row: int) -> tuple[str, ...]:
     for kind, name in chosen:
         words |= dict.fromkeys(_words_of(kind, name))
     own = [name for name in FusionConfig.model_fields if name not in ("weighting", "spare")]
-    of_method = _words_of("weighting", method(row))
-    places = {name: place for place, name in enumerate((*of_method, *FIRST))}
+    about = declared.words()
+    alone = (word for word in _words_of("weighting", method(row)) if word in about and len(about[word].methods) == 1)
+    places = {name: place for place, name in enumerate(dict.fromkeys((*alone, *FIRST)))}
     return tuple(sorted([*own, *words], key=lambda name: places.get(name, len(places))))
 
 

@@ -26,7 +26,7 @@ AFTER = (
     ("steps", "Steps", "How often its network was changed."),
     ("seconds", "Duration", "Seconds from its first step to its end, or so far."),
     ("tags", "Tags", "Words people have given it."),
-    ("created", "Made", "When it was started, by this browser's clock."),
+    ("created", "Created", "When it was started, by this browser's clock."),
     ("run", "Id", "What the run is called in addresses, files and commands."),
 )
 """Columns before and after those of scores: of the table, the heading, and what it means in a sentence."""

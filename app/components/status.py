@@ -41,11 +41,11 @@ def heading(experiment: ExperimentRow, command: Callable[[str, CommandName], boo
         with st.container(key="head-name", horizontal=True, vertical_alignment="center", gap="small", wrap=False):
             st.page_link(HOME, label="All experiments", icon=":material/arrow_back:", width="content")
             st.markdown(f"### {plain(experiment.name)}")
-        controls = st.container(key="controls", horizontal=True, gap="small", width="content")
+        controls = st.container(key="controls", horizontal=True, gap="xsmall", width="content")
     place = st.container()
     with controls:
         buttons(experiment, command, place)
-        return st.container(horizontal=True, vertical_alignment="center", gap="small", width="content")
+        return st.container(horizontal=True, vertical_alignment="center", gap="xsmall", width="content")
 
 
 def buttons(experiment: ExperimentRow, command: Callable[[str, CommandName], bool], message: DeltaGenerator) -> None:
@@ -137,17 +137,32 @@ def trouble(sentences: Sequence[str | None]) -> None:
 
 
 def reasons(experiment: ExperimentRow) -> None:
-    """Why runs ended otherwise than planned, in plain words."""
-    titles_by_reason: dict[tuple[str, str], list[str]] = {}
-    for run in experiment.runs:
-        if run.state.is_resumable and run.reason:
-            titles_by_reason.setdefault((run.state.value, run.reason), []).append(run_title(run.label))
-    for (state, reason), labels in titles_by_reason.items():
-        whose = "Every run" if len(labels) == len(experiment.runs) > 1 else ", ".join(labels)
+    """Why runs ended otherwise than planned, in plain words; those that somebody stopped are told elsewhere."""
+    for (state, reason), whose in _by_reason(experiment).items():
+        if state == "stopped":
+            continue
         show = {"failed": st.error, "interrupted": st.warning}.get(state, st.info)
         can_resume = state == "interrupted" and not experiment.is_recorded
         hint = " Resume goes on from the last checkpoint." if can_resume else ""
         show(f"{whose} {state}: {reason.rstrip('.')}.{hint}", icon=STATE_BADGES[state].icon)
+
+
+def stopped_because(experiment: ExperimentRow) -> str:
+    """Why runs were stopped, in a line; empty where nothing is said of it."""
+    found = _by_reason(experiment)
+    return " ".join(
+        f"{whose} stopped: {reason.rstrip('.')}." for (state, reason), whose in found.items() if state == "stopped"
+    )
+
+
+def _by_reason(experiment: ExperimentRow) -> dict[tuple[str, str], str]:
+    """State and reason to the runs that ended so, in words."""
+    titles: dict[tuple[str, str], list[str]] = {}
+    for run in experiment.runs:
+        if run.state.is_resumable and run.reason:
+            titles.setdefault((run.state.value, run.reason), []).append(run_title(run.label))
+    every = len(experiment.runs)
+    return {key: "Every run" if len(labels) == every > 1 else ", ".join(labels) for key, labels in titles.items()}
 
 
 def _facts(snapshot: Snapshot, state: RunState, *, is_in_line: bool) -> list[str]:

@@ -276,8 +276,8 @@ def show_results(
             st.html(comparison_tables.results_html(results, members, first, named))
             st.caption(
                 "Mean ± standard deviation over runs, or over images where there is one; after it, the difference to "
-                "the baseline. Bold is what cannot be told apart from the best; a metric without bold cannot be "
-                f"tested. {plain(access.absent_words_of(runs, titles))}"
+                "the baseline. Bold is the best, and what shows no significant difference to it; a metric without bold "
+                f"cannot be tested. {plain(access.absent_words_of(runs, titles))}"
             )
         metric = st.selectbox(
             "Metric that is tested",

@@ -68,7 +68,9 @@ def show_experiment(id: str | None) -> None:
     is_played = play.is_played(id) and not snapshot.is_active  # it may have been resumed, here or elsewhere
     # One row in any case, so that what follows keeps its place when the race begins, ends or is played.
     # The settings of a recorded run are changed in its own program.
-    bar = None if is_played else live_settings.place(snapshot.is_active and not snapshot.experiment.is_recorded)
+    can_change = snapshot.is_active and not snapshot.experiment.is_recorded
+    at_rest = status.stopped_because(snapshot.experiment) or live_settings.AT_REST
+    bar = None if is_played else live_settings.place(can_change, at_rest)
     if is_played:
         replay(id)
     else:

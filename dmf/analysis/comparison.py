@@ -22,6 +22,7 @@ from dmf.config_text import to_text
 Test = Literal["wilcoxon", "paired t", "bootstrap"]
 
 ALPHA = 0.05
+TESTS: dict[Test, str] = {"wilcoxon": "Wilcoxon signed-rank", "paired t": "paired t", "bootstrap": "bootstrap"}
 Over: TypeAlias = Literal["seeds", "bootstrap"]
 
 FEWEST_IMAGES = 6  # with 5 pairs the least two-sided p of a signed-rank test is 2 / 2^5 = 0.0625
@@ -46,8 +47,8 @@ class Comparison:
             - ``p`` and, after Holm's correction for the family, ``p_holm``; NaN for the baseline;
             - ``effect``: matched-pairs rank-biserial correlation, -1..1, with one seed; else NaN;
             - ``n`` pairs (images with one seed, else seeds) and how many ``zeros`` among them;
-            - ``best``: the best mean; ``bold``: it, and all that cannot be told apart from it, where the p-values of
-              all pairs of groups are corrected together, because the best was not chosen beforehand.
+            - ``best``: the best mean; ``bold``: it, and all that shows no significant difference to it, where the
+              p-values of all pairs of groups are corrected together, because the best was not chosen beforehand.
         refused: Group to the reason it is left out, one sentence.
         test: What the p-values are from; None where nothing could be compared.
         seeds: Seeds compared.
@@ -208,7 +209,7 @@ def _sentence(table: pd.DataFrame, pairing: Pairing, test: Test, baseline: str, 
     parts = [f"{_where(pairing, test)}, {metric}: {findings}."]
     n = int(table["n"].iloc[0])
     if (table.loc[table["group"] != baseline, "p_holm"] >= ALPHA).any():
-        parts.append("What cannot be told apart is not shown to be equal.")
+        parts.append("No significant difference does not show that two are equal.")
     if test == "wilcoxon":
         if n < FEWEST_IMAGES:
             parts.append(f"With {_number(n, 'image')} no difference could be shown, however large.")
@@ -251,7 +252,7 @@ def _where(pairing: Pairing, test: Test) -> str:
 def _finding(row: Any, test: Test, baseline: str) -> str:
     p = "p < 0.001" if row.p_holm < 0.001 else f"p = {row.p_holm:.3f}"
     if row.p_holm >= ALPHA:
-        return f"{row.group} cannot be told apart from {baseline} ({p})"
+        return f"no significant difference between {row.group} and {baseline} ({TESTS[test]}, Holm: {p})"
     # The test of ranks may find a lean to one side where the median is 0 or its interval, which is wider, holds 0.
     word = "higher" if (row.effect if test == "wilcoxon" else row.difference) > 0 else "lower"
     if test == "wilcoxon":

@@ -12,7 +12,7 @@ class StartOptions(Options):
 
     weights: tuple[NonNegative, ...] | None = Field(
         None,
-        title="Fixed or first weights",
+        title="Initial weights",
         description="Fixed weights, or the weights an adaptive rule starts from; equal when not given.",
         json_schema_extra=slider(0, 1, 0.01, each=1.0),
     )

@@ -35,7 +35,7 @@ class WindowOptions(WeightingOptions):
     history_min: int = Field(
         10,
         ge=2,
-        title="History, least",
+        title="Warm-up steps",
         description="Steps whose losses are collected before the weights first move.",
         json_schema_extra=slider(2, 1000, integer=True),
     )

@@ -15,7 +15,7 @@ from dmf.runs import RunStore
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
 
 
-TABS = ["Over training", "Can probabilities be trusted?", "Contact sheet", "Try your own picture", "Storage"]
+TABS = ["Over training", "Calibration", "Contact sheet", "Try your own picture", "Storage"]
 
 
 def page(runs: str = "", tab: str = TABS[0], **query: str) -> AppTest:

@@ -60,7 +60,9 @@ def test_all_is_seen_without_scrolling_and_nothing_moves(app_server, dashboard, 
     for image in images.all():
         box = seen.standing(image)
         assert box["y"] + box["height"] <= size[1]
-    assert {state: moved(states["running"], found) for state, found in states.items()} == {state: {} for state in states}
+    assert {state: moved(states["running"], found) for state, found in states.items()} == {
+        state: {} for state in states
+    }
 
 
 def test_arrows_turn_to_the_next_case_and_tabs_hold_the_rest(begin) -> None:

@@ -43,7 +43,7 @@ def test_the_weights_are_drawn_anew_while_a_slider_is_held(lab):
     opened = lab()
     page, until = opened.page, opened.until
     drawn = chart(page, "lab-weights")
-    slider = page.get_by_role("slider", name="History, most").first
+    slider = page.get_by_role("slider", name="Window length").first
     slider.scroll_into_view_if_needed()
     box = opened.standing(slider)
     middle = box["y"] + box["height"] / 2
@@ -60,8 +60,8 @@ def test_the_weights_are_drawn_anew_while_a_slider_is_held(lab):
 def test_a_slider_is_moved_by_keys_and_its_number_typed(lab):
     opened = lab()
     page, until = opened.page, opened.until
-    slider = page.get_by_role("slider", name="History, least").first
-    number = page.get_by_role("spinbutton", name="History, least").first
+    slider = page.get_by_role("slider", name="Warm-up steps").first
+    number = page.get_by_role("spinbutton", name="Warm-up steps").first
     slider.focus()
     page.keyboard.press("End")
     until(lambda: "history_min=1000" in address(page), "the end of the slider")
@@ -191,7 +191,7 @@ def test_a_step_of_a_method_is_explained_at_a_click(lab):
 def test_on_a_phone_the_charts_stay_in_view_above_the_sliders(lab):
     opened = lab(viewport={"width": 390, "height": 844})
     page = opened.page
-    slider = page.get_by_role("slider", name="History, most").first
+    slider = page.get_by_role("slider", name="Window length").first
     slider.scroll_into_view_if_needed()
     charts = opened.standing(page.locator(".st-key-lab-charts"))
     assert charts["y"] < 120

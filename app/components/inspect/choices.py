@@ -27,7 +27,7 @@ def split_and_network() -> tuple[str, Which]:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="inspect-options"):
         split = chosen_split()
         which = st.segmented_control(
-            "Network of the epoch",
+            "Checkpoint",
             NETWORKS,
             default="best",
             required=True,

@@ -12,7 +12,7 @@ from app.components.live_chart import Mark
 from app.components.page_style import sentence_of
 
 KINDS = {
-    "spike": ("Add a spike", "Height, times the typical loss", 1, 10.0),
+    "spike": ("Add a spike", "Amplitude (× median)", 1, 10.0),
     "scale": ("Scale", "Factor", None, 10.0),
     "cut": ("Cut", "Value it is set to", None, 0.0),
     "noise": ("Add noise", "Noise, as a share of the loss", None, 0.2),

@@ -451,9 +451,9 @@ class Viewer {
     const parts = {
       outline: [...(hasTruth ? [[WHITE, "truth"]] : []), [YELLOW, "prediction"]],
       filled: [...(hasTruth ? [[WHITE, "truth"]] : []), [YELLOW, "prediction"]],
-      errors: [[found, "found (truth and prediction)"], [madeUp, "made up (prediction only)"], [
+      errors: [[found, "found (TP: truth and prediction)"], [madeUp, "made up (FP: prediction only)"], [
         missed,
-        "missed (truth only)",
+        "missed (FN: truth only)",
       ]],
       heat: [],
     }[this.display];

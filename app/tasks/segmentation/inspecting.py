@@ -79,7 +79,7 @@ def show_more(runs: Sequence[SegmentedRun], titles: Mapping[str, str], cases: li
     parts = {
         "Over training": lambda: show_growth(runs, titles),
         **({"Attention": lambda: show_attention(runs, titles, attended)} if attended else {}),
-        "Can probabilities be trusted?": lambda: show_reliability(runs, titles, which),
+        "Calibration": lambda: show_reliability(runs, titles, which),
         "Contact sheet": lambda: sheets.sheets(cases, titles, partial(segmentation.contact_sheet, runs, titles, which)),
         "Try your own picture": lambda: show_own(runs, titles),
         "Storage": lambda: stored.stored(titles, access.stored_megabytes(runs), access.kept_limits(runs)),

@@ -10,7 +10,7 @@ from app.charts.overlay import GREY, Color, Pixels, compare, decode, encode, out
 from app.components.sample_view import SampleView
 from app.theme import OVERLAY_COLORS, class_colors
 
-MEANINGS = {"found": "true positive", "made up": "false positive", "missed": "false negative"}
+MEANINGS = {"found (TP)": "true positive", "made up (FP)": "false positive", "missed (FN)": "false negative"}
 OF_TRUTH = 0.6  # of the opacity of predictions
 
 

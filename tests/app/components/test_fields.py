@@ -40,7 +40,7 @@ def test_session_state_holds_a_value_as_its_widget_does(name: str, value: Any, h
 
 
 def test_sentences_name_fields_as_the_form_does() -> None:
-    assert in_labels("lower it or raise history_max") == "lower it or raise “History, most”"
+    assert in_labels("lower it or raise history_max") == "lower it or raise “Window length”"
     assert in_labels("a loss_term of its own") == "a loss_term of its own"
 
 

@@ -120,7 +120,7 @@ def test_the_form_starts_from_the_defaults_of_the_configuration(store: RunStore)
         ("image_size", 100, "104"),
         ("batch_size", 500, "the largest batch size that works is 179"),
         ("gamma", -1.0, "Must be at least 0"),
-        ("history_min", 200, "200 is above “History, most” (100)"),
+        ("history_min", 200, "200 is above “Window length” (100)"),
         ("lr", 0.0, "Must be above 0"),
         ("phantom-images", 100_000_000, "from 1 to 20,000"),
     ],
@@ -178,7 +178,7 @@ def test_what_is_wrong_with_a_row_is_said_there_and_nothing_can_be_started(store
     test.run()
     test.multiselect(key="form-run-2-settings").set_value(["history_min"]).run()
     test.number_input(key="form-run-2-history_min").set_value(200).run()
-    said = "“History, most” (100), so the weights would never move"
+    said = "“Window length” (100), so the weights would never move"
     assert any(said in problem.value for problem in test.container(key="run-2").get("html"))
     assert not any("problem" in shown.value for shown in test.container(key="run-1").get("html"))
     assert test.button(key="start-training").disabled

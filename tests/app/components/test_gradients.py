@@ -176,7 +176,7 @@ def test_compared_runs_show_those_that_measured(drawn: list[dict[str, Any]], sai
     compared_charts.gradient_charts(runs, Look())
     assert [len(chart["series"]) for chart in drawn] == [3, 4, 3]
     assert lines(drawn[0]) == ["Cross-entropy · a", "IoU · a", "Dice · a"]
-    assert drawn[0]["title"] == "Length of the gradients"
+    assert drawn[0]["title"] == "Gradient norm per loss"
     assert drawn[0]["series"][1].color == TERM_COLORS["iou"].pair
     compared_charts.gradient_charts(runs[1:], Look())
     assert len(drawn) == 3
@@ -186,7 +186,7 @@ def test_compared_runs_show_those_that_measured(drawn: list[dict[str, Any]], sai
 def test_compared_runs_in_small_charts(drawn: list[dict[str, Any]], said: list[str]) -> None:
     runs = [compared("a", Measured()), compared("b", Measured(last=-1.0, angles=False))]
     compared_charts.gradient_charts(runs, Look(layout="run"))
-    assert [chart["title"] for chart in drawn[:2]] == ["Length of the gradients · a", "Length of the gradients · b"]
+    assert [chart["title"] for chart in drawn[:2]] == ["Gradient norm per loss · a", "Gradient norm per loss · b"]
     assert said[1] == gradients.NO_ANGLE  # of the second
     assert len(said) == 3
     assert said[2].startswith("The common step makes worse: Cross-entropy in b")
@@ -197,6 +197,6 @@ def test_what_was_measured_is_among_the_figures_to_be_saved() -> None:
     metric = types.SimpleNamespace(name="dice", title="Dice", sentence="Overlap.")
     look, empty = Look(panels=("Weights",)), ()
     figures = compared_charts.figures([compared("a", Measured())], look, empty, metric)  # type: ignore[arg-type]
-    assert list(figures) == ["Weights", "Length of the gradients", "Conflict of the losses", "Share of the gradient"]
+    assert list(figures) == ["Weights", "Gradient norm per loss", "Conflict of the losses", "Share of the gradient"]
     without = compared_charts.figures([compared("a", Measured(has=False))], look, empty, metric)  # type: ignore[arg-type]
     assert list(without) == ["Weights"]

@@ -113,15 +113,15 @@ def test_p_values_are_corrected_for_their_family():
     assert "these 5 trained models only" in found.sentence
 
 
-def test_what_cannot_be_told_apart_is_both_bold_and_not_called_equal():
+def test_what_shows_no_significant_difference_is_both_bold_and_not_called_equal():
     low, high = images(40, 0.0005)
     found = compare({"mad": [one(low)], "variance": [one(high)]}, "mad", metric="Lesion IoU")
     assert found.table["bold"].all()
     assert found.table["best"].sum() == 1
     p = found.table["p_holm"][1]
     assert (
-        f"Lesion IoU: variance cannot be told apart from mad (p = {p:.3f}). What cannot be told apart is not shown to "
-        "be equal." in found.sentence
+        f"Lesion IoU: no significant difference between variance and mad (Wilcoxon signed-rank, Holm: p = {p:.3f}). No "
+        "significant difference does not show that two are equal." in found.sentence
     )
 
 

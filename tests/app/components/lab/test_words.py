@@ -14,14 +14,14 @@ from dmf.replay import Synthetic
     [
         ("bayesian,rho=1", "Bayesian: prior memory ρ must be below 1, got 1."),
         ("bayesian,rho=x", "Bayesian: prior memory ρ must be a number, got 'x'."),
-        ("mad,history_max=2.5", "History, most must be a whole number, got 2.5."),
+        ("mad,history_max=2.5", "Window length must be a whole number, got 2.5."),
         ("variance,eps=0", "Epsilon must be above 0, got 0."),
         ("bayesian,prior=foo", "Bayesian: prior must be 'tempered', 'fixed' or 'compound', got 'foo'."),
-        ("mad,weights=0:0:0", "Fixed or first weights: at least one must be above 0."),
+        ("mad,weights=0:0:0", "Initial weights: at least one must be above 0."),
         (
             "softadapt,window=500",
-            "SoftAdapt: window: 500 is above “History, most” (100), so the weights would never move; lower it or raise "
-            "“History, most”.",
+            "SoftAdapt: window: 500 is above “Window length” (100), so the weights would never move; lower it or raise "
+            "“Window length”.",
         ),
     ],
 )
