@@ -12,6 +12,7 @@ OF_FIELDS = {
     "terms": "Unweighted losses L1–L3",
     "gamma": "γ₀",
     "epochs": "Epoch",
+    "seeds": "Seed",
 }
 """Field of the configuration to its entry, where that is not called as the field is."""
 

@@ -185,7 +185,7 @@ def test_the_fold_of_sizes_says_what_it_holds_and_stays_open_while_that_changes(
     seen.unfold()
     for label, value, said in (
         ("Epochs", 1, "128 px · 1 epoch · seed 0"),
-        ("Seed", 5, "128 px · 1 epoch · seed 5"),
+        ("Seeds", 5, "128 px · 1 epoch · seed 5"),
         ("Image size", 100, "100 px · 1 epoch · seed 5"),
     ):
         fill(seen.page, label, value)
