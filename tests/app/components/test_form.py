@@ -51,7 +51,11 @@ def test_a_search_leaves_the_fields_it_does_not_find_their_values(store: RunStor
     test = page()
     test.number_input(key="form-lr").set_value(0.25).run()
     test.text_input(key="find-setting").set_value("patience").run()
-    hidden = next(element.value for element in test.sidebar.get("html") if "display: none" in element.value)
+    hidden = next(
+        element.value
+        for element in test.get("html")
+        if "stLayoutWrapper" in element.value and ".st-key-more-" in element.value
+    )
     assert ".st-key-more-field-lr" in hidden
     assert ".st-key-more-group-data" in hidden
     assert ".st-key-more-field-patience" not in hidden
