@@ -142,8 +142,8 @@ def _start_button(
     checked: Checked, slots: Slots, folds: Mapping[str, str], start: Callable[[ExperimentConfig], None]
 ) -> None:
     for name in (name for name in checked.problems if name in slots and name in folds):
-        said = html.escape(in_labels(checked.problems[name]))
-        st.html(f'<p class="problem">Under {folds[str(name)]}, {html.escape(label(str(name)))}: {said}</p>')
+        problem = html.escape(in_labels(checked.problems[name]))
+        st.html(f'<p class="problem">Under {folds[str(name)]}, {html.escape(label(str(name)))}: {problem}</p>')
     for blamed, sentence in checked.problems.items():
         if blamed not in slots:
             st.error(sentence_of(in_labels(sentence)))

@@ -137,8 +137,8 @@ class _Groups:
 
     def place(self, name: str, title: str, help: str | None) -> DeltaGenerator:
         """Where a field of the group goes."""
-        said = f"{name} {title} {help or ''} {self.group}".casefold()
-        is_wanted = all(word in said for word in self.words)
+        searched = f"{name} {title} {help or ''} {self.group}".casefold()
+        is_wanted = all(word in searched for word in self.words)
         key = _container("field", name)
         self.seen[key] = is_wanted
         self.seen[_container("group", self.group)] |= is_wanted

@@ -91,9 +91,9 @@ def show(
     if problem:
         answers.error(sentences[0])
     else:
-        said = "<br>".join(map(html.escape, sentences))
+        sentences_html = "<br>".join(map(html.escape, sentences))
         whole = html.escape("\n".join(sentences))
-        answers.html(f'<p class="outcome" role="status" title="{whole}">{said}</p>')
+        answers.html(f'<p class="outcome" role="status" title="{whole}">{sentences_html}</p>')
 
 
 def _applied(

@@ -66,8 +66,8 @@ def strip(snapshot: Snapshot, dashes: Sequence[Dash], pictures: Pictures, view: 
     with st.container(key="strip", gap=None):
         place = int(st.session_state.get(CASE, 0)) % max(1, len(cases))
         with st.container(key="strip-head", horizontal=True, vertical_alignment="center", gap="small", wrap=False):
-            told = f'<span class="muted">{_told(cases, place)}</span>'
-            st.html(f'<div class="race strip-title"><b>Predictions</b> {told}</div>')
+            title_html = f'<span class="muted">{_told(cases, place)}</span>'
+            st.html(f'<div class="race strip-title"><b>Predictions</b> {title_html}</div>')
             for step, icon, title in ((-1, "chevron_left", "Previous case"), (1, "chevron_right", "Next case")):
                 st.button(
                     title,

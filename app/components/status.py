@@ -149,9 +149,9 @@ def reasons(experiment: ExperimentRow) -> None:
 
 def stopped_because(experiment: ExperimentRow) -> str:
     """Why runs were stopped, in a line; empty where nothing is said of it."""
-    found = _by_reason(experiment)
+    reasons = _by_reason(experiment)
     return " ".join(
-        f"{whose} stopped: {reason.rstrip('.')}." for (state, reason), whose in found.items() if state == "stopped"
+        f"{whose} stopped: {reason.rstrip('.')}." for (state, reason), whose in reasons.items() if state == "stopped"
     )
 
 
