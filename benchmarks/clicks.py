@@ -21,7 +21,9 @@ def rows(quick: bool) -> list[Row]:
     with browser() as chromium, served() as app, opened(chromium) as page:
         experiment = waiting_experiment(app, training_config(METHODS, quick))
         resume(app, page, experiment)
+        page.get_by_role("button", name="Axes").click()  # what holds the axes; it stays open
         answers = [answer(page, name) for _ in range(turns) for name in AXES]
+        page.keyboard.press("Escape")
         effects = []
         for _ in range(turns):
             effects.append(effect(app, page, experiment, "Pause", RunState.PAUSED))

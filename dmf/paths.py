@@ -89,8 +89,10 @@ def shortened(path: object) -> str:
 def located(root: Path) -> Path:
     """Where this machine has a folder of images that a configuration names: below ``DMF_SENT`` if it was sent there."""
     sent = os.environ.get("DMF_SENT")
-    there = Path(sent, *root.absolute().parts[1:]) if sent else root
-    return there if there.is_dir() else root
+    if not sent:
+        return root
+    there = Path(sent, *root.absolute().parts[1:])
+    return there if why_impossible(there) is None and there.is_dir() else root
 
 
 def plugin_files() -> tuple[Path, ...]:

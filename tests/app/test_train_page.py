@@ -428,7 +428,7 @@ def test_the_queue_is_listed_with_who_trains_and_can_be_cancelled(store: RunStor
     assert not test.exception
     assert store.experiment(waits.id).runs[0].state is RunState.STOPPED
     assert store.experiment(running).runs[0].state is RunState.RUNNING
-    assert "cancelled in the queue" in page(waits.id).info[0].value
+    assert any("cancelled in the queue" in element.value for element in page(waits.id).get("html"))
 
 
 def test_a_lone_experiment_has_no_list(store: RunStore) -> None:
