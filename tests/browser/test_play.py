@@ -80,6 +80,8 @@ def test_the_examples_play_on_compare_with_pause_place_and_the_zoom_kept(with_ex
 def test_an_example_plays_on_train_to_its_end(with_examples: str, watched: Any) -> None:
     watch = watched(with_examples)
     page = watch.page
+    # Both races are listed: they come into the store one after the other, and the last one stands first.
+    page.get_by_text("These six runs are examples that came with the program.").wait_for()
     page.locator(".st-key-recent").get_by_role("link").first.click()
     watch.wait_state("finished")
     page.get_by_role("button", name="Play", exact=True).click()
