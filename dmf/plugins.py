@@ -43,6 +43,15 @@ _PACKAGES = {
 }
 """Where the registry of the same name is; losses are those of their task."""
 
+_DECLARING: dict[str, tuple[str, str, declared.Kind, str]] = {
+    "WEIGHTINGS": ("dmf.weighting", "Weighting", "weighting", "weighting"),
+    "LOSSES": ("dmf.terms", "Loss", "loss", "loss"),
+    "SCHEDULES": ("dmf.schedule", "Schedule", "schedule", "schedule"),
+    "OPTIMIZERS": ("dmf.optimizers", "OptimizerKind", "optimizer", "optimizer"),
+    "LR_SCHEDULES": ("dmf.lr_schedules", "LRSchedule", "lr_schedule", "learning rate schedule"),
+}
+"""Where the class is that members derive from, which declare options of a kind; and what a member is called."""
+
 RESERVED = ("none", "auto")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,39}")
 _ABOUT_TASK = (
@@ -319,36 +328,15 @@ def _wrong_name(word: str, name: object, member: object, beside: Mapping[str, Ma
 def _wrong_member(word: str, name: str, member: Any) -> Iterator[str]:
     """Why a member cannot be what its dict says; nothing where it can."""
     match word:
-        case "WEIGHTINGS":
-            from dmf.weighting import Weighting
-
-            yield from _wrong_class(name, member, Weighting, "weighting")
-            yield from _wrong_options(name, member, "weighting")
+        case "WEIGHTINGS" | "LOSSES" | "SCHEDULES" | "OPTIMIZERS" | "LR_SCHEDULES":
+            package, base, kind, words = _DECLARING[word]
+            yield from _wrong_class(name, member, getattr(importlib.import_module(package), base), words)
+            yield from _wrong_options(name, member, kind)
         case "TASKS":
             from dmf.tasks import Task
 
             yield from _wrong_class(name, member, Task, "task")
             yield from _says_too_little(name, member, "task", _ABOUT_TASK)
-        case "LOSSES":
-            from dmf.terms import Loss
-
-            yield from _wrong_class(name, member, Loss, "loss")
-            yield from _wrong_options(name, member, "loss")
-        case "SCHEDULES":
-            from dmf.schedule import Schedule
-
-            yield from _wrong_class(name, member, Schedule, "schedule")
-            yield from _wrong_options(name, member, "schedule")
-        case "OPTIMIZERS":
-            from dmf.optimizers import OptimizerKind
-
-            yield from _wrong_class(name, member, OptimizerKind, "optimizer")
-            yield from _wrong_options(name, member, "optimizer")
-        case "LR_SCHEDULES":
-            from dmf.lr_schedules import LRSchedule
-
-            yield from _wrong_class(name, member, LRSchedule, "learning rate schedule")
-            yield from _wrong_options(name, member, "lr_schedule")
         case "DATASETS":
             from dmf.data import Dataset
 

@@ -459,3 +459,20 @@ def another_value():
         raise AssertionError(f"name a value of {name} other than {default!r} in the table of the test")
 
     return value
+
+
+@pytest.fixture
+def picture_folder(tmp_path):
+    """A folder of 24 images and their masks."""
+    import cv2
+
+    from dmf.config import DataConfig
+    from dmf.data import build_dataset
+
+    root, dataset = tmp_path / "pictures", build_dataset(DataConfig(dataset_options={"images": 24}))
+    for case in dataset.cases():
+        pair = dataset.load(case)
+        for part, pixels in (("images", pair.image), ("masks", pair.mask * 255)):
+            (root / part).mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(root / part / f"{case.id}.png"), pixels)
+    return root

@@ -16,7 +16,7 @@ from dmf.analysis.best import headline_of
 from dmf.analysis.comparison import Over
 from dmf.analysis.differences import FlatConfig, differences, flat_config, in_order
 from dmf.analysis.group_results import group_results
-from dmf.analysis.grouping import Band, band, common_grid, group_runs
+from dmf.analysis.grouping import Band, Spread, band, common_grid, group_runs
 from dmf.analysis.listing import run_table
 from dmf.analysis.live import LiveRun
 from dmf.analysis.weight_path import weight_path as read_weight_path
@@ -161,9 +161,9 @@ def fields_of(configs: Mapping[str, FlatConfig]) -> list[str]:
     return in_order(configs)
 
 
-def band_of(curves: Sequence[tuple[Any, Any]], spread: str, limits: tuple[float, float]) -> Band:
+def band_of(curves: Sequence[tuple[Any, Any]], spread: Spread, limits: tuple[float, float]) -> Band:
     """Mean curve of a group's runs with a band, see :func:`dmf.analysis.grouping.band`."""
-    return band(*common_grid(curves), spread, limits)  # type: ignore[arg-type]
+    return band(*common_grid(curves), spread, limits)
 
 
 def results(

@@ -305,7 +305,8 @@ class _Drawn:
         """The lines of a chart, and what is to be said of them."""
         if self.groups:
             long = any(run.live.size > FULL_STEPS for item in items for run in item.runs)
-            return self.banded(panel, items), f"a mean line per group, in its band{EXTREMES if long else ''}"
+            note = f"a mean line per group, in its band{EXTREMES if long else ''}"
+            return self.banded(self.groups, panel, items), note
         if panel.column == SCORE:
             return [self.series(item, *self.score(item.runs[0]), items) for item in items], ""
         sources = [
@@ -333,7 +334,7 @@ class _Drawn:
         x = [view.at(step, run.live.time_of(step)) for step in rows["step"]]
         return np.asarray(x, np.float64), rows["value"].to_numpy(np.float64)
 
-    def banded(self, panel: Panel, items: Sequence[_Item]) -> list[Series]:
+    def banded(self, groups: Groups, panel: Panel, items: Sequence[_Item]) -> list[Series]:
         """Mean, upper and lower end of each group's band; a group of one run is its line."""
         limits = (self.metric.range if panel.column == SCORE else BETWEEN.get(panel.column)) or UNBOUNDED
         series = []
@@ -342,7 +343,7 @@ class _Drawn:
                 self.score(run) if item.column == SCORE else whole(run, item.column, self.look.view(run))
                 for run in item.runs
             ]
-            bands = self.groups.band([_rising(*curve) for curve in curves], limits)  # type: ignore[union-attr]
+            bands = groups.band([_rising(*curve) for curve in curves], limits)
             series += band_lines(item.name, bands, self.series(item, bands.x, bands.mean, items))
         return series
 

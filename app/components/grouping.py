@@ -8,11 +8,11 @@ import numpy as np
 import streamlit as st
 
 from app.components.comparison_tables import field_title, group_name
-from app.views import Band, Over
+from app.views import Band, BandSpread, Over
 
 Curve = tuple[np.ndarray, np.ndarray]
 
-SPREADS = {"95 % interval": "interval", "Standard deviation": "sd", "Min to max": "min-max"}
+SPREADS: dict[str, BandSpread] = {"95 % interval": "interval", "Standard deviation": "sd", "Min to max": "min-max"}
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def grouping(
     titles: Mapping[str, str],
     fields: Sequence[str],
     groups_of: Callable[[list[str]], Mapping[tuple[Any, ...], Sequence[str]]],
-    band_of: Callable[[Sequence[Curve], str, tuple[float, float]], Band],
+    band_of: Callable[[Sequence[Curve], BandSpread, tuple[float, float]], Band],
     repeats: Mapping[str, tuple[str, ...]],
 ) -> tuple[dict[str, tuple[str, ...]], Groups | None]:
     """Choose settings to group by; gives ids of runs by name of their group, and how groups are drawn (None: by run).

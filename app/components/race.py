@@ -21,8 +21,8 @@ from dmf.options import Choice
 AUXILIARY = "auxiliary"
 ZERO = "Zero"
 OVERLAY, MULTIPLES = "Overlay", "Small multiples"
-TALL = "clamp(170px, calc((100dvh - 322px) / 2), 380px)"
-"""Height of what stands on the first screen, in two rows below the status."""
+TALL = "var(--tall)"
+"""Height of what stands on the first screen, in two rows below the status; see style.css."""
 LEGEND_LINE = 24  # CSS pixels
 AUXILIARY_WORDS = "A loss that is added with the weight γ, outside the weights that sum to one."
 WEIGHTS = "The weights W1, W2, ...: how much each loss counts at each step, as the rule of the run sets it."

@@ -14,6 +14,7 @@ from dmf.analysis.behaviour import Behaviour
 from dmf.analysis.comparison import Comparison, Over
 from dmf.analysis.group_results import Results
 from dmf.analysis.grouping import Band
+from dmf.analysis.grouping import Spread as BandSpread
 from dmf.analysis.live import LiveRun
 from dmf.analysis.near_uniform import NearUniform, Spread
 from dmf.analysis.overview import ExperimentSummary, RunSummary
@@ -27,6 +28,7 @@ from dmf.studies import PlanText
 
 __all__ = [
     "Band",
+    "BandSpread",
     "Behaviour",
     "Checked",
     "Choices",

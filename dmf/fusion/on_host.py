@@ -4,6 +4,7 @@ Buffers and modules are looked up in their dictionaries and not as attributes: t
 is assigned, which would cost as much as all that is computed here.
 """
 
+import math
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -53,7 +54,7 @@ def _plain(given: Given) -> list[float] | None:
     if given.present is not None or not can_read(terms):
         return None
     values: list[float] = terms.tolist()
-    return values if are_finite(values) and (auxiliary is None or are_finite([auxiliary.item()])) else None
+    return values if are_finite(values) and (auxiliary is None or math.isfinite(auxiliary.item())) else None
 
 
 def _fused(fusion: "Fusion", given: Given, weights: Tensor, total: Tensor | None, step: int) -> Fused:

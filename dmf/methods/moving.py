@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dmf.lr_schedules import LR_SCHEDULES
 from dmf.methods.checks import require
-from dmf.optimizers import OPTIMIZERS
+from dmf.optimizers import OPTIMIZERS, skip_where
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,7 +28,7 @@ def _step(optimizer: "Optimizer", weights: "Tensor", *, bad: bool = False) -> No
     import torch
 
     weights.grad = torch.full_like(weights, torch.nan) if bad else 2 * (weights.detach() - 2)
-    optimizer.found_inf = torch.tensor(float(bad))  # type: ignore[attr-defined]  # as gradient scalers say it
+    skip_where(optimizer, torch.tensor(bad))
     optimizer.step()
 
 

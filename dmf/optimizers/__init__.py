@@ -7,10 +7,10 @@ its options, a line in :data:`OPTIMIZERS`, a test that a skipped step changes no
 
 from dmf.optimizers.adam import Adam
 from dmf.optimizers.adamw import AdamW
-from dmf.optimizers.base import OptimizerKind, OptimizerOptions
+from dmf.optimizers.base import OptimizerKind, OptimizerOptions, skip_where
 from dmf.optimizers.sgd import SGD
 from dmf.registry import Registry
 
-__all__ = ["OPTIMIZERS", "SGD", "Adam", "AdamW", "OptimizerKind", "OptimizerOptions"]
+__all__ = ["OPTIMIZERS", "SGD", "Adam", "AdamW", "OptimizerKind", "OptimizerOptions", "skip_where"]
 
 OPTIMIZERS: Registry[OptimizerKind] = Registry("optimizer", {"adam": Adam, "adamw": AdamW, "sgd": SGD})

@@ -23,6 +23,11 @@ class OptimizerOptions(Options):
     )
 
 
+def skip_where(optimizer: "Optimizer", bad: "Tensor") -> None:
+    """Have the next step of an optimizer change nothing where ``bad``, () bool, holds; the device alone need know."""
+    optimizer.found_inf = bad.float()  # type: ignore[attr-defined]  # as gradient scalers say it
+
+
 class OptimizerKind:
     """Makes an optimizer of torch that can skip a step by ``found_inf``.
 

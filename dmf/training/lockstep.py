@@ -139,7 +139,6 @@ class Lockstep:
         self._feed, self._task, self._samples = feed, task, samples
         self._sink, self._commands, self._plan, self._numerics = sink, commands, plan, numerics
         self._on_step, self._describe_change = on_step, describe_change
-        self._watched_metric = plan.watch
         self._stop = stop or threading.Event()
         self._drained_at = time.monotonic()
         self._untrained: Judgement | None = None
@@ -233,7 +232,7 @@ class Lockstep:
 
     def _watched(self, run: TrainingRun) -> dict[str, Any]:
         """What is told of the watched score: what it is called, and after which epoch it was best."""
-        title = self._task.metric_info(self._watched_metric).title
+        title = self._task.metric_info(self._plan.watch).title
         return {"metric": title, "epoch": run.progress.watched_epoch}
 
     def _obey(self, lane: Lane) -> bool:
@@ -328,7 +327,7 @@ class Lockstep:
 
     def _watch(self, run: TrainingRun, epoch: int, metrics: Mapping[str, float]) -> None:
         """Take note of the watched score, by which the learning rate may fall."""
-        name, before = self._watched_metric, run.progress
+        name, before = self._plan.watch, run.progress
         run.watch_score(epoch, metrics.get(name, math.nan), self._task.metric_info(name).is_better)
         if run.progress.lr_falls > before.lr_falls:
             # Of the last step of the epoch: what is of the next is forgotten when a run goes on from this checkpoint.

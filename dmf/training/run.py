@@ -14,7 +14,7 @@ from dmf.config import FusionConfig, TrainingConfig
 from dmf.fusion import Fused, Fusion
 from dmf.live_settings import Settings
 from dmf.lr_schedules import Constant, LRSchedule
-from dmf.optimizers import Adam, OptimizerKind
+from dmf.optimizers import Adam, OptimizerKind, skip_where
 from dmf.records import Artifact, SettingChange, TelemetryBlock
 from dmf.training import checkpoint
 from dmf.training.checkpoint import Progress
@@ -120,7 +120,7 @@ class TrainingRun:
             fused.total.backward()
             self._set_lr()
             bad = ~fused.finite
-            self.optimizer.found_inf = bad.float()  # type: ignore[attr-defined]
+            skip_where(self.optimizer, bad)
             self.optimizer.step()
             restore_where(bad)
         if self.fusion.weighting.looks_twice:

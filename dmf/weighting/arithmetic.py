@@ -44,9 +44,14 @@ def shares(parts: Sequence[str], total: float = 1.0) -> Lines:
     return tuple(f"{part} / ({summed}){times}" if part else "" for part in parts)
 
 
+def of_present(values: Tensor, present: Tensor | None) -> Tensor:
+    """Values (K,) of the losses that are ``present`` (K,), NaN of the others, of which nothing is then written."""
+    return values if present is None else torch.where(present, values, torch.nan)
+
+
 def parts_of(values: Tensor, present: Tensor | None = None) -> Lines:
     """Values (K,) as they are, of those losses that are ``present`` (K,); none where their sum is not above 0."""
-    here = values if present is None else torch.where(present, values, torch.nan)
+    here = of_present(values, present)
     return lines("{v}", v=here) if here.nansum() > 0 else ("",) * len(here)
 
 

@@ -81,9 +81,8 @@ class GeometricWeighting(ScalarizingWeighting):
     def explain(self, state: StepState) -> Derivation:
         losses = state.terms.detach().to(self.weights)
         total, share = self._mean(losses, state.present), self.share_of(state.present)
-        here = self._positive(losses)
-        if state.present is not None:
-            here = torch.where(state.present, here, torch.nan)
+        positive = self._positive(losses)
+        here = arithmetic.of_present(positive, state.present)
         proposal = self.advance(losses[None], (state.step,), state.present)[0]
         stages = (
             stage(
@@ -92,7 +91,7 @@ class GeometricWeighting(ScalarizingWeighting):
                 "x = log L",
                 r"x_k = \log L_k",
                 "Losses are multiplied, so their logarithms are added; one below 1e-12 counts as that.",
-                torch.log(self._positive(losses)),
+                torch.log(positive),
                 numbers={"exponent p": share},
                 worked=arithmetic.lines("log({L})", L=here),
             ),

@@ -113,7 +113,7 @@ class TchebycheffWeighting(ScalarizingWeighting):
     def explain(self, state: StepState) -> Derivation:
         losses = state.terms.detach().to(self.weights)
         distance, share = self._distance(losses, state.present), self.share_of(state.present)
-        here = losses if state.present is None else torch.where(state.present, losses, torch.nan)
+        here = arithmetic.of_present(losses, state.present)
         nearness = functional.softmax(distance, self.mu)
         proposal = self.advance(losses[None], (state.step,), state.present)[0]
         stages = (

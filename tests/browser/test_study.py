@@ -3,11 +3,8 @@
 import re
 from pathlib import Path
 
-import cv2
 import pytest
 
-from dmf.config import DataConfig
-from dmf.data import build_dataset
 from dmf.studies import Axis, StudyPlan
 from dmf.studies.storing import store_plan
 
@@ -32,31 +29,19 @@ def test_a_study_trains_by_a_click_and_its_table_comes(app_server: str, store, t
     assert page.get_by_test_id("stException").count() == 0
 
 
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """A folder of images and masks."""
-    root, dataset = tmp_path / "pictures", build_dataset(DataConfig(dataset_options={"images": 24}))
-    for case in dataset.cases():
-        pair = dataset.load(case)
-        for part, pixels in (("images", pair.image), ("masks", pair.mask * 255)):
-            (root / part).mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(root / part / f"{case.id}.png"), pixels)
-    return root
-
-
 def test_what_failed_is_tried_again_a_pause_holds_it_and_a_cell_leads_to_other_pages(
-    app_server: str, store, tiny_texts, watched, pictures: Path
+    app_server: str, store, tiny_texts, watched, picture_folder: Path
 ) -> None:
     base = {name: value for name, value in tiny_texts.items() if name not in ("seed", "dataset_options")}
     axes = (Axis(field="weighting", values=("mad", "fixed")),)
-    datasets = ({"dataset": "folder", "root": str(pictures)},)
+    datasets = ({"dataset": "folder", "root": str(picture_folder)},)
     store_plan(store, StudyPlan(name="steered", base=base, axes=axes, datasets=datasets))
-    away = pictures.rename(pictures.with_name("away"))
+    away = picture_folder.rename(picture_folder.with_name("away"))
     watch = watched(f"{app_server}/study?study=steered")
     page = watch.page
     page.get_by_role("button", name="Train it here").click()
     page.get_by_role("button", name="Retry 1 failed").wait_for()
-    away.rename(pictures)
+    away.rename(picture_folder)
     page.get_by_role("button", name="Pause").click()
     page.get_by_role("button", name="Go on").wait_for()
     page.get_by_role("button", name="Retry 1 failed").click()

@@ -36,6 +36,11 @@ const DISPLAYS = {
 const IMAGE = { id: "image", name: "Image", kind: "image" };
 const TRUTH = { id: "truth", name: "Truth", kind: "truth" };
 const MOST_ZOOM = 32;
+const AS_IT_IS = { window: 1, level: 0.5 }; // share of all grey values that is shown, and their middle
+const GREYS = {
+  window: ["Window", "How much of all grey values is shown, from black to white: less is more contrast.", 0.05],
+  level: ["Level", "The grey value in the middle of the window: lower is brighter.", 0],
+};
 const PACE = 350; // ms for which each epoch is shown while it plays
 
 class Viewer {
@@ -47,7 +52,7 @@ class Viewer {
     this.threshold = 0.5;
     this.classIndex = -1; // -1: any of the classes
     this.split = 0.5;
-    this.grey = { window: 1, level: 0.5 }; // share of all grey values that is shown, and their middle
+    this.grey = { ...AS_IT_IS };
     this.sides = ["truth", ""];
     this.view = { scale: 1, x: 0, y: 0 };
     this.pointers = new Map();
@@ -75,14 +80,11 @@ class Viewer {
       this.opacity = value;
       this.refresh();
     });
-    this.greyInputs = [
-      ["window", "Window", "How much of all grey values is shown, from black to white: less is more contrast.", 0.05],
-      ["level", "Level", "The grey value in the middle of the window: lower is brighter.", 0],
-    ].map(([name, label, title, least]) =>
-      this.slider(bar, label, `${title} Double click: as it is.`, least, 1, 0.01, (value) => this.setGrey(name, value))
-    );
-    this.greyInputs.forEach(({ field }, i) => {
-      field.ondblclick = () => this.setGrey(["window", "level"][i], [1, 0.5][i]);
+    this.greyInputs = Object.entries(GREYS).map(([name, [label, about, least]]) => {
+      const title = `${about} Double click: as it is.`;
+      const slider = this.slider(bar, label, title, least, 1, 0.01, (value) => this.setGrey(name, value));
+      slider.field.ondblclick = () => this.setGrey(name, AS_IT_IS[name]);
+      return { name, ...slider };
     });
     this.thresholdInput = this.slider(
       bar,
@@ -383,11 +385,10 @@ class Viewer {
     this.opacityInput.input.value = this.opacity;
     this.opacityInput.value.textContent = `${Math.round(100 * this.opacity)} %`;
     this.opacityInput.field.hidden = this.display === "outline";
-    this.greyInputs.forEach(({ input, value }, i) => {
-      const share = this.grey[["window", "level"][i]];
-      input.value = share;
-      value.textContent = `${Math.round(100 * share)} %`;
-    });
+    for (const { name, input, value } of this.greyInputs) {
+      input.value = this.grey[name];
+      value.textContent = `${Math.round(100 * this.grey[name])} %`;
+    }
     this.thresholdInput.input.value = this.threshold;
     this.thresholdInput.value.textContent = this.threshold.toFixed(2);
     this.epochInput.input.value = this.epochAt;

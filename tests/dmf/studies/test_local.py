@@ -87,7 +87,7 @@ def test_a_stopped_study_goes_on_from_its_checkpoints_to_the_same_numbers(store,
         def on_step(runs):
             if cell.key.endswith("seed 1") and runs[0].step >= 3:
                 stop.set()
-                time.sleep(0.15)  # until it is passed on
+                assert job.stop.wait(60)  # until it is passed on
 
         return on_step
 
@@ -171,7 +171,7 @@ def test_files_that_cannot_be_reached_end_it_with_the_reason(store, small_plan):
         def on_step(runs):
             if runs[0].step >= 5:  # past the first checkpoint
                 stop.set()
-                time.sleep(0.15)
+                assert job.stop.wait(60)
 
         return on_step
 

@@ -14,11 +14,8 @@ import threading
 import time
 from pathlib import Path
 
-import cv2
 import pytest
 
-from dmf.config import DataConfig
-from dmf.data import build_dataset
 from dmf.errors import ConfigError
 from dmf.records import RunState
 from dmf.runs import RunStore
@@ -200,14 +197,9 @@ def test_a_server_that_restarts_or_is_away_while_tasks_begin_loses_nothing(clust
 
 
 @pytest.fixture
-def pictures(tmp_path, plan):
+def pictures(tmp_path, plan, picture_folder):
     """A plan of images and masks in a folder, the folder, and what comes out of it here, where nothing dies."""
-    root, dataset = tmp_path / "pictures", build_dataset(DataConfig(dataset_options={"images": 24}))
-    for case in dataset.cases():
-        pair = dataset.load(case)
-        for part, pixels in (("images", pair.image), ("masks", pair.mask * 255)):
-            (root / part).mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(root / part / f"{case.id}.png"), pixels)
+    root = picture_folder
     base = {name: value for name, value in plan.base.items() if name != "dataset_options"}
     plan = plan.changed({"base": base, "datasets": ({"dataset": "folder", "root": str(root)},)})
     store = RunStore(tmp_path / "alone" / "runs.sqlite")
