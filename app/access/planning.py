@@ -10,7 +10,7 @@ from dmf.config import ExperimentConfig
 from dmf.data import DATASETS
 from dmf.studies import PLANS, PlanText, cells, read_typed, typed
 from dmf.studies.probe import Estimate, estimate
-from dmf.studies.storing import store_plan
+from dmf.studies.storing import checked_cells, store_plan
 
 PLAN_NAMES = tuple(PLANS)
 
@@ -35,7 +35,7 @@ def configuration_names(text: PlanText) -> list[str]:
 
 
 def planned(text: PlanText) -> DryRun:
-    """The cells of a plan, without a measurement.
+    """The cells of a plan as it is typed, neither measured nor checked for what needs networks and losses built.
 
     Raises:
         ConfigError: If the plan cannot be.
@@ -47,9 +47,9 @@ def dry_run(text: PlanText) -> DryRun:
     """The cells of a plan, with what they take here by training a little of each kind; nothing is kept.
 
     Raises:
-        ConfigError: If the plan cannot be.
+        ConfigError: If something cannot work; nothing is trained then.
     """
-    configs = cells(read_typed(text))
+    configs = checked_cells(read_typed(text))
     return _dry_run(configs, estimate(configs))
 
 

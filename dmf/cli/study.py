@@ -17,7 +17,6 @@ from dmf.cli.study_options import Engine, arguments_of, chosen_engine, chosen_pl
 from dmf.cli.train import clean_stop
 from dmf.errors import ConfigError
 from dmf.registry import unknown
-from dmf.studies import cells
 
 if TYPE_CHECKING:
     from dmf.runs import RunStore
@@ -40,8 +39,10 @@ def _plan(
     **given: Any,
 ) -> None:
     """Say what a study would train, how long that takes here and what it keeps, without keeping anything."""
+    from dmf.studies.storing import checked_cells
+
     chosen = chosen_plan(**given)
-    planned = cells(chosen)
+    planned = checked_cells(chosen)
     estimates = {}
     if probe:
         from dmf.studies.probe import estimate

@@ -188,13 +188,19 @@ def _cell(
     # A run without a weighting of its own has the plan's.
     weighting = texts.get("weighting", FusionConfig().weighting.name)
     runs = [
-        ",".join(f"{field}={to_text(value)}" for field, value in {"weighting": weighting, **own}.items())
+        ",".join(f"{field}={_in_a_run(value)}" for field, value in {"weighting": weighting, **own}.items())
         for own in members.values()
     ]
     config = experiment(texts, runs=runs, name=name)
     labelled = [run.model_copy(update={"label": label}) for run, label in zip(config.runs, members, strict=True)]
     checked: ExperimentConfig = build(ExperimentConfig, config.model_dump() | {"runs": labelled})
     return checked
+
+
+def _in_a_run(value: Setting) -> str:
+    """A value as :func:`dmf.config_text.parse_run` reads it: there a list has colons, as commas part the settings."""
+    text = to_text(value)
+    return text if "=" in text else text.replace(",", ":")
 
 
 def _refuse_unknown(settings: Settings) -> None:

@@ -1,16 +1,16 @@
-"""A plan is put into the store, checked as a whole before anything of it is kept."""
+"""A plan is checked as a whole before anything of it is trained or kept."""
 
+from dmf.config import ExperimentConfig
 from dmf.errors import ConfigError
 from dmf.runs import RunStore
 from dmf.studies.plan import StudyPlan, cells
 
 
-def store_plan(store: RunStore, plan: StudyPlan) -> int:
-    """Keep a study, or extend the one of the same name by repeats and datasets; returns how many cells are new.
+def checked_cells(plan: StudyPlan) -> dict[str, ExperimentConfig]:
+    """The cells of a plan by their keys, as they are stored; cells that differ in nothing but their seed are checked once.
 
     Raises:
-        ConfigError: If something cannot work, or a study of this name has other settings; nothing is stored then.
-        StoreError: If the store refuses.
+        ConfigError: If something in one of them is unknown or cannot work; it names the cell.
     """
     from dmf.jobs import check_experiment
 
@@ -26,7 +26,17 @@ def store_plan(store: RunStore, plan: StudyPlan) -> int:
                 raise ConfigError(f"Cell {key!r}: {error}", error.field) from error
         first = checked[same]
         ready[key] = config.model_copy(update={"plugins": first.plugins, "data": first.data})
-    dumped = {key: config.model_dump(mode="json") for key, config in ready.items()}
+    return ready
+
+
+def store_plan(store: RunStore, plan: StudyPlan) -> int:
+    """Keep a study, or extend the one of the same name by repeats and datasets; returns how many cells are new.
+
+    Raises:
+        ConfigError: If something cannot work, or a study of this name has other settings; nothing is stored then.
+        StoreError: If the store refuses.
+    """
+    dumped = {key: config.model_dump(mode="json") for key, config in checked_cells(plan).items()}
     known = next((row.plan for row in store.studies() if row.name == plan.name), None)
     kept = plan if known is None else plan.joined(StudyPlan.model_validate(known))
     return store.save_study(plan.name, kept.model_dump(mode="json"), dumped)

@@ -163,8 +163,10 @@ def test_a_plan_that_cannot_be_says_why_and_keeps_nothing(
 ) -> None:
     test = planned(visit("study"), tiny_texts)
     test.text_area(key="plan-axes").set_value("weighting=mat, fixed").run()
-    test.button(key="plan-keep").click().run()
-    assert "Did you mean 'mad'" in test.error[0].value
+    for button in ("plan-dry", "plan-keep"):
+        test.button(key=button).click().run()
+        assert test.error[0].value.startswith("Cell 'phantom, seed 0': Unknown weighting 'mat'.")
+        assert "Did you mean 'mad'" in test.error[0].value
     test.text_input(key="plan-reference").set_value("variance").run()
     assert "is none of the configurations" in test.error[0].value
     assert not [button for button in test.button if button.key == "plan-keep"]

@@ -70,6 +70,31 @@ def test_a_dry_run_may_leave_out_the_probe(dmf):
     assert (document["seconds"], document["bytes"]) == (None, None)
 
 
+@pytest.mark.parametrize("probe", ["--probe", "--no-probe"])
+@pytest.mark.parametrize(
+    ("field", "values", "said"),
+    [
+        ("weighting", ["mad", "madd"], "Cell 'phantom, seed 0': Unknown weighting 'madd'."),
+        ("auxiliary", ["none", "tversk"], "Cell 'phantom, seed 0': Unknown loss 'tversk'."),
+        ("terms", ["ce,iou", "ce,diice"], "Cell 'phantom, seed 0': Unknown loss 'diice'."),
+        ("model", ["unet", "unett"], "Cell 'phantom, model=unett, seed 0': Unknown model 'unett'."),
+        ("optimizer", ["adam", "adamm"], "Cell 'phantom, optimizer=adamm, seed 0': Unknown optimizer 'adamm'."),
+        ("dataset", ["phantom", "phantm"], "Cell 'phantom, dataset=phantm, seed 0': Unknown dataset 'phantm'."),
+        ("image_size", [32, 33], "Cell 'phantom, image_size=33, seed 0': "),
+    ],
+)
+def test_a_dry_run_refuses_a_value_that_cannot_be_before_it_trains(
+    dmf, tmp_path, tiny_texts, monkeypatch, probe, field, values, said
+):
+    monkeypatch.setattr("dmf.studies.probe.estimate", lambda cells: pytest.fail("it trained"))
+    file = tmp_path / "typed.toml"
+    base = "".join(f'{name} = "{value}"\n' for name, value in tiny_texts.items() if name not in ("seed", field))
+    file.write_text(f'[[axes]]\nfield = "{field}"\nvalues = {values}\n\n[base]\n{base}')
+    outcome = dmf("study", "plan", file, probe)
+    assert outcome.status == 2
+    assert said in outcome.err
+
+
 def test_a_study_runs_and_its_state_can_be_asked(dmf, plan):
     outcome = dmf("study", "run", plan, "--configurations", "mad", "--epochs", 1, "--json")
     assert outcome.status == 0

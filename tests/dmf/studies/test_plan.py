@@ -93,6 +93,12 @@ hours = 1.5
 """
 
 
+@pytest.mark.parametrize("terms", ["ce,dice", "ce:dice"])
+def test_a_list_of_a_configuration_is_written_as_on_the_command_line_or_in_a_run(terms):
+    (config,) = cells(StudyPlan(name="lists", configurations=({"terms": terms}, {"terms": "iou"}))).values()
+    assert [run.fusion.term_names for run in config.runs] == [("ce", "dice"), ("iou",)]
+
+
 def test_a_plan_is_read_from_a_file_which_names_it(tmp_path):
     file = tmp_path / "rules.toml"
     file.write_text(FILE)
