@@ -7,7 +7,7 @@ from dmf.studies.plan import StudyPlan, cells
 
 
 def checked_cells(plan: StudyPlan) -> dict[str, ExperimentConfig]:
-    """The cells of a plan by their keys, as they are stored; cells that differ in nothing but their seed are checked once.
+    """The cells of a plan by their keys, as they are stored; of those that differ in their seed alone, one is checked.
 
     Raises:
         ConfigError: If something in one of them is unknown or cannot work; it names the cell.

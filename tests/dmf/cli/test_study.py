@@ -70,7 +70,26 @@ def test_a_dry_run_may_leave_out_the_probe(dmf):
     assert (document["seconds"], document["bytes"]) == (None, None)
 
 
-@pytest.mark.parametrize("probe", ["--probe", "--no-probe"])
+@pytest.fixture
+def varied(tmp_path, tiny_texts):
+    """Writes the plan of a study that varies one setting; returns its file."""
+
+    def write(field, values):
+        file = tmp_path / "varied.toml"
+        base = "".join(f'{name} = "{value}"\n' for name, value in tiny_texts.items() if name not in ("seed", field))
+        file.write_text(f'[[axes]]\nfield = "{field}"\nvalues = {values}\n\n[base]\n{base}')
+        return file
+
+    return write
+
+
+@pytest.fixture
+def untrained(monkeypatch):
+    """Fails where a probe would train."""
+    monkeypatch.setattr("dmf.studies.probe.estimate", lambda cells: pytest.fail("it trained"))
+
+
+@pytest.mark.usefixtures("untrained")
 @pytest.mark.parametrize(
     ("field", "values", "said"),
     [
@@ -83,16 +102,11 @@ def test_a_dry_run_may_leave_out_the_probe(dmf):
         ("image_size", [32, 33], "Cell 'phantom, image_size=33, seed 0': "),
     ],
 )
-def test_a_dry_run_refuses_a_value_that_cannot_be_before_it_trains(
-    dmf, tmp_path, tiny_texts, monkeypatch, probe, field, values, said
-):
-    monkeypatch.setattr("dmf.studies.probe.estimate", lambda cells: pytest.fail("it trained"))
-    file = tmp_path / "typed.toml"
-    base = "".join(f'{name} = "{value}"\n' for name, value in tiny_texts.items() if name not in ("seed", field))
-    file.write_text(f'[[axes]]\nfield = "{field}"\nvalues = {values}\n\n[base]\n{base}')
-    outcome = dmf("study", "plan", file, probe)
-    assert outcome.status == 2
-    assert said in outcome.err
+def test_a_dry_run_refuses_a_value_that_cannot_be_before_it_trains(dmf, varied, field, values, said):
+    for probe in ("--probe", "--no-probe"):
+        outcome = dmf("study", "plan", varied(field, values), probe)
+        assert outcome.status == 2
+        assert said in outcome.err
 
 
 def test_a_study_runs_and_its_state_can_be_asked(dmf, plan):
