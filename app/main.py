@@ -5,9 +5,10 @@ from pathlib import Path
 import streamlit as st
 
 from app import state
-from app.access import load_plugins
+from app.access import load_plugins, may_change, may_train, sharing
 from app.components.page_style import sentence_of
 from dmf.cores import share_cores
+from dmf.errors import VisitorError
 
 share_cores()
 st.set_page_config(
@@ -28,8 +29,21 @@ PAGES = [
     # Tooltips lead there.
     st.Page("pages/glossary.py", title="Glossary", icon=":material/book:", url_path="glossary", visibility="hidden"),
 ]
+shared = sharing()
+if shared is not None:
+    PAGES.append(st.Page("pages/join.py", title="Join", icon=":material/qr_code:", url_path="join"))
+    if not may_change():
+        PAGES = [page for page in PAGES if page.title != "Datasets"]  # it reads folders of this machine
 for trouble in load_plugins():  # before the first menu is made
     st.error(sentence_of(trouble), icon=":material/extension_off:")
 page = st.navigation(PAGES, position="top")
-state.enter(page.title)
-page.run()
+state.enter(
+    page.title,
+    may_change=may_change(),
+    may_train=may_train(),
+    shared_at=None if shared is None else shared.address,
+)
+try:
+    page.run()
+except VisitorError as error:  # refused where the page had not expected it
+    st.error(sentence_of(error), icon=":material/lock:")

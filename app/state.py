@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Iterable
+from urllib.parse import urlsplit
 
 import streamlit as st
 
@@ -25,6 +26,7 @@ IMPATIENCE = 5.0  # s in which another start of the same is taken for the same c
 _SEEN = "experiment-seen"
 _PAGE, _STAYS = "page-drawn", "page-stays"
 _CHOSEN = "runs-chosen"
+_MAY_CHANGE, _MAY_TRAIN, _SHARED_AT = "may-change", "may-train", "shared-at"
 _CASE = "case-chosen"
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
@@ -34,10 +36,45 @@ def experiment_id() -> str | None:
     return st.query_params.get(EXPERIMENT) or None
 
 
-def enter(page: str) -> None:
-    """Remember which page is drawn, and whether it is the one that was drawn before."""
+def enter(page: str, *, may_change: bool = True, may_train: bool = True, shared_at: str | None = None) -> None:
+    """Remember which page is drawn, whether it is the one that was drawn before, and what is offered to this browser.
+
+    What is offered decides of buttons alone: whether something is done is decided where it is done.
+
+    Args:
+        page: Its title.
+        may_change: Whether buttons that change something are offered.
+        may_train: Whether those that train something are.
+        shared_at: Address at which others find the dashboard.
+    """
+    st.session_state[_MAY_CHANGE], st.session_state[_MAY_TRAIN] = may_change, may_train
+    st.session_state[_SHARED_AT] = shared_at
     st.session_state[_STAYS] = st.session_state.get(_PAGE) == page
     st.session_state[_PAGE] = page
+
+
+def may_change() -> bool:
+    """Whether buttons that change something are offered."""
+    return bool(st.session_state.get(_MAY_CHANGE, True))
+
+
+def may_train() -> bool:
+    """Whether buttons that train something are offered."""
+    return bool(st.session_state.get(_MAY_TRAIN, True))
+
+
+def page_address(page: str) -> str:
+    """The address of the page that is drawn, without a query, as those can open it who are given it.
+
+    Args:
+        page: What stands in its place where no browser told an address.
+    """
+    address = (st.context.url or page).partition("?")[0]
+    shared = st.session_state.get(_SHARED_AT)
+    parts = urlsplit(address)
+    if shared is None or parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+        return address
+    return f"{shared}{parts.path}"
 
 
 def experiment_to_watch() -> str | None:

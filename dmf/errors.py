@@ -4,6 +4,7 @@
     ├── ConfigError (ValueError)             a setting or a combination of settings cannot work
     │   └── UnknownNameError (ValueError)    a name no registry knows
     ├── DataError (ValueError)               a file, folder or dataset is not what was expected
+    ├── VisitorError (PermissionError)       a visitor of a shared dashboard may not do this
     ├── StoreError (RuntimeError)            the run store refused or could not be reached
     │   ├── RunNotFoundError (LookupError)   no run or experiment has this id
     │   ├── RunFinishedError                 the run's state does not allow what was asked
@@ -43,6 +44,10 @@ class UnknownNameError(ConfigError):
 
 class DataError(DMFError, ValueError):
     """A file, folder or dataset is not what was expected."""
+
+
+class VisitorError(DMFError, PermissionError):
+    """A visitor of a shared dashboard may not do what was asked."""
 
 
 class StoreError(DMFError, RuntimeError):

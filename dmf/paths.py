@@ -37,6 +37,17 @@ def data_roots() -> tuple[Path, ...]:
     return tuple(Path(root).expanduser().resolve() for root in named if root.strip())
 
 
+def shared_address() -> str | None:
+    """The address at which others look at the dashboard: ``DMF_SHARE``, None where it is not shared."""
+    return os.environ.get("DMF_SHARE") or None
+
+
+def visitor_steps() -> int | None:
+    """How many optimizer steps a race of a visitor may take: ``DMF_VISITOR_STEPS``, None where they train nothing."""
+    steps = os.environ.get("DMF_VISITOR_STEPS")
+    return int(steps) if steps else None
+
+
 def refuse_outside(folder: Path) -> None:
     """Make sure that a folder may be looked into, before it is.
 

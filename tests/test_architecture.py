@@ -130,6 +130,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.theme": {"app.charts", "app.components", "app.state"},
     "app.access": {
         "app.views",
+        "app.visitors",
         "dmf.studies",
         *("dmf.runs", "dmf.analysis", "dmf.replay", "dmf.jobs", "dmf.build", "dmf.tasks"),
         "dmf.examples",
@@ -147,7 +148,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "app.tasks.segmentation.views": {"app.views", "dmf.tasks.segmentation.metrics"},
     "app.tasks.segmentation.access": {
-        *("app.tasks.segmentation.views", "app.access", "app.views"),
+        *("app.tasks.segmentation.views", "app.access", "app.views", "app.visitors"),
         *("dmf.runs", "dmf.analysis", "dmf.build", "dmf.data", "dmf.importing"),
         *("dmf.tasks.segmentation.inspection", "dmf.tasks.segmentation.metrics"),
     },
@@ -164,6 +165,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.tasks": {"app.tasks.base", "app.tasks.segmentation", "app.tasks.synthesis", "dmf.tasks"},
     "app.pages": {"app.access", "app.tasks", "app.views", "app.components", "app.charts", "app.state"},
     "app.__main__": set(),
+    # Who may change something, and the gate before all pages.
+    "app.visitors": set(),
+    "app.shared": {"app.visitors"},
     "app.main": {"app.access", "app.components", "app.charts", "app.state", "app.theme", "app.pages"},
 }
 NOT_EVEN_THE_FLOOR = {"app.charts"}

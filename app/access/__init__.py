@@ -101,6 +101,7 @@ from app.access.studies import (
     train_study,
 )
 from app.access.tour import scene_pictures, scene_playback, take_scene
+from app.visitors import may_change, may_train, sharing
 from dmf.analysis.weight_path import path_of
 from dmf.replay import replayable_methods
 
@@ -151,6 +152,8 @@ __all__ = [
     "look",
     "losses_csv",
     "manager",
+    "may_change",
+    "may_train",
     "method_changes",
     "method_config",
     "methods_table",
@@ -194,6 +197,7 @@ __all__ = [
     "score_note",
     "seen",
     "settle",
+    "sharing",
     "sources",
     "split",
     "start",

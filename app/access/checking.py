@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.access.plugins import added
 from app.views import Checked, Choices
+from app.visitors import may_change
 from dmf import config_text
 from dmf.config import DEFAULT_TASK, DataConfig, ExperimentConfig, FusionConfig, TrainingConfig
 from dmf.errors import ConfigError, DataError, DMFError
@@ -44,7 +45,7 @@ def _choices(plugins: tuple[str, ...], task: str) -> Choices:
 
 def prepare_ahead() -> None:
     """Make the images of the default dataset while the form is being read, so that Start finds them made."""
-    if st.runtime.exists():  # not in a page that is tested without a server
+    if st.runtime.exists() and may_change():  # not in a page that is tested without a server
         _prepare_ahead()
 
 

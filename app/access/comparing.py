@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from app.access.reading import metric_info, score_note, store, task_title
 from app.views import ComparedRun, NamedMetric, Results
+from app.visitors import owner_only
 from dmf.analysis.behaviour import Behaviour, mean_behaviour, weight_behaviour
 from dmf.analysis.best import headline_of
 from dmf.analysis.comparison import Over
@@ -235,6 +236,7 @@ def _path(_store: RunStore, url: str, id: str, attempt: int, step: int, terms: t
     return read_weight_path(_store.telemetry(id), terms)
 
 
+@owner_only
 def describe_run(id: str, **changed: Any) -> None:
     """Change what people say of a run: its ``name``, ``tags``, ``notes``, ``archived``; see ``RunStore.update_run``.
 
@@ -245,6 +247,7 @@ def describe_run(id: str, **changed: Any) -> None:
     store().update_run(id, **changed)
 
 
+@owner_only
 def delete_runs(ids: Sequence[str]) -> None:
     """Delete runs with everything that belongs to them, see ``RunStore.delete_runs``.
 

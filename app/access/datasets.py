@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from app.views import Facts, ImportedDataset, Picture, Preview, Question, Source, Split
 from app.views.datasets import Options
+from app.visitors import owner_only
 from dmf.config import DataConfig
 from dmf.config_text import from_text
 from dmf.data import (
@@ -62,6 +63,7 @@ def limits() -> str:
     return str(LIMITS)
 
 
+@owner_only
 def sources() -> list[Source]:
     """Every dataset by name, then the folders that were uploaded."""
     _sweep()
@@ -74,6 +76,7 @@ def _sweep() -> None:
     sweep_unpacking()
 
 
+@owner_only
 def find_source(key: str) -> Source:
     """The dataset of a text from the URL.
 
@@ -146,6 +149,7 @@ def _questions(_dataset: Dataset, source: Source, chosen: Options, stamp: str) -
     return [*must, *doubts]
 
 
+@owner_only
 def settle(source: Source, answer: str) -> Source:
     """Choose an option for the files of a dataset, from now on.
 
@@ -274,6 +278,7 @@ def examples(source: Source, seed: int, count: int) -> list[Picture]:
     return pictures
 
 
+@owner_only
 def look(source: Source, seed: int, on_progress: Progress | None = None) -> Report:
     """Load every case and hash its picture; what was found is kept until a file changes.
 
@@ -392,6 +397,7 @@ def _preview(_opened: _Opened, case: str, config: DataConfig, stamp: str) -> Pre
     return Preview(image, filtered, resized, pd.concat(frames, ignore_index=True))
 
 
+@owner_only
 def bring_archive(
     archive: BinaryIO, name: str, on_progress: Progress | None = None, chosen: Sequence[str] = ()
 ) -> ImportedDataset:
@@ -414,6 +420,7 @@ def bring_archive(
     return ImportedDataset(with_options(Source(unpacked.dataset, root)), unpacked.report)
 
 
+@owner_only
 def bring_folder(path: str) -> Source:
     """The dataset in a folder of this machine, which is read in place.
 

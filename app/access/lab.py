@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from app.access.comparing import all_runs
 from app.access.reading import store
 from app.views import Evenness, History, Weights
+from app.visitors import owner_only
 from dmf.analysis.near_uniform import near_uniform, spread
 from dmf.config import FusionConfig
 from dmf.config_text import build, names_of, parse_run, run_changes
@@ -130,6 +131,7 @@ def _synthetic(config: Synthetic) -> NDArray[np.float64]:
     return synthetic_losses(config)
 
 
+@owner_only
 def uploaded_history(name: str, data: bytes) -> History:
     """A history from a CSV file with one column per loss.
 

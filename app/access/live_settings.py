@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from app.access.reading import follow, store
 from app.views import SettingsChanged
+from app.visitors import owner_only
 from dmf import declared
 from dmf.config import FusionConfig
 from dmf.errors import ConfigError
@@ -19,6 +20,7 @@ OF_AUXILIARY = ("gamma", "decay_rate")
 Value = float | str
 
 
+@owner_only
 def change_settings(experiment_id: str, run_ids: Sequence[str], values: Mapping[str, Value]) -> SettingsChanged:
     """Ask for settings of some runs to be changed, where they do not stand there yet.
 

@@ -6,6 +6,7 @@ import pandas as pd
 
 from app.access.reading import store
 from app.views.study import DryRun
+from app.visitors import owner_only
 from dmf.config import ExperimentConfig
 from dmf.data import DATASETS
 from dmf.studies import PLANS, PlanText, cells, read_typed, typed
@@ -43,6 +44,7 @@ def planned(text: PlanText) -> DryRun:
     return _dry_run(cells(read_typed(text)), {})
 
 
+@owner_only
 def dry_run(text: PlanText) -> DryRun:
     """The cells of a plan, with what they take here by training a little of each kind; nothing is kept.
 
@@ -70,6 +72,7 @@ def _dry_run(configs: Mapping[str, ExperimentConfig], estimates: Mapping[str, Es
     )
 
 
+@owner_only
 def save_plan(text: PlanText) -> str:
     """Keep a plan as a study, or extend the one of this name; returns the name.
 

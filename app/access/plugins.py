@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from app.access.reading import store
+from app.visitors import owner_only
 from dmf.config import PluginConfig
 from dmf.config_text import build
 from dmf.errors import ConfigError
@@ -49,6 +50,7 @@ def plugins_to_replay(run: str, methods: Iterable[str]) -> tuple[PluginConfig, .
     return unloaded_plugins([store().experiment(store().run(run).experiment)])
 
 
+@owner_only
 def run_plugin(plugin: PluginConfig) -> None:
     """Load a file that the store names, after somebody who saw its path and hash said yes.
 

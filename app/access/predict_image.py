@@ -8,6 +8,7 @@ from app.access.inspecting import stamp_of
 from app.access.pixels import plain, window_of
 from app.access.reading import store
 from app.views import InspectedRun, Window
+from app.visitors import owner_only
 from dmf.data.base import RawPair
 from dmf.data.decode import Picture, decode
 from dmf.data.files import as_rgb
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 LEAST_SIDE, MOST_PIXELS = 8, 40_000_000  # of a picture of someone's own
 
 
+@owner_only
 def try_network(run: InspectedRun, content: bytes) -> tuple[Pixels, Pixels, Window | None]:
     """What the best network of a run predicts for a picture of someone's own, read as the images of its training were.
 

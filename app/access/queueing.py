@@ -3,6 +3,7 @@
 from app.access.reading import store
 from app.access.steering import owner_in_words
 from app.views import QueueEntry
+from app.visitors import owner_only
 from dmf.records import RunState
 from dmf.runs import ExperimentRow
 
@@ -33,6 +34,7 @@ def queue() -> list[QueueEntry]:
     return entries
 
 
+@owner_only
 def move(experiment_id: str, places: int) -> None:
     """Let a queued experiment go earlier (-1) or later (+1).
 
@@ -42,6 +44,7 @@ def move(experiment_id: str, places: int) -> None:
     store().move(experiment_id, places)
 
 
+@owner_only
 def cancel(experiment_id: str) -> None:
     """Take a queued experiment out of the queue, whoever owns it; it counts as stopped.
 

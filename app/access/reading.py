@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from app.visitors import refuse_visitors
 from dmf.analysis.overview import ExperimentSummary
 from dmf.analysis.overview import active as read_active
 from dmf.analysis.overview import overview as read_overview
@@ -36,6 +37,7 @@ def _open_store(url: str, generation: int) -> RunStore:
     if wants_examples():
         with suppress(DMFError):  # what keeps a store from being written is told where something is to be written
             add_examples(opened, if_new=True)
+    opened.before_writing = refuse_visitors
     return opened
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from app.access.reading import store
+from app.visitors import owner_only
 from dmf.config import ExperimentConfig
 from dmf.errors import RunFinishedError
 from dmf.records import CommandName, RunState, SettingChange
@@ -78,6 +79,7 @@ def _manager_in_use() -> "JobManager | None":
     return managers.get(str(store().url))
 
 
+@owner_only
 def start(config: ExperimentConfig, changes: Mapping[str, Sequence[SettingChange]] | None = None) -> str:
     """Put an experiment into the queue of its device, one for each seed and fold of several; returns the first's id.
 
@@ -93,6 +95,7 @@ def start(config: ExperimentConfig, changes: Mapping[str, Sequence[SettingChange
     return ids[0]
 
 
+@owner_only
 def command(experiment_id: str, word: CommandName) -> bool:
     """Pause, resume, step or stop every run of an experiment that can, wherever it trains; resume starts ended ones.
 

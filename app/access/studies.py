@@ -12,6 +12,7 @@ import pandas as pd
 
 from app.access.reading import metric_info, store
 from app.views.study import StudyResults, StudyView
+from app.visitors import owner_only
 from dmf.analysis.best import headline_of
 from dmf.errors import reason
 from dmf.runs import CellRow
@@ -149,6 +150,7 @@ def study_weights(name: str, dataset: str, configurations: Sequence[str]) -> pd.
     )
 
 
+@owner_only
 def pause_study(name: str, paused: bool) -> None:
     """Pause what trains of a study and begin nothing more, whoever trains it; or go on.
 
@@ -158,6 +160,7 @@ def pause_study(name: str, paused: bool) -> None:
     store().pause_study(name, paused)
 
 
+@owner_only
 def train_study(name: str, *, failed: bool = False) -> None:
     """Train what is left of a study in a thread of this server, unless one does already.
 

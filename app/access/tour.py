@@ -12,8 +12,10 @@ from pathlib import Path
 import streamlit as st
 
 from app.access.reading import store
+from app.visitors import owner_only
 from dmf.analysis.playback import Playback
 from dmf.analysis.progress import LiveExperiment
+from dmf.errors import RunNotFoundError
 from dmf.examples import open_scenes, scene_stem
 from dmf.runs import RunStore
 
@@ -41,14 +43,24 @@ def scene_pictures(ids: Sequence[int]) -> dict[int, bytes]:
 def take_scene(name: str) -> list[str]:
     """Put a scene's runs into the run store, so that other pages can open them; returns their ids.
 
-    They are archived there: lists leave them out, and links find them.
+    They are archived there: lists leave them out, and links find them. Those that are there already stay as they are.
 
     Raises:
         UnknownNameError: If there is no such scene.
         StoreError: If the store cannot be written, or the file of the scenes cannot be read.
+        VisitorError: If a visitor asks for one that is not there yet.
     """
+    try:
+        experiment = store().experiment(_id(name))
+    except RunNotFoundError:
+        _adopt(name)
+        experiment = store().experiment(_id(name))
+    return [run.id for run in experiment.runs]
+
+
+@owner_only
+def _adopt(name: str) -> None:
     store().adopt(_scenes(), only=[_id(name)])
-    return [run.id for run in store().experiment(_id(name)).runs]
 
 
 def _id(name: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from app.components.page_style import sentence_of
+from app.state import may_change
 from dmf.config import PluginConfig
 from dmf.errors import DMFError
 
@@ -23,7 +24,8 @@ def plugin_question(plugins: Sequence[PluginConfig], run: Callable[[PluginConfig
                 "such file is shown. If you trust it, run it: it then has all rights of this program."
             )
             st.code(f"{plugin.path}\nSHA-256 {plugin.sha256}", language=None, wrap_lines=True)
-            if st.button("Run this file", icon=":material/extension:", key=f"run-plugin-{place}-{plugin.sha256}"):
+            key = f"run-plugin-{place}-{plugin.sha256}"
+            if may_change() and st.button("Run this file", icon=":material/extension:", key=key):
                 try:
                     run(plugin)
                 except DMFError as error:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.components.page_style import chip, sentence_of
 from app.components.status import summary_state
-from app.state import watch_link
+from app.state import may_change, watch_link
 from app.views import ExperimentRow, QueueEntry
 from dmf.errors import DMFError
 
@@ -56,7 +56,7 @@ def _row(entry: QueueEntry, *, is_watched: bool, steering: Steering) -> None:
         key=f"queue-{id}", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap="small"
     ):
         st.html(_words(entry, is_watched=is_watched), width="stretch")
-        if not entry.is_queued:
+        if not entry.is_queued or not may_change():
             return
         # Each button carries the id it was drawn for, so that a list that has changed meanwhile misleads no click.
         with st.container(horizontal=True, gap="xsmall", width="content"):

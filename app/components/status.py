@@ -10,7 +10,7 @@ from app.charts.event_marks import LIVE_SETTINGS
 from app.components.fields import named, run_title
 from app.components.page_style import chip, dash_sample, plain, seconds_in_words, sentence_of
 from app.components.race import titles_of
-from app.state import HOME
+from app.state import HOME, may_change
 from app.theme import STATE_BADGES, Dash
 from app.views import ExperimentRow, LiveRun, RunRow, Snapshot
 from dmf.errors import DMFError
@@ -44,7 +44,8 @@ def heading(experiment: ExperimentRow, command: Callable[[str, CommandName], boo
         controls = st.container(key="controls", horizontal=True, gap="xsmall", width="content")
     place = st.container()
     with controls:
-        buttons(experiment, command, place)
+        if may_change():
+            buttons(experiment, command, place)
         return st.container(horizontal=True, vertical_alignment="center", gap="xsmall", width="content")
 
 

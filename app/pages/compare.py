@@ -175,7 +175,8 @@ def show_chosen(ids: list[str], table: pd.DataFrame) -> None:
 
     exporting.exporting(build_report)
     copying_run(runs, titles, events)
-    run_editor.run_editor(runs, titles, access.describe_run, delete)
+    if state.may_change():
+        run_editor.run_editor(runs, titles, access.describe_run, delete)
 
 
 def delete(ids: list[str]) -> None:

@@ -13,6 +13,11 @@ from dmf.presets import PRESETS, Preset
 
 TICK = 2.0  # s
 ROWS = 12  # experiments to a page
+STARTING = "Start a race with one click, or make your own on the page Train; nothing is lost when this page is closed."
+WATCHING = (
+    "You are a visitor: open a race to watch it, inspect what it predicts, replay it under other rules, and have each "
+    "weight explained."
+)
 
 
 def show() -> None:
@@ -24,8 +29,7 @@ def show() -> None:
     st.markdown(
         "A network learns from **several losses at once**, and a rule sets their weights (W1, W2, ...) anew at every "
         "step, from how the losses moved lately. Here such rules race on the same ultrasound images, and you watch "
-        "weights, losses and predictions as they move. Start a race with one click, or make your own on the page "
-        "Train; nothing is lost when this page is closed."
+        "weights, losses and predictions as they move. " + (STARTING if state.may_train() else WATCHING)
     )
     with st.container(horizontal=True, gap="medium"):
         st.page_link(
@@ -41,8 +45,9 @@ def show() -> None:
             help="Draw a history by sliders, or take a recorded run or a file; see every method's weights at once.",
         )
     can_read = show_or_explain(show_active)
-    st.markdown("#### Races to start", help="Each trains on simulated images; no download is needed.")
-    presets.presets(PRESETS, start)
+    if state.may_train():
+        st.markdown("#### Races to start", help="Each trains on simulated images; no download is needed.")
+        presets.presets(PRESETS, start)
     if can_read:
         show_or_explain(show_recent)
     access.prepare_ahead()

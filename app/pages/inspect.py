@@ -49,7 +49,7 @@ def show_runs() -> None:
 
 def offer_to_bring() -> None:
     """What each task can take that was predicted elsewhere."""
-    for room in ROOMS.values():
+    for room in ROOMS.values() if state.may_change() else ():
         room.bring()
 
 

@@ -19,8 +19,10 @@ def show() -> None:
     try:
         names = access.study_names()
         chooser, form = st.container(), st.container()
-        with form:  # before the chooser is drawn, which then has what was kept
-            kept = planning(access, access.PLAN_NAMES, access.dataset_names(), is_first=not names)
+        kept = None
+        if state.may_change():
+            with form:  # before the chooser is drawn, which then has what was kept
+                kept = planning(access, access.PLAN_NAMES, access.dataset_names(), is_first=not names)
         if kept is not None:
             st.session_state["study-name"] = kept
             names = access.study_names()

@@ -35,12 +35,13 @@ def show() -> None:
         show_experiment(watched)
     except DMFError as error:
         st.error(sentence_of(error))
-    with st.sidebar:
-        st.subheader("New experiment")
-        access.prepare_ahead()
-        form(access.choices, access.check, start)
-        if st.session_state.pop(STARTED, False):
-            uncover()
+    if state.may_train():
+        with st.sidebar:
+            st.subheader("New experiment")
+            access.prepare_ahead()
+            form(access.choices, access.check, start)
+            if st.session_state.pop(STARTED, False):
+                uncover()
     state.keep_address(watched)
 
 
@@ -68,8 +69,8 @@ def show_experiment(id: str | None) -> None:
     is_played = play.is_played(id) and not snapshot.is_active  # it may have been resumed, here or elsewhere
     # One row in any case, so that what follows keeps its place when the race begins, ends or is played.
     # The settings of a recorded run are changed in its own program.
-    can_change = snapshot.is_active and not snapshot.experiment.is_recorded
-    at_rest = status.stopped_because(snapshot.experiment) or live_settings.AT_REST
+    can_change = snapshot.is_active and not snapshot.experiment.is_recorded and state.may_change()
+    at_rest = status.stopped_because(snapshot.experiment) or (live_settings.AT_REST if state.may_change() else "")
     bar = None if is_played else live_settings.place(can_change, at_rest)
     if is_played:
         replay(id)

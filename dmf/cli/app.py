@@ -7,6 +7,7 @@ import re
 import sys
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 from rich.markup import escape
@@ -22,6 +23,7 @@ from dmf.cli.options import WithAllOptions, WithMethodOptions
 from dmf.cli.replay import replay
 from dmf.cli.runs import examples, export, resume, runs_app
 from dmf.cli.shared import STORE, console, with_plugins
+from dmf.cli.sharing import shared_at
 from dmf.cli.study import study_app
 from dmf.cli.train import train
 from dmf.cores import share_cores
@@ -56,9 +58,20 @@ def dashboard(
     store: Annotated[str | None, STORE] = None,
     port: Annotated[int, typer.Option(help="Port on this machine.", min=1, max=65535)] = 8501,
     address: Annotated[
-        str,
-        typer.Option(help="Address to listen at. At any but this machine's own, everybody who reaches it may do all."),
-    ] = LOOPBACK[0],
+        str | None,
+        typer.Option(
+            help="Address to listen at. At any but this machine's own, everybody who reaches it may do all, unless it "
+            "is shared.",
+            show_default=f"{LOOPBACK[0]}, shared: all of this machine's",
+        ),
+    ] = None,
+    share: Annotated[
+        bool,
+        typer.Option(
+            "--share",
+            help="Let others on the network watch, inspect, replay and explain; only your browser changes anything.",
+        ),
+    ] = False,
     data_root: Annotated[
         list[Path] | None,
         typer.Option(
@@ -68,12 +81,13 @@ def dashboard(
         ),
     ] = None,
 ) -> None:
-    """Open the dashboard in the browser: http://localhost:8501."""
+    """Open the dashboard in the browser: http://localhost:8501. With --share, a class watches it."""
     import app as pages
     from dmf.paths import data_home, refuse_impossible
     from dmf.plugins import loaded
 
-    if missing := [name for name in ("streamlit", "plotly", "altair") if importlib.util.find_spec(name) is None]:
+    needed = ("streamlit", "plotly", "altair", "segno")
+    if missing := [name for name in needed if importlib.util.find_spec(name) is None]:
         raise ConfigError(
             f"The dashboard needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed: "
             "pip install 'dmf[app]'"
@@ -81,6 +95,7 @@ def dashboard(
 
     main = Path(next(iter(pages.__path__))) / "main.py"
     environment = os.environ | {"DMF_HOME": str(data_home().absolute())}
+    environment.pop("DMF_SHARE", None)
     if store is not None:
         if "://" not in store:
             refuse_impossible(Path(store), "The store", "store")
@@ -90,11 +105,16 @@ def dashboard(
     for root in data_root or ():
         refuse_impossible(root.expanduser(), "The folder", "data_root")
     roots = [root.expanduser().resolve() for root in data_root or ()]
-    if address not in LOOPBACK:
+    listening = address or LOOPBACK[0]
+    if share:
+        listening, environment["DMF_SHARE"] = shared_at(address, port)
+        main = main.with_name("shared.py")
+    elif listening not in LOOPBACK:
         console.print(
-            f"[bold yellow]Warning[/] Listening at {escape(address)}: there are no accounts, so everybody who reaches "
-            "this machine may start, stop and delete runs, upload files, and see what lies in the folders below "
-            f"{escape(', '.join(map(str, roots or [data_home().absolute()])))}. Choose other folders with --data-root.",
+            f"[bold yellow]Warning[/] Listening at {escape(listening)}: there are no accounts, so everybody who "
+            "reaches this machine may start, stop and delete runs, upload files, and see what lies in the folders "
+            f"below {escape(', '.join(map(str, roots or [data_home().absolute()])))}. Choose others with --data-root; "
+            "with --share, others watch and change nothing.",
             highlight=False,
             soft_wrap=True,
         )
@@ -104,7 +124,13 @@ def dashboard(
     # Where `app` is found, and in a checkout .streamlit/config.toml, which says the rest; an installed one has that
     # file beside its script (setup.py). The address is said here, because the environment would win over the file.
     os.chdir(main.parent.parent)
-    command = [sys.executable, "-m", "app", "run", str(main), f"--server.port={port}", f"--server.address={address}"]
+    command = [sys.executable, "-m", "app", "run", str(main), f"--server.port={port}"]
+    if share:  # what a page says of a failure would tell visitors of folders here; the terminal says it all
+        command += [
+            "--client.showErrorDetails=none",
+            f"--browser.serverAddress={urlsplit(environment['DMF_SHARE']).hostname}",
+        ]
+    command.append(f"--server.address={listening}")
     os.execve(sys.executable, command, environment)
 
 

@@ -1,7 +1,7 @@
 """The database under the run store: opening it, bringing it up to date, transactions."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,14 @@ from dmf.runs.watching import Watch
 
 
 class Database:
-    """What every part of ``RunStore`` stands on; see there for the arguments."""
+    """What every part of ``RunStore`` stands on; see there for the arguments.
+
+    Attributes:
+        before_writing: Called by who is about to change what is kept, in that thread; what it raises keeps the change
+            from being made. What the store notes for itself while it is read is no such change.
+    """
+
+    before_writing: Callable[[], None] | None = None
 
     def __init__(
         self,
@@ -73,6 +80,8 @@ class Database:
         return self._transaction(write=False)
 
     def _writing(self) -> Any:
+        if self.before_writing is not None:
+            self.before_writing()
         return self._transaction(write=True)
 
     def _check_file(self) -> None:

@@ -163,7 +163,7 @@ class RecordsPart(Database):
         if (here := artifact_home()) is not None:
             return here
         if self._root is None:
-            with self._writing() as connection:
+            with self._transaction(write=True) as connection:  # which also who only reads may be the first to ask for
                 self._root = Path(managing.artifact_root(connection, data_home().absolute() / "artifacts"))
         return self._root
 

@@ -10,6 +10,7 @@ import streamlit as st
 
 from app.components.lab import setup
 from app.components.page_style import sentence_of
+from app.state import may_train, page_address
 from app.views import History
 from dmf.config import FusionConfig
 from dmf.errors import DMFError
@@ -43,8 +44,7 @@ def show(
         st.caption("A file cannot be in a link: whoever opens it brings the file again. Download the losses below.")
     elif now.source == "run":
         st.caption("It works wherever this store is read; for others, download the losses below.")
-    address = (st.context.url or "lab").partition("?")[0]
-    st.code(f"{address}?{urlencode({**setup.to_query(now), **explained})}", language=None, wrap_lines=True)
+    st.code(f"{page_address('lab')}?{urlencode({**setup.to_query(now), **explained})}", language=None, wrap_lines=True)
     st.markdown("**Files**")
     with st.container(horizontal=True, key="lab-files"):
         _download("Losses", lambda: library.losses_csv(history), LOSSES_FILE, "One column per loss, a row per step.")
@@ -67,6 +67,8 @@ def show(
         st.caption(f"Download the losses first: the command reads {LOSSES_FILE}.")
     losses = now.run if is_run else LOSSES_FILE
     st.code("\n".join(commands([row.text for row in now.rows], losses)), language="bash", wrap_lines=True)
+    if not may_train():
+        return
     st.markdown("**Train with these methods**")
     st.caption(
         "Opens the form of the page Train with one run for each method"

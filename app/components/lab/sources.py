@@ -12,6 +12,7 @@ from app.components.lab import setup
 from app.components.lab.controls import Control, Group, Value, controls
 from app.components.lab.parameters import model_control
 from app.components.page_style import plain
+from app.state import may_change
 
 KINDS = {"run": "Recorded run", "upload": "File", "synthetic": "Drawn by sliders"}
 UPLOADED = "lab-uploaded"  # in session state: name and bytes of the file
@@ -61,7 +62,7 @@ def choose_kind(now: setup.Setup) -> None:
 
     st.segmented_control(
         "Losses from",
-        list(KINDS),
+        [kind for kind in KINDS if kind != "upload" or may_change()],
         format_func=KINDS.__getitem__,
         required=True,
         key=key,

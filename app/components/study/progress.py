@@ -5,6 +5,7 @@ from typing import Protocol
 import streamlit as st
 
 from app.components.page_style import plain, seconds_in_words
+from app.state import may_change
 from app.views.study import StudyView
 
 ICONS = {
@@ -41,7 +42,14 @@ def study_progress(view: StudyView, steering: Steering) -> None:
     total = len(view.cells)
     left = "" if view.seconds_left is None else f", about {seconds_in_words(view.seconds_left)} left"
     st.progress(view.finished / total if total else 0.0, text=f"{view.finished} of {total} cells finished{left}")
-    is_over = view.finished == total
+    if may_change():
+        _buttons(view, steering, is_over=view.finished == total)
+    if view.trouble is not None:
+        st.error(plain(view.trouble), icon=":material/error:")
+    _grid(view)
+
+
+def _buttons(view: StudyView, steering: Steering, *, is_over: bool) -> None:
     with st.container(horizontal=True, gap="small"):
         if not view.trains_here and not is_over:
             st.button(
@@ -71,9 +79,6 @@ def study_progress(view: StudyView, steering: Steering) -> None:
                 args=(view.name,),
                 kwargs={"failed": True},
             )
-    if view.trouble is not None:
-        st.error(plain(view.trouble), icon=":material/error:")
-    _grid(view)
 
 
 def _grid(view: StudyView) -> None:

@@ -10,6 +10,7 @@ from app.components.page_style import sentence_of
 from app.components.race import Race
 from app.components.sample_view import SampleView
 from app.components.samples import Pictures, cases_of, gallery, legend
+from app.state import may_train
 from app.views import Snapshot
 from dmf.config_text import experiment
 from dmf.errors import DMFError
@@ -112,9 +113,9 @@ def question(scene: Scene, train: Callable[[], None], change: Callable[[], None]
             wanted = [
                 act
                 for is_offered, label, icon, act, about in (
-                    (True, "Train it yourself", "play_arrow", train, "Train this race now and watch it."),
+                    (may_train(), "Train it yourself", "play_arrow", train, "Train this race now and watch it."),
                     (
-                        not scene.changes,
+                        not scene.changes and may_train(),
                         "Change it first",
                         "tune",
                         change,

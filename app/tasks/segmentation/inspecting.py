@@ -81,7 +81,7 @@ def show_more(runs: Sequence[SegmentedRun], titles: Mapping[str, str], cases: li
         **({"Attention": lambda: show_attention(runs, titles, attended)} if attended else {}),
         "Calibration": lambda: show_reliability(runs, titles, which),
         "Contact sheet": lambda: sheets.sheets(cases, titles, partial(segmentation.contact_sheet, runs, titles, which)),
-        "Try your own picture": lambda: show_own(runs, titles),
+        **({"Try your own picture": lambda: show_own(runs, titles)} if state.may_change() else {}),
         "Storage": lambda: stored.stored(titles, access.stored_megabytes(runs), access.kept_limits(runs)),
     }
     for tab, part in zip(st.tabs(list(parts), key="inspect-tabs", on_change="rerun"), parts.values(), strict=True):

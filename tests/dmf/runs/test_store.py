@@ -223,3 +223,19 @@ def test_eight_processes_that_train_into_one_store_lose_nothing(location):
         assert [event.step for event in store.events([run.id])] == list(range(300))
     assert len({experiment.place for experiment in store.experiments()}) == 8
     store.close()
+
+
+def test_who_is_asked_before_writing_can_keep_it_from_happening(store):
+    """Reading, and what the store notes for itself meanwhile, asks nobody."""
+    made = store.create_experiment({}, name="x", labels=["a"], run_configs=[{}], environment={})
+
+    def refuse():
+        raise PermissionError("not you")
+
+    store.before_writing = refuse
+    with pytest.raises(PermissionError, match="not you"):
+        store.delete_runs([made.runs[0].id])
+    assert [each.id for each in store.experiments()] == [made.id]
+    store.artifact_folder(made.runs[0].id)
+    store.before_writing = None
+    store.update_run(made.runs[0].id, notes="mine")

@@ -1,8 +1,10 @@
 """Masks that were predicted elsewhere become runs."""
 
 from app.access.reading import store
+from app.visitors import owner_only
 
 
+@owner_only
 def bring_predictions(folder: str, name: str) -> list[str]:
     """Open predictions made elsewhere, read in place; returns the ids of their runs.
 
