@@ -120,7 +120,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     if report.failed and report.when != "teardown":
         arguments = getattr(item, "funcargs", {})
         contexts = arguments["browser"].contexts if "browser" in arguments else []
-        for page in (page for context in contexts for page in context.pages):
+        for page in (page for context in contexts for page in context.pages if page.url != "about:blank"):
             with contextlib.suppress(Exception):  # it hangs, or is gone
                 report.sections.append((f"page {page.url}", page.locator("body").inner_text(timeout=20_000)))
         logs = [arguments["dashboard"].log] if "dashboard" in arguments else []
@@ -528,23 +528,112 @@ class Watched:
         until(lambda: self.step() >= step, f"step {step}")
 
 
-@pytest.fixture
-def watched(browser: Any) -> Iterator[Callable[..., Watched]]:
-    """Opens a page of its own visitor: ``watched(url)``, or without a URL to start from."""
-    contexts = []
+class Windows:
+    """Windows of the browser, lent to one test after another.
 
-    def open_page(url: str = "", **options: Any) -> Watched:
-        context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
-        contexts.append(context)
-        page = context.new_page()
+    In a window that has shown the app before, a page takes two thirds of the work of one in a new window.
+    """
+
+    def __init__(self, living: Callable[[], Any]) -> None:
+        self._living = living
+        self._free: dict[str, list[Any]] = {}
+
+    def lend(self, viewport: Mapping[str, int], **options: Any) -> Any:
+        """An empty page of a visitor whom nobody knows."""
+        browser, kind = self._living(), json.dumps(options, sort_keys=True)
+        free = self._free.setdefault(kind, [])
+        while free:
+            page = free.pop()
+            if page.context.browser is browser and not page.is_closed():
+                page.set_viewport_size(viewport)
+                page.mouse.move(0, 0)
+                return page
+        page = browser.new_context(viewport=viewport, **options).new_page()
         page.set_default_timeout(LONG)
+        return page
+
+    def take_back(self, page: Any, **options: Any) -> None:
+        """Forget what the visitor left; a window that does not answer is closed."""
+        context = page.context
+        try:
+            with contextlib.suppress(Exception):  # a page of no address keeps nothing
+                page.evaluate("localStorage.clear(); sessionStorage.clear()")
+            page.goto("about:blank", timeout=20_000)
+            page.emulate_media(color_scheme=options.get("color_scheme", "light"))
+            context.clear_cookies()
+        except Exception:
+            with contextlib.suppress(Exception):
+                context.close()
+        else:
+            self._free.setdefault(json.dumps(options, sort_keys=True), []).append(page)
+
+
+@pytest.fixture(scope="session")
+def windows(living_browser: Callable[[], Any]) -> Windows:
+    """The windows of all tests."""
+    return Windows(living_browser)
+
+
+WIDE = {"width": 1440, "height": 900}
+
+
+@pytest.fixture
+def watched(browser: Any, windows: Windows) -> Iterator[Callable[..., Watched]]:
+    """Opens a page of its own visitor: ``watched(url)``, or without a URL to start from."""
+    lent: list[tuple[Any, dict[str, Any]]] = []
+
+    def open_page(url: str = "", viewport: Mapping[str, int] = WIDE, **options: Any) -> Watched:
+        page = windows.lend(viewport, **options)
+        lent.append((page, options))
         if url:
             page.goto(url)
         return Watched(page)
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page, options in lent:
+        windows.take_back(page, **options)
+
+
+@pytest.fixture(scope="module")
+def stays() -> dict[str, Any]:
+    """The visits that tests of a module have in common, by their address."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def lasting(windows: Windows) -> Iterator[Callable[[], Watched]]:
+    """Opens a page that the tests of a module share."""
+    pages: list[Any] = []
+
+    def open_page() -> Watched:
+        pages.append(windows.lend(WIDE))
+        return Watched(pages[-1])
+
+    yield open_page
+    for page in pages:
+        windows.take_back(page)
+
+
+@pytest.fixture
+def stay(
+    request: pytest.FixtureRequest, browser: Any, stays: dict[str, Any], lasting: Callable[[], Watched]
+) -> Iterator[Callable[[str], Watched]]:
+    """Gives the page at an address as the test before it left it, or as it opens: one visit for the tests of a module.
+
+    After a failure it is opened anew, so that one test does not fail by another.
+    """
+    failed = request.session.testsfailed
+
+    def open_page(url: str) -> Watched:
+        if url not in stays:
+            stays[url] = lasting()
+            stays[url].page.goto(url)
+        stays[url].page.set_viewport_size(WIDE)
+        return stays[url]
+
+    yield open_page
+    if request.session.testsfailed > failed:
+        stays.clear()
 
 
 @pytest.fixture

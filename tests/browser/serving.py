@@ -11,7 +11,7 @@ from streamlit.web import cli
 
 from dmf.runs.sink import StoreCommands
 
-SECONDS = 0.01
+SECONDS = 0.03
 own = StoreCommands.take
 
 

@@ -11,15 +11,19 @@ SMALL = "methods=variance;mad;cov&synthetic=%7B%22steps%22%3A300%7D"
 
 
 @pytest.fixture
-def open_explanation(app_server: str, watched: Callable[..., Any]) -> Callable[..., Any]:
-    """Opens the lab at one step of a method, once that is explained."""
+def opened(app_server: str, stay: Callable[[str], Any]) -> Any:
+    """The lab where step 120 of MAD is explained, or whichever the test before came to."""
+    opened = stay(f"{app_server}/lab?{SMALL}&explain=MAD&step=120")
+    opened.page.locator(".explained .headline").first.wait_for()
+    go_to(opened, 120)
+    shows(opened, "MAD", 120)
+    return opened
 
-    def open_page(method: str = "MAD", step: int = 120, **options: Any) -> Any:
-        opened = watched(f"{app_server}/lab?{SMALL}&explain={method}&step={step}", **options)
-        shows(opened, method, step)
-        return opened
 
-    return open_page
+def go_to(opened: Any, step: int) -> None:
+    field = opened.page.get_by_label("Step", exact=True)
+    field.fill(str(step))
+    field.press("Enter")
 
 
 def shows(opened: Any, method: str, step: int) -> None:
@@ -35,8 +39,7 @@ def weights(opened: Any) -> list[str]:
     return opened.page.locator(".explained.weights .number").all_inner_texts()  # type: ignore[no-any-return]
 
 
-def test_buttons_and_keys_step_through_the_history_and_a_link_leads_back(open_explanation, watched):
-    opened = open_explanation()
+def test_buttons_and_keys_step_through_the_history_and_a_link_leads_back(opened, watched):
     page = opened.page
     before = weights(opened)
     page.get_by_role("button", name="Next ▶", exact=True).click()
@@ -49,9 +52,7 @@ def test_buttons_and_keys_step_through_the_history_and_a_link_leads_back(open_ex
     page.get_by_role("button", name="◀ Back", exact=True).focus()
     page.keyboard.press("Space")
     shows(opened, "MAD", 111)
-    step = page.get_by_label("Step", exact=True)
-    step.fill("40")
-    step.press("Enter")
+    go_to(opened, 40)
     shows(opened, "MAD", 40)
     told = weights(opened)
     other = watched(page.url)
@@ -59,8 +60,7 @@ def test_buttons_and_keys_step_through_the_history_and_a_link_leads_back(open_ex
     opened.until(lambda: weights(other) == told, "the same weights by the link")
 
 
-def test_every_loss_has_its_window_and_every_stage_its_formula(open_explanation):
-    opened = open_explanation()
+def test_every_loss_has_its_window_and_every_stage_its_formula(opened):
     page = opened.page
     opened.until(lambda: page.locator(".js-plotly-plot").count() == 3, "a window for every loss")
     for title in ("Symmetric logarithm", "Min–max", "Median absolute deviation", "Likelihood", "Normalisation"):
@@ -69,16 +69,17 @@ def test_every_loss_has_its_window_and_every_stage_its_formula(open_explanation)
     page.get_by_text("next to leave: steps 21, 22, 23").wait_for()  # of a window of 100
 
 
-def test_another_method_is_explained_at_the_same_step(open_explanation, choose):
-    opened = open_explanation()
+def test_it_can_be_used_on_a_phone(opened):
+    opened.page.set_viewport_size({"width": 390, "height": 844})
+    opened.page.get_by_role("button", name="Next ▶", exact=True).click()
+    shows(opened, "MAD", 121)
+    opened.fits(390)
+
+
+def test_another_method_is_explained_at_the_same_step(opened, choose):
     page = opened.page
     choose(page.locator(".st-key-lab-explain-choice").get_by_role("combobox"), "CoV")
     shows(opened, "CoV", 120)
     page.get_by_text("Coefficient of variation").first.wait_for()
-
-
-def test_it_can_be_used_on_a_phone(open_explanation):
-    opened = open_explanation(viewport={"width": 390, "height": 844})
-    opened.page.get_by_role("button", name="Next ▶", exact=True).click()
-    shows(opened, "MAD", 121)
-    opened.fits(390)
+    choose(page.locator(".st-key-lab-explain-choice").get_by_role("combobox"), "MAD")
+    shows(opened, "MAD", 120)

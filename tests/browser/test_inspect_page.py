@@ -34,10 +34,9 @@ def runs(dashboard: Any) -> Iterator[list[str]]:
 
 
 @pytest.fixture
-def watch(app_server: str, runs: list[str], watched: Any) -> Any:
-    """Both runs on the page Inspect, with the worst image large."""
-    watch = watched()
-    watch.page.goto(f"{app_server}/inspect?runs={','.join(runs)}")
+def watch(app_server: str, runs: list[str], stay: Any) -> Any:
+    """Both runs on the page Inspect, with an image large: the worst one, until a test chooses another."""
+    watch = stay(f"{app_server}/inspect?runs={','.join(runs)}")
     viewer(watch.page).locator("canvas").first.wait_for()
     return watch
 
@@ -112,28 +111,6 @@ def test_the_threshold_changes_masks_and_scores_at_once(
     page.get_by_text("original image and threshold 0.20").wait_for()
 
 
-def test_two_panels_are_swiped_by_mouse_and_keys(watch: Any, page: Any) -> None:
-    view = viewer(page)
-    view.get_by_role("button", name="Swipe", exact=True).click()
-    line = view.get_by_role("slider", name=re.compile("Line between"))
-    line.wait_for()
-    line.scroll_into_view_if_needed()
-
-    def is_moved() -> bool:
-        box, handle = watch.standing(view.locator(".box")), line.bounding_box()
-        page.mouse.move(handle["x"] + handle["width"] / 2, handle["y"] + 40)
-        page.mouse.down()
-        page.mouse.move(box["x"] + box["width"] * 0.25, handle["y"] + 40, steps=4)
-        page.mouse.up()
-        return watch.soon(lambda: abs(float(view.get_attribute("data-split")) - 0.25) < 0.03, 5)
-
-    watch.until(is_moved, "the line at a quarter")
-    line.press("End")
-    watch.until(lambda: view.get_attribute("data-split") == "1.00", "the line at the right end")
-    line.press("ArrowLeft")
-    watch.until(lambda: view.get_attribute("data-split") == "0.98", "the line a little to the left")
-
-
 def test_all_panels_zoom_together_and_come_back(watch: Any, page: Any) -> None:
     view = viewer(page)
     canvas = view.locator("canvas").first
@@ -154,6 +131,8 @@ def test_all_panels_zoom_together_and_come_back(watch: Any, page: Any) -> None:
     watch.until(lambda: pixels() == before, "the last picture as it was")
     canvas.press("+")
     watch.until(lambda: view.get_attribute("data-zoom") == "1.50", "the zoom by key")
+    canvas.dblclick()
+    watch.until(lambda: view.get_attribute("data-zoom") == "1.00", "the whole image again")
 
 
 def test_looks_change_what_is_drawn_and_a_picture_is_saved(watch: Any, page: Any) -> None:
@@ -185,6 +164,30 @@ def test_looks_change_what_is_drawn_and_a_picture_is_saved(watch: Any, page: Any
     assert saved.value.suggested_filename.startswith("case-")
 
 
+def test_two_panels_are_swiped_by_mouse_and_keys(watch: Any, page: Any) -> None:
+    view = viewer(page)
+    view.get_by_role("button", name="Swipe", exact=True).click()
+    line = view.get_by_role("slider", name=re.compile("Line between"))
+    line.wait_for()
+    line.scroll_into_view_if_needed()
+
+    def is_moved() -> bool:
+        box, handle = watch.standing(view.locator(".box")), line.bounding_box()
+        page.mouse.move(handle["x"] + handle["width"] / 2, handle["y"] + 40)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] * 0.25, handle["y"] + 40, steps=4)
+        page.mouse.up()
+        return watch.soon(lambda: abs(float(view.get_attribute("data-split")) - 0.25) < 0.03, 5)
+
+    watch.until(is_moved, "the line at a quarter")
+    line.press("End")
+    watch.until(lambda: view.get_attribute("data-split") == "1.00", "the line at the right end")
+    line.press("ArrowLeft")
+    watch.until(lambda: view.get_attribute("data-split") == "0.98", "the line a little to the left")
+    view.get_by_role("button", name="Side by side", exact=True).click()
+    line.wait_for(state="hidden")
+
+
 def test_a_training_plays_from_the_untrained_network_to_the_end(watch: Any, page: Any) -> None:
     film = viewer(page, "growth-viewer")
     film.scroll_into_view_if_needed()
@@ -201,24 +204,6 @@ def test_a_training_plays_from_the_untrained_network_to_the_end(watch: Any, page
     with page.expect_download() as saved:
         page.get_by_role("button", name="GIF").click()
     assert saved.value.path().read_bytes().startswith(b"GIF89a")
-
-
-def test_dragging_across_the_histogram_filters_the_grid(watch: Any, page: Any) -> None:
-    cells = page.locator(".cases button")
-    watch.until(lambda: cells.count() == 9, "nine pictures")
-    dice = [float(text) for text in page.locator(".cases b").all_inner_texts()]
-    chart = page.locator(".st-key-histogram-dice canvas, .st-key-histogram-dice svg").first
-    chart.wait_for()
-    few = page.locator(".st-key-grid-pages").get_by_text(re.compile("9 in all"))
-    empty = page.get_by_text("Widen the range of scores")
-
-    def is_filtered() -> bool:
-        watch.drag(chart, 0.99, 0.5)
-        return watch.soon(lambda: few.count() or empty.count() or min(dice) > 0.45, 10)
-
-    watch.until(is_filtered, "a filtered grid")
-    scored = page.locator(".cases b")
-    watch.until(lambda: all(float(text) > 0.4 for text in scored.all_inner_texts()), "higher scores only")
 
 
 def test_the_link_reopens_the_view(watch: Any, page: Any, watched: Any) -> None:
@@ -238,8 +223,25 @@ def test_the_link_reopens_the_view(watch: Any, page: Any, watched: Any) -> None:
     watch.until(lambda: again.locator(".case-viewer figure .head").count() >= 4, "its pictures")
 
 
-def test_a_phone_has_room_for_it(app_server: str, runs: list[str], watched: Any) -> None:
-    watch = watched(viewport={"width": 390, "height": 844})
-    watch.page.goto(f"{app_server}/inspect?runs={','.join(runs)}")
-    viewer(watch.page).locator("canvas").first.wait_for()
+def test_a_phone_has_room_for_it(watch: Any, page: Any) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    viewer(page).locator("canvas").first.wait_for()
     watch.fits(390)
+
+
+def test_dragging_across_the_histogram_filters_the_grid(watch: Any, page: Any) -> None:
+    cells = page.locator(".cases button")
+    watch.until(lambda: cells.count() == 9, "nine pictures")
+    dice = [float(text) for text in page.locator(".cases b").all_inner_texts()]
+    chart = page.locator(".st-key-histogram-dice canvas, .st-key-histogram-dice svg").first
+    chart.wait_for()
+    few = page.locator(".st-key-grid-pages").get_by_text(re.compile("9 in all"))
+    empty = page.get_by_text("Widen the range of scores")
+
+    def is_filtered() -> bool:
+        watch.drag(chart, 0.99, 0.5)
+        return watch.soon(lambda: few.count() or empty.count() or min(dice) > 0.45, 10)
+
+    watch.until(is_filtered, "a filtered grid")
+    scored = page.locator(".cases b")
+    watch.until(lambda: all(float(text) > 0.4 for text in scored.all_inner_texts()), "higher scores only")

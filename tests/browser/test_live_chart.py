@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,16 +14,21 @@ DARK = "() => document.querySelector('.stApp') && getComputedStyle(document.quer
 
 
 @pytest.fixture
-def watch(watched, serve_script):
-    """The demo page, its charts drawn. Fails the test on any error in the page."""
+def watch(stay, serve_script):
+    """The demo page, its charts drawn, as every test leaves it. Fails the test on any error in the page."""
     errors: list[str] = []
-    watch = watched(color_scheme="light")
-    watch.page.on("pageerror", lambda error: errors.append(str(error)))
-    watch.page.goto(serve_script(DEMO))
+    watch = stay(serve_script(DEMO))
+    note = partial(_note, errors)
+    watch.page.on("pageerror", note)
     for key in ("losses", "weights"):
         watch.page.wait_for_selector(f".live-chart[data-key={key}] canvas")
     yield watch
+    watch.page.remove_listener("pageerror", note)
     assert not errors
+
+
+def _note(errors, error):
+    errors.append(str(error))
 
 
 @pytest.fixture
@@ -75,9 +81,14 @@ def test_lines_grow_over_ticks(page):
 def test_a_tick_sends_the_data_and_not_the_engine(watched, serve_script):
     page = watched().page
     frames: list[int] = []
-    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(len(frame))))
+
+    def listen(socket):
+        socket.on("framereceived", lambda frame: frames.append(len(frame)))
+
+    page.on("websocket", listen)
     page.goto(serve_script(DEMO))
     page.wait_for_selector(".live-chart[data-key=weights] canvas")
+    page.remove_listener("websocket", listen)
     wait_ticks(page, 4)
     del frames[:]
     wait_ticks(page, 5)
@@ -127,6 +138,9 @@ def test_hidden_legend_entries_stay_hidden_over_ticks(page):
     entry.click()
     page.mouse.move(box["x"] + box["width"] * 0.31, box["y"] + 40)
     expect(names).to_have_text(["ce · variance", "iou · variance", "dice · variance"])
+    losses.get_by_role("button", name="mad", exact=True).click()
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 40)
+    expect(names).to_have_count(6)
 
 
 def test_the_cursor_is_one_over_both_charts_and_reads_events(watch, page):
@@ -217,3 +231,5 @@ def test_charts_follow_a_change_of_theme_while_they_run(page):
     assert dark[1] > 400  # and light ones on a dark page
     assert dark[0] > light[0]
     assert chart(page, "losses").get_attribute("data-zoomed") == "true"
+    chart(page, "losses").locator(".plot").press("Escape")
+    page.emulate_media(color_scheme="light")
