@@ -71,7 +71,17 @@ class Pair:
         return median(self.ours), median(self.beside)
 
 
-def alternate(ours: Callable[[], object], beside: Callable[[], object], *, rounds: int, warm_up: int = 1) -> Pair:
+Clock = Callable[[], float]
+
+
+def alternate(
+    ours: Callable[[], object],
+    beside: Callable[[], object],
+    *,
+    rounds: int,
+    warm_up: int = 1,
+    clock: Clock = time.perf_counter,
+) -> Pair:
     """Time both sides by turns, A B B A A B ..., after ``warm_up`` untimed calls of each."""
     for _ in range(warm_up):
         ours()
@@ -80,15 +90,26 @@ def alternate(ours: Callable[[], object], beside: Callable[[], object], *, round
     gc.collect()
     for turn in range(rounds):
         for side in (ours, beside) if turn % 2 == 0 else (beside, ours):
-            taken[side].append(seconds(side))
+            taken[side].append(seconds(side, clock))
     return Pair(taken[ours], taken[beside])
 
 
-def seconds(action: Callable[[], object]) -> float:
-    """Wall time of one call."""
-    start = time.perf_counter()
+def seconds(action: Callable[[], object], clock: Clock = time.perf_counter) -> float:
+    """Time of one call, by the clock on the wall; ``time.thread_time`` does not count what other processes take."""
+    start = clock()
     action()
-    return time.perf_counter() - start
+    return clock() - start
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """So that what is counted is work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 Store = TypeVar("Store", bound=RunStore)

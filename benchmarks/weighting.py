@@ -2,8 +2,7 @@
 
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchjd import scalarization
 
-from benchmarks.harness import Row, alternate
+from benchmarks.harness import Row, alternate, one_thread
 from dmf.config import FusionConfig
 from dmf.fusion import Fusion
 from dmf.weighting import build_weighting
@@ -32,17 +31,6 @@ def rows(quick: bool) -> list[Row]:
             _row("cov", (CoV(), "its authors' way", AS_ITS_AUTHORS), losses, rounds),
             *(_row(name, (ByHand(name), "deque, NumPy", AS_BY_HAND), losses, rounds) for name in ByHand.NAMES),
         ]
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """So that what is counted is work."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def ours(name: str) -> Total:

@@ -102,6 +102,9 @@ class LossBank(nn.Module):
 
 
 def _value(name: str, loss: nn.Module, prediction: Prediction) -> Tensor:
+    value = prediction.known(loss)
+    if value is not None:
+        return value
     value = loss(prediction) if isinstance(loss, Loss) else loss(prediction.output, prediction.target_for(name, loss))
     if not isinstance(value, Tensor) or value.ndim != 0:
         got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__

@@ -15,6 +15,10 @@ class Prediction:
         self.output = output
         self.target = target
 
+    def known(self, loss: nn.Module) -> Tensor | None:
+        """() the loss, where it was computed together with others; None where it has to be called."""
+        return None
+
     def target_for(self, name: str, loss: nn.Module) -> Tensor:
         """The target as a loss of another library knows it.
 

@@ -16,7 +16,12 @@ WATCHING = [name for name in WEIGHTINGS if WEIGHTINGS[name].watches]  # type: ig
 pytestmark = pytest.mark.benchmark
 ROOT = Path(__file__).parents[2]
 ROWS = {
-    "losses": ["8x2x32x32, contiguous", "8x2x32x32, channels-last", "16x2x32x32, contiguous", "16x2x32x32, channels-"],
+    "losses": [
+        f"{batch}x{classes}x32x32, {layout}"
+        for classes in (2, 2, 4)
+        for batch in (8, 16)
+        for layout in ("contiguous", "channels-last")
+    ],
     "synthesis": ["L1, SSIM, gradient, frequency forward + backward, 8x1x32x32"],
     "weighting": [
         *(

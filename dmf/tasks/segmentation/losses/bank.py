@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from dmf.records import IGNORE
-from dmf.tasks.segmentation.losses.base import Loss
+from dmf.tasks.segmentation.losses.base import Loss, summary_of
+from dmf.tasks.segmentation.losses.joint import Summary
 from dmf.tasks.segmentation.losses.prediction import Activation, Counts, Prediction
 from dmf.terms import LossBank as GeneralBank
 from dmf.terms import Parts
@@ -64,4 +65,22 @@ class LossBank(GeneralBank):
 
     def prediction(self, output: Tensor, target: Tensor) -> Prediction:
         """Log-probabilities and per-class counts of this step."""
-        return Prediction(output, target, counts=self.counts, ignore=self.ignore, activation=self.activation)
+        return Prediction(
+            output,
+            target,
+            counts=self.counts,
+            ignore=self.ignore,
+            activation=self.activation,
+            summaries=self._summaries(),
+        )
+
+    def _summaries(self) -> dict[nn.Module, Summary]:
+        """The losses that are summaries; none where another one reads the pixels anyway, which they then share."""
+        summaries: dict[nn.Module, Summary] = {}
+        for loss in (*self.terms, self.auxiliary):
+            summary = summary_of(loss) if isinstance(loss, Loss) else None
+            if summary is not None:
+                summaries[loss] = summary
+            elif isinstance(loss, Loss) and not loss.uses_counts:
+                return {}
+        return summaries

@@ -6,11 +6,12 @@ import torch
 from torch import Tensor
 
 from dmf.errors import ConfigError
+from dmf.tasks.segmentation.losses.joint import Summary
 from dmf.tasks.segmentation.losses.prediction import Prediction
 from dmf.terms.base import Loss as GeneralLoss
 from dmf.terms.base import require_non_negative
 
-__all__ = ["Loss", "class_weights_of", "require_non_negative"]
+__all__ = ["Loss", "class_weights_of", "require_non_negative", "summary_of"]
 
 
 class Loss(GeneralLoss[Prediction]):
@@ -29,6 +30,24 @@ class Loss(GeneralLoss[Prediction]):
         Raises:
             ConfigError: With the way out.
         """
+
+    def summary(self) -> Summary | None:
+        """The summary of the pixels that it is with these options, which is then computed with those of other losses.
+
+        Asked of the very class of a loss; None where it has to be called.
+        """
+        return None
+
+
+def summary_of(loss: Loss) -> Summary | None:
+    """What the loss is of the pixels, if that is all that it is.
+
+    Its very class says it, so that what a class of someone's own changes is never passed over.
+    """
+    if loss._forward_hooks or loss._forward_pre_hooks:
+        return None
+    summary = type(loss).__dict__.get("summary")
+    return None if summary is None else summary(loss)
 
 
 def class_weights_of(weights: Sequence[float] | None) -> Tensor | None:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from dmf.errors import ConfigError
 from dmf.tasks.segmentation.losses.base import Loss, class_weights_of
+from dmf.tasks.segmentation.losses.joint import PixelMean, Summary
 from dmf.tasks.segmentation.losses.prediction import Prediction, chosen
 
 
@@ -42,6 +43,9 @@ class CrossEntropy(Loss):
             raise ConfigError(f"`label_smoothing` must be from 0 to 1, got {label_smoothing}.")
         self.label_smoothing = label_smoothing
         self.register_buffer("class_weights", class_weights_of(class_weights), persistent=False)
+
+    def summary(self) -> Summary | None:
+        return PixelMean() if self.class_weights is None and not self.label_smoothing else None
 
     def forward(self, prediction: Prediction) -> Tensor:
         if self.class_weights is None and not self.label_smoothing:

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from dmf.tasks.segmentation.losses.joint import Summary
 from dmf.tasks.segmentation.losses.overlap import RatioLoss
 
 
@@ -30,6 +31,9 @@ class MeanDice(RatioLoss):
 
     title: ClassVar[str] = "Dice"
     measures: ClassVar[str] = "1 minus the overlap of prediction and truth, as a share of their mean area."
+
+    def summary(self) -> Summary | None:
+        return self.plain_mean(2, 1, 1)
 
     def ratio(self, tp: Tensor, predicted: Tensor, actual: Tensor) -> Tensor:
         return dice_ratio(tp, predicted, actual, self.smooth)

@@ -10,6 +10,7 @@ from torch import Tensor
 from dmf.errors import ConfigError
 from dmf.options import NonNegative, Options, Positive
 from dmf.tasks.segmentation.losses.base import Loss, require_non_negative
+from dmf.tasks.segmentation.losses.joint import PixelMean, Summary
 from dmf.tasks.segmentation.losses.prediction import Prediction
 
 _LEAST = 1e-7  # precision, and what the notebook adds below the line
@@ -81,6 +82,9 @@ class Focal(Loss):
     def from_options(cls, options: Options, class_ratios: Sequence[float] | None = None) -> Self:
         assert isinstance(options, FocalOptions)
         return cls(gamma=options.gamma, alpha=options.alpha, of=options.of)
+
+    def summary(self) -> Summary | None:
+        return PixelMean(self.gamma, self.alpha) if self.of == "pixels" else None
 
     def forward(self, prediction: Prediction) -> Tensor:
         if self.of == "precision":

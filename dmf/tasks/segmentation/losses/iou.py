@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from dmf.tasks.segmentation.losses.joint import Summary
 from dmf.tasks.segmentation.losses.overlap import RatioLoss
 
 
@@ -25,6 +26,9 @@ class MeanIoU(RatioLoss):
 
     title: ClassVar[str] = "IoU"
     measures: ClassVar[str] = "1 minus the overlap of prediction and truth, as a share of the area that either covers."
+
+    def summary(self) -> Summary | None:
+        return self.plain_mean(1, 1, 1)
 
     def ratio(self, tp: Tensor, predicted: Tensor, actual: Tensor) -> Tensor:
         union = predicted + actual - tp  # first: gradients of what losses share are added up in the order of this

@@ -11,6 +11,7 @@ from torch import Tensor
 from dmf.errors import ConfigError
 from dmf.options import NonNegative, Options
 from dmf.tasks.segmentation.losses.base import Loss, class_weights_of, require_non_negative
+from dmf.tasks.segmentation.losses.joint import OverlapMean
 from dmf.tasks.segmentation.losses.prediction import Prediction
 
 
@@ -105,6 +106,11 @@ class RatioLoss(OverlapLoss):
     @abstractmethod
     def ratio(self, tp: Tensor, predicted: Tensor, actual: Tensor) -> Tensor:
         """Of each class, and image, from counts that share one shape; 1 where all is right."""
+
+    def plain_mean(self, hit: float, fp: float, fn: float) -> OverlapMean | None:
+        """This mean of ratios; None where it is not over all classes alike, or not of the whole batch."""
+        is_plain = self.class_weights is None and self.background and not self.per_image
+        return OverlapMean(hit, fp, fn, self.smooth) if is_plain else None
 
     def ratios(self, prediction: Prediction) -> Tensor:
         """(C,) ratios of the classes, or (B, C) per image."""

@@ -1,6 +1,7 @@
 """What all losses of one step share: log-probabilities and per-class counts, each computed once."""
 
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
 from typing import Any, Literal, TypeAlias
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from dmf.errors import ConfigError
 from dmf.records import IGNORE
+from dmf.tasks.segmentation.losses.joint import Joint, Summary, compute
 from dmf.terms import Prediction as GeneralPrediction
 
 Counts: TypeAlias = Literal["soft", "hard"]
@@ -38,6 +40,8 @@ class Prediction(GeneralPrediction):
         activation: ``softmax``: one class per pixel. ``sigmoid``: each channel is a class by itself, so that a pixel
             may belong to several or to none; the target has a channel each, or none for a single one, where 1 is the
             class.
+        summaries: Losses that will be asked for, each with the summary of the pixels that it is. On a CPU they are
+            computed together where every pixel has a class and counts are soft.
 
     Shape:
         - logits: (B, C, H, W) or (B, C, D, H, W), floating, C >= 2; with ``sigmoid`` C >= 1.
@@ -64,14 +68,19 @@ class Prediction(GeneralPrediction):
         counts: Counts = "soft",
         ignore: int | None = IGNORE,
         activation: Activation = "softmax",
+        summaries: Mapping[nn.Module, Summary] | None = None,
     ) -> None:
         _validate(logits, target, counts, ignore, activation)
-        # One memory layout for all that follows: mixing channels-last logits with other layouts costs more than a copy.
-        super().__init__((logits if logits.dtype == torch.float64 else logits.float()).contiguous(), target)
+        super().__init__(logits if logits.dtype == torch.float64 else logits.float(), target)
         self.counts = counts
         self.activation = activation
         self.is_soft = target.ndim == logits.ndim
-        self.void = None if ignore is None else _where_void(target, ignore, logits.ndim - 1)
+        has_all_labels = self._has_all_labels(ignore)
+        self.void = None if ignore is None or has_all_labels else _where_void(target, ignore, logits.ndim - 1)
+        self._summaries = summaries if summaries and has_all_labels and counts == "soft" else {}
+        if not self._summaries:
+            # One memory layout for all that follows: mixing channels-last logits with others costs more than a copy.
+            self.output = self.output.contiguous()
         if self.void is not None:
             # Not multiplied by 0, which would leave NaN; and so no gradient passes.
             self.output = self.output.masked_fill(self.void[:, None], 0)
@@ -100,10 +109,14 @@ class Prediction(GeneralPrediction):
             )
         return self.target
 
+    def known(self, loss: nn.Module) -> Tensor | None:
+        """() the loss, if it was computed together with others."""
+        return self._joint.values[loss] if self._joint is not None and loss in self._summaries else None
+
     @property
     def classes(self) -> int:
         """Number of classes C."""
-        return self.logits.shape[1]
+        return self.output.shape[1]
 
     @property
     def pixels(self) -> int:
@@ -162,22 +175,28 @@ class Prediction(GeneralPrediction):
             return self.valid(self.target.to(self.logits.dtype))
         if self.activation == "sigmoid":  # of a single channel
             return self.valid((self.target == 1).to(self.logits.dtype)[:, None])
-        onehot = self._onehot(self.target)
+        onehot = self._onehot(self._labels)
         return onehot if self.void is None else onehot.masked_fill_(self.void[:, None], 0)  # it may be a class number
 
     @cached_property
     def tp(self) -> Tensor:
         """(B, C) true positives, in pixels."""
+        if self._joint is not None:
+            return self._joint.tp
         return (self._membership * self.onehot).sum(self._space)
 
     @cached_property
     def predicted(self) -> Tensor:
         """(B, C) predicted positives TP + FP, in pixels."""
+        if self._joint is not None:
+            return self._joint.predicted
         return self._membership.sum(self._space)
 
     @cached_property
     def actual(self) -> Tensor:
         """(B, C) positives of the target TP + FN, in pixels, no gradient."""
+        if self._joint is not None:
+            return self._joint.actual
         return self.onehot.sum(self._space)
 
     @property
@@ -219,17 +238,40 @@ class Prediction(GeneralPrediction):
             membership = self._onehot(self.logits.detach().argmax(1))
         return self.valid(membership)
 
+    @cached_property
+    def _joint(self) -> Joint | None:
+        if not self._summaries:
+            return None
+        plain = partial(_plain, self.target, tuple(self._summaries))  # without self, which keeps what this returns
+        return compute(self.output, self._labels, self._summaries, plain)
+
+    @cached_property
+    def _labels(self) -> Tensor:
+        """The target in the type of the logits: comparing floats takes half the time of comparing integers."""
+        return self.target.to(self.output.dtype)
+
+    def _has_all_labels(self, ignore: int | None) -> bool:
+        """Whether each pixel is known to have a class; False where that cannot be seen without waiting."""
+        if self.activation != "softmax" or self.is_soft or not (_can_read(self.output) and _can_read(self.target)):
+            return False
+        if ignore is not None and 0 <= ignore < self.classes:
+            return False
+        least, most = self._labels.aminmax()
+        return least.item() >= 0 and most.item() < self.classes
+
     @property
     def _space(self) -> tuple[int, ...]:
-        return tuple(range(2, self.logits.ndim))
+        return tuple(range(2, self.output.ndim))
 
     def _onehot(self, labels: Tensor) -> Tensor:
         # A comparison, because F.one_hot checks the values and so makes the host wait for the device. Comparing floats
         # into a float takes half the time of comparing integers into a bool and converting that.
         classes = torch.arange(self.classes, dtype=self.logits.dtype, device=labels.device)
         classes = classes.reshape(-1, *(1 for _ in self._space))
-        onehot = torch.empty_like(self.logits, requires_grad=False)
-        return torch.eq(labels.to(self.logits.dtype)[:, None], classes, out=onehot)
+        labels = labels.to(self.logits.dtype)[:, None]
+        if not (_has_storage(labels) and _has_storage(self.logits)):
+            return (labels == classes).to(self.logits.dtype)
+        return torch.eq(labels, classes, out=torch.empty_like(self.logits, requires_grad=False))
 
 
 class _Chosen(torch.autograd.Function):
@@ -264,6 +306,26 @@ def chosen(values: Tensor, shares: Tensor) -> Tensor:
     """
     total: Tensor = _Chosen.apply(values, shares)
     return total
+
+
+def _plain(target: Tensor, losses: Sequence[nn.Module], logits: Tensor) -> Sequence[Callable[[], Tensor]]:
+    """What computes losses one by one, and the counts."""
+    prediction = Prediction(logits, target, ignore=None)
+    return (*(partial(loss, prediction) for loss in losses), lambda: prediction.tp, lambda: prediction.predicted)
+
+
+def _can_read(tensor: Tensor) -> bool:
+    """Whether the host can read it at once."""
+    return tensor.is_cpu and not torch.compiler.is_compiling() and _has_storage(tensor)
+
+
+def _has_storage(tensor: Tensor) -> bool:
+    """False where a transform of ``torch.func`` stands for it."""
+    try:
+        tensor.data_ptr()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _where_void(target: Tensor, ignore: int, dimensions: int) -> Tensor | None:

@@ -9,6 +9,7 @@ from torch import Tensor
 from dmf.errors import ConfigError
 from dmf.options import NonNegative, Options
 from dmf.tasks.segmentation.losses.base import require_non_negative
+from dmf.tasks.segmentation.losses.joint import Summary
 from dmf.tasks.segmentation.losses.overlap import OverlapOptions, RatioLoss
 
 
@@ -76,6 +77,9 @@ class Tversky(RatioLoss):
             raise ConfigError("`fp_weight` and `fn_weight` cannot both be 0: nothing would be penalised.", "fp_weight")
         self.fp_weight = fp_weight
         self.fn_weight = fn_weight
+
+    def summary(self) -> Summary | None:
+        return self.plain_mean(1, self.fp_weight, self.fn_weight)
 
     def ratio(self, tp: Tensor, predicted: Tensor, actual: Tensor) -> Tensor:
         return tversky_ratios((tp, predicted, actual), self.fp_weight, self.fn_weight, self.smooth)
