@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from app.charts.lines import Happening, View
+from app.charts.lines import Happening, Kind, View
 
 MOST = 200  # marks on a chart; the latest are kept
 
-_STATES = {
+_STATES: dict[str, tuple[str, Kind]] = {
     "paused": ("Paused", "state"),
     "running": ("Went on", "state"),
     "stopped": ("Stopped", "state"),
@@ -49,17 +49,17 @@ def event_marks(
         name: How a loss or a method is written for people.
         end: Unix time of the last step; what happened later, to runs at rest, is marked there.
     """
-    grouped: dict[tuple[int, str, str], list[Event]] = {}
+    grouped: dict[tuple[int, str, Kind], list[Event]] = {}
     for event in events:
         words = _say(event, name)
         if words and event.run in labels:
             grouped.setdefault((event.step, *words), []).append(event)
     marks = []
     for (step, text, kind), members in list(grouped.items())[-MOST:]:
-        runs = list(dict.fromkeys(labels[member.run] for member in members))
-        whose = "" if len(runs) == len(labels) else f" · {', '.join(runs)}"
+        runs = tuple(dict.fromkeys(member.run for member in members))
+        whose = "" if len(runs) == len(labels) else ", ".join(labels[run] for run in runs)
         when = members[0].time if end is None else min(members[0].time, end)
-        marks.append(Happening(view.at(step, when), f"{text}{whose}", kind))  # type: ignore[arg-type]
+        marks.append(Happening(view.at(step, when), text, kind, runs, whose))
     return marks
 
 
@@ -90,9 +90,9 @@ def _begun(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:] if sentence[:1].isascii() else sentence
 
 
-def _say(event: Event, name: Name) -> tuple[str, str] | None:
+def _say(event: Event, name: Name) -> tuple[str, Kind] | None:
     data = event.data
-    mark: tuple[str, str] | None = None
+    mark: tuple[str, Kind] | None = None
     match event.kind:
         case "state":
             begins = data.get("state") == "running" and event.step == 0

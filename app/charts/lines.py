@@ -11,6 +11,8 @@ from app.charts.decimate import decimate, shown_of
 
 Axis = Literal["step", "epoch", "time"]
 Window = tuple[float, float]
+Kind = Literal["state", "change", "warning", "error"]
+"""Of something that happened."""
 
 AXIS_LABELS: dict[Axis, str] = {"step": "Optimizer step", "epoch": "Epoch", "time": "Time (s)"}
 POINTS = 1000  # per line
@@ -135,8 +137,20 @@ def honest(lines: Sequence[Line]) -> str:
 
 @dataclass(frozen=True)
 class Happening:
-    """Something that happened to some of the runs, to be marked on x."""
+    """Something that happened to some of the runs, to be marked on x.
+
+    Attributes:
+        runs: Ids of the runs that it happened to.
+        whose: What these are called, where they are not all; else empty.
+    """
 
     x: float
     text: str
-    kind: Literal["state", "change", "warning", "error"]
+    kind: Kind
+    runs: tuple[str, ...] = ()
+    whose: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """What happened, and to whom."""
+        return f"{self.text} · {self.whose}" if self.whose else self.text

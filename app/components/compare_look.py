@@ -7,10 +7,11 @@ import streamlit as st
 
 from app.charts.lines import Axis, View
 from app.components import chart_options
+from app.components.chart_options import MULTIPLES, OVERLAY, PER_LOSS
 from app.components.race import AUXILIARY, AUXILIARY_WORDS, LOSSES, WEIGHTS
 from app.views import ComparedRun, NamedMetric
 
-SAID = {"Overlaid": "Overlay", "One per run": "Small multiples"}  # of layouts; links keep their first names
+SAID = {"Overlaid": OVERLAY, "One per loss": PER_LOSS, "One per run": MULTIPLES}  # links keep their first names
 LAYOUTS = {"Overlaid": "overlaid", "One per loss": "loss", "One per run": "run"}
 SCORE = "score"
 
@@ -68,27 +69,21 @@ class Look:
         return View(self.axis, run.steps_per_epoch, run.origin, self.smoothing)
 
 
-def look(metrics: Sequence[str], first: str, named_metric: Callable[[str], NamedMetric]) -> tuple[Look, str]:
+def look(
+    metrics: Sequence[str], first: str, named_metric: Callable[[str], NamedMetric], lines: int
+) -> tuple[Look, str]:
     """The row of choices above the charts, which the URL carries; the look, and the metric of the validation score.
 
     Args:
         metrics: Metrics to choose from.
         first: The one that is chosen at first, if it is among them.
         named_metric: Metric to its title.
+        lines: How many runs or groups are drawn.
     """
     with st.container(key="chart-options", horizontal=True, vertical_alignment="bottom", gap="medium"):
         axis = chart_options.axis("x", bind="query-params")
         smoothing = chart_options.smoothing("smooth", bind="query-params")
-        layout = st.segmented_control(
-            "Charts",
-            list(LAYOUTS),
-            format_func=lambda name: SAID.get(name, name),
-            default="Overlaid",
-            required=True,
-            key="layout",
-            help="All in one chart, a small chart for each loss, or a small chart for each run (or group).",
-            bind="query-params",
-        )
+        layout = _layout(lines)
         metric = st.selectbox(
             "Score",
             metrics,
@@ -110,3 +105,31 @@ def look(metrics: Sequence[str], first: str, named_metric: Callable[[str], Named
         bind="query-params",
     )
     return Look(axis, smoothing, log_y, LAYOUTS[layout], tuple(panels)), metric
+
+
+def _layout(lines: int) -> str:
+    """What the address named or the reader has chosen, else what this browser remembers, or by how many there are."""
+    key, chosen = "layout", "layout-of-compare"
+    wanted = chart_options.layout(lines)
+    first = next(name for name, title in SAID.items() if title == wanted)
+    explicit = st.session_state.setdefault(chosen, st.query_params.get(key))
+    if explicit not in LAYOUTS:
+        st.session_state[key] = first
+    elif key not in st.session_state:
+        st.session_state[key] = explicit
+
+    def changed() -> None:
+        st.session_state[chosen] = st.session_state[key]
+        chart_options.keep_layout(SAID[st.session_state[key]])
+
+    layout = st.segmented_control(
+        "Charts",
+        list(LAYOUTS),
+        format_func=SAID.__getitem__,
+        required=True,
+        key=key,
+        help="All in one chart, a small chart for each loss, or a small chart for each run (or group).",
+        on_change=changed,
+        bind="query-params",
+    )
+    return layout or first

@@ -1,6 +1,6 @@
 """Chosen runs as charts that share one x: every run a line, or every group of runs a mean line with a band."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
@@ -13,6 +13,7 @@ from app.charts.lines import AXIS_LABELS, Happening, Source, View, Window, draw,
 from app.charts.twin import twin
 from app.components import near_uniform
 from app.components.compare_look import PANELS, SCORE, Look, Panel
+from app.components.compared_lines import band_lines, rising, run_colors, whole
 from app.components.comparison_tables import setting_words
 from app.components.fields import named, run_title
 from app.components.gradients import (
@@ -32,9 +33,9 @@ from app.components.gradients import (
 from app.components.grouping import Groups
 from app.components.live_chart import Mark, Series, live_chart
 from app.components.page_style import sentence_of
-from app.components.race import AUXILIARY, ZERO, term_words, zero_line, zoom_of
-from app.theme import AUXILIARY_COLOR, DASHES, TERM_COLORS, Color, Dash, run_dashes, term_colors
-from app.views import Band, ComparedRun, ExperimentRow, InspectedRun, NamedMetric
+from app.components.race import AUXILIARY, ZERO, term_words, x_from, zero_line, zoom_of
+from app.theme import AUXILIARY_COLOR, Color, Dash, run_dashes, term_colors
+from app.views import ComparedRun, ExperimentRow, InspectedRun, NamedMetric
 from dmf.naming import Named, names_of, names_of_groups, repeats_of
 
 SCOPE = "compare"
@@ -103,20 +104,17 @@ def charts(
         switched: Ids of runs whose method was changed while they trained.
     """
     drawn = _Drawn(runs, look, metrics, metric, groups, happened=happened or {})
-    wanted = [
-        (name, part, items) for name in PANELS if name in look.panels for part, items in drawn.charts(PANELS[name])
-    ]
-    for first in range(0, len(wanted), 2):
-        for place, (name, part, items) in zip(st.columns(2, gap="medium"), wanted[first : first + 2], strict=False):
-            with place:
-                chart = st.container()  # above the choice of its axis, which is read first
-                if (name, part, items) == wanted[0] and name == "Weights":
-                    near_equal = near_uniform.nearly(
-                        (run.run.config, run.live) for run in runs if run.id not in switched
-                    )
-                    drawn.fits_weights = near_uniform.note(near_equal, key="fit", bind="query-params")
-                with chart:
-                    drawn.chart(PANELS[name], part, items)
+    wanted = [(PANELS[name], *part) for name in PANELS if name in look.panels for part in drawn.charts(PANELS[name])]
+
+    def show(chart: tuple[Panel, str, list[_Item]]) -> None:
+        place = st.container()  # above the choice of its axis, which is read first
+        if chart is wanted[0] and chart[0] is PANELS["Weights"]:
+            near_equal = near_uniform.nearly((run.run.config, run.live) for run in runs if run.id not in switched)
+            drawn.fits_weights = near_uniform.note(near_equal, key="fit", bind="query-params")
+        with place:
+            drawn.chart(*chart)
+
+    drawn.in_rows(wanted, show)
 
 
 def gradient_charts(
@@ -140,12 +138,8 @@ def gradient_charts(
             return
         heading(run.experiment.config for run in runs if run.live.has_gradients)
         drawn = _Drawn(runs, look, pd.DataFrame(), NONE, groups, happened=happened or {})
-        wanted = [(panel, part, items) for panel in MEASURES for part, items in drawn.charts(panel)]
-        beside = len(MEASURES) if look.layout == "overlaid" else 2
-        for first in range(0, len(wanted), beside):
-            for place, one in zip(st.columns(beside, gap="medium"), wanted[first : first + beside], strict=False):
-                with place:
-                    drawn.chart(*one)
+        wanted = [(panel, *part) for panel in MEASURES for part in drawn.charts(panel)]
+        drawn.in_rows(wanted, lambda chart: drawn.chart(*chart), len(MEASURES) if look.layout == "overlaid" else 2)
 
 
 def figures(
@@ -167,7 +161,7 @@ def figures(
             log_y=look.log_y and panel.is_loss,
         )
         for panel in (*(PANELS[name] for name in PANELS if name in look.panels), *measured)
-        for part, items in drawn.charts(panel)
+        for part, items in drawn.parts(panel)
     }
 
 
@@ -205,8 +199,37 @@ class _Drawn:
         )
         self.scores = dict(iter(chosen.sort_values("epoch").groupby("run"))) if len(chosen) else {}
 
+    def has_multiples(self, panel: Panel) -> bool:
+        """Whether a panel is a row of small charts, one for each owner; one line of each is drawn in one chart."""
+        return self.look.layout == "run" and (panel.by_term or panel in MEASURES) and len(self.owners) > 1
+
     def charts(self, panel: Panel) -> list[tuple[str, list[_Item]]]:
-        """What is drawn of a panel: heading of each chart beside the panel's own, and its items."""
+        """The charts of a panel: heading of each beside the panel's own, and its items."""
+        if self.has_multiples(panel) or (self.look.layout == "run" and not panel.by_term):
+            return [("", self.items(panel))]
+        return self.parts(panel)
+
+    def in_rows(
+        self,
+        wanted: Sequence[tuple[Panel, str, list[_Item]]],
+        show: Callable[[tuple[Panel, str, list[_Item]]], None],
+        beside: int = 2,
+    ) -> None:
+        """Charts beside each other; small ones have a row of their own."""
+        rows: list[list[tuple[Panel, str, list[_Item]]]] = []
+        for chart in wanted:
+            is_alone = self.has_multiples(chart[0])
+            if is_alone or not rows or len(rows[-1]) == beside or self.has_multiples(rows[-1][0][0]):
+                rows.append([])
+            rows[-1].append(chart)
+        for row in rows:
+            columns = 1 if self.has_multiples(row[0][0]) else beside
+            for place, chart in zip(st.columns(columns, gap="medium"), row, strict=False):
+                with place:
+                    show(chart)
+
+    def parts(self, panel: Panel) -> list[tuple[str, list[_Item]]]:
+        """What is saved of a panel, each owner or loss by itself where the reader wants them apart."""
         items = self.items(panel)
         if self.look.layout == "overlaid":
             return [("", items)]
@@ -284,6 +307,9 @@ class _Drawn:
             y_label=self.y_label(panel),
             y_range=y_range,
             log_y=self.look.log_y and panel.is_loss,
+            x_from=x_from(axis),
+            multiples=self.has_multiples(panel),
+            legend="term" if self.has_multiples(panel) else True,
             marks=self.marks(items),
             note=note if items or panel in MEASURES else "no chosen run has an auxiliary loss",
             height=340 if self.look.layout == "overlaid" else 270,
@@ -291,8 +317,17 @@ class _Drawn:
 
     def marks(self, items: Sequence[_Item]) -> list[Mark]:
         """What happened to the runs of a chart; of several runs, each mark says of which."""
-        runs = dict.fromkeys(run.id for item in items for run in item.runs)
-        return [Mark(mark.x, mark.text, mark.kind) for id in runs for mark in self.happened.get(id, ())]
+        owners = {run.id: item.owner for item in items for run in item.runs}
+        whose: dict[Happening, dict[str, str]] = {}
+        for id, owner in owners.items():
+            for mark in self.happened.get(id, ()):
+                at = replace(mark, runs=(), whose="")
+                whose.setdefault(at, {})[owner] = mark.whose
+        marks = []
+        for at, named_owners in whose.items():
+            some = {} if set(named_owners) == set(owners.values()) else named_owners
+            marks.append(Mark(at.x, at.text, at.kind, tuple(some), ", ".join(filter(None, some.values()))))
+        return marks
 
     def title(self, panel: Panel, part: str) -> str:
         title = f"{panel.title} {self.metric.title}" if panel.column == SCORE else panel.title
@@ -343,7 +378,7 @@ class _Drawn:
                 self.score(run) if item.column == SCORE else whole(run, item.column, self.look.view(run))
                 for run in item.runs
             ]
-            bands = groups.band([_rising(*curve) for curve in curves], limits)
+            bands = groups.band([rising(*curve) for curve in curves], limits)
             series += band_lines(item.name, bands, self.series(item, bands.x, bands.mean, items))
         return series
 
@@ -358,43 +393,6 @@ class _Drawn:
         if len({each.term for each in among}) > 1 and item.term in self.term_colors:
             return self.term_colors[item.term], self.dashes[item.owner]
         return self.colors[item.owner]
-
-
-def run_colors(titles: Sequence[str]) -> dict[str, tuple[Color, Dash]]:
-    """A colour for each run, with another dash when the colours begin again."""
-    colors = list(TERM_COLORS.values())
-    return {
-        title: (colors[place % len(colors)], DASHES[place // len(colors) % len(DASHES)])
-        for place, title in enumerate(titles)
-    }
-
-
-def band_lines(name: str, band: Band, line: Series) -> list[Series]:
-    """The mean of a group and the ends of its band, drawn as ``line`` is; no ends where nobody knows the spread."""
-    lines = [replace(line, x=band.x, y=band.mean)]
-    if np.isfinite(band.low).any():
-        shared: dict[str, Any] = {"color": line.color, "width": 0.5, "run": line.run, "term": line.term}
-        lines.append(Series(f"{name}, low", band.x, band.low, **shared))
-        lines.append(Series(f"{name}, high", band.x, band.high, band_to=f"{name}, low", **shared))
-    return lines
-
-
-def whole(run: ComparedRun, column: str, view: View) -> tuple[np.ndarray, np.ndarray]:
-    """A column of a run at every step; of a run of more than 100,000 steps, its extremes."""
-    return run.live.trace(
-        column,
-        axis=view.axis,
-        steps_per_epoch=view.steps_per_epoch,
-        origin=view.origin,
-        smoothing=view.smoothing,
-        window=(-np.inf, np.inf),
-    )
-
-
-def _rising(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Without points whose x is that of the point before, as two steps may have been stored at one time."""
-    kept = np.concatenate([[True], np.diff(x) > 0]) if len(x) else np.empty(0, bool)
-    return x[kept], y[kept]
 
 
 def _has_auxiliary(run: ComparedRun) -> bool:

@@ -49,4 +49,4 @@ def _happened(run: ComparedRun, title: str, events: Sequence[EventRow], view: Vi
     place = run.run.config.get("gradient_of")
     happened = event_marks(own, {run.id: title}, view, name=lambda word: method_title(word, place), end=run.live.ended)
     marks = sorted(happened, key=lambda mark: mark.x)
-    return [replace(mark, text=f"{mark.text} · {title}") for mark in marks] if tell else marks
+    return [replace(mark, whose=title) for mark in marks] if tell else marks

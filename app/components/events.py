@@ -17,7 +17,7 @@ def events(race: Race) -> None:
             st.caption(NONE)
             return
         rows = "".join(
-            f"<tr><td>{mark.x:,.10g}</td><td>{html.escape(mark.text)}</td></tr>" for mark in reversed(race.marks)
+            f"<tr><td>{mark.x:,.10g}</td><td>{html.escape(mark.sentence)}</td></tr>" for mark in reversed(race.marks)
         )
         st.html(
             f'<div class="race scores events"><table><thead><tr><th>{AXIS_LABELS[race.view.axis]}</th><th>Event</th>'

@@ -42,6 +42,8 @@ class Series:
         term: Legend entry shared by the lines of one loss term, told apart by colour; the name where it is empty.
         fill: Shade the area below the line.
         band_to: Name of the line down to which the area is shaded, as of the two ends of a band.
+        owner: What the line is of in small charts and in the table at the cursor; ``run`` where empty. A line without
+            any is drawn in every small chart.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Series:
     term: str = ""
     fill: bool = False
     band_to: str = ""
+    owner: str = ""
 
     def __post_init__(self) -> None:
         x, y = np.asarray(self.x), np.asarray(self.y)
@@ -70,14 +73,21 @@ class Series:
 
 @dataclass(frozen=True)
 class Mark:
-    """An event at ``x``, drawn as a vertical line whose ``text`` shows on hover.
+    """An event at ``x``: a vertical line with its ``text`` above.
 
-    ``kind`` picks the colour: change, warning, error; any other kind (such as state) is neutral.
+    Args:
+        x: Where it happened.
+        text: What happened, e.g. ``"γ₀ 1 → 0.3"``.
+        kind: Picks the colour: change, warning, error; any other kind (such as state) is neutral.
+        owners: Owners of the lines that it concerns, where these are not all: it stands on them alone.
+        whose: The same in words.
     """
 
     x: float
     text: str
     kind: str = "state"
+    owners: tuple[str, ...] = ()
+    whose: str = ""
 
 
 def chart_engine() -> None:
@@ -94,6 +104,8 @@ def live_chart(
     y_label: str,
     y_unit: str = "",
     y_range: tuple[float | None, float | None] | None = None,
+    x_from: float | None = None,
+    multiples: bool = False,
     log_y: bool = False,
     marks: Sequence[Mark] = (),
     height: Height = 320,
@@ -120,6 +132,8 @@ def live_chart(
         y_label: With its unit where it has one.
         y_unit: Follows each value shown on hover.
         y_range: Fixed limits; None at either end follows the data.
+        x_from: Where x begins at the latest, such as 0 for epochs; None where the data say.
+        multiples: Draw a small chart for each owner of lines, all of one size with one y axis, legend and cursor.
         log_y: Logarithmic y; values that are not positive are left out.
         marks: Events, as vertical lines.
         height: Of the whole chart with title and legend, in CSS pixels, or a length as CSS writes it, such as one that
@@ -150,6 +164,7 @@ def live_chart(
     if y_range is not None and None not in y_range and not y_range[0] < y_range[1]:  # type: ignore[operator]
         raise ValueError(f"`y_range` must be (low, high) with low < high, got {y_range}.")
     own = chart_key(key, scope)
+    owners = list(dict.fromkeys(owner_of(line) for line in series if owner_of(line)))
     header = {
         "key": key,
         "zoom": (st.session_state.get(own) or {}).get("zoom"),
@@ -163,12 +178,14 @@ def live_chart(
         "yLabel": y_label,
         "yUnit": y_unit,
         "yRange": y_range,
+        "xFrom": x_from,
+        "panels": owners if multiples and len(owners) > 1 else [],
         "logY": log_y,
         "legend": legend,
         "height": height,
         "sync": sync,
         "zoomGroup": zoom_group,
-        "marks": [[float(mark.x), mark.text, mark.kind] for mark in marks],
+        "marks": [[float(mark.x), mark.text, mark.kind, mark.owners, mark.whose] for mark in marks],
         "picks": on_pick is not None,
         "text": text,
     }
@@ -180,6 +197,11 @@ def live_chart(
     )
     zoom = result.get("zoom")
     return (float(zoom[0]), float(zoom[1])) if zoom else None
+
+
+def owner_of(line: Series) -> str:
+    """What a line is of; empty for one that is drawn in every small chart."""
+    return line.owner or line.run
 
 
 def chart_key(key: str, scope: str) -> str:
@@ -206,6 +228,7 @@ def pack(header: dict[str, Any], series: Sequence[Series]) -> bytes:
             {
                 "name": line.name,
                 "run": line.run,
+                "owner": owner_of(line),
                 "term": line.term or line.name,
                 "color": _pair(line.color),
                 "dash": line.dash,

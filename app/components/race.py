@@ -1,6 +1,7 @@
 """The race as live charts: weights, losses, auxiliary loss, γ(t) and shares of the total, one line per run and term."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,8 +12,9 @@ import streamlit as st
 from app.charts.event_marks import event_marks
 from app.charts.lines import AXIS_LABELS, Axis, Happening, Line, Source, View, Window, draw, honest
 from app.components import chart_options, near_uniform
+from app.components.chart_options import MULTIPLES, OVERLAY
 from app.components.fields import method_title, named, run_title
-from app.components.live_chart import Height, Mark, Series, chart_key, live_chart
+from app.components.live_chart import Mark, Series, chart_key, live_chart
 from app.theme import AUXILIARY_COLOR, Color, Dash, run_dashes, term_colors
 from app.views import RunRow, Snapshot
 from dmf.facts import facts
@@ -20,7 +22,6 @@ from dmf.options import Choice
 
 AUXILIARY = "auxiliary"
 ZERO = "Zero"
-OVERLAY, MULTIPLES = "Overlay", "Small multiples"
 TALL = "var(--tall)"
 """Height of what stands on the first screen, in two rows below the status; see style.css."""
 LEGEND_LINE = 24  # CSS pixels
@@ -37,6 +38,7 @@ class Options:
     smoothing: float = 0.0
     log_y: bool = False
     apart: bool = False
+    """A small chart for each run, where runs have several lines."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,20 @@ class Race:
         """A colour per loss term of any run, and one for the auxiliary loss."""
         terms = [term for live in self.snapshot.live for term in live.terms]
         return {**term_colors(list(dict.fromkeys(terms))), AUXILIARY: AUXILIARY_COLOR}
+
+    @property
+    def drawn_marks(self) -> list[Mark]:
+        """As charts draw them: each on the lines of its runs."""
+        return [
+            Mark(
+                mark.x,
+                mark.text,
+                mark.kind,
+                tuple(self.titles[run] for run in mark.runs) if mark.whose else (),
+                mark.whose,
+            )
+            for mark in self.marks
+        ]
 
     def sources(self, column: str, *, auxiliary: bool = False) -> list[Source]:
         """A column of each term of each run, such as ``weight``; ``auxiliary`` adds that of the auxiliary loss."""
@@ -101,23 +117,24 @@ def titles_of(snapshot: Snapshot) -> dict[str, str]:
     return titles
 
 
-def options() -> Options:
-    """The choices above the charts: how runs share them at once, the rest of them folded."""
+def options(runs: int) -> Options:
+    """The choices above the charts of so many runs: how these share them at once, the rest of them folded."""
     with st.container(key="chart-options", horizontal=True, vertical_alignment="center", gap="small"):
-        apart = st.segmented_control(
+        layout = chart_options.layout(runs)
+        st.session_state["apart"] = MULTIPLES if layout == MULTIPLES else OVERLAY
+        st.segmented_control(
             "Runs",
             [OVERLAY, MULTIPLES],
-            default=OVERLAY,
             required=True,
             key="apart",
             label_visibility="collapsed",
-            persist_state="session",
+            on_change=lambda: chart_options.keep_layout(st.session_state["apart"]),
         )
         with st.popover("Axes", icon=":material/show_chart:", key="axes", help="Horizontal axis, smoothing, log y."):
             axis = chart_options.axis("axis", persist_state="session")
             smoothing = chart_options.smoothing("smoothing", persist_state="session")
             log_y = chart_options.log_y("log-y", persist_state="session")
-    return Options(axis, smoothing, log_y, apart == MULTIPLES)
+    return Options(axis, smoothing, log_y, layout == MULTIPLES)
 
 
 def prepared(snapshot: Snapshot, dashes: Sequence[Dash], chosen: Options) -> Race:
@@ -258,9 +275,17 @@ def collecting(snapshot: Snapshot) -> str:
 
 
 def charts(
-    race: Race, key: str, title: str, sources: Sequence[Source], *, note: str = "", height: Height = 340, **about: Any
+    race: Race,
+    key: str,
+    title: str,
+    sources: Sequence[Source],
+    *,
+    note: str = "",
+    colors: Mapping[str, Color] | None = None,
+    zero: str = "",
+    **about: Any,
 ) -> None:
-    """One chart with every run, or one below the other.
+    """One chart with every run, or with a small chart for each run that has several lines.
 
     Args:
         race: What all charts share.
@@ -268,53 +293,34 @@ def charts(
         title: Of the chart.
         sources: Its lines.
         note: What is to be said of it.
-        height: In CSS pixels, or as CSS.
-        about: ``colors``, term to its colour where terms are not losses; ``zero``, what a line at 0 means if one is to
-            be drawn; further arguments of :func:`live_chart`.
+        colors: Term to its colour, where terms are not losses.
+        zero: What a line at 0 means, if one is to be drawn.
+        about: Further arguments of :func:`live_chart`.
     """
-    if not race.options.apart or len(_runs(race)) == 1:
-        _chart(race, key, title, sources, note=note, height=height, **about)
-        return
-    for index, run in enumerate(_runs(race)):
-        own = [source for source in sources if source.run == race.titles[run.id]]
-        _chart(
-            race,
-            f"{key}-{index}",
-            f"{title} · {race.titles[run.id]}",
-            own,
-            note=note,
-            height=height if isinstance(height, str) else min(height, 240),
-            **about,
-        )
-
-
-def _chart(
-    race: Race,
-    key: str,
-    title: str,
-    sources: Sequence[Source],
-    *,
-    note: str,
-    colors: Mapping[str, Color] | None = None,
-    zero: str = "",
-    **about: Any,
-) -> None:
     key = f"{key}-{race.view.axis}"  # another axis is another zoom
     lines = draw(sources, race.view, zoom_of(key, race.scope))
     dashes = {race.titles[run.id]: dash for run, dash in zip(_runs(race), race.dashes, strict=True)}
     shades = race.colors if colors is None else colors
     series = [_series(line, shades[line.term], dashes[line.run]) for line in lines]
+    most = max(Counter(line.run for line in series).values(), default=0)
     live_chart(
         [*series, *(zero_line(series) if zero else ())],
         key=key,
         scope=race.scope,
+        multiples=race.options.apart and most > 1,
+        x_from=x_from(race.view.axis),
         title=title,
         about={**term_words(line.term for line in lines), ZERO: zero},
         x_label=AXIS_LABELS[race.view.axis],
-        marks=[Mark(mark.x, mark.text, mark.kind) for mark in race.marks],
+        marks=race.drawn_marks,
         note=" · ".join(word for word in (note, honest(lines)) if word),
-        **about,
+        **({"height": 340} | about),
     )
+
+
+def x_from(axis: Axis) -> float | None:
+    """Epochs are counted from 0, however few there are."""
+    return 0.0 if axis == "epoch" else None
 
 
 def _series(line: Line, color: Color, dash: Dash) -> Series:

@@ -9,9 +9,9 @@ import pandas as pd
 import streamlit as st
 
 from app.charts.lines import AXIS_LABELS
-from app.components.live_chart import Height, Mark, Series, live_chart
+from app.components.live_chart import Height, Series, live_chart
 from app.components.page_style import dash_sample, number
-from app.components.race import TALL, Race
+from app.components.race import TALL, Race, x_from
 from app.theme import Color
 from app.views import ExperimentRow, MetricInfo
 
@@ -110,7 +110,8 @@ def _chart(race: Race, metrics: pd.DataFrame, metric: str, info: Info, *, key: s
         x_label=AXIS_LABELS[race.view.axis],
         y_label=about.title if about.range is None else f"{about.title} ({about.range[0]:g} to {about.range[1]:g})",
         y_range=about.range,
-        marks=[Mark(mark.x, mark.text, mark.kind) for mark in race.marks],
+        x_from=x_from(race.view.axis),
+        marks=race.drawn_marks,
         note=f"{about.pooling}, {about.over}" if len(metrics) else "the first scores come before the first training",
         height=height,
     )

@@ -13,7 +13,8 @@ from app.charts.lines import AXIS_LABELS
 from app.charts.parallel import parallel
 from app.charts.ternary import ternary
 from app.charts.twin import twin
-from app.components.compared_charts import SCOPE, band_lines, run_colors
+from app.components.compared_charts import SCOPE
+from app.components.compared_lines import band_lines, run_colors
 from app.components.fields import named
 from app.components.grouping import Groups
 from app.components.live_chart import Series, live_chart

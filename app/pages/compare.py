@@ -256,7 +256,8 @@ def draw(
 ) -> None:
     """The choices above the charts, and the charts."""
     named = partial(access.named_metric, runs=runs)
-    chosen, metric = compare_look.look(names, access.first_score(runs), named)
+    lines = len(runs) if groups is None else len(groups.members)
+    chosen, metric = compare_look.look(names, access.first_score(runs), named, lines)
     st.session_state[DRAWN] = chosen, metric
     happened = compared_events.marks_of(runs, titles, events, chosen)
     switched = {event.run for event in events if event.kind == "knob" and event.data["field"] == "weighting"}

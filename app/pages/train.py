@@ -196,7 +196,7 @@ def watch(snapshot: Snapshot, problem: str | None) -> None:
     beside = status.status(snapshot, dashes, is_in_line=waits, owner_in_words=access.owner_in_words)
     status.reasons(snapshot.experiment)
     with beside:
-        chosen = race.options()
+        chosen = race.options(len(snapshot.experiment.runs))
     drawn = race.prepared(snapshot, dashes, chosen)
     with st.container(key="first-screen"):
         weights, losses = st.columns(2, gap="small")

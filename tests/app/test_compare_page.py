@@ -113,6 +113,16 @@ def test_every_layout_and_axis_draws_runs_of_different_experiments(store: RunSto
     page(",".join(ids), layout=layout, x=axis)
 
 
+def test_from_three_runs_on_charts_are_small_multiples_unless_the_address_says_otherwise(store: RunStore) -> None:
+    ids = record(store, variance=50, mad=80, bayesian=60)
+
+    def layout(count: int, **query: str) -> str:
+        return str(page(",".join(ids[:count]), **query).session_state["layout"])
+
+    assert [layout(2), layout(3)] == ["Overlaid", "One per run"]
+    assert [layout(3, layout="Overlaid"), layout(2, layout="One per run")] == ["Overlaid", "One per run"]
+
+
 def test_a_store_that_cannot_be_read_is_told(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     from app import access
 
@@ -202,7 +212,7 @@ def test_what_happened_is_listed_and_marked_only_where_few_runs_are_chosen(store
     runs, _ = access.compared_runs(ids)
     titles = {run.id: run.id for run in runs}
     marks = marks_of(runs[:4], titles, access.run_events(ids), Look(axis="epoch"))
-    assert next(mark.text for mark in marks[ids[0]]) == f"Learning rate 0.001 → 0.01 · {ids[0]}"
+    assert next(mark.sentence for mark in marks[ids[0]]) == f"Learning rate 0.001 → 0.01 · {ids[0]}"
     assert [mark.kind for mark in marks[ids[0]]] == ["change", "state"]
     assert marks_of(runs, titles, access.run_events(ids), Look()) == {}
 

@@ -253,8 +253,14 @@ def test_every_view_is_drawn_with_and_without_a_change(store: RunStore, view: st
     test = visit(
         "lab", view=view, methods="mad;mad,history_max=20;cov", changes='[{"kind":"spike","step":200}]', against="2"
     )
-    assert asked(test, "view") == ("" if view == "overlay" else view)
+    assert asked(test, "view") == view
     assert not test.error
+
+
+def test_from_three_methods_on_weights_are_small_multiples_until_somebody_chooses(store: RunStore, visit: Any) -> None:
+    assert visit("lab", methods="mad;cov").session_state["lab-view"] == "overlay"
+    test = visit("lab", methods="mad;cov;dwa")
+    assert (test.session_state["lab-view"], asked(test, "view")) == ("method", "")
 
 
 def test_differences_are_taken_to_the_method_that_is_chosen(store: RunStore, visit: Any) -> None:

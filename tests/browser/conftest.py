@@ -462,7 +462,7 @@ class Watched:
 
     def marks(self, key: str = "losses-step") -> list[str]:
         """What the marks of a chart say."""
-        return [text for _, text, _ in json.loads(self.told(key, "marks") or "[]")]
+        return [text for _, text, *_ in json.loads(self.told(key, "marks") or "[]")]
 
     def zoom(self, key: str, start: float = 0.2, end: float = 0.6) -> None:
         """Drag over a chart, from one share of its width to another, until it is zoomed."""

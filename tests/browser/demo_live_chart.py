@@ -105,3 +105,29 @@ with right:
         height=260,
         marks=[Mark(100, "Stopped", "error")],
     )
+
+steps = np.arange(200)
+live_chart(
+    [
+        Series(
+            f"{term} · {run}",
+            steps,
+            (1 + place) * np.exp(-steps / (40 + 30 * number)),
+            COLORS[term].pair,
+            dash=run_dashes(["variance", "mad", "bayesian"])[number],
+            run=run,
+            term=term,
+        )
+        for number, run in enumerate(["variance", "mad", "bayesian"])
+        for place, term in enumerate(TERMS)
+    ],
+    key="many",
+    x_label="Optimizer step",
+    y_label="Loss",
+    title="Small multiples",
+    height=260,
+    sync="",
+    multiples=True,
+    legend="term",
+    marks=[Mark(60, "γ₀ 1 → 0.3", "change", ("mad",), "mad"), Mark(120, "Paused")],
+)

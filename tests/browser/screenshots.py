@@ -131,7 +131,7 @@ def test_take_pictures_of_the_lab(browser, app_server: str) -> None:
         context = browser.new_context(viewport={"width": 1440, "height": 1100}, color_scheme=scheme)
         page = context.new_page()
         page.goto(f"{app_server}/lab?{query}")
-        page.locator('.live-chart[data-key="lab-method-Bayesian"] canvas').first.wait_for(timeout=PATIENCE)
+        page.locator('.live-chart[data-key="lab-method"] canvas').first.wait_for(timeout=PATIENCE)
         page.wait_for_timeout(3000)
         page.screenshot(path=IMAGES / f"lab-{scheme}.png")
         context.close()

@@ -1,5 +1,7 @@
 """The promise of the page on one screen: weights, losses, predictions and scores are seen at once and stay in place."""
 
+import json
+
 import pytest
 from playwright.sync_api import expect
 
@@ -60,6 +62,8 @@ def test_all_is_seen_without_scrolling_and_nothing_moves(app_server, dashboard, 
     for image in images.all():
         box = seen.standing(image)
         assert box["y"] + box["height"] <= size[1]
+    for key in ("weights-step", "losses-step"):
+        assert json.loads(seen.told(key, "panels")) == ["Variance", "MAD", "Bayesian"]
     assert {state: moved(states["running"], found) for state, found in states.items()} == {
         state: {} for state in states
     }
@@ -89,3 +93,23 @@ def test_arrows_turn_to_the_next_case_and_tabs_hold_the_rest(begin) -> None:
     page.get_by_role("tab", name="Events", exact=True).click()
     seen.press("Pause")
     expect(page.locator(".st-key-events")).to_contain_text("Paused")
+
+
+def test_a_layout_is_remembered_by_the_browser_that_chose_it(app_server, dashboard, watched) -> None:
+    url = f"{app_server}/train?experiment={dashboard.race('variance', 'mad', 'bayesian')}"
+    seen = watched()
+    seen.resume(app_server, url.rpartition("=")[2])
+    seen.wait_step(3)
+    seen.press("Stop")
+    seen.wait_state("stopped")
+
+    def panels(seen) -> list[str] | None:
+        return json.loads(seen.told("weights-step", "panels") or "null")
+
+    seen.until(lambda: len(panels(seen) or ()) == 3, "small multiples")
+    seen.page.get_by_text("Overlay", exact=True).click()
+    seen.until(lambda: panels(seen) == [], "one chart")
+    seen.page.goto(url)
+    seen.until(lambda: seen.points("weights-step") and panels(seen) == [], "the same layout")
+    elsewhere = watched(url)
+    elsewhere.until(lambda: len(panels(elsewhere) or ()) == 3, "small multiples in another browser")

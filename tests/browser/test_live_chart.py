@@ -4,6 +4,7 @@ import json
 import re
 from functools import partial
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from playwright.sync_api import expect
@@ -134,13 +135,13 @@ def test_hidden_legend_entries_stay_hidden_over_ticks(page):
     box = plot_box(page, "losses")
     page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 40)
     names = losses.locator(".tip .name")
-    expect(names).to_have_text(["iou · variance", "dice · variance"])
+    expect(names).to_have_text(["iou", "dice", "variance"])
     entry.click()
     page.mouse.move(box["x"] + box["width"] * 0.31, box["y"] + 40)
-    expect(names).to_have_text(["ce · variance", "iou · variance", "dice · variance"])
+    expect(names).to_have_text(["ce", "iou", "dice", "variance"])
     losses.get_by_role("button", name="mad", exact=True).click()
     page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 40)
-    expect(names).to_have_count(6)
+    expect(losses.locator(".tip .value")).to_have_count(6)
 
 
 def test_the_cursor_is_one_over_both_charts_and_reads_events(watch, page):
@@ -167,6 +168,80 @@ def test_the_cursor_is_one_over_both_charts_and_reads_events(watch, page):
         return []  # the mark moves left as steps come in, and was passed by
 
     assert "Learning rate" in watch.until(told, "the mark under the pointer")[0]
+
+
+def test_small_charts_have_one_size_one_legend_one_cursor_and_a_box_beside_them(watch, page):
+    many = chart(page, "many")
+    many.scroll_into_view_if_needed()
+    assert many.locator(".panel-name").all_inner_texts() == ["variance", "mad", "bayesian"]
+    assert many.locator(".legend button").all_inner_texts() == ["ce", "iou", "dice"]
+    areas = [watch.standing(over) for over in many.locator(".u-over").all()]
+    assert len({(round(area["width"]), round(area["height"])) for area in areas}) == 1
+    page.mouse.move(areas[1]["x"] + areas[1]["width"] / 2, areas[1]["y"] + 10)
+    table = many.locator(".tip table")
+    expect(table.locator(".value")).to_have_count(9)
+    assert table.locator("tr").first.inner_text().split("\t")[1:] == ["variance", "mad", "bayesian"]
+    lines = [watch.standing(line)["x"] for line in many.locator(".u-cursor-x").all()]
+    at = [round(line - area["x"]) for line, area in zip(lines, areas, strict=True)]
+    assert max(at) - min(at) <= 1, "one cursor in all of them"
+    assert not any(overlap(watch.standing(many.locator(".tip")), area) for area in areas)
+    for count in (6, 9):
+        many.locator(".legend").get_by_role("button", name="iou").click()
+        page.mouse.move(areas[0]["x"] + areas[0]["width"] / 2, areas[0]["y"] + 10)
+        expect(table.locator(".value")).to_have_count(count)
+
+
+def overlap(one: dict[str, float], other: dict[str, float]) -> bool:
+    return all(
+        one[start] < other[start] + other[length] and other[start] < one[start] + one[length]
+        for start, length in (("x", "width"), ("y", "height"))
+    )
+
+
+def test_the_box_at_the_cursor_covers_no_curve_wherever_the_chart_stands(watch, page):
+    many = chart(page, "many")
+    for width, height, block in ((1440, 900, "end"), (1440, 900, "start"), (390, 844, "center")):
+        page.set_viewport_size({"width": width, "height": height})
+        many.evaluate("(node, block) => node.scrollIntoView({ block })", block)
+        overs = many.locator(".u-over")
+        area = watch.standing(overs.first)
+        page.mouse.move(area["x"] + area["width"] / 2, area["y"] + area["height"] / 2)
+        tip = watch.standing(many.locator(".tip"))
+        assert tip["y"] >= 0
+        assert tip["y"] + tip["height"] <= height
+        assert tip["x"] + tip["width"] <= width
+        assert not any(overlap(tip, watch.standing(over)) for over in overs.all())
+
+
+def test_any_chart_fills_the_screen_and_comes_back_by_escape(watch, page):
+    many = chart(page, "many")
+    before = watch.standing(many)
+    for key in ("many", "losses"):  # one that stands still, one that goes on growing
+        chart(page, key).get_by_role("button", name="Full screen", exact=True).click()
+        page.wait_for_function("document.fullscreenElement !== null")
+        watch.until(lambda key=key: chart(page, key).bounding_box()["height"] == 900, "the whole screen")
+        if key == "losses":
+            wait_ticks(page, 2)
+            assert watch.standing(chart(page, key))["width"] == 1440
+        expect(chart(page, key).get_by_role("button", name="Leave full screen")).to_be_visible()
+        page.keyboard.press("Escape")
+        page.wait_for_function("document.fullscreenElement === null")
+    watch.until(lambda: watch.standing(many)["height"] == before["height"], "the chart as it was")
+
+
+def test_a_chart_saves_itself_as_svg(page):
+    for key, lines in (("many", 9), ("losses", 6)):
+        with page.expect_download() as download:
+            chart(page, key).get_by_role("button", name="Save as SVG").click()
+        assert download.value.suggested_filename == f"{key}.svg"
+        picture = ElementTree.parse(download.value.path()).getroot()
+        tag = "{http://www.w3.org/2000/svg}"
+        drawn = [path for group in picture.iter(f"{tag}g") if "clip-path" in group.attrib for path in group]
+        assert len(drawn) == lines
+        assert all(path.attrib["d"].startswith("M") and path.attrib["d"].count("L") > 100 for path in drawn)
+        words = {text.text for text in picture.iter(f"{tag}text")}
+        expected = {"Small multiples", "mad", "dice", "γ₀ 1 → 0.3"} if key == "many" else {"Losses", "dice · mad"}
+        assert expected | {"Optimizer step"} <= words
 
 
 def test_arrow_keys_read_values_and_escape_shows_everything(page):

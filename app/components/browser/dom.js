@@ -28,13 +28,15 @@ export function drawing(className, width, height, { tag, ...attributes }) {
 }
 
 export function saveImage(canvas, name) {
-  canvas.toBlob((blob) => {
-    const link = element("a");
-    link.href = URL.createObjectURL(blob);
-    link.download = `${name}.png`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-  });
+  canvas.toBlob((blob) => saveFile(blob, `${name}.png`));
+}
+
+export function saveFile(blob, name) {
+  const link = element("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
 export function styleSheet(text) {

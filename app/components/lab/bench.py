@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from app.components import near_uniform
-from app.components.chart_options import log_y
+from app.components import chart_options, near_uniform
 from app.components.explaining import explaining, largest_change
 from app.components.fields import named
 from app.components.lab import charts, export, methods, perturbing, sensitivity, setup, sources
@@ -61,7 +60,7 @@ def bench(now: setup.Setup, history: History, library: Any, train: Callable[[Seq
     if still:
         st.warning(still, icon=":material/warning:")
     with st.container(key="lab-losses-place"):
-        charts.losses_chart(drawn.picture, log_y=log_y("lab-log"), on_pick=_picked)
+        charts.losses_chart(drawn.picture, log_y=chart_options.log_y("lab-log"), on_pick=_picked)
     weights, sweep, explain, take = _tabs()
     if weights.open:
         with weights:
@@ -126,7 +125,7 @@ def _worth_a_look(picture: charts.Picture) -> dict[str, int]:
 
 def _weights(now: setup.Setup, drawn: Bench, library: Any, *, is_still: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="lab-look", gap="medium"):
-        view = _view(now)
+        view = _view(now, len(drawn.picture.curves))
         if view == "difference":
             _against(now, drawn)
     weights = {curve.title: curve.weights for curve in drawn.picture.curves}
@@ -246,12 +245,16 @@ def controls(now: setup.Setup, history: History, drawn: Bench, library: Any) -> 
     methods.add_menu(now, list(offered))
 
 
-def _view(now: setup.Setup) -> str:
+def _view(now: setup.Setup, methods: int) -> str:
     key = "lab-view"
-    st.session_state[key] = now.view
+    layout = chart_options.layout(methods)
+    view = now.view or next(view for view, title in setup.VIEWS.items() if title == layout)
+    st.session_state[key] = view
 
     def changed() -> None:
-        setup.put(replace(setup.current(), view=st.session_state[key]))
+        chosen = st.session_state[key]
+        chart_options.keep_layout(setup.VIEWS[chosen])
+        setup.put(replace(setup.current(), view=chosen))
 
     st.segmented_control(
         "Weights",
@@ -260,10 +263,10 @@ def _view(now: setup.Setup) -> str:
         required=True,
         key=key,
         on_change=changed,
-        help="All lines in one chart, small charts beside each other, the difference to one method, or paths in a "
-        "triangle whose corners are three losses.",
+        help="All lines in one chart, a small chart for each method or each loss, the difference to one method, or "
+        "paths in a triangle whose corners are three losses.",
     )
-    return now.view
+    return view
 
 
 def _against(now: setup.Setup, drawn: Bench) -> None:

@@ -1,6 +1,6 @@
 """The charts of the lab: the losses, and the weights of every method, before and after what was changed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from app.charts.lab_lines import Drawn, paled, thinned
 from app.charts.ternary import ternary
-from app.components.compared_charts import run_colors
+from app.components.compared_lines import run_colors
 from app.components.fields import named
 from app.components.live_chart import Mark, Series, live_chart
 from app.components.page_style import mode
@@ -130,11 +130,20 @@ def weights_charts(
         case "triangle":
             _triangle(picture, path)
         case "loss":
-            parts = {name: _lines(picture, [name]) for name in picture.names}
-            _in_columns(picture, parts, y_range=top, kind="loss", **shared)
+            _by_loss(picture, y_range=top, **shared)
         case "method":
-            parts = {curve.title: _lines(picture, picture.names, [curve]) for curve in picture.curves}
-            _in_columns(picture, parts, y_range=top, kind="method", **shared)
+            _chart(
+                picture,
+                _lines(picture, picture.names),
+                "lab-method",
+                title="Weights",
+                help="How much each loss counts at each step, a small chart for each method.",
+                y_range=top,
+                height=300,
+                multiples=True,
+                legend="term",
+                **shared,
+            )
         case "difference":
             reference = next((curve for curve in picture.curves if curve.title == against), picture.curves[0])
             _chart(
@@ -160,19 +169,17 @@ def weights_charts(
             )
 
 
-def _in_columns(picture: Picture, parts: Mapping[str, Sequence[Drawn]], *, kind: str, **options: Any) -> None:
-    places = list(parts.items())
-    for first in range(0, len(places), 2):
-        for place, (title, lines) in zip(st.columns(2, gap="medium"), places[first : first + 2], strict=False):
+def _by_loss(picture: Picture, **options: Any) -> None:
+    """A chart for each loss, two beside each other."""
+    for first in range(0, len(picture.names), 2):
+        for place, name in zip(st.columns(2, gap="medium"), picture.names[first : first + 2], strict=False):
             with place:
                 _chart(
                     picture,
-                    lines,
-                    f"lab-{kind}-{''.join(letter if letter.isalnum() else '-' for letter in title)}",
-                    title=f"Weight of {named(title)}" if kind == "loss" else title,
-                    help="How much this loss counts under each method."
-                    if kind == "loss"
-                    else "How much each loss counts under this method.",
+                    _lines(picture, [name]),
+                    f"lab-loss-{''.join(letter if letter.isalnum() else '-' for letter in name)}",
+                    title=f"Weight of {named(name)}",
+                    help="How much this loss counts under each method.",
                     height=280,
                     **options,
                 )
@@ -228,9 +235,10 @@ class _Style:
         name = " · ".join(word for word in (named(line.term), line.owner) if word)
         if line.is_before:
             pair = paled(pair[0], BACKGROUND.light), paled(pair[1], BACKGROUND.dark)
-            return Series(f"{name}, {BEFORE}", x, y, pair, dash, 1.1, f"{BEFORE} (pale)", term)
+            run = f"{BEFORE} (pale)"
+            return Series(f"{name}, {BEFORE}", x, y, pair, dash, 1.1, run, term, owner=line.owner)
         run = line.owner if self.has_methods else AFTER * self.is_changed
-        return Series(name, x, y, pair, dash, run=run, term=term)
+        return Series(name, x, y, pair, dash, run=run, term=term, owner=line.owner)
 
 
 def _triangle(picture: Picture, path: Callable[[Values], Values]) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from app.components.chart_options import MULTIPLES, OVERLAY, PER_LOSS
 from app.components.page_style import sentence_of
 from app.state import is_plain
 from dmf import declared
@@ -17,9 +18,9 @@ from dmf.errors import ConfigError
 
 Kind = Literal["run", "upload", "synthetic"]
 VIEWS = {
-    "overlay": "All in one",
-    "loss": "One chart per loss",
-    "method": "One chart per method",
+    "overlay": OVERLAY,
+    "loss": PER_LOSS,
+    "method": MULTIPLES,
     "difference": "Difference",
     "triangle": "Triangle",
 }
@@ -47,7 +48,7 @@ class Setup:
         synthetic: Settings of the synthetic history that differ from the defaults.
         rows: The methods.
         perturbations: Changes to the history, in the order they are made.
-        view: How weights are drawn.
+        view: How weights are drawn; empty while nobody has chosen.
         against: Id of the row that differences are taken to; None for the first.
         recorded: Draw the weights that the run had.
         as_it_was: Replay the run's own method, changed where it was changed while the run trained.
@@ -59,7 +60,7 @@ class Setup:
     synthetic: Mapping[str, Any] = field(default_factory=dict)
     rows: tuple[Row, ...] = ()
     perturbations: tuple[Mapping[str, Any], ...] = ()
-    view: str = "overlay"
+    view: str = ""
     against: int | None = None
     recorded: bool = True
     as_it_was: bool = False
@@ -104,7 +105,7 @@ def to_query(setup: Setup) -> dict[str, str]:
             query["source"] = "upload"
     if setup.perturbations:
         query["changes"] = _compact(setup.perturbations)
-    if setup.view != "overlay":
+    if setup.view:
         query["view"] = setup.view
     places = [row.id for row in setup.rows]
     if setup.against is not None and setup.against in places[1:]:

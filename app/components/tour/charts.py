@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from app.charts.lines import AXIS_LABELS, Happening, Source, draw
-from app.components.live_chart import Mark, Series, live_chart
+from app.components.live_chart import Series, live_chart
 from app.components.race import (
     AUXILIARY,
     LOSSES,
@@ -194,7 +194,7 @@ def _chart(race: Race, key: str, title: str, series: Sequence[Series], **about: 
         scope=race.scope,
         title=title,
         x_label=AXIS_LABELS["step"],
-        marks=[Mark(mark.x, mark.text, mark.kind) for mark in race.marks],
+        marks=race.drawn_marks,
         height=HEIGHT,
         text=SIZE,
         **about,

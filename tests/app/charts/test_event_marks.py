@@ -21,7 +21,8 @@ def test_what_happens_to_every_run_is_one_mark() -> None:
 
 def test_what_happens_to_some_names_them() -> None:
     (mark,) = event_marks([event("a", 7, "state", state="failed")], LABELS, View("epoch", 14))
-    assert (mark.x, mark.text, mark.kind) == (0.5, "Failed · MAD", "error")
+    assert (mark.x, mark.sentence, mark.kind) == (0.5, "Failed · MAD", "error")
+    assert (mark.text, mark.runs) == ("Failed", ("a",))
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,9 @@ def run(id: str, size: int = 4) -> Any:
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What each chart was told."""
     charts: list[dict[str, Any]] = []
-    monkeypatch.setattr(compared_charts, "live_chart", lambda series, **about: charts.append(about))
+    monkeypatch.setattr(
+        compared_charts, "live_chart", lambda series, **about: charts.append(about | {"series": series})
+    )
     return charts
 
 
@@ -70,12 +72,18 @@ def test_a_band_over_long_runs_says_that_it_is_made_of_their_extremes(drawn: lis
     ]
 
 
-def test_what_happened_is_marked_in_the_charts_of_its_run_only(drawn: list[dict[str, Any]]) -> None:
+def test_what_happened_is_marked_on_the_lines_of_its_run_only(drawn: list[dict[str, Any]]) -> None:
     runs = [run("a"), run("b")]
-    happened = {"b": [Happening(2.0, "Paused", "state")]}
+    happened = {"b": [Happening(2.0, "γ₀ 1 → 0.3", "change", ("b",), "B")]}
     draw(runs, happened=happened)
     draw(runs, layout="run", happened=happened)
-    assert [[mark.text for mark in chart["marks"]] for chart in drawn] == [["Paused"], [], ["Paused"]]
+    overlay, multiples = drawn
+    assert [overlay["multiples"], multiples["multiples"]] == [False, True]
+    for chart in drawn:
+        (mark,) = chart["marks"]
+        (owner,) = mark.owners
+        assert owner in {line.owner or line.run for line in chart["series"]}
+        assert mark.text == "γ₀ 1 → 0.3"
 
 
 def test_titles_say_what_differs() -> None:

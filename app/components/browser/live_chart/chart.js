@@ -1,16 +1,21 @@
 // One chart: everything a reader has chosen (zoom, hidden entries) lives in it and outlasts data.
 
-import { saveImage } from "../dom.js";
+import { saveFile, saveImage } from "../dom.js";
 import { imageOf } from "./canvas.js";
 import { buildFrame, showWords } from "./frame.js";
+import { leastHeight } from "./grid.js";
 import { commandOf } from "./keys.js";
 import { legendOf } from "./legend.js";
-import { extent, latest, unpack } from "./lines.js";
-import { optionsOf } from "./options.js";
-import { colorOf, readTheme } from "./theme.js";
+import { extent, latest, spanBetween, unpack } from "./lines.js";
+import { Panels } from "./panels.js";
+import { svgOf } from "./svg.js";
+import { readTheme } from "./theme.js";
 import { showTip } from "./tip.js";
+import { sentenceOf } from "./words.js";
 
 const living = new Set(); // the charts on the page
+const HEAD_AND_LEGEND = 58; // CSS pixels around the plots
+const PROJECTED = 1.6; // times as large are words in full screen
 
 export class LiveChart {
   setStateValue; // Streamlit's, given with every message
@@ -19,9 +24,14 @@ export class LiveChart {
   constructor(root) {
     this.root = root;
     this.hidden = { term: new Set(), run: new Set() };
-    this.faint = new Map(); // series index -> paths of a dashed line as they are without dashes
     this.zoom = null; // [low, high] along x while zoomed
-    this.nodes = buildFrame(root, { reset: () => this.setZoom(null), save: () => this.exportImage() });
+    this.nodes = buildFrame(root, {
+      reset: () => this.setZoom(null),
+      fill: () => this.fillScreen(),
+      png: () => this.exportImage(),
+      svg: () => this.exportDrawing(),
+    });
+    this.root.addEventListener("fullscreenchange", () => this.onScreen());
     this.nodes.plot.addEventListener("keydown", (event) => this.onKey(event));
     this.nodes.plot.addEventListener("pointerdown", () => this.holdWhileDragging());
     this.observer = new ResizeObserver(() => this.resize());
@@ -50,9 +60,7 @@ export class LiveChart {
     const isNew = !this.config;
     this.config = unpack(message);
     if (isNew) this.joinZoom();
-    const { height } = this.config;
-    this.root.style.height = typeof height === "number" ? `${height}px` : height;
-    this.root.style.setProperty("--text", this.config.text);
+    this.size();
     this.theme = readTheme(this.root, this.nodes.note);
     this.isDrawn = this.config.series.some((line) => line.y.some((y) => y !== null));
     showWords(this.nodes, this.config, this.isDrawn);
@@ -68,60 +76,62 @@ export class LiveChart {
     this.root.dataset.tickMs = (performance.now() - started).toFixed(2);
   }
 
+  // The height that was asked for, or more where small charts need it; in full screen words are larger.
+  size() {
+    const { height, panels, text, series } = this.config;
+    const isFull = this.root.matches(":fullscreen");
+    const least = leastHeight(panels.length, this.root.clientWidth, text);
+    const asked = typeof height === "number" ? `${height}px` : height;
+    this.root.style.height = isFull ? "" : least ? `max(${asked}, ${least + HEAD_AND_LEGEND * text}px)` : asked;
+    if (isFull) this.config.text = text * PROJECTED;
+    this.root.style.setProperty("--text", this.config.text);
+    const counts = ["term", "owner"].map((field) => new Set(series.map((line) => line[field])).size);
+    this.root.style.setProperty("--rows", 1 + Math.min(...counts)); // of the table at the cursor
+  }
+
   // Everything but the data: as long as it stays, they are fed to the plot there is.
   look() {
-    const { series, logY, yRange, xLabel, yLabel, sync, legend, text } = this.config;
+    const { series, logY, yRange, xLabel, yLabel, sync, legend, text, panels } = this.config;
     const lines = series.map(({ x: _x, y: _y, ...line }) => line);
-    return JSON.stringify([lines, logY, yRange, xLabel, yLabel, sync, legend, text, this.theme]);
+    return JSON.stringify([lines, logY, yRange, xLabel, yLabel, sync, legend, text, panels, this.theme]);
   }
 
   isShown = (line) => !this.hidden.term.has(line.term) && !this.hidden.run.has(line.run);
 
   showLegend() {
     const { series, legend } = this.config;
-    const changed = () =>
-      this.uplot?.batch(() => {
-        this.config.series.forEach((line, i) => this.uplot.setSeries(i + 1, { show: this.isShown(line) }));
-      });
+    const changed = () => {
+      this.panels?.show(this.isShown);
+      this.panels?.scale(this.extent()); // small charts share their y axis
+    };
     this.nodes.legend.replaceChildren(...legendOf(this.config, this.theme, this.hidden, changed));
     this.nodes.legend.hidden = !legend || !series.length;
   }
 
-  // Each line keeps its own x; uPlot wants one, where `undefined` marks a place that a line passes over.
-  joined() {
-    const { series } = this.config;
-    return uPlot.join(series.map((line) => [line.x, line.y]), series.map(() => [0, 2]));
-  }
+  extent = () => extent(this.panels.reach, this.config.marks, this.zoom, this.config.xFrom);
 
-  extent = (data) => extent(data[0], this.config.marks, this.zoom);
+  // Of all lines that are shown, lowest and highest of what x shows.
+  spanOf = ({ min, max }) => spanBetween(this.config.series.filter(this.isShown), min ?? -Infinity, max ?? Infinity);
 
   feed() {
-    if (!this.uplot || !this.isDrawn) {
+    if (!this.panels || !this.isDrawn) {
       this.rebuild();
       return;
     }
-    const data = this.joined();
-    this.uplot.batch((plot) => {
-      plot.setData(data, false);
-      plot.setScale("x", this.extent(data));
-    });
+    this.panels.feed();
+    this.panels.scale(this.extent());
   }
 
   rebuild() {
-    this.uplot?.destroy();
-    this.uplot = null;
-    this.faint.clear();
-    this.nodes.tip.hidden = true;
-    const { width, height } = this.nodes.plot.getBoundingClientRect();
-    if (!this.isDrawn || width < 60 || height < 60) return;
-    const data = this.joined();
-    this.uplot = new uPlot(optionsOf(this, width, height), data, (plot, start) => {
-      this.nodes.plot.append(plot.root);
-      start();
-    });
-    this.uplot.batch((plot) => plot.setScale("x", this.extent(data)));
-    // After uPlot's own listener, which keeps the click that ends a drag to itself.
-    this.uplot.over.addEventListener("click", ({ offsetX }) => this.pick(this.uplot.posToVal(offsetX, "x")));
+    this.panels?.destroy();
+    this.panels = null;
+    this.hideTip();
+    this.nodes.plot.replaceChildren();
+    const area = this.nodes.plot.getBoundingClientRect();
+    if (!this.isDrawn || area.width < 60 || area.height < 60) return;
+    this.drawnArea = `${area.width} ${area.height}`;
+    this.panels = new Panels(this, this.nodes.plot, area);
+    this.panels.scale(this.extent());
   }
 
   pick(x) {
@@ -131,8 +141,24 @@ export class LiveChart {
   resize() {
     const { width, height } = this.nodes.plot.getBoundingClientRect();
     if (!this.config || width < 60 || height < 60) return;
-    if (!this.uplot) this.rebuild();
-    else if (width !== this.uplot.width || height !== this.uplot.height) this.uplot.setSize({ width, height });
+    if (!this.panels || this.drawnArea !== `${width} ${height}`) this.rebuild();
+  }
+
+  // The whole screen for this chart alone, as for a projector; Escape leads back.
+  fillScreen() {
+    if (this.root.matches(":fullscreen")) document.exitFullscreen();
+    else this.root.requestFullscreen();
+  }
+
+  onScreen() {
+    const isFull = this.root.matches(":fullscreen");
+    this.nodes.showFull(isFull);
+    this.config.text = isFull ? this.config.text : this.config.text / PROJECTED;
+    this.size();
+    this.drawnLook = this.look();
+    this.showLegend();
+    this.rebuild();
+    if (isFull) this.nodes.plot.focus();
   }
 
   onSelect(plot) {
@@ -151,7 +177,7 @@ export class LiveChart {
 
   applyZoom(range) {
     this.zoom = range;
-    this.uplot?.batch((plot) => plot.setScale("x", this.extent(plot.data)));
+    this.panels?.scale(this.extent());
     this.publish();
     this.setStateValue("zoom", range);
   }
@@ -172,21 +198,27 @@ export class LiveChart {
 
   // What tests, and other scripts, may read of a chart.
   publish() {
-    const { series, key } = this.config;
+    const { series, key, panels } = this.config;
     this.nodes.resetButton.hidden = !this.zoom;
     Object.assign(this.root.dataset, {
       key,
       points: series.reduce((sum, line) => sum + line.x.length, 0),
       series: series.length,
+      panels: JSON.stringify(panels),
       zoomed: String(Boolean(this.zoom)),
       last: JSON.stringify(latest(series)),
-      marks: JSON.stringify(this.config.marks),
+      marks: JSON.stringify(this.config.marks.map((mark) => [mark[0], sentenceOf(mark), ...mark.slice(2)])),
     });
   }
 
   onKey(event) {
-    const plot = this.uplot;
-    if (!plot) return;
+    if (event.key === "Escape" && this.root.matches(":fullscreen")) {
+      document.exitFullscreen();
+      event.stopPropagation();
+      return;
+    }
+    if (!this.panels) return;
+    const plot = this.panels.first;
     const { min, max } = plot.scales.x;
     const xs = plot.data[0];
     const command = commandOf(event.key, {
@@ -208,20 +240,33 @@ export class LiveChart {
     event.stopPropagation(); // what the keys do elsewhere on the page
   }
 
+  // The chart under the pointer, if that is another one.
+  get leader() {
+    return [...living].find((each) => each !== this && each.root.matches(":hover")) ?? null;
+  }
+
   showTip(plot) {
-    showTip(this.nodes.tip, this.nodes.plot, plot, this.config, this.theme, this.isShown);
+    if (this.panels) showTip(this, plot);
+  }
+
+  hideTip() {
+    if (this.nodes.tip.matches(":popover-open")) this.nodes.tip.hidePopover();
   }
 
   exportImage() {
-    if (!this.uplot) return;
+    if (!this.panels) return;
     const { title, series, key } = this.config;
-    const shown = series.filter(this.isShown);
-    saveImage(imageOf(this.uplot, title, shown, this.theme, (line) => colorOf(line, this.theme)), key);
+    saveImage(imageOf(this, title, series.filter(this.isShown)), key);
+  }
+
+  exportDrawing() {
+    if (this.panels) saveFile(new Blob([svgOf(this)], { type: "image/svg+xml" }), `${this.config.key}.svg`);
   }
 
   destroy() {
     living.delete(this);
     this.observer.disconnect();
-    this.uplot?.destroy();
+    this.hideTip();
+    this.panels?.destroy();
   }
 }

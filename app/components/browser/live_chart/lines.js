@@ -59,10 +59,31 @@ export function latest(series) {
 }
 
 // What of x is shown. A mark of the latest step lies one step after the last point: it must be seen as well.
-export function extent(xs, marks, zoom) {
+// `reach`: first and last x of the data. `start`: where x begins at the latest, as epochs do at 0; null where the data say.
+export function extent(reach, marks, zoom, start = null) {
   if (zoom) return { min: zoom[0], max: zoom[1] };
-  const [low, high] = [xs[0], Math.max(xs[xs.length - 1], ...marks.map((mark) => mark[0]))];
-  return low < high ? { min: low, max: high } : { min: low - 1, max: low + 1 };
+  const [first, last] = reach;
+  const low = start === null ? first : Math.min(first, start);
+  const high = Math.max(last, ...marks.map((mark) => mark[0]));
+  if (low < high) return { min: low, max: high };
+  return { min: start === null ? low - 1 : low, max: low + 1 };
+}
+
+// Lowest and highest of the lines' values between two x, with the neighbours outside that are drawn towards; nulls where
+// there are none.
+export function spanBetween(lines, from, to) {
+  let [low, high] = [null, null];
+  for (const { x, y } of lines) {
+    if (!x.length) continue;
+    const first = Math.max(0, nearest(x, from) - 1);
+    const last = Math.min(x.length - 1, nearest(x, to) + 1);
+    for (let i = first; i <= last; i += 1) {
+      if (y[i] === null) continue;
+      if (low === null || y[i] < low) low = y[i];
+      if (high === null || y[i] > high) high = y[i];
+    }
+  }
+  return [low, high];
 }
 
 // Lines that stand for the entries of a legend, one for each `field`: the first of the widest, since pale ones beside them

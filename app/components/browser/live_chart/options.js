@@ -2,32 +2,37 @@
 
 import { axisWidth, dashedPaths, drawFaint, drawMarks } from "./canvas.js";
 import { lonely, placeAt } from "./lines.js";
+import { AXIS, MARGIN, TICKS } from "./grid.js";
 import { increments, powersOfTen, tick } from "./numbers.js";
 import { colorOf } from "./theme.js";
 
-// `chart`: a LiveChart, whose data are asked for as they are when uPlot asks; everything else is as it is now.
-export function optionsOf(chart, width, height) {
-  const { series, logY, yRange } = chart.config;
+// `chart`: a LiveChart, whose data are asked for as they are when uPlot asks; everything else is as it is now. `panel`: the
+// one of its plots that is meant, with its `lines` and its size.
+export function optionsOf(chart, panel) {
+  const { logY, yRange } = chart.config;
+  // Small plots have one y axis: it reaches as far as the lines of all of them.
+  const span = (plot, low, high) => (panel.isAlone ? [low, high] : chart.spanOf(plot.scales.x));
   return {
-    width,
-    height,
+    width: panel.cell.width,
+    height: panel.cell.height,
     legend: { show: false },
-    padding: [8, 10, 0, 0],
+    padding: [MARK_ROOM * chart.config.text, 10, 0, panel.cell.isFirst ? 0 : MARGIN],
     scales: {
       x: { time: false },
-      y: { distr: logY ? 3 : 1, range: (_, low, high) => limits(low, high, logY, yRange) },
+      y: { distr: logY ? 3 : 1, range: (plot, ...own) => limits(...span(plot, ...own), logY, yRange) },
     },
-    axes: axesOf(chart.config, chart.theme, height),
-    series: [{}, ...series.map((line, position) => lineOf(chart, line, position))],
-    bands: series.flatMap((line, i) =>
-      line.bandTo === null ? [] : [{ series: [i + 1, line.bandTo + 1], fill: colorOf(line, chart.theme) + "26" }]
-    ),
-    cursor: cursorOf(chart),
+    axes: axesOf(chart.config, chart.theme, panel),
+    series: [{}, ...panel.lines.map((line, place) => lineOf(chart, panel, line, place))],
+    bands: panel.lines.flatMap((line, i) => {
+      const low = panel.places.indexOf(line.bandTo);
+      return low < 0 ? [] : [{ series: [i + 1, low + 1], fill: colorOf(line, chart.theme) + "26" }];
+    }),
+    cursor: cursorOf(chart, panel),
     hooks: {
       setSelect: [(plot) => chart.onSelect(plot)],
       setCursor: [(plot) => chart.showTip(plot)],
-      drawSeries: [(plot, index) => drawBetweenDashes(chart, plot, index)],
-      draw: [(plot) => drawMarks(plot, chart.config.marks, chart.theme)],
+      drawSeries: [(plot, index) => drawBetweenDashes(panel, plot, index)],
+      draw: [(plot) => drawMarks(plot, panel, chart)],
     },
   };
 }
@@ -40,9 +45,12 @@ function limits(low, high, logY, fixed) {
   return [logY && fixed0 <= 0 ? auto0 : fixed0 ?? auto0, fixed1 ?? auto1];
 }
 
+const MARK_ROOM = 15; // CSS pixels above the plot, for the words of marks
 const WORD = 6.6; // of a letter of a label, on average, in pixels
 
-function axesOf({ xLabel, yLabel, logY, text }, theme, height) {
+const none = (_, splits) => splits.map(() => null);
+
+function axesOf({ xLabel, yLabel, logY, text }, theme, { isAlone, cell: { height, isFirst, isLast } }) {
   const font = `${11 * text}px ${theme.font}`;
   const axis = {
     stroke: theme.muted,
@@ -59,8 +67,9 @@ function axesOf({ xLabel, yLabel, logY, text }, theme, height) {
   return [
     {
       ...axis,
-      label: xLabel,
-      size: 26 * text,
+      ...(isLast ? {} : { values: none, ticks: { show: false } }),
+      label: isAlone ? xLabel : undefined,
+      size: isLast ? TICKS * text : 0,
       space: 64 * text,
       incrs: (_plot, _axis, low, high) => increments(low, high),
     },
@@ -68,41 +77,47 @@ function axesOf({ xLabel, yLabel, logY, text }, theme, height) {
       ...axis,
       grid: decades(axis.grid),
       ticks: decades(axis.ticks),
-      label: yLabel.length * WORD * text < height - 40 * text ? yLabel : "", // cut off, it says less than the title
-      size: (plot, values) => axisWidth(plot, values, font),
-      space: 32 * text,
+      ...(isFirst ? {} : { values: none }),
+      // Cut off, it says less than the title.
+      label: isAlone && yLabel.length * WORD * text < height - 40 * text ? yLabel : undefined,
+      size: isAlone ? (plot, values) => axisWidth(plot, values, font) : isFirst ? AXIS * text : 0,
+      space: (isAlone ? 32 : 24) * text,
     },
   ];
 }
 
-function lineOf(chart, line, position) {
+function lineOf(chart, panel, line, place) {
   const color = colorOf(line, chart.theme);
-  const isStriped = line.dash.length > 0 && !line.fill;
+  const dash = dashOf(panel, line);
+  const isStriped = dash.length > 0 && !line.fill;
   return {
     label: line.name,
     show: chart.isShown(line),
     stroke: color,
     width: line.width,
-    dash: line.fill ? line.dash.map((length) => length * uPlot.pxRatio) : undefined,
-    paths: isStriped ? (...place) => stripes(chart, line.dash, ...place) : undefined,
+    dash: line.fill ? dash.map((length) => length * uPlot.pxRatio) : undefined,
+    paths: isStriped ? (...where) => stripes(panel, dash, ...where) : undefined,
     fill: line.fill ? color + "22" : undefined,
     spanGaps: false,
     // Asked again whenever data arrive: a dot where a value has no neighbour to draw a line to.
-    points: { show: false, filter: (plot) => dots(plot, chart.config.series[position]), size: 6, fill: color },
+    points: { show: false, filter: (plot) => dots(plot, panel.lines[place]), size: 6, fill: color },
   };
 }
 
-function stripes(chart, dash, plot, index, from, to) {
+// A plot of one run needs no dash to tell it from others.
+export const dashOf = ({ isAlone }, line) => (isAlone ? line.dash : []);
+
+function stripes(panel, dash, plot, index, from, to) {
   const paths = uPlot.paths.linear()(plot, index, from, to);
-  chart.faint.set(index, paths);
+  panel.faint.set(index, paths);
   return dashedPaths(plot, paths, dash);
 }
 
-function drawBetweenDashes(chart, plot, index) {
-  const paths = chart.faint.get(index);
+function drawBetweenDashes(panel, plot, index) {
+  const paths = panel.faint.get(index);
   if (!paths || !plot.series[index].show) return;
-  const line = chart.config.series[index - 1];
-  drawFaint(plot, paths, colorOf(line, chart.theme), line.width);
+  const line = panel.lines[index - 1];
+  drawFaint(plot, paths, colorOf(line, panel.chart.theme), line.width);
 }
 
 // Places in the joined data of values between gaps; null without any.
@@ -111,8 +126,8 @@ function dots(plot, { x, y }) {
   return places.length ? places : null;
 }
 
-function cursorOf(chart) {
-  const { sync } = chart.config;
+function cursorOf(chart, panel) {
+  const sync = chart.config.sync || (panel.isAlone ? "" : chart.config.key);
   return {
     y: false,
     drag: { x: true, y: false, setScale: false, dist: 4 },
@@ -122,7 +137,7 @@ function cursorOf(chart) {
       index,
       _,
       x,
-    ) => (index === 0 ? plot.valToIdx(x) : joinedIndex(plot, chart.config.series[index - 1], x)),
+    ) => (index === 0 ? plot.valToIdx(x) : joinedIndex(plot, panel.lines[index - 1], x)),
     sync: sync
       ? {
         key: sync,
