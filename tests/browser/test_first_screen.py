@@ -107,7 +107,7 @@ def test_a_layout_is_remembered_by_the_browser_that_chose_it(app_server, dashboa
         return json.loads(seen.told("weights-step", "panels") or "null")
 
     seen.until(lambda: len(panels(seen) or ()) == 3, "small multiples")
-    seen.page.get_by_text("Overlay", exact=True).click()
+    seen.page.locator(".st-key-apart").get_by_text("Overlay", exact=True).click()
     seen.until(lambda: panels(seen) == [], "one chart")
     seen.page.goto(url)
     seen.until(lambda: seen.points("weights-step") and panels(seen) == [], "the same layout")
