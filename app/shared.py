@@ -14,6 +14,8 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.broadcast import Broadcast, Line
+from app.pictures import FOLDER, kept_picture
 from app.visitors import REFUSED, Sharing, sharing
 
 OWNER = "/owner"
@@ -30,6 +32,7 @@ class Gate:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._sockets = 0
+        self._broadcast = Broadcast()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or a socket for as long as it is open."""
@@ -45,9 +48,11 @@ class Gate:
             await send({"type": "websocket.close", "code": FULL, "reason": "Too many pages are open."})
             return
         self._sockets += 1
+        line = Line(self._broadcast, receive, send)
         try:
-            await self._app(scope, receive, send)
+            await self._app(scope, line.receive, line.send)
         finally:
+            line.close()
             self._sockets -= 1
 
 
@@ -71,6 +76,14 @@ async def enter(request: Request) -> Response:
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["Referrer-Policy"] = "no-referrer"
     return answer
+
+
+async def picture(request: Request) -> Response:
+    """A picture of a page, which never changes."""
+    png = kept_picture(str(request.path_params["name"]))
+    if png is None:
+        return PlainTextResponse("This picture is not shown any more.", status_code=404)
+    return Response(png, media_type="image/png", headers={"Cache-Control": "public, max-age=86400, immutable"})
 
 
 def announce(here: Sharing, own: str) -> None:
@@ -103,6 +116,6 @@ async def announced(_: st.App) -> AsyncGenerator[dict[str, object], None]:
 dashboard = st.App(
     "main.py",
     lifespan=announced,
-    routes=[Route(f"{OWNER}/{{token}}", enter)],
+    routes=[Route(f"{OWNER}/{{token}}", enter), Route(f"{FOLDER}/{{name}}.png", picture)],
     middleware=[Middleware(Gate)],
 )

@@ -1,6 +1,7 @@
 """A real Chromium and a real server, for what only a browser can tell."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -25,14 +26,31 @@ ARGUMENTS = [
     "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup",  # pages that each window loads for its address bar
 ]
 PATIENCE = 240.0  # s
+SHARED = ROOT / "app" / "shared.py"
+"""Entry of a dashboard that others look at."""
 
 
 @dataclass(frozen=True)
 class Served:
-    """A server, and the store it reads."""
+    """A server, and the store it reads.
+
+    Attributes:
+        url: Where it answers.
+        store: What it shows.
+        process: Its process id.
+        log: What it prints.
+    """
 
     url: str
     store: RunStore
+    process: int
+    log: Path
+
+    def cookie(self) -> str:
+        """What makes a browser the owner's, of a server that is shared."""
+        link = re.search(r"http://\S+/owner/(\S+)", self.log.read_text("utf-8"))
+        assert link is not None
+        return f"dmf-owner-{self.url.rpartition(':')[2]}={link[1]}"
 
 
 @contextmanager
@@ -88,7 +106,11 @@ def served(script: Path = ROOT / "app" / "main.py") -> Iterator[Served]:
             server = subprocess.Popen(
                 [*command, "--server.headless", "true", "--server.fileWatcherType", "none"],
                 cwd=ROOT,
-                env={**os.environ, "DMF_EXAMPLES": "no", "DMF_STORE": f"sqlite:///{file}"},
+                env={
+                    **os.environ,
+                    **{"DMF_EXAMPLES": "no", "DMF_STORE": f"sqlite:///{file}", "PYTHONUNBUFFERED": "1"},
+                    **({"DMF_SHARE": f"http://127.0.0.1:{port}"} if script == SHARED else {}),
+                },
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
@@ -97,7 +119,7 @@ def served(script: Path = ROOT / "app" / "main.py") -> Iterator[Served]:
             until(lambda: _answers(url) or server.poll() is not None, "the server")
             if server.poll() is not None:
                 raise RuntimeError(f"The server did not come up:\n{log.read_text()}")
-            yield Served(url, store)
+            yield Served(url, store, server.pid, log)
         finally:
             server.terminate()
             try:

@@ -125,7 +125,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.charts": set(),
     # Plain data to be shown: pages and components name them, access makes them.
     "app.views": {"dmf.runs", "dmf.analysis", "dmf.replay", "dmf.data", "dmf.studies"},
-    "app.components": {"app.views", "app.charts", "app.state", "app.theme"},
+    "app.components": {"app.views", "app.charts", "app.pictures", "app.state", "app.theme"},
     "app.state": {"app.charts", "app.components", "app.theme"},
     "app.theme": {"app.charts", "app.components", "app.state"},
     "app.access": {
@@ -163,11 +163,17 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("dmf.runs", "dmf.analysis", "dmf.build", "dmf.data"),
     },
     "app.tasks": {"app.tasks.base", "app.tasks.segmentation", "app.tasks.synthesis", "dmf.tasks"},
-    "app.pages": {"app.access", "app.tasks", "app.views", "app.components", "app.charts", "app.state"},
+    "app.pages": {
+        *("app.access", "app.tasks", "app.views", "app.components", "app.charts", "app.state"),
+        "app.broadcast",  # to say which parts are the same for all visitors
+    },
     "app.__main__": set(),
     # Who may change something, and the gate before all pages.
     "app.visitors": set(),
-    "app.shared": {"app.visitors"},
+    "app.shared": {"app.broadcast", "app.pictures", "app.visitors"},
+    # What visitors see is worked out once and sent to all.
+    "app.broadcast": {"app.visitors"},
+    "app.pictures": {"app.visitors"},
     "app.main": {"app.access", "app.components", "app.charts", "app.state", "app.theme", "app.pages"},
 }
 NOT_EVEN_THE_FLOOR = {"app.charts"}

@@ -1,6 +1,5 @@
 """Sample predictions against the truth: the same images for every run, at any epoch that was kept."""
 
-import base64
 import html
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +10,7 @@ import streamlit as st
 from app.components.page_style import dash_sample, number
 from app.components.race import titles_of
 from app.components.sample_view import SampleView
+from app.pictures import source_of
 from app.theme import Dash
 from app.views import Snapshot
 
@@ -194,9 +194,5 @@ def gallery(
 
 def figure(png: bytes, alt: str, caption: str, *, of: str = "") -> str:
     """A picture with words below; ``of`` is whose prediction it is, for where the columns have no heads."""
-    source = base64.b64encode(png).decode()
     data = f' data-of="{html.escape(of)}"' if of else ""
-    return (
-        f'<figure><img src="data:image/png;base64,{source}" alt="{alt}">'
-        f"<figcaption{data}>{caption}</figcaption></figure>"
-    )
+    return f'<figure><img src="{source_of(png)}" alt="{alt}"><figcaption{data}>{caption}</figcaption></figure>'

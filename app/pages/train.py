@@ -6,6 +6,7 @@ from functools import partial
 import streamlit as st
 
 from app import access, state
+from app.broadcast import shares_ticks
 from app.components import events, gradients, live_settings, play, queue, race, recent, samples, scores, status
 from app.components.copying import copying
 from app.components.form import form
@@ -115,6 +116,7 @@ def show_experiment(id: str | None) -> None:
 
         @st.fragment(run_every=IDLE_TICK)
         def idle() -> None:
+            shares_ticks(drawn)
             with suppress(DMFError):
                 if _condition(access.follow(id)) != drawn:
                     st.rerun()
@@ -129,6 +131,7 @@ def show_recent() -> None:
     @st.fragment(run_every=IDLE_TICK)
     def ticking() -> None:
         nonlocal latest
+        shares_ticks()
         with suppress(DMFError):  # what was read before stays on the page
             latest = access.overview()
         recent.recent(latest)
@@ -143,6 +146,7 @@ def show_live(snapshot: Snapshot) -> None:
     @st.fragment(run_every=TICK if snapshot.is_active else None)
     def live() -> None:
         nonlocal latest
+        shares_ticks(drawn)
         problem = None
         try:
             latest = access.follow(id)
@@ -175,6 +179,7 @@ def show_queue(id: str) -> None:
 
     @st.fragment(run_every=QUEUE_TICK if _queue() else None)
     def ticking() -> None:
+        shares_ticks(id)
         queue.queue(_queue(), id, access)
 
     ticking()
