@@ -17,16 +17,15 @@ def invitation(address: str, steps: int | None) -> None:
     may = "Watch every race as it trains, inspect predictions, replay other methods, have weights explained."
     train = "" if steps is None else f" Train a race of your own, of up to {steps:,} steps."
     st.html(
-        f'<div class="join"><div class="code" role="img" aria-label="QR code of {html.escape(address)}">'
-        f'{_code(address)}</div><div class="words"><h1>Watch along</h1>'
-        "<p>Join the network of this room, then scan or open</p>"
+        f'<div class="join"><img class="code" src="{_code(address)}" alt="QR code of {html.escape(address)}">'
+        '<div class="words"><h1>Watch along</h1><p>Join the network of this room, then scan or open</p>'
         f'<p class="address">{_in_parts(address)}</p><p class="may">{may}{train}</p></div></div>'
     )
 
 
 def _code(address: str) -> str:
-    """As SVG that fills its place, dark on light in either mode, with the quiet zone that cameras need."""
-    return str(segno.make_qr(address, error="m").svg_inline(omitsize=True, border=4, dark="#000", light="#fff"))
+    """A picture's source: dark on light in either mode, with the quiet zone that cameras need."""
+    return str(segno.make_qr(address, error="m").svg_data_uri(scale=12, border=4, dark="#000", light="#fff"))
 
 
 def _in_parts(address: str) -> str:
