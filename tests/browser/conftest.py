@@ -130,7 +130,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     return report
 
 
-MAIN = ROOT / "app" / "main.py"
+ENTRY = Path("app", "main.py")
+MAIN = ROOT / ENTRY
 Server = subprocess.Popen[bytes]
 
 
@@ -239,15 +240,15 @@ def store(dashboard: Dashboard) -> RunStore:
 def serve(tmp_path: Path, servers: list[Server], dashboard: Dashboard) -> Callable[..., str]:
     """Starts another server; returns its URL.
 
-    ``project`` is where the packages lie that it runs. Without a ``home``, its store is under ``tmp_path``.
+    ``project`` is where the packages lie that it runs, ``entry`` the script in there that it begins with. Without a
+    ``home``, its store is under ``tmp_path``.
     """
 
-    def start(*options: str, project: Path = ROOT, home: Path = tmp_path / "home") -> str:
+    def start(*options: str, project: Path = ROOT, home: Path = tmp_path / "home", entry: Path = ENTRY) -> str:
         if not home.exists():
             home.mkdir()
             (home / "cache").symlink_to(dashboard.home / "cache", target_is_directory=True)
-        script = project / MAIN.relative_to(ROOT)
-        server, url = _start(script, home, tmp_path / "server.log", *options, project=project)
+        server, url = _start(project / entry, home, tmp_path / "server.log", *options, project=project)
         servers.append(server)
         return url
 
