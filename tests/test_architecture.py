@@ -25,6 +25,7 @@ FLOOR = {
     "dmf.fingerprint",
     "dmf.form_text",
     "dmf.former",
+    "dmf.image_sets",
     "dmf.live_settings",
     "dmf.lr_schedules",
     "dmf.metric_info",

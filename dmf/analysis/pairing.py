@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from dmf.analysis.differences import FlatConfig, flat_config, in_order
 from dmf.config import DataConfig
 from dmf.config_text import to_text
+from dmf.image_sets import DRAWN
 
 Floats = NDArray[np.float64]
 
@@ -17,7 +18,6 @@ Shared: TypeAlias = Literal["all", "some", "none"]
 
 SEED = "training.seed"
 SPLIT_SEED = "data.split_seed"
-DRAWN = ("phantom", "phantom-4")  # simulated anew for each seed of the data: images of one name are others
 
 # What must be the same, and what is said where it is not. {} is replaced by both values. So must all other settings of
 # the data be but those of the filter, which changes what a network sees and not what it is judged by.

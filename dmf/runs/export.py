@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from dmf.errors import ConfigError, RunNotFoundError, StoreError
+from dmf.image_sets import image_set
 from dmf.live_settings import changes_of, write_events
 from dmf.records import SettingChange
 from dmf.registry import unknown
@@ -30,8 +31,8 @@ def export_run(store: RunStore, run_id: str, format: ExportFormat, path: str | P
     ``csv`` and ``parquet``: one row per step with the columns step, loss_<term>, weight_<term>, auxiliary, gamma,
     total, lr, finite, and where gradients were measured grad_norm_<loss>, grad_cos_<loss>_<loss>, grad_step_<loss> and
     grad_share_<loss>, nan at all other steps; every float32 as the shortest text that reads back the same. ``json``:
-    one document with experiment, run, environment, telemetry (column -> values), epoch metrics and events; a number
-    that is not finite is null. ``tensorboard``: ``path`` is a folder for any number of runs, each in a folder of its
+    one document with experiment, run, environment, telemetry (column -> values), epoch metrics, events and the tags of
+    its images; a number that is not finite is null. ``tensorboard``: ``path`` is a folder for any number of runs, each in a folder of its
     own, which ``tensorboard --logdir`` opens: per step loss/<term>, weight/<term>, auxiliary, gamma, total, lr and
     finite, per measurement grad_norm/<loss> and so on, per epoch <split>/<metric>. ``events``: the changes of settings
     made while it trained, as ``dmf.live_settings.read_events`` reads them; ``run_id`` may then name an experiment, for
@@ -67,6 +68,7 @@ def export_run(store: RunStore, run_id: str, format: ExportFormat, path: str | P
                 "telemetry": _frame(telemetry).assign(time=telemetry.times).to_dict("list"),
                 "epoch_metrics": store.epoch_metrics([run_id]).drop(columns="run").to_dict("records"),
                 "events": [asdict(event) for event in store.events([run_id])],
+                "case_tags": store.case_tags(image_set(experiment.config, experiment.id)),
             }
             Path(path).write_text(json.dumps(_finite(document), allow_nan=False), encoding="utf-8")
     except OSError as error:

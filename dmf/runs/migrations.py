@@ -119,6 +119,17 @@ def _pictures_have_parts(connection: Connection) -> None:
     connection.execute(text(f"ALTER TABLE samples ADD COLUMN {part.compile(dialect=connection.dialect)}"))
 
 
+def _images_have_tags(connection: Connection) -> None:
+    """People say something of single images, whatever runs look at them."""
+    columns = (
+        Column("images", String, primary_key=True),
+        Column("case", String, primary_key=True),
+        Column("tags", Text, nullable=False),
+        Column("changed", Float(53), nullable=False),
+    )
+    connection.execute(CreateTable(Table("case_tags", MetaData(), *columns)))
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     _queue_in_the_store,
     _runs_are_managed,
@@ -126,6 +137,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _scores_have_names,
     _studies_are_planned,
     _pictures_have_parts,
+    _images_have_tags,
 )
 
 

@@ -206,3 +206,12 @@ study_cells = Table(
     Column("experiment", String, ForeignKey("experiments.id")),  # null: not begun
     Index("study_cells_by_experiment", "experiment", unique=True),
 )
+
+case_tags = Table(
+    "case_tags",
+    metadata,
+    Column("images", String, primary_key=True),  # which images, see dmf.image_sets
+    Column("case", String, primary_key=True),
+    Column("tags", Json, nullable=False),
+    Column("changed", Float(53), nullable=False),
+)

@@ -16,6 +16,7 @@ from dmf.errors import NotOwnerError, StoreError
 from dmf.records import Artifact, Record, RunState
 from dmf.runs import import_store, lookup, managing, ownership, queueing, schema
 from dmf.runs.rows import ExperimentRow, RunRow
+from dmf.runs.store_case_tags import CaseTags
 from dmf.runs.store_records import RecordsPart
 from dmf.runs.store_studies import Studies
 from dmf.runs.writing import owned_runs, trim_run, write_artifact
@@ -23,7 +24,7 @@ from dmf.runs.writing import owned_runs, trim_run, write_artifact
 LOOK_SECONDS = 0.25  # how often a heartbeat is looked at while waiting for it to change
 
 
-class RunStore(RecordsPart, Studies):
+class RunStore(RecordsPart, Studies, CaseTags):
     """Opens a store, creating it where there is none, and brings an older one up to date.
 
     Args:

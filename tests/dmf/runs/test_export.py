@@ -6,6 +6,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import SCALARS, EventAccumulator
 
 from dmf.errors import ConfigError, RunNotFoundError, StoreError
+from dmf.image_sets import image_set
 from dmf.live_settings import read_events
 from dmf.records import EpochMetrics, Event, RunState, SettingChange, StateChange, TelemetryBlock
 from dmf.runs import export_run
@@ -59,6 +60,7 @@ def test_parquet_holds_the_same_table(store, trained, values, tmp_path):
 
 def test_json_holds_everything_about_the_run(store, experiment, trained, values, tmp_path):
     path = tmp_path / "run.json"
+    store.tag_case(image_set(experiment.config, experiment.id), "img-3", ["motion", "unsure"])
     export_run(store, trained, "json", path)
 
     document = json.loads(path.read_text(), parse_constant=pytest.fail)
@@ -76,6 +78,7 @@ def test_json_holds_everything_about_the_run(store, experiment, trained, values,
         {"epoch": 1, "step": 50, "split": "validation", "images": 7, "metric": "iou", "value": None},
     ]
     assert [event["data"]["state"] for event in document["events"]] == ["running"]
+    assert document["case_tags"] == {"img-3": ["motion", "unsure"]}
 
 
 def test_events_hold_the_changes_of_settings_in_the_order_they_act(store, trained, tmp_path):

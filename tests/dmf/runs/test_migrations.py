@@ -146,7 +146,7 @@ def test_experiments_of_version_1_are_in_the_order_of_their_making_and_new_ones_
     store.close()
 
 
-@pytest.mark.parametrize("version", ["v1", "v2", "v3", "v4"])
+@pytest.mark.parametrize("version", ["v1", "v2", "v3", "v4", "v6"])
 def test_a_migrated_store_has_the_tables_of_a_new_one(version, tmp_path):
     def described(file):
         engine = create_engine(f"sqlite:///{file}")
@@ -252,6 +252,9 @@ def test_a_database_server_gets_the_same_migration_in_its_own_words():
         *("CREATE TABLE studies", "CREATE TABLE study_cells"),
         "CREATE UNIQUE INDEX study_cells_by_experiment ON study_cells",
     ]
+    said.clear()
+    migrations._images_have_tags(engine)
+    assert [statement.split(" (")[0].strip() for statement in said] == ["CREATE TABLE case_tags"]
 
 
 def test_an_old_store_that_cannot_be_written_says_so(version_1):
@@ -386,4 +389,5 @@ def test_pictures_of_a_store_of_version_6_have_no_parts_and_new_ones_may(tmp_pat
     kept = sorted(store.samples(made.id), key=lambda row: row.id)
     assert [(row.id, row.kind, row.score) for row in kept] == [tuple(row) for row in before]
     assert {row.part for row in kept} == {""}
+    assert store.tag_case("images", "case", ["motion"]) == ("motion",)  # of which no version before 8 knew
     store.close()
