@@ -3,6 +3,7 @@
 Torch is imported only inside functions: a page that only looks opens without it.
 """
 
+from app.access.case_tags import tagged_images, tags_of_case, with_tags
 from app.access.checking import check, choices, prepare_ahead
 from app.access.comparing import (
     absent_words_of,
@@ -211,6 +212,8 @@ __all__ = [
     "swept",
     "synthetic_config",
     "synthetic_history",
+    "tagged_images",
+    "tags_of_case",
     "take_scene",
     "task_title",
     "tasks_of",
@@ -223,4 +226,5 @@ __all__ = [
     "weights_csv",
     "what_differs",
     "with_options",
+    "with_tags",
 ]

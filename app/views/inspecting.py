@@ -1,5 +1,6 @@
 """What the page Inspect shows."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -41,3 +42,21 @@ class InspectedRun:
     def fit(self) -> Fit:
         """How images were made square."""
         return "pad" if self.setting("data", "fit") == "pad" else "stretch"
+
+
+@dataclass(frozen=True)
+class CaseTags:
+    """What was said of an image.
+
+    Attributes:
+        images: Which images it is one of, so that one of the same name elsewhere is another.
+        tags: Its tags.
+        in_use: All tags of these images.
+        keep: Takes all tags that it is to have; gives what is wrong with them, empty once they are kept.
+    """
+
+    case: str
+    images: str
+    tags: tuple[str, ...]
+    in_use: tuple[str, ...]
+    keep: Callable[[Sequence[str]], str]

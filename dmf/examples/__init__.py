@@ -14,7 +14,7 @@ __all__ = ["FILE", "MEMBER", "SCENES_FILE", "TAG", "TOUR_TAG", "add_examples", "
 TAG, TOUR_TAG = "example", "tour"
 """What the runs are tagged with: those of the first day, and those of the tour."""
 FILE, SCENES_FILE, MEMBER = "runs.zip", "scenes.zip", "runs.sqlite"
-"""The files in this package, and the store in each."""
+"""The files in this package, and the store in each; beside it lie the probabilities of the runs."""
 
 
 def add_examples(store: RunStore, *, if_new: bool = False) -> list[str]:
@@ -63,7 +63,7 @@ def open_scenes(folder: Path) -> RunStore:
 def _opened(file: str, folder: Path) -> RunStore:
     try:
         with resources.files(__package__).joinpath(file).open("rb") as packed, zipfile.ZipFile(packed) as archive:
-            archive.extract(MEMBER, folder)
+            archive.extractall(folder)
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise StoreError(
             f"The example runs, {file} of the package dmf.examples, cannot be read: {error}. Install dmf again."

@@ -99,16 +99,30 @@ def make(file: Path, examples: Sequence[Example]) -> None:
                 store.update_run(run.id, tags=example.tags, notes=NOTES, archived=example.is_archived)
             stems[experiment.id.removeprefix("e-")] = example.stem
         store.close()
-        _tidy(path, stems)
+        probabilities = _tidy(path, stems)
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
             archive.write(path, MEMBER)
+            for run, name in probabilities:
+                archive.write(path.parent / "artifacts" / run / name, f"artifacts/{_lasting(run, stems)}/{name}")
 
 
-def _tidy(path: Path, stems: Mapping[str, str]) -> None:
-    """Give the runs the ids that they always have, drop what belongs to this machine, and all unused room."""
+def _lasting(id: str, stems: Mapping[str, str]) -> str:
+    """The id that a run always has."""
+    for stem, lasting in stems.items():
+        id = id.replace(stem, lasting)
+    return id
+
+
+def _tidy(path: Path, stems: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Give the runs the ids that they always have, drop networks, and all unused room.
+
+    Returns:
+        Id that a run had before, and path of a file of probabilities in its folder.
+    """
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA journal_mode = DELETE")
-        database.execute("DELETE FROM artifacts")
+        database.execute("DELETE FROM artifacts WHERE kind NOT LIKE 'probabilities_%'")
+        files = list(database.execute("SELECT run, path FROM artifacts"))
         tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         for table in tables:
             columns = {row[1] for row in database.execute(f"PRAGMA table_info({table})")}
@@ -118,6 +132,7 @@ def _tidy(path: Path, stems: Mapping[str, str]) -> None:
                     database.execute(f'UPDATE {table} SET "{column}" = replace("{column}", ?, ?)', (stem, lasting))
         database.commit()
         database.execute("VACUUM")
+    return files
 
 
 def main(arguments: Sequence[str]) -> None:

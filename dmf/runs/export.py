@@ -32,11 +32,11 @@ def export_run(store: RunStore, run_id: str, format: ExportFormat, path: str | P
     total, lr, finite, and where gradients were measured grad_norm_<loss>, grad_cos_<loss>_<loss>, grad_step_<loss> and
     grad_share_<loss>, nan at all other steps; every float32 as the shortest text that reads back the same. ``json``:
     one document with experiment, run, environment, telemetry (column -> values), epoch metrics, events and the tags of
-    its images; a number that is not finite is null. ``tensorboard``: ``path`` is a folder for any number of runs, each in a folder of its
-    own, which ``tensorboard --logdir`` opens: per step loss/<term>, weight/<term>, auxiliary, gamma, total, lr and
-    finite, per measurement grad_norm/<loss> and so on, per epoch <split>/<metric>. ``events``: the changes of settings
-    made while it trained, as ``dmf.live_settings.read_events`` reads them; ``run_id`` may then name an experiment, for
-    the changes of all its runs.
+    its images; a number that is not finite is null. ``tensorboard``: ``path`` is a folder for any number of runs, each
+    in a folder of its own, which ``tensorboard --logdir`` opens: per step loss/<term>, weight/<term>, auxiliary, gamma,
+    total, lr and finite, per measurement grad_norm/<loss> and so on, per epoch <split>/<metric>. ``events``: the
+    changes of settings made while it trained, as ``dmf.live_settings.read_events`` reads them; ``run_id`` may then name
+    an experiment, for the changes of all its runs.
 
     Raises:
         RunNotFoundError: If there is no such run.

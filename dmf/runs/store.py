@@ -122,9 +122,10 @@ class RunStore(RecordsPart, Studies, CaseTags):
             return import_store.is_untouched(connection)
 
     def adopt(self, other: "RunStore", only: Collection[str] | None = None) -> list[str]:
-        """Copy the experiments of another store, without their files, under the ids that they have there.
+        """Copy the experiments of another store, with their probabilities, under the ids that they have there.
 
-        Left out are those that are here already, and those with a run that may still change.
+        Their networks stay behind: what is copied can be looked at, but not be trained on. Left out are those that are
+        here already, and those with a run that may still change.
 
         Args:
             other: Where they are.
@@ -132,9 +133,15 @@ class RunStore(RecordsPart, Studies, CaseTags):
 
         Returns:
             Ids of the experiments that were copied.
+
+        Raises:
+            StoreError: If a file cannot be copied; nothing is taken over then.
         """
+        self._artifact_root()  # a server is asked for it in a transaction of its own
         with other._reading() as source, self._writing() as target:
-            return import_store.adopt(source, target, only)
+            return import_store.adopt(
+                *(source, target, only), source_folder=other.artifact_folder, target_folder=self.artifact_folder
+            )
 
     def run(self, id: str) -> RunRow:
         """One run.

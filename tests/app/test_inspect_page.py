@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.access import inspected_runs, with_tags
+from app.components.inspect.tagging import scores_and_tags
+from app.tasks.segmentation.access import case_table, segmented
 from dmf.errors import StoreError
+from dmf.image_sets import image_set
 from dmf.records import RunState, StateChange
 from dmf.runs import RunStore
 
@@ -38,6 +42,16 @@ def race(trained_runs: dict[str, list[str]]) -> list[str]:
 def said(test: AppTest) -> str:
     kinds = ("html", "caption", "markdown", "warning", "info")
     return " ".join(str(element.value) for kind in kinds for element in test.get(kind))
+
+
+def downloads(test: AppTest) -> list[str]:
+    """What the tabs below the images offer to take away."""
+    return [button.label for button in test.get("download_button") if button.label != "Scores and tags as CSV"]
+
+
+def tags_field(test: AppTest) -> Any:
+    (field,) = [field for field in test.multiselect if field.label == "Tags of this image"]
+    return field
 
 
 def test_before_anything_was_trained_it_leads_to_the_races_on_home(store: RunStore) -> None:
@@ -121,7 +135,7 @@ def test_the_training_of_a_sample_is_offered_as_a_gif(store: RunStore, race: lis
     test = page(",".join(race))
     assert test.selectbox(key="grown-case").options
     assert "epoch 0 is the network before any training" in said(test)
-    assert [button.label for button in test.get("download_button")] == ["GIF"]
+    assert downloads(test) == ["GIF"]
 
 
 @pytest.mark.parametrize("where", ["all", "around the lesion"])
@@ -138,7 +152,7 @@ def test_reliability_has_an_error_per_run_and_says_how_to_read_it(store: RunStor
 def test_a_contact_sheet_is_offered_as_png_and_pdf(store: RunStore, race: list[str]) -> None:
     test = page(",".join(race), TABS[2])
     assert len(test.multiselect(key="sheet-cases").value) == 4
-    assert [button.label for button in test.get("download_button")] == ["Sheet as PNG", "Sheet as PDF"]
+    assert downloads(test) == ["Sheet as PNG", "Sheet as PDF"]
     test.multiselect(key="sheet-cases").set_value([]).run()
     assert "Choose at least one image." in said(test)
 
@@ -207,7 +221,7 @@ def test_a_picture_of_ones_own_is_looked_at_and_it_is_no_medical_device(store: R
     test.file_uploader[0].set_value(("mine.jpg", picture, "image/jpeg")).run()
     assert not test.exception
     assert "of the picture, right or wrong" in said(test)
-    assert [button.label for button in test.get("download_button")] == ["Mask as PNG"]
+    assert downloads(test) == ["Mask as PNG"]
 
 
 def test_a_file_that_is_no_picture_is_refused_in_one_message(store: RunStore, race: list[str]) -> None:
@@ -314,3 +328,57 @@ def test_other_pages_lead_here_with_the_same_runs(store: RunStore, race: list[st
     (link,) = [link for link in links if link.label.startswith("Inspect")]
     assert link.page == "inspect"
     assert all(run in link.query_string for run in race)
+
+
+def test_the_next_worst_follows_whatever_the_order_of_the_grid(store: RunStore, race: list[str]) -> None:
+    from dmf.tasks.segmentation.inspection.cases import cases_table
+
+    worst = list(cases_table(store, race[:1]).sort_values(["dice", "case"])["case"])
+    test = page(race[0], order="Name", case=worst[0])
+    for name in worst[1:]:
+        test.button(key="case-stepworst").click().run()
+        assert test.query_params["case"] == name
+    assert test.button(key="case-stepworst").disabled
+
+
+def test_images_are_sorted_by_how_far_their_outlines_lie_apart(store: RunStore, race: list[str]) -> None:
+    from dmf.build import original_case
+    from dmf.tasks.segmentation.inspection.distances import case_distances
+
+    config = store.experiment(store.run(race[0]).experiment).config
+    distances = case_distances(store, race[0], "best", "test", lambda case: original_case(config, case)).values
+    test = page(race[0], TABS[2], order="Hausdorff 95, worst first")
+    furthest = sorted(distances, key=lambda case: (-distances[case], case))
+    assert test.multiselect(key="sheet-cases").value == furthest
+    test.segmented_control(key="split").set_value("validation").run()
+    assert "where probabilities of validation images were kept" in test.error[0].value
+
+
+def test_tags_are_kept_with_the_image_filter_the_grid_and_leave_with_the_scores(
+    store: RunStore, race: list[str]
+) -> None:
+    cases = sorted(store.case_scores(race[0], "test")[-1].cases)
+    config = store.experiment(store.run(race[0]).experiment).config
+    images = image_set(config, "")
+    test = page(race[0], order="Name", case=cases[1])
+    assert not [field for field in test.multiselect if field.key == "tag-filter"]
+    tags_field(test).set_value(["motion", "unsure"]).run()
+    assert store.case_tags(images) == {cases[1]: ("motion", "unsure")}
+    other = page(race[1], order="Name", case=cases[1])  # another run that looks at the same images
+    assert tags_field(other).value == ["motion", "unsure"]
+    other.multiselect(key="tag-filter").select("unsure").run()
+    assert "1 to 1 of 1 images" in said(other)
+    runs = segmented(inspected_runs(race)[0])
+    titles = dict(zip(race, ("one", "two"), strict=True))
+    rows = scores_and_tags(with_tags(case_table(runs, "test"), runs), titles, {"dice": "Dice"})
+    assert list(rows.columns) == ["Run", "Image", "Label", "Epoch", "Tags", "Dice"]
+    assert rows[rows["Image"] == cases[1]]["Tags"].tolist() == ["motion, unsure"] * 2
+    tags_field(other).set_value([]).run()
+    assert store.case_tags(images) == {}
+
+
+def test_a_tag_that_cannot_be_kept_is_told_and_not_shown(store: RunStore, race: list[str]) -> None:
+    test = page(race[0])
+    tags_field(test).set_value(["m" * 61]).run()
+    assert "at most 60 characters, got 1 of at most 61" in test.error[0].value
+    assert tags_field(test).value == []

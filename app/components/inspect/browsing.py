@@ -2,19 +2,22 @@
 
 import math
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app.charts.score_histogram import BRUSH, score_histogram
 from app.components.inspect.case_grid import Cell, case_grid
-from app.components.page_style import mode, number
+from app.components.inspect.tagging import tag_filter
+from app.components.page_style import mode, number, sentence_of
 from app.theme import SHADES
+from dmf.errors import DMFError
 
-PAGE = 20  # pictures at a time
+PAGE = 12  # pictures at a time; three by four beside the one that is large
 BARS = 20
 
 
@@ -50,12 +53,40 @@ class Score:
         range: Its least and greatest value; None where it has no bound, and then that of the table is taken.
         unit: Of the values, e.g. dB; empty where they have none.
         digits: Behind the point, below a picture.
+        lower_is_better: Whether the highest is the worst.
     """
 
     title: str
     range: tuple[float, float] | None = (0.0, 1.0)
     unit: str = ""
     digits: int = 3
+    lower_is_better: bool = False
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A score that is measured only once somebody asks for it.
+
+    Attributes:
+        values: Case to its value; NaN where there is none.
+        unit: Of the values.
+    """
+
+    values: Mapping[str, float]
+    unit: str
+
+
+@dataclass(frozen=True)
+class Browsed:
+    """All cases that are left by the choices, twice.
+
+    Attributes:
+        order: In the order of the grid.
+        worst_first: By the score that is shown.
+    """
+
+    order: tuple[str, ...] = ()
+    worst_first: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,12 +98,15 @@ class BrowsingLook:
         orders: Name to the order by a column of the task's own; :data:`COMMON` follow.
         words: What is said of a case below its score where the order is by no label, from its row.
         key: What the lines in the small pictures are.
+        measured: Those of the scores that are no column of the table: each takes a run and raises DMFError where it
+            cannot be measured.
     """
 
     scores: Mapping[str, Score]
     orders: Mapping[str, Order]
     words: Callable[[Any], str] = lambda row: ""
     key: str = ""
+    measured: Mapping[str, Callable[[str], Measured]] = field(default_factory=dict)
 
 
 def browse(
@@ -83,35 +117,40 @@ def browse(
     *,
     picture: Callable[[str, str], str],
     look: BrowsingLook,
-) -> list[str]:
+) -> Browsed:
     """The choices, the histogram and the grid.
 
     Args:
-        table: One row per run and case: run, case, label, disagreement, and what ``look`` names; ``attrs`` may say what
-            the disagreement is.
+        table: One row per run and case: run, case, label, tags, disagreement, and what ``look`` names; ``attrs`` may
+            say what the disagreement is.
         titles: Run to its title.
         chosen: The case that is shown large.
         choose: Takes another one.
         picture: Gives the small picture, a data URL, of a run and a case.
         look: What the task says of the table.
 
-    Returns:
-        All cases that are left by the choices, in the order of the grid.
     """
     orders = {**look.orders, **COMMON}
-    run, order, table = _choices(table, titles, orders)
+    run, order, table, filters = _choices(table, titles, orders)
     by = orders[order]
     score = by.column if by.column in look.scores else next(iter(look.scores))
     about = look.scores[score]
-    within = _range(table, score, about)
+    if score in look.measured:
+        try:
+            measured = look.measured[score](run)
+        except DMFError as error:
+            st.error(sentence_of(error), icon=":material/error:")
+            return Browsed()
+        table, about = table.assign(**{score: table["case"].map(measured.values)}), replace(about, unit=measured.unit)
+    within = _range(table, score, about, filters)
     shown = table if within is None else table[table[score].between(*within)]
     shown = shown.sort_values([by.column, "case"], ascending=[by.ascending, True], na_position="last")
     count, pages = len(shown), max(1, math.ceil(len(shown) / PAGE))
     page = _paging(count, pages, len(table), (run, order, within), look.key)
     rows = shown.iloc[page * PAGE : (page + 1) * PAGE]
     if not count:
-        st.caption("No image is left. Widen the range of scores, or choose more labels.")
-        return []
+        st.caption("No image is left. Widen the range of scores, or choose more labels and tags.")
+        return Browsed()
     start = len(_common_start(table["case"]))
     cells = [
         Cell(
@@ -120,11 +159,13 @@ def browse(
             picture(run, row.case),
             _score(getattr(row, score), about),
             _words(row, by.column, look),
+            row.tags,
         )
         for row in rows.itertuples(index=False)
     ]
     case_grid(cells, chosen, choose, key="case-grid")
-    return list(shown["case"])
+    worst = shown.sort_values([score, "case"], ascending=[not about.lower_is_better, True], na_position="last")
+    return Browsed(tuple(shown["case"]), tuple(worst["case"]))
 
 
 def show_page_of(place: int) -> None:
@@ -139,7 +180,7 @@ def _score(value: float, about: Score) -> str:
 
 def _choices(
     table: pd.DataFrame, titles: Mapping[str, str], orders: Mapping[str, Order]
-) -> tuple[str, str, pd.DataFrame]:
+) -> tuple[str, str, pd.DataFrame, DeltaGenerator]:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="browse-options"):
         runs = [run for run in titles if run in set(table["run"])]
         run = runs[0]
@@ -149,7 +190,7 @@ def _choices(
                 runs,
                 format_func=titles.__getitem__,
                 key="grid-run",
-                width=300,
+                width=215,
                 help="Whose prediction the small pictures show, and whose scores sort them.",
             )
         own = table[table["run"] == run]
@@ -161,40 +202,40 @@ def _choices(
         help = " ".join(f"{name}: {orders[name].help}" for name in offered if orders[name].help)
         if len(runs) > 1:
             help += f" Runs disagree: {table.attrs.get('disagreement', 'how far their scores differ')}."
-        order = st.selectbox("Order", offered, key="order", width=230, help=help, bind="query-params")
+        order = st.selectbox("Order", offered, key="order", width=215, help=help, bind="query-params")
+        filters = st.popover("Filter", key="grid-filter", icon=":material/filter_alt:")
+    with filters:
         if len(_labels(own)) > 1:
             picked = st.multiselect(
-                "Labels", _labels(own), key="labels", width=300, placeholder="all", help="Show only images called so."
+                "Labels", _labels(own), key="labels", placeholder="all", help="Show only images called so."
             )
             own = own[own["label"].isin(picked)] if picked else own
-    return run, order, own
+        own = tag_filter(own)
+    return run, order, own, filters
 
 
 def _labels(table: pd.DataFrame) -> list[str]:
     return sorted({label for label in table["label"].dropna() if label})
 
 
-def _range(table: pd.DataFrame, score: str, about: Score) -> tuple[float, float] | None:
-    """The range of scores to show: dragged in the histogram, and typed or moved beside it; None for all there are."""
+def _range(table: pd.DataFrame, score: str, about: Score, filters: DeltaGenerator) -> tuple[float, float] | None:
+    """The range of scores to show: dragged in the histogram, and moved among the filters; None for all there are."""
     values = table[score].replace([np.inf, -np.inf], np.nan).dropna()
     least, greatest = about.range or _round_ends(values)
     counts, edges = np.histogram(values, bins=BARS, range=(least, greatest))
     bars = pd.DataFrame({"low": edges[:-1], "high": edges[1:], "images": counts})
     unit = f" ({about.unit})" if about.unit else ""
-    left, right = st.columns([3, 1], gap="medium", vertical_alignment="center")
-    with left:
-        title = f"{about.title}{unit} of one image, drag to filter"
-        chart = score_histogram(bars, title, SHADES[0].of(mode()))
-        selection: Any = st.altair_chart(chart, key=f"histogram-{score}", on_select="rerun", width="stretch")
-    with right:
-        low, high = st.slider(
-            f"{about.title} between{unit}",
-            *(least, greatest),
-            (least, greatest),
-            (greatest - least) / 100,
-            key=f"range-{score}" if about.range else f"range-{score}-{least:g}-{greatest:g}",
-            help="Keeps the images whose score lies in it; dragging across the bars narrows it further.",
-        )
+    title = f"{about.title}{unit} of one image, drag to filter"
+    chart = score_histogram(bars, title, SHADES[0].of(mode()))
+    selection: Any = st.altair_chart(chart, key=f"histogram-{score}", on_select="rerun", width="stretch")
+    low, high = filters.slider(
+        f"{about.title} between{unit}",
+        *(least, greatest),
+        (least, greatest),
+        (greatest - least) / 100,
+        key=f"range-{score}" if about.range else f"range-{score}-{least:g}-{greatest:g}",
+        help="Keeps the images whose score lies in it; dragging across the bars narrows it further.",
+    )
     dragged = (selection.selection.get(BRUSH) or {}).get("low") if selection else None
     if dragged:
         low, high = max(low, min(dragged)), min(high, max(dragged))

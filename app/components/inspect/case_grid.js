@@ -19,7 +19,7 @@ class Grid {
     if (focused) this.button(focused)?.focus();
   }
 
-  cell({ case: name, name: short, picture, words, score }) {
+  cell({ case: name, name: short, picture, words, score, tags }) {
     const button = element("button");
     button.type = "button";
     button.dataset.case = name;
@@ -35,6 +35,11 @@ class Grid {
     const line = element("span", "line");
     line.append(element("b", "", score), element("span", "words", words));
     button.append(line, element("span", "name", short));
+    if (tags.length) {
+      const row = element("span", "tags");
+      row.append(...tags.map((tag) => element("span", "", tag)));
+      button.append(row);
+    }
     button.onclick = () => {
       this.shown = name;
       this.mark();

@@ -16,13 +16,14 @@ _CASE = "case"
 
 @dataclass(frozen=True)
 class Cell:
-    """One case: its name, whole and short, a picture as a data URL (or empty), its score and a few words."""
+    """One case: its name, whole and short, a picture as a data URL (or empty), its score, a few words and its tags."""
 
     case: str
     name: str
     picture: str
     score: str
     words: str
+    tags: tuple[str, ...] = ()
 
 
 def case_grid(cells: Sequence[Cell], chosen: str | None, choose: Callable[[str], None], *, key: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pandas as pd
 import streamlit as st
 
+from app.components.inspect.stepping import Step
 from app.components.page_style import number, warn
 from app.tasks.segmentation.case_viewer import Panel, Settled, case_viewer
 from app.tasks.segmentation.views import CaseView
@@ -23,13 +24,13 @@ COLUMNS = {
 }
 
 
-def look(view: CaseView, titles: Mapping[str, str], step: Callable[[int], None]) -> Settled:
+def look(view: CaseView, titles: Mapping[str, str], step: Callable[[Step], None]) -> Settled:
     """The case in the viewer.
 
     Args:
         view: A case with what is predicted there, as ``access.view_case`` gives it.
         titles: Run to its title.
-        step: Called with -1 or 1 where the reader asks the viewer for the image before or after this one.
+        step: Called where the reader asks the viewer for another image.
 
     Returns:
         What the reader has settled on.

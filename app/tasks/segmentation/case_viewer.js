@@ -36,10 +36,12 @@ const DISPLAYS = {
 const IMAGE = { id: "image", name: "Image", kind: "image" };
 const TRUTH = { id: "truth", name: "Truth", kind: "truth" };
 const MOST_ZOOM = 32;
-const AS_IT_IS = { window: 1, level: 0.5 }; // share of all grey values that is shown, and their middle
+// Share of all grey values that is shown, their middle, and how many times as bright that is.
+const AS_IT_IS = { window: 1, level: 0.5, brightness: 1 };
 const GREYS = {
-  window: ["Window", "How much of all grey values is shown, from black to white: less is more contrast.", 0.05],
-  level: ["Level", "The grey value in the middle of the window: lower is brighter.", 0],
+  window: ["Window", "How much of all grey values is shown, from black to white: less is more contrast.", 0.05, 1],
+  level: ["Level", "The grey value in the middle of the window: lower is brighter.", 0, 1],
+  brightness: ["Brightness", "How bright all of it is shown; contrast in the dark parts grows with it.", 0.5, 3],
 };
 const PACE = 350; // ms for which each epoch is shown while it plays
 
@@ -80,9 +82,9 @@ class Viewer {
       this.opacity = value;
       this.refresh();
     });
-    this.greyInputs = Object.entries(GREYS).map(([name, [label, about, least]]) => {
+    this.greyInputs = Object.entries(GREYS).map(([name, [label, about, least, most]]) => {
       const title = `${about} Double click: as it is.`;
-      const slider = this.slider(bar, label, title, least, 1, 0.01, (value) => this.setGrey(name, value));
+      const slider = this.slider(bar, label, title, least, most, 0.01, (value) => this.setGrey(name, value));
       slider.field.ondblclick = () => this.setGrey(name, AS_IT_IS[name]);
       return { name, ...slider };
     });
@@ -653,7 +655,7 @@ class Viewer {
 
   onKey(event) {
     const moves = { ArrowLeft: [0.1, 0], ArrowRight: [-0.1, 0], ArrowUp: [0, 0.1], ArrowDown: [0, -0.1] };
-    const steps = { ArrowLeft: -1, ArrowRight: 1 };
+    const steps = { ArrowLeft: -1, ArrowRight: 1, w: "worst", W: "worst" };
     if (event.key in moves && this.view.scale > 1) this.shift(...moves[event.key]);
     else if (event.key in steps && this.config.steps) this.setTriggerValue("step", steps[event.key]);
     else if (event.key === "+" || event.key === "=") this.zoom(1.5);

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import streamlit as st
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from streamlit.components.v2.types import ComponentRenderer
 
 from app.components.browser_script import engine_and_part, joined_script
+from app.components.inspect.stepping import Step
 from app.theme import OVERLAY_COLORS
 
 Pixels = NDArray[np.uint8]
@@ -89,12 +90,12 @@ def case_viewer(
     image_note: str = "",
     truth_note: str = "",
     display: Display = "outline",
-    on_step: Callable[[int], None] | None = None,
+    on_step: Callable[[Step], None] | None = None,
 ) -> Settled:
     """Show the case; a page that calls it again with another case keeps threshold, look and layout.
 
-    Wheel and drag zoom and shift all panels together, double click shows the whole image. Window and level change how
-    its grey values are shown, not what is scored.
+    Wheel and drag zoom and shift all panels together, double click shows the whole image. Window, level and
+    brightness change how its grey values are shown, not what is scored.
 
     Args:
         case: Its name.
@@ -107,7 +108,8 @@ def case_viewer(
         image_note: A few words below the image.
         truth_note: A few words below the truth.
         display: How predictions are drawn at first.
-        on_step: Called with -1 or 1 where the arrow keys ask for the case before or after this one.
+        on_step: Called where a key asks for another case: arrows for the one before or after this one, W for the next
+            worst.
 
     Returns:
         Threshold and class that the reader has settled on, for what Python measures beside it.
@@ -136,9 +138,10 @@ def case_viewer(
     }
 
     def stepped() -> None:
-        by = (st.session_state.get(key) or {}).get(_STEP)
-        if on_step is not None and by in (-1, 1):
-            on_step(by)
+        asked = (st.session_state.get(key) or {}).get(_STEP)
+        for step in get_args(Step):
+            if on_step is not None and step == asked:
+                on_step(step)
 
     result = _components()[1](
         key=key,

@@ -29,10 +29,12 @@ export function canvasOf(width, height, fill) {
   return canvas;
 }
 
-// What of 0..255 each grey value is shown as: black and white at the ends of the window around the level, both as shares.
-export function greyTable({ window, level }) {
+// What of 0..255 each grey value is shown as: black and white at the ends of the window around the level, both as shares;
+// then so many times as bright.
+export function greyTable({ window, level, brightness }) {
   const low = 255 * (level - window / 2);
-  return Uint8ClampedArray.from({ length: 256 }, (_, value) => (255 * (value - low)) / (255 * window));
+  const within = Uint8ClampedArray.from({ length: 256 }, (_, value) => (255 * (value - low)) / (255 * window));
+  return within.map((value) => between(0, Math.round(brightness * value), 255));
 }
 
 // The line around all cells of a mask, along the edges of its pixels.

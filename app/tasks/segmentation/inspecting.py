@@ -6,16 +6,17 @@ from functools import partial
 import streamlit as st
 
 from app import access, state
-from app.components.inspect import browsing, stepping, stored
+from app.components.inspect import browsing, stepping, stored, tagging
 from app.components.inspect.choices import split_and_network
+from app.components.inspect.sides import side_by_side
 from app.components.page_style import plain, shown_or_told, warn
 from app.tasks.segmentation import access as segmentation
 from app.tasks.segmentation import attention, calibration, case_detail, evolution, predict_image, sheets
 from app.tasks.segmentation.case_viewer import case_viewer_engine
-from app.tasks.segmentation.orders import LOOK
+from app.tasks.segmentation.orders import SCORES, look
 from app.tasks.segmentation.thumbnails import thumbnail
 from app.tasks.segmentation.views import SegmentedRun
-from app.views import InspectedRun, Which
+from app.views import CaseTags, InspectedRun, Which
 
 
 def inspect(chosen: Sequence[InspectedRun], titles: Mapping[str, str]) -> None:
@@ -31,7 +32,7 @@ def inspect(chosen: Sequence[InspectedRun], titles: Mapping[str, str]) -> None:
     case_viewer_engine()
     runs = segmentation.segmented(chosen)
     split, which = split_and_network()
-    table = segmentation.case_table(runs, split)
+    table = access.with_tags(segmentation.case_table(runs, split), runs)
     if table.empty:
         warn(f"No scores of single {split} images yet. Those of test images are kept when a race ends.")
         show_more(runs, titles, [], which)
@@ -47,27 +48,43 @@ def inspect(chosen: Sequence[InspectedRun], titles: Mapping[str, str]) -> None:
     def picture(run: str, case: str) -> str:
         return segmentation.kept_picture(by_id[run], case, which, thumbnail)
 
-    st.markdown("#### All images", help="Click one to see it large.")
-    with st.container(key="browse"):
-        order = browsing.browse(table, titles, case, state.choose_case, picture=picture, look=LOOK)
-    shown_or_told(partial(show_case, runs, titles, case, which, order))
+    def distances(run: str) -> browsing.Measured:
+        measured = segmentation.distances_of(by_id[run], which, split)
+        return browsing.Measured(measured.values, measured.unit)
+
+    left, right = side_by_side()
+    with left:
+        st.markdown("#### All images", help="Click one to see it large.")
+        browsed = browsing.browse(table, titles, case, state.choose_case, picture=picture, look=look(distances))
+        columns = {name: score.title for name, score in SCORES.items() if name in table}
+        tagging.scores_button(table, titles, {**columns, "lesion_share": "Lesion share"})
+    with right:
+        tags = access.tags_of_case(runs, table, case)
+        shown_or_told(partial(show_case, runs, titles, case, which, browsed=browsed, tags=tags))
     others = table.sort_values(["dice", "case"])["case"]
-    show_more(runs, titles, list(dict.fromkeys([*order, *others])), which)
+    show_more(runs, titles, list(dict.fromkeys([*browsed.order, *others])), which)
 
 
 def show_case(
-    runs: Sequence[SegmentedRun], titles: Mapping[str, str], case: str, which: Which, order: Sequence[str]
+    runs: Sequence[SegmentedRun],
+    titles: Mapping[str, str],
+    case: str,
+    which: Which,
+    *,
+    browsed: browsing.Browsed,
+    tags: CaseTags,
 ) -> None:
     view = segmentation.view_case(runs, case, which, compute=True)
     name = plain(case if view.label in case else f"{case} ({view.label})")
     about = "What each run predicts on this image, drawn and scored by your browser."
-    stepping.heading(name, about, order, case, state.choose_case)
+    stepping.heading(name, about, browsed, case, state.choose_case)
+    tagging.tagging(tags)
     if view.note:
         warn(view.note)
     if view.image is None:
         return
     with st.container(key="one-case"):
-        settled = case_detail.look(view, titles, lambda by: stepping.step_to(order, case, by, state.choose_case))
+        settled = case_detail.look(view, titles, lambda step: stepping.step_to(browsed, case, step, state.choose_case))
         rows = segmentation.case_numbers(runs, view, titles, settled.threshold)
         if len(rows):
             case_detail.numbers(rows, settled, view.classes)

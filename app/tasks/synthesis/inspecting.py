@@ -10,12 +10,13 @@ import streamlit as st
 
 from app import access, state
 from app.charts.overlay import encode
-from app.components.inspect import browsing, stepping, stored
+from app.components.inspect import browsing, stepping, stored, tagging
 from app.components.inspect.choices import chosen_split
+from app.components.inspect.sides import side_by_side
 from app.components.page_style import plain, shown_or_told, warn
 from app.tasks.synthesis import access as synthesis
 from app.tasks.synthesis import case_detail
-from app.tasks.synthesis.orders import look
+from app.tasks.synthesis.orders import TITLES, look
 from app.views import InspectedRun
 
 SIDE = 144  # px, of a small picture
@@ -32,7 +33,7 @@ def inspect(runs: Sequence[InspectedRun], titles: Mapping[str, str]) -> None:
         DMFError: If what is needed cannot be read.
     """
     split = chosen_split()
-    table = synthesis.case_table(runs, split)
+    table = access.with_tags(synthesis.case_table(runs, split), runs)
     if table.empty:
         warn(f"No scores of single {split} images yet. Those of test images are kept when a race ends.")
         return
@@ -42,11 +43,14 @@ def inspect(runs: Sequence[InspectedRun], titles: Mapping[str, str]) -> None:
             warn(f"No {split} image of these runs is called {case}; this is the worst of the first run.")
         case = str(table[table["run"] == table["run"].iloc[0]].sort_values(["psnr", "case"])["case"].iloc[0])
     by_id = {run.id: run for run in runs}
-    st.markdown("#### All images", help="Click one to see it large.")
-    with st.container(key="browse"):
+    left, right = side_by_side()
+    with left:
+        st.markdown("#### All images", help="Click one to see it large.")
         picture = partial(small, by_id)
-        order = browsing.browse(table, titles, case, state.choose_case, picture=picture, look=look(table))
-    shown_or_told(partial(show_case, runs, titles, case, table[table["case"] == case], order))
+        browsed = browsing.browse(table, titles, case, state.choose_case, picture=picture, look=look(table))
+        tagging.scores_button(table, titles, TITLES)
+    with right:
+        shown_or_told(partial(show_case, runs, titles, case, table, browsed))
     with st.expander("Storage", key="inspect-storage"):
         stored.stored(titles, access.stored_megabytes(runs), access.kept_limits(runs))
 
@@ -61,16 +65,17 @@ def small(runs: Mapping[str, InspectedRun], run: str, case: str) -> str:
 
 
 def show_case(
-    runs: Sequence[InspectedRun], titles: Mapping[str, str], case: str, rows: pd.DataFrame, order: Sequence[str]
+    runs: Sequence[InspectedRun], titles: Mapping[str, str], case: str, table: pd.DataFrame, browsed: browsing.Browsed
 ) -> None:
     view = synthesis.view_case(runs, case)
     name = plain(case if not view.label or view.label in case else f"{case} ({view.label})")
     about = "As the networks see it, and as the best network of each run makes it."
-    stepping.heading(name, about, order, case, state.choose_case)
+    stepping.heading(name, about, browsed, case, state.choose_case)
+    tagging.tagging(access.tags_of_case(runs, table, case))
     if view.note:
         warn(view.note)
     case_detail.notes(view, titles)
-    case_detail.numbers(rows, titles)
+    case_detail.numbers(table[table["case"] == case], titles)
     if view.source is not None and view.target is not None:
         with st.container(key="one-case"):
             case_detail.detail(view, titles)

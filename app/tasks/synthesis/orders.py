@@ -25,7 +25,11 @@ def look(table: pd.DataFrame) -> BrowsingLook:
         orders[f"{title}, best first"] = Order(name, not is_higher_better)
     scores = {
         name: Score(
-            title, None if name == "psnr" else _range(table[name]), "dB" if name == "psnr" else "", 2 + (name != "psnr")
+            title,
+            None if name == "psnr" else _range(table[name]),
+            "dB" if name == "psnr" else "",
+            2 + (name != "psnr"),
+            _INFO[name].better == "lower",
         )
         for name, title in TITLES.items()
     }

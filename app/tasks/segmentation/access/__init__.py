@@ -7,7 +7,13 @@ from app.tasks.segmentation.access.attention import (
     shares_over_training,
 )
 from app.tasks.segmentation.access.bringing import bring_predictions
-from app.tasks.segmentation.access.cases import case_table, missing_probabilities, reliability_of, segmented
+from app.tasks.segmentation.access.cases import (
+    case_table,
+    distances_of,
+    missing_probabilities,
+    reliability_of,
+    segmented,
+)
 from app.tasks.segmentation.access.imbalance import balance_of, found_over_training, precision_recall_of
 from app.tasks.segmentation.access.viewing import (
     case_numbers,
@@ -26,6 +32,7 @@ __all__ = [
     "case_numbers",
     "case_table",
     "contact_sheet",
+    "distances_of",
     "found_over_training",
     "growth",
     "growth_gif",

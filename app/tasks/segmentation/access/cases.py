@@ -14,6 +14,7 @@ from dmf.errors import DMFError
 from dmf.probabilities import Probabilities
 from dmf.runs import RunRow, RunStore
 from dmf.tasks.segmentation.inspection import cases as inspection
+from dmf.tasks.segmentation.inspection.distances import CaseDistances, case_distances
 from dmf.tasks.segmentation.metrics.calibration import Reliability
 
 
@@ -101,3 +102,20 @@ def _reliability(
     _store: RunStore, _run: SegmentedRun, url: str, id: str, which: Which, margin: int | None, stamp: tuple[object, ...]
 ) -> Reliability:
     return inspection.reliability_of(_store, id, which, margin, lambda case: original_of(_run, case))
+
+
+def distances_of(run: SegmentedRun, which: Which, split: str) -> CaseDistances:
+    """How far outlines lie apart in each image of a run, see :func:`dmf.tasks.segmentation.inspection.distances`.
+
+    Raises:
+        DataError: If probabilities or truths are not here.
+    """
+    here = store()
+    return _distances(here, run, str(here.url), run.id, which, split, stamp_of([run]))
+
+
+@st.cache_data(max_entries=64, show_spinner="Measuring the outlines of all images…")
+def _distances(
+    _store: RunStore, _run: SegmentedRun, url: str, id: str, which: Which, split: str, stamp: tuple[object, ...]
+) -> CaseDistances:
+    return case_distances(_store, id, which, split, lambda case: original_of(_run, case))

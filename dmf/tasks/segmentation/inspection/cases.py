@@ -29,6 +29,7 @@ Fit = Literal["stretch", "pad"]
 
 COLUMNS = {
     **{"run": "object", "case": "object", "epoch": "int64", "dice": "float64", "iou": "float64"},
+    **{"precision": "float64", "recall": "float64"},
     **{"lesion_share": "float64", "label": "object", "height": "int64", "width": "int64", "disagreement": "float64"},
 }
 
@@ -82,7 +83,8 @@ def cases_table(
     Columns:
         - ``run``, ``case``, ``epoch``: whose score it is: at the epoch that was tested; of another split at the latest
           epoch that it was scored at where the run was not tested yet;
-        - ``dice``, ``iou``: means over the classes but the background; NaN where all of them were left out;
+        - ``dice``, ``iou``, ``precision``, ``recall``: means over the classes but the background; NaN where all of them
+          were left out;
         - ``lesion_share``: pixels of these classes in truth, of all;
         - ``label``: what the image shows (benign, malignant, ...), from ``labels`` or else the id of the case; None
           where neither tells;
@@ -144,7 +146,7 @@ def case_numbers(
     highest = truth.max(initial=0, where=~void)
     if highest >= classes:
         raise ValueError(f"`original` has class {highest}, but `prob` has classes up to {classes - 1}.")
-    label = _at_original(found(prob, threshold), truth, fit)
+    label = at_original(found(prob, threshold), truth, fit)
     counts = label_counts(label, truth, classes)[None]
     scores = {name: float(image_scores(counts, name, absent)[0]) for name in IMAGE_SCORES}
     outline = boundary_distances(label > 0, truth > 0, original.spacing, void=void)
@@ -225,13 +227,13 @@ def _level_counts(
     file = store.probabilities(run, which)
     if file is None:
         raise DataError(f"Run {run!r} kept no probabilities of its {which} network. Train it with keep_probabilities.")
-    fit = _setting(store, run, "data", "fit", "stretch")
+    fit = setting_of(store, run, "data", "fit", "stretch")
     pixels, members, images = np.zeros(256, np.int64), np.zeros(256, np.int64), 0
     for case in file.cases:
         truth, kept = originals(case).truth, file.read(case)
         is_valid = truth != IGNORE
         is_member = (truth > 0 if number is None else truth == number) & is_valid
-        levels = _at_original(lesion(kept) if number is None else kept[number - 1], truth, fit)
+        levels = at_original(lesion(kept) if number is None else kept[number - 1], truth, fit)
         box = (slice(None), slice(None)) if margin is None else lesion_box(is_member, margin)
         if box is not None:
             pixels += np.bincount(levels[box][is_valid[box]], minlength=256)
@@ -240,7 +242,8 @@ def _level_counts(
     return pixels, members, images
 
 
-def _at_original(pixels: Pixels, truth: Pixels, fit: Fit) -> Pixels:
+def at_original(pixels: Pixels, truth: Pixels, fit: Fit) -> Pixels:
+    """Pixels of a network brought to those of the original image; see :func:`restore`."""
     if pixels.shape == truth.shape:
         return pixels
     height, width = truth.shape
@@ -250,7 +253,7 @@ def _at_original(pixels: Pixels, truth: Pixels, fit: Fit) -> Pixels:
 def _rows(scores: CaseScores, absent: Absent, labels: Mapping[str, str]) -> list[dict[str, Any]]:
     if scores.counts is None:
         return []
-    dice, iou = (image_scores(scores.counts, name, absent) for name in ("lesion_dice", "lesion_iou"))
+    values = {name.removeprefix("lesion_"): image_scores(scores.counts, name, absent) for name in IMAGE_SCORES}
     in_truth = (
         scores.counts[:, :, 0] + scores.counts[:, :, 2]
     )  # (cases, classes); every pixel that is not void has one class
@@ -260,8 +263,7 @@ def _rows(scores: CaseScores, absent: Absent, labels: Mapping[str, str]) -> list
             "run": scores.run,
             "case": case,
             "epoch": scores.epoch,
-            "dice": dice[place],
-            "iou": iou[place],
+            **{name: value[place] for name, value in values.items()},
             "lesion_share": share[place],
             "label": labels.get(case) or _label_in(case),
             "height": scores.sizes[place, 0],
@@ -277,14 +279,14 @@ def _label_in(case: str) -> str | None:
     return words[1].lower() if words else None
 
 
-def _setting(store: RunStore, run: str, section: str, name: str, default: Any) -> Any:
+def setting_of(store: RunStore, run: str, section: str, name: str, default: Any) -> Any:
     """A setting of the experiment of a run; ``default`` where a program of someone's own did not record it."""
     config = store.experiment(store.run(run).experiment).config
     return (config.get(section) or {}).get(name, default)
 
 
 def _absent(store: RunStore, run: str) -> Absent:
-    word = _setting(store, run, "training", "absent", BEFORE_STORED)
+    word = setting_of(store, run, "training", "absent", BEFORE_STORED)
     return word if word in ABSENT_SENTENCES else BEFORE_STORED
 
 

@@ -81,11 +81,18 @@ test("heat goes from dark to bright", () => {
 });
 
 test("grey values are shown from the lower end of the window to its upper end", () => {
-  const whole = greyTable({ window: 1, level: 0.5 });
+  const whole = greyTable({ window: 1, level: 0.5, brightness: 1 });
   assert.deepEqual([...whole], [...Array(256).keys()]);
   // The lower half of 0..255: 63.75 lies in its middle, what is beyond is white.
-  const lower = greyTable({ window: 0.5, level: 0.25 });
+  const lower = greyTable({ window: 0.5, level: 0.25, brightness: 1 });
   assert.deepEqual([0, 64, 127, 128, 255].map((value) => lower[value]), [0, 128, 254, 255, 255]);
-  const upper = greyTable({ window: 0.5, level: 0.75 });
+  const upper = greyTable({ window: 0.5, level: 0.75, brightness: 1 });
   assert.deepEqual([0, 127, 191, 255].map((value) => upper[value]), [0, 0, 127, 255]);
+});
+
+test("brightness makes what the window shows brighter or darker, white stays the brightest", () => {
+  const twice = greyTable({ window: 1, level: 0.5, brightness: 2 });
+  assert.deepEqual([0, 10, 100, 127, 128, 255].map((value) => twice[value]), [0, 20, 200, 254, 255, 255]);
+  const half = greyTable({ window: 0.5, level: 0.25, brightness: 0.5 });
+  assert.deepEqual([0, 64, 128, 255].map((value) => half[value]), [0, 64, 128, 128]);
 });
