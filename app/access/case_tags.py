@@ -1,17 +1,29 @@
 """Tags of single images: read for the runs that look at them, and kept for all that do."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import pandas as pd
 
 from app.access.reading import store
 from app.views import CaseTags, InspectedRun
+from app.visitors import owner_only
 from dmf.errors import DMFError
 from dmf.image_sets import image_set
 
 
 def _images_of(run: InspectedRun) -> str:
     return image_set(run.experiment.config, run.experiment.id)
+
+
+@owner_only
+def tag_case(images: str, case: str, tags: Sequence[str]) -> str:
+    """Give an image these tags in place of those that it has; returns what is wrong with them, empty if nothing."""
+    try:
+        store().tag_case(images, case, tags)
+    except DMFError as error:
+        return str(error)
+    return ""
 
 
 def tags_of_case(runs: Sequence[InspectedRun], table: pd.DataFrame, case: str) -> CaseTags:
@@ -22,19 +34,12 @@ def tags_of_case(runs: Sequence[InspectedRun], table: pd.DataFrame, case: str) -
         table: As :func:`with_tags` gives it, with a row of the image at least.
         case: Its name.
     """
-    here, by_id = store(), {run.id: run for run in runs}
+    by_id = {run.id: run for run in runs}
     images = _images_of(by_id[table[table["case"] == case]["run"].iloc[0]])
 
-    def keep(tags: Sequence[str]) -> str:
-        try:
-            here.tag_case(images, case, tags)
-        except DMFError as error:
-            return str(error)
-        return ""
-
-    known = here.case_tags(images)
+    known = store().case_tags(images)
     in_use = sorted({tag for tags in known.values() for tag in tags}, key=str.casefold)
-    return CaseTags(case, images, known.get(case, ()), tuple(in_use), keep)
+    return CaseTags(case, images, known.get(case, ()), tuple(in_use), partial(tag_case, images, case))
 
 
 def with_tags(table: pd.DataFrame, runs: Sequence[InspectedRun]) -> pd.DataFrame:

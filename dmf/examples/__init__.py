@@ -14,7 +14,7 @@ __all__ = ["FILE", "MEMBER", "SCENES_FILE", "TAG", "TOUR_TAG", "add_examples", "
 TAG, TOUR_TAG = "example", "tour"
 """What the runs are tagged with: those of the first day, and those of the tour."""
 FILE, SCENES_FILE, MEMBER = "runs.zip", "scenes.zip", "runs.sqlite"
-"""The files in this package, and the store in each; beside it lie the probabilities of the runs."""
+"""The files in this package, and the store in each; beside it lie probabilities and best networks of the runs."""
 
 
 def add_examples(store: RunStore, *, if_new: bool = False) -> list[str]:

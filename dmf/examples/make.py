@@ -99,10 +99,10 @@ def make(file: Path, examples: Sequence[Example]) -> None:
                 store.update_run(run.id, tags=example.tags, notes=NOTES, archived=example.is_archived)
             stems[experiment.id.removeprefix("e-")] = example.stem
         store.close()
-        probabilities = _tidy(path, stems)
+        files = _tidy(path, stems)
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
             archive.write(path, MEMBER)
-            for run, name in probabilities:
+            for run, name in files:
                 archive.write(path.parent / "artifacts" / run / name, f"artifacts/{_lasting(run, stems)}/{name}")
 
 
@@ -114,14 +114,14 @@ def _lasting(id: str, stems: Mapping[str, str]) -> str:
 
 
 def _tidy(path: Path, stems: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Give the runs the ids that they always have, drop networks, and all unused room.
+    """Give the runs the ids that they always have, drop what a training goes on from, and all unused room.
 
     Returns:
-        Id that a run had before, and path of a file of probabilities in its folder.
+        Id that a run had before, and path of a file of it in its folder.
     """
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA journal_mode = DELETE")
-        database.execute("DELETE FROM artifacts WHERE kind NOT LIKE 'probabilities_%'")
+        database.execute("DELETE FROM artifacts WHERE kind = 'checkpoint_last'")
         files = list(database.execute("SELECT run, path FROM artifacts"))
         tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         for table in tables:

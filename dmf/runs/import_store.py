@@ -18,7 +18,7 @@ FolderOf: TypeAlias = Callable[[str], Path]
 
 _ADOPTED = "adopted"  # in `meta` once something was copied, so that what was deleted is not copied again by itself
 _OF_A_RUN = (telemetry_table, epoch_metrics, case_scores, events)
-_LOOKED_AT = ("probabilities_best", "probabilities_last")  # files that are copied; what only resumes a run stays behind
+_LOOKED_AT = ("probabilities_best", "probabilities_last", "checkpoint_best")  # files that are copied
 _GIVEN_ANEW = (events, samples)  # their ids are numbers of the store that they are in
 
 

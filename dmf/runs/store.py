@@ -122,9 +122,9 @@ class RunStore(RecordsPart, Studies, CaseTags):
             return import_store.is_untouched(connection)
 
     def adopt(self, other: "RunStore", only: Collection[str] | None = None) -> list[str]:
-        """Copy the experiments of another store, with their probabilities, under the ids that they have there.
+        """Copy the experiments of another store, with what is looked at, under the ids that they have there.
 
-        Their networks stay behind: what is copied can be looked at, but not be trained on. Left out are those that are
+        That are probabilities and best networks; what a training goes on from stays behind. Left out are those that are
         here already, and those with a run that may still change.
 
         Args:

@@ -212,6 +212,7 @@ def test_every_way_to_change_something_is_among_those_that_are_tested() -> None:
         *("start", "command", "move", "cancel", "change_settings", "describe_run", "delete_runs", "run_plugin"),
         *("bring_archive", "bring_folder", "find_source", "sources", "settle", "look", "uploaded_history"),
         *("try_network", "dry_run", "save_plan", "train_study", "pause_study", "bring_predictions", "_adopt"),
+        "tag_case",
     }
 
 

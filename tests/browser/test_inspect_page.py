@@ -90,6 +90,18 @@ def test_worst_images_come_first_and_a_click_shows_one_large(watch: Any, page: A
         watch.until(lambda place=place: shown_case(page) == order[place], f"image {place} by key")
     page.get_by_role("button", name="Next image ▶", exact=True).click()
     watch.until(lambda: shown_case(page) == order[5], "the next image by button")
+    # W leads on from the worst, which is the order of the grid here.
+    viewer(page).locator("canvas").first.press("w")
+    watch.until(lambda: shown_case(page) == order[6], "the next worst by key")
+    # The grid stands left of what is large.
+    grid, large = page.locator(".cases").bounding_box(), viewer(page).bounding_box()
+    assert grid["x"] + grid["width"] < large["x"]
+    assert abs(grid["y"] - large["y"]) < 500
+    # What is said of the image stands with its picture at once.
+    page.get_by_placeholder("Tags of this image").fill("motion")
+    page.keyboard.press("Enter")
+    chosen = page.locator(".cases button[aria-pressed=true] .tags")
+    watch.until(lambda: chosen.all_inner_texts() == ["motion"], "the tag below the picture")
 
 
 def test_the_threshold_changes_masks_and_scores_at_once(
@@ -149,12 +161,12 @@ def test_looks_change_what_is_drawn_and_a_picture_is_saved(watch: Any, page: Any
         outlines = view.locator("canvas").last.evaluate("c => c.toDataURL()")
         seen.add(outlines)
     before = scores(page)
-    for label, value in (("Window", "0.4"), ("Level", "0.3")):
+    for label, value in (("Window", "0.4"), ("Level", "0.3"), ("Brightness", "1.5")):
         view.get_by_label(label, exact=True).fill(value)
         watch.until(is_new, f"another picture, {label}")
         seen.add(view.locator("canvas").last.evaluate("c => c.toDataURL()"))
     assert scores(page) == before
-    for label in ("Window", "Level"):
+    for label in ("Window", "Level", "Brightness"):
         view.get_by_text(label, exact=True).dblclick()
     first = view.locator("canvas").last
     watch.until(lambda: first.evaluate("c => c.toDataURL()") == outlines, "the grey values as they are")
@@ -227,6 +239,8 @@ def test_a_phone_has_room_for_it(watch: Any, page: Any) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     viewer(page).locator("canvas").first.wait_for()
     watch.fits(390)
+    grid, large = page.locator(".cases").bounding_box(), viewer(page).bounding_box()
+    assert grid["y"] + grid["height"] < large["y"], "the large image follows the grid"
 
 
 def test_dragging_across_the_histogram_filters_the_grid(watch: Any, page: Any) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
+from app import state
 from app.components.exporting import csv
 from app.components.page_style import plain
 from app.views import CaseTags
@@ -32,6 +33,7 @@ def tagging(about: CaseTags) -> None:
             accept_new_options=True,
             placeholder="Tags of this image: motion, unsure, or words of your own",
             label_visibility="collapsed",
+            disabled=not state.may_change(),
         )
         if problem := st.session_state.pop(refused, ""):
             st.error(plain(problem), icon=":material/error:")

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from dmf.records import Event, RunState, Sample, StateChange
+from dmf.errors import StoreError
+from dmf.records import Artifact, Event, RunState, Sample, StateChange
 from dmf.runs import RunStore
 
 
 @pytest.fixture
 def other(tmp_path: Path):
-    store = RunStore(tmp_path / "other.sqlite")
+    store = RunStore(tmp_path / "other" / "runs.sqlite")
     yield store
     store.close()
 
@@ -60,3 +61,34 @@ def test_only_what_is_named_is_copied(store: RunStore, other: RunStore) -> None:
     second = recorded(other, "Second")
     assert store.adopt(other, only=[second]) == [second]
     assert [experiment.id for experiment in store.experiments()] == [second]
+
+
+def keep_files(store: RunStore, id: str) -> str:
+    """A network and probabilities of the run of an experiment; returns its id."""
+    (run,) = store.experiment(id).runs
+    folder = store.artifact_folder(run.id)
+    folder.mkdir(parents=True)
+    for kind, name in (("checkpoint_last", "last.safetensors"), ("probabilities_best", "probabilities-best.zip")):
+        (folder / name).write_bytes(name.encode())
+        store.write([Artifact(run.id, kind, 1, 3, name, len(name))], None)
+    return run.id
+
+
+def test_what_is_looked_at_comes_along_and_what_is_trained_on_stays_behind(store: RunStore, other: RunStore) -> None:
+    run = keep_files(other, recorded(other, "Theirs"))
+    store.adopt(other)
+    assert [file.kind for file in store.artifacts(run)] == ["probabilities_best"]
+    folder = store.artifact_folder(run)
+    assert folder != other.artifact_folder(run)
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == {
+        "probabilities-best.zip": b"probabilities-best.zip"
+    }
+
+
+def test_what_cannot_be_copied_leaves_nothing_behind(store: RunStore, other: RunStore) -> None:
+    first, second = (keep_files(other, recorded(other, name)) for name in ("First", "Second"))
+    (other.artifact_folder(second) / "probabilities-best.zip").unlink()
+    with pytest.raises(StoreError, match=r"Cannot copy .*: No such file or directory\. Nothing was taken over"):
+        store.adopt(other)
+    assert store.experiments() == []
+    assert not list(store.artifact_folder(first).glob("*"))
