@@ -102,8 +102,8 @@ def make(file: Path, examples: Sequence[Example]) -> None:
         files = _tidy(path, stems)
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
             archive.write(path, MEMBER)
-            for run, name in files:
-                archive.write(path.parent / "artifacts" / run / name, f"artifacts/{_lasting(run, stems)}/{name}")
+            for id, name in files:
+                archive.write(path.parent / "artifacts" / id / name, f"artifacts/{_lasting(id, stems)}/{name}")
 
 
 def _lasting(id: str, stems: Mapping[str, str]) -> str:

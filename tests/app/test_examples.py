@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dmf.examples import add_examples
-from dmf.examples.make import STEM
+from dmf.examples.make import STEM, SYNTHESIS_STEM
 from dmf.runs import RunStore
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
@@ -46,3 +46,15 @@ def test_the_four_are_compared_with_results_and_a_triangle(store: RunStore, visi
     assert "these two trained models only" in test.container(key="results").markdown[-1].value or any(
         "trained models only" in text.value for text in test.container(key="results").markdown
     )
+
+
+@pytest.mark.parametrize("stem", [STEM, SYNTHESIS_STEM])
+def test_they_are_inspected_with_what_their_networks_predict(store: RunStore, visit: Any, stem: str) -> None:
+    add_examples(store)
+    runs = store.experiment(f"e-{stem}").runs
+    test = visit("inspect", runs=",".join(run.id for run in runs))
+    text = " ".join(str(caption.value) for caption in test.caption)
+    count = len(store.case_scores(runs[0].id, "test")[-1].cases)
+    assert f"1 to 12 of {count} images" in text
+    assert "No probabilities" not in text
+    assert "sample of epoch" not in text, "what networks predict, not what was kept of a training"

@@ -1,5 +1,6 @@
 """The runs that come with the program: what they are, and how they come into a store."""
 
+import hashlib
 import zipfile
 from importlib import resources
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from dmf import examples
 from dmf.errors import StoreError, UnknownNameError
-from dmf.examples import FILE, MEMBER, TAG, TOUR_TAG, add_examples, open_scenes, scene_stem
+from dmf.examples import FILE, MEMBER, SCENES_FILE, TAG, TOUR_TAG, add_examples, open_scenes, scene_stem
 from dmf.examples.make import METHODS, NAME, STEM, SYNTHESIS_NAME, SYNTHESIS_STEM
 from dmf.records import RunState
 from dmf.runs import RunStore
@@ -18,17 +19,36 @@ from dmf.scenes import SCENES
 ID, SYNTHESIS = f"e-{STEM}", f"e-{SYNTHESIS_STEM}"
 
 
-def test_the_file_is_small() -> None:
-    assert len(resources.files(examples).joinpath(FILE).read_bytes()) < 3e6
+def test_the_files_are_small() -> None:
+    files = [resources.files(examples).joinpath(name) for name in (FILE, SCENES_FILE)]
+    assert sum(len(file.read_bytes()) for file in files) < 4e6
 
 
 def test_the_file_knows_nothing_of_a_machine_beyond_its_environment(tmp_path: Path) -> None:
     with resources.files(examples).joinpath(FILE).open("rb") as file, zipfile.ZipFile(file) as archive:
-        assert archive.namelist() == [MEMBER]
-        archive.extract(MEMBER, tmp_path)
+        archive.extractall(tmp_path)
+        names = set(archive.namelist())
     kept = RunStore(tmp_path / MEMBER)
-    assert all(run.owner is None and not kept.artifacts(run.id) for run in kept.runs())
+    assert all(run.owner is None for run in kept.runs())
+    files = [file for run in kept.runs() for file in kept.artifacts(run.id)]
+    assert {f"artifacts/{file.run}/{file.path}" for file in files} == names - {MEMBER}
+    assert {file.kind for file in files} <= {"probabilities_best", "probabilities_last", "checkpoint_best"}
     kept.close()
+
+
+def test_their_predictions_are_looked_at_image_by_image(store: RunStore) -> None:
+    add_examples(store)
+    for run in store.experiment(ID).runs:
+        (scores,) = store.case_scores(run.id, "test")
+        for which in ("best", "last"):
+            kept = store.probabilities(run.id, which)
+            assert kept is not None
+            assert set(kept.cases) == set(scores.cases)
+            assert kept.read(scores.cases[0]).shape == (1, 64, 64)
+    for run in (run for id in (ID, SYNTHESIS) for run in store.experiment(id).runs):
+        (network,) = [file for file in store.artifacts(run.id) if file.kind == "checkpoint_best"]
+        content = (store.artifact_folder(run.id) / network.path).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == network.sha256
 
 
 def test_four_finished_runs_with_all_that_was_recorded_come_into_the_store(store: RunStore) -> None:
