@@ -20,7 +20,9 @@ from dmf.options import default_of
 if TYPE_CHECKING:
     from dmf.data import Card
 
-data_app = typer.Typer(help="Datasets: what there is, whether it is sound, how to get it.", no_args_is_help=True)
+data_app = typer.Typer(
+    help="Datasets: what there is, whether it is sound, how to get it.", no_args_is_help=True, add_completion=False
+)
 
 NAME = typer.Argument(help="Name of the dataset, as `dmf data list` shows it.")
 ROOT = typer.Option(help="Folder the dataset lies in; default data/raw/<dataset>.")

@@ -1,11 +1,13 @@
 """``dmf resume``, ``dmf runs``, ``dmf export`` and ``dmf examples``."""
 
+import sys
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
+from rich.cells import cell_len
 from rich.markup import escape
 from rich.table import Table
 
@@ -22,8 +24,12 @@ from dmf.cli.shared import (
     print_json,
     say_yes_to,
 )
-from dmf.cli.train import run_job
 from dmf.errors import ConfigError
+
+if TYPE_CHECKING:
+    from dmf.runs import RunRow
+
+HEADINGS = ("run", "label", "state", "steps", "epoch", "created", "tags")
 
 
 def resume(
@@ -32,6 +38,7 @@ def resume(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
 ) -> None:
     """Go on with the stopped, failed and interrupted runs of an experiment, from their last checkpoints."""
+    from dmf.cli.train import run_job
     from dmf.jobs import Job, new_owner
 
     opened = open_store(store)
@@ -41,7 +48,7 @@ def resume(
     run_job(opened, Job(opened, opened.experiment(experiment), new_owner("dmf resume")), as_json=json)
 
 
-runs_app = typer.Typer(invoke_without_command=True)
+runs_app = typer.Typer(invoke_without_command=True, add_completion=False)
 
 RUN = typer.Argument(help="Id of the run, as `dmf runs` shows it.")
 RUNS = typer.Argument(help="Ids of the runs.")
@@ -91,17 +98,34 @@ def runs(
     if not rows:
         console.print("No runs yet. Start some with: dmf train")
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("run", "label", "state", "steps", "epoch", "created", "tags"):
-        table.add_column(heading, no_wrap=heading == "run", overflow="fold")
-    for row in rows:
-        created = time.strftime("%m-%d %H:%M", time.localtime(row.created))
-        state = f"{row.state.value}, archived" if row.archived else row.state.value
-        steps, epoch = f"{row.summary['step'] + 1}", f"{row.summary['epoch']}"
-        table.add_row(row.id, escape(row.label), state, steps, epoch, created, escape(", ".join(row.tags)))
-    # Whoever pipes it into another program gets a run a line, however long.
-    (document if document.is_terminal else Console(width=10_000, emoji=False)).print(table)
+    if document.is_terminal:
+        table = Table(box=None, pad_edge=False)
+        for heading in HEADINGS:
+            table.add_column(heading, no_wrap=heading == "run", overflow="fold")
+        for row in rows:
+            table.add_row(*map(escape, _cells(row)))
+        document.print(table)
+    else:
+        sys.stdout.writelines(_lines(rows))
     console.print("Experiments are named like their runs: r-…-01 belongs to e-…", highlight=False)
+
+
+def _cells(row: "RunRow") -> tuple[str, ...]:
+    """What the table says of a run."""
+    created = time.strftime("%m-%d %H:%M", time.localtime(row.created))
+    state = f"{row.state.value}, archived" if row.archived else row.state.value
+    step, epoch = row.summary["step"], row.summary["epoch"]
+    return row.id, row.label, state, f"{step + 1}", f"{epoch}", created, ", ".join(row.tags)
+
+
+def _lines(rows: "Sequence[RunRow]") -> Iterator[str]:
+    """The table for another program: a run a line, however long, in columns as wide as their widest cell."""
+    table = [HEADINGS, *(_cells(row) for row in rows)]
+    sizes = [[cell_len(cell) for cell in line] for line in table]
+    widths = [max(column) for column in zip(*sizes, strict=True)]
+    for line, taken in zip(table, sizes, strict=True):
+        cells = (cell + " " * (width - size) for cell, size, width in zip(line, taken, widths, strict=True))
+        yield "  ".join(cells) + "\n"
 
 
 @runs_app.command("rename")

@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from dmf.config import PluginConfig
-from dmf.config_text import build
 from dmf.errors import ConfigError, StoreError
-from dmf.live_settings import plugins_of_changes
 from dmf.paths import plugin_files
 
 if TYPE_CHECKING:
+    from dmf.config import PluginConfig
     from dmf.runs import RunRow, RunStore
 
 console = Console(stderr=True, emoji=False)  # a class called x is no cross
@@ -115,13 +113,17 @@ def await_owners(store: "RunStore", rows: Sequence["RunRow"], *, quiet: bool = F
     store.await_owners([row.id for row in rows])
 
 
-def plugins_of_run(store: "RunStore", run: str) -> list[PluginConfig]:
+def plugins_of_run(store: "RunStore", run: str) -> "list[PluginConfig]":
     """The files of someone's own that a run was made with, or turned to."""
+    from dmf.config import PluginConfig
+    from dmf.config_text import build
+    from dmf.live_settings import plugins_of_changes
+
     stored = store.experiment(store.run(run).experiment).config.get("plugins", ())
     return [*(build(PluginConfig, plugin) for plugin in stored), *plugins_of_changes(store.events([run]))]
 
 
-def say_yes_to(stored: Sequence[PluginConfig]) -> None:
+def say_yes_to(stored: "Sequence[PluginConfig]") -> None:
     """Have the files loaded that a store names: after a yes in a terminal, else only if they are loaded already.
 
     Raises:

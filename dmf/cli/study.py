@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 study_app = typer.Typer(
     help="Plan experiments over repeats, datasets and configurations; train them; see what they say.",
     no_args_is_help=True,
+    add_completion=False,
 )
 
 STUDY = typer.Argument(help="Name of the study.")

@@ -5,19 +5,20 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
-import pandas as pd
 
 from dmf.errors import ConfigError, RunNotFoundError, StoreError
 from dmf.image_sets import image_set
-from dmf.live_settings import changes_of, write_events
 from dmf.records import SettingChange
 from dmf.registry import unknown
 from dmf.runs import tensorboard
 from dmf.runs.rows import RunRow, Telemetry
 from dmf.runs.store import RunStore
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ExportFormat: TypeAlias = Literal["csv", "parquet", "json", "tensorboard", "events"]
 
@@ -48,6 +49,8 @@ def export_run(store: RunStore, run_id: str, format: ExportFormat, path: str | P
         raise ConfigError(unknown("export format", format, dict.fromkeys(formats)), "format")
     try:
         if format == "events":
+            from dmf.live_settings import write_events
+
             write_events(path, _changes(store, run_id))
             return
         run = store.run(run_id)
@@ -77,6 +80,8 @@ def export_run(store: RunStore, run_id: str, format: ExportFormat, path: str | P
 
 def _changes(store: RunStore, id: str) -> dict[str, Sequence[SettingChange]]:
     """Changes of settings by label: of one run, or of every run of an experiment."""
+    from dmf.live_settings import changes_of
+
     try:
         runs: Sequence[RunRow] = store.experiment(id).runs
     except RunNotFoundError:
@@ -121,8 +126,9 @@ def _chart(column: str) -> str:
     return column if kind is None else f"{kind}/{column.removeprefix(f'{kind}_')}"
 
 
-def _frame(telemetry: Telemetry) -> pd.DataFrame:
+def _frame(telemetry: Telemetry) -> "pd.DataFrame":
     """One row per step; losses first, then weights, then the rest in the order of the documentation."""
+    import pandas as pd
 
     def place(name: str) -> int:
         if name.startswith("loss_"):

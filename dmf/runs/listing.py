@@ -2,11 +2,14 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from sqlalchemy import Connection, and_, func, select, union_all
 
 from dmf.runs.schema import artifacts, epoch_metrics, samples
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LARGEST = sys.float_info.max
 _COLUMNS = ("run", "epoch", "split", "metric", "value")
@@ -14,8 +17,10 @@ _COLUMNS = ("run", "epoch", "split", "metric", "value")
 
 def best_metrics(
     connection: Connection, metrics: Sequence[str], headline: str, others: Mapping[str, tuple[str, bool]]
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """See ``RunStore.best_metrics``. Of a run with a best network a look at its keys, however many epochs it has."""
+    import pandas as pd
+
     table = epoch_metrics
     kept = select(artifacts.c.run, artifacts.c.epoch).where(artifacts.c.kind == "checkpoint_best")
     score = table.alias()

@@ -1,9 +1,9 @@
 """What training recorded, read back: metrics, events, pictures, scores, files. Functions of a connection."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from sqlalchemy import Connection, select
 
 from dmf.records import Artifact, CaseScores
@@ -11,13 +11,18 @@ from dmf.runs.rows import EventRow, SampleRow
 from dmf.runs.schema import artifacts, case_scores, events, samples
 from dmf.runs.schema import epoch_metrics as metrics_table
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 _METRIC_COLUMNS = ("run", "epoch", "step", "split", "images", "metric", "value")
 
 
 def epoch_metrics(
     connection: Connection, run_ids: Sequence[str], metrics: Sequence[str] | None, split: str | None, since: int
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """See ``RunStore.epoch_metrics``."""
+    import pandas as pd
+
     table = metrics_table
     query = select(*(table.c[name] for name in _METRIC_COLUMNS)).where(table.c.run.in_(run_ids))
     if since > 0:

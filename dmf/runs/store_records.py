@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
-
-import pandas as pd
+from typing import TYPE_CHECKING, Literal
 
 from dmf.errors import RunNotFoundError, StoreError
 from dmf.paths import artifact_home, data_home
@@ -14,6 +12,9 @@ from dmf.runs import listing, lookup, managing, predictions, reading, telemetry
 from dmf.runs.database import Database
 from dmf.runs.rows import EventRow, SampleRow, Telemetry
 from dmf.runs.writing import in_time_of_store, write_records
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class RecordsPart(Database):
@@ -69,7 +70,7 @@ class RecordsPart(Database):
         metrics: Sequence[str] | None = None,
         split: str | None = None,
         since: int = 0,
-    ) -> pd.DataFrame:
+    ) -> "pd.DataFrame":
         """One row per run, epoch, split and metric: run, epoch, step, split, images, metric, value.
 
         ``metrics`` and ``split`` choose; None means all. ``since`` is the first epoch that is read.
@@ -79,7 +80,7 @@ class RecordsPart(Database):
 
     def best_metrics(
         self, metrics: Sequence[str], headline: str, others: Mapping[str, tuple[str, bool]] | None = None
-    ) -> pd.DataFrame:
+    ) -> "pd.DataFrame":
         """Validation and test metrics of every run at its best epoch: run, epoch, split, metric, value.
 
         That is the epoch of its best network. Of a run that kept none it is the first one with the highest ``headline``

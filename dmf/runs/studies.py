@@ -5,7 +5,6 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
-from dmf.config import ExperimentConfig
 from dmf.errors import ConfigError, RunNotFoundError
 from dmf.records import Event, RunState
 from dmf.runs.engine import one_at_a_time
@@ -51,6 +50,8 @@ def save(connection: Connection, name: str, plan: Mapping[str, Any], cells: Mapp
 
 def _is_same(before: Any, after: Any) -> bool:
     """Whether a cell that is kept has these settings; one of an earlier version has the defaults of what was added."""
+    from dmf.config import ExperimentConfig
+
     return bool(before == after or ExperimentConfig.model_validate(before).model_dump(mode="json") == after)
 
 
@@ -102,6 +103,8 @@ def begin(
     connection: Connection, study: str, owner: str, *, environment: dict[str, Any], now: float, watch: Watch
 ) -> str | None:
     """See ``RunStore.begin_cell``; returns the id of the experiment."""
+    from dmf.config import ExperimentConfig
+
     open_cell = study_cells.c.experiment.is_(None) & (study_cells.c.study == study)
     first = select(study_cells).where(open_cell).order_by(study_cells.c.position).limit(1)
     # Locked, and what another has locked is passed over, so that of several who ask at once each gets another cell.

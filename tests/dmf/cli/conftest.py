@@ -43,6 +43,26 @@ def dmf(home, monkeypatch, capsys):
     return run
 
 
+@pytest.fixture
+def modules_of(home):
+    """Top packages that ``dmf`` with arguments imports from its start to its end, in a process of its own."""
+
+    def imported(*arguments):
+        code = (
+            f"import sys; sys.argv = ['dmf', *{arguments!r}]\n"
+            "from dmf.cli import main\n"
+            "try: main()\n"
+            "except SystemExit as end: status = end.code or 0\n"
+            "print('imported', status, *{name.partition('.')[0] for name in sys.modules})"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        _, status, *modules = done.stdout.splitlines()[-1].split()
+        assert status == "0", done.stderr
+        return set(modules)
+
+    return imported
+
+
 @pytest.fixture(scope="session")
 def tiny_options(tiny_texts):
     """``tiny_texts`` as options of ``dmf train``."""

@@ -5,9 +5,12 @@ import sys
 
 import numpy as np
 import pytest
+import typer
 from PIL import Image
 
 from dmf import __version__
+from dmf.cli.app import Commands, app
+from dmf.jobs import create_experiment
 
 COMMANDS = [
     *([], ["train"], ["resume"], ["import"], ["replay"], ["runs"], ["export"], ["app"], ["check-method"]),
@@ -53,17 +56,30 @@ def test_python_m_dmf_is_dmf():
     assert done.stdout == f"dmf {__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["runs", "--help"], ["--version"]])
-def test_help_does_not_import_torch(arguments):
-    code = (
-        f"import sys; sys.argv = ['dmf', *{arguments!r}]\n"
-        "from dmf.cli import main\n"
-        "try: main()\n"
-        "except SystemExit: pass\n"
-        "sys.exit(any(name in sys.modules for name in ('torch', 'pandas', 'streamlit', 'sqlalchemy')))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+HEAVY = ("torch", "pandas", "streamlit", "scipy", "pyarrow")
+
+
+def test_help_imports_nothing_that_computes_stores_or_checks(modules_of):
+    assert not modules_of("--help") & {*HEAVY, "sqlalchemy", "numpy", "pydantic"}
+
+
+@pytest.mark.parametrize("command", ["runs", "study", "train"])
+def test_help_of_a_command_imports_no_store(modules_of, command):
+    # That of train shows the options of all methods, which are declared beside their code.
+    assert not modules_of(command, "--help") & {"sqlalchemy", *(() if command == "train" else HEAVY)}
+
+
+def test_a_list_of_runs_imports_no_torch_and_no_tables(modules_of, store, tiny):
+    create_experiment(store, tiny("mad"))
+    modules = modules_of("runs", "--store", store.url.database)
+    assert "sqlalchemy" in modules
+    assert not modules & set(HEAVY)
+
+
+@pytest.mark.parametrize("name", Commands.places)
+def test_the_help_before_a_command_is_imported_is_its_own(name):
+    late = typer.main.get_command(app).commands[name]
+    assert " ".join((late.command.help or "").partition("\n\n")[0].split()) == late.help
 
 
 @pytest.mark.parametrize("port", ["0", "99999", "http"])
