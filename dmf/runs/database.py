@@ -1,5 +1,6 @@
 """The database under the run store: opening it, bringing it up to date, transactions."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -39,6 +40,7 @@ class Database:
         self.where = str(self.file) if self.file else self.url.render_as_string(hide_password=True)
         self._watch = Watch(monotonic)
         self._reach = Reach()
+        self._listening: set[threading.Event] = set()  # set as soon as a command is left through this object
         self._engine = open_engine(self.url, busy_seconds)
         here = server_clock(self._engine) if self.file is None else file_clock(self.file.parent)
         measured = StoreClock(here, wall)

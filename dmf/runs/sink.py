@@ -18,7 +18,7 @@ HELD_BYTES = 64e6  # of records that wait in memory while the store does not tak
 RECORD_BYTES = 1000  # of one, without its arrays and pictures
 MOST_INTERVAL = 5.0  # s between two tries at a server, after shorter ones
 PATIENCE_SECONDS = 2.0  # a commit that takes longer is told as trouble
-POLL_SECONDS = 0.1  # a command is heard within it, or within a step; ten looks a second take 0.2 % of one core
+POLL_SECONDS = 0.1  # a command of another program is heard within it; ten looks a second take 0.2 % of one core
 HEARTBEAT_SECONDS = 2.0
 
 
@@ -197,7 +197,9 @@ def _bytes_of(record: Record) -> int:
 
 
 class StoreCommands:
-    """Implements ``dmf.records.CommandSource``: a thread fetches commands ten times a second and keeps the lease alive.
+    """Implements ``dmf.records.CommandSource``: a thread fetches commands and keeps the lease alive.
+
+    It looks ten times a second, and at once where they are left through the same store object, as the dashboard does.
 
     The heartbeat comes from this thread, so that it goes on while training is paused or in a long step.
 
@@ -218,7 +220,8 @@ class StoreCommands:
         self._waiting: dict[str, list[Command]] = {run: [] for run in self._runs}
         self._lock = threading.Lock()  # what was asked of several runs at once is there for all at once
         self._error: StoreError | None = None
-        self._closing = threading.Event()
+        self._closing = False
+        self._wake = threading.Event()
         self._thread = threading.Thread(target=self._work, name="dmf-store-controls", daemon=True)
         self._thread.start()
 
@@ -240,13 +243,15 @@ class StoreCommands:
 
     def close(self) -> None:
         """End the thread; the lease then runs out unless the runs are released."""
-        self._closing.set()
+        self._closing = True
+        self._wake.set()
         self._thread.join()
 
     def _work(self) -> None:
         beat = -HEARTBEAT_SECONDS
-        with self._store.watching_commands(self._runs) as any_pending:
-            while not self._closing.is_set():
+        with self._store.listening(self._wake), self._store.watching_commands(self._runs) as any_pending:
+            while not self._closing:
+                self._wake.clear()  # before the look: what is left after it wakes again
                 try:
                     # Before the commands: after a long standstill (a laptop asleep) the runs may be another's by now.
                     if time.monotonic() - beat >= HEARTBEAT_SECONDS:
@@ -258,7 +263,8 @@ class StoreCommands:
                     if not is_transient(error):
                         self._error = error
                         return
-                self._closing.wait(POLL_SECONDS)
+                if not self._closing:
+                    self._wake.wait(POLL_SECONDS)
 
     def _held(self) -> list[str]:
         # Commands about a lost run are for its new owner.

@@ -1,5 +1,6 @@
 """The part of the run store where users leave commands for whoever trains a run."""
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -29,7 +30,9 @@ class Commands(Database):
             RunFinishedError: If the run is not active; names its state.
         """
         with self._writing() as connection:
-            return add(connection, run_id, command, field=field, value=value, now=self._clock(), watch=self._watch)
+            id = add(connection, run_id, command, field=field, value=value, now=self._clock(), watch=self._watch)
+        self._wake_listeners()
+        return id
 
     def add_commands(self, commands: Sequence[tuple[str, CommandName, str | None, Any]]) -> list[int | None]:
         """Leave commands (run, command, field, value) all at once; their ids, None for those whose run has ended.
@@ -38,7 +41,22 @@ class Commands(Database):
             RunNotFoundError: If there is no such run; nothing is kept then.
         """
         with self._writing() as connection:
-            return add_all(connection, commands, self._clock(), self._watch)
+            ids = add_all(connection, commands, self._clock(), self._watch)
+        self._wake_listeners()
+        return ids
+
+    def _wake_listeners(self) -> None:
+        for event in tuple(self._listening):
+            event.set()
+
+    @contextmanager
+    def listening(self, event: threading.Event) -> Iterator[None]:
+        """Have an event set as soon as a command is left through this object; those of other programs set none."""
+        self._listening.add(event)
+        try:
+            yield
+        finally:
+            self._listening.discard(event)
 
     def pending_commands(self, run_ids: Sequence[str]) -> list[Command]:
         """Commands about these runs that nobody took yet, oldest first."""

@@ -141,6 +141,7 @@ class Lockstep:
         self._on_step, self._describe_change = on_step, describe_change
         self._stop = stop or threading.Event()
         self._drained_at = time.monotonic()
+        self._halted: deque[Lane] = deque()  # paused or stopped, and not saved yet
         self._untrained: Judgement | None = None
 
     @property
@@ -181,6 +182,8 @@ class Lockstep:
             # Until nothing new is heard, so that what was asked of all runs at once acts on all at the same step.
             while sum(self._obey(lane) for lane in open_lanes):
                 pass
+            while self._halted:  # after all of them: whoever clicked waits for their states, and for no checkpoint
+                self._guarded(self._halted.popleft(), self._save)
             for lane in open_lanes:
                 while lane.waiting_changes and not lane.control.is_over:
                     self._guarded(lane, self._set, lane.waiting_changes.popleft())
@@ -280,10 +283,10 @@ class Lockstep:
             self._sink.write(Event(run.id, run.step, "knob", data))
 
     def _halt(self, lane: Lane, state: RunState) -> None:
-        """Pause or stop, with everything kept."""
+        """Pause or stop; the checkpoint follows once all runs have heard what was asked."""
         self._drain(lane)
         self._change(lane, state)
-        self._save(lane)
+        self._halted.append(lane)
 
     def _housekeeping(self) -> None:
         now = time.monotonic()

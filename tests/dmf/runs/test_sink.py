@@ -153,6 +153,23 @@ def test_a_wish_arrives_once_and_for_its_run(store, experiment, run):
     commands.close()
 
 
+@pytest.mark.parametrize("many", [False, True])
+def test_a_wish_left_through_the_same_store_waits_for_no_look(store, run, monkeypatch, many):
+    monkeypatch.setattr(sink, "POLL_SECONDS", 3600.0)
+    commands = StoreCommands(store, [run], "me")
+    for word in ("pause", "stop"):  # the second comes while it waits for the next look
+        if many:
+            store.add_commands([(run, word, None, None)])
+        else:
+            store.add_command(run, word)
+        taken = []
+        eventually(lambda taken=taken: taken.extend(commands.take(run)) or bool(taken))
+        assert [command.name for command in taken] == [word]
+    commands.close()  # at once, too
+    store.add_command(run, "resume")  # nobody listens any more
+    assert len(store.pending_commands([run])) == 1
+
+
 def test_the_lease_is_renewed_whatever_training_does(store, run, monkeypatch):
     monkeypatch.setattr(sink, "HEARTBEAT_SECONDS", 0.05)
     before = store.run(run).lease

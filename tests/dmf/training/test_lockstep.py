@@ -330,6 +330,20 @@ def test_what_is_wished_of_all_runs_at_once_acts_at_one_step(race, tiny):
     assert [knob_events(result, run) for run in ("mad", "variance")] == [[(4, "lr", 0.5, 1e-3)]] * 2
 
 
+@pytest.mark.parametrize(("word", "state"), [("pause", RunState.PAUSED), ("stop", RunState.STOPPED)])
+def test_what_was_asked_of_all_runs_is_stored_before_any_checkpoint_of_it(race, tiny, word, state):
+    names = ("mad", "variance", "fixed")
+    then = {} if word == "stop" else {(run, 6): ["resume"] for run in names}
+    result = race(tiny(*names), commands=Script({(run, 4): [word] for run in names} | then))
+    kept = [record for record in result.sink.records if isinstance(record, StateChange | Artifact)]
+    changed = [place for place, record in enumerate(kept) if getattr(record, "state", None) is state]
+    assert changed == [*range(changed[0], changed[0] + len(names))]
+    after = kept[changed[-1] + 1 :][: len(names)]
+    assert [(record.run, record.kind, record.step) for record in after] == [
+        (run, "checkpoint_last", 4) for run in names
+    ]
+
+
 def test_a_pause_of_all_runs_that_comes_between_their_steps_finds_all_at_the_same_step(race, tiny, monkeypatch):
     names, took = ("mad", "variance"), []
     script = Script({(run, 0): ["pause"] for run in names} | {(run, 1): ["resume"] for run in names})
