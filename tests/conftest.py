@@ -19,11 +19,33 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # processes share the cores, so each co
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups
 def pytest_collection_modifyitems(items):
-    """At most one browser, with what it watches, at a time; it takes longest, so it comes first."""
+    """At most one browser, with what it watches, at a time; it takes longest, so it comes first, then slow files."""
     for item in items:
         if item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.xdist_group("browser"))
-    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
+
+    slow = {item.path for item in items for name in ("processes", "benchmark") if item.get_closest_marker(name)}
+    tests = Counter(item.path for item in items)
+    items.sort(
+        key=lambda item: (
+            item.get_closest_marker("browser") is None,
+            item.path not in slow,
+            -tests[item.path],
+            item.path,
+        )
+    )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Tests of one file run in one process, so that what they share is made once."""
+    from xdist.scheduler import LoadGroupScheduling
+
+    class ByFile(LoadGroupScheduling):
+        def _split_scope(self, nodeid):
+            return super()._split_scope(nodeid).partition("::")[0]
+
+    return ByFile(config, log)
 
 
 def pytest_terminal_summary(terminalreporter):
