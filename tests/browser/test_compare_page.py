@@ -139,10 +139,24 @@ def test_a_zoom_of_one_chart_moves_the_others_and_so_does_the_pointer(
     watch.until(lambda: weights.get_attribute("data-zoomed") == "false", "the whole of the weights")
 
 
-def test_tables_and_the_whole_comparison_are_exported(app_server: str, runs: list[str], watched: Any) -> None:
-    watch = watched(f"{app_server}/compare?runs={runs[0]},{runs[1]}")
-    page = watch.page
-    page.get_by_text("Export tables, charts and the whole comparison").click()
+@pytest.fixture
+def exporting(app_server: str, runs: list[str], stay: Any) -> Any:
+    """Two runs compared, with all that can be exported."""
+    watch = stay(f"{app_server}/compare?runs={runs[0]},{runs[1]}&show=Losses")
+    prepared = watch.page.get_by_label("Chart", exact=True)
+    if not prepared.count():
+        watch.page.get_by_text("Export tables, charts and the whole comparison").click()
+        prepared.wait_for()
+    return watch
+
+
+def choose_chart(page: Any, typed: str, name: str) -> None:
+    page.get_by_label("Chart", exact=True).fill(typed)
+    page.get_by_role("option", name=name, exact=True).click()
+
+
+def test_tables_and_the_whole_comparison_are_exported(exporting: Any, watched: Any) -> None:
+    watch, page = exporting, exporting.page
     with page.expect_download() as saved:
         page.get_by_role("button", name="Compared by Lesion Dice per image").click()
     rows = saved.value.path().read_text().splitlines()
@@ -157,18 +171,9 @@ def test_tables_and_the_whole_comparison_are_exported(app_server: str, runs: lis
     alone.get_by_text("speaks of these two trained models only").wait_for()
     watch.until(lambda: alone.locator(".main-svg").count() >= 3, "the charts of the page")
 
-    page.get_by_role("radio", name="SVG").click()
-    camera = page.locator('.st-key-twin-weights-SVG .modebar-btn[data-title^="Download plot"]')
-    with page.expect_download() as saved:
-        camera.dispatch_event("click")
-    assert saved.value.suggested_filename == "weights.svg"
-    assert saved.value.path().read_text().startswith("<svg")
 
-
-def test_one_chart_is_exported_as_a_page_and_as_pictures(app_server: str, runs: list[str], watched: Any) -> None:
-    watch = watched(f"{app_server}/compare?runs={runs[0]},{runs[1]}&show=Losses")
-    page = watch.page
-    page.get_by_text("Export tables, charts and the whole comparison").click()
+def test_one_chart_is_exported_as_a_page_and_as_pictures(exporting: Any, watched: Any) -> None:
+    page = exporting.page
     with page.expect_download() as saved:
         page.get_by_role("button", name="Chart as HTML").click()
     file = saved.value.path().rename(saved.value.path().with_suffix(".html"))
@@ -182,15 +187,13 @@ def test_one_chart_is_exported_as_a_page_and_as_pictures(app_server: str, runs: 
     assert first == pytest.approx(0.2 + 0.6 * np.random.default_rng(0).uniform(), abs=1e-6)  # loss_ce, step 0
     assert points == STEPS
 
-    page.get_by_label("Chart", exact=True).fill("Paths")
-    page.get_by_role("option", name="Paths of the weights").click()
+    choose_chart(page, "Paths", "Paths of the weights")
     camera = page.locator('.st-key-twin-paths-of-the-weights-PNG .modebar-btn[data-title^="Download plot"]')
     with page.expect_download() as saved:
         camera.dispatch_event("click")
     assert saved.value.suggested_filename == "paths-of-the-weights.png"
     assert saved.value.path().read_bytes().startswith(b"\x89PNG")
-    page.get_by_label("Chart", exact=True).fill("Settings")
-    page.get_by_role("option", name="Settings against results").click()
+    choose_chart(page, "Settings", "Settings against results")
     page.get_by_role("radio", name="SVG").click()
     camera = page.locator('.st-key-twin-settings-against-results-SVG .modebar-btn[data-title^="Download plot"]')
     with page.expect_download() as saved:
@@ -200,10 +203,8 @@ def test_one_chart_is_exported_as_a_page_and_as_pictures(app_server: str, runs: 
     assert "Weighting method" in text
 
 
-def test_runs_are_exported_as_they_were_recorded(app_server: str, runs: list[str], watched: Any) -> None:
-    watch = watched(f"{app_server}/compare?runs={runs[0]},{runs[1]}")
-    page = watch.page
-    page.get_by_text("Export tables, charts and the whole comparison").click()
+def test_runs_are_exported_as_they_were_recorded(exporting: Any) -> None:
+    page = exporting.page
     with page.expect_download() as saved:
         page.get_by_role("button", name="Runs as CSV").click()
     assert saved.value.suggested_filename == "runs-csv.zip"

@@ -13,24 +13,41 @@ from dmf.runs import RunStore
 
 pytestmark = pytest.mark.browser
 
-WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+PHONE = {"width": 390, "height": 844}
 
 
-@pytest.fixture(params=[WIDE, PHONE], ids=["wide", "phone"])
-def seen(request: pytest.FixtureRequest, app_server: str, watched: Callable[..., Any]) -> Any:
+@pytest.fixture
+def seen(app_server: str, watched: Callable[..., Any]) -> Any:
     """The Train page."""
-    return watched(f"{app_server}/train", viewport=request.param)
+    return watched(f"{app_server}/train")
 
 
 @pytest.fixture
 def page(seen: Any) -> Page:
     """The Train page with its form open."""
     page: Page = seen.page
-    button(page, "Add run").wait_for(state="attached")
-    if page.viewport_size == PHONE:
-        page.get_by_test_id("stExpandSidebarButton").click()
     button(page, "Add run").wait_for()
     return page
+
+
+@pytest.fixture
+def form(app_server: str, stay: Callable[[str], Any]) -> Any:
+    """The same as the test before left it."""
+    seen = stay(f"{app_server}/train")
+    button(seen.page, "Add run").wait_for()
+    return seen
+
+
+def stays_within_the_sidebar(page: Page) -> None:
+    """Methods are read whole, and no button sticks out."""
+    for place in range(2):
+        box = rows(page).nth(place)
+        assert box.evaluate("input => input.scrollWidth - input.clientWidth") <= 0
+    sidebar = page.get_by_test_id("stSidebar").bounding_box()
+    for name in ("Remove run 1", "Remove run 2", "Add run", "As text"):
+        box = button(page, name).bounding_box()
+        assert box["x"] >= sidebar["x"]
+        assert box["x"] + box["width"] <= sidebar["x"] + sidebar["width"]
 
 
 def button(page: Page, name: str) -> Locator:
@@ -104,15 +121,12 @@ def test_a_race_with_overridden_rows_is_built_started_and_seen(
     asked = experiment({}, runs=["mad", "bayesian,prior=compound", "bayesian,prior=compound,gamma=5"]).runs
     assert [run.label for run in stored.runs] == [run.label for run in asked]
     assert [run.config for run in stored.runs] == [run.fusion.recorded() for run in asked]
-    if page.viewport_size == PHONE:
-        # The form, which covers the page of a phone, makes way.
-        expect(page.get_by_test_id("stExpandSidebarButton")).to_be_visible()
     expect(page.locator(".st-key-run-status .chip").first).to_contain_text("running")
     button(page, "Stop").click()
     expect(page.locator(".st-key-run-status .chip").first).to_contain_text("stopped")
 
 
-def test_presets_and_text_fill_the_rows_and_nothing_sticks_out(page: Page, app_server: str) -> None:
+def test_presets_and_text_fill_the_rows_and_nothing_sticks_out(page: Page, seen: Any, app_server: str) -> None:
     preset = PRESETS["priors"]
     button(page, "Presets").click()
     button(page, preset.title).click()
@@ -132,12 +146,14 @@ def test_presets_and_text_fill_the_rows_and_nothing_sticks_out(page: Page, app_s
     for place, method in enumerate(("MAD", "Fixed")):
         box = rows(page).nth(place)
         expect(box).to_have_value(method)
-        assert box.evaluate("input => input.scrollWidth - input.clientWidth") <= 0
-    sidebar = page.get_by_test_id("stSidebar").bounding_box()
-    for name in ("Remove run 1", "Remove run 2", "Add run", "As text"):
-        box = button(page, name).bounding_box()
-        assert box["x"] >= sidebar["x"]
-        assert box["x"] + box["width"] <= sidebar["x"] + sidebar["width"]
+    stays_within_the_sidebar(page)
+    page.set_viewport_size(PHONE)
+    shut = page.get_by_test_id("stExpandSidebarButton")
+    seen.settled(lambda: str(shut.is_visible()), "the form to stay or to go")
+    if shut.is_visible():
+        shut.click()
+    seen.standing(button(page, "Add run"))
+    stays_within_the_sidebar(page)
     assert page.get_by_test_id("stException").count() == 0
 
     page.goto(f"{app_server}/train?preset=counts")
@@ -145,26 +161,10 @@ def test_presets_and_text_fill_the_rows_and_nothing_sticks_out(page: Page, app_s
     assert "preset" not in page.url
 
 
-def test_rows_are_reached_and_used_by_keyboard_alone(page: Page) -> None:
-    button(page, "Remove run 1").focus()
-    page.keyboard.press("Enter")
-    expect(rows(page)).to_have_count(2)
-    page.get_by_role("combobox", name="Weighting method of run 1").focus()
-    names = []
-    for _ in range(4):
-        page.keyboard.press("Tab")
-        focused = page.evaluate(
-            "() => (document.activeElement.innerText || document.activeElement.ariaLabel || '').split('\\n').pop()"
-        )
-        names.append(focused)
-    assert [name for name in names if "run 1" in name] == ["Edit run 1", "Duplicate run 1", "Remove run 1"]
-
-
 @pytest.mark.parametrize("size", [(1440, 900), (1280, 720)], ids=["1440x900", "1280x720"])
-def test_methods_and_start_are_seen_without_scrolling(
-    size: tuple[int, int], app_server: str, watched: Callable[..., Any]
-) -> None:
-    seen = watched(f"{app_server}/train", viewport={"width": size[0], "height": size[1]})
+def test_methods_and_start_are_seen_without_scrolling(size: tuple[int, int], form: Any) -> None:
+    seen = form
+    seen.page.set_viewport_size({"width": size[0], "height": size[1]})
     expect(rows(seen.page)).to_have_count(3)
     seen.page.get_by_test_id("stSidebar").get_by_text("179 train").wait_for()
     start = seen.standing(button(seen.page, "Start training"))
@@ -175,10 +175,8 @@ def test_methods_and_start_are_seen_without_scrolling(
         assert box["y"] + box["height"] <= start["y"]  # and not behind the button
 
 
-def test_the_fold_of_sizes_says_what_it_holds_and_stays_open_while_that_changes(
-    app_server: str, watched: Callable[..., Any]
-) -> None:
-    seen = watched(f"{app_server}/train")
+def test_the_fold_of_sizes_says_what_it_holds_and_stays_open_while_that_changes(form: Any) -> None:
+    seen = form
     title = seen.page.locator(".st-key-size-and-length summary")
     expect(title).to_contain_text("128 px · 20 epochs · seed 0")
     expect(seen.page.get_by_label("Epochs", exact=True)).not_to_be_visible()
@@ -194,11 +192,7 @@ def test_the_fold_of_sizes_says_what_it_holds_and_stays_open_while_that_changes(
     expect(seen.page.get_by_text("Under “100 px · 1 epoch · seed 5”, Image size: ")).to_be_visible()
 
 
-def test_a_setting_is_found_by_words_and_the_others_keep_what_they_hold(
-    app_server: str, watched: Callable[..., Any]
-) -> None:
-    seen = watched(f"{app_server}/train")
-    page = seen.page
+def test_a_setting_is_found_by_words_and_the_others_keep_what_they_hold(page: Page, seen: Any) -> None:
     seen.unfold()
     fill(page, "Learning rate", 0.5)
     find = page.get_by_label("Find a setting", exact=True)
@@ -210,3 +204,19 @@ def test_a_setting_is_found_by_words_and_the_others_keep_what_they_hold(
     find.fill("")
     expect(page.get_by_label("Learning rate", exact=True)).to_have_value("0.5")
     expect(page.get_by_text("No setting is called so.")).to_have_count(0)
+
+
+def test_rows_are_reached_and_used_by_keyboard_alone(form: Any) -> None:
+    page = form.page
+    button(page, "Remove run 1").focus()
+    page.keyboard.press("Enter")
+    expect(rows(page)).to_have_count(2)
+    page.get_by_role("combobox", name="Weighting method of run 1").focus()
+    names = []
+    for _ in range(4):
+        page.keyboard.press("Tab")
+        focused = page.evaluate(
+            "() => (document.activeElement.innerText || document.activeElement.ariaLabel || '').split('\\n').pop()"
+        )
+        names.append(focused)
+    assert [name for name in names if "run 1" in name] == ["Edit run 1", "Duplicate run 1", "Remove run 1"]

@@ -39,8 +39,46 @@ def lab(app_server: str, watched: Callable[..., Any]) -> Callable[..., Any]:
     return open_lab
 
 
-def test_the_weights_are_drawn_anew_while_a_slider_is_held(lab):
-    opened = lab()
+@pytest.fixture
+def small_lab(app_server: str, stay: Callable[[str], Any]) -> Any:
+    """The lab of two methods and 300 steps, as the test before left it."""
+    opened = stay(f"{app_server}/lab?{SMALL}")
+    chart(opened.page, "lab-losses")
+    opened.idle()
+    return opened
+
+
+def test_on_a_phone_the_charts_stay_in_view_above_the_sliders(small_lab):
+    opened = small_lab
+    page = opened.page
+    page.set_viewport_size({"width": 390, "height": 844})
+    slider = page.get_by_role("slider", name="Window length").first
+    slider.scroll_into_view_if_needed()
+    opened.until(lambda: opened.standing(page.locator(".st-key-lab-charts"))["y"] < 120, "the charts in view")
+    assert slider.bounding_box()["y"] > 300
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_slider_is_moved_by_keys_and_its_number_typed(small_lab):
+    opened = small_lab
+    page, until = opened.page, opened.until
+    slider = page.get_by_role("slider", name="Warm-up steps").first
+    number = page.get_by_role("spinbutton", name="Warm-up steps").first
+    slider.focus()
+    page.keyboard.press("End")
+    until(lambda: "history_min=1000" in address(page), "the end of the slider")
+    until(lambda: page.get_by_text("would never move").count() == 1, "what is wrong with it")
+    number.fill("30")
+    number.press("Enter")
+    until(lambda: "history_min=30" in address(page), "the typed number")
+    until(lambda: page.get_by_text("would never move").count() == 0, "nothing to be wrong any more")
+    number.fill("10")  # as it was
+    number.press("Enter")
+    until(lambda: "history_min=30" not in address(page), "the number before")
+
+
+def test_the_weights_are_drawn_anew_while_a_slider_is_held(small_lab):
+    opened = small_lab
     page, until = opened.page, opened.until
     drawn = chart(page, "lab-weights")
     slider = page.get_by_role("slider", name="Window length").first
@@ -55,21 +93,6 @@ def test_the_weights_are_drawn_anew_while_a_slider_is_held(lab):
     assert address(page) == where, "a drag does not fill the history of the browser"
     page.mouse.up()
     until(lambda: "variance,history_max=" in address(page), "the new setting in the address")
-
-
-def test_a_slider_is_moved_by_keys_and_its_number_typed(lab):
-    opened = lab()
-    page, until = opened.page, opened.until
-    slider = page.get_by_role("slider", name="Warm-up steps").first
-    number = page.get_by_role("spinbutton", name="Warm-up steps").first
-    slider.focus()
-    page.keyboard.press("End")
-    until(lambda: "history_min=1000" in address(page), "the end of the slider")
-    until(lambda: page.get_by_text("would never move").count() == 1, "what is wrong with it")
-    number.fill("30")
-    number.press("Enter")
-    until(lambda: "history_min=30" in address(page), "the typed number")
-    until(lambda: page.get_by_text("would never move").count() == 0, "nothing to be wrong any more")
 
 
 def shown(page: Any, panel: str = "") -> dict[str, tuple[str, str]]:
@@ -151,8 +174,8 @@ def click_in_the_middle(opened: Any, step: Any) -> None:
     opened.until(is_chosen, "the step that was clicked")
 
 
-def test_a_click_in_a_chart_chooses_where_the_losses_are_changed(lab):
-    opened = lab()
+def test_a_click_in_a_chart_chooses_where_the_losses_are_changed(small_lab):
+    opened = small_lab
     page, until = opened.page, opened.until
     weights = chart(page, "lab-weights")
     before = json.loads(last(weights))
@@ -192,14 +215,3 @@ def test_a_step_of_a_method_is_explained_at_a_click(lab):
     page.get_by_text("Step 217 of 299").first.wait_for()  # where its weights changed most
     click_in_the_middle(opened, page.get_by_label("Step", exact=True))
     until(lambda: "explain=Variance" in address(page), "what is explained in the address")
-
-
-def test_on_a_phone_the_charts_stay_in_view_above_the_sliders(lab):
-    opened = lab(viewport={"width": 390, "height": 844})
-    page = opened.page
-    slider = page.get_by_role("slider", name="Window length").first
-    slider.scroll_into_view_if_needed()
-    charts = opened.standing(page.locator(".st-key-lab-charts"))
-    assert charts["y"] < 120
-    assert slider.bounding_box()["y"] > 300
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390

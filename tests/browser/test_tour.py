@@ -76,21 +76,16 @@ def test_it_is_read_from_the_back_of_a_room_and_fits_a_projector(app_server: str
     page.locator(".st-key-tour-pictures img").first.wait_for()
 
 
-def test_a_scene_is_replayed_in_the_lab(app_server: str, watched: Any) -> None:
-    watch = watched(f"{app_server}/tour?scene=2")
-    page = watch.page
-    page.get_by_role("button", name="Replay it in the weighting lab").click()
-    page.get_by_role("heading", name="Weighting lab").wait_for()
-    watch.until(lambda: page.locator(".live-chart canvas").count() > 0, "the weights of the replay")
-    assert "run=r-20260101" in page.evaluate("location.search")
-
-
-def test_the_way_back_from_other_pages_leads_to_the_scene(app_server: str, watched: Any) -> None:
+def test_a_scene_is_replayed_in_the_lab_and_the_way_back_from_other_pages_leads_to_it(
+    app_server: str, watched: Any
+) -> None:
     watch = watched(f"{app_server}/tour?scene=2")
     page = watch.page
     page.get_by_role("button", name="Replay it in the weighting lab").click()
     page.get_by_role("heading", name="Weighting lab").wait_for()
     watch.until(lambda: page.evaluate("location.pathname").endswith("/lab"), "the address of the lab")
+    watch.until(lambda: page.locator(".live-chart canvas").count() > 0, "the weights of the replay")
+    assert "run=r-20260101" in page.evaluate("location.search")
     page.go_back()
     page.get_by_role("heading", name="Variance against MAD on a spike").wait_for()
 
