@@ -48,7 +48,7 @@ from app.access.datasets import (
 from app.access.explaining import explanation
 from app.access.exporting import run_data, run_file
 from app.access.inspecting import inspected_runs, kept_limits, stored_megabytes
-from app.access.kept_samples import sampled_cases
+from app.access.kept_samples import last_samples, sampled_cases
 from app.access.lab import (
     PERTURBATIONS,
     evenness,
@@ -148,6 +148,7 @@ __all__ = [
     "kept_limits",
     "lab_runs",
     "lab_shapes",
+    "last_samples",
     "limits",
     "load_plugins",
     "look",

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app.access.reading import store
-from app.views import InspectedRun
+from app.access.reading import pictures, store
+from app.views import InspectedRun, KeptCase
 from dmf.runs import RunStore, SampleRow
 
 
@@ -18,6 +18,31 @@ def sampled_cases(runs: Sequence[InspectedRun]) -> list[str]:
     """Cases whose prediction was kept at each epoch."""
     once = {run.experiment.id: run for run in runs}.values()
     return list(dict.fromkeys(row.case for run in once for row in _samples(run) if row.kind == "prediction"))
+
+
+def last_samples(runs: Sequence[InspectedRun], most: int) -> list[KeptCase]:
+    """The first cases whose pictures were kept, with the last prediction of each run; those of an experiment together.
+
+    Args:
+        runs: Whose predictions.
+        most: So many cases of each experiment at most.
+    """
+    cases = []
+    for experiment in dict.fromkeys(run.experiment.id for run in runs):
+        own = {run.id: run for run in runs if run.experiment.id == experiment}
+        rows = _samples(next(iter(own.values())))
+        shared = {(row.case, row.kind): row.id for row in rows if row.run is None}
+        predicted = {(row.case, row.run): row for row in rows if row.kind == "prediction" and row.run in own}
+        names = [case for case, kind in shared if kind == "image" and (case, "truth") in shared]
+        prepared = [event for event in store().events(list(own)) if event.kind == "prepared"]
+        facts = prepared[-1].data if prepared else {}
+        for name in names[:most]:
+            last = {run: predicted[name, run] for run in own if (name, run) in predicted}
+            pngs = pictures([shared[name, "image"], shared[name, "truth"], *(row.id for row in last.values())])
+            predictions = {run: (pngs[row.id], row.score, row.epoch) for run, row in last.items()}
+            image, truth = pngs[shared[name, "image"]], pngs[shared[name, "truth"]]
+            cases.append(KeptCase(name, image, truth, predictions, facts))
+    return cases
 
 
 def _samples(run: InspectedRun) -> list[SampleRow]:

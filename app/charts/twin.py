@@ -85,5 +85,9 @@ def page(title: str, parts: Sequence[str | go.Figure]) -> str:
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;color:#1b2430;max-width:1100px;margin:2rem auto;padding:0 1rem}"
     "table{border-collapse:collapse;font-size:13px}th,td{padding:4px 10px;border-bottom:1px solid #ddd;text-align:left}"
-    ".scores{overflow-x:auto}.how{color:#5b6470}"
+    ".scores{overflow-x:auto}.how{color:#5b6470}h3{margin:1.2rem 0 .3rem;font-size:14px}"
+    ".pictures{display:flex;flex-wrap:wrap;gap:10px}figure{margin:0;width:170px}"
+    "figure img{width:100%;image-rendering:pixelated;border-radius:4px}figcaption{font-size:12px;color:#5b6470}"
+    ".key{display:flex;flex-wrap:wrap;gap:4px 16px}.key span{display:inline-flex;align-items:center;gap:6px}"
+    ".key i{width:12px;height:12px;border-radius:3px;box-shadow:0 0 0 1px #bbb}"
 )

@@ -1,14 +1,16 @@
-"""A comparison to take away: tables as CSV, charts as PNG, SVG or HTML, all of it as one page."""
+"""A comparison to take away: tables as CSV, LaTeX or Markdown, charts as PNG, SVG or HTML, all of it as one page."""
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from app.charts.twin import page
+from app.components.table_text import latex, markdown
 from app.views import ExportFormat
 
 WHOLE = "compared runs"
@@ -26,12 +28,13 @@ class Report:
     """What can be taken away.
 
     Attributes:
-        tables: Name to rows; each becomes a file of CSV.
+        tables: Name to rows; each becomes a file.
         figures: Title to figure.
         runs: Run id to its title: what can be taken as it was recorded.
         run_file: Takes ids with the names of their files, and a format of ``FORMATS``; gives the name of the file.
         run_data: Takes the same; gives the file.
         sections: HTML of the tables and what is concluded, by heading, for the page.
+        annex: HTML of what stands behind the charts, by heading: pictures, notes, settings.
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -40,6 +43,7 @@ class Report:
     runs: Mapping[str, str]
     run_file: Callable[[Mapping[str, str], ExportFormat], str]
     run_data: Callable[[Mapping[str, str], ExportFormat], bytes]
+    annex: Mapping[str, str] = field(default_factory=dict)
 
 
 def exporting(report: Callable[[], Report]) -> None:
@@ -49,18 +53,7 @@ def exporting(report: Callable[[], Report]) -> None:
         return
     prepared = report()
     with bar:
-        st.caption("Tables, as CSV that any spreadsheet opens.")
-        with st.container(horizontal=True):
-            for name, table in prepared.tables.items():
-                st.download_button(
-                    name,
-                    csv(table),
-                    f"{file_name(name)}.csv",
-                    "text/csv",
-                    key=f"csv-{file_name(name)}",
-                    icon=":material/table:",
-                    on_click="ignore",
-                )
+        _tables(prepared)
         _runs(prepared)
         with st.container(horizontal=True, vertical_alignment="bottom"):
             title = st.selectbox("Chart", list(prepared.figures), key="export-chart", width=380)
@@ -90,7 +83,7 @@ def exporting(report: Callable[[], Report]) -> None:
                 "text/html",
                 key="report-html",
                 icon=":material/article:",
-                help="All tables and charts, and what is concluded, as one page that stands alone.",
+                help="Conclusions, tables, charts, pictures, notes and settings, as one page that stands alone.",
                 on_click="ignore",
             )
         st.plotly_chart(
@@ -103,6 +96,30 @@ def exporting(report: Callable[[], Report]) -> None:
                 "toImageButtonOptions": {"format": kind.lower(), "filename": file_name(title), "scale": 2},
             },
         )
+
+
+def _tables(report: Report) -> None:
+    """Each table as a file."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        kind = st.segmented_control(
+            "Tables as",
+            list(TABLES),
+            default="CSV",
+            required=True,
+            key="export-tables",
+            help="CSV for any spreadsheet; LaTeX with the rules of the package booktabs; Markdown for notes.",
+        )
+        suffix, mime, written = TABLES[kind]
+        for name, table in report.tables.items():
+            st.download_button(
+                name,
+                partial(written, table),
+                f"{file_name(name)}.{suffix}",
+                mime,
+                key=f"{suffix}-{file_name(name)}",
+                icon=":material/table:",
+                on_click="ignore",
+            )
 
 
 def _runs(report: Report) -> None:
@@ -151,12 +168,23 @@ def _text_only(cell: object) -> object:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
+TABLES: dict[str, tuple[str, str, Callable[[pd.DataFrame], str]]] = {
+    "CSV": ("csv", "text/csv", csv),
+    "LaTeX": ("tex", "text/x-tex", latex),
+    "Markdown": ("md", "text/markdown", markdown),
+}
+"""What tables can be taken as: the end of the file's name, its type, and what writes it."""
+
+
 def file_name(title: str) -> str:
     """``"Weights · MAD"`` as ``"weights-mad"``."""
     return re.sub(r"[^a-z0-9γ]+", "-", title.lower()).strip("-")
 
 
 def pieces(report: Report) -> list[Any]:
-    """Parts of the page in order: what is said, then the charts."""
-    sections = [part for heading, text in report.sections.items() for part in (f"<h2>{heading}</h2>", text)]
-    return [*sections, "<h2>Charts</h2>", *report.figures.values()]
+    """Parts of the page in order: what is said, then the charts, then what they stand on."""
+    before, after = (
+        [part for heading, text in sections.items() for part in (f"<h2>{heading}</h2>", text)]
+        for sections in (report.sections, report.annex)
+    )
+    return [*before, "<h2>Charts</h2>", *report.figures.values(), *after]

@@ -19,6 +19,7 @@ from app.components import (
     grouping,
     play,
     race,
+    report_parts,
     run_editor,
     samples,
     weight_views,
@@ -37,6 +38,7 @@ from dmf.records import RunState
 MOST_RUNS = 24  # compared at a time
 TICK = 2.0  # s
 DRAWN = "compared-look"  # in session state: how the charts are drawn, for the export
+REPORT_CASES = 4  # of each experiment, in the report
 MOST_ALONE = 2  # runs from which something can differ
 
 
@@ -171,12 +173,31 @@ def show_chosen(ids: list[str], table: pd.DataFrame) -> None:
             runs=titles,
             run_file=access.run_file,
             run_data=access.run_data,
+            annex=annex(runs, titles, configs),
         )
 
     exporting.exporting(build_report)
     copying_run(runs, titles, events)
     if state.may_change():
         run_editor.run_editor(runs, titles, access.describe_run, delete)
+
+
+def annex(runs: Sequence[ComparedRun], titles: dict[str, str], configs: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """What stands behind the charts of the report: pictures of each task, notes, settings."""
+    looked_at, _ = access.inspected_runs([run.id for run in runs])
+    pictures = [
+        report_parts.pictures_html(
+            access.last_samples([run for run in looked_at if run.experiment.task == task], REPORT_CASES),
+            titles,
+            pages_of(task).samples,
+        )
+        for task in dict.fromkeys(run.experiment.task for run in looked_at)
+    ]
+    return {
+        "Predictions": "".join(pictures),
+        "Notes": report_parts.notes_html(runs, titles, access.tagged_images(looked_at)),
+        "Settings": report_parts.settings_html(configs, titles),
+    }
 
 
 def delete(ids: list[str]) -> None:

@@ -60,3 +60,21 @@ class CaseTags:
     tags: tuple[str, ...]
     in_use: tuple[str, ...]
     keep: Callable[[Sequence[str]], str]
+
+
+@dataclass(frozen=True)
+class KeptCase:
+    """A case whose pictures were kept while runs trained.
+
+    Attributes:
+        image: PNG as the networks saw it.
+        truth: PNG of its truth.
+        predictions: Run to PNG, score and epoch of the last that was kept.
+        facts: What the task said of itself.
+    """
+
+    case: str
+    image: bytes
+    truth: bytes
+    predictions: dict[str, tuple[bytes, float | None, int]]
+    facts: dict[str, Any]

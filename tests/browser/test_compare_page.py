@@ -170,6 +170,15 @@ def test_tables_and_the_whole_comparison_are_exported(exporting: Any, watched: A
     alone = watched(file.as_uri()).page
     alone.get_by_text("speaks of these two trained models only").wait_for()
     watch.until(lambda: alone.locator(".main-svg").count() >= 3, "the charts of the page")
+    for heading in ("What differs", "Results", "Weight behaviour", "Predictions", "Notes", "Settings"):
+        alone.get_by_role("heading", name=heading, exact=True).wait_for()
+    assert alone.get_by_text("training.seed", exact=True).count() == 1
+
+    page.get_by_role("radio", name="LaTeX").click()
+    with page.expect_download() as saved:
+        page.locator(".st-key-tex-weight-behaviour button").click()
+    assert saved.value.suggested_filename == "weight-behaviour.tex"
+    assert saved.value.path().read_text().startswith("\\begin{tabular}{")
 
 
 def test_one_chart_is_exported_as_a_page_and_as_pictures(exporting: Any, watched: Any) -> None:

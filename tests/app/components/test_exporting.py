@@ -17,8 +17,12 @@ def test_an_index_with_a_name_is_a_column_and_another_is_left_out() -> None:
 
 def test_the_page_has_what_is_said_first_and_then_the_charts() -> None:
     figure = object()
-    report = Report({}, {"Weights": figure}, {"Results": "<table></table>"}, {}, lambda *_: "", lambda *_: b"")
-    assert pieces(report) == ["<h2>Results</h2>", "<table></table>", "<h2>Charts</h2>", figure]
+    report = Report(
+        *({}, {"Weights": figure}, {"Results": "<table></table>"}, {}, lambda *_: "", lambda *_: b""),
+        annex={"Notes": "<p>n</p>"},
+    )
+    said = ["<h2>Results</h2>", "<table></table>", "<h2>Charts</h2>", figure, "<h2>Notes</h2>", "<p>n</p>"]
+    assert pieces(report) == said
 
 
 def test_no_text_is_a_formula_to_a_spreadsheet() -> None:
