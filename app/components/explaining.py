@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from app.charts.explained import Panel, window_chart
 from app.components.fields import named
 from app.components.page_style import mode, plain, sentence_of
+from app.components.plots import saved_as
 from app.state import EXPLAIN, STEP
 from app.theme import BACKGROUND, TEXT, term_colors
 from app.views import Explanation
@@ -239,7 +240,7 @@ def _windows(explained: Explanation, colors: Mapping[str, str], first: int, key:
                     figure,
                     key=f"{key}-window-{loss}",
                     theme=None,
-                    config={"displayModeBar": False},
+                    config=saved_as(f"window-{loss}"),
                     alt=f"The window of {named(name)}",
                 )
 

@@ -24,7 +24,7 @@ BEFORE = (
 )
 AFTER = (
     ("steps", "Steps", "How often its network was changed."),
-    ("seconds", "Duration", "Seconds from its first step to its end, or so far."),
+    ("seconds", "Duration", "How long it has trained; no pause counts."),
     ("tags", "Tags", "Words people have given it."),
     ("created", "Created", "When it was started, by this browser's clock."),
     ("run", "Id", "What the run is called in addresses, files and commands."),

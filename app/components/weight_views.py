@@ -19,6 +19,7 @@ from app.components.fields import named
 from app.components.grouping import Groups
 from app.components.live_chart import Series, live_chart
 from app.components.page_style import mode
+from app.components.plots import saved_as
 from app.theme import AUXILIARY_COLOR, TEXT, Mode
 from app.views import Behaviour, ComparedRun
 
@@ -68,7 +69,12 @@ def triangle(
         f"**{PATHS}**",
         help="Each corner is one loss having all of the weight, the middle is all weighing the same; dots are ends.",
     )
-    st.plotly_chart(_triangle(alike, titles, path, members, mode()), key="compared-triangle", theme=None)
+    st.plotly_chart(
+        _triangle(alike, titles, path, members, mode()),
+        key="compared-triangle",
+        theme=None,
+        config=saved_as("paths-of-the-weights"),
+    )
     if len(alike) < len(runs):
         those = "run that weighs" if len(alike) == 1 else f"{len(alike)} runs that weigh"
         st.caption(f"Only the {those} {', '.join(map(named, alike[0].live.terms))}.")
@@ -76,7 +82,9 @@ def triangle(
 
 def coordinates(together: pd.DataFrame) -> None:
     """Settings against results, a line per run."""
-    st.plotly_chart(_coordinates(together, mode()), key="compared-parallel", theme=None)
+    st.plotly_chart(
+        _coordinates(together, mode()), key="compared-parallel", theme=None, config=saved_as("settings-against-results")
+    )
 
 
 def figures(

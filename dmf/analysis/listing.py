@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 import pandas as pd
 
 from dmf.analysis.best import HEADLINE, OURS, headline_of
-from dmf.runs import ExperimentRow, RunRow, RunStore
+from dmf.analysis.training_time import seconds_of
+from dmf.runs import EventRow, ExperimentRow, RunRow, RunStore
 from dmf.tasks import TASKS, find_task
 
 Best: TypeAlias = dict[tuple[str, str, str], float]  # run, split and metric to its value at the best epoch
@@ -30,7 +31,7 @@ def run_table(
         - ``dataset``, ``method`` (the weighting it started with), ``auxiliary`` (``none`` without one), ``seed``: None
           where not recorded;
         - ``state`` in a word; ``epoch``: the latest evaluated; ``steps`` taken;
-        - ``seconds`` from its first step to its end, so far while it trains; NaN before it starts;
+        - ``seconds`` that it has trained, none of them while it was paused or had stopped; NaN before it starts;
         - ``created``: Unix time in seconds; ``tags``: a tuple; ``notes``; ``archived``;
         - ``headline``: the metric that decides which epoch is its best;
         - ``validation_<metric>`` at its best epoch, ``test_<metric>`` at the epoch that was tested (the best where
@@ -58,7 +59,14 @@ def run_table(
         (row.run, row.split, row.metric): row.value
         for row in store.best_metrics(metrics, HEADLINE, others).itertuples(index=False)
     }
-    rows = [_row(experiment, run, metrics, best) for experiment in experiments for run in experiment.runs]
+    breaks: dict[str, list[EventRow]] = {}
+    for event in store.state_events():
+        breaks.setdefault(event.run, []).append(event)
+    rows = [
+        _row(experiment, run, metrics, best, breaks.get(run.id, ()))
+        for experiment in experiments
+        for run in experiment.runs
+    ]
     scores = {f"{split}_{metric}": "float64" for split in ("validation", "test") for metric in metrics}
     return pd.DataFrame(rows, columns=[*COLUMNS, *scores]).astype(COLUMNS | scores)
 
@@ -69,9 +77,10 @@ def listed_metrics() -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for task in tasks for name in (task.headline, *task.columns[:2])))
 
 
-def _row(experiment: ExperimentRow, run: RunRow, metrics: Sequence[str], best: Best) -> dict[str, Any]:
+def _row(
+    experiment: ExperimentRow, run: RunRow, metrics: Sequence[str], best: Best, breaks: Sequence[EventRow]
+) -> dict[str, Any]:
     latest = run.summary["metrics"]
-    started, ended = run.started, run.ended or run.heartbeat
     return {
         "run": run.id,
         "experiment": experiment.id,
@@ -84,7 +93,7 @@ def _row(experiment: ExperimentRow, run: RunRow, metrics: Sequence[str], best: B
         "state": run.state.value,
         "epoch": run.summary["epoch"],
         "steps": run.summary["step"] + 1,
-        "seconds": math.nan if started is None or ended is None else max(0.0, ended - started),
+        "seconds": seconds_of(run, breaks),
         "created": run.created,
         "tags": run.tags,
         "notes": run.notes,

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from dmf.analysis.live import LiveRun
-from dmf.analysis.training_time import seconds_trained
+from dmf.analysis.training_time import end_of, seconds_trained
 from dmf.config import TrainingConfig
 from dmf.live_settings import LIVE_SETTINGS
 from dmf.records import RunState
@@ -76,7 +76,7 @@ class Snapshot:
     def seconds_trained(self) -> float:
         """How long the run that trained longest has trained, by the clock of the store; not while it was paused."""
         return max(
-            seconds_trained([event for event in self.events if event.run == run.id], _end_of(run))
+            seconds_trained([event for event in self.events if event.run == run.id], end_of(run))
             for run in self.experiment.runs
         )
 
@@ -107,12 +107,6 @@ class Snapshot:
         values = {event.data["field"]: event.data["value"] for event in turned}
         first = self.first_settings(run)
         return {field: value for field, value in values.items() if value != first.get(field)}
-
-
-def _end_of(run: RunRow) -> float:
-    """Until when a run may have trained: its end, but the last sign of life of one that was found silent."""
-    last = run.heartbeat or run.created
-    return last if run.ended is None or run.state is RunState.INTERRUPTED else run.ended
 
 
 class LiveExperiment:

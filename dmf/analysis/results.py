@@ -1,18 +1,20 @@
 """What came out of an experiment, as one document."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from dmf.analysis.best import headline_of, shown_epoch
-from dmf.runs import ExperimentRow, RunRow, RunStore
+from dmf.analysis.training_time import seconds_of
+from dmf.runs import EventRow, ExperimentRow, RunRow, RunStore
 
 
 def experiment_document(store: RunStore, experiment_id: str) -> dict[str, Any]:
-    """Outcome of every run: steps, seconds, last weights, and metrics of all splits at the epoch it is described by.
+    """Outcome of every run: steps, seconds of training, last weights, and metrics of all splits at one epoch.
 
-    That is the tested one, else the best so far; see :func:`dmf.analysis.best.shown_epoch`.
+    That epoch is the tested one, else the best so far; see :func:`dmf.analysis.best.shown_epoch`.
 
     A number that is not finite is None.
 
@@ -33,6 +35,7 @@ def _run(store: RunStore, experiment: ExperimentRow, run: RunRow, metrics: pd.Da
     own = metrics[metrics["run"] == run.id]
     epoch = shown_epoch(own, headline_of(experiment.config))
     at_epoch = own[own["epoch"] == epoch]
+    events = store.events([run.id])
     return {
         "id": run.id,
         "label": run.label,
@@ -41,17 +44,17 @@ def _run(store: RunStore, experiment: ExperimentRow, run: RunRow, metrics: pd.Da
         "weighting": run.config["weighting"],
         "auxiliary": run.config["auxiliary"],
         "steps": latest + 1,
-        "stopped_early": _stopped_early(store, run),
-        "seconds": round(max(0.0, (run.ended or run.heartbeat or run.created) - (run.started or run.created)), 3),
+        "stopped_early": _stopped_early(events),
+        "seconds": 0.0 if run.started is None else round(seconds_of(run, events), 3),
         "epoch": epoch,
         "weights": [] if last is None else [_finite(value) for value in last.values[-1].tolist()],
         **{split: _metrics(at_epoch[at_epoch["split"] == split]) for split in ("train", "validation", "test")},
     }
 
 
-def _stopped_early(store: RunStore, run: RunRow) -> dict[str, Any] | None:
+def _stopped_early(events: Sequence[EventRow]) -> dict[str, Any] | None:
     """Which score stood still, its best epoch and the patience, where a run ended before its last step; else None."""
-    stops = [event for event in store.events([run.id]) if event.kind == "stopped_early"]
+    stops = [event for event in events if event.kind == "stopped_early"]
     return {**stops[-1].data, "step": stops[-1].step} if stops else None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from dmf.records import Artifact, CaseScores
 from dmf.runs.rows import EventRow, SampleRow
@@ -39,6 +39,14 @@ def epoch_metrics(
 def events_after(connection: Connection, run_ids: Sequence[str], after_id: int) -> list[EventRow]:
     """Events in the order of writing, later than event ``after_id``."""
     query = select(events).where(events.c.run.in_(run_ids), events.c.id > after_id).order_by(events.c.id)
+    return [EventRow(**row._mapping) for row in connection.execute(query)]
+
+
+def state_events(connection: Connection, more_than: int) -> list[EventRow]:
+    """Changes of state of all runs that have more than so many, in the order of writing."""
+    is_state = events.c.kind == "state"
+    many = select(events.c.run).where(is_state).group_by(events.c.run).having(func.count() > more_than)
+    query = select(events).where(is_state, events.c.run.in_(many)).order_by(events.c.id)
     return [EventRow(**row._mapping) for row in connection.execute(query)]
 
 

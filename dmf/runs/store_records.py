@@ -95,6 +95,11 @@ class RecordsPart(Database):
         with self._reading() as connection:
             return reading.events_after(connection, run_ids, after_id)
 
+    def state_events(self) -> list[EventRow]:
+        """Changes of state, in the order of writing, of all runs that did more than begin and end."""
+        with self._reading() as connection:
+            return reading.state_events(connection, more_than=2)
+
     def samples(self, experiment_id: str, *, since: int = 0) -> list[SampleRow]:
         """Pictures of an experiment from epoch ``since`` on, without their bytes, by epoch, case, kind and run."""
         with self._reading() as connection:

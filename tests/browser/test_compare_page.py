@@ -98,6 +98,11 @@ def test_runs_are_searched_sorted_and_chosen_and_the_link_reopens_the_view(
     page.locator(".picker td.run").get_by_text(runs[0]).wait_for()
     page.locator(".picker details").get_by_label("Dataset").uncheck()
     watch.until(lambda: page.locator(".picker td.dataset").count() == 0, "a column less")
+    page.set_viewport_size({"width": 390, "height": 844})
+    menu = watch.standing(page.locator(".picker details.columns div"))
+    assert menu["x"] >= 0
+    assert menu["x"] + menu["width"] <= 390, "the menu lies within a phone"
+    page.set_viewport_size({"width": 1440, "height": 900})
     page.get_by_text("Columns", exact=True).click()
     page.get_by_role("button", name="Val. CB-Dice").click()
     page.locator(".picker th[aria-sort=descending]").get_by_text("Val. CB-Dice").wait_for()

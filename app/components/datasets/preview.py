@@ -9,6 +9,7 @@ from app.charts.overlay import encode
 from app.charts.picture_lines import intensity_histogram
 from app.components.datasets.pictures import figure, row
 from app.components.page_style import mode
+from app.components.plots import saved_as
 from app.theme import AUXILIARY_COLOR, SHADES
 from dmf.config import DataConfig
 from dmf.errors import DMFError
@@ -58,7 +59,7 @@ def preview(
         st.markdown("##### Intensities", help="How many of the pixels are how bright.")
         colors = {name: color.of(mode()) for name, color in COLORS.items()}
         figure_ = intensity_histogram(shown.histogram, colors)
-        st.plotly_chart(figure_, key="intensities", config={"displayModeBar": False}, alt="Intensities of the image")
+        st.plotly_chart(figure_, key="intensities", config=saved_as("intensities"), alt="Intensities of the image")
     with left:
         if st.button(
             "Use in Train",

@@ -14,6 +14,7 @@ from app.components.compared_lines import run_colors
 from app.components.fields import named
 from app.components.live_chart import Mark, Series, live_chart
 from app.components.page_style import mode
+from app.components.plots import saved_as
 from app.components.race import zoom_of
 from app.theme import BACKGROUND, TEXT, Dash, run_dashes, term_colors
 
@@ -252,5 +253,6 @@ def _triangle(picture: Picture, path: Callable[[Values], Values]) -> None:
         ternary(paths, [named(name) for name in picture.names], drawn, TEXT.of(mode())),
         key="lab-triangle",
         theme=None,
+        config=saved_as("paths-of-the-weights"),
     )
     st.caption("Each corner is one loss having all of the weight, the middle is all weighing the same; dots are ends.")

@@ -11,6 +11,7 @@ from app.charts.lab_heat import heat_map
 from app.components.fields import in_labels, label, named
 from app.components.lab.parameters import numeric, slider_of
 from app.components.page_style import mode, sentence_of
+from app.components.plots import saved_as
 from app.theme import TEXT
 from app.views import History
 from dmf.config import FusionConfig
@@ -81,7 +82,7 @@ def sensitivity(
         now=None if now is None else float(now),
         text=TEXT.of(mode()),
     )
-    st.plotly_chart(figure, key="lab-heat", theme=None)
+    st.plotly_chart(figure, key="lab-heat", theme=None, config=saved_as("sensitivity"))
     parts = [
         "Each row is a replay of the whole history with another value; the dashed line is where the slider stands."
     ]

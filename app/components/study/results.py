@@ -11,6 +11,7 @@ from app.charts.study_heat import study_heat
 from app.charts.study_ranks import study_ranks
 from app.charts.study_weights import COLUMNS, study_weights
 from app.components.page_style import mode, plain
+from app.components.plots import saved_as
 from app.theme import TERM_COLORS, TEXT, term_colors
 from app.views import StudyResults
 
@@ -50,7 +51,9 @@ def study_results(name: str, results: StudyResults, files: Mapping[str, str], li
             )
     st.dataframe(pd.DataFrame(list(results.rows), columns=list(results.headings)), hide_index=True, key="study-table")
     if results.means.notna().to_numpy().any():
-        st.plotly_chart(study_heat(results.means, results.metric, TEXT.of(mode())), key="study-heat")
+        st.plotly_chart(
+            study_heat(results.means, results.metric, TEXT.of(mode())), key="study-heat", config=saved_as("study")
+        )
     if len(results.ranks) > 1 and len(results.blocks) > 1:
         _ranks(results)
     _weights(name, results, library)
@@ -63,7 +66,11 @@ def _ranks(results: StudyResults) -> None:
         f"#### Ranks by {plain(results.metric)}", help="A description: blocks of one dataset share their images."
     )
     colors = mode()
-    st.plotly_chart(study_ranks(results.ranks, TERM_COLORS["ce"].of(colors), TEXT.of(colors)), key="study-ranks")
+    st.plotly_chart(
+        study_ranks(results.ranks, TERM_COLORS["ce"].of(colors), TEXT.of(colors)),
+        key="study-ranks",
+        config=saved_as("ranks"),
+    )
     st.caption(f"Within {len(results.blocks)} blocks: {plain('; '.join(results.blocks))}.")
 
 
@@ -82,7 +89,9 @@ def _weights(name: str, results: StudyResults, library: Results) -> None:
             st.caption("Nothing is recorded of these.")
             return
         colors = {term: color.of(mode()) for term, color in term_colors(list(frame["term"].unique())).items()}
-        st.plotly_chart(study_weights(frame, colors, TEXT.of(mode())), key="study-weights-chart")
+        st.plotly_chart(
+            study_weights(frame, colors, TEXT.of(mode())), key="study-weights-chart", config=saved_as("weights")
+        )
         st.caption(
             "Lines are means over the repeats, whose number stands behind the name; bands one standard deviation to "
             "either side, within 0 to 1 where weights are shares. Steps are averaged in up to 150 stretches."

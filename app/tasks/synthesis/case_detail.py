@@ -15,6 +15,7 @@ from app.charts.difference import colour_bar, signed
 from app.charts.overlay import encode
 from app.charts.picture_lines import intensity_histogram, line_profile
 from app.components.page_style import mode, number, plain
+from app.components.plots import saved_as
 from app.tasks.synthesis.orders import TITLES
 from app.tasks.synthesis.samples import difference_scale
 from app.tasks.synthesis.views import CaseView, Image
@@ -189,7 +190,7 @@ def _profile(images: Mapping[str, Image], window: Window) -> None:
         st.plotly_chart(
             line_profile(frame, _colors(images), DASHES),
             key="profile-chart",
-            config={"displayModeBar": False},
+            config=saved_as("profile"),
             alt="Intensities of source, target and outputs along the line",
         )
 
@@ -204,7 +205,7 @@ def _histogram(images: Mapping[str, Image]) -> None:
     st.plotly_chart(
         intensity_histogram(frame, _colors(images)),
         key="inspect-histogram",
-        config={"displayModeBar": False},
+        config=saved_as("histogram"),
         alt="Histogram of source, target and outputs",
     )
 

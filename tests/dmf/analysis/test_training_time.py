@@ -3,10 +3,13 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from dmf.analysis.listing import run_table
 from dmf.analysis.progress import Snapshot
+from dmf.analysis.results import experiment_document
 from dmf.analysis.training_time import seconds_trained
-from dmf.records import RunState
-from dmf.runs import EventRow
+from dmf.config import FusionConfig
+from dmf.records import RunState, StateChange
+from dmf.runs import EventRow, RunStore
 
 
 def states(*told):
@@ -48,3 +51,23 @@ def test_a_race_has_trained_as_long_as_the_run_that_trained_longest(experiment, 
     events = tuple(replace(event, run=run.id) for event in states(("running", 10.0)))
     shown = Snapshot(replace(experiment, runs=rows), {}, (), events, pd.DataFrame(), ())
     assert shown.seconds_trained == seconds
+
+
+def test_a_pause_is_no_training_in_any_table(tmp_path):
+    now = [1_000.0]
+    store = RunStore(tmp_path / "runs.sqlite", clock=lambda: now[0], monotonic=lambda: now[0])
+    configs = [FusionConfig().recorded() for _ in "ab"]
+    made = store.create_experiment({}, name="e", labels=["a", "b"], run_configs=configs, environment={})
+    paused, steady = (run.id for run in made.runs)
+    store.claim([paused, steady], "me")
+    for seconds, changes in (
+        (0, {paused: RunState.RUNNING, steady: RunState.RUNNING}),
+        (20, {paused: RunState.PAUSED}),
+        (80, {paused: RunState.RUNNING}),
+        (90, {paused: RunState.FINISHED, steady: RunState.FINISHED}),
+    ):
+        now[0] = 1_000.0 + seconds
+        store.write([StateChange(run, 0, state) for run, state in changes.items()], "me")
+    assert dict(zip(run_table(store)["run"], run_table(store)["seconds"], strict=True)) == {paused: 30.0, steady: 90.0}
+    assert [run["seconds"] for run in experiment_document(store, made.id)["runs"]] == [30.0, 90.0]
+    store.close()
