@@ -15,7 +15,7 @@ from dmf.errors import DMFError
 _CHIPS = {
     "gray": ("#5b6470", "#a3adb8"),
     "blue": ("#3347c9", "#8fa9f7"),
-    "green": ("#1b7a3d", "#6fd08c"),
+    "green": ("#186f37", "#6fd08c"),
     "orange": ("#a85b00", "#f0ac4e"),
     "red": ("#c62828", "#ff8a80"),
 }
@@ -38,6 +38,7 @@ def use_style(*sheets: str) -> None:
         "sidebar": ("#f7f8fa", "#131923")[dark],
         "problem": ("#c62828", "#ff8a80")[dark],
         "spark": ("#3347c9", "#8fa9f7")[dark],
+        "accent": ("#3347c9", "#8fa9f7")[dark],  # of words, where the primary colour would be too faint
     }
     variables = "".join(f"--{name}: {color};" for name, color in shades.items())
     st.html(f"<style>:root {{ {variables} }}\n{sheet}</style>")
