@@ -16,6 +16,7 @@ from app.components.compare_look import PANELS, SCORE, Look, Panel
 from app.components.compared_lines import band_lines, rising, run_colors, whole
 from app.components.comparison_tables import setting_words
 from app.components.fields import named, run_title
+from app.components.glossary import OF_COLUMNS
 from app.components.gradients import (
     BELOW_ZERO,
     COSINE,
@@ -299,6 +300,7 @@ class _Drawn:
             zoom_group=f"compare-{axis}",
             title=self.title(panel, part),
             help=self.metric.sentence if panel.column == SCORE else panel.help,
+            glossary=OF_COLUMNS.get(panel.column, ""),
             about={
                 **term_words(term for item in items for run in item.runs for term in run.live.terms),
                 ZERO: BELOW_ZERO,

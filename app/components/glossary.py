@@ -16,6 +16,16 @@ OF_FIELDS = {
 }
 """Field of the configuration to its entry, where that is not called as the field is."""
 
+OF_COLUMNS = {
+    "weight": "Loss weights W1–W3",
+    "loss": "Unweighted losses L1–L3",
+    "auxiliary": "Auxiliary loss",
+    "gamma": "γ₀",
+    "share": "Share of the total",
+    "grad_norm": "Gradient norm per loss",
+}
+"""What a chart draws to its entry."""
+
 
 @cache
 def text() -> str:
@@ -40,9 +50,13 @@ def glossary() -> None:
 
 def with_link(help: str, title: str) -> str:
     """A tooltip that ends with a link to an entry; as it is where there is none of that title."""
-    if title not in entries():
-        return help
-    return f"{help} [Glossary: {title}]({ADDRESS}#{_anchor(title)})".strip()
+    address = address_of(title)
+    return f"{help} [Glossary: {title}]({address})".strip() if address else help
+
+
+def address_of(title: str) -> str:
+    """Where an entry stands, from any page; empty where there is none of that title."""
+    return f"{ADDRESS}#{_anchor(title)}" if title in entries() else ""
 
 
 def _anchor(title: str) -> str:

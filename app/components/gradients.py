@@ -10,6 +10,7 @@ import streamlit as st
 from app.charts.lines import Source
 from app.components.compare_look import Panel
 from app.components.fields import named
+from app.components.glossary import OF_COLUMNS
 from app.components.page_style import sentence_of
 from app.components.race import AUXILIARY, LEGEND_LINE, Race, charts
 from app.theme import TERM_COLORS, Color
@@ -173,6 +174,7 @@ def _chart(race: Race, measure: Panel) -> None:
         [source for _, source in drawn],
         y_label=measure.y_label,
         help=measure.help,
+        glossary=OF_COLUMNS.get(measure.column, ""),
         log_y=race.options.log_y and measure.is_loss,
         colors={title_of((loss,)): color for loss, color in race.colors.items()} | pair_colors(pairs),
         height=340 + LEGEND_LINE,

@@ -19,6 +19,7 @@ import streamlit as st
 from streamlit.components.v2.types import ComponentRenderer
 
 from app.components.browser_script import engine_and_part, joined_script
+from app.components.glossary import address_of
 
 _HERE = Path(__file__).parent
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -113,6 +114,7 @@ def live_chart(
     note: str = "",
     title: str = "",
     help: str = "",
+    glossary: str = "",
     about: Mapping[str, str] | None = None,
     legend: bool | Literal["term"] = True,
     scope: str = "",
@@ -141,7 +143,8 @@ def live_chart(
         sync: Charts of one page with the same word share the cursor's x; empty for none.
         note: Shown above the plot, or in its middle while there is nothing to draw.
         title: Heads the chart and its PNG.
-        help: What the chart shows, in a sentence; read out, and shown where the pointer rests on the title.
+        help: What the chart shows, in a sentence; read out, and shown where the pointer rests on the title or taps it.
+        glossary: Title of the entry of the glossary that says more; empty for none.
         about: Legend entry to what it means, in a sentence.
         legend: Terms by colour and runs by dash, as buttons that hide and show them; "term" for terms alone, where
             runs are named elsewhere.
@@ -170,6 +173,7 @@ def live_chart(
         "zoom": (st.session_state.get(own) or {}).get("zoom"),
         "title": title,
         "help": help,
+        "glossary": {"title": glossary, "address": address_of(glossary)},
         "about": {
             name: about_term for name, about_term in (about or {}).items() if name in {line.term for line in series}
         },

@@ -14,6 +14,7 @@ from app.charts.lines import AXIS_LABELS, Axis, Happening, Line, Source, View, W
 from app.components import chart_options, near_uniform
 from app.components.chart_options import MULTIPLES, OVERLAY
 from app.components.fields import method_title, named, run_title
+from app.components.glossary import OF_COLUMNS
 from app.components.live_chart import Mark, Series, chart_key, live_chart
 from app.theme import AUXILIARY_COLOR, Color, Dash, run_dashes, term_colors
 from app.views import RunRow, Snapshot
@@ -160,6 +161,7 @@ def weights_chart(race: Race, *, fits: bool = False) -> None:
             y_label="Weight (share)" if y_range[1] else "Weight (factor)",
             y_range=None if fits else y_range,
             help=WEIGHTS,
+            glossary=OF_COLUMNS["weight"],
             note=collecting(race.snapshot),
             height=TALL,
             legend=_legend(race),
@@ -212,6 +214,7 @@ def losses_chart(race: Race) -> None:
             y_label="Loss (no unit)",
             log_y=race.options.log_y,
             help=LOSSES,
+            glossary=OF_COLUMNS["loss"],
             height=TALL,
             legend=_legend(race),
         )
@@ -228,6 +231,7 @@ def auxiliary_chart(race: Race) -> None:
             race.of_auxiliary(AUXILIARY, _auxiliary_name(race)),
             y_label="Loss (no unit)",
             help=AUXILIARY_WORDS,
+            glossary=OF_COLUMNS["auxiliary"],
             log_y=race.options.log_y,
             note=absent,
             height=270,
@@ -239,6 +243,7 @@ def auxiliary_chart(race: Race) -> None:
             race.of_auxiliary("gamma", "γ"),
             y_label="γ (factor)",
             help="γ(t): the weight of the auxiliary loss, which fades from γ₀ as training goes on.",
+            glossary=OF_COLUMNS["gamma"],
             y_range=(0, None),
             note=absent,
             height=270,
@@ -250,6 +255,7 @@ def auxiliary_chart(race: Race) -> None:
             race.sources("share", auxiliary=True),
             y_label="Share (0 to 1)",
             help="What each loss, times its weight, contributes to the total that the network learns from.",
+            glossary=OF_COLUMNS["share"],
             y_range=(0, 1),
             height=270 + LEGEND_LINE,  # terms and runs: the plot is as high as those beside it
         ),

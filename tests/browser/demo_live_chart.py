@@ -77,6 +77,8 @@ def ticking() -> None:
             y_range=(0, 1),
             marks=marks,
             title="Weights",
+            help="How much each loss counts.",
+            glossary="Loss weights W1–W3",
         )
 
 

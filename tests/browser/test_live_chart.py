@@ -244,6 +244,23 @@ def test_a_chart_saves_itself_as_svg(page):
         assert expected | {"Optimizer step"} <= words
 
 
+def test_a_title_says_what_it_means_at_a_tap_and_where_to_read_more(watched, serve_script):
+    seen = watched(serve_script(DEMO), viewport={"width": 390, "height": 844}, has_touch=True)
+    weights = chart(seen.page, "weights")
+    weights.locator("canvas").first.wait_for()
+    weights.get_by_role("button", name="Weights", exact=True).tap()
+    about = weights.locator(".about")
+    expect(about).to_be_visible()
+    box = seen.standing(about)
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+    wait_ticks(seen.page, 2)
+    expect(about).to_contain_text("How much each loss counts.")
+    assert about.get_by_role("link").get_attribute("href") == "glossary#loss-weights-w1-w3"
+    seen.page.touchscreen.tap(5, 840)
+    expect(about).to_be_hidden()
+
+
 def test_arrow_keys_read_values_and_escape_shows_everything(page):
     plot = chart(page, "still").locator(".plot")
     plot.focus()

@@ -12,6 +12,7 @@ from app.charts.lab_lines import Drawn, paled, thinned
 from app.charts.ternary import ternary
 from app.components.compared_lines import run_colors
 from app.components.fields import named
+from app.components.glossary import OF_COLUMNS
 from app.components.live_chart import Mark, Series, live_chart
 from app.components.page_style import mode
 from app.components.plots import saved_as
@@ -94,6 +95,7 @@ def losses_chart(picture: Picture, *, log_y: bool, on_pick: Callable[[float], No
         note="" if np.isfinite(picture.losses).any() else "no finite value to draw",
         title="Losses",
         help="What every method is given, step by step. A click chooses the step at which something is changed.",
+        glossary=OF_COLUMNS["loss"],
         y_label="Loss (no unit)",
         log_y=log_y,
         on_pick=on_pick,
@@ -126,6 +128,7 @@ def weights_charts(
     shared: dict[str, Any] = {
         "on_pick": on_pick,
         "y_label": "Weight (factor)" if picture.effective else "Weight (share)",
+        "glossary": OF_COLUMNS["weight"],
     }
     match view:
         case "triangle":

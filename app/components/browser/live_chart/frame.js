@@ -16,9 +16,18 @@ const ICONS = {
 export function buildFrame(root, { reset, fill, png, svg }) {
   const head = element("div", "head");
   const words = element("div", "words");
-  const title = element("span", "title");
+  const title = button("", "", null);
+  title.className = "title";
+  const about = element("div", "about"); // what the title means: on a tap as well as where the pointer rests
+  about.popover = "auto";
+  title.popoverTargetElement = about;
+  about.addEventListener("toggle", () => {
+    const { left, bottom } = title.getBoundingClientRect();
+    about.style.left = `${Math.max(8, Math.min(left, innerWidth - about.offsetWidth - 8))}px`;
+    about.style.top = `${bottom + 4}px`;
+  });
   const note = element("span", "note");
-  words.append(title, note);
+  words.append(title, note, about);
   const tools = element("div", "tools");
   const resetButton = tool("reset", "Show everything (double click)", reset);
   resetButton.hidden = true;
@@ -40,7 +49,7 @@ export function buildFrame(root, { reset, fill, png, svg }) {
   const spoken = element("div", "spoken");
   spoken.setAttribute("aria-live", "polite");
   root.replaceChildren(head, body, legend, spoken);
-  return { title, note, resetButton, showFull, plot, empty, tip, legend, spoken };
+  return { title, note, about, resetButton, showFull, plot, empty, tip, legend, spoken };
 }
 
 function tool(icon, words, action) {
@@ -55,11 +64,13 @@ function label(node, icon, words) {
   node.replaceChildren(drawing("", 16, 16, { tag: "path", d: ICONS[icon] }));
 }
 
-export function showWords({ title, note, empty, plot }, config, isDrawn) {
-  const { help, series, xLabel, yLabel, logY } = config;
+export function showWords({ title, note, about, empty, plot }, config, isDrawn) {
+  const { help, glossary, series, xLabel, yLabel, logY } = config;
   title.textContent = config.title;
   title.title = help;
   title.classList.toggle("term", Boolean(help));
+  title.disabled = !help;
+  showAbout(about, help, glossary);
   note.textContent = note.title = isDrawn ? config.note : "";
   const isNegative = logY && series.some((line) => line.y.length);
   empty.textContent = config.note || (isNegative ? "No positive values to draw on a log axis" : "No data yet");
@@ -70,4 +81,15 @@ export function showWords({ title, note, empty, plot }, config, isDrawn) {
       "Arrow keys read values, plus and minus zoom, Escape shows everything." +
       (config.picks ? " Enter chooses the step." : ""),
   );
+}
+
+function showAbout(about, help, { title, address }) {
+  if (about.dataset.shown === help + address) return; // else a link would go from under a finger
+  about.dataset.shown = help + address;
+  about.replaceChildren(element("span", "", help));
+  if (!address) return;
+  const link = element("a", "", `Glossary: ${title}`);
+  link.href = address;
+  link.target = "_blank";
+  about.append(" ", link);
 }
