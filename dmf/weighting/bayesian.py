@@ -16,7 +16,7 @@ from dmf.weighting.base import per_loss
 from dmf.weighting.host import Count, Flag, choose
 from dmf.weighting.mad import MADOptions, MADWeighting
 from dmf.weighting.options import StartOptions
-from dmf.weighting.plain import STAYS, HostState, HostStep
+from dmf.weighting.plain import HostState, HostStep
 from dmf.weighting.stages import Normalisation, Stage, stage
 
 _PRIORS = {"tempered": 0, "fixed": 0, "compound": 0}
@@ -141,10 +141,10 @@ class BayesianWeighting(MADWeighting):
 
     def on_host(self, state: HostState) -> HostStep | None:
         """As :meth:`forward`, in plain numbers."""
-        scaled = self.scaled_on_host(state)
-        if scaled is None or scaled.shape[1] < self.history_min:
-            return None if scaled is None else STAYS
-        evidence = self._likelihood_on_host(scaled) + self.held("log_prior")
+        likelihood = self._likelihood_on_host(state)
+        if not isinstance(likelihood, Tensor):
+            return likelihood
+        evidence = likelihood + self.held("log_prior")
         self._buffers["log_prior"] = functional.next_log_prior(
             evidence.log_softmax(-1), self.held("log_initial"), self.prior, self.rho
         )

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -70,6 +69,7 @@ class MADWeighting(WindowWeighting):
         if median not in _MEDIANS:
             raise ConfigError(unknown("median", median, _MEDIANS), "median")
         self.median = median
+        self._ordered: plain.Ordered | None = None  # of a step in plain numbers
 
     def statistic(self, scaled: Tensor, filled: Count) -> Tensor:
         """Logarithm of the likelihood, eq. (7)."""
@@ -90,14 +90,24 @@ class MADWeighting(WindowWeighting):
 
     def on_host(self, state: HostState) -> HostStep | None:
         """As :meth:`forward`, in plain numbers."""
-        scaled = self.scaled_on_host(state)
-        if scaled is None or scaled.shape[1] < self.history_min:
-            return None if scaled is None else STAYS
-        return HostStep(self._summing(self._likelihood_on_host(scaled).softmax(-1)))
+        likelihood = self._likelihood_on_host(state)
+        if not isinstance(likelihood, Tensor):
+            return likelihood
+        return HostStep(self._summing(likelihood.softmax(-1)))
 
-    def _likelihood_on_host(self, scaled: plain.Numbers) -> Tensor:
-        deviation = np.maximum(plain.mad(scaled, self.median), self.floor)
-        return -torch.log(torch.from_numpy(deviation + self.eps))
+    def _likelihood_on_host(self, state: HostState) -> Tensor | HostStep | None:
+        """The statistic (K,) of this step; what the step comes to where there is none."""
+        kept = self._ordered
+        if kept is None or not kept.follows(state.history):
+            self._ordered = kept = plain.Ordered(state.history, self.compress_on_host)
+        windows = kept.add(state.values)
+        if windows is None:
+            return None
+        if len(windows[0]) < self.history_min:
+            return STAYS
+        eps = self.eps if self.minmax else None
+        deviations = [max(plain.mad(window, self.median, eps), self.floor) + self.eps for window in windows]
+        return torch.tensor(deviations, dtype=torch.float64).log_().neg_()
 
     def statistic_stages(self, scaled: Tensor, filled: Count, statistic: Tensor) -> tuple[Stage, ...]:
         deviation = functional.mad(scaled, filled, self.median)

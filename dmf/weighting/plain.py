@@ -5,6 +5,8 @@ What rounds differently from library to library (roots, logarithms, exponentials
 """
 
 import math
+from bisect import bisect_left, insort
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
@@ -115,8 +117,8 @@ def added(values: Numbers) -> float:
     return sum(values.tolist()) if len(values) <= IN_ORDER else float(torch.from_numpy(values).sum())
 
 
-class Ring:
-    """The last values of each loss, in order, of what was made of them once; a step adds one column.
+class Kept:
+    """The last values of each loss, of what was made of them once; a step adds one of each.
 
     Args:
         history: Whose values.
@@ -126,16 +128,26 @@ class Ring:
     def __init__(self, history: LossHistory, make: Callable[[Numbers], Numbers | None]) -> None:
         self._make, self._size = make, history.size
         filled = int(history.filled.tolist()[0])
-        self._rows = np.zeros((len(history.filled), 2 * self._size))
         before = make(history.values.numpy()[:, self._size - filled :])
         self.is_whole = before is not None
-        if before is not None:
-            self._rows[:, :filled] = before
-        self._end, self._era, self._remembered = filled, history.era, history.remembered
+        self._begin(np.zeros((len(history.filled), 0)) if before is None else before)
+        self._era, self._remembered = history.era, history.remembered
+
+    def _begin(self, before: Numbers) -> None:
+        """Take what was remembered before, (K, n)."""
 
     def follows(self, history: LossHistory) -> bool:
         """Whether it holds what ``history`` does."""
         return self._era is history.era and self._remembered == history.remembered
+
+
+class Ring(Kept):
+    """The last values of each loss in the order of steps."""
+
+    def _begin(self, before: Numbers) -> None:
+        count, self._end = before.shape
+        self._rows = np.zeros((count, 2 * self._size))
+        self._rows[:, : self._end] = before
 
     def add(self, values: list[float]) -> Numbers | None:
         """The filled part (K, n) of the window with these values as the newest."""
@@ -149,6 +161,27 @@ class Ring:
         self._rows[:, end] = newest
         self._end, self._remembered = end + 1, self._remembered + 1
         return self._rows[:, max(end + 1 - size, 0) : end + 1]
+
+
+class Ordered(Kept):
+    """The last values of each loss from the least to the largest, which a step does not sort anew."""
+
+    def _begin(self, before: Numbers) -> None:
+        self._recent = [deque(row) for row in before.tolist()]
+        self._ordered = [sorted(row) for row in self._recent]
+
+    def add(self, values: list[float]) -> list[list[float]] | None:
+        """The window of each loss, with these values as the newest."""
+        newest = self._make(np.array(values))
+        if newest is None or not self.is_whole:
+            return None
+        for value, recent, ordered in zip(newest.tolist(), self._recent, self._ordered, strict=True):
+            if len(recent) == self._size:
+                del ordered[bisect_left(ordered, recent.popleft())]
+            recent.append(value)
+            insort(ordered, value)
+        self._remembered += 1
+        return self._ordered
 
 
 def variance(part: Numbers, size: int) -> Numbers:
@@ -165,17 +198,33 @@ def variance(part: Numbers, size: int) -> Numbers:
     return means(away * away)
 
 
-def mad(part: Numbers, kind: str) -> Numbers:
-    """Median absolute deviation of each row of the filled part (K, n) of a window."""
-    return _median(np.abs(part - _median(part, kind)[:, None]), kind)
+def mad(ordered: list[float], kind: str, eps: float | None) -> float:
+    """Median absolute deviation of a window in order, stretched to 0..1 first unless ``eps`` is None.
 
-
-def _median(part: Numbers, kind: str) -> Numbers:
-    count = part.shape[1]
-    ordered, upper = np.sort(part, -1), count // 2
+    Stretching keeps the order, so only the few values that are looked at are stretched. The values nearest to the
+    median follow each other, and halving finds where they begin.
+    """
+    low, span = (0.0, 1.0) if eps is None else (ordered[0], ordered[-1] - ordered[0] + eps)
+    count = len(ordered)
+    upper = count // 2
     lower = (max(upper - 1, 0) if count % 2 else upper) if kind == "notebook" else (count - 1) // 2
-    middle: Numbers = ordered[:, upper] if lower == upper else (ordered[:, lower] + ordered[:, upper]) / 2
-    return middle
+    median = (ordered[upper] - low) / span
+    if lower != upper:
+        median = ((ordered[lower] - low) / span + median) / 2
+    first, last = 0, count - upper - 1
+    while first < last:
+        middle = (first + last) // 2
+        if median - (ordered[middle] - low) / span > (ordered[middle + upper + 1] - low) / span - median:
+            first = middle + 1
+        else:
+            last = middle
+    last = first + upper  # the values nearest to the median are those from first to last
+    before, after = abs((ordered[first] - low) / span - median), abs((ordered[last] - low) / span - median)
+    if lower == upper:
+        return max(before, after)
+    if before > after:
+        return (max(abs((ordered[first + 1] - low) / span - median), after) + before) / 2
+    return (max(before, abs((ordered[last - 1] - low) / span - median)) + after) / 2
 
 
 def symlog(window: Numbers) -> Numbers:

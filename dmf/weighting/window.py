@@ -165,6 +165,11 @@ class WindowWeighting(Weighting):
         self.learn(statistic.detach(), learns)
         return self._combine(state.terms, self.settle(state, proposal, adapting))
 
+    @property
+    def compress_on_host(self) -> Callable[[plain.Numbers], plain.Numbers | None]:
+        """As :meth:`compress`, of plain numbers."""
+        return plain.symlog if self.symlog else plain.unbounded
+
     def scaled_on_host(self, state: HostState) -> plain.Numbers | None:
         """The filled part (K, n) of this step's window, as :meth:`scale` makes it.
 
@@ -172,7 +177,7 @@ class WindowWeighting(Weighting):
         """
         ring = self._ring
         if ring is None or not ring.follows(state.history):
-            self._ring = ring = plain.Ring(state.history, plain.symlog if self.symlog else plain.unbounded)
+            self._ring = ring = plain.Ring(state.history, self.compress_on_host)
         part = ring.add(state.values)
         return plain.minmax(part, self.eps) if self.minmax and part is not None else part
 
