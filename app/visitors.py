@@ -26,6 +26,9 @@ REFUSED = (
     "something on its machine."
 )
 
+_permitted = threading.local()
+"""In a thread: whether it does what a visitor is allowed."""
+
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
 
@@ -85,6 +88,30 @@ def may_train() -> bool:
     return may_change() or (here is not None and here.steps is not None)
 
 
+def owner_only_unless(
+    allowed: Callable[Arguments, bool],
+) -> Callable[[Callable[Arguments, Answer]], Callable[Arguments, Answer]]:
+    """As :func:`owner_only`, but for what a visitor is allowed: called with the same arguments, it says so."""
+
+    def decorate(function: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
+        @functools.wraps(function)
+        def checked(*arguments: Arguments.args, **options: Arguments.kwargs) -> Answer:
+            if may_change():
+                return function(*arguments, **options)
+            if not allowed(*arguments, **options):
+                raise VisitorError(REFUSED)
+            before = getattr(_permitted, "now", False)
+            _permitted.now = True
+            try:
+                return function(*arguments, **options)
+            finally:
+                _permitted.now = before
+
+        return checked
+
+    return decorate
+
+
 def owner_only(function: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
     """``function``, which a visitor of a shared dashboard cannot call; it then has had no effect.
 
@@ -107,9 +134,11 @@ def refuse_visitors() -> None:
     Raises:
         VisitorError: If a visitor's session is about to write.
     """
-    if get_script_run_ctx(suppress_warning=True) is not None and not may_change():
+    if get_script_run_ctx(suppress_warning=True) is None or getattr(_permitted, "now", False):
+        return
+    if not may_change():
         raise VisitorError(REFUSED)
 
 
-CHECKS = (owner_only,)
+CHECKS = (owner_only, owner_only_unless)
 """Decorators that refuse visitors."""

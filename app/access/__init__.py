@@ -102,6 +102,7 @@ from app.access.studies import (
     train_study,
 )
 from app.access.tour import scene_pictures, scene_playback, take_scene
+from app.access.visitor_races import is_own
 from app.visitors import may_change, may_train, sharing
 from dmf.analysis.weight_path import path_of
 from dmf.replay import replayable_methods
@@ -145,6 +146,7 @@ __all__ = [
     "headline_title",
     "inspected_runs",
     "is_listed",
+    "is_own",
     "kept_limits",
     "lab_runs",
     "lab_shapes",

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from app.access.plugins import added
+from app.access.visitor_races import refuse_large
 from app.views import Checked, Choices
 from app.visitors import may_change
 from dmf import config_text
@@ -71,6 +72,13 @@ def check(values: Mapping[str, Any], runs: Sequence[str], name: str) -> Checked:
         runs: Runs, as :func:`dmf.config_text.parse_run` reads them.
         name: Name of the experiment.
     """
+    if not may_change():  # before anything that a visitor names is read
+        read = read_form(values, runs, name)
+        try:
+            if read.config is not None:
+                refuse_large(read.config)
+        except ConfigError as error:
+            return Checked(problems={error.field: str(error)}, notes=read.notes)
     return _check(dict(values), tuple(runs), name)
 
 

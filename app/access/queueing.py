@@ -2,8 +2,9 @@
 
 from app.access.reading import store
 from app.access.steering import owner_in_words
+from app.access.visitor_races import is_own
 from app.views import QueueEntry
-from app.visitors import owner_only
+from app.visitors import owner_only, owner_only_unless
 from dmf.records import RunState
 from dmf.runs import ExperimentRow
 
@@ -44,7 +45,7 @@ def move(experiment_id: str, places: int) -> None:
     store().move(experiment_id, places)
 
 
-@owner_only
+@owner_only_unless(is_own)
 def cancel(experiment_id: str) -> None:
     """Take a queued experiment out of the queue, whoever owns it; it counts as stopped.
 

@@ -9,8 +9,9 @@ import types
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from app.access import visitor_races
 from app.access.reading import store
-from app.visitors import owner_only
+from app.visitors import may_change, owner_only_unless
 from dmf.config import ExperimentConfig
 from dmf.errors import RunFinishedError
 from dmf.records import CommandName, RunState, SettingChange
@@ -79,7 +80,7 @@ def _manager_in_use() -> "JobManager | None":
     return managers.get(str(store().url))
 
 
-@owner_only
+@owner_only_unless(visitor_races.may_start)
 def start(config: ExperimentConfig, changes: Mapping[str, Sequence[SettingChange]] | None = None) -> str:
     """Put an experiment into the queue of its device, one for each seed and fold of several; returns the first's id.
 
@@ -90,12 +91,19 @@ def start(config: ExperimentConfig, changes: Mapping[str, Sequence[SettingChange
     Raises:
         ConfigError: If something cannot work; nothing is stored then.
         StoreError: If the store refuses.
+        VisitorError: If a visitor has one that trains or waits already.
     """
+    if not may_change():
+        visitor_races.refuse_large(config)
+        with visitor_races.place():
+            id = manager().launch(config, changes)
+            visitor_races.remember(id)
+        return id
     ids = [manager().launch(one, changes) for one in config.in_turn()]
     return ids[0]
 
 
-@owner_only
+@owner_only_unless(visitor_races.may_end)
 def command(experiment_id: str, word: CommandName) -> bool:
     """Pause, resume, step or stop every run of an experiment that can, wherever it trains; resume starts ended ones.
 

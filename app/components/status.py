@@ -10,7 +10,7 @@ from app.charts.event_marks import LIVE_SETTINGS
 from app.components.fields import named, run_title
 from app.components.page_style import chip, dash_sample, plain, seconds_in_words, sentence_of
 from app.components.race import titles_of
-from app.state import HOME, may_change
+from app.state import HOME
 from app.theme import STATE_BADGES, Dash
 from app.views import ExperimentRow, LiveRun, RunRow, Snapshot
 from dmf.errors import DMFError
@@ -35,8 +35,10 @@ def summary_state(states: Sequence[RunState]) -> RunState:
     return min(states, key=lambda state: order.index(state.value))
 
 
-def heading(experiment: ExperimentRow, command: Callable[[str, CommandName], bool]) -> DeltaGenerator:
-    """The experiment's name, and the buttons beside it; returns the place after the buttons."""
+def heading(
+    experiment: ExperimentRow, command: Callable[[str, CommandName], bool], only: Sequence[CommandName] = tuple(BUTTONS)
+) -> DeltaGenerator:
+    """The experiment's name, and the buttons beside it, ``only`` these; returns the place after the buttons."""
     with st.container(key="head", horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         with st.container(key="head-name", horizontal=True, vertical_alignment="center", gap="small", wrap=False):
             st.page_link(HOME, label="All experiments", icon=":material/arrow_back:", width="content")
@@ -44,12 +46,16 @@ def heading(experiment: ExperimentRow, command: Callable[[str, CommandName], boo
         controls = st.container(key="controls", horizontal=True, gap="xsmall", width="content")
     place = st.container()
     with controls:
-        if may_change():
-            buttons(experiment, command, place)
+        buttons(experiment, command, place, only)
         return st.container(horizontal=True, vertical_alignment="center", gap="xsmall", width="content")
 
 
-def buttons(experiment: ExperimentRow, command: Callable[[str, CommandName], bool], message: DeltaGenerator) -> None:
+def buttons(
+    experiment: ExperimentRow,
+    command: Callable[[str, CommandName], bool],
+    message: DeltaGenerator,
+    only: Sequence[CommandName] = tuple(BUTTONS),
+) -> None:
     """Pause, Resume, Step and Stop; each can be clicked where it means something. Keep them out of what ticks.
 
     Their keys name the experiment they were drawn for, so that no click lands on another one.
@@ -58,6 +64,7 @@ def buttons(experiment: ExperimentRow, command: Callable[[str, CommandName], boo
         experiment: The experiment as the store has it.
         command: Called with (experiment id, pause | resume | step | stop); tells whether it has had its effect.
         message: Where it is told if a click cannot be followed.
+        only: Those that are offered.
     """
     states = [run.state for run in experiment.runs]
     is_active = any(state.is_active for state in states)
@@ -70,6 +77,8 @@ def buttons(experiment: ExperimentRow, command: Callable[[str, CommandName], boo
     if asked := st.session_state.pop(ASKED, None):
         st.toast(f"{BUTTONS[asked][0]}: asked for. It takes effect when the present step is done.")
     for word, (label, icon, help) in BUTTONS.items():
+        if word not in only:
+            continue
         key = f"control-{word}-{experiment.id}"
         if st.button(label, key=key, icon=icon, help=help, disabled=not can[word]):
             try:

@@ -66,7 +66,10 @@ def show_experiment(id: str | None) -> None:
         show_recent()
         return
     state.keep_watching(id)
-    beside_buttons = status.heading(snapshot.experiment, access.command)
+    if state.may_change():
+        beside_buttons = status.heading(snapshot.experiment, access.command)
+    else:
+        beside_buttons = status.heading(snapshot.experiment, access.command, ("stop",) if access.is_own(id) else ())
     is_played = play.is_played(id) and not snapshot.is_active  # it may have been resumed, here or elsewhere
     # One row in any case, so that what follows keeps its place when the race begins, ends or is played.
     # The settings of a recorded run are changed in its own program.

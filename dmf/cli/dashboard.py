@@ -18,6 +18,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")  # only this machine reaches it the
 
 
 def dashboard(
+    *,
     store: Annotated[str | None, STORE] = None,
     port: Annotated[int, typer.Option(help="Port on this machine.", min=1, max=65535)] = 8501,
     address: Annotated[
@@ -35,6 +36,15 @@ def dashboard(
             help="Let others on the network watch, inspect, replay and explain; only your browser changes anything.",
         ),
     ] = False,
+    let_them_train: Annotated[
+        int | None,
+        typer.Option(
+            "--let-them-train",
+            help="With --share: each visitor may train a small race at a time, of at most so many steps over its runs.",
+            min=1,
+            metavar="STEPS",
+        ),
+    ] = None,
     data_root: Annotated[
         list[Path] | None,
         typer.Option(
@@ -58,7 +68,15 @@ def dashboard(
 
     main = Path(next(iter(pages.__path__))) / "main.py"
     environment = os.environ | {"DMF_HOME": str(data_home().absolute())}
-    environment.pop("DMF_SHARE", None)
+    for name in ("DMF_SHARE", "DMF_VISITOR_STEPS"):
+        environment.pop(name, None)
+    if let_them_train is not None:
+        if not share:
+            raise ConfigError(
+                "`--let-them-train` needs `--share`: without it everybody who sees the dashboard may train already.",
+                "let_them_train",
+            )
+        environment["DMF_VISITOR_STEPS"] = str(let_them_train)
     if store is not None:
         if "://" not in store:
             refuse_impossible(Path(store), "The store", "store")

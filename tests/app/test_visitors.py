@@ -17,6 +17,11 @@ ROOT = Path(__file__).parents[2]
 ADDRESS = "http://192.168.1.20:8501"
 
 
+@pytest.fixture(autouse=True)
+def own_places(home: Path, store: RunStore) -> None:
+    """Nothing is read or written but in places of the test's own."""
+
+
 @pytest.fixture
 def shared(monkeypatch: pytest.MonkeyPatch) -> visitors.Sharing:
     """How this dashboard is shared, from now on."""
@@ -292,3 +297,12 @@ def test_join_shows_address_and_code(shared: visitors.Sharing, visit: Callable[.
 def test_without_sharing_join_says_how(visit: Callable[..., AppTest]) -> None:
     test = AppTest.from_file(ROOT / "app" / "pages" / "join.py", default_timeout=60).run()
     assert "dmf app --share" in test.info[0].value
+
+
+def test_where_visitors_train_the_form_is_theirs_too(
+    shared: visitors.Sharing, visit: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DMF_VISITOR_STEPS", "50")
+    page = visit("train")
+    assert "Start training" in {button.label for button in page.button}
+    assert "visitors have 50" in "".join(element.proto.body for element in page.get("html"))

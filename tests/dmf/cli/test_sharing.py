@@ -116,3 +116,25 @@ def test_an_address_of_its_own_alone_is_no_network(monkeypatch):
 def test_addresses_of_six_are_in_brackets(monkeypatch):
     monkeypatch.setattr(sharing, "_refuse_taken", lambda *_: None)
     assert sharing.shared_at("fd00::2", 8501) == ("fd00::2", "http://[fd00::2]:8501")
+
+
+def test_visitors_may_be_given_steps(dmf, started, free_port):
+    shared = ("app", "--share", "--address", "127.0.0.1", "--port", free_port)
+    assert dmf(*shared, "--let-them-train", 500).status == 0
+    assert dmf(*shared).status == 0
+    assert [environment.get("DMF_VISITOR_STEPS") for _, _, environment in started] == ["500", None]
+
+
+def test_steps_of_visitors_without_visitors_are_refused(dmf, started):
+    result = dmf("app", "--let-them-train", 500)
+    assert result.status == 2
+    assert result.err.startswith("Error `--let-them-train` needs `--share`")
+    assert not started
+
+
+@pytest.mark.parametrize("steps", ["0", "-3", "many"])
+def test_steps_that_cannot_be_are_refused(dmf, started, steps):
+    result = dmf("app", "--share", "--let-them-train", steps)
+    assert result.status == 2
+    assert "--let-them-train" in result.err
+    assert not started
