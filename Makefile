@@ -54,16 +54,17 @@ test-integrations: $(VENV)/ready
 	PYTHONPATH=. build/integrations-venv/bin/python -m pytest -W ignore tests/dmf/integrations
 
 # Studies on a real Ray cluster and stores on a real server, in build/scale-venv over the packages of ours. Without the
-# programs of PostgreSQL they are installed, which takes Debian and its administrator.
+# programs of PostgreSQL they are installed, which takes Debian and its administrator. Nodes of the cluster take long to
+# start where others use the cores as well, hence the time that a test may take.
 test-scale: $(VENV)/ready
 	@command -v initdb || ls /usr/lib/postgresql/*/bin/initdb || \
-	  { apt-get update && apt-get install -y postgresql; }
+	  { apt-get -o Acquire::Retries=3 update && apt-get -o Acquire::Retries=3 install -y postgresql; }
 	$(BIN)/python -m venv --without-pip build/scale-venv
 	$(BIN)/python -c 'import sys; print(*(p for p in sys.path if p.endswith("site-packages")), sep="\n")' \
 	  > $$(echo build/scale-venv/lib/python3*/site-packages)/ours.pth
 	$(BIN)/python -m pip --python build/scale-venv/bin/python install -r tests/dmf/studies/scale/requirements.txt
-	PYTHONPATH=. build/scale-venv/bin/python -m pytest -W ignore -n 0 -k 'cluster or postgresql or server_away' \
-	  tests/dmf/studies/scale tests/dmf/runs tests/dmf/jobs/test_server_away.py
+	PYTHONPATH=. build/scale-venv/bin/python -m pytest -W ignore -n 0 --timeout 1800 -k 'cluster or postgresql or server_away' \
+	  tests/dmf/jobs/test_server_away.py tests/dmf/runs tests/dmf/studies/scale
 
 screenshots: $(VENV)/ready
 	$(BIN)/python -m pytest -q tests/browser/screenshots.py

@@ -113,21 +113,22 @@ class PostgreSQL:
     def is_running(self):
         return (self._folder / "data" / "postmaster.pid").exists()
 
-    def ask(self, sql, database="postgres"):
+    def ask(self, sql):
         import psycopg
 
-        with psycopg.connect(self._address(database), autocommit=True) as connection:
+        with psycopg.connect(self.address, autocommit=True) as connection:
             found = connection.execute(sql)
             return found.fetchall() if found.description else None
 
-    def new_store(self):
-        """The address of a database without a table."""
-        name = f"store{next(self._stores)}"
-        self.ask(f"CREATE DATABASE {name}")
-        return self._address(name)
+    @property
+    def address(self):
+        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
 
-    def _address(self, database):
-        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+    def new_store(self):
+        """The address of a schema without a table: made at once, where a database is 8 MB to be written and removed."""
+        name = f"store{next(self._stores)}"
+        self.ask(f"CREATE SCHEMA {name}")
+        return f"{self.address}?options=-csearch_path%3D{name}"
 
 
 @pytest.fixture(scope="session")

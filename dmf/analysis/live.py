@@ -17,7 +17,7 @@ from dmf.analysis.extremes import Extremes
 from dmf.analysis.near_uniform import NearUniform, Spread, near_uniform, spread
 from dmf.analysis.smoothing import Smoother
 from dmf.facts import facts
-from dmf.runs import RunRow, Telemetry
+from dmf.runs import Position, RunRow, Telemetry
 
 Axis = Literal["step", "epoch", "time"]
 Window = tuple[float, float]
@@ -79,8 +79,20 @@ class LiveRun:
         with self._lock:
             fresh = store.telemetry(self.id, after=self._last)
             if fresh.attempt != self.attempt:
-                self._forget(fresh.attempt)
                 fresh = store.telemetry(self.id)
+            self.take(fresh)
+
+    @property
+    def position(self) -> Position:
+        """Up to where it was read."""
+        with self._lock:
+            return Position(self.attempt, self._last)
+
+    def take(self, fresh: Telemetry) -> None:
+        """Add what came after its position; of another attempt that is all there is, and what was before goes."""
+        with self._lock:
+            if fresh.attempt != self.attempt:
+                self._forget(fresh.attempt)
             if len(fresh.steps):
                 self._take(fresh)
 

@@ -13,7 +13,7 @@ from dmf.analysis.training_time import end_of, seconds_trained
 from dmf.config import TrainingConfig
 from dmf.live_settings import LIVE_SETTINGS
 from dmf.records import RunState
-from dmf.runs import EventRow, ExperimentRow, RunRow, RunStore, SampleRow
+from dmf.runs import EventRow, ExperimentRow, Latest, RunRow, RunStore, SampleRow
 from dmf.tasks import task_named
 
 
@@ -146,12 +146,14 @@ class LiveExperiment:
             StoreError: If the store cannot be read.
         """
         with self._lock:
-            experiment = self._store.experiment(self.id)
-            if [run.id for run in experiment.runs] != self._run_ids:  # one was deleted, or added by a recording
-                self._begin(experiment)
+            latest = self._read()
+            while [run.id for run in latest.experiment.runs] != self._run_ids:  # one was deleted, or added
+                self._begin(latest.experiment)
+                latest = self._read()
+            experiment = latest.experiment
             for live in self._live:
-                live.refresh(self._store)
-            self._read_events(experiment)
+                live.take(latest.telemetry[live.id])
+            self._keep_events(experiment, latest.events)
             # Runs say when there is more, and then only that is read: what a refresh costs does not grow with epochs.
             evaluated = [_Evaluated.of(run) for run in experiment.runs]
             self._read_metrics(evaluated)
@@ -200,11 +202,16 @@ class LiveExperiment:
         taken = {run.id: run.summary["step"] + 1 for run in experiment.runs}
         return tuple(event for event in self._events if event.kind != "knob" or event.step <= taken[event.run])
 
-    def _read_events(self, experiment: ExperimentRow) -> None:
+    def _read(self) -> Latest:
+        positions = {live.id: live.position for live in self._live}
+        return self._store.latest(self.id, positions, after_event=self._events[-1].id if self._events else 0)
+
+    def _keep_events(self, experiment: ExperimentRow, fresh: list[EventRow]) -> None:
         attempts = tuple(run.attempt for run in experiment.runs)
         if attempts != self._attempts:  # a resume took back what had happened after its checkpoint
+            if self._events:
+                fresh = self._store.events(self._run_ids)
             self._attempts, self._events = attempts, []
-        fresh = self._store.events(self._run_ids, after_id=self._events[-1].id if self._events else 0)
         self._events.extend(fresh)
         for event in fresh:
             if event.kind == "prepared":

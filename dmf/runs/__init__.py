@@ -2,7 +2,18 @@
 
 from dmf.runs.export import ExportFormat, export_run
 from dmf.runs.ownership import new_owner
-from dmf.runs.rows import SILENT_SECONDS, CellRow, EventRow, ExperimentRow, RunRow, SampleRow, StudyRow, Telemetry
+from dmf.runs.rows import (
+    SILENT_SECONDS,
+    CellRow,
+    EventRow,
+    ExperimentRow,
+    Latest,
+    Position,
+    RunRow,
+    SampleRow,
+    StudyRow,
+    Telemetry,
+)
 from dmf.runs.sink import StoreCommands, StoreSink
 from dmf.runs.store import RunStore
 
@@ -12,6 +23,8 @@ __all__ = [
     "EventRow",
     "ExperimentRow",
     "ExportFormat",
+    "Latest",
+    "Position",
     "RunRow",
     "RunStore",
     "SampleRow",

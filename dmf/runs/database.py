@@ -70,10 +70,15 @@ class Database:
     @contextmanager
     def _transaction(self, write: bool, wait: bool = True) -> Iterator[Connection]:
         self._check_file()
+        options: dict[str, Any] = {"write": write, "wait": wait}
+        if self.file is None and not write:
+            # Each query sees what is committed by then, in a transaction as without: saved are its begin and its end,
+            # which are journeys to the server.
+            options["isolation_level"] = "AUTOCOMMIT"
         with (
             explained(self.where, self._reach),
             self._engine.connect() as plain,
-            plain.execution_options(write=write, wait=wait) as connection,
+            plain.execution_options(**options) as connection,
             connection.begin(),
         ):
             yield connection

@@ -115,6 +115,34 @@ class EventRow:
 
 
 @dataclass(frozen=True)
+class Position:
+    """Up to where a reader has the telemetry of a run.
+
+    Attributes:
+        attempt: Whose steps they are.
+        step: The last one; -1 without any.
+    """
+
+    attempt: int
+    step: int
+
+
+@dataclass(frozen=True)
+class Latest:
+    """What a reader of an experiment had not read yet, as of one moment.
+
+    Attributes:
+        experiment: With all its runs as they are now.
+        telemetry: Run to its steps after the reader's position; all of its steps where the attempt is another.
+        events: Of all runs, oldest first.
+    """
+
+    experiment: ExperimentRow
+    telemetry: dict[str, Telemetry]
+    events: list[EventRow]
+
+
+@dataclass(frozen=True)
 class SampleRow:
     """One picture without its bytes, which ``RunStore.sample_png`` gives."""
 

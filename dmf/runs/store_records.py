@@ -10,7 +10,7 @@ from dmf.probabilities import Probabilities
 from dmf.records import Artifact, CaseScores, Record
 from dmf.runs import listing, lookup, managing, predictions, reading, telemetry
 from dmf.runs.database import Database
-from dmf.runs.rows import EventRow, SampleRow, Telemetry
+from dmf.runs.rows import EventRow, Latest, Position, SampleRow, Telemetry
 from dmf.runs.writing import in_time_of_store, write_records
 
 if TYPE_CHECKING:
@@ -48,6 +48,28 @@ class RecordsPart(Database):
         with self._reading() as connection:
             attempt = lookup.one_run(connection, run_id, self._watch).attempt
             return telemetry.read(connection, run_id, attempt, after, columns)
+
+    def latest(self, experiment_id: str, positions: Mapping[str, Position], *, after_event: int = 0) -> Latest:
+        """An experiment with what a reader of it has not read yet, in one transaction and few queries.
+
+        Args:
+            experiment_id: Which.
+            positions: Up to where the reader has each run; one that is not there is read from its first step.
+            after_event: The last event that it has.
+
+        Raises:
+            RunNotFoundError: If there is no such experiment.
+        """
+        with self._reading() as connection:
+            experiment = lookup.one_experiment(connection, experiment_id, self._watch, self.where)
+            runs = {run.id: run.attempt for run in experiment.runs}
+            # Whole runs one after the other, as they may be long.
+            begun = {run: at for run, at in positions.items() if at.step >= 0 and runs.get(run) == at.attempt}
+            fresh = telemetry.read_after(connection, begun)
+            for run, attempt in runs.items():
+                if run not in begun:
+                    fresh[run] = telemetry.read(connection, run, attempt, -1, None)
+            return Latest(experiment, fresh, reading.events_after(connection, list(runs), after_event))
 
     def latest_step(self, run_id: str) -> int:
         """The last step stored, -1 without any."""

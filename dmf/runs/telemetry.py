@@ -2,15 +2,16 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, func, or_, select
 
 from dmf.errors import StoreError
 from dmf.records import TelemetryBlock
-from dmf.runs.rows import Telemetry
+from dmf.runs.rows import Position, Telemetry
 from dmf.runs.schema import telemetry
 
 BLOCK_STEPS = 4096
@@ -132,14 +133,32 @@ def read(connection: Connection, run: str, attempt: int, after: int, columns: Se
     Raises:
         StoreError: If the run has steps, but not one of ``columns``.
     """
+    return _joined(_blocks(connection, {run: after}), run, attempt, after, columns)
+
+
+def read_after(connection: Connection, positions: Mapping[str, Position]) -> dict[str, Telemetry]:
+    """Steps of several runs, each later than its position, in one query."""
+    if not positions:
+        return {}
+    blocks: dict[str, list[Any]] = {run: [] for run in positions}
+    for row in _blocks(connection, {run: position.step for run, position in positions.items()}):
+        blocks[row.run].append(row)
+    return {
+        run: _joined(blocks[run], run, position.attempt, position.step, None) for run, position in positions.items()
+    }
+
+
+def _blocks(connection: Connection, after: Mapping[str, int]) -> list[Any]:
+    """Blocks of runs with steps later than those, by run and step."""
     table = telemetry
-    rows = connection.execute(
-        select(
-            table.c.first_step, table.c.last_step, table.c["columns"], table.c.started, table.c.ended, table.c.payload
-        )
-        .where((table.c.run == run) & (table.c.last_step > after))
-        .order_by(table.c.first_step)
-    ).all()
+    chosen = (table.c.run, table.c.first_step, table.c.last_step, table.c["columns"], table.c.started, table.c.ended)
+    later = or_(*((table.c.run == run) & (table.c.last_step > step) for run, step in after.items()))
+    rows = connection.execute(select(*chosen, table.c.payload).where(later)).all()
+    return sorted(rows, key=lambda row: (row.run, row.first_step))  # a database would sort the payloads along
+
+
+def _joined(rows: Sequence[Any], run: str, attempt: int, after: int, columns: Sequence[str] | None) -> Telemetry:
+    """Blocks of one run as one, without the steps up to ``after``."""
     names = tuple(dict.fromkeys(name for row in rows for name in row.columns))
     chosen = names if columns is None else tuple(columns)
     unknown = [name for name in chosen if name not in names]

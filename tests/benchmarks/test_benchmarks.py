@@ -144,6 +144,19 @@ def test_without_a_gpu_one_sentence_says_what_was_not_measured(
     assert capsys.readouterr().out.splitlines()[-1] == "Not measured, device: No CUDA device on this machine."
 
 
+def test_without_a_database_server_one_sentence_says_so(
+    bench_here: Callable[..., None],
+    benchmark_module: Callable[[str], ModuleType],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr(benchmark_module("server"), "PROGRAMS", str(tmp_path))
+    bench_here("--quick", "--only", "server")
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("Not measured, server: PostgreSQL or its driver is not here; `make test-scale`")
+
+
 def test_every_line_of_the_table_has_six_cells(printed: list[str]) -> None:
     assert {line.count("|") for line in printed if line.startswith("|")} == {7}
 

@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from sqlalchemy import event
 
 from dmf.analysis.progress import LiveExperiment
+from dmf.config import FusionConfig
 from dmf.errors import RunNotFoundError
 from dmf.records import EpochMetrics, Event, RunState, Sample, StateChange
 from dmf.runs import ExperimentRow, RunStore
@@ -99,6 +101,28 @@ def test_a_new_epoch_costs_what_is_new_however_many_there_are(
     # Tested at the end, at an earlier epoch.
     store.write([EpochMetrics(runs[0], 1, 1, "test", 4, {"dice": 0.5})], "me")
     assert live.refresh().metrics.query("split == 'test'")["epoch"].tolist() == [1]
+
+
+@pytest.mark.parametrize("runs", [1, 6])
+def test_a_refresh_asks_the_store_as_often_however_many_runs_there_are(
+    store: RunStore, record: Record, runs: int
+) -> None:
+    fusions = [FusionConfig().recorded()] * runs
+    race = store.create_experiment({}, name="e", labels=list("abcdef"[:runs]), run_configs=fusions, environment={})
+    ids = [run.id for run in race.runs]
+    store.claim(ids, "me")
+    live = LiveExperiment(store, race.id)
+    for run in ids:
+        record(run, 0, 3)
+    live.refresh()
+    for run in ids:
+        record(run, 3, 2)
+    asked: list[str] = []
+    event.listen(store._engine, "before_cursor_execute", lambda _, __, text, *more: asked.append(text))
+    snapshot = live.refresh()
+    assert [one.size for one in snapshot.live] == [5] * runs
+    # The experiment, its runs, steps and events; then pictures, of which there are none yet.
+    assert [words.split()[0] for words in asked] == ["BEGIN", *["SELECT"] * 4, "BEGIN", "SELECT"]
 
 
 def test_what_a_resume_took_back_is_gone_from_scores_and_pictures(

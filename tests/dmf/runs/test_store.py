@@ -3,6 +3,7 @@ import sys
 import threading
 
 import pytest
+from sqlalchemy import text
 
 from dmf.errors import RunNotFoundError, StoreError
 from dmf.records import Artifact, Event, RunState, StateChange
@@ -37,6 +38,17 @@ def test_an_experiment_and_its_runs_come_back_as_given(store, clock, experiment)
     assert store.run(first.id) == first
     assert (first.state, first.attempt, first.owner, first.created) == (RunState.QUEUED, 1, None, clock.now)
     assert first.summary == {"step": -1, "epoch": 0, "metrics": {}, "steps_per_second": None}
+
+
+def test_reading_from_a_server_begins_no_transaction_and_writing_does(store):
+    if store.file is not None:
+        pytest.skip("only a server is far away")
+    states = []
+    for transaction in (store._reading, store._writing):
+        with transaction() as connection:
+            connection.execute(text("SELECT 1"))
+            states.append(connection.connection.dbapi_connection.info.transaction_status.name)
+    assert states == ["IDLE", "INTRANS"]
 
 
 def test_ids_are_short_sortable_and_fit_for_a_url(store, clock):

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select
 
-from dmf.errors import StoreError
-from dmf.runs import schema
+from dmf.errors import RunNotFoundError, StoreError
+from dmf.records import Event
+from dmf.runs import Position, schema
 
 
 def block_lengths(store, run):
@@ -187,3 +188,41 @@ def test_a_million_steps_are_read_and_refreshed(store, run, make_block):
     assert store.telemetry(run, after=1_003_518).steps.tolist() == [1_003_519]
     with store._reading() as connection:
         assert connection.scalar(select(func.count()).select_from(schema.telemetry)) == 245
+
+
+def test_a_reader_of_an_experiment_gets_what_it_has_not_of_each_run(store, experiment, run, make_block):
+    other = experiment.runs[1].id
+    for of, count in ((run, 10), (other, 6)):
+        store.write([make_block(of, 0, count), Event(of, 0, "prepared", {})], "me")
+    first = store.latest(experiment.id, {})
+    assert first.experiment == store.experiment(experiment.id)
+    assert {of: read.steps.tolist() for of, read in first.telemetry.items()} == {
+        run: list(range(10)),
+        other: list(range(6)),
+    }
+    assert first.events == store.events([run, other])
+
+    store.write([make_block(run, 10, 3), make_block(other, 6, 1), Event(other, 6, "flat", {})], "me")
+    positions = {run: Position(1, 9), other: Position(1, 5)}
+    second = store.latest(experiment.id, positions, after_event=first.events[-1].id)
+    assert [(second.telemetry[of].run, second.telemetry[of].steps.tolist()) for of in (run, other)] == [
+        (run, [10, 11, 12]),
+        (other, [6]),
+    ]
+    assert second.telemetry[run].values[:, 0].tolist() == [10, 11, 12]
+    assert [event.kind for event in second.events] == ["flat"]
+
+
+def test_of_a_run_that_was_resumed_a_reader_gets_the_whole(store, experiment, run, make_block):
+    store.write([make_block(run, 0, 10)], "me")
+    store.begin_attempt(run, 4, "me")
+    store.write([make_block(run, 4, 2, attempt=2)], "me")
+    positions = {one.id: Position(1, 9) for one in experiment.runs}
+    fresh = store.latest(experiment.id, positions).telemetry
+    assert (fresh[run].attempt, fresh[run].steps.tolist()) == (2, [0, 1, 2, 3, 4, 5])
+    assert len(fresh[experiment.runs[1].id].steps) == 0
+
+
+def test_an_experiment_that_is_not_there_has_nothing_new(store):
+    with pytest.raises(RunNotFoundError, match="No experiment 'e-none'"):
+        store.latest("e-none", {})
