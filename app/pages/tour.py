@@ -1,4 +1,4 @@
-"""The guided tour: six short scenes that play by themselves, for a class and its projector."""
+"""The guided tour: seven short scenes that play by themselves, for a class and its projector."""
 
 import streamlit as st
 

@@ -100,7 +100,7 @@ def make(file: Path, examples: Sequence[Example]) -> None:
             stems[experiment.id.removeprefix("e-")] = example.stem
         store.close()
         files = _tidy(path, stems)
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_LZMA) as archive:
             archive.write(path, MEMBER)
             for id, name in files:
                 archive.write(path.parent / "artifacts" / id / name, f"artifacts/{_lasting(id, stems)}/{name}")

@@ -32,7 +32,7 @@ def test_each_scene_tells_and_asks(store: RunStore, place: int, name: str, visit
     test = visit("tour", scene=str(place))
     words = said(test)
     assert f"<h1>{scene.title}</h1>" in words
-    assert f"<b>{place} of 6</b>" in words
+    assert f"<b>{place} of {len(SCENES)}</b>" in words
     for text in (*scene.sentences, scene.question, scene.answer):
         assert text in words
     assert ("Predictions against the truth" in words) == bool(scene.samples)
@@ -80,10 +80,10 @@ def test_a_class_has_one_colour_in_charts_and_pictures(store: RunStore, visit: A
     assert 'class="dash"' in said(visit("tour", scene="4"))
 
 
-@pytest.mark.parametrize("asked", ["0", "7", "two", "²"])
+@pytest.mark.parametrize("asked", ["0", "8", "two", "²"])
 def test_a_scene_that_is_not_there_is_told(store: RunStore, asked: str, visit: Any) -> None:
     test = visit("tour", scene=asked)
-    assert [warning.value for warning in test.warning] == ["The tour has scenes 1 to 6; this is the first."]
+    assert [warning.value for warning in test.warning] == ["The tour has scenes 1 to 7; this is the first."]
     assert SCENES["adapt"].title in said(test)
 
 

@@ -51,6 +51,7 @@ ROWS = {
         "scene “What the auxiliary loss",
         "scene “Class balance",
         "scene “What does a blurred",
+        "scene “A loss for what is rare",
     ],
     "keeping": ["keeping a step of K=3"],
     "opening": ["import dmf.runs"],

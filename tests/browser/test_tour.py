@@ -75,6 +75,16 @@ def test_it_is_read_from_the_back_of_a_room_and_fits_a_projector(app_server: str
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.locator(".st-key-tour-pictures img").first.wait_for()
 
+    page.goto(f"{app_server}/tour?scene=7")
+    page.get_by_role("heading", name="A loss for what is rare").wait_for()
+    page.get_by_role("button", name="Pause").wait_for()
+    for chart in ("tour-scores", "tour-attention"):
+        watch.until(lambda chart=chart: watch.points(chart) == RUNS * 13, "a point for each epoch of both runs")
+        box = watch.chart(chart).bounding_box()
+        assert box["y"] + box["height"] <= 720
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.locator(".st-key-tour-pictures img").count() == 4 * (2 + RUNS)
+
 
 def test_a_scene_is_replayed_in_the_lab_and_the_way_back_from_other_pages_leads_to_it(
     app_server: str, watched: Any

@@ -246,5 +246,51 @@ def steepness(picture: Any) -> Any:
     return np.hypot(np.diff(picture, axis=0)[:, :-1], np.diff(picture, axis=1)[:-1])
 
 
+def test_the_unified_focal_loss_finds_what_cross_entropy_misses(examples: RunStore) -> None:
+    plain, unified = runs_of(examples, "rare-loss")
+    one, other = (scores(examples, run, "lesion_dice") for run in (plain, unified))
+    assert (other[3:] > one[3:]).all()
+    assert other[-1] > one[-1] + 0.3
+    for kind, most in (("benign", 0.2), ("malignant", 0.35), ("cyst", 0.03)):  # most are missed, and nearly every cyst
+        assert scores(examples, plain, f"recall/{kind}")[-1] < most
+    for kind in ("benign", "malignant"):
+        assert scores(examples, unified, f"dice/{kind}")[-1] > 0.6
+    cysts = scores(examples, unified, "dice/cyst")
+    assert cysts[:-1].max() < 0.15  # last, and a few
+    assert cysts[-1] > 0.25
+    (prepared, *_) = examples.events([plain.id])
+    shares = dict(zip(prepared.data["class_names"], prepared.data["class_shares"], strict=True))
+    assert shares["cyst"] == min(shares.values())
+
+
+def test_attention_turns_to_where_lesions_are_with_either_loss(examples: RunStore) -> None:
+    for run in runs_of(examples, "rare-loss"):
+        rows = [row for row in examples.samples(run.experiment) if row.run == run.id and row.kind == "attention"]
+        shares = [np.mean([row.score for row in rows if row.epoch == epoch]) for epoch in range(13)]
+        assert shares[-1] > 1.3 * shares[0]
+        assert min(shares[3:]) > shares[0]
+
+
+def test_in_the_pictures_only_the_cyst_is_taken_for_another_kind(examples: RunStore) -> None:
+    plain, unified = runs_of(examples, "rare-loss")
+    cyst, benign, malignant = range(1, 4)
+    rows = [row for row in examples.samples(plain.experiment) if row.kind == "truth" or row.epoch == 12]
+    maps = {
+        (row.run, row.case): decode(examples.sample_png(row.id)) for row in rows if row.kind in ("truth", "prediction")
+    }
+    cases = list(dict.fromkeys(row.case for row in rows))
+    truths = [maps[None, case] for case in cases]
+    assert len(cases) == SCENES["rare-loss"].samples
+    assert [truth.max() for truth in truths] == [benign, benign, malignant, cyst]
+    hit, missed = (
+        [float((maps[run.id, case] == truth)[truth > 0].mean()) for case, truth in zip(cases, truths, strict=True)]
+        for run in (unified, plain)
+    )
+    assert min(hit[:3]) > 0.85
+    assert max(missed) < 0.25
+    taken_for = maps[unified.id, cases[3]][truths[3] > 0]
+    assert float((taken_for == malignant).mean()) > 0.7
+
+
 def test_the_file_of_the_scenes_is_small() -> None:
     assert (Path(__file__).parents[2] / "dmf" / "examples" / "scenes.zip").stat().st_size < 1e6

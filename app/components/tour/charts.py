@@ -72,6 +72,8 @@ def charts(scene: Scene, race: Race, info: Info) -> None:
             case "classes":
                 runs = range(len(race.snapshot.experiment.runs))
                 panels += [(f"classes-{place}", partial(_classes, scene, race, info, place)) for place in runs]
+            case "attention":
+                panels.append((name, lambda: _attention(race)))
     for column, (key, panel) in zip(st.columns(len(panels), gap="medium"), panels, strict=True):
         with column, st.container(key=f"tour-{key}", gap=None):
             panel()
@@ -162,6 +164,41 @@ def _classes(scene: Scene, race: Race, info: Info, place: int) -> None:
         y_range=info(scene.metrics[0]).range,
         help=_helped(info(scene.metrics[0])),
     )
+
+
+def _attention(race: Race) -> None:
+    """How much of what attention lets pass lies on what is to be found, of all runs."""
+    series = [
+        Series(
+            run.label,
+            *share_of_attention(race, run),
+            TEXT.pair,
+            dash=dash,
+            width=STROKE,
+            run=race.titles[run.id],
+            term="Attention",
+        )
+        for run, dash in zip(race.snapshot.experiment.runs, race.dashes, strict=True)
+    ]
+    _chart(
+        race,
+        "attention",
+        "Where attention goes",
+        series,
+        y_label="Share on objects",
+        y_range=(0, None),
+        help="Of all that a network’s attention lets pass, the part that lies on what is to be found. The mean over "
+        "the pictures that are kept, after every epoch.",
+    )
+
+
+def share_of_attention(race: Race, run: RunRow) -> tuple[np.ndarray, np.ndarray]:
+    """Steps, and the mean over pictures and places of attention after each."""
+    shares: dict[int, list[float]] = {}
+    for row in race.snapshot.samples:
+        if row.run == run.id and row.kind == "attention" and row.score is not None:
+            shares.setdefault(row.step, []).append(row.score)
+    return np.array(list(shares), np.float64), np.array([np.mean(values) for values in shares.values()], np.float64)
 
 
 def _score(race: Race, run: RunRow, metric: str) -> tuple[np.ndarray, np.ndarray]:
