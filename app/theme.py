@@ -5,8 +5,10 @@ Colours were searched for in OKLab so that any two of them stay apart for normal
 """
 
 import colorsys
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 Mode = Literal["light", "dark"]
@@ -71,8 +73,12 @@ DASHES: tuple[Dash, ...] = (
 )
 METHOD_DASHES = {"variance": DASHES[0], "mad": DASHES[1], "bayesian": DASHES[2], "fixed": DASHES[3]}
 
-# Over grey-scale images; the same in both modes. Red, green, blue in 0..255.
-OVERLAY_COLORS = {
+# Over grey-scale images; the same in both modes, wherever masks are drawn. Red, green, blue in 0..255.
+MASK_COLORS: dict[str, Rgb] = {
+    "truth": (0xFF, 0xFF, 0xFF),  # white
+    "prediction": (0xFF, 0xDD, 0x33),  # yellow
+}
+OVERLAY_COLORS: dict[str, Rgb] = {
     "true positive": (0x56, 0xB4, 0xE9),  # sky blue
     "false positive": (0xF5, 0xA6, 0x23),  # amber
     "false negative": (0xD8, 0x1B, 0x60),  # magenta
@@ -121,15 +127,63 @@ def _wheel(place: int, count: int) -> Color:
 def class_colors(classes: int) -> dict[int, Rgb]:
     """Class number to its colour, the same in pictures and charts; the background, 0, has none.
 
-    One class alone is white. More than the palette holds are taken from the colour wheel.
+    One class alone is white, as truth is. More than the palette holds are searched for: each is the one of many that
+    lies farthest from those before it and from what truth, prediction and errors are drawn in.
     """
     kinds = classes - 1
     if kinds <= 1:
-        return {1: (255, 255, 255)}
-    if kinds <= len(CLASS_COLORS):
-        return dict(enumerate(CLASS_COLORS[:kinds], start=1))
-    wheel = (colorsys.hsv_to_rgb(kind / kinds, 0.35, 1) for kind in range(kinds))
-    return {number: (round(255 * r), round(255 * g), round(255 * b)) for number, (r, g, b) in enumerate(wheel, start=1)}
+        return {1: MASK_COLORS["truth"]}
+    return dict(enumerate((*CLASS_COLORS, *_more_colors(kinds - len(CLASS_COLORS)))[:kinds], start=1))
+
+
+def line_colors(classes: int) -> tuple[tuple[Rgb, ...], tuple[Rgb, ...]]:
+    """Colours of the outlines of truth and of predictions, each by class from 1, where they stand in separate pictures.
+
+    Args:
+        classes: How many there are, with the background.
+    """
+    if classes <= 2:
+        return (MASK_COLORS["truth"],), (MASK_COLORS["prediction"],)
+    own = tuple(class_colors(classes).values())
+    return own, own
+
+
+@cache
+def _more_colors(count: int) -> tuple[Rgb, ...]:
+    """So many colours apart from all that have a meaning, and from each other."""
+    taken = [*CLASS_COLORS, *MASK_COLORS.values(), *OVERLAY_COLORS.values()]
+    candidates = [
+        (round(255 * red), round(255 * green), round(255 * blue))
+        for hue in range(72)
+        for saturation, value in ((0.45, 0.95), (0.9, 0.75), (0.6, 0.55), (0.95, 0.45))
+        for red, green, blue in [colorsys.hsv_to_rgb(hue / 72, saturation, value)]
+    ]
+    nearest = [min(math.dist(_oklab(color), _oklab(other)) for other in taken) for color in candidates]
+    chosen: list[Rgb] = []
+    for _ in range(max(0, count)):
+        farthest = candidates[max(range(len(candidates)), key=nearest.__getitem__)]
+        chosen.append(farthest)
+        place = _oklab(farthest)
+        nearest = [
+            min(known, math.dist(_oklab(color), place)) for known, color in zip(nearest, candidates, strict=True)
+        ]
+    return tuple(chosen)
+
+
+@cache
+def _oklab(color: Rgb) -> tuple[float, float, float]:
+    """Lightness and the two axes of colour, in which distances are as the eye has them (Ottosson, 2020)."""
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in (each / 255 for each in color)
+    )
+    long = (0.4122214708 * red + 0.5363325363 * green + 0.0514459929 * blue) ** (1 / 3)
+    medium = (0.2119034982 * red + 0.6806995451 * green + 0.1073969566 * blue) ** (1 / 3)
+    short = (0.0883024619 * red + 0.2817188376 * green + 0.6299787005 * blue) ** (1 / 3)
+    return (
+        0.2104542553 * long + 0.7936177850 * medium - 0.0040720468 * short,
+        1.9779984951 * long - 2.4285922050 * medium + 0.4505937099 * short,
+        0.0259040371 * long + 0.7827717662 * medium - 0.8086757660 * short,
+    )
 
 
 def run_dashes(methods: Sequence[str]) -> list[Dash]:

@@ -1,23 +1,27 @@
 """The palette can be told apart and read, by everyone, in both modes."""
 
 import itertools
+import re
 import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from app.charts import heat
 from app.theme import (
     AUXILIARY_COLOR,
     BACKGROUND,
     CLASS_COLORS,
     DASHES,
+    MASK_COLORS,
     METHOD_DASHES,
     OVERLAY_COLORS,
     STATE_BADGES,
     TERM_COLORS,
     TEXT,
     class_colors,
+    line_colors,
     run_dashes,
     term_colors,
 )
@@ -118,7 +122,39 @@ def test_every_class_has_its_own_colour():
     many = class_colors(12)
     assert list(many) == list(range(1, 12))
     assert len(set(many.values())) == 11
-    assert many[1] == (255, 166, 166)  # hue 0, saturation 0.35: 255 * 0.65 = 165.75
+    assert list(many.values())[:3] == list(CLASS_COLORS), "a class keeps its colour where there are more"
+
+
+@pytest.mark.parametrize("classes", [3, 4, 5, 9, 13])
+def test_no_class_looks_like_truth_prediction_or_an_error(classes):
+    meanings = [np.array(color) for color in (*MASK_COLORS.values(), *OVERLAY_COLORS.values())]
+    for color in class_colors(classes).values():
+        assert min(smallest_distance([np.array(color), meaning], "normal") for meaning in meanings) >= 0.1
+    assert smallest_distance([np.array(color) for color in class_colors(classes).values()], "normal") >= 0.08
+
+
+def test_the_meanings_are_told_apart_and_are_what_the_legend_says():
+    assert MASK_COLORS == {"truth": (255, 255, 255), "prediction": (255, 221, 51)}
+    colors = [np.array(color) for color in (*MASK_COLORS.values(), *OVERLAY_COLORS.values())]
+    assert smallest_distance(colors, "normal") >= 0.1
+    assert MASK_COLORS["truth"] == heat.LINE
+
+
+def test_outlines_in_separate_pictures_are_white_and_yellow_or_those_of_the_classes():
+    assert line_colors(2) == ((MASK_COLORS["truth"],), (MASK_COLORS["prediction"],))
+    assert line_colors(3) == (CLASS_COLORS[:2], CLASS_COLORS[:2])
+
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_no_other_file_of_the_pages_has_these_colours():
+    """One table: whoever draws a mask asks it."""
+    for color in (MASK_COLORS["prediction"], *OVERLAY_COLORS.values()):
+        decimals, hexadecimals = r",\s*".join(map(str, color)), "".join(f"{part:02x}" for part in color)
+        written = re.compile(rf"[\[(]\s*{decimals}\s*[\])]|#{hexadecimals}", re.IGNORECASE)
+        for file in (*ROOT.glob("app/**/*.py"), *ROOT.glob("app/**/*.js")):
+            assert not written.search(file.read_text("utf-8")), f"{file} has {color}; take it from app.theme"
 
 
 @pytest.mark.parametrize("mode", MODES)

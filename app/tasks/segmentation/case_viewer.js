@@ -20,8 +20,6 @@ import {
   tinted,
   unpack,
   voidOf,
-  WHITE,
-  YELLOW,
 } from "./case_viewer_pixels.js";
 
 const viewers = new WeakMap(); // root element -> Viewer
@@ -333,8 +331,8 @@ class Viewer {
     if (this.config.truth !== null) {
       const { mask, line, stripes } = truths[this.config.truth];
       const grid = grids[this.config.truth];
-      const tint = this.display === "outline" ? null : tinted(mask, grid, () => WHITE, this.opacity * 0.6);
-      this.layers.set("truth", { grid, overlay: tint, stripes, lines: [[line, WHITE]] });
+      const tint = this.display === "outline" ? null : tinted(mask, grid, () => colors.truth, this.opacity * 0.6);
+      this.layers.set("truth", { grid, overlay: tint, stripes, lines: [[line, colors.truth]] });
     }
     this.scores = {};
     for (const panel of panels) {
@@ -348,9 +346,9 @@ class Viewer {
       const { mask, levels, at } = found;
       const grid = grids[panel.grid];
       const truth = truths[panel.grid];
-      const lines = truth ? [[truth.line, WHITE]] : [];
+      const lines = truth ? [[truth.line, colors.truth]] : [];
       let overlay = null;
-      if (this.display === "filled") overlay = tinted(mask, grid, () => YELLOW, this.opacity);
+      if (this.display === "filled") overlay = tinted(mask, grid, () => colors.prediction, this.opacity);
       if (this.display === "errors" && truth) {
         const { isVoid } = truth;
         const kind = mask.map((
@@ -363,7 +361,7 @@ class Viewer {
       if (this.display === "heat" && levels) {
         overlay = tinted(levels, grid, (value) => heatColor(value / 255), this.opacity, true);
       }
-      if (this.display === "outline" || this.display === "heat") lines.push([outlineOf(mask, grid), YELLOW]);
+      if (this.display === "outline" || this.display === "heat") lines.push([outlineOf(mask, grid), colors.prediction]);
       const counts = truth ? count(mask, truth.mask, truth.isVoid, this.config.absent) : null;
       if (counts) this.scores[panel.name] = counts;
       const share = mask.reduce((total, value) => total + value, 0) / mask.length;
@@ -449,11 +447,11 @@ class Viewer {
   }
 
   showKey() {
-    const { found, madeUp, missed } = this.config.colors;
+    const { truth, prediction, found, madeUp, missed } = this.config.colors;
     const hasTruth = this.config.truth !== null;
     const parts = {
-      outline: [...(hasTruth ? [[WHITE, "truth"]] : []), [YELLOW, "prediction"]],
-      filled: [...(hasTruth ? [[WHITE, "truth"]] : []), [YELLOW, "prediction"]],
+      outline: [...(hasTruth ? [[truth, "truth"]] : []), [prediction, "prediction"]],
+      filled: [...(hasTruth ? [[truth, "truth"]] : []), [prediction, "prediction"]],
       errors: [[found, "found (TP: truth and prediction)"], [madeUp, "made up (FP: prediction only)"], [
         missed,
         "missed (FN: truth only)",

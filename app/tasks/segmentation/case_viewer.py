@@ -18,7 +18,7 @@ from streamlit.components.v2.types import ComponentRenderer
 
 from app.components.browser_script import engine_and_part, joined_script
 from app.components.inspect.stepping import Step
-from app.theme import OVERLAY_COLORS
+from app.theme import MASK_COLORS, OVERLAY_COLORS
 
 Pixels = NDArray[np.uint8]
 Window = tuple[float, float, float, float]
@@ -131,6 +131,7 @@ def case_viewer(
         "threshold": kept.threshold,
         "classIndex": kept.class_index,
         "colors": {
+            **MASK_COLORS,
             "found": OVERLAY_COLORS["true positive"],
             "madeUp": OVERLAY_COLORS["false positive"],
             "missed": OVERLAY_COLORS["false negative"],

@@ -3,8 +3,6 @@
 import { element } from "../../components/browser/dom.js";
 import { readMessage } from "../../components/browser/message.js";
 
-export const WHITE = [255, 255, 255];
-export const YELLOW = [255, 221, 51];
 export const GREY = [128, 128, 128];
 export const HEAT = [[0, 0, 4], [66, 10, 104], [147, 38, 103], [221, 81, 58], [252, 165, 10], [252, 255, 164]]; // inferno
 

@@ -16,6 +16,7 @@ from app.tasks.segmentation.case_viewer import case_viewer_engine
 from app.tasks.segmentation.orders import SCORES, look
 from app.tasks.segmentation.thumbnails import thumbnail
 from app.tasks.segmentation.views import SegmentedRun
+from app.theme import Rgb, line_colors
 from app.views import CaseTags, InspectedRun, Which
 
 
@@ -93,11 +94,12 @@ def show_case(
 def show_more(runs: Sequence[SegmentedRun], titles: Mapping[str, str], cases: list[str], which: Which) -> None:
     """What is beyond a single image, each in a tab that is only worked out while it is open; attention where it is."""
     attended = segmentation.attended_epochs(runs)
+    sheet = partial(segmentation.contact_sheet, runs, titles, which, colors=colors_of(runs))
     parts = {
         "Over training": lambda: show_growth(runs, titles),
         **({"Attention": lambda: show_attention(runs, titles, attended)} if attended else {}),
         "Calibration": lambda: show_reliability(runs, titles, which),
-        "Contact sheet": lambda: sheets.sheets(cases, titles, partial(segmentation.contact_sheet, runs, titles, which)),
+        "Contact sheet": lambda: sheets.sheets(cases, titles, sheet),
         **({"Try your own picture": lambda: show_own(runs, titles)} if state.may_change() else {}),
         "Storage": lambda: stored.stored(titles, access.stored_megabytes(runs), access.kept_limits(runs)),
     }
@@ -107,12 +109,16 @@ def show_more(runs: Sequence[SegmentedRun], titles: Mapping[str, str], cases: li
                 shown_or_told(part)
 
 
+def colors_of(runs: Sequence[SegmentedRun]) -> tuple[tuple[Rgb, ...], tuple[Rgb, ...]]:
+    return line_colors(1 + max(len(run.classes) for run in runs))
+
+
 def show_growth(runs: Sequence[SegmentedRun], titles: Mapping[str, str]) -> None:
     evolution.show(
         access.sampled_cases(runs),
         titles,
         grown=partial(segmentation.growth, runs),
-        gif=partial(segmentation.growth_gif, runs, titles),
+        gif=partial(segmentation.growth_gif, runs, titles, colors=colors_of(runs)),
     )
 
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.charts.overlay import VOID
+from app.theme import MASK_COLORS
 
 SIDE = 144  # px, the longer side
 QUALITY = 82  # of WebP
-WHITE, YELLOW = (255, 255, 255), (255, 221, 51)
 
 
 def thumbnail(image: NDArray[np.uint8], truth: NDArray[Any] | None, prediction: NDArray[Any] | None) -> str:
@@ -28,7 +28,7 @@ def thumbnail(image: NDArray[np.uint8], truth: NDArray[Any] | None, prediction: 
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     small = np.asarray(cv2.resize(image, (width, height), interpolation=how), np.uint8)
     drawn = np.ascontiguousarray(small if small.ndim == 3 else np.stack([small] * 3, axis=-1))
-    for mask, color in ((truth, WHITE), (prediction, YELLOW)):
+    for mask, color in ((truth, MASK_COLORS["truth"]), (prediction, MASK_COLORS["prediction"])):
         if mask is not None:
             fitted = cv2.resize(
                 ((mask > 0) & (mask != VOID)).astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST_EXACT

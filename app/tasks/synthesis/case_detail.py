@@ -19,12 +19,12 @@ from app.components.plots import saved_as
 from app.tasks.synthesis.orders import TITLES
 from app.tasks.synthesis.samples import difference_scale
 from app.tasks.synthesis.views import CaseView, Image
-from app.theme import AUXILIARY_COLOR, TERM_COLORS
+from app.theme import AUXILIARY_COLOR, MASK_COLORS, TERM_COLORS
 
 SHOWN = 384  # px, the least side of a large picture
 POINTS = 200  # of a profile
 SOURCE, TARGET = "Source", "Target"
-LINE = (255, 221, 51)
+LINE = MASK_COLORS["prediction"]
 DASHES = {SOURCE: "dot", TARGET: "dash"}
 
 

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,8 @@ from dmf.records import IGNORE, CaseScores
 from dmf.tasks.segmentation.inspection import cases as inspection
 from dmf.tasks.segmentation.inspection import sheet
 from dmf.tasks.segmentation.metrics.boundary import restore
+
+LineColors: TypeAlias = tuple[Sequence[tuple[int, int, int]], Sequence[tuple[int, int, int]]]
 
 COMPUTED = "computed just now by its best network"
 ANOTHER = "another image has this name in its dataset"
@@ -234,8 +236,14 @@ def growth(runs: Sequence[SegmentedRun], case: str) -> Growth:
     return Growth(image, truth, grown, first.classes, first.absent)
 
 
-def growth_gif(runs: Sequence[SegmentedRun], titles: Mapping[str, str], case: str) -> bytes:
+def growth_gif(runs: Sequence[SegmentedRun], titles: Mapping[str, str], case: str, *, colors: LineColors) -> bytes:
     """The predictions of a case over the epochs as a GIF: image, truth and each run side by side, all in step.
+
+    Args:
+        runs: Whose predictions.
+        titles: Run to its title.
+        case: Which case.
+        colors: Of the classes from 1, in the truth and in predictions.
 
     Raises:
         DataError: If image or truth were not kept.
@@ -250,7 +258,14 @@ def growth_gif(runs: Sequence[SegmentedRun], titles: Mapping[str, str], case: st
         for id in shown:
             reached = [at for at in grown[id] if at <= epoch]
             masks.append(grown[id][max(reached)] if reached else np.zeros_like(seen.truth))
-        frames.append(np.hstack([sheet.overlay(seen.image, mask, side=GIF_SIDE) for mask in masks]))
+        frames.append(
+            np.hstack(
+                [
+                    sheet.overlay(seen.image, mask, side=GIF_SIDE, colours=colors[place > 1])
+                    for place, mask in enumerate(masks)
+                ]
+            )
+        )
     columns = " | ".join(["image", "truth", *(titles[id] for id in shown)])
     return sheet.growth_gif(frames, [f"epoch {epoch}: {columns}" for epoch in epochs], GIF_PACE)
 
@@ -261,8 +276,18 @@ def contact_sheet(
     which: Which,
     cases: Sequence[str],
     kind: Literal["png", "pdf"],
+    *,
+    colors: LineColors,
 ) -> bytes:
     """Cases by rows, image, truth and runs by columns, as PNG or PDF; a run without a prediction says so.
+
+    Args:
+        runs: Whose predictions.
+        titles: Run to its title.
+        which: Which of their networks.
+        cases: Which cases.
+        kind: Of the file.
+        colors: Of the classes from 1, in the truth and in predictions.
 
     Raises:
         DataError: If the image of a case is not here.
@@ -280,7 +305,7 @@ def contact_sheet(
             scores.append(_dice(view.truth, masks[-1]))
         rows.append((case, view.image, view.truth, masks))
         dice.append(scores)
-    image = sheet.contact_sheet(rows, ["Image", "Truth", *(titles[run.id] for run in runs)], dice=dice)
+    image = sheet.contact_sheet(rows, ["Image", "Truth", *(titles[run.id] for run in runs)], dice=dice, colours=colors)
     content = io.BytesIO()
     sheet.save_sheet(image, content, kind)
     return content.getvalue()

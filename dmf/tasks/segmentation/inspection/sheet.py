@@ -19,6 +19,7 @@ from dmf.records import IGNORE
 
 Pixels: TypeAlias = NDArray[np.uint8]
 Style: TypeAlias = Literal["contour", "filled"]
+Colour: TypeAlias = tuple[int, int, int]
 Row: TypeAlias = tuple[str, Pixels, Pixels, Sequence[Pixels | None]]
 
 # Okabe & Ito, told apart by every eye; from class 8 on they begin again.
@@ -42,6 +43,7 @@ def contact_sheet(
     *,
     style: Style = "contour",
     cell: int = 256,
+    colours: tuple[Sequence[Colour], Sequence[Colour]] = (COLOURS, COLOURS),
     dice: Sequence[Sequence[float | None]] | None = None,
 ) -> Image.Image:
     """Cases by rows; image, truth and each prediction by columns.
@@ -52,6 +54,7 @@ def contact_sheet(
         headers: What the columns are called: image, truth and each prediction.
         style: Draw the outline of each class, or fill it.
         cell: Side of a cell in pixels; pictures keep their shape inside it.
+        colours: Of the classes from 1 in the column of the truth, and in those of predictions.
         dice: For each row the Dice of each prediction, written below it; None or NaN for none.
 
     Raises:
@@ -78,7 +81,7 @@ def contact_sheet(
                 pen.rectangle((left, top, left + cell - 1, top + cell - 1), fill=NOTHING)
                 _write(pen, "no prediction", (left, top + (cell - foot) // 2, cell, foot), small, FAINT)
                 continue
-            picture = overlay(image, mask, style=style, side=cell)
+            picture = overlay(image, mask, style=style, side=cell, colours=colours[column > 1])
             offset = ((cell - picture.shape[1]) // 2, (cell - picture.shape[0]) // 2)
             sheet.paste(Image.fromarray(picture), (left + offset[0], top + offset[1]))
             _write(pen, texts[column], (left, top + cell, cell, foot), small, FAINT)
@@ -132,7 +135,14 @@ def growth_gif(frames: Sequence[Pixels], labels: Sequence[str], ms: int) -> byte
     return content.getvalue()
 
 
-def overlay(image: Pixels, mask: Pixels | None, *, style: Style = "contour", side: int | None = None) -> Pixels:
+def overlay(
+    image: Pixels,
+    mask: Pixels | None,
+    *,
+    style: Style = "contour",
+    side: int | None = None,
+    colours: Sequence[Colour] = COLOURS,
+) -> Pixels:
     """An image with the classes of a mask on it, (h, w, 3).
 
     Args:
@@ -140,6 +150,7 @@ def overlay(image: Pixels, mask: Pixels | None, *, style: Style = "contour", sid
         mask: (H, W) class numbers, 0 the background; void pixels, 255, are striped grey. None shows the image alone.
         style: Draw the outline of each class, or fill it.
         side: Length of the longer side in pixels; None leaves the size.
+        colours: Of the classes from 1; with more classes they begin again.
 
     Raises:
         ValueError: If the mask has not the size of the image, or ``style`` is neither word.
@@ -159,7 +170,7 @@ def overlay(image: Pixels, mask: Pixels | None, *, style: Style = "contour", sid
     stripes = void & striped(void.shape)
     picture[stripes] = (picture[stripes] * (1 - OPACITY) + np.array(VOID) * OPACITY).round()
     for number in range(1, int(label.max(initial=0, where=~void)) + 1):
-        colour = COLOURS[(number - 1) % len(COLOURS)]
+        colour = colours[(number - 1) % len(colours)]
         inside = label == number
         if style == "filled":
             picture[inside] = (picture[inside] * (1 - OPACITY) + np.array(colour) * OPACITY).round()

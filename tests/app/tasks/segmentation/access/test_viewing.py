@@ -11,6 +11,7 @@ from app.access import inspecting, kept_samples
 from app.tasks.segmentation.access import bringing, viewing
 from app.tasks.segmentation.access.cases import segmented
 from app.tasks.segmentation.views import SegmentedRun
+from app.theme import line_colors
 from dmf.errors import DataError
 from dmf.probabilities import found
 from dmf.runs import RunStore
@@ -63,7 +64,7 @@ def test_a_prediction_grows_from_the_untrained_network_on(runs: list[SegmentedRu
     seen = viewing.growth(runs, case)
     assert seen.image.shape == seen.truth.shape == (32, 32)
     assert {run: sorted(epochs) for run, epochs in seen.labels.items()} == {run.id: [0, 1, 2] for run in runs}
-    gif = viewing.growth_gif(runs, {run.id: "run" for run in runs}, case)
+    gif = viewing.growth_gif(runs, {run.id: "run" for run in runs}, case, colors=line_colors(2))
     assert gif.startswith(b"GIF89a")
 
 
@@ -77,7 +78,7 @@ def test_a_contact_sheet_is_a_picture_or_a_page(
     runs: list[SegmentedRun], store: RunStore, kind: Any, start: bytes
 ) -> None:
     cases = store.case_scores(runs[0].id, "test")[-1].cases[:2]
-    made = viewing.contact_sheet(runs, {run.id: "run" for run in runs}, "best", cases, kind)
+    made = viewing.contact_sheet(runs, {run.id: "run" for run in runs}, "best", cases, kind, colors=line_colors(2))
     assert made.startswith(start)
 
 
@@ -90,7 +91,7 @@ def test_a_contact_sheet_says_where_there_is_no_prediction(
     case = store.case_scores(runs[0].id, "test")[-1].cases[0]
     for file in store.artifact_folder(runs[1].id).glob("probabilities-*.zip"):
         file.unlink()
-    viewing.contact_sheet(runs, {run.id: "run" for run in runs}, "best", [case], "png")
+    viewing.contact_sheet(runs, {run.id: "run" for run in runs}, "best", [case], "png", colors=line_colors(2))
     first, second = given[0][3]
     assert first is not None
     assert second is None

@@ -39,6 +39,15 @@ def test_each_class_is_outlined_in_its_colour_and_the_inside_is_left() -> None:
     np.testing.assert_array_equal(overlay(IMAGE, MASK * 8), overlay(IMAGE, MASK))  # colours begin again
 
 
+def test_truth_and_predictions_have_the_colours_that_are_asked_for() -> None:
+    white, yellow = (255, 255, 255), (255, 221, 51)
+    sheet = contact_sheet(ROWS[:1], HEADERS, cell=120, colours=((white,), (yellow,)))
+    columns = [np.asarray(sheet)[40:140, GAP + place * (120 + GAP) :][:, :120] for place in range(4)]
+    assert near(columns[1], white).any()
+    assert not near(columns[1], yellow).any()
+    assert near(columns[2], yellow).any()
+
+
 def test_a_filled_class_lets_the_image_shine_through() -> None:
     picture = overlay(IMAGE, MASK, style="filled")
     np.testing.assert_array_equal(picture[20, 30], np.round(100 * 0.55 + np.array(COLOURS[0]) * 0.45))
