@@ -1,6 +1,6 @@
 # make app, make test, make test-fast, make check, make bench, make bench-peers, make test-integrations, make test-scale, make screenshots, make methods, make examples, make docs: each sets up what it needs, once.
 #   ARGS='-k mad'    of make test: more words for pytest
-#   WORKERS=2        processes that test at the same time, one thread each (all tests in a browser in one of them)
+#   WORKERS=2        processes that test at the same time, one thread each (a file in one of them, all tests in a browser in one)
 #   TORCH_INDEX=URL  take torch from this index first, e.g. PyTorch's CPU-only one (the default CUDA build is about 6 GB)
 #   PORT=8501        where the dashboard listens
 PYTHON ?= python3
