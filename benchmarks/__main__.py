@@ -9,6 +9,7 @@ from collections.abc import Callable
 import torch
 
 from benchmarks import (
+    classroom,
     clicks,
     compare,
     device,
@@ -61,6 +62,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
     "screen": screen.rows,
     "clicks": clicks.rows,
     "compare": compare.rows,
+    "classroom": classroom.rows,
     "lab": lab.rows,
     "device": device.rows,
 }

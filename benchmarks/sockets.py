@@ -1,7 +1,10 @@
 """Viewers without a browser: bare web sockets that speak Streamlit's protocol, many of which two cores can drive."""
 
 import asyncio
+import threading
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -10,103 +13,129 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+ARRIVING = 5.0  # s in which a class comes
+
 
 @dataclass
 class Viewer:
-    """One page that is looked at, as a browser does: fragments that tick are asked for when their time has come.
+    """One page that is looked at, as a browser does: parts that tick are asked for when their time has come.
 
     Attributes:
-        address: Of the server, ``ws://127.0.0.1:8501``.
+        url: Of the server.
         page: Its path and query: ``train?experiment=e-1``.
         cookie: What it sends along.
-        painted: When the page stood for the first time, s after it was asked for.
-        refreshed: By the name of a fragment, when each of its refreshes was complete (``time.monotonic()``).
+        press: The label of a button that is pressed once, when the page stands.
+        is_painted: Whether the page stands.
+        refreshed: Part of the page to the times at which it was brought up to date, by ``time.monotonic()``.
         received: Bytes so far.
-        troubles: Messages of pages that failed.
+        trouble: What went wrong in the page.
     """
 
-    address: str
+    url: str
     page: str
     cookie: str = ""
-    painted: float | None = None
+    press: str = ""
+    is_painted: bool = False
     refreshed: dict[str, list[float]] = field(default_factory=dict)
     received: int = 0
-    troubles: list[str] = field(default_factory=list)
+    trouble: str = ""
     _timers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _button: str = ""
 
-    async def watch(self, seconds: float) -> None:
-        """Open the page and stay for so long."""
-        headers = {"Cookie": self.cookie} if self.cookie else {}
-        path, _, query = self.page.partition("?")
-        begun = time.monotonic()
+    async def watch(self) -> None:
+        """Open the page and stay until it is cancelled."""
         async with connect(
-            f"{self.address}/_stcore/stream",
+            f"ws{self.url.removeprefix('http')}/_stcore/stream",
             subprotocols=[Subprotocol("streamlit")],
-            additional_headers=headers,
+            additional_headers={"Cookie": self.cookie} if self.cookie else {},
             max_size=None,
             ping_interval=None,
         ) as socket:
-            message = BackMsg()
-            message.rerun_script.query_string = query
-            message.rerun_script.page_name = path
-            await socket.send(message.SerializeToString())
+            await socket.send(self._asked().SerializeToString())
             try:
-                async with asyncio.timeout(seconds):
-                    async for data in socket:
-                        await self._take(socket, ForwardMsg.FromString(bytes(data)), len(data), begun)  # type: ignore
-            except TimeoutError:
-                pass
+                async for data in socket:
+                    self.received += len(data)
+                    await self._take(socket, ForwardMsg.FromString(bytes(data)))  # type: ignore[arg-type]
             finally:
                 for timer in self._timers.values():
                     timer.cancel()
 
-    async def _take(self, socket: ClientConnection, message: ForwardMsg, size: int, begun: float) -> None:
-        self.received += size
+    def intervals(self, since: float) -> list[float]:
+        """Seconds from one refresh to the next of what ticks most often, from a time on."""
+        often = [at for at in max(self.refreshed.values(), key=len, default=[]) if at >= since]
+        return [later - earlier for earlier, later in pairwise(often)]
+
+    def _asked(self) -> BackMsg:
+        message = BackMsg()
+        message.rerun_script.page_name, _, message.rerun_script.query_string = self.page.partition("?")
+        return message
+
+    async def _take(self, socket: ClientConnection, message: ForwardMsg) -> None:
+        run = message.metadata.run.fragment_ids
         match message.WhichOneof("type"):
-            case "new_session" if (
-                not message.metadata.run.fragment_ids
-            ):  # the whole page is drawn: its ticks begin anew
+            case "new_session" if not run:  # the whole page: its ticks begin anew
                 for timer in self._timers.values():
                     timer.cancel()
                 self._timers.clear()
             case "auto_rerun":
                 about = message.auto_rerun
                 if about.fragment_id not in self._timers:
-                    self._timers[about.fragment_id] = asyncio.create_task(
-                        self._tick(socket, about.fragment_id, about.interval)
-                    )
+                    ticking = self._tick(socket, about.fragment_id, about.interval)
+                    self._timers[about.fragment_id] = asyncio.create_task(ticking)
+            case "delta":
+                element = message.delta.new_element
+                if element.WhichOneof("type") == "exception":
+                    self.trouble = element.exception.message
+                elif self.press and element.button.label == self.press:
+                    self._button = element.button.id
             case "script_finished":
-                now = time.monotonic()
-                for fragment in message.metadata.run.fragment_ids:
-                    self.refreshed.setdefault(fragment, []).append(now)
-                if self.painted is None:
-                    self.painted = now - begun
-            case "delta" if message.delta.new_element.WhichOneof("type") == "exception":
-                self.troubles.append(message.delta.new_element.exception.message)
+                for part in run:
+                    self.refreshed.setdefault(part, []).append(time.monotonic())
+                if self._button:
+                    asked = self._asked()
+                    state = asked.rerun_script.widget_states.widgets.add()
+                    state.id, state.trigger_value = self._button, True
+                    self.press = self._button = ""
+                    await socket.send(asked.SerializeToString())
+                else:
+                    self.is_painted = True
 
-    async def _tick(self, socket: ClientConnection, fragment: str, seconds: float) -> None:
+    async def _tick(self, socket: ClientConnection, part: str, seconds: float) -> None:
         while True:
             await asyncio.sleep(seconds)
-            message = BackMsg()
-            message.rerun_script.query_string = self.page.partition("?")[2]
-            message.rerun_script.fragment_id = fragment
-            message.rerun_script.is_auto_rerun = True
-            await socket.send(message.SerializeToString())
-
-    def intervals(self) -> list[float]:
-        """Seconds between refreshes of what ticks most often."""
-        often = max(self.refreshed.values(), key=len, default=[])
-        return [later - earlier for earlier, later in pairwise(often)]
+            asked = self._asked()
+            asked.rerun_script.fragment_id = part
+            asked.rerun_script.is_auto_rerun = True
+            await socket.send(asked.SerializeToString())
 
 
-def watch_all(viewers: list[Viewer], seconds: float) -> None:
-    """Let all of them watch at once; they come within two seconds, as a class does."""
+@contextmanager
+def watching(viewers: Sequence[Viewer]) -> Iterator[None]:
+    """All of them watch, from a thread of their own; they come one after another."""
 
-    async def together() -> None:
-        async def one(place: int, viewer: Viewer) -> None:
-            await asyncio.sleep(2.0 * place / len(viewers))
-            await viewer.watch(seconds)
+    async def one(place: int, viewer: Viewer) -> None:
+        await asyncio.sleep(ARRIVING * place / len(viewers))
+        await viewer.watch()
 
+    async def all_of_them() -> None:
         await asyncio.gather(*(one(place, viewer) for place, viewer in enumerate(viewers)))
 
-    asyncio.run(together())
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(all_of_them())
+
+    def live() -> None:
+        try:
+            loop.run_until_complete(task)
+        except asyncio.CancelledError:
+            pass
+        finally:
+            loop.close()
+
+    thread = threading.Thread(target=live, name="bench-viewers")
+    thread.start()
+    try:
+        yield
+    finally:
+        if thread.is_alive():
+            loop.call_soon_threadsafe(task.cancel)
+        thread.join()

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from app import access, state
+from app.broadcast import shares_ticks
 from app.components import presets, recent
 from app.components.examples import examples
 from app.components.page_style import sentence_of, use_style
@@ -71,6 +72,7 @@ def show_active() -> None:
     condition = [(summary.id, summary.states) for summary in drawn]
 
     def look() -> None:
+        shares_ticks(condition)
         now = access.active()
         if [(summary.id, summary.states) for summary in now] != condition:
             st.rerun()  # what ended belongs to the others, and without any of it nothing needs to tick

@@ -119,7 +119,7 @@ def show_experiment(id: str | None) -> None:
 
         @st.fragment(run_every=IDLE_TICK)
         def idle() -> None:
-            shares_ticks(drawn)
+            shares_ticks(id, drawn)
             with suppress(DMFError):
                 if _condition(access.follow(id)) != drawn:
                     st.rerun()
@@ -149,7 +149,7 @@ def show_live(snapshot: Snapshot) -> None:
     @st.fragment(run_every=TICK if snapshot.is_active else None)
     def live() -> None:
         nonlocal latest
-        shares_ticks(drawn)
+        shares_ticks(id, drawn)
         problem = None
         try:
             latest = access.follow(id)

@@ -286,6 +286,14 @@ def test_datasets_whose_files_lie_on_this_machine_are_no_page_of_a_visitor(
     assert not page.title or page.title[0].value != "Datasets"
 
 
+def test_a_file_that_the_address_asks_for_is_not_asked_for(
+    shared: visitors.Sharing, visit: Callable[..., AppTest]
+) -> None:
+    page = visit("lab", source="upload")
+    assert not page.get("file_uploader")
+    assert not page.exception
+
+
 def test_join_shows_address_and_code(shared: visitors.Sharing, visit: Callable[..., AppTest]) -> None:
     text = "".join(element.proto.body for element in visit("join").get("html"))
     assert "http://192.168.1.20" in text

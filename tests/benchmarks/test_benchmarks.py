@@ -74,6 +74,12 @@ IN_A_BROWSER = {
     "clicks": ["a click on Pause", "a click (another axis) answered"],
     "compare": ["the Compare table of 12 recorded runs", "charts of 4 runs of 1,000 steps redrawn"],
 }
+BY_SOCKETS = {
+    "classroom": [
+        *("from one refresh to the next", "training speed of that with one viewer"),
+        *("memory of the server", "sent to each", "processor time of the server"),
+    ],
+}
 
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -126,11 +132,17 @@ def test_every_benchmark_prints_its_rows_in_order(printed: list[str]) -> None:
         assert words in line
 
 
-@pytest.mark.browser
-def test_benchmarks_in_a_real_browser_print_their_rows() -> None:
-    done = bench("--quick", *only(IN_A_BROWSER))
+@pytest.mark.parametrize(
+    "rows_by_name",
+    [
+        pytest.param(IN_A_BROWSER, marks=pytest.mark.browser, id="in a browser"),
+        pytest.param(BY_SOCKETS, marks=pytest.mark.processes, id="by sockets"),
+    ],
+)
+def test_benchmarks_of_real_servers_print_their_rows(rows_by_name: dict[str, list[str]]) -> None:
+    done = bench("--quick", *only(rows_by_name))
     assert done.returncode == 0, done.stderr
-    expected = [words for rows in IN_A_BROWSER.values() for words in rows]
+    expected = [words for rows in rows_by_name.values() for words in rows]
     lines = rows_of(done.stdout.splitlines())
     assert len(lines) == len(expected)
     for line, words in zip(lines, expected, strict=True):

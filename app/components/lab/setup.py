@@ -10,7 +10,7 @@ import streamlit as st
 
 from app.components.chart_options import MULTIPLES, OVERLAY, PER_LOSS
 from app.components.page_style import sentence_of
-from app.state import is_plain
+from app.state import is_plain, may_change
 from dmf import declared
 from dmf.config import FusionConfig
 from dmf.config_text import DEFAULT_WEIGHTINGS, names_of, run_changes
@@ -132,7 +132,7 @@ def from_query(query: Mapping[str, str]) -> Setup:
             raise ConfigError(f"No run is called {query['run'][:80]!r}.", "run")
         recorded, own = query.get("recorded") != "no", query.get("own") == "yes"
         setup = replace(setup, source="run", run=query["run"], recorded=recorded, as_it_was=own)
-    elif query.get("source") == "upload":
+    elif query.get("source") == "upload" and may_change():  # a visitor of a shared dashboard brings no file
         setup = replace(setup, source="upload")
     elif "synthetic" in query:
         setup = replace(setup, synthetic=_drawn(query["synthetic"]))
