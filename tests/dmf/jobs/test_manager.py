@@ -384,6 +384,14 @@ def test_a_paused_run_catches_up_and_then_both_go_in_step(store, steered):
         np.testing.assert_array_equal(each, np.arange(len(each)))
 
 
+def test_a_race_that_is_stopped_as_a_whole_ends_at_one_step(store, manager, steered):
+    wait_for(lambda: all(store.latest_step(run) > 3 for run in steered))
+    store.add_commands([(run, "stop", None, None) for run in steered])  # as a click does
+    wait_for(lambda: not manager.is_busy())
+    assert [state(store, run) for run in steered] == [RunState.STOPPED] * len(steered)
+    assert len({store.latest_step(run) for run in steered}) == 1
+
+
 def test_a_race_that_is_paused_as_a_whole_waits_and_can_be_stopped(store, manager, steered):
     for run in steered:
         store.add_command(run, "pause")
