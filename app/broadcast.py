@@ -26,7 +26,7 @@ from app.visitors import may_change
 STANDS = 1.0
 """Seconds that an answer is given: the interval of the live charts."""
 
-PATIENCE = 5.0  # s that others wait for the one whose request is worked out
+PATIENCE = 20.0  # s that others wait for the one whose request is worked out
 MOST_AT_ONCE = 4  # requests worked out at a time where each page needs its own; the others ask again at their next tick
 HARMLESS = ("session_status_changed", "page_profile", "git_info_changed")  # told on the way, and of nobody's page
 
@@ -60,13 +60,13 @@ class Answer:
     """What came of one request, or is to come.
 
     Attributes:
-        asked: When it was, by ``time.monotonic()``.
+        since: When it was asked, then when it was known, by ``time.monotonic()``.
         messages: To be sent in order; the first names the session.
         is_known: Set once it is known what came of it.
         is_good: Whether it may be given to others.
     """
 
-    asked: float
+    since: float
     messages: list[ForwardMsg] = field(default_factory=list)
     is_known: asyncio.Event = field(default_factory=asyncio.Event)
     is_good: bool = False
@@ -77,14 +77,27 @@ class Broadcast:
 
     def __init__(self) -> None:
         self._answers: dict[bytes, Answer] = {}
-        self.working = 0
+        self._at_work: dict[int, float] = {}
+
+    @property
+    def working(self) -> int:
+        """For how many sockets Streamlit works; one that it never answers counts no longer than others would wait."""
+        now = time.monotonic()
+        return sum(now - since < PATIENCE for since in self._at_work.values())
+
+    def works(self, line: "Line", is_working: bool) -> None:
+        """Streamlit begins to work for a socket, or has ended."""
+        if is_working:
+            self._at_work.setdefault(id(line), time.monotonic())
+        else:
+            self._at_work.pop(id(line), None)
 
     def standing(self, key: bytes) -> Answer | None:
         """What answers a request now, or will soon; None where it has to be worked out."""
         answer = self._answers.get(key)
         if answer is None:
             return None
-        age = time.monotonic() - answer.asked
+        age = time.monotonic() - answer.since
         if answer.is_known.is_set():
             return answer if age < STANDS else None
         return answer if age < PATIENCE else None
@@ -92,7 +105,7 @@ class Broadcast:
     def begin(self, key: bytes) -> Answer:
         """A request is to be worked out, and the others wait for it."""
         now = time.monotonic()
-        self._answers = {old: answer for old, answer in self._answers.items() if now - answer.asked < PATIENCE}
+        self._answers = {old: answer for old, answer in self._answers.items() if now - answer.since < PATIENCE}
         answer = self._answers[key] = Answer(now)
         return answer
 
@@ -209,12 +222,12 @@ class Line:
     def _end(self, *, is_good: bool) -> None:
         if self._leads is not None:
             answer = self._leads[1]
-            answer.is_good = is_good
+            answer.is_good, answer.since = is_good, time.monotonic()
             answer.is_known.set()
         self._leads, self._is_recording = None, False
 
     def _work(self, is_working: bool) -> None:
-        self._broadcast.working += int(is_working) - int(self._is_working)
+        self._broadcast.works(self, is_working)
         self._is_working = is_working
 
 

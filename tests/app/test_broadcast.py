@@ -253,6 +253,18 @@ def test_not_all_are_worked_out_at_once(monkeypatch: pytest.MonkeyPatch) -> None
     play(scene)
 
 
+def test_who_is_never_answered_keeps_the_others_from_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broadcast, "MOST_AT_ONCE", 1)
+
+    async def scene(first: Visitor, second: Visitor) -> None:
+        await first.asks(tick(query="one"))
+        monkeypatch.setattr(broadcast, "PATIENCE", 0.0)
+        await second.asks(tick(query="other"))
+        assert second.worked == [tick(query="other")]
+
+    play(scene)
+
+
 def test_of_who_has_gone_nothing_is_kept(standing: dict[str, dict[str, str]]) -> None:
     async def scene(first: Visitor, second: Visitor) -> None:
         first.line.close()
