@@ -116,12 +116,15 @@ def _lasting(id: str, stems: Mapping[str, str]) -> str:
 def _tidy(path: Path, stems: Mapping[str, str]) -> list[tuple[str, str]]:
     """Give the runs the ids that they always have, drop what a training goes on from, and all unused room.
 
+    Runs that are archived keep no files: the tour shows none, and whoever takes a scene over would get them without.
+
     Returns:
         Id that a run had before, and path of a file of it in its folder.
     """
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA journal_mode = DELETE")
         database.execute("DELETE FROM artifacts WHERE kind = 'checkpoint_last'")
+        database.execute("DELETE FROM artifacts WHERE run IN (SELECT id FROM runs WHERE archived)")
         files = list(database.execute("SELECT run, path FROM artifacts"))
         tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         for table in tables:

@@ -55,6 +55,7 @@ def test_short_trainings_become_files_with_the_ids_they_always_have(
     (experiment,) = made.experiments(archived=True)
     assert experiment.id == f"e-{scene_stem('spike')}"
     assert {run.tags for run in experiment.runs} == {(TAG, TOUR_TAG)}
+    assert not any(made.artifacts(run.id) for run in experiment.runs)
     assert [event.data["value"] for event in made.events(["r-" + two.stem + "-02"]) if event.kind == "knob"] == [0.1]
     made.close()
 
