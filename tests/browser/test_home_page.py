@@ -16,10 +16,21 @@ def test_from_the_first_day_to_a_race_with_a_score(app_server: str, watched) -> 
     watch = watched(app_server)
     page = watch.page
     page.get_by_text("Your experiments will appear here").wait_for()
+    card(page, "notebook").wait_for()
+    page.set_viewport_size({"width": 390, "height": 844})
+    watch.fits(390)
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
+    page.set_viewport_size({"width": 1440, "height": 900})
     card(page, "auxiliary").get_by_role("button", name="Start").click()
     page.wait_for_url(re.compile(r"/train\?experiment=e-"))
     watch.until(lambda: watch.points("weights-step") > 0, "points of the weights")
     url = page.url
+    page.get_by_role("button", name="Copy", exact=True).click()
+    page.get_by_text("--run mad,auxiliary=none").wait_for()
+    page.get_by_role("tab", name="Python").click()
+    page.get_by_text("from dmf.jobs import Job").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_text("from dmf.jobs import Job").wait_for(state="hidden")
 
     page.get_by_role("link", name="Home", exact=True).click()
     row = page.locator('.st-key-active [class*="st-key-experiment-"]')
@@ -62,20 +73,3 @@ def test_adjust_opens_the_form_filled_with_the_race(app_server: str, watched) ->
     gamma = page.get_by_label("Initial auxiliary weight γ₀", exact=True)
     gamma.wait_for()
     watch.until(lambda: gamma.input_value() == "5", "the notebook's γ₀")
-
-
-def test_what_was_trained_can_be_copied(app_server: str, watched) -> None:
-    page = watched(app_server).page
-    card(page, "priors").get_by_role("button", name="Start").click()
-    page.wait_for_url(re.compile(r"/train\?experiment=e-"))
-    page.get_by_role("button", name="Copy", exact=True).click()
-    page.get_by_text("--run bayesian,prior=compound").wait_for()
-    page.get_by_role("tab", name="Python").click()
-    page.get_by_text("from dmf.jobs import Job").wait_for()
-
-
-def test_home_fits_a_phone(app_server: str, watched) -> None:
-    watch = watched(app_server, viewport={"width": 390, "height": 844})
-    card(watch.page, "notebook").wait_for()
-    watch.fits(390)
-    assert watch.page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
