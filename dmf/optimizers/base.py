@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
+from dmf.optimizers.eager import eager
 from dmf.options import NonNegative, Options, slider
 
 if TYPE_CHECKING:
@@ -46,5 +47,6 @@ class OptimizerKind:
         """A fresh one of these parameters, with learning rate ``lr``: torch's own of this title, unless overridden."""
         import torch
 
-        optimizer: Optimizer = getattr(torch.optim, self.title)(parameters, lr=lr, fused=True, **self.options)
+        kind: Any = eager(getattr(torch.optim, self.title))
+        optimizer: Optimizer = kind(parameters, lr=lr, fused=True, **self.options)
         return optimizer

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from dmf.optimizers.base import OptimizerKind, OptimizerOptions
+from dmf.optimizers.eager import eager
 from dmf.options import Fraction, Options, slider
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def _fused() -> Any:
     """The class, made where torch is wanted."""
     import torch
 
-    class FusedSGD(torch.optim.SGD):
+    class FusedSGD(eager(torch.optim.SGD)):  # type: ignore[misc]  # a class that is known at run time
         """Begins with a momentum of 0, which is what torch's means.
 
         It makes the momentum of a parameter in its first step, from memory as it lies there; where that step is skipped

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import numpy as np
 
 from dmf.errors import ConfigError, RunNotFoundError, StoreError
-from dmf.image_sets import image_set
 from dmf.records import SettingChange
 from dmf.registry import unknown
 from dmf.runs import tensorboard
@@ -63,6 +62,8 @@ def export_run(store: RunStore, run_id: str, format: ExportFormat, path: str | P
         elif format == "parquet":
             _frame(telemetry).to_parquet(path, index=False)
         else:
+            from dmf.image_sets import image_set
+
             experiment = store.experiment(run.experiment)
             document = {
                 "experiment": {"id": experiment.id, "name": experiment.name, "config": experiment.config},

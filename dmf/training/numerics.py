@@ -47,15 +47,16 @@ class Numerics:
         before = (
             torch.backends.cuda.matmul.allow_tf32,
             torch.backends.cudnn.allow_tf32,
-            torch.are_deterministic_algorithms_enabled(),
+            torch.get_deterministic_debug_mode(),
         )
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = self.precision == "tf32"
-        torch.use_deterministic_algorithms(self.deterministic and self.device.type == "cuda")
+        # Not by `use_deterministic_algorithms`, which loads torch's compiler to tell it as well.
+        torch.set_deterministic_debug_mode("error" if self.deterministic and self.device.type == "cuda" else "default")
         try:
             yield
         finally:
             torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before[:2]
-            torch.use_deterministic_algorithms(before[2])
+            torch.set_deterministic_debug_mode(before[2])
 
 
 class RandomState:

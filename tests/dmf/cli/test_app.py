@@ -76,6 +76,12 @@ def test_a_list_of_runs_imports_no_torch_and_no_tables(modules_of, store, tiny):
     assert not modules & set(HEAVY)
 
 
+def test_a_training_loads_neither_the_compiler_of_torch_nor_its_algebra(modules_of, tiny_options):
+    modules = modules_of("train", "--weighting", "mad", *tiny_options)
+    assert "torch" in modules
+    assert not modules & {"sympy", "mpmath"}
+
+
 @pytest.mark.parametrize("name", Commands.places)
 def test_the_help_before_a_command_is_imported_is_its_own(name):
     late = typer.main.get_command(app).commands[name]
