@@ -25,7 +25,7 @@ def small(chosen: ExperimentConfig) -> ExperimentConfig:
 
 
 def opened(file: Path, folder: Path) -> RunStore:
-    zipfile.ZipFile(file).extract(MEMBER, folder)
+    zipfile.ZipFile(file).extractall(folder)
     return RunStore(folder / MEMBER)
 
 
@@ -48,6 +48,11 @@ def test_short_trainings_become_files_with_the_ids_they_always_have(
     assert {run.tags for run in experiment.runs} == {(TAG,)}
     assert len(made.telemetry(f"r-{STEM}-04").steps) == 2  # 14 of 20 images train: one batch of 8 in each epoch
     assert {sample.run for sample in made.samples(experiment.id)} == {None, *(run.id for run in experiment.runs)}
+    for run in experiment.runs:
+        kinds = {file.kind for file in made.artifacts(run.id)}
+        assert {"probabilities_best", "checkpoint_best"} <= kinds
+        assert "checkpoint_last" not in kinds
+        assert made.probabilities(run.id, "best").cases
     made.close()
 
     made = opened(tmp_path / SCENES_FILE, tmp_path / "two")
