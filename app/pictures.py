@@ -14,33 +14,40 @@ FOLDER = "/pictures"
 MOST_BYTES = 64_000_000
 """Of pictures that are kept to be fetched; those that were shown longest ago make room."""
 
-_kept: OrderedDict[str, bytes] = OrderedDict()
-_lock = threading.Lock()
-_size = 0
+
+class Pictures:
+    """Those that can be fetched, by name."""
+
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        self._most_bytes = most_bytes
+        self._by_name: OrderedDict[str, bytes] = OrderedDict()
+        self._size = 0
+        self._lock = threading.Lock()
+
+    def get(self, name: str) -> bytes | None:
+        """A picture; None where it is not kept (any more)."""
+        with self._lock:
+            return self._by_name.get(name)
+
+    def keep(self, png: bytes) -> str:
+        """Keep a picture as the one shown last; returns its name."""
+        name = hashlib.sha256(png).hexdigest()
+        with self._lock:
+            if name not in self._by_name:
+                self._by_name[name] = png
+                self._size += len(png)
+            self._by_name.move_to_end(name)
+            while self._size > self._most_bytes:
+                self._size -= len(self._by_name.popitem(last=False)[1])
+        return name
+
+
+shown = Pictures()
+"""Of all sessions, which show the same."""
 
 
 def source_of(png: bytes) -> str:
     """What ``<img src="...">`` names to show a picture."""
     if sharing() is None:
         return f"data:image/png;base64,{base64.b64encode(png).decode()}"
-    name = hashlib.sha256(png).hexdigest()
-    _keep(name, png)
-    return f"{FOLDER}/{name}.png"
-
-
-def kept_picture(name: str) -> bytes | None:
-    """A picture by its name; None where it is not kept (any more)."""
-    with _lock:
-        return _kept.get(name)
-
-
-def _keep(name: str, png: bytes) -> None:
-    global _size  # noqa: PLW0603 (all sessions show the same pictures)
-    with _lock:
-        if name in _kept:
-            _kept.move_to_end(name)
-            return
-        _kept[name] = png
-        _size += len(png)
-        while _size > MOST_BYTES:
-            _size -= len(_kept.popitem(last=False)[1])
+    return f"{FOLDER}/{shown.keep(png)}.png"

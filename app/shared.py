@@ -15,7 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.broadcast import Broadcast, Line
-from app.pictures import FOLDER, kept_picture
+from app.pictures import FOLDER, shown
 from app.visitors import REFUSED, Sharing, sharing
 
 OWNER = "/owner"
@@ -80,7 +80,7 @@ async def enter(request: Request) -> Response:
 
 async def picture(request: Request) -> Response:
     """A picture of a page, which never changes."""
-    png = kept_picture(str(request.path_params["name"]))
+    png = shown.get(str(request.path_params["name"]))
     if png is None:
         return PlainTextResponse("This picture is not shown any more.", status_code=404)
     return Response(png, media_type="image/png", headers={"Cache-Control": "public, max-age=86400, immutable"})

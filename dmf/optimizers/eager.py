@@ -22,12 +22,9 @@ def eager(kind: "type[Optimizer]") -> "type[Optimizer]":
 
     step = inspect.unwrap(kind.step)
 
-    class Eager(kind):  # type: ignore[misc,valid-type]  # a class that is known at run time
-        @torch.no_grad()
-        def step(self, closure: Any = None) -> Any:
-            return step(self, closure)
+    @torch.no_grad()
+    def eager_step(self: "Optimizer", closure: Any = None) -> Any:
+        return step(self, closure)
 
-    for name in GUARDED:
-        setattr(Eager, name, inspect.unwrap(getattr(kind, name)))
-    Eager.__name__ = Eager.__qualname__ = kind.__name__
-    return Eager
+    methods = {name: inspect.unwrap(getattr(kind, name)) for name in GUARDED}
+    return type(kind.__name__, (kind,), {**methods, "step": eager_step})

@@ -15,16 +15,14 @@ def test_where_it_is_shared_it_has_an_address_under_which_it_is_kept(monkeypatch
     assert source == pictures.source_of(b"png")
     folder, _, name = source.removesuffix(".png").rpartition("/")
     assert folder == pictures.FOLDER
-    assert pictures.kept_picture(name) == b"png"
-    assert pictures.kept_picture("0" * 64) is None
+    assert pictures.shown.get(name) == b"png"
+    assert pictures.shown.get("0" * 64) is None
 
 
-def test_what_was_shown_longest_ago_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DMF_SHARE", "http://192.168.1.20:8501")
-    monkeypatch.setattr(pictures, "_kept", type(pictures._kept)())
-    monkeypatch.setattr(pictures, "_size", 0)
-    monkeypatch.setattr(pictures, "MOST_BYTES", 10)
-    names = [pictures.source_of(content).rpartition("/")[2].removesuffix(".png") for content in (b"a" * 4, b"b" * 4)]
-    pictures.source_of(b"a" * 4)  # shown again
-    pictures.source_of(b"c" * 4)
-    assert [pictures.kept_picture(name) for name in names] == [b"a" * 4, None]
+def test_what_was_shown_longest_ago_makes_room() -> None:
+    kept = pictures.Pictures(most_bytes=10)
+    first, second = kept.keep(b"a" * 4), kept.keep(b"b" * 4)
+    kept.keep(b"a" * 4)  # shown again
+    kept.keep(b"c" * 4)
+    assert kept.get(first) == b"a" * 4
+    assert kept.get(second) is None

@@ -31,6 +31,8 @@ HEIGHT = 345  # CSS pixels: with the sentences above it fits a projector of 720
 STROKE, THIN = 3.2, 1.3  # CSS pixels
 
 Info = Callable[[str], MetricInfo]
+Points = tuple[np.ndarray, np.ndarray]
+"""Steps, and a value at each."""
 
 
 def race_of(scene: Scene, snapshot: Snapshot) -> Race:
@@ -132,19 +134,16 @@ def _scores(scene: Scene, race: Race, info: Info) -> None:
     """One score of all runs."""
     (metric,) = scene.metrics
     about = info(metric)
-    series = [
-        Series(
-            run.label,
-            *_score(race, run, metric),
-            TEXT.pair,
-            dash=dash,
-            width=STROKE,
-            run=race.titles[run.id],
-            term=about.title,
-        )
+    series = _of_runs(race, lambda run: _score(race, run, metric), about.title)
+    _chart(race, "scores", about.title, series, y_label=_y_label(about), y_range=about.range, help=_helped(about))
+
+
+def _of_runs(race: Race, line: Callable[[RunRow], Points], term: str) -> list[Series]:
+    """A line of each run, told apart by its dashes."""
+    return [
+        Series(run.label, *line(run), TEXT.pair, dash=dash, width=STROKE, run=race.titles[run.id], term=term)
         for run, dash in zip(race.snapshot.experiment.runs, race.dashes, strict=True)
     ]
-    _chart(race, "scores", about.title, series, y_label=_y_label(about), y_range=about.range, help=_helped(about))
 
 
 def _classes(scene: Scene, race: Race, info: Info, place: int) -> None:
@@ -168,18 +167,7 @@ def _classes(scene: Scene, race: Race, info: Info, place: int) -> None:
 
 def _attention(race: Race) -> None:
     """How much of what attention lets pass lies on what is to be found, of all runs."""
-    series = [
-        Series(
-            run.label,
-            *share_of_attention(race, run),
-            TEXT.pair,
-            dash=dash,
-            width=STROKE,
-            run=race.titles[run.id],
-            term="Attention",
-        )
-        for run, dash in zip(race.snapshot.experiment.runs, race.dashes, strict=True)
-    ]
+    series = _of_runs(race, partial(share_of_attention, race), "Attention")
     _chart(
         race,
         "attention",
@@ -192,7 +180,7 @@ def _attention(race: Race) -> None:
     )
 
 
-def share_of_attention(race: Race, run: RunRow) -> tuple[np.ndarray, np.ndarray]:
+def share_of_attention(race: Race, run: RunRow) -> Points:
     """Steps, and the mean over pictures and places of attention after each."""
     shares: dict[int, list[float]] = {}
     for row in race.snapshot.samples:
@@ -201,7 +189,7 @@ def share_of_attention(race: Race, run: RunRow) -> tuple[np.ndarray, np.ndarray]
     return np.array(list(shares), np.float64), np.array([np.mean(values) for values in shares.values()], np.float64)
 
 
-def _score(race: Race, run: RunRow, metric: str) -> tuple[np.ndarray, np.ndarray]:
+def _score(race: Race, run: RunRow, metric: str) -> Points:
     """Steps and validation scores of a run so far."""
     rows = race.snapshot.metrics
     if rows.empty:

@@ -3,24 +3,14 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 from dmf.errors import DataError
-from dmf.probabilities import Pixels, found
+from dmf.probabilities import found
 from dmf.records import IGNORE
 from dmf.runs import RunStore
-from dmf.tasks.segmentation.inspection.cases import Which, at_original, setting_of
+from dmf.tasks.segmentation.inspection.cases import Original, Which, at_original, setting_of
 from dmf.tasks.segmentation.metrics.boundary import BoundaryDistances, boundary_distances
-
-
-class Original(Protocol):
-    """What is needed of a case at its original size; ``dmf.build.original_case`` reads one."""
-
-    @property
-    def truth(self) -> Pixels: ...
-
-    @property
-    def spacing(self) -> tuple[float, float] | None: ...
 
 
 @dataclass(frozen=True)
