@@ -54,7 +54,7 @@ ROWS = {
         "scene “A loss for what is rare",
     ],
     "keeping": ["keeping a step of K=3"],
-    "opening": ["import dmf.runs"],
+    "opening": ["import dmf.runs", "dmf --help", "dmf runs"],
     "notebook": ["training step, mad"],
     "preparing": ["400 images prepared at 64 px", "a volume of 64 x 64 x 40 prepared at 64 px"],
     "replay": [
