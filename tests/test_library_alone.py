@@ -100,5 +100,5 @@ def test_the_dashboard_says_what_to_install(run) -> None:
     done = run("-m", "dmf", "app")
     assert done.returncode == 2
     assert done.stderr.strip() == (
-        "Error The dashboard needs streamlit, plotly, altair, which are not installed: pip install 'dmf[app]'"
+        "Error The dashboard needs streamlit, plotly, altair, segno, which are not installed: pip install 'dmf[app]'"
     )
