@@ -8,6 +8,7 @@ from dmf.config import TrainingConfig
 from dmf.config_text import experiment, names_of, parse
 from dmf.errors import ConfigError, UnknownNameError
 from dmf.optimizers import OPTIMIZERS, SGD, Adam, AdamW
+from dmf.optimizers.eager import eager
 from dmf.recipes import as_command, as_loop, as_python
 
 CHOICES = ["adam", "adam,weight_decay=0.1", "adamw", "sgd", "sgd,momentum=0", "sgd,momentum=0.5,weight_decay=0.1"]
@@ -73,7 +74,7 @@ def test_weight_decay_of_adamw_is_not_rescaled():
 
 def test_the_usual_one_is_torchs_adam():
     optimizer = build_optimizer(experiment({}, runs=["mad"])).of([torch.nn.Parameter(torch.ones(1))], 1e-3)
-    assert type(optimizer) is torch.optim.Adam
+    assert type(optimizer) is eager(torch.optim.Adam)
     plain = torch.optim.Adam([torch.nn.Parameter(torch.ones(1))], lr=1e-3, fused=True)
     assert optimizer.defaults == plain.defaults
 
