@@ -19,7 +19,7 @@ STEPS = 264
 
 @pytest.fixture
 def example(store: RunStore) -> str:
-    """Four finished runs of 264 steps in about 35 s."""
+    """Four finished runs of 264 steps, in as many seconds as they took where they were trained."""
     add_examples(store)
     return f"e-{STEM}"
 
@@ -43,6 +43,16 @@ def place(test: AppTest, key: str) -> float:
     return float(test.slider(key=f"play-place-{key}").value)
 
 
+def speed(test: AppTest, key: str) -> int:
+    """How many times as fast it plays."""
+    return int(test.select_slider(key=f"play-speed-{key}").value)
+
+
+def length(test: AppTest, key: str) -> float:
+    """Seconds that the race took."""
+    return float(test.slider(key=f"play-place-{key}").max)
+
+
 def html_of(test: AppTest, key: str) -> str:
     return " ".join(str(part.value) for part in test.container(key=key).get("html"))
 
@@ -55,13 +65,14 @@ def test_a_race_begins_at_its_first_step_and_goes_on_as_fast_as_chosen(
     assert "step 1 " in html_of(test, "run-status")
     assert "running" in html_of(test, "run-status")
     assert "epoch 0" in html_of(test, "metrics-table")
+    first = speed(test, example)
     clock[0] += 1
     test.run()
-    assert place(test, example) == pytest.approx(2.0, abs=0.11)  # 35 s pass within half a minute twice as fast
-    test.select_slider(key=f"play-speed-{example}").set_value(10).run()
+    assert place(test, example) == pytest.approx(first, abs=0.11)
+    test.select_slider(key=f"play-speed-{example}").set_value(2).run()
     clock[0] += 1
     test.run()
-    assert place(test, example) == pytest.approx(12.0, abs=0.11)
+    assert place(test, example) == pytest.approx(first + 2, abs=0.11)
     assert "finished" not in html_of(test, "run-status")
     assert "Test" not in html_of(test, "metrics-table")
 
@@ -76,11 +87,11 @@ def test_it_pauses_goes_where_the_slider_is_moved_and_ends_with_all_there_was(
     clock[0] += 5
     test.run()
     assert place(test, example) == 0.0
-    test.slider(key=f"play-place-{example}").set_value(20.0).run()
+    test.slider(key=f"play-place-{example}").set_value(round(0.6 * length(test, example), 1)).run()
     assert "running" in html_of(test, "run-status")
     assert "epoch" in html_of(test, "samples")
     press(test, f"play-toggle-{example}")
-    clock[0] += 60
+    clock[0] += length(test, example)
     test.run()
     assert f"step {STEPS} " in html_of(test, "run-status")
     assert "finished" in html_of(test, "run-status")
@@ -99,7 +110,7 @@ def test_a_place_that_the_browser_sends_late_moves_nothing(example: str, clock: 
     clock[0] += 1
     test.run()
     test.slider(key=f"play-place-{example}").set_value(0.0).run()  # where it was a second ago
-    assert place(test, example) == pytest.approx(2.0, abs=0.11)
+    assert place(test, example) == pytest.approx(speed(test, example), abs=0.11)
 
 
 def test_a_slow_browser_that_sends_a_late_place_does_not_undo_the_end(
@@ -107,17 +118,18 @@ def test_a_slow_browser_that_sends_a_late_place_does_not_undo_the_end(
 ) -> None:
     test = visit("train", experiment=example)
     press(test, f"play-{example}")
-    for seconds in (10, 3, 3, 3):  # at twice the speed: 20, 26, 32, and then the end
-        clock[0] += seconds
+    earlier = round(0.75 * length(test, example), 1)
+    for share in (0.6, 0.15, 0.2, 0.1):  # of the race, and then its end
+        clock[0] += share * length(test, example) / speed(test, example)
         test.run()
     assert test.button(key=f"play-toggle-{example}").label == "From the start"
     slider = f"play-place-{example}"
-    test.slider(key=slider).set_value(26.0).run()  # where it was six seconds ago
+    test.slider(key=slider).set_value(earlier).run()  # where it was a while ago
     assert test.button(key=f"play-toggle-{example}").label == "From the start"
     clock[0] += 10
-    test.slider(key=slider).set_value(26.0).run()  # by now that is where somebody moved it
+    test.slider(key=slider).set_value(earlier).run()  # by now that is where somebody moved it
     assert test.button(key=f"play-toggle-{example}").label == "Go on"
-    assert place(test, example) == 26.0
+    assert place(test, example) == earlier
 
 
 @pytest.mark.parametrize("which", ["speed", "place", "toggle"])

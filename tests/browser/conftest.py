@@ -470,7 +470,7 @@ class Watched:
 
         def is_zoomed() -> bool:
             with contextlib.suppress(Exception):  # it is drawn anew under the pointer
-                self.drag(self.chart(key).locator(".u-over"), start, end)
+                self.drag(self.chart(key).locator(".u-over").first, start, end)
             return soon(lambda: self.told(key, "zoomed") == "true", 5)
 
         until(is_zoomed, f"the zoom of {key}")

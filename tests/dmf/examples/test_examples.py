@@ -11,7 +11,7 @@ import pytest
 from dmf import examples
 from dmf.errors import StoreError, UnknownNameError
 from dmf.examples import FILE, MEMBER, SCENES_FILE, TAG, TOUR_TAG, add_examples, open_scenes, scene_stem
-from dmf.examples.make import METHODS, NAME, STEM, SYNTHESIS_NAME, SYNTHESIS_STEM
+from dmf.examples.make import EPOCHS, METHODS, NAME, STEM, SYNTHESIS_NAME, SYNTHESIS_STEM
 from dmf.records import RunState
 from dmf.runs import RunStore
 from dmf.scenes import SCENES
@@ -40,9 +40,10 @@ def test_their_predictions_are_looked_at_image_by_image(store: RunStore) -> None
     add_examples(store)
     for run in store.experiment(ID).runs:
         (scores,) = store.case_scores(run.id, "test")
-        for which in ("best", "last"):
-            kept = store.probabilities(run.id, which)
-            assert kept is not None
+        best, last = (store.probabilities(run.id, which) for which in ("best", "last"))
+        assert best is not None
+        assert (last is None) == (best.epoch == EPOCHS)  # then it is kept once
+        for kept in filter(None, (best, last)):
             assert set(kept.cases) == set(scores.cases)
             assert kept.read(scores.cases[0]).shape == (1, 64, 64)
     for run in (run for id in (ID, SYNTHESIS) for run in store.experiment(id).runs):
