@@ -16,11 +16,12 @@ from dmf.data.batches import Batch
 from dmf.data.decode import Picture
 from dmf.data.files import as_grey, as_rgb
 from dmf.data.filtering import preprocess, square
-from dmf.errors import CheckpointError
+from dmf.errors import CheckpointError, ConfigError
 from dmf.fingerprint import fingerprint
 from dmf.former import former_fingerprint
+from dmf.models import Diagram, diagram_of
 from dmf.plugins import require
-from dmf.runs import RunStore
+from dmf.runs import ExperimentRow, RunStore
 from dmf.tasks import Task
 from dmf.training import checkpoint
 from dmf.training.evaluation import predictor
@@ -126,17 +127,41 @@ def load_trained(store: RunStore, run_id: str) -> Trained:
     kept = files.get("checkpoint_best") or files.get("checkpoint_last")
     if experiment.is_recorded or kept is None:
         raise CheckpointError(f"No network of run {row.label!r} is kept here. Choose a run that was trained here.")
-    require(PluginConfig.model_validate(plugin) for plugin in experiment.config.get("plugins") or ())
-    config = ExperimentConfig.model_validate(experiment.config)
+    config = _config_of(experiment)
     run = config.runs[row.position]
     path = store.artifact_folder(run_id) / kept.path
     tensors, _ = checkpoint.load(
         path, {fingerprint(config, run), former_fingerprint(experiment.config, row.position)}, kept
     )
+    dataset, task, model = _bare(config)
+    model.load_state_dict(checkpoint.under_prefix("model", tensors))
+    return Trained(config, dataset.class_names, kept.epoch, dataset.in_channels, model, dataset, task)
+
+
+def network_diagram(experiment: ExperimentRow) -> Diagram:
+    """The network of an experiment that was begun here, drawn by its settings alone: no weights are read.
+
+    Raises:
+        ConfigError: If its settings were not recorded or name what this program does not have, or a plug-in of its is
+            not loaded.
+        DataError: If its dataset is gone, which says how many channels and classes there are.
+    """
+    if experiment.is_recorded:
+        raise ConfigError("Its network was not recorded. Choose a run that was trained here.")
+    config = _config_of(experiment)
+    dataset, _, model = _bare(config)
+    return diagram_of(model, dataset.in_channels, config.data.image_size)
+
+
+def _config_of(experiment: ExperimentRow) -> ExperimentConfig:
+    require(PluginConfig.model_validate(plugin) for plugin in experiment.config.get("plugins") or ())
+    return ExperimentConfig.model_validate(experiment.config)
+
+
+def _bare(config: ExperimentConfig) -> tuple[Dataset, Task, torch.nn.Module]:
+    """Dataset, task and network, whose pretrained weights are not fetched."""
     with attribute_errors_to("dataset"):
         dataset = build_dataset(config.data, config.training.seed)
     task = build_task(config, dataset)
-    bare = config.model.model_copy(update={"pretrained": False})  # all weights come from the file
-    model = build_network(config.model_copy(update={"model": bare}), dataset.in_channels, task)
-    model.load_state_dict(checkpoint.under_prefix("model", tensors))
-    return Trained(config, dataset.class_names, kept.epoch, dataset.in_channels, model, dataset, task)
+    bare = config.model.model_copy(update={"pretrained": False})
+    return dataset, task, build_network(config.model_copy(update={"model": bare}), dataset.in_channels, task)

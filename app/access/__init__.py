@@ -47,7 +47,7 @@ from app.access.datasets import (
 )
 from app.access.explaining import explanation
 from app.access.exporting import run_data, run_file
-from app.access.inspecting import inspected_runs, kept_limits, stored_megabytes
+from app.access.inspecting import inspected_runs, kept_limits, network_of, stored_megabytes
 from app.access.kept_samples import last_samples, sampled_cases
 from app.access.lab import (
     PERTURBATIONS,
@@ -166,6 +166,7 @@ __all__ = [
     "move",
     "named_metric",
     "needs_more",
+    "network_of",
     "never_learned",
     "not_replayed",
     "only_examples",

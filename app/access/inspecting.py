@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app.access.reading import store
-from app.views import InspectedRun
+from app.views import InspectedRun, NetworkView
 from dmf.errors import RunNotFoundError
 
 if TYPE_CHECKING:
@@ -64,3 +64,22 @@ def stored_megabytes(runs: Sequence[InspectedRun]) -> dict[str, float]:
 def kept_limits(runs: Sequence[InspectedRun]) -> dict[str, float | None]:
     """The setting that bounds the probabilities of each run, in MB; None where nobody recorded it."""
     return {run.id: run.setting("training", "probabilities_mb") for run in runs}
+
+
+def network_of(run: InspectedRun) -> NetworkView:
+    """The network of a run, drawn; all runs of an experiment have the same.
+
+    Raises:
+        ConfigError: If its settings were not recorded, or it cannot be built here.
+        DataError: If its dataset, which says how many channels and classes there are, is not here.
+    """
+    return _draw_network(run, run.experiment.id)
+
+
+@st.cache_data(max_entries=32, show_spinner=False, ttl=600)
+def _draw_network(_run: InspectedRun, experiment: str) -> NetworkView:
+    from dmf.trained import network_diagram
+
+    drawn = network_diagram(_run.experiment)
+    layers = tuple((layer.name, layer.kind, layer.size, layer.parameters) for layer in drawn.layers)
+    return NetworkView(drawn.dot(), layers, drawn.parameters)

@@ -6,7 +6,7 @@ their names here as well, so that a component names what it draws, and knows not
 
 from app.views.comparing import ComparedRun, NamedMetric, PlayedRuns
 from app.views.datasets import Facts, ImportedDataset, Picture, Preview, Question, Source, Split
-from app.views.inspecting import CaseTags, Fit, InspectedRun, KeptCase, Which, Window
+from app.views.inspecting import CaseTags, Fit, InspectedRun, KeptCase, NetworkView, Which, Window
 from app.views.lab import Evenness, History, Weights
 from app.views.study import DryRun, StudyResults, StudyView
 from app.views.training import Checked, Choices, QueueEntry, SettingsChanged
@@ -53,6 +53,7 @@ __all__ = [
     "MetricInfo",
     "NamedMetric",
     "NearUniform",
+    "NetworkView",
     "Over",
     "Picture",
     "PlanText",

@@ -78,3 +78,18 @@ class KeptCase:
     truth: bytes
     predictions: dict[str, tuple[bytes, float | None, int]]
     facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class NetworkView:
+    """The network of a run.
+
+    Attributes:
+        dot: Its blocks, in the language of Graphviz.
+        layers: A row per layer: name, kind, output, parameters.
+        parameters: Of the whole network.
+    """
+
+    dot: str
+    layers: tuple[tuple[str, str, str, int], ...]
+    parameters: int

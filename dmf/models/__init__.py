@@ -12,6 +12,7 @@ from dmf.config import ModelConfig
 from dmf.errors import ConfigError, UnknownNameError
 from dmf.models.attention import KINDS, attention_maps, share_on
 from dmf.models.deeplab import DeepLabV3, DeepLabV3Plus
+from dmf.models.diagram import Diagram, diagram_of
 from dmf.models.fcn import FCN
 from dmf.models.fpn_mask import FPNMask
 from dmf.models.normalized import ZScored
@@ -27,6 +28,7 @@ __all__ = [
     "MODELS",
     "DeepLabV3",
     "DeepLabV3Plus",
+    "Diagram",
     "FPNMask",
     "SegNet",
     "UNet",
@@ -36,6 +38,7 @@ __all__ = [
     "build_model",
     "build_smp",
     "declared_options",
+    "diagram_of",
     "share_on",
 ]
 

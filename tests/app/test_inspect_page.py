@@ -19,7 +19,7 @@ from dmf.runs import RunStore
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
 
 
-TABS = ["Over training", "Calibration", "Contact sheet", "Try your own picture", "Storage"]
+TABS = ["Over training", "Calibration", "Contact sheet", "Try your own picture", "Network", "Storage"]
 
 
 def page(runs: str = "", tab: str = TABS[0], **query: str) -> AppTest:
@@ -233,8 +233,38 @@ def test_a_file_that_is_no_picture_is_refused_in_one_message(store: RunStore, ra
     ]
 
 
+def test_the_network_is_drawn_with_its_layers(store: RunStore, race: list[str]) -> None:
+    test = page(",".join(race), "Network")
+    (graph,) = test.get("graphviz_chart")
+    assert '"encoder.0" -> "head" [style=dashed]' in graph.proto.spec
+    (layers,) = [frame.value for frame in test.dataframe if "Layer" in frame.value]
+    assert layers["Parameters"].sum() > 0
+    assert f"{layers['Parameters'].sum():,} parameters in all." in said(test)
+    assert not [box for box in test.selectbox if box.label == "Network of"]  # both runs have the same
+
+
+def test_networks_of_several_experiments_are_chosen_among(trained_runs: dict[str, list[str]]) -> None:
+    runs = trained_runs["race"][0], trained_runs["four classes"][0]
+    test = page(",".join(runs), "Network")
+    drawn = test.get("graphviz_chart")[0].proto.spec
+    (box,) = [box for box in test.selectbox if box.label == "Network of"]
+    assert len(box.options) == 2
+    box.select_index(1).run()
+    assert not test.exception
+    assert test.get("graphviz_chart")[0].proto.spec != drawn
+
+
+def test_a_network_that_was_not_recorded_is_told(store: RunStore) -> None:
+    recorded = store.create_experiment(
+        {"recorded": True}, name="mine", labels=["my run"], run_configs=[{"weighting": "mine"}], environment={}
+    )
+    test = page(recorded.runs[0].id, "Network")
+    assert "Its network was not recorded" in " ".join(error.value for error in test.error)
+    assert not test.get("graphviz_chart")
+
+
 def test_storage_is_told_with_its_bound(store: RunStore, race: list[str]) -> None:
-    text = said(page(race[0], TABS[4]))
+    text = said(page(race[0], TABS[5]))
     assert "Takes (MB)" in text
     assert "<td>64</td>" in text
 

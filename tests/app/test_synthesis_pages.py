@@ -89,6 +89,17 @@ def test_the_live_page_shows_differences_on_one_scale_with_a_bar(synthesis: str,
     assert "+50 %" in said(test)
 
 
+def test_inspect_draws_the_network_once_it_is_asked_for(
+    store: RunStore, synthesis: str, visit: Callable[..., AppTest]
+) -> None:
+    test = visit("inspect", runs=store.experiment(synthesis).runs[0].id)
+    assert not test.get("graphviz_chart")
+    test.session_state["inspect-network"] = True
+    test.run()
+    assert len(test.get("graphviz_chart")) == 1
+    assert "parameters in all." in said(test)
+
+
 def test_inspect_is_worst_first_and_shows_a_case_in_every_way(
     store: RunStore, synthesis: str, visit: Callable[..., AppTest]
 ) -> None:

@@ -218,6 +218,18 @@ def test_a_training_plays_from_the_untrained_network_to_the_end(watch: Any, page
     assert saved.value.path().read_bytes().startswith(b"GIF89a")
 
 
+def test_the_network_is_drawn_in_the_colours_of_the_page(watch: Any, page: Any) -> None:
+    page.get_by_role("tab", name="Network", exact=True).click()
+    graph = page.locator(".st-key-network-graph svg")
+    graph.locator(".node").first.wait_for()
+    assert "image" in graph.locator(".node text").all_text_contents()
+    fill = "text => getComputedStyle(text).fill"
+    color = "text => getComputedStyle(text.closest('.st-key-network-graph')).color"
+    text = graph.locator(".node text").first
+    assert text.evaluate(fill) == text.evaluate(color)
+    page.get_by_text("parameters in all.").wait_for()
+
+
 def test_the_link_reopens_the_view(watch: Any, page: Any, watched: Any) -> None:
     chosen = page.locator(".cases button").nth(2)
     case = chosen.get_attribute("data-case")

@@ -8,9 +8,9 @@ from dmf import build
 from dmf import trained as of_training
 from dmf.data.files import read_grey
 from dmf.data.filtering import preprocess
-from dmf.errors import CheckpointError
+from dmf.errors import CheckpointError, ConfigError
 from dmf.jobs import Job, create_experiment
-from dmf.trained import load_trained
+from dmf.trained import load_trained, network_diagram
 
 
 def trained_run(store, experiment):
@@ -68,3 +68,19 @@ def test_a_network_whose_file_is_gone_is_told(store, tiny):
         file.unlink()
     with pytest.raises(CheckpointError, match="No checkpoint at"):
         load_trained(store, run)
+
+
+def test_the_network_of_a_run_is_drawn_before_anything_is_trained_or_fetched(store, tiny):
+    config = tiny("mad").model_dump(mode="json")
+    config["model"] |= {"model": "smp:unet/resnet18", "pretrained": True}
+    waiting = store.create_experiment(config, name="mine", labels=["run"], run_configs=[{}], environment={})
+    drawn = network_diagram(waiting)
+    assert (drawn.image, drawn.output) == ((1, 32, 32), (2, 32, 32))
+    assert ("encoder.layer3", "decoder.blocks.0") in drawn.skips
+
+
+def test_a_network_that_nobody_recorded_cannot_be_drawn(store):
+    config = {"recorded": True}
+    recorded = store.create_experiment(config, name="mine", labels=["run"], run_configs=[{}], environment={})
+    with pytest.raises(ConfigError, match="Its network was not recorded"):
+        network_diagram(recorded)

@@ -6,7 +6,7 @@ from functools import partial
 import streamlit as st
 
 from app import access, state
-from app.components.inspect import browsing, stepping, stored, tagging
+from app.components.inspect import browsing, network, stepping, stored, tagging
 from app.components.inspect.choices import split_and_network
 from app.components.inspect.sides import side_by_side
 from app.components.page_style import plain, shown_or_told, warn
@@ -101,6 +101,7 @@ def show_more(runs: Sequence[SegmentedRun], titles: Mapping[str, str], cases: li
         "Calibration": lambda: show_reliability(runs, titles, which),
         "Contact sheet": lambda: sheets.sheets(cases, titles, sheet),
         **({"Try your own picture": lambda: show_own(runs, titles)} if state.may_change() else {}),
+        "Network": lambda: network.network(runs, titles, access.network_of),
         "Storage": lambda: stored.stored(titles, access.stored_megabytes(runs), access.kept_limits(runs)),
     }
     for tab, part in zip(st.tabs(list(parts), key="inspect-tabs", on_change="rerun"), parts.values(), strict=True):

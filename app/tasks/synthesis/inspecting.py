@@ -10,7 +10,7 @@ import streamlit as st
 
 from app import access, state
 from app.charts.overlay import encode
-from app.components.inspect import browsing, stepping, stored, tagging
+from app.components.inspect import browsing, network, stepping, stored, tagging
 from app.components.inspect.choices import chosen_split
 from app.components.inspect.sides import side_by_side
 from app.components.page_style import plain, shown_or_told, warn
@@ -23,7 +23,7 @@ SIDE = 144  # px, of a small picture
 
 
 def inspect(runs: Sequence[InspectedRun], titles: Mapping[str, str]) -> None:
-    """All images of a split, worst first, one of them large, and the room that runs take.
+    """All images of a split, worst first, one of them large, their network, and the room that runs take.
 
     Args:
         runs: Runs of image synthesis; one at least.
@@ -51,6 +51,10 @@ def inspect(runs: Sequence[InspectedRun], titles: Mapping[str, str]) -> None:
         tagging.scores_button(table, titles, TITLES)
     with right:
         shown_or_told(partial(show_case, runs, titles, case, table, browsed))
+    more = st.expander("Network", key="inspect-network", on_change="rerun")
+    if more.open:
+        with more:
+            shown_or_told(partial(network.network, runs, titles, access.network_of))
     with st.expander("Storage", key="inspect-storage"):
         stored.stored(titles, access.stored_megabytes(runs), access.kept_limits(runs))
 
