@@ -90,7 +90,7 @@ def test_take_pictures_of_inspect(browser, app_server: str, dashboard) -> None:
         viewer = page.locator(".st-key-case-viewer .case-viewer")
         viewer.locator("canvas").first.wait_for(timeout=PATIENCE)
         page.wait_for_timeout(1500)
-        page.locator(".cases button").nth(12).click()
+        page.locator(".cases button").nth(6).click()
         page.wait_for_timeout(1500)
         viewer.get_by_role("button", name="Errors", exact=True).click()
         page.locator("h1").scroll_into_view_if_needed()
