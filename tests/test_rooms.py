@@ -125,3 +125,10 @@ def test_a_variable_that_says_nothing_is_seen(code: str) -> None:
 @pytest.mark.parametrize("code", ["foundation = 1", "def found(): pass", "print(rows.found)", "x = 'told'", "f(made)"])
 def test_other_names_are_not_vague(code: str) -> None:
     assert not vague_names(code)
+
+
+def test_no_test_runs_a_loop_in_its_own_thread() -> None:
+    """Playwright's loop runs there in the process that tests in a browser, whichever other tests come into it."""
+    runs = re.compile(r"asyncio\.run\(|\.run_until_complete\(")
+    files = [path for path in (ROOT / "tests").rglob("test_*.py") if path != Path(__file__)]
+    assert [path.name for path in files if runs.search(path.read_text(encoding="utf-8"))] == []

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -115,7 +116,8 @@ def play(scene: Callable[[Visitor, Visitor], Awaitable[None]]) -> None:
         await second.opens()
         await scene(first, second)
 
-    asyncio.run(on_stage())
+    with ThreadPoolExecutor(1) as own:  # in this thread Playwright's loop may run, of the tests in a browser
+        own.submit(asyncio.run, on_stage()).result()
 
 
 def test_the_second_is_sent_what_the_first_was_with_its_own_session() -> None:

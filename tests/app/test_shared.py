@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -29,7 +30,8 @@ class Answered:
             **{"type": kind, "method": method, "path": path, "query_string": b"", "root_path": ""},
             "headers": [(b"cookie", cookie.encode())] if cookie else [],
         }
-        asyncio.run(app(scope, self._receive, self._send))
+        with ThreadPoolExecutor(1) as own:  # in this thread Playwright's loop may run, of the tests in a browser
+            own.submit(asyncio.run, app(scope, self._receive, self._send)).result()
 
     async def _receive(self) -> dict[str, Any]:
         return {"type": "http.request", "body": b"", "more_body": False}
